@@ -1,0 +1,108 @@
+"""Unicode folding that remembers where each character came from.
+
+`normalise` is for texts people see (a query in a response); `fold` is for index terms: NFKC, case-folded, accents
+taken off Latin letters, dashes and apostrophes made one, with a map back to the original text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+# Letters that Unicode does not decompose although readers type them without the stroke.
+_STROKED = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
+_DASHES = "\u2010\u2011\u2012\u2212\ufe63\uff0d"
+_APOSTROPHES = "\u2018\u2019\u02bc\u2032\uff07"
+_KEPT = frozenset("'-_.,+#")
+# Marks that NFKC would glue to the word before them as letters ("Sony™" is not "sonytm").
+_SIGNS = frozenset("™℠©®")
+_SENTINEL = "\ue000"
+_SPACES = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+
+
+def normalise(text: str) -> str:
+    """NFKC, with white space and control characters as single spaces and none at the ends. Case is kept."""
+    return _SPACES.sub(" ", unicodedata.normalize("NFKC", text)).strip()
+
+
+class _OneToOne(dict[int, str]):
+    """Table for str.translate: each character's fold where that is one character, else the sentinel."""
+
+    def __missing__(self, code: int) -> str:
+        folded = _fold_cluster(chr(code))
+        alone = len(folded) == 1 and not _joins_the_last(chr(code))
+        self[code] = found = folded if alone else _SENTINEL
+        return found
+
+
+_TABLE = _OneToOne()
+
+
+def fold(text: str) -> tuple[str, list[int] | None, list[int] | None]:
+    """A text as its index terms are cut from it: (folded, starts, ends).
+
+    starts[i] and ends[i] are the place in `text` of folded[i]; both are None where places are the same.
+    """
+    if text.isascii():
+        return text.lower(), None, None
+    if unicodedata.is_normalized("NFC", text):
+        folded = text.translate(_TABLE)
+        if _SENTINEL not in folded:
+            return folded, None, None
+    return _fold_slowly(text)
+
+
+def _fold_slowly(text: str) -> tuple[str, list[int], list[int]]:
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    at = 0
+    while at < len(text):
+        end = at + 1
+        while end < len(text) and _joins_the_last(text[end]):
+            end += 1
+        piece = _fold_cluster(text[at:end])
+        pieces.append(piece)
+        starts += [at] * len(piece)
+        ends += [end] * len(piece)
+        at = end
+    return "".join(pieces), starts, ends
+
+
+@cache
+def _joins_the_last(character: str) -> bool:
+    """Whether a character may compose with those before it: a combining mark, Hangul jamo, halfwidth voice mark."""
+    return (
+        unicodedata.category(character).startswith("M")
+        or "\u1160" <= character <= "\u11ff"
+        or character in "\uff9e\uff9f"
+    )
+
+
+def _fold_cluster(cluster: str) -> str:
+    """The fold of one character with its combining marks; "" for characters nobody sees, " " for signs."""
+    if cluster in _SIGNS:
+        return " "
+    if cluster in _DASHES:
+        return "-"
+    if cluster in _APOSTROPHES:
+        return "'"
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", cluster).casefold())
+    folded = "".join(_plain(c) for c in folded)
+    if not folded and not cluster.isspace():
+        return " " if cluster == "\u200b" else ""
+    if any(c.isalnum() or c in _KEPT or unicodedata.category(c)[0] == "M" for c in folded):
+        return folded
+    return " "
+
+
+@cache
+def _plain(character: str) -> str:
+    """A letter without its accents if it is Latin; invisible format characters and loose Latin accents vanish."""
+    if "\u0300" <= character <= "\u036f" or unicodedata.category(character) == "Cf":
+        return ""
+    base = unicodedata.normalize("NFKD", character)[0]
+    if base != character and base.isascii() and base.isalpha():
+        return base
+    return _STROKED.get(character, character)

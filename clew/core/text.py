@@ -1,0 +1,266 @@
+"""The Analyzer: from a text to its index terms, the same at index and at query time.
+
+Words are folded (see `clew.core.fold`) and stemmed. Chinese is folded to simplified characters and segmented in
+search mode, so that a compound and its parts are all terms; characters and pairs of them are terms too. Identifiers
+are kept whole and unstemmed, whatever their separators, and give their parts too:
+
+    WH-1000XM5, wh_1000xm5 → wh1000xm5, wh, 1000xm5        8mm → 8mm, 8, mm        i7-9700k → i79700k, i7, 9700k
+    WH 1000XM5             → wh, 1000xm5, 1000, xm5        7.6 → 7.6               noise-cancelling → nois, cancel
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import chain
+from typing import Literal, NamedTuple
+
+from clew.core.fold import fold, normalise
+
+__all__ = ["Analyzer", "AnalyzerSpec", "Script", "Token", "normalise"]
+
+VERSION = 1
+LONGEST_TERM = 64
+LONGEST_IDENTIFIER = 32
+
+Script = Literal["latin", "han", "mixed", "other"]
+
+_STOP_WORDS = """
+a an and are as at be but by for from has have if in into is it its no not of on or such that the their then there these
+they this to was were will with
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+
+_HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN_RUN = re.compile(f"[{_HAN}]+")
+_LATIN = re.compile("[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a]")
+# Vowel signs and the like, which `re` does not count as parts of words.
+_MARKS = "".join(chr(c) for c in range(0x483, 0x1D00) if unicodedata.category(chr(c)) in {"Mn", "Mc"})
+
+
+def _chunk_pattern(word: str, flags: int) -> re.Pattern[str]:
+    """Words, with what joins parts of one: - and _, an apostrophe before a letter, . and , between digits."""
+    inner = r"(?:[-_]|'(?![\d])|(?<=\d)[.,](?=\d))"
+    return re.compile(rf"(?<!\w)c(?:\+\+|#)|{word}+(?:{inner}{word}+)*", flags)
+
+
+_ASCII_CHUNK = _chunk_pattern("[a-z0-9]", re.ASCII)
+_CHUNK = _chunk_pattern(rf"(?:[^\W_]|[{_MARKS}])", 0)
+_LETTERS_OR_DIGITS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d]+")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerSpec:
+    """How texts become terms.
+
+    stem: English words are cut to their stem (snowball). stop_words: leave out the commonest English words.
+    """
+
+    stem: bool = True
+    stop_words: bool = False
+
+
+class Token(NamedTuple):
+    """An index term and the characters of the original text it comes from (start inclusive, end exclusive)."""
+
+    term: str
+    start: int
+    end: int
+
+
+class _Memo(dict[str, tuple[Token, ...]]):
+    """Analysed chunks. Texts repeat their words, so most lookups end here, at the speed of a dict."""
+
+    capacity = 1 << 18
+
+    def __init__(self, analyse: Callable[[str], tuple[Token, ...]]) -> None:
+        self._analyse = analyse
+
+    def __missing__(self, chunk: str) -> tuple[Token, ...]:
+        found = self._analyse(chunk)
+        if len(chunk) <= LONGEST_TERM:
+            if len(self) >= self.capacity:
+                self.clear()
+            self[chunk] = found
+        return found
+
+
+class _Terms(dict[str, tuple[str, ...]]):
+    """The bare terms of analysed chunks."""
+
+    def __init__(self, memo: _Memo) -> None:
+        self._memo = memo
+
+    def __missing__(self, chunk: str) -> tuple[str, ...]:
+        found = tuple(token.term for token in self._memo[chunk])
+        if len(chunk) <= LONGEST_TERM:
+            if len(self) >= _Memo.capacity:
+                self.clear()
+            self[chunk] = found
+        return found
+
+
+class Analyzer:
+    """Cuts texts into terms. Holds no state that shows, may be shared by threads, and can be pickled."""
+
+    def __init__(self, spec: AnalyzerSpec | None = None) -> None:
+        self.spec = spec or AnalyzerSpec()
+        self._stem = _stemmer() if self.spec.stem else str
+        self._chunks = _Memo(self._analyse)
+        self._chunk_terms = _Terms(self._chunks)
+
+    def __reduce__(self) -> tuple[type[Analyzer], tuple[AnalyzerSpec]]:
+        return (type(self), (self.spec,))
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over what decides the terms: the rules' version and the spec."""
+        return hashlib.sha256(json.dumps({"version": VERSION} | asdict(self.spec), sort_keys=True).encode()).hexdigest()
+
+    def terms(self, text: str) -> list[str]:
+        """The index terms of a text, in text order, repetitions kept."""
+        if text.isascii():
+            return list(chain.from_iterable(map(self._chunk_terms.__getitem__, _ASCII_CHUNK.findall(text.lower()))))
+        folded, _, _ = fold(text)
+        found: list[str] = []
+        for start, end, han in _runs(folded):
+            if han:
+                found += [term for term, _, _ in _segment(folded[start:end])]
+            else:
+                chunks = _CHUNK.findall(folded, start, end)
+                found += chain.from_iterable(map(self._chunk_terms.__getitem__, chunks))
+        return found
+
+    def tokens(self, text: str) -> list[Token]:
+        """The same terms with their places in the original text, by ascending start."""
+        folded, starts, ends = fold(text)
+        found = list(self._folded_tokens(folded, _ASCII_CHUNK if text.isascii() else _CHUNK))
+        if starts is None or ends is None:
+            return found
+        return [Token(term, starts[start], ends[end - 1]) for term, start, end in found]
+
+    def script(self, text: str) -> Script:
+        """What a text is written in, by its letters; "other" for neither Latin nor Han (digits alone, too)."""
+        latin = _LATIN.search(text) is not None
+        han = not text.isascii() and _HAN_RUN.search(text) is not None
+        if han:
+            return "mixed" if latin else "han"
+        return "latin" if latin else "other"
+
+    def _folded_tokens(self, folded: str, pattern: re.Pattern[str]) -> Iterator[Token]:
+        for start, end, han in _runs(folded):
+            if han:
+                yield from (Token(term, start + a, start + b) for term, a, b in _segment(folded[start:end]))
+                continue
+            for match in pattern.finditer(folded, start, end):
+                at = match.start()
+                for term, a, b in self._chunks[match.group()]:
+                    yield Token(term, at + a, at + b)
+
+    def _analyse(self, chunk: str) -> tuple[Token, ...]:
+        """Tokens of one chunk, with places in the chunk."""
+        if chunk.isalpha():
+            return self._word(chunk, 0, len(chunk))
+        if chunk in {"c++", "c#"}:
+            return (Token(chunk, 0, len(chunk)),)
+        parts = [(m.start(), m.end()) for m in re.finditer("[^-_]+", chunk)]
+        tokens: list[Token] = []
+        if len(parts) > 1:
+            tokens += self._compound(chunk, parts)
+        for start, end in parts:
+            tokens += self._part(chunk[start:end], start, end, alone=len(parts) == 1)
+        return tuple(tokens)
+
+    def _compound(self, chunk: str, parts: list[tuple[int, int]]) -> tuple[Token, ...]:
+        """The whole of a chain of parts, where it is an identifier (it has a digit or _) or a word like e-mail."""
+        whole = "".join(chunk[start:end] for start, end in parts)
+        # Two numbers are a range (1939-1945), three may be a part number or a date.
+        if (any(c.isdigit() for c in whole) and (len(parts) > 2 or not whole.isdigit())) or "_" in chunk:
+            return (Token(whole, 0, len(chunk)),) if len(whole) <= LONGEST_IDENTIFIER else ()
+        short = len(parts) == 2 and parts[0][1] <= 2
+        return self._word(whole.replace("'", ""), 0, len(chunk)) if short else ()
+
+    def _part(self, part: str, start: int, end: int, *, alone: bool) -> tuple[Token, ...]:
+        """A word, a number, or a mixture of the two, which is kept whole and, standing alone, also cut once."""
+        if "'" in part:
+            # The possessive goes; other apostrophes are left out as most people leave them out (loreal, dont).
+            part, end = (part[:-2], end - 2) if part.endswith("'s") else (part, end)
+            part = part.replace("'", "")
+        if not any(c.isdigit() for c in part):
+            return self._word(part, start, end)
+        runs = [(m.group(), m.start(), m.end()) for m in _LETTERS_OR_DIGITS.finditer(part)]
+        if len(runs) == 1:
+            return _number(part, start)
+        whole = Token(part.replace(",", "")[:LONGEST_TERM], start, end)
+        if not alone or end - start != len(part):
+            return (whole,)
+        cut = runs[0][2]
+        return (whole, *self._part(part[:cut], start, start + cut, alone=False), *self._rest(part[cut:], start + cut))
+
+    def _rest(self, rest: str, start: int) -> tuple[Token, ...]:
+        return self._part(rest, start, start + len(rest), alone=False)
+
+    def _word(self, word: str, start: int, end: int) -> tuple[Token, ...]:
+        if self.spec.stop_words and word in STOP_WORDS:
+            return ()
+        return (Token(self._stem(word)[:LONGEST_TERM], start, end),)
+
+
+def _number(digits: str, start: int) -> tuple[Token, ...]:
+    """1,000 is one number, 1,2 are two, 7.6 and 3.11.2 stay whole."""
+    if _THOUSANDS.fullmatch(digits):
+        return (Token(digits.replace(",", "")[:LONGEST_TERM], start, start + len(digits)),)
+    found = re.finditer("[^,]+", digits)
+    return tuple(Token(m.group()[:LONGEST_TERM], start + m.start(), start + m.end()) for m in found)
+
+
+def _runs(folded: str) -> Iterator[tuple[int, int, bool]]:
+    """Where the text is Chinese and where it is not: (start, end, han)."""
+    at = 0
+    if not folded.isascii():
+        for match in _HAN_RUN.finditer(folded):
+            if match.start() > at:
+                yield at, match.start(), False
+            yield match.start(), match.end(), True
+            at = match.end()
+    if at < len(folded):
+        yield at, len(folded), False
+
+
+def _segment(run: str) -> list[tuple[str, int, int]]:
+    """Words of a run of Chinese characters, the words inside them, and every character and pair, by ascending start.
+
+    Characters and pairs find what the segmenter cuts differently in query and text, names above all. A word of one
+    or two characters comes twice, as word and as gram, so words count more than pairs that only happen to meet.
+    """
+    simplify, cut = _chinese()
+    simple = simplify(run)
+    if len(simple) != len(run):
+        # A phrase was rewritten; character by character the places stay what they are.
+        simple = "".join(new if len(new := simplify(c)) == 1 else c for c in run)
+    grams = [(simple[at : at + n], at, at + n) for n in (1, 2) for at in range(len(simple) - n + 1)]
+    return sorted([*cut(simple, "search"), *grams], key=lambda word: word[1:])
+
+
+@cache
+def _stemmer() -> Callable[[str], str]:
+    import Stemmer
+
+    # Our own memo is faster than its cache.
+    stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
+    return stem
+
+
+@cache
+def _chinese() -> tuple[Callable[[str], str], Callable[[str, str], list[tuple[str, int, int]]]]:
+    """The simplifier and the segmenter, loaded with the first Chinese text (.2 s)."""
+    import opencc
+    import rjieba
+
+    return opencc.OpenCC("t2s").convert, rjieba.Jieba().tokenize
