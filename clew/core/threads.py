@@ -1,0 +1,105 @@
+"""The one place that says how many threads the numeric libraries use."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from clew.core.errors import UsageError
+
+VARIABLE = "CLEW_THREADS"
+# Read by OpenMP (FAISS, torch), the BLAS libraries, numba and the tokenizers when they are loaded.
+_LIBRARY_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
+_configured: int | None = None
+
+
+def configure(threads: int | None = None) -> int:
+    """Set the thread count of OpenMP, BLAS, numba, the tokenizers and, through `count`, of onnxruntime.
+
+    threads: at least 1; None: the environment variable CLEW_THREADS, else the processors this process may use.
+    Libraries that are loaded later read it from the environment, and so do worker processes; those loaded already
+    (FAISS, torch, numba) are told. Returns the number. Raises UsageError for a number below 1.
+    """
+    global _configured  # noqa: PLW0603 - thread counts belong to the process, not to an object
+    number = _asked() or available() if threads is None else threads
+    if number < 1:
+        raise UsageError(f"threads is {number}, expected at least 1", "leave it out to use every processor")
+    for variable in _LIBRARY_VARIABLES:
+        # numba reads its variable again at every compilation and refuses a change once its pool runs.
+        if variable != "NUMBA_NUM_THREADS" or "numba" not in sys.modules:
+            os.environ[variable] = str(number)
+    for name, tell in _LOADED.items():
+        if (module := sys.modules.get(name)) is not None:
+            tell(module, number)
+    _configured = number
+    return number
+
+
+def count() -> int:
+    """The number last configured; configures the default where nobody has."""
+    return configure() if _configured is None else _configured
+
+
+def available() -> int:
+    """Processors this process may use: its affinity mask, cut by the quota of its control group (at least 1)."""
+    # macOS and Windows have no affinity mask.
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cgroup_quota(Path("/sys/fs/cgroup"))
+    return usable if quota is None else max(1, min(usable, math.ceil(quota)))
+
+
+def cgroup_quota(root: Path) -> float | None:
+    """Processors' worth of time a container may use, None where it is not limited (control groups v2, then v1)."""
+    try:
+        limit, period = (root / "cpu.max").read_text(encoding="ascii").split()[:2]
+    except (OSError, ValueError):
+        try:
+            limit = (root / "cpu" / "cpu.cfs_quota_us").read_text(encoding="ascii")
+            period = (root / "cpu" / "cpu.cfs_period_us").read_text(encoding="ascii")
+        except (OSError, ValueError):
+            return None
+    try:
+        quota = int(limit) / int(period)
+    except (ValueError, ZeroDivisionError):  # "max": no limit
+        return None
+    return quota if quota > 0 else None
+
+
+def _asked() -> int | None:
+    """The number in CLEW_THREADS."""
+    value = os.environ.get(VARIABLE, "").strip()
+    if not value:
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise UsageError(f"{VARIABLE} is {value!r}, expected a whole number of at least 1", f"unset {VARIABLE}")
+    return int(value)
+
+
+def _tell_faiss(module: ModuleType, number: int) -> None:
+    module.omp_set_num_threads(number)
+
+
+def _tell_torch(module: ModuleType, number: int) -> None:
+    module.set_num_threads(number)
+
+
+def _tell_numba(module: ModuleType, number: int) -> None:
+    # numba cannot go above the size its pool was made with.
+    module.set_num_threads(min(number, module.config.NUMBA_NUM_THREADS))
+
+
+_LOADED: dict[str, Callable[[ModuleType, int], None]] = {
+    "faiss": _tell_faiss,
+    "torch": _tell_torch,
+    "numba": _tell_numba,
+}

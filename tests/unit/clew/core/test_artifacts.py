@@ -1,0 +1,94 @@
+"""Immutable folders: sealed, verified, promoted, held."""
+
+import subprocess
+import sys
+
+import pytest
+
+from clew.core.artifacts import HOLD, Hold, digest_files, is_held, link_tree, promote, verify_files
+from clew.core.errors import CorruptError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "made"
+    (made / "bm25").mkdir(parents=True)
+    (made / "documents.arrow").write_bytes(b"documents")
+    (made / "bm25" / "postings.npy").write_bytes(b"postings")
+    return made
+
+
+def test_an_untouched_folder_verifies(folder):
+    files = digest_files(folder)
+    assert set(files) == {"documents.arrow", "bm25/postings.npy"}
+    verify_files(folder, files)
+
+
+@pytest.mark.parametrize("name", ["documents.arrow", "bm25/postings.npy"])
+@pytest.mark.parametrize("at", [0, -1])
+def test_a_flipped_bit_is_named(folder, name, at):
+    files = digest_files(folder)
+    data = bytearray((folder / name).read_bytes())
+    data[at] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(CorruptError, match=rf"{name} was changed"):
+        verify_files(folder, files)
+
+
+def test_a_missing_file_is_named(folder):
+    files = digest_files(folder)
+    (folder / "bm25" / "postings.npy").unlink()
+    with pytest.raises(CorruptError, match=r"bm25/postings\.npy is missing"):
+        verify_files(folder, files)
+
+
+def test_files_can_be_left_out(folder):
+    assert set(digest_files(folder, leave_out=("documents.arrow",))) == {"bm25/postings.npy"}
+
+
+def test_promote_renames_and_replaces(folder, tmp_path):
+    target = tmp_path / "shards" / "ab12"
+    target.mkdir(parents=True)
+    (target / "damaged").touch()
+    promote(folder, target)
+    assert not folder.exists()
+    assert set(digest_files(target)) == {"documents.arrow", "bm25/postings.npy"}
+    assert [path.name for path in target.parent.iterdir()] == ["ab12"]
+
+
+def test_a_hold_is_seen_until_it_is_released(folder):
+    assert not is_held(folder)
+    first, second = Hold(folder), Hold(folder)
+    assert is_held(folder)
+    first.release()
+    first.release()
+    assert is_held(folder)
+    second.release()
+    assert not is_held(folder)
+    assert HOLD not in digest_files(folder)
+
+
+def test_a_hold_ends_with_its_process(folder):
+    code = f"""
+import pathlib
+from clew.core.artifacts import Hold
+hold = Hold(pathlib.Path({str(folder)!r}))
+print("held", flush=True)
+input()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout.readline() == b"held\n"
+        assert is_held(folder)
+        reader.kill()
+        reader.wait()
+        assert not is_held(folder)
+
+
+def test_a_linked_folder_replaces_what_a_kill_left(folder, tmp_path):
+    target = tmp_path / "linked"
+    target.mkdir()
+    (target / ".half.tmp").touch()
+    link_tree(folder, target)
+    assert digest_files(target) == digest_files(folder)
+    (folder / "documents.arrow").unlink()
+    assert (target / "documents.arrow").read_bytes() == b"documents"
