@@ -1,0 +1,56 @@
+"""Grades to gains. trec_eval knows integer gains only, so fractions are scaled by the smallest integer that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from math import lcm
+
+from clew.core.errors import DataError, UsageError
+
+
+def parse_gains(text: str) -> tuple[str, ...]:
+    """Gains from a comma-separated list such as "0,0.01,0.1,1": the gain of grade 0, 1, 2, 3.
+
+    They stay text, so that 0.1 is exactly a tenth. Raises UsageError for anything but ascending numbers from 0.
+    """
+    gains = tuple(part.strip() for part in text.split(","))
+    try:
+        values = [Fraction(gain) for gain in gains]
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"gains {text!r} are not numbers", "write for example 0,0.01,0.1,1") from None
+    if values[0] != 0 or any(low > high for low, high in pairwise(values)) or values[-1] == 0:
+        raise UsageError(f"gains {text!r} do not ascend from 0", "the first is the gain of grade 0: 0,0.01,0.1,1")
+    return gains
+
+
+def integer_gains(gains: Sequence[str]) -> list[int]:
+    """The gains times the smallest integer that makes all of them whole: 0,0.01,0.1,1 → 0,1,10,100.
+
+    nDCG is a quotient of gains, so a common factor does not change it.
+    """
+    values = [Fraction(gain) for gain in gains]
+    scale = lcm(*(value.denominator for value in values))
+    return [int(value * scale) for value in values]
+
+
+def gained(qrels: Mapping[str, Mapping[str, int]], gains: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
+    """Qrels with every grade replaced by its integer gain.
+
+    gains: gain of grade 0, 1, 2, … as decimal text; None: the grades are the gains. Grades below 0 gain nothing.
+    A document is relevant where its gain is above 0. Raises DataError for a grade without a gain.
+    """
+    if gains is None:
+        return {query: {doc: max(grade, 0) for doc, grade in judged.items()} for query, judged in qrels.items()}
+    scaled = integer_gains(gains)
+    found: dict[str, dict[str, int]] = {}
+    for query, judged in qrels.items():
+        for doc, grade in judged.items():
+            if grade >= len(scaled):
+                raise DataError(
+                    f"query {query!r} judges {doc!r} with grade {grade}, but gains end at grade {len(scaled) - 1}",
+                    f"give {grade + 1} gains or more: {','.join(gains)},…",
+                )
+        found[query] = {doc: scaled[max(grade, 0)] for doc, grade in judged.items()}
+    return found

@@ -1,0 +1,165 @@
+"""Files of judged retrieval: BEIR qrels (TSV), TREC qrels and TREC runs; plain or .gz."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from clew.core.errors import DataError, NotFoundError
+
+Qrels = dict[str, dict[str, int]]
+Run = dict[str, dict[str, float]]
+
+_SHOWN = 5
+
+
+def read_beir_qrels(
+    path: Path, *, documents: Container[str] | None = None, queries: Container[str] | None = None
+) -> Qrels:
+    """Read qrels/<split>.tsv: query-id, corpus-id, score, tab-separated, with or without its header line.
+
+    documents, queries: the known ids; an id outside them is an error that lists the first few with file and line
+    (None: not checked). Grades are integers. Raises DataError, NotFoundError.
+    """
+    qrels: Qrels = {}
+    strangers: list[str] = []
+    total = 0
+    for number, line in _lines(path):
+        parts = line.split("\t")
+        if len(parts) != 3:
+            raise _bad_line(f"{path}:{number}", f"{len(parts)} columns", "expected query-id, corpus-id, score")
+        query, doc, grade = parts
+        if number == 1 and not _is_integer(grade):
+            continue
+        _add_grade(qrels, parts, f"{path}:{number}")
+        for kind, name, known in (("document", doc, documents), ("query", query, queries)):
+            if known is not None and name not in known:
+                total += 1
+                if len(strangers) < _SHOWN:
+                    strangers.append(f"{path}:{number}: unknown {kind} {name!r}")
+    if strangers:
+        more = f"; {total - len(strangers)} more" if total > len(strangers) else ""
+        raise DataError(
+            f"the qrels name ids that the data set does not hold: {'; '.join(strangers)}{more}",
+            "judge the corpus you index, or go on with --allow-unknown: unknown relevant documents then count as "
+            "not found, unknown queries are left out",
+        )
+    return qrels
+
+
+def read_trec_qrels(path: Path) -> Qrels:
+    """Read TREC qrels: query, iteration (not used), document, grade. Raises DataError, NotFoundError."""
+    qrels: Qrels = {}
+    for number, line in _lines(path):
+        parts = line.split()
+        if len(parts) != 4:
+            raise _bad_line(f"{path}:{number}", f"{len(parts)} columns", "expected query, iteration, document, grade")
+        _add_grade(qrels, [parts[0], parts[2], parts[3]], f"{path}:{number}")
+    return qrels
+
+
+def write_trec_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
+    """Write TREC qrels. Raises DataError for an id with white space, which the format cannot hold."""
+    _write(
+        path,
+        (
+            f"{_word(query, path)} 0 {_word(doc, path)} {grade}\n"
+            for query, judged in qrels.items()
+            for doc, grade in judged.items()
+        ),
+    )
+
+
+def read_run(path: Path) -> Run:
+    """Read a TREC run: query, Q0, document, rank, score, tag. Best first: by score, then by the rank column.
+
+    Raises DataError (file and line) for a wrong line or a document twice for a query, NotFoundError.
+    """
+    found: dict[str, dict[str, tuple[float, int]]] = {}
+    for number, line in _lines(path):
+        parts = line.split()
+        if len(parts) != 6:
+            raise _bad_line(
+                f"{path}:{number}", f"{len(parts)} columns", "expected query, Q0, document, rank, score, tag"
+            )
+        query, _, doc, rank, score, _ = parts
+        try:
+            entry = (float(score), int(rank))
+        except ValueError:
+            raise _bad_line(f"{path}:{number}", f"rank {rank!r}, score {score!r}", "expected numbers") from None
+        if entry[0] != entry[0]:
+            raise _bad_line(f"{path}:{number}", "score NaN", "expected a number")
+        listed = found.setdefault(query, {})
+        if doc in listed:
+            raise _bad_line(f"{path}:{number}", f"document {doc!r} twice for query {query!r}", "keep one of them")
+        listed[doc] = entry
+    return {
+        query: {doc: listed[doc][0] for doc in sorted(listed, key=lambda doc: (-listed[doc][0], listed[doc][1]))}
+        for query, listed in found.items()
+    }
+
+
+def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str) -> None:
+    """Write a TREC run, best first, ranks from 1.
+
+    run: query → document → score, in the order to be kept. trec_eval sorts by float32 score and not by rank, so a
+    score that ties with the one before it is written a hair lower. Raises DataError for an id with white space.
+    """
+    _write(path, _run_lines(run, _word(tag, path), path))
+
+
+def _run_lines(run: Mapping[str, Mapping[str, float]], tag: str, path: Path) -> Iterator[str]:
+    for query, listed in run.items():
+        before = np.float32(np.inf)
+        word = _word(query, path)
+        for rank, (doc, score) in enumerate(listed.items(), 1):
+            shown = min(np.float32(score), np.nextafter(before, np.float32(-np.inf)))
+            before = np.float32(shown)
+            yield f"{word} Q0 {_word(doc, path)} {rank} {float(before):.9g} {tag}\n"
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines of a text file, plain or .gz, without blank ones."""
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+            for number, line in enumerate(io.TextIOWrapper(stream, encoding="utf-8-sig"), 1):
+                if line.strip():
+                    yield number, line.rstrip("\r\n")
+    except FileNotFoundError:
+        raise NotFoundError(f"{path}: no such file") from None
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise DataError(f"{path} cannot be read: {error}", "it should be UTF-8 text, plain or gzip") from None
+
+
+def _write(path: Path, lines: Iterator[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with gzip.open(path, "wt", encoding="utf-8") if path.suffix == ".gz" else path.open("w", encoding="utf-8") as to:
+        to.writelines(lines)
+
+
+def _add_grade(qrels: Qrels, row: list[str], where: str) -> None:
+    query, doc, grade = row
+    if not _is_integer(grade):
+        raise _bad_line(where, f"grade {grade!r}", "expected an integer; gains are given with --gains")
+    judged = qrels.setdefault(query, {})
+    if judged.get(doc, int(grade)) != int(grade):
+        raise _bad_line(where, f"{doc!r} judged twice for query {query!r}", "keep one of the grades")
+    judged[doc] = int(grade)
+
+
+def _is_integer(text: str) -> bool:
+    return text.strip().removeprefix("-").isdecimal()
+
+
+def _word(name: str, path: Path) -> str:
+    if not name or name.split() != [name]:
+        raise DataError(f"{path}: id {name!r} holds white space, which TREC files cannot hold", "rename the id")
+    return name
+
+
+def _bad_line(where: str, what: str, hint: str) -> DataError:
+    return DataError(f"{where}: {what}", hint)
