@@ -1,0 +1,116 @@
+"""A sentence-transformers bi-encoder on any runtime: tokenise, run, pool, normalise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clew.core.types import Vectors
+from clew.models.folder import read_config
+from clew.models.runtimes import TokenModel
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+# Word pieces in a batch, padding included. On a processor small batches of equal length are fastest.
+PIECES_PER_BATCH = 1536
+# Texts tokenised at once, which bounds memory; they are sorted by length within such a window.
+WINDOW = 2048
+
+
+class BiEncoder:
+    """Texts to unit vectors. May be called from several threads.
+
+    Vectors are always normalised, so inner products are cosines. Batches depend on the texts of a call alone, in
+    their order, so the same call gives the same batches.
+    """
+
+    def __init__(self, folder: Path, model: TokenModel, fingerprint: str) -> None:
+        """folder: a model folder (see clew.models.folder); model: its transformer, loaded."""
+        self._config = read_config(folder)
+        self._model = model
+        self._pieces = _tokenizer(folder)
+        self._cut = _tokenizer(folder)
+        self._cut.enable_truncation(self._config.max_length)
+        self._unknown = _unknown_id(self._pieces)
+        self.fingerprint = fingerprint
+        self.dim = model.dim
+        self.runtime = model.name
+        self.max_length = self._config.max_length
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32 unit vectors of n queries."""
+        return self._encode(texts, self._config.query_prompt)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32 unit vectors of n passages."""
+        return self._encode(texts, self._config.passage_prompt)
+
+    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
+        return [encoding.offsets for encoding in self._pieces.encode_batch(list(texts), add_special_tokens=False)]
+
+    def unknown_share(self, text: str) -> float:
+        """Share (0 to 1) of a text's word pieces that the vocabulary does not know; 1 for a text without pieces."""
+        ids = self._pieces.encode(self._prepared(text, ""), add_special_tokens=False).ids
+        return sum(piece == self._unknown for piece in ids) / len(ids) if ids else 1.0
+
+    def _prepared(self, text: str, prompt: str) -> str:
+        return (prompt + text).lower() if self._config.lower else prompt + text
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
+        vectors = np.empty((len(texts), self.dim), np.float32)
+        for first in range(0, len(texts), WINDOW):
+            window = [self._prepared(text, prompt) for text in texts[first : first + WINDOW]]
+            encodings = self._cut.encode_batch_fast(window)
+            for rows in _batches([len(encoding.ids) for encoding in encodings]):
+                vectors[[first + row for row in rows]] = self._run([encodings[row] for row in rows])
+        return vectors
+
+    def _run(self, encodings: Sequence[Encoding]) -> Vectors:
+        """(b, dim) unit vectors of one batch."""
+        width = max(1, len(encodings[0].ids))  # the longest text comes first
+        ids = np.zeros((len(encodings), width), np.int64)
+        mask = np.zeros_like(ids)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding.ids)] = encoding.ids
+            mask[row, : len(encoding.ids)] = 1
+        hidden = self._model.run(ids, mask)
+        if self._config.pooling == "cls":
+            pooled = hidden[:, 0]
+        else:
+            pooled = (hidden * mask[:, :, None].astype(np.float32)).sum(axis=1)
+        lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
+        unit: Vectors = pooled / np.maximum(lengths, 1e-12)
+        return unit
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Rows of each batch, longest texts first: equal lengths together, at most PIECES_PER_BATCH pieces."""
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    at = 0
+    while at < len(order):
+        size = max(1, PIECES_PER_BATCH // max(1, lengths[order[at]]))
+        yield order[at : at + size]
+        at += size
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _unknown_id(tokenizer: Tokenizer) -> int | None:
+    """Id of the piece that stands for unknown characters; None where the vocabulary is of bytes and knows all."""
+    for name in ("[UNK]", "<unk>"):
+        found = tokenizer.token_to_id(name)
+        if found is not None:
+            return int(found)
+    return None

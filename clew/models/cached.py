@@ -1,0 +1,160 @@
+"""Vectors that were computed once: on disk for builds, in memory for repeated queries."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from clew.core.errors import CorruptError, FormatError, LockedError
+from clew.core.files import disk_errors
+from clew.core.types import Vectors
+from clew.models.protocols import Encoder
+
+FORMAT = 1
+_KEYS_PER_QUERY = 500
+_WAIT_SECONDS = 60.0
+
+
+def cache_key(encoder: Encoder, role: str, text: str) -> str:
+    """sha256 hex of what decides a vector: the encoder, its runtime, "query" or "passage", the text."""
+    content = "\0".join((encoder.fingerprint, encoder.runtime, role, text))
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class EmbeddingCache:
+    """Vectors on disk by key, in one SQLite file.
+
+    Several threads and processes may read and write it at once; a `put` is one transaction, so a kill loses at most
+    the `put` under way. Holds nothing that cannot be computed again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises CorruptError or FormatError when it cannot be used."""
+        self._path = path
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._errors():
+            self._connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            (written,) = self._connection.execute("PRAGMA user_version").fetchone()
+            if written not in {0, FORMAT}:
+                self._connection.close()
+                raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", "delete it: it is a cache")
+            with self._connection:
+                self._connection.execute(
+                    "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+                )
+                self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def get(self, keys: Sequence[str]) -> dict[str, Vectors]:
+        """The vectors that are there: key → (dim,) float32."""
+        found: dict[str, Vectors] = {}
+        wanted = iter(dict.fromkeys(keys))
+        with self._lock, self._errors():
+            while chunk := [bytes.fromhex(key) for key in islice(wanted, _KEYS_PER_QUERY)]:
+                marks = ",".join("?" * len(chunk))
+                rows = self._connection.execute(
+                    f"SELECT key, vector FROM vectors WHERE key IN ({marks})",  # noqa: S608 - only question marks
+                    chunk,
+                )
+                for key, blob in rows:
+                    found[key.hex()] = np.frombuffer(blob, np.float32)
+        return found
+
+    def put(self, keys: Sequence[str], vectors: Vectors) -> None:
+        """Keep (n, dim) float32 vectors under n keys; a key that is there keeps its vector."""
+        rows = zip(map(bytes.fromhex, keys), (row.tobytes() for row in vectors.astype(np.float32)), strict=True)
+        with self._lock, self._errors(), self._connection:
+            self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
+
+    def __len__(self) -> int:
+        with self._lock, self._errors():
+            (count,) = self._connection.execute("SELECT count(*) FROM vectors").fetchone()
+        return int(count)
+
+    def close(self) -> None:
+        """Close the file. May be called twice."""
+        self._connection.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """SQLite's errors in words of ours."""
+        try:
+            with disk_errors(self._path):
+                yield
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise LockedError(f"{self._path} is in use by another process", "try again when it has ended") from None
+            raise
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.DatabaseError as error:
+            hint = "delete it: it is a cache, its vectors will be computed again"
+            raise CorruptError(f"{self._path} is damaged: {error}", hint) from None
+
+
+class CachedEncoder:
+    """An encoder that computes no vector twice: queries are kept in memory, and both roles on disk where asked."""
+
+    def __init__(self, encoder: Encoder, cache: EmbeddingCache | None = None, memory: int = 4096) -> None:
+        """memory: most queries kept in memory (0: none)."""
+        self._encoder = encoder
+        self._cache = cache
+        self._memory = memory
+        self._recent: OrderedDict[str, Vectors] = OrderedDict()
+        self._lock = threading.Lock()
+        self.dim = encoder.dim
+        self.fingerprint = encoder.fingerprint
+        self.runtime = encoder.runtime
+        self.max_length = encoder.max_length
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32 unit vectors of n queries."""
+        with self._lock:
+            known = {text: self._recent[text] for text in texts if text in self._recent}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(missing, self._stored(missing, "query"), strict=True))
+        with self._lock:
+            for text in texts:
+                self._recent[text] = known[text]
+                self._recent.move_to_end(text)
+            while len(self._recent) > self._memory:
+                self._recent.popitem(last=False)
+        return self._stacked([known[text] for text in texts])
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32 unit vectors of n passages."""
+        return self._stored(texts, "passage")
+
+    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """As of the encoder inside."""
+        return self._encoder.piece_offsets(texts)
+
+    def unknown_share(self, text: str) -> float:
+        """As of the encoder inside."""
+        return self._encoder.unknown_share(text)
+
+    def _stored(self, texts: Sequence[str], role: str) -> Vectors:
+        """Vectors from disk where they are, computed (each text once) and kept where they are not."""
+        keys = [cache_key(self._encoder, role, text) for text in texts]
+        found = {} if self._cache is None else self._cache.get(keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing:
+            encode = self._encoder.encode_queries if role == "query" else self._encoder.encode_passages
+            made = encode(list(missing.values()))
+            if self._cache is not None:
+                self._cache.put(list(missing), made)
+            found.update(zip(missing, made, strict=True))
+        return self._stacked([found[key] for key in keys])
+
+    def _stacked(self, rows: Sequence[Vectors]) -> Vectors:
+        return np.stack(rows) if rows else np.empty((0, self.dim), np.float32)

@@ -1,0 +1,81 @@
+"""A deterministic encoder without a model: hashed words and character n-grams. For tests and quick demonstrations.
+
+Texts that share words or parts of words are close; it knows no meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from clew.core.errors import unknown_name
+from clew.core.types import Vectors
+
+DEFAULT_DIM = 256
+_PIECE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]")
+_GRAMS = (3, 4)
+_WORD_WEIGHT = 2.0
+
+
+class HashingEncoder:
+    """Words (weight 2) and the character 3- and 4-grams inside them (weight 1), hashed with a sign into `dim` cells."""
+
+    runtime = "numpy-fp32"
+    max_length = 512
+
+    def __init__(self, dim: int = DEFAULT_DIM) -> None:
+        self.dim = dim
+        self.fingerprint = hashlib.sha256(f"hashing 1 {dim} {self.max_length}".encode()).hexdigest()
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32 unit vectors of n queries."""
+        return self.encode_passages(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32 unit vectors of n passages."""
+        vectors = np.empty((len(texts), self.dim), np.float32)
+        for row, text in enumerate(texts):
+            vectors[row] = self._vector(text)
+        return vectors
+
+    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Character (start, end) of every word, Chinese character and sign of each text."""
+        return [[match.span() for match in _PIECE.finditer(text)] for text in texts]
+
+    def unknown_share(self, text: str) -> float:
+        """0: every word can be hashed; 1 for a text without words."""
+        return 0.0 if _PIECE.search(text) else 1.0
+
+    def _vector(self, text: str) -> Vectors:
+        features, weights = [""], [1e-3]  # so that a text without words has a direction too
+        for number, match in enumerate(_PIECE.finditer(text.lower())):
+            if number == self.max_length:
+                break
+            word = match[0]
+            features.append(word)
+            weights.append(_WORD_WEIGHT)
+            marked = f"<{word}>"
+            grams = [marked[at : at + n] for n in _GRAMS for at in range(len(marked) - n + 1)]
+            features += grams
+            weights += [1.0] * len(grams)
+        codes = np.fromiter((zlib.crc32(f.encode("utf-8", "replace")) for f in features), np.uint64, len(features))
+        # crc32 of similar strings is similar; multiplying by 2^64 / golden ratio spreads it over the high bits.
+        mixed = codes * np.uint64(0x9E3779B97F4A7C15)
+        cells = ((mixed >> np.uint64(33)) % np.uint64(self.dim)).astype(np.int64)
+        signs = np.where(mixed >> np.uint64(63), 1.0, -1.0)
+        vector = np.bincount(cells, weights=signs * np.array(weights), minlength=self.dim)
+        unit: Vectors = (vector / np.linalg.norm(vector)).astype(np.float32)
+        return unit
+
+
+def hashing_encoder(name: str) -> HashingEncoder:
+    """The encoder "hashing" or "hashing-<dim>" (8 to 4096). Raises UnknownNameError for another width."""
+    _, dash, given = name.partition("-")
+    width = given if dash else str(DEFAULT_DIM)
+    if not width.isdecimal() or not 8 <= int(width) <= 4096:
+        raise unknown_name("model", name, ["hashing", "hashing-8", "hashing-4096"])
+    return HashingEncoder(int(width))

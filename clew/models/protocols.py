@@ -1,0 +1,59 @@
+"""What the rest of Clew needs of a model. Structural: a model need not import this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from clew.core.types import Vectors
+
+
+class Encoder(Protocol):
+    """A bi-encoder: queries and passages to unit vectors in one space.
+
+    A text's vector does not depend on the other texts of the call (cosine of alone against in a batch >= .9999).
+    """
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over what decides the vectors: weights, tokenizer, pooling, prompts, maximum length."""
+        ...
+
+    @property
+    def runtime(self) -> str:
+        """Runtime and precision that compute the vectors, such as "onnxruntime-fp32"; part of the cache key."""
+        ...
+
+    @property
+    def max_length(self) -> int:
+        """Most word pieces the model reads of a text, special tokens included."""
+        ...
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32 unit vectors of n queries."""
+        ...
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) float32 unit vectors of n passages."""
+        ...
+
+    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
+        ...
+
+    def unknown_share(self, text: str) -> float:
+        """Share (0 to 1) of a text's word pieces that the vocabulary does not know; 1 for a text without pieces."""
+        ...
+
+
+class PairScorer(Protocol):
+    """A cross-encoder: how well each text answers the query."""
+
+    def score(self, query: str, texts: Sequence[str]) -> Vectors:
+        """(n,) float32 scores, higher is better."""
+        ...

@@ -1,0 +1,49 @@
+"""The transformer in torch: the reference that exports are held against, and the way to a GPU for building."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModel
+from transformers.utils import logging
+
+from clew.core.types import Ints, Vectors
+
+
+class TorchModel:
+    """A Hugging Face transformer in torch, float32, on the GPU where torch sees one."""
+
+    name = "torch-fp32"
+    reads = ("*.json", "*/config.json", "*.safetensors")
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = load_transformer(folder).to(self._device)
+        self._typed = takes_token_types(self._model)
+        self.dim = int(self._model.config.hidden_size)
+
+    def run(self, ids: Ints, mask: Ints) -> Vectors:
+        """(b, s, dim) float32 last hidden states."""
+        feed = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        if self._typed:
+            feed["token_type_ids"] = torch.zeros_like(feed["input_ids"])
+        with torch.inference_mode():
+            hidden = self._model(**{name: value.to(self._device) for name, value in feed.items()}).last_hidden_state
+        vectors: Vectors = hidden.cpu().numpy()
+        return vectors
+
+
+def load_transformer(folder: Path) -> Any:
+    """The folder's network in float32, ready for inference; nothing is downloaded."""
+    library: Any = logging
+    library.set_verbosity_error()
+    library.disable_progress_bar()
+    return AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval()
+
+
+def takes_token_types(model: Any) -> bool:
+    """Whether the network tells first from second segments (BERT does, RoBERTa and MPNet do not)."""
+    return int(getattr(model.config, "type_vocab_size", 0) or 0) > 1

@@ -1,0 +1,107 @@
+"""What every bi-encoder promises, over each one that loads without a download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clew.models.protocols import Encoder
+from clew.models.store import load_encoder, prepare
+
+TEXTS = [
+    "",
+    "a",
+    "Wireless headphones with noise cancelling, 30 hours of battery.",
+    "The capital of France is Paris. " * 6,
+    "红色连衣裙 large",
+    "naïve café ☕ \t\n x\u0301",
+    "WH-1000XM5 i7-9700k 8mm",
+]
+MODELS = ["hashing", "hashing-64", "default"]
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def encoder(request: pytest.FixtureRequest) -> Encoder:
+    # Kept between runs: exporting the default model takes a while, and what is kept is verified when it is loaded.
+    return load_encoder(request.param, request.config.rootpath / ".clew" / "tests", threads=2)
+
+
+def test_vectors_are_unit_float32_rows(encoder: Encoder) -> None:
+    for vectors in (encoder.encode_queries(TEXTS), encoder.encode_passages(TEXTS)):
+        assert vectors.shape == (len(TEXTS), encoder.dim)
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_no_text_gives_no_rows(encoder: Encoder) -> None:
+    assert encoder.encode_queries([]).shape == (0, encoder.dim)
+    assert encoder.encode_passages([]).shape == (0, encoder.dim)
+    assert encoder.piece_offsets([]) == []
+
+
+def test_a_text_does_not_depend_on_its_batch(encoder: Encoder) -> None:
+    together = encoder.encode_passages([*TEXTS, *(f"filler number {n} " * n for n in range(40))])[: len(TEXTS)]
+    alone = np.concatenate([encoder.encode_passages([text]) for text in TEXTS])
+    assert (together * alone).sum(axis=1).min() >= 0.9999
+
+
+def test_the_same_call_gives_the_same_bits(encoder: Encoder) -> None:
+    assert np.array_equal(encoder.encode_passages(TEXTS), encoder.encode_passages(TEXTS))
+
+
+def test_a_very_long_text_is_read_up_to_the_maximum_length(encoder: Encoder) -> None:
+    long = "alpha beta gamma delta " * 4000
+    vectors = encoder.encode_passages([long, long + "omega " * 500])
+    assert np.array_equal(vectors[0], vectors[1])
+
+
+def test_pieces_lie_in_the_text_in_order(encoder: Encoder) -> None:
+    for text, pieces in zip(TEXTS, encoder.piece_offsets(TEXTS), strict=True):
+        assert all(0 <= start < end <= len(text) for start, end in pieces)
+        assert pieces == sorted(pieces)
+    ((first, *_),) = encoder.piece_offsets(["hello world"])
+    assert first == (0, 5)
+
+
+def test_pieces_are_not_cut_at_the_maximum_length(encoder: Encoder) -> None:
+    (pieces,) = encoder.piece_offsets(["word " * (encoder.max_length + 100)])
+    assert len(pieces) == encoder.max_length + 100
+
+
+def test_related_texts_are_nearer_than_unrelated_ones(encoder: Encoder) -> None:
+    query = encoder.encode_queries(["red running shoes"])[0]
+    near, far = encoder.encode_passages(["Shoes for running, red", "How to cook rice in a pot"]) @ query
+    assert near > far + 0.2
+
+
+def test_unknown_share(encoder: Encoder) -> None:
+    assert encoder.unknown_share("wireless headphones") == 0
+    assert encoder.unknown_share("") == 1
+    assert 0 <= encoder.unknown_share("红色连衣裙") <= 1
+
+
+def test_identity_can_be_told_apart(encoder: Encoder) -> None:
+    assert len(encoder.fingerprint) == 64
+    assert encoder.fingerprint != load_encoder("hashing-32", Path()).fingerprint
+    assert encoder.runtime.endswith("-fp32")
+
+
+def test_the_default_model_does_not_know_chinese(request: pytest.FixtureRequest) -> None:
+    default = load_encoder("default", request.config.rootpath / ".clew" / "tests", threads=2)
+    assert default.unknown_share("红色连衣裙") > 0.5
+    assert default.unknown_share("臺灣的首都在哪裡") > 0.5
+
+
+@pytest.mark.slow
+def test_the_default_model_agrees_with_sentence_transformers(request: pytest.FixtureRequest) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    home = request.config.rootpath / ".clew" / "tests"
+    ours = load_encoder("default", home, threads=2).encode_passages(TEXTS)
+    in_torch = load_encoder("default", home, threads=2, runtime="torch").encode_passages(TEXTS)
+    # The artifact folder itself loads as a sentence-transformers model.
+    theirs = SentenceTransformer(str(prepare("default", home)), device="cpu").encode(TEXTS, normalize_embeddings=True)
+    assert (ours * theirs).sum(axis=1).min() >= 0.9999
+    assert (in_torch * theirs).sum(axis=1).min() >= 0.9999

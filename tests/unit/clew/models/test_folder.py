@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clew.core.errors import FormatError, NotFoundError
+from clew.models.folder import EncoderConfig, fingerprint, read_config
+
+OLD = {
+    "modules.json": [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"},
+    ],
+    "1_Pooling/config.json": {"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True},
+    "sentence_bert_config.json": {"max_seq_length": 128, "do_lower_case": False},
+}
+NEW = {
+    "modules.json": [
+        {"path": "", "type": "sentence_transformers.base.modules.transformer.Transformer"},
+        {"path": "1_Pooling", "type": "sentence_transformers.sentence_transformer.modules.pooling.Pooling"},
+    ],
+    "1_Pooling/config.json": {"embedding_dimension": 8, "pooling_mode": "cls", "include_prompt": True},
+    "sentence_bert_config.json": {"transformer_task": "feature-extraction"},
+    "tokenizer_config.json": {"model_max_length": 256},
+    "config_sentence_transformers.json": {"prompts": {"query": "query: ", "document": "passage: "}},
+}
+Folder = Callable[[dict[str, Any]], Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    def write(files: dict[str, Any]) -> Path:
+        files = {"config.json": {"max_position_embeddings": 512}, "tokenizer.json": {"model": {}}, **files}
+        for name, content in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(json.dumps(content))
+        (tmp_path / "model.safetensors").write_bytes(b"weights")
+        return tmp_path
+
+    return write
+
+
+def test_folders_of_old_sentence_transformers(folder: Folder) -> None:
+    assert read_config(folder(OLD)) == EncoderConfig("mean", 128)
+
+
+def test_folders_of_new_sentence_transformers(folder: Folder) -> None:
+    assert read_config(folder(NEW)) == EncoderConfig("cls", 256, "query: ", "passage: ")
+
+
+def test_plain_transformers_folders_are_pooled_by_mean(folder: Folder) -> None:
+    assert read_config(folder({})) == EncoderConfig("mean", 512)
+
+
+def test_a_tokenizer_without_a_limit(folder: Folder) -> None:
+    huge = {"tokenizer_config.json": {"model_max_length": 10**30}}
+    assert read_config(folder(huge)).max_length == 512
+
+
+def test_the_default_prompt_serves_both_roles(folder: Folder) -> None:
+    table = {"prompts": {"any": "text: "}, "default_prompt_name": "any"}
+    config = read_config(folder({**OLD, "config_sentence_transformers.json": table}))
+    assert (config.query_prompt, config.passage_prompt) == ("text: ", "text: ")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({**OLD, "1_Pooling/config.json": {"pooling_mode_max_tokens": True}}, "max"),
+        ({**OLD, "1_Pooling/config.json": {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}}, "cls"),
+        ({**NEW, "1_Pooling/config.json": {"pooling_mode": "lasttoken"}}, "lasttoken"),
+        ({**NEW, "1_Pooling/config.json": {"pooling_mode": "mean", "include_prompt": False}}, "prompt"),
+        ({**OLD, "modules.json": [*OLD["modules.json"], {"path": "3_Dense", "type": "models.Dense"}]}, "Dense"),
+        ({"modules.json": {"not": "a list"}}, r"modules\.json"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(folder: Folder, files: dict[str, Any], words: str) -> None:
+    with pytest.raises(FormatError, match=words):
+        read_config(folder(files))
+
+
+@pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_missing_file_is_named(folder: Folder, missing: str) -> None:
+    made = folder(OLD)
+    (made / missing).unlink()
+    with pytest.raises(NotFoundError, match=missing.removeprefix("model")):
+        read_config(made)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="nowhere"):
+        read_config(tmp_path / "nowhere")
+
+
+def test_a_broken_tokenizer_is_named(folder: Folder) -> None:
+    made = folder(OLD)
+    (made / "tokenizer.json").write_text("{")
+    with pytest.raises(FormatError, match=r"tokenizer\.json"):
+        fingerprint(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "same"),
+    [
+        ("model.safetensors", "other weights", False),
+        ("tokenizer.json", '{"model": {"other": 1}}', False),
+        ("config.json", '{"max_position_embeddings": 512, "hidden_act": "relu"}', False),
+        ("sentence_bert_config.json", '{"max_seq_length": 64}', False),
+        ("config_sentence_transformers.json", '{"prompts": {"query": "q: "}}', False),
+        ("config.json", '{"max_position_embeddings": 512, "transformers_version": "9"}', True),
+        ("README.md", "a model card", True),
+        ("config_sentence_transformers.json", '{"prompts": {"query": ""}}', True),
+    ],
+)
+def test_the_fingerprint_covers_what_decides_the_vectors(folder: Folder, name: str, content: str, same: bool) -> None:
+    made = folder(OLD)
+    before = fingerprint(made)
+    (made / name).write_text(content)
+    assert (fingerprint(made) == before) is same
+
+
+def test_exported_forms_are_not_part_of_the_fingerprint(folder: Folder) -> None:
+    made = folder(OLD)
+    before = fingerprint(made)
+    (made / "onnx").mkdir()
+    (made / "onnx" / "model.onnx").write_bytes(b"graph")
+    assert fingerprint(made) == before
