@@ -1,0 +1,285 @@
+"""BM25 over memory-mapped postings.
+
+    score(passage) = sum over query terms of  weight x idf x tf (k1 + 1) / (tf + k1 (1 - b + b length / average))
+
+with idf = ln(N - df + .5) - ln(df + .5), and epsilon x the average idf in place of a negative one: the BM25Okapi of
+rank-bm25 (after Trotman, Puurula, Burgess: Improvements to BM25 and Language Models Examined, ADCS 2014). Fields
+are weighted inside tf and length (Robertson, Zaragoza, Taylor: Simple BM25 Extension to Multiple Weighted Fields,
+CIKM 2004). k1, b and epsilon apply at query time; field weights are fixed at build.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.core.text import Analyzer
+from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, empty_ranking, ranked
+from search.candidates.bm25_postings import Postings, count_words, write_postings
+from search.candidates.bm25_statistics import TermStatistics, VersionStatistics, combine, save
+from search.candidates.sharded import Sharded
+from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
+
+_ALL = np.empty(0, np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class BM25Spec:
+    """How passages are scored by their words.
+
+    backend: "bm25", or "rank_bm25", the slow reference. k1: how soon further occurrences of a term stop to count
+    (0 to 10). b: how much long passages are held back (0 to 1). epsilon: what share of the average idf a term gets
+    that is in more than half of the passages (0 to 1).
+    """
+
+    backend: Literal["bm25", "rank_bm25"] = "bm25"
+    k1: float = 1.5
+    b: float = 0.75
+    epsilon: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name, value, most in (("k1", self.k1, 10), ("b", self.b, 1), ("epsilon", self.epsilon, 1)):
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} is {value}, expected 0 to {most}")
+
+
+class BM25Kind:
+    """BM25 as an index kind. Part and Whole are TermStatistics."""
+
+    def __init__(self, spec: BM25Spec, weights: Mapping[str, float], analyzer: Analyzer) -> None:
+        """weights: searched field → weight (above 0), in declared order."""
+        self.spec = spec
+        self.weights = dict(weights)
+        self.analyzer = analyzer
+
+    def survey(self, passages: PassageSet) -> TermStatistics:
+        """Count passages, words and the passages that hold each term."""
+        return count_words(passages, self.weights, self.analyzer).statistics()
+
+    def combine(self, add: Sequence[TermStatistics], remove: Sequence[TermStatistics] = ()) -> TermStatistics:
+        """Add the shards' counts, take deleted passages' counts out."""
+        return combine(add, remove)
+
+    def build(self, passages: PassageSet, whole: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
+        """Write the shard's postings; they do not depend on `whole`."""
+        return write_postings(count_words(passages, self.weights, self.analyzer), directory)
+
+    def save(self, whole: TermStatistics, directory: Path) -> None:
+        """Write the version's statistics."""
+        save(whole, self.weights, self.analyzer.fingerprint, directory)
+
+    def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
+        """Open a version; compiles or loads the kernel. Raises StoreError or NotFoundError with the file's name."""
+        warm()
+        statistics = VersionStatistics(whole, self.weights, self.analyzer.fingerprint)
+        return BM25([BM25Shard(Postings(folder), statistics, self.spec) for folder in directories], statistics)
+
+    def derived(self) -> frozenset[str]:
+        """None: all files come out the same."""
+        return frozenset()
+
+
+def warm() -> None:
+    """Compile the kernel, or load it where it is compiled already (.5 s), so that no query waits for it."""
+    import search.candidates.bm25_kernel  # noqa: F401
+
+
+class BM25:
+    """The shards of a version as one source that knows its vocabulary."""
+
+    def __init__(self, shards: Sequence[BM25Shard], statistics: VersionStatistics) -> None:
+        self._shards = tuple(shards)
+        self._sharded = Sharded(self._shards)
+        self._statistics = statistics
+
+    @property
+    def size(self) -> int:
+        """Passages of all shards, deleted ones included."""
+        return self._sharded.size
+
+    def candidates(self, request: CandidateRequest) -> Ranking:
+        """The best k allowed passages that hold a query term of weight above 0."""
+        return self._sharded.candidates(request)
+
+    def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
+        """(n,) float64 scores; 0.0 for a passage without any query term."""
+        return self._sharded.score(query, ordinals)
+
+    def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
+        """One part for each query term that the passage holds."""
+        return self._sharded.explain(query, ordinal)
+
+    def document_frequency(self, term: str) -> int:
+        """Passages of the version that hold the index term."""
+        return self._statistics.document_frequency(term)
+
+    def with_prefix(self, prefix: str, limit: int) -> list[tuple[str, int]]:
+        """Index terms that start with `prefix`, most frequent first, with their document frequency."""
+        return self._statistics.with_prefix(prefix, limit)
+
+    def matches_any(self, terms: Sequence[str]) -> Bools:
+        """(n,) bool: passages that hold at least one of the index terms."""
+        return np.concatenate([_ALL, *(shard.matches_any(terms) for shard in self._shards)])
+
+    def close(self) -> None:
+        """Release the memory maps."""
+        self._sharded.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A query term as one shard scores it: its postings lie at start to end; weight sums its repetitions."""
+
+    text: str
+    weight: float
+    idf: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Workspace:
+    """What one running query needs, kept for the next; see `bm25_kernel.score_matches`."""
+
+    scores: Floats
+    seen: Bools
+    touched: NDArray[np.int32]
+    best: Floats
+
+
+class BM25Shard:
+    """One shard's postings, scored with the statistics of its version. Safe to ask from several threads."""
+
+    def __init__(self, postings: Postings, statistics: VersionStatistics, spec: BM25Spec) -> None:
+        self._postings = postings
+        self._statistics = statistics
+        self._spec = spec
+        self._size = len(postings.lengths)
+        average = statistics.average_length
+        self._base = spec.k1 * (1 - spec.b) if average else spec.k1
+        self._slope = spec.k1 * spec.b / average if average else 0.0
+        self._spare: list[_Workspace] = []
+
+    @property
+    def size(self) -> int:
+        """Passages of the shard."""
+        return self._size
+
+    def candidates(self, request: CandidateRequest) -> Ranking:
+        """The best k allowed passages that hold a query term of weight above 0."""
+        from search.candidates import bm25_kernel
+
+        terms = self._terms(request.query)
+        if request.k <= 0 or not terms:
+            return replace(empty_ranking(), background=(0.0, 0.0))
+        space = self._workspace()
+        found = bm25_kernel.score_matches(
+            np.array([term.start for term in terms], np.int64),
+            np.array([term.end for term in terms], np.int64),
+            np.array([term.weight * term.idf for term in terms], np.float64),
+            self._postings.passages,
+            self._postings.frequencies,
+            self._postings.lengths,
+            self._spec.k1 + 1,
+            self._base,
+            self._slope,
+            space.scores,
+            space.seen,
+            space.touched,
+        )
+        allowed = _ALL if request.allowed is None else np.ascontiguousarray(request.allowed, np.bool_)
+        sums = np.zeros(2)
+        found = bm25_kernel.tally(found, allowed, space.scores, space.seen, space.touched, sums)
+        least = -np.inf
+        if found > request.k:
+            least = bm25_kernel.kth_score(found, request.k, space.scores, space.touched, space.best)
+        found = bm25_kernel.collect(found, least, space.scores, space.seen, space.touched, space.best)
+        best = ranked(space.touched[:found].astype(np.int64), space.best[:found], request.k)
+        self._spare.append(space)
+        mean = float(sums[0]) / self._size
+        deviation = math.sqrt(max(0.0, float(sums[1]) / self._size - mean**2))
+        return replace(best, background=(mean, deviation))
+
+    def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
+        """(n,) float64 scores; 0.0 for a passage without any query term."""
+        scores = np.zeros(len(ordinals), np.float64)
+        for part in self._parts(self._terms(query), ordinals)[1]:
+            scores += part
+        return scores
+
+    def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
+        """One part for each query term that the passage holds, in query order."""
+        terms = self._terms(query)
+        frequencies, parts = self._parts(terms, np.array([ordinal], np.int64))
+        length = float(self._postings.lengths[ordinal])
+        return [
+            Contribution(
+                "bm25",
+                f"term {term.text!r}",
+                float(part[0]),
+                {
+                    "tf": float(tf[0]),
+                    "df": self._statistics.document_frequency(term.text),
+                    "idf": term.idf,
+                    "weight": term.weight,
+                    "length": length,
+                    "average_length": self._statistics.average_length,
+                },
+            )
+            for term, tf, part in zip(terms, frequencies, parts, strict=True)
+            if tf[0] > 0
+        ]
+
+    def matches_any(self, terms: Sequence[str]) -> Bools:
+        """(n,) bool: passages that hold at least one of the index terms."""
+        found = np.zeros(self._size, np.bool_)
+        for term in terms:
+            start, end = self._postings.range(term)
+            found[self._postings.passages[start:end]] = True
+        return found
+
+    def close(self) -> None:
+        """Let go of the memory maps; the system unmaps them once no running query reads them."""
+        del self._postings
+        self._spare.clear()
+
+    def _terms(self, query: ParsedQuery) -> list[_Term]:
+        """Query terms that the shard holds, in query order, repetitions added up."""
+        weights: dict[str, float] = {}
+        for term, weight in query.terms:
+            if weight > 0:
+                weights[term] = weights.get(term, 0.0) + weight
+        ranges = {term: self._postings.range(term) for term in weights}
+        return [
+            _Term(term, weight, self._statistics.idf(term, self._spec.epsilon), *ranges[term])
+            for term, weight in weights.items()
+            if ranges[term][0] < ranges[term][1]
+        ]
+
+    def _parts(self, terms: Sequence[_Term], ordinals: Ints) -> tuple[Floats, Floats]:
+        """tf and share of the score, each (terms, n) float64; the same arithmetic as the kernel's."""
+        from search.candidates import bm25_kernel
+
+        starts, ends = (np.array([getattr(term, name) for term in terms], np.int64) for name in ("start", "end"))
+        frequencies = np.empty((len(terms), len(ordinals)), np.float64)
+        bm25_kernel.look_up(
+            starts, ends, self._postings.passages, self._postings.frequencies, ordinals.astype(np.int64), frequencies
+        )
+        weights = np.array([[term.weight * term.idf] for term in terms], np.float64).reshape(len(terms), 1)
+        lengths = self._postings.lengths[ordinals].astype(np.float64)
+        # A term that is not there adds 0, also where the denominator is 0 (k1 = 0).
+        below = np.where(frequencies > 0, frequencies + (self._base + self._slope * lengths), 1.0)
+        return frequencies, weights * (frequencies * (self._spec.k1 + 1) / below)
+
+    def _workspace(self) -> _Workspace:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            n = self._size
+            return _Workspace(np.zeros(n), np.zeros(n, np.bool_), np.empty(n, np.int32), np.empty(n))

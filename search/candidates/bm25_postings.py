@@ -1,0 +1,161 @@
+"""Postings of one shard: which passages hold each term, how often, and how long each passage is.
+
+Nothing here depends on other shards, so a shard stays as it is when others come and go. Files of a shard:
+
+    terms.marisa      the shard's terms; a term's id is its row in offsets
+    offsets.npy       (terms + 1,) int64: where each term's postings begin
+    passages.npy      (postings,) int32 passage ordinals within the shard, ascending for each term
+    frequencies.npy   (postings,) float32 term frequency: sum over fields of weight x occurrences
+    lengths.npy       (passages,) float32 length: sum over fields of weight x words
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.core.text import Analyzer
+from clew.core.types import Ints
+from search.candidates.bm25_statistics import TERMS, TermStatistics, open_array, open_trie
+from search.protocols import PassageSet
+
+OFFSETS = "offsets.npy"
+PASSAGES = "passages.npy"
+FREQUENCIES = "frequencies.npy"
+LENGTHS = "lengths.npy"
+
+# Passages whose words are held at a time.
+_BLOCK = 8192
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordCounts:
+    """The counted words of some passages: the postings before they are sorted.
+
+    terms: in order of first use. term, passage: (postings,) int32. tf: (postings,) float32. lengths: (passages,)
+    float32. words: of each field, all passages together.
+    """
+
+    terms: list[str]
+    term: NDArray[np.int32]
+    passage: NDArray[np.int32]
+    tf: NDArray[np.float32]
+    lengths: NDArray[np.float32]
+    words: tuple[int, ...]
+
+    def statistics(self) -> TermStatistics:
+        """What these passages add to the statistics of the version."""
+        frequencies = np.bincount(self.term, minlength=len(self.terms))
+        order = sorted(range(len(self.terms)), key=self.terms.__getitem__)
+        terms = tuple(self.terms[i] for i in order)
+        return TermStatistics(len(self.lengths), self.words, terms, frequencies[order].astype(np.int64))
+
+
+class _Numbered(dict[str, int]):
+    """Terms numbered in order of first use."""
+
+    def __missing__(self, term: str) -> int:
+        self[term] = number = len(self)
+        return number
+
+
+def field_texts(passages: PassageSet, weights: Mapping[str, float]) -> list[Sequence[str]]:
+    """The searched fields' columns in the weights' order; a field the passages lack counts as empty."""
+    empty: Sequence[str] = [""] * len(passages)
+    return [passages.fields.get(name, empty) for name in weights]
+
+
+def count_words(passages: PassageSet, weights: Mapping[str, float], analyzer: Analyzer) -> WordCounts:
+    """Cut the searched fields of some passages into terms and count them.
+
+    Holds the words of a few thousand passages at a time, as numbers; what stays is 12 bytes a posting.
+    """
+    from search.candidates import bm25_kernel
+
+    number = _Numbered()
+    columns = field_texts(passages, weights)
+    field_weights = np.array(list(weights.values()), np.float64)
+    seen, slot = np.full(0, -1, np.int64), np.empty(0, np.int64)
+    blocks: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]] = []
+    lengths: list[NDArray[np.float32]] = []
+    totals = np.zeros(len(columns), np.int64)
+    for first in range(0, len(passages) if columns else 0, _BLOCK):
+        words, ends = _words(columns, first, min(first + _BLOCK, len(passages)), analyzer, number)
+        grown = len(number) - len(seen)
+        if grown > 0:
+            seen = np.concatenate([seen, np.full(max(grown, len(seen)), -1, np.int64)])
+            slot = np.empty(len(seen), np.int64)
+        term, passage = np.empty(len(words), np.int32), np.empty(len(words), np.int32)
+        tf = np.empty(len(words), np.float64)
+        found = bm25_kernel.count_words(words, ends, field_weights, first, seen, slot, term, passage, tf)
+        blocks.append((term[:found].copy(), passage[:found].copy(), tf[:found].astype(np.float32)))
+        counts = np.diff(ends, prepend=0).reshape(-1, len(columns))
+        totals += counts.sum(axis=0)
+        lengths.append((counts @ field_weights).astype(np.float32))
+    return WordCounts(
+        list(number),
+        np.concatenate([np.empty(0, np.int32), *(block[0] for block in blocks)]),
+        np.concatenate([np.empty(0, np.int32), *(block[1] for block in blocks)]),
+        np.concatenate([np.empty(0, np.float32), *(block[2] for block in blocks)]),
+        np.concatenate([np.empty(0, np.float32), *lengths]) if columns else np.zeros(len(passages), np.float32),
+        tuple(totals.tolist()),
+    )
+
+
+def _words(
+    columns: Sequence[Sequence[str]], first: int, last: int, analyzer: Analyzer, number: _Numbered
+) -> tuple[NDArray[np.int32], Ints]:
+    """Terms of a block of passages as numbers, field after field, and where each field of each passage ends."""
+    words = array("i")
+    ends: list[int] = []
+    for row in range(first, last):
+        for column in columns:
+            words.extend(map(number.__getitem__, analyzer.terms(column[row])))
+            ends.append(len(words))
+    return np.array(words, np.int32), np.array(ends, np.int64)
+
+
+def write_postings(counts: WordCounts, directory: Path) -> Mapping[str, Any]:
+    """Write a shard's files; the same counts give the same bytes. Returns facts for the manifest."""
+    import marisa_trie
+
+    from search.candidates import bm25_kernel
+
+    directory.mkdir(parents=True, exist_ok=True)
+    terms, postings = len(counts.terms), len(counts.term)
+    trie = marisa_trie.Trie(sorted(counts.terms))
+    rank = np.fromiter(map(trie.__getitem__, counts.terms), np.int32, terms)
+    held = np.zeros(terms, np.int64)
+    held[rank] = np.bincount(counts.term, minlength=terms)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(held)])
+    passages, frequencies = np.empty(postings, np.int32), np.empty(postings, np.float32)
+    bm25_kernel.sort_postings(counts.term, counts.passage, counts.tf, rank, offsets[:-1].copy(), passages, frequencies)
+    (directory / TERMS).write_bytes(trie.tobytes())
+    for name, values in (
+        (OFFSETS, offsets), (PASSAGES, passages), (FREQUENCIES, frequencies), (LENGTHS, counts.lengths),
+    ):  # fmt: skip
+        np.save(directory / name, values)
+    return {"passages": len(counts.lengths), "terms": terms, "postings": postings}
+
+
+class Postings:
+    """A shard's files, memory-mapped and read-only."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open what `write_postings` wrote. Raises NotFoundError or CorruptError with the file's name."""
+        self._trie = open_trie(directory / TERMS)
+        self._offsets = open_array(directory / OFFSETS)
+        self.passages: NDArray[np.int32] = open_array(directory / PASSAGES)
+        self.frequencies: NDArray[np.float32] = open_array(directory / FREQUENCIES)
+        self.lengths: NDArray[np.float32] = open_array(directory / LENGTHS)
+
+    def range(self, term: str) -> tuple[int, int]:
+        """Where the postings of a term lie: (start, end), equal where the shard has none."""
+        at = self._trie.get(term)
+        return (0, 0) if at is None else (int(self._offsets[at]), int(self._offsets[at + 1]))

@@ -1,0 +1,182 @@
+"""What BM25 knows of a whole version: how many passages, how many words, which passages hold each term.
+
+Whole numbers only, so that what a deleted passage added is taken out exactly, and so that the sum over shards does
+not depend on how passages were dealt to them. Scores are made of these at query time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clew.core.errors import CorruptError, FormatError, MismatchError, NotFoundError
+from clew.core.types import Ints
+
+FORMAT = 1
+STATISTICS = "statistics.json"
+TERMS = "terms.marisa"
+FREQUENCIES = "document_frequencies.npy"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermStatistics:
+    """Counts over some passages; the Part and the Whole of the BM25 kinds.
+
+    passages: how many. words: of each searched field, in the weights' order, all passages together.
+    terms: sorted. frequencies: (terms,) int64 passages that hold each term, at least 1.
+    """
+
+    passages: int
+    words: tuple[int, ...]
+    terms: tuple[str, ...]
+    frequencies: Ints
+
+
+def combine(add: Sequence[TermStatistics], remove: Sequence[TermStatistics]) -> TermStatistics:
+    """Add counts up and take others out. Raises ValueError where more would be taken than is there."""
+    if len(add) == 1 and not remove:
+        return add[0]
+    total: dict[str, int] = {}
+    for part in add:
+        for term, count in zip(part.terms, part.frequencies.tolist(), strict=True):
+            total[term] = total.get(term, 0) + count
+    for part in remove:
+        for term, count in zip(part.terms, part.frequencies.tolist(), strict=True):
+            total[term] = total.get(term, 0) - count
+    passages = sum(part.passages for part in add) - sum(part.passages for part in remove)
+    fields = len(add[0].words) if add else 0
+    words = tuple(sum(p.words[f] for p in add) - sum(p.words[f] for p in remove) for f in range(fields))
+    if passages < 0 or min(words, default=0) < 0 or min(total.values(), default=0) < 0:
+        raise ValueError("BM25 statistics would go below zero: passages were removed that had never been added")
+    terms = tuple(sorted(term for term, count in total.items() if count))
+    return TermStatistics(passages, words, terms, np.array([total[term] for term in terms], np.int64))
+
+
+def save(whole: TermStatistics, weights: Mapping[str, float], analyzer: str, directory: Path) -> None:
+    """Write the statistics of a version; analyzer is the fingerprint of what cut its words."""
+    import marisa_trie
+
+    directory.mkdir(parents=True, exist_ok=True)
+    trie = marisa_trie.Trie(whole.terms)
+    (directory / TERMS).write_bytes(trie.tobytes())
+    frequencies = np.empty(len(whole.terms), np.int64)
+    frequencies[np.fromiter(map(trie.__getitem__, whole.terms), np.int64, len(whole.terms))] = whole.frequencies
+    np.save(directory / FREQUENCIES, frequencies)
+    table = {
+        "format": FORMAT,
+        "passages": whole.passages,
+        "words": dict(zip(weights, whole.words, strict=True)),
+        "weights": dict(weights),
+        "analyzer": analyzer,
+    }
+    (directory / STATISTICS).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+class VersionStatistics:
+    """The saved statistics of a version, memory-mapped.
+
+    passages: how many. average_length: of a passage, in words weighted by field (0 where there are none).
+    """
+
+    def __init__(self, directory: Path, weights: Mapping[str, float], analyzer: str) -> None:
+        """Open what `save` wrote.
+
+        Raises NotFoundError, CorruptError, FormatError, and MismatchError where field weights or analyzer differ.
+        """
+        table = read_table(directory / STATISTICS)
+        if table["weights"] != dict(weights):
+            raise MismatchError(
+                f"{directory} was built with field weights {table['weights']}, not {dict(weights)}",
+                "weights are part of the index: rebuild with `clew build`",
+            )
+        if table["analyzer"] != analyzer:
+            raise MismatchError(
+                f"{directory} was built with another text analyzer ({table['analyzer'][:12]}, not {analyzer[:12]})",
+                "rebuild with `clew build`",
+            )
+        self.passages = int(table["passages"])
+        length = sum(weights[name] * words for name, words in table["words"].items())
+        self.average_length = length / self.passages if self.passages else 0.0
+        self._trie = open_trie(directory / TERMS)
+        self._frequencies = open_array(directory / FREQUENCIES)
+
+    def document_frequency(self, term: str) -> int:
+        """Passages that hold the term."""
+        at = self._trie.get(term)
+        return 0 if at is None else int(self._frequencies[at])
+
+    def with_prefix(self, prefix: str, limit: int) -> list[tuple[str, int]]:
+        """Terms that start with `prefix`, most frequent first (ties by term), with their document frequency."""
+        found = [(term, int(self._frequencies[at])) for term, at in self._trie.items(prefix)]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[: max(limit, 0)]
+
+    def idf(self, term: str, epsilon: float) -> float:
+        """Weight of a term by its rareness; a term in more than half of the passages gets epsilon x the average."""
+        frequency = self.document_frequency(term)
+        if frequency == 0:
+            return 0.0
+        value = _idf(self.passages, frequency)
+        return value if value >= 0 else epsilon * self.average_idf
+
+    @cached_property
+    def average_idf(self) -> float:
+        """Mean idf of the vocabulary, negative ones included, as rank-bm25 takes it."""
+        if not len(self._frequencies):
+            return 0.0
+        # Over distinct frequencies in ascending order, so that it does not depend on the order of terms.
+        distinct, counts = np.unique(self._frequencies, return_counts=True)
+        pairs = zip(distinct.tolist(), counts.tolist(), strict=True)
+        total: float = sum(count * _idf(self.passages, frequency) for frequency, count in pairs)
+        return total / len(self._frequencies)
+
+
+def _idf(passages: int, frequency: int) -> float:
+    return math.log(passages - frequency + 0.5) - math.log(frequency + 0.5)
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """A JSON file of this format. Raises NotFoundError, CorruptError or FormatError with the file's name."""
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        written = table.get("format")
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (ValueError, AttributeError):
+        raise CorruptError(f"{path} is not the JSON it was written as", "rebuild or roll back") from None
+    if written != FORMAT:
+        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", "rebuild with `clew build`")
+    return table
+
+
+def open_trie(path: Path) -> Any:
+    """A memory-mapped marisa_trie.Trie. Raises NotFoundError or CorruptError with the file's name."""
+    import marisa_trie
+
+    if not path.is_file():
+        raise _missing(path)
+    try:
+        return marisa_trie.Trie().mmap(str(path))
+    except (OSError, RuntimeError) as error:
+        raise CorruptError(f"{path} is no term list: {error}", "rebuild or roll back") from None
+
+
+def open_array(path: Path) -> Any:
+    """A memory-mapped, read-only array. Raises NotFoundError or CorruptError with the file's name."""
+    try:
+        # A plain view of the map: numba does not take numpy's memmap class for an array.
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (ValueError, EOFError) as error:
+        raise CorruptError(f"{path} is no array: {error}", "rebuild or roll back") from None
+
+
+def _missing(path: Path) -> NotFoundError:
+    return NotFoundError(f"{path} is not there", "rebuild with `clew build`, or roll back")

@@ -1,0 +1,142 @@
+"""The reference backend: rank-bm25's BM25Okapi over stored words. Slow, and there to be compared with.
+
+A field's weight repeats its words, so weights must be whole numbers here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clew.core.errors import CorruptError, SpecError
+from clew.core.text import Analyzer
+from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, ranked
+from search.candidates.bm25 import BM25Kind, BM25Spec
+from search.candidates.bm25_postings import field_texts
+from search.candidates.bm25_statistics import FORMAT, TermStatistics, VersionStatistics, read_table
+from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
+
+WORDS = "words.json"
+
+
+class RankBM25Kind(BM25Kind):
+    """rank-bm25 as an index kind; its statistics are those of BM25Kind."""
+
+    def __init__(self, spec: BM25Spec, weights: Mapping[str, float], analyzer: Analyzer) -> None:
+        """Raises SpecError for a weight that is no whole number."""
+        super().__init__(spec, weights, analyzer)
+        for name, weight in self.weights.items():
+            if weight != int(weight):
+                raise SpecError(
+                    f'[fields] {name}: weight is {weight}, but backend = "rank_bm25" needs whole numbers',
+                    'round it, or use backend = "bm25"',
+                )
+
+    def build(self, passages: PassageSet, whole: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
+        """Write the passages' words, each as often as its field weighs."""
+        directory.mkdir(parents=True, exist_ok=True)
+        columns = list(zip(field_texts(passages, self.weights), self.weights.values(), strict=True))
+        words = [
+            [term for column, weight in columns for term in self.analyzer.terms(column[row]) * int(weight)]
+            for row in range(len(passages))
+        ]
+        (directory / WORDS).write_text(
+            json.dumps({"format": FORMAT, "words": words}, ensure_ascii=False), encoding="utf-8"
+        )
+        return {"passages": len(words), "words": sum(map(len, words))}
+
+    def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
+        """Read all words into memory. Raises StoreError or NotFoundError with the file's name."""
+        statistics = VersionStatistics(whole, self.weights, self.analyzer.fingerprint)
+        words: list[list[str]] = []
+        for folder in directories:
+            table = read_table(folder / WORDS)
+            if not isinstance(table.get("words"), list):
+                raise CorruptError(f"{folder / WORDS} holds no words", "rebuild with `clew build`")
+            words += table["words"]
+        return RankBM25(words, statistics, self.spec)
+
+
+class RankBM25:
+    """All passages of a version in one BM25Okapi."""
+
+    def __init__(self, words: Sequence[Sequence[str]], statistics: VersionStatistics, spec: BM25Spec) -> None:
+        from rank_bm25 import BM25Okapi
+
+        self._size = len(words)
+        self._statistics = statistics
+        # It divides by the numbers of passages and words, so it cannot be made of nothing.
+        self._model: Any = BM25Okapi(words, k1=spec.k1, b=spec.b, epsilon=spec.epsilon) if any(words) else None
+        if self._model is not None and statistics.passages != self._size:
+            # Deleted passages are still among the words; statistics are those without them.
+            self._model.avgdl = statistics.average_length or 1.0
+            self._model.idf = {term: statistics.idf(term, spec.epsilon) for term in self._model.idf}
+
+    @property
+    def size(self) -> int:
+        """Passages of the version, deleted ones included."""
+        return self._size
+
+    def candidates(self, request: CandidateRequest) -> Ranking:
+        """The best k allowed passages that hold a query term of weight above 0."""
+        matching = self.matches_any([term for term, weight in request.query.terms if weight > 0])
+        every = self.score(request.query, np.arange(self._size))
+        if request.allowed is not None:
+            matching &= request.allowed
+        ordinals = np.flatnonzero(matching)
+        best = ranked(ordinals, every[ordinals], max(request.k, 0))
+        return replace(best, background=(float(every.mean()), float(every.std())) if len(every) else (0.0, 0.0))
+
+    def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
+        """(n,) float64 scores; 0.0 for a passage without any query term."""
+        scores = np.zeros(len(ordinals), np.float64)
+        for term, weight in query.terms:
+            if weight > 0 and self._model is not None:
+                scores += weight * self._model.get_scores([term])[ordinals]
+        return scores
+
+    def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
+        """One part for each query term that the passage holds."""
+        counts = self._model.doc_freqs[ordinal] if self._model is not None else {}
+        weights: dict[str, float] = {}
+        for term, weight in query.terms:
+            if weight > 0 and term in counts:
+                weights[term] = weights.get(term, 0.0) + weight
+        found: list[Contribution] = []
+        for term, weight in weights.items():
+            detail = {
+                "tf": float(counts[term]),
+                "df": self.document_frequency(term),
+                "idf": float(self._model.idf[term]),
+                "weight": weight,
+                "length": float(self._model.doc_len[ordinal]),
+                "average_length": float(self._model.avgdl),
+            }
+            value = weight * float(self._model.get_scores([term])[ordinal])
+            found.append(Contribution("bm25", f"term {term!r}", value, detail))
+        return found
+
+    def document_frequency(self, term: str) -> int:
+        """Passages of the version that hold the index term."""
+        return self._statistics.document_frequency(term)
+
+    def with_prefix(self, prefix: str, limit: int) -> list[tuple[str, int]]:
+        """Index terms that start with `prefix`, most frequent first, with their document frequency."""
+        return self._statistics.with_prefix(prefix, limit)
+
+    def matches_any(self, terms: Sequence[str]) -> Bools:
+        """(n,) bool: passages that hold at least one of the index terms."""
+        found = np.zeros(self._size, np.bool_)
+        if self._model is not None:
+            for row, counts in enumerate(self._model.doc_freqs):
+                found[row] = any(term in counts for term in terms)
+        return found
+
+    def close(self) -> None:
+        """Let go of the words."""
+        self._model = None

@@ -1,0 +1,102 @@
+"""Many shards as one source: the shards' passages one after another, in ordinal order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from clew.core.errors import StageUnavailable
+from clew.core.types import Contribution, Floats, Ints, Ranking, empty_ranking, ranked
+from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
+
+
+class Sharded:
+    """Itself a CandidateGenerator; a shard covers the ordinals that follow those of the shards before it."""
+
+    def __init__(self, shards: Sequence[CandidateGenerator]) -> None:
+        self._shards = tuple(shards)
+        self._starts = np.concatenate([[0], np.cumsum([shard.size for shard in self._shards])]).astype(np.int64)
+
+    @property
+    def size(self) -> int:
+        """Passages of all shards."""
+        return int(self._starts[-1])
+
+    def candidates(self, request: CandidateRequest) -> Ranking:
+        """The best of all shards. Shards that cannot answer are left out and show in `answered` of `asked`.
+
+        Raises StageUnavailable where no shard could answer.
+        """
+        if not self._shards:
+            return empty_ranking()
+        found: list[Ranking] = []
+        sizes: list[int] = []
+        reasons: list[str] = []
+        for shard, start in zip(self._shards, self._starts[:-1], strict=True):
+            allowed = None if request.allowed is None else request.allowed[start : start + shard.size]
+            try:
+                part = shard.candidates(replace(request, allowed=allowed))
+            except StageUnavailable as error:
+                reasons.append(error.message)
+                continue
+            found.append(replace(part, ordinals=part.ordinals + start))
+            sizes.append(shard.size)
+        if not found:
+            raise StageUnavailable(f"none of {len(self._shards)} shards answered: {reasons[0]}")
+        ordinals = np.concatenate([part.ordinals for part in found])
+        best = ranked(ordinals, np.concatenate([part.scores for part in found]), max(request.k, 0))
+        answered = sum(part.answered for part in found)
+        asked = sum(part.asked for part in found) + len(reasons)
+        return replace(best, answered=answered, asked=asked, background=_pooled(found, sizes))
+
+    def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
+        """(n,) float64 scores; NaN for the passages of a shard that cannot answer.
+
+        Raises StageUnavailable where no shard that was asked could answer, IndexError for an ordinal out of range.
+        """
+        owners = self._owners(ordinals)
+        scores = np.full(len(ordinals), np.nan)
+        down: StageUnavailable | None = None
+        answered = not len(ordinals)
+        for owner in np.unique(owners):
+            rows = np.flatnonzero(owners == owner)
+            try:
+                scores[rows] = self._shards[owner].score(query, ordinals[rows] - self._starts[owner])
+                answered = True
+            except StageUnavailable as error:
+                down = error
+        if down is not None and not answered:
+            raise down
+        return scores
+
+    def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
+        """Parts of one passage's score, as its shard gives them. Raises IndexError for an ordinal out of range."""
+        owner = int(self._owners(np.array([ordinal], np.int64))[0])
+        return self._shards[owner].explain(query, ordinal - int(self._starts[owner]))
+
+    def close(self) -> None:
+        """Close all shards."""
+        for shard in self._shards:
+            shard.close()
+
+    def _owners(self, ordinals: Ints) -> Ints:
+        """(n,) int64: the shard of each ordinal. Empty shards own none."""
+        if len(ordinals) and (ordinals.min() < 0 or ordinals.max() >= self.size):
+            raise IndexError(
+                f"passage ordinals {ordinals.min()} to {ordinals.max()} do not lie in 0 to {self.size - 1}"
+            )
+        return np.searchsorted(self._starts, ordinals, side="right").astype(np.int64) - 1
+
+
+def _pooled(found: Sequence[Ranking], sizes: Sequence[int]) -> tuple[float, float] | None:
+    """Mean and standard deviation over all the shards' passages; None where no shard knows its own."""
+    known = [(size, *part.background) for part, size in zip(found, sizes, strict=True) if part.background and size]
+    total = sum(size for size, _, _ in known)
+    if not total:
+        return None
+    mean = sum(size * mean for size, mean, _ in known) / total
+    square = sum(size * (deviation**2 + mean**2) for size, mean, deviation in known) / total
+    return mean, math.sqrt(max(0.0, square - mean**2))

@@ -1,0 +1,90 @@
+"""The declared fields of an index: their types, weights and facets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+FieldType = Literal["text", "keyword", "number", "bool", "date", "list", "geo"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of a document.
+
+    type: text (searched), keyword (one exact value), number, bool, date (ISO 8601), list (of keywords),
+    geo ([latitude, longitude] in degrees).
+    weight: how much a term in this field counts in BM25 (0: not searched); by default 1 for text, 0 for the others.
+    Only text, keyword and list fields may be searched.
+    facet: true (values counted), "hierarchy" (a path such as "Home > Kitchen", each level counted), or a list of
+    ascending numbers (the borders of ranges).
+    """
+
+    type: FieldType
+    weight: float | None = None
+    facet: bool | Literal["hierarchy"] | list[float] = False
+
+    def __post_init__(self) -> None:
+        if self.weight is not None and not 0 <= self.weight <= 100:
+            raise ValueError(f"weight is {self.weight}, expected 0 to 100")
+        if self.weight and self.type not in {"text", "keyword", "list"}:
+            raise ValueError(f"a {self.type} field cannot be searched, so it takes no weight")
+        if isinstance(self.facet, list) and (self.type != "number" or self.facet != sorted(set(self.facet))):
+            raise ValueError("facet ranges need a number field and ascending borders")
+        if self.facet == "hierarchy" and self.type not in {"keyword", "list"}:
+            raise ValueError('facet = "hierarchy" needs a keyword or list field')
+        if self.facet and self.type in {"text", "geo"}:
+            raise ValueError(f"a {self.type} field has no facets")
+
+    @property
+    def search_weight(self) -> float:
+        """The weight in BM25, with the default of the type filled in."""
+        return self.weight if self.weight is not None else float(self.type == "text")
+
+
+Fields = Mapping[str, FieldSpec]
+
+
+def searched(fields: Fields) -> dict[str, float]:
+    """Searched fields, in declared order, with their BM25 weights."""
+    return {name: spec.search_weight for name, spec in fields.items() if spec.search_weight > 0}
+
+
+def title_field(fields: Fields) -> str | None:
+    """The field that names a document: "title", else "name", else the first text field if there are several."""
+    texts = [name for name, spec in fields.items() if spec.type == "text"]
+    for name in ("title", "name"):
+        if name in texts:
+            return name
+    return texts[0] if len(texts) > 1 else None
+
+
+def body_fields(fields: Fields) -> list[str]:
+    """Text fields that are cut into passages: all but the title, in declared order."""
+    title = title_field(fields)
+    return [name for name, spec in fields.items() if spec.type == "text" and name != title]
+
+
+BODY_SEPARATOR = "\n"
+
+
+def body(document: Mapping[str, object], fields: Fields) -> tuple[str, list[tuple[str, int, int]]]:
+    """The text that passages are cut from, and where each field lies in it: (text, [(field, start, end), …])."""
+    parts: list[str] = []
+    spans: list[tuple[str, int, int]] = []
+    at = 0
+    for name in body_fields(fields):
+        value = document.get(name)
+        if isinstance(value, str) and value:
+            if parts:
+                at += len(BODY_SEPARATOR)
+            parts.append(value)
+            spans.append((name, at, at + len(value)))
+            at += len(value)
+    return BODY_SEPARATOR.join(parts), spans
+
+
+def embedded_text(title: str, window: str) -> str:
+    """The text the bi-encoder reads for a passage."""
+    return f"{title}\n{window}".strip() if title else window

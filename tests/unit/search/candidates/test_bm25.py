@@ -1,0 +1,286 @@
+import math
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rank_bm25 import BM25Okapi
+
+from clew.core.errors import CorruptError, FormatError, MismatchError, NotFoundError
+from clew.core.text import Analyzer, AnalyzerSpec
+from search.candidates import bm25_kernel
+from search.candidates.bm25 import BM25, BM25Kind, BM25Spec
+from search.protocols import CandidateRequest, HasVocabulary, MatchesAny, ParsedQuery, PassageSet
+
+ANALYZER = Analyzer(AnalyzerSpec(stem=False))
+TEXTS = ["red shoe", "red red hat", "blue shoe shoe with red lace", "green coat", "", "blue"]
+
+
+def built(folder: Path, texts: list[str], shards: int = 1) -> BM25:
+    return opened(folder, BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER), [{"text": t} for t in texts], shards)
+
+
+def opened(folder: Path, kind: BM25Kind, rows: list[dict[str, str]], shards: int = 1) -> BM25:
+    cuts = [len(rows) * i // shards for i in range(shards + 1)]
+    sets = [
+        PassageSet({name: [row.get(name, "") for row in rows[a:b]] for name in kind.weights}) for a, b in pairwise(cuts)
+    ]
+    whole = kind.combine([kind.survey(passages) for passages in sets])
+    folders = [folder / f"shard{i}" for i in range(shards)]
+    for passages, shard in zip(sets, folders, strict=True):
+        kind.build(passages, whole, shard)
+    kind.save(whole, folder / "whole")
+    reader = kind.open(folders, folder / "whole")
+    assert isinstance(reader, BM25)
+    return reader
+
+
+def asked(*terms: str | tuple[str, float]) -> ParsedQuery:
+    return ParsedQuery("", tuple(t if isinstance(t, tuple) else (t, 1.0) for t in terms))
+
+
+def ask(reader: BM25, *terms: str | tuple[str, float], k: int = 10) -> list[tuple[int, float]]:
+    found = reader.candidates(CandidateRequest(asked(*terms), k))
+    return list(zip(found.ordinals.tolist(), found.scores.tolist(), strict=True))
+
+
+def test_a_score_worked_by_hand(tmp_path: Path) -> None:
+    reader = built(tmp_path, TEXTS)
+    # "coat" is in 1 of 6 passages, which has 2 words; passages have 2+3+6+2+0+1 = 14 words, 14/6 on average.
+    idf = math.log(6 - 1 + 0.5) - math.log(1 + 0.5)
+    expected = idf * 1 * 2.5 / (1 + 1.5 * (1 - 0.75 + 0.75 * 2 / (14 / 6)))
+    assert ask(reader, "coat") == [(3, pytest.approx(expected, abs=1e-12))]
+
+
+@given(
+    st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=8), min_size=1, max_size=12).filter(any),
+    st.lists(st.sampled_from("abcdefghz"), min_size=1, max_size=5),
+    st.integers(1, 4),
+)
+@settings(max_examples=60, deadline=None)
+def test_scores_agree_with_rank_bm25(
+    tmp_path_factory: pytest.TempPathFactory, corpus: list[list[str]], query: list[str], shards: int
+) -> None:
+    oracle = BM25Okapi(corpus).get_scores(query)
+    reader = built(tmp_path_factory.mktemp("bm25"), [" ".join(words) for words in corpus], shards)
+    everything = np.arange(len(corpus))
+    np.testing.assert_allclose(reader.score(asked(*query), everything), oracle, atol=1e-4)
+    matching = [i for i, words in enumerate(corpus) if set(words) & set(query)]
+    found = ask(reader, *query, k=len(corpus))
+    assert sorted(ordinal for ordinal, _ in found) == matching
+    assert found == sorted(found, key=lambda hit: (-hit[1], hit[0]))
+
+
+def test_a_term_in_more_than_half_of_the_passages_gets_the_floor(tmp_path: Path) -> None:
+    corpus = ["a b", "a c", "a d", "a"]
+    reader = built(tmp_path, corpus)
+    oracle = BM25Okapi([text.split() for text in corpus])
+    assert oracle.idf["a"] == 0.25 * oracle.average_idf
+    np.testing.assert_allclose(reader.score(asked("a"), np.arange(4)), oracle.get_scores(["a"]), atol=1e-12)
+
+
+@pytest.mark.parametrize("shards", [3, 8])
+def test_shards_change_no_bit_of_any_score(tmp_path: Path, shards: int) -> None:
+    generator = np.random.default_rng(7)
+    words = [f"w{i}" for i in range(40)]
+    texts = [" ".join(generator.choice(words, generator.integers(0, 12))) for _ in range(100)]
+    one = built(tmp_path / "one", texts)
+    many = built(tmp_path / "many", texts, shards)
+    for _ in range(20):
+        query = [(str(w), float(x)) for w, x in zip(generator.choice(words, 4), generator.random(4), strict=True)]
+        for k in (1, 7, 100):
+            assert ask(one, *query, k=k) == ask(many, *query, k=k)
+        assert one.explain(asked(*query), 42) == many.explain(asked(*query), 42)
+
+
+def test_a_small_k_gives_the_head_of_a_large_one(tmp_path: Path) -> None:
+    generator = np.random.default_rng(3)
+    texts = [" ".join(generator.choice(["a", "b", "c"], generator.integers(0, 4))) for _ in range(200)]
+    reader = built(tmp_path, texts)
+    full = ask(reader, "a", "b", k=200)
+    assert len({score for _, score in full}) < len(full)  # ties are there to be broken
+    for k in (1, 2, 3, 10, 50, len(full) - 1, len(full)):
+        assert ask(reader, "a", "b", k=k) == full[:k]
+
+
+def test_weights_of_query_terms_scale_and_add_up(tmp_path: Path) -> None:
+    reader = built(tmp_path, TEXTS)
+    once = reader.score(asked("red"), np.arange(6))
+    np.testing.assert_allclose(reader.score(asked(("red", 0.5)), np.arange(6)), once / 2)
+    np.testing.assert_allclose(reader.score(asked("red", ("red", 0.5)), np.arange(6)), once * 1.5)
+    assert ask(reader, ("red", 0.0), ("blue", -1.0)) == []
+
+
+def test_field_weights_act_inside_tf_and_length(tmp_path: Path) -> None:
+    rows = [{"title": "shoe", "text": "red"}, {"title": "red", "text": "shoe x"}, {"title": "y", "text": "z"}]
+    reader = opened(tmp_path, BM25Kind(BM25Spec(), {"title": 2.5, "text": 1.0}, ANALYZER), rows)
+    idf = 0.25 * (2 * (math.log(1.5) - math.log(2.5)) + 3 * (math.log(2.5) - math.log(1.5))) / 5
+    average = (3.5 + 4.5 + 3.5) / 3
+    by_hand = [idf * tf * 2.5 / (tf + 1.5 * (0.25 + 0.75 * n / average)) for tf, n in ((1.0, 3.5), (2.5, 4.5))]
+    np.testing.assert_allclose(reader.score(asked("red"), np.array([0, 1])), by_hand, rtol=1e-6)
+
+
+def test_explain_shows_the_numbers_of_each_term(tmp_path: Path) -> None:
+    reader = built(tmp_path, TEXTS)
+    parts = reader.explain(asked("shoe", ("hat", 0.5), "red", "unknown"), 2)
+    assert [part.what for part in parts] == ["term 'shoe'", "term 'red'"]
+    assert parts[0].detail["tf"] == 2.0
+    assert parts[0].detail["df"] == 2
+    assert parts[0].detail["length"] == 6.0
+    assert parts[0].detail["average_length"] == pytest.approx(14 / 6)
+    assert sum(part.value for part in parts) == reader.score(asked("shoe", ("hat", 0.5), "red"), np.array([2]))[0]
+
+
+def test_the_vocabulary_is_the_version_s(tmp_path: Path) -> None:
+    reader = built(tmp_path, [*TEXTS, "blend"], shards=3)
+    assert isinstance(reader, HasVocabulary)
+    assert reader.document_frequency("red") == 3
+    assert reader.document_frequency("purple") == 0
+    assert reader.with_prefix("bl", 5) == [("blue", 2), ("blend", 1)]
+    assert reader.with_prefix("bl", 1) == [("blue", 2)]
+    assert reader.with_prefix("zz", 5) == []
+
+
+def test_matches_any(tmp_path: Path) -> None:
+    reader = built(tmp_path, TEXTS, shards=2)
+    assert isinstance(reader, MatchesAny)
+    assert reader.matches_any(["blue", "coat", "unknown"]).tolist() == [False, False, True, True, False, True]
+    assert not reader.matches_any([]).any()
+
+
+def test_deleted_passages_are_taken_out_of_the_statistics(tmp_path: Path) -> None:
+    kind = BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER)
+    base, gone = PassageSet({"text": TEXTS}), PassageSet({"text": TEXTS[1:3]})
+    left = kind.combine([kind.survey(base)], [kind.survey(gone)])
+    kind.build(base, left, tmp_path / "shard")
+    kind.save(left, tmp_path / "whole")
+    reader = kind.open([tmp_path / "shard"], tmp_path / "whole")
+    fresh = built(tmp_path / "fresh", [TEXTS[0], *TEXTS[3:]])
+    np.testing.assert_array_equal(
+        reader.score(asked("red", "blue"), np.array([0, 3, 4, 5])), fresh.score(asked("red", "blue"), np.arange(4))
+    )
+    with pytest.raises(ValueError, match="below zero"):
+        kind.combine([kind.survey(gone)], [kind.survey(base)])
+
+
+def test_long_corpora_are_counted_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"word{i % 7} word{i % 3} same" for i in range(50)]
+    whole = built(tmp_path / "whole", texts)
+    monkeypatch.setattr("search.candidates.bm25_postings._BLOCK", 4)
+    blocks = built(tmp_path / "blocks", texts)
+    assert ask(whole, "word1", "same", k=50) == ask(blocks, "word1", "same", k=50)
+    for path in sorted((tmp_path / "whole").rglob("*.*")):
+        assert path.read_bytes() == (tmp_path / "blocks" / path.relative_to(tmp_path / "whole")).read_bytes()
+
+
+def test_many_threads_get_the_answers_of_one(tmp_path: Path) -> None:
+    generator = np.random.default_rng(5)
+    texts = [" ".join(generator.choice([f"w{i}" for i in range(30)], 10)) for _ in range(500)]
+    reader = built(tmp_path, texts)
+    expected = {w: ask(reader, f"w{w}", "w1") for w in range(30)}
+    wrong: list[int] = []
+
+    def work() -> None:
+        wrong.extend(w for _ in range(5) for w in range(30) if ask(reader, f"w{w}", "w1") != expected[w])
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("k1", [0.0, 3.0])
+def test_k1_b_and_epsilon_apply_at_query_time(tmp_path: Path, k1: float) -> None:
+    built(tmp_path, TEXTS)
+    spec = BM25Spec(k1=k1, b=0.2, epsilon=0.5)
+    reader = BM25Kind(spec, {"text": 1.0}, ANALYZER).open([tmp_path / "shard0"], tmp_path / "whole")
+    oracle = BM25Okapi([text.split() for text in TEXTS], k1=k1, b=0.2, epsilon=0.5)
+    matching = [0, 1, 2, 5]
+    expected = oracle.get_scores(["red", "blue"])[matching] if k1 else None
+    found = reader.score(asked("red", "blue"), np.array(matching))
+    if expected is None:  # rank-bm25 divides 0 by 0 here
+        expected = np.array([sum(oracle.idf[w] for w in {"red", "blue"} & set(TEXTS[i].split())) for i in matching])
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_no_word_at_all_and_no_passage_at_all(tmp_path: Path) -> None:
+    for name, texts in (("wordless", ["", ""]), ("empty", [])):
+        reader = built(tmp_path / name, texts)
+        assert reader.size == len(texts)
+        assert ask(reader, "red") == []
+        assert reader.with_prefix("", 5) == []
+
+
+def test_a_field_that_passages_lack_counts_as_empty(tmp_path: Path) -> None:
+    kind = BM25Kind(BM25Spec(), {"title": 2.0, "text": 1.0}, ANALYZER)
+    part = kind.survey(PassageSet({"text": ["a b", "a"]}))
+    assert part.words == (0, 3)
+
+
+@pytest.mark.parametrize(("table", "name"), [({"k1": -1.0}, "k1"), ({"b": 1.5}, "b"), ({"epsilon": 2.0}, "epsilon")])
+def test_parameters_out_of_range_are_named(table: dict[str, float], name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is "):
+        BM25Spec(**table)
+
+
+def test_kinds_travel_to_worker_processes() -> None:
+    kind = pickle.loads(pickle.dumps(BM25Kind(BM25Spec(b=0.5), {"text": 2.0}, ANALYZER)))
+    assert (kind.spec.b, kind.weights, kind.analyzer.spec) == (0.5, {"text": 2.0}, ANALYZER.spec)
+
+
+def test_other_weights_or_another_analyzer_are_refused(tmp_path: Path) -> None:
+    built(tmp_path, TEXTS)
+    for kind, words in (
+        (BM25Kind(BM25Spec(), {"text": 2.0}, ANALYZER), "field weights"),
+        (BM25Kind(BM25Spec(), {"text": 1.0}, Analyzer()), "another text analyzer"),
+    ):
+        with pytest.raises(MismatchError, match=words):
+            kind.open([tmp_path / "shard0"], tmp_path / "whole")
+
+
+@pytest.mark.parametrize("file", ["shard0/terms.marisa", "shard0/passages.npy", "whole/statistics.json"])
+def test_missing_and_broken_files_are_named(tmp_path: Path, file: str) -> None:
+    built(tmp_path, TEXTS).close()
+    kind = BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER)
+    (tmp_path / file).write_bytes(b"broken")
+    with pytest.raises(CorruptError, match=file):
+        kind.open([tmp_path / "shard0"], tmp_path / "whole")
+    (tmp_path / file).unlink()
+    with pytest.raises(NotFoundError, match=file):
+        kind.open([tmp_path / "shard0"], tmp_path / "whole")
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    built(tmp_path, TEXTS)
+    path = tmp_path / "whole" / "statistics.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
+    with pytest.raises(FormatError, match="format 99, this Clew reads 1"):
+        BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER).open([tmp_path / "shard0"], tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("home", ["home", "taken/home"])
+def test_the_kernel_loads_from_a_folder_nobody_can_write(tmp_path: Path, home: str) -> None:
+    # A file where the cache folder would go works as a read-only install does, for root too.
+    shutil.copy(bm25_kernel.__file__, tmp_path / "kernel_copy.py")
+    (tmp_path / "__pycache__").touch()
+    (tmp_path / "taken").touch()
+    environment = {k: v for k, v in os.environ.items() if k not in {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}}
+    environment |= {"HOME": str(tmp_path / home), "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", "import kernel_copy; print(kernel_copy.kth_score.signatures)"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    cached = list(tmp_path.glob("home/**/*.nbc"))
+    assert bool(cached) == (home == "home")
