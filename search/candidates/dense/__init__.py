@@ -1,0 +1,5 @@
+"""BERT vectors: exact scores always, found through a FAISS index where there are many."""
+
+from search.candidates.dense.spec import DenseSpec
+
+__all__ = ["DenseSpec"]

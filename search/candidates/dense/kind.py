@@ -1,0 +1,225 @@
+"""The dense index kind: vectors on disk as they are, and a FAISS index beside them where they are many.
+
+<dense>/vectors.npy   (passages, dim) float32, mapped into memory
+<dense>/ann.json      kind, search effort and measured recall
+<dense>/ann.faiss     only where the kind has one
+<version>/dense.json, moments.npy   count and width; (dim + 1, dim) int64, see moments
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError
+from clew.core.files import disk_errors
+from clew.core.types import Vectors
+from search.candidates.dense.moments import Moments
+from search.candidates.dense.recall import RecallProbe
+from search.candidates.dense.shard import DenseShard
+from search.candidates.dense.spec import DenseSpec
+from search.protocols import CandidateGenerator, PassageSet
+
+__all__ = ["DenseCounts", "DenseKind", "DenseSpec"]
+
+FORMAT = 1
+VECTORS = "vectors.npy"
+ANN = "ann.faiss"
+SETTINGS = "ann.json"
+STATISTICS = "dense.json"
+MOMENTS = "moments.npy"
+IVF_FROM = 5_000_000
+_UNIT = 1e-3
+_REBUILD = "rebuild with `clew build`, or roll back"
+
+
+@dataclass(frozen=True, slots=True)
+class DenseCounts:
+    """What a version knows of its vectors beside the vectors: how many, how wide (0 where there are none), moments."""
+
+    passages: int
+    dim: int
+    moments: Moments
+
+
+class DenseKind:
+    """Vectors searched by cosine. An IndexKind of DenseCounts."""
+
+    def __init__(self, spec: DenseSpec, queries: Vectors | None = None) -> None:
+        """queries: (q, dim) unit vectors of real queries, measured beside the corpus's own vectors."""
+        self._spec = spec
+        self._queries = queries
+
+    def survey(self, passages: PassageSet) -> DenseCounts:
+        """Count, width and moments of a shard's vectors. Raises DataError for a broken vector."""
+        vectors = _vectors(passages)
+        _check(vectors, vectors.shape[1])
+        return DenseCounts(len(vectors), vectors.shape[1] if len(vectors) else 0, Moments.of(vectors))
+
+    def combine(self, add: Sequence[DenseCounts], remove: Sequence[DenseCounts] = ()) -> DenseCounts:
+        """Sum of the counts. Raises MismatchError when the shards' vectors differ in width."""
+        widths = sorted({part.dim for part in add if part.passages})
+        if len(widths) > 1:
+            raise MismatchError(
+                f"shards hold vectors of {' and '.join(map(str, widths))} numbers", "build them all with one model"
+            )
+        passages = sum(part.passages for part in add) - sum(part.passages for part in remove)
+        moments = Moments(0, np.zeros(0, np.int64), np.zeros((0, 0), np.int64))
+        for part in add:
+            moments += part.moments
+        for part in remove:
+            moments -= part.moments
+        return DenseCounts(passages, widths[0] if widths else 0, moments)
+
+    def build(self, passages: PassageSet, whole: DenseCounts, directory: Path) -> Mapping[str, Any]:
+        """Write vectors and FAISS index, and raise the search effort until the measured recall is reached.
+
+        Returns kind, passages, dim, effort, recall@10, recall@100, sampled (queries), bytes. Raises DataError for a
+        vector that is not finite or not of unit length, and QualityError when the recall cannot be reached.
+        """
+        vectors = _vectors(passages)
+        _check(vectors, whole.dim)
+        directory.mkdir(parents=True, exist_ok=True)
+        with disk_errors(directory):
+            np.save(directory / VECTORS, np.ascontiguousarray(vectors, np.float32))
+            facts = self._index(_map(directory / VECTORS), directory)
+            (directory / SETTINGS).write_text(json.dumps(facts, sort_keys=True) + "\n", encoding="utf-8")
+        return {**facts, "bytes": sum(path.stat().st_size for path in directory.iterdir())}
+
+    def save(self, whole: DenseCounts, directory: Path) -> None:
+        """Write the counts."""
+        moments = whole.moments
+        table = {"format": FORMAT, "passages": whole.passages, "dim": whole.dim, "known": moments.count}
+        directory.mkdir(parents=True, exist_ok=True)
+        with disk_errors(directory):
+            (directory / STATISTICS).write_text(json.dumps(table, sort_keys=True) + "\n", encoding="utf-8")
+            np.save(directory / MOMENTS, np.vstack([moments.total[None], moments.product]))
+
+    def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
+        """Open the shards of a version. Raises CorruptError or FormatError that names the file."""
+        counts = _read(whole / STATISTICS)
+        sums = _load(whole / MOMENTS)
+        moments = Moments(int(counts["known"]), sums[0], sums[1:])
+        shards = [self._open_shard(directory, counts["dim"], moments) for directory in directories]
+        if (found := sum(shard.size for shard in shards)) != counts["passages"]:
+            raise CorruptError(
+                f"{whole / STATISTICS} says {counts['passages']} vectors, its shards hold {found}", _REBUILD
+            )
+        if len(shards) == 1:
+            return shards[0]
+        from search.candidates.sharded import Sharded
+
+        return Sharded(shards)
+
+    def derived(self) -> frozenset[str]:
+        """The FAISS index (its graph is built by several threads) and what was measured on it."""
+        return frozenset({ANN, SETTINGS})
+
+    def _index(self, vectors: Vectors, directory: Path) -> dict[str, Any]:
+        """Build, measure and write the FAISS index of a shard; returns its settings."""
+        name = self._kind_for(len(vectors))
+        facts = {"format": FORMAT, "kind": name, "passages": len(vectors), "dim": vectors.shape[1]}
+        if name == "flat":
+            return {**facts, "effort": 0, "recall@10": 1.0, "recall@100": 1.0, "sampled": 0}
+        from search.candidates.dense.ann import ANN_KINDS, AnnIndex
+
+        kind = ANN_KINDS[name]
+        ann = AnnIndex.make(kind, vectors, self._spec.seed)
+        probe = RecallProbe(vectors, self._spec.seed, self._queries)
+        recall: dict[str, float] = {}
+        for effort in kind.efforts:
+            recall = probe.measure(DenseShard(vectors, name, ann, effort, self._spec.exact_below))
+            if min(recall.values()) >= self._spec.recall:
+                ann.write(directory / ANN)
+                return {**facts, "effort": effort, **recall, "sampled": probe.size}
+        shown = ", ".join(f"{what} {value:.4f}" for what, value in recall.items())
+        raise QualityError(
+            f"{name} over {len(vectors)} passages: {shown} at the highest search effort, "
+            f"below the target of {self._spec.recall}",
+            'lower recall in [dense], or set kind = "flat" there for an exact search',
+        )
+
+    def _kind_for(self, passages: int) -> str:
+        """The FAISS kind for a shard of so many passages."""
+        if passages == 0:
+            return "flat"
+        if self._spec.kind != "auto":
+            return self._spec.kind
+        if passages <= self._spec.exact_below:
+            return "flat"
+        return "hnsw" if passages < IVF_FROM else "ivf"
+
+    def _open_shard(self, directory: Path, dim: int, moments: Moments) -> DenseShard:
+        settings = _read(directory / SETTINGS)
+        vectors = _map(directory / VECTORS)
+        if len(vectors) != settings["passages"] or (len(vectors) and vectors.shape[1] != dim):
+            raise CorruptError(
+                f"{directory / VECTORS} holds {vectors.shape} numbers, expected ({settings['passages']}, {dim})",
+                _REBUILD,
+            )
+        name = str(settings["kind"])
+        if name == "flat":
+            return DenseShard(vectors, name, None, 0, self._spec.exact_below, moments)
+        from search.candidates.dense.ann import ANN_KINDS, AnnIndex
+
+        if name not in ANN_KINDS:
+            raise FormatError(
+                f"{directory / SETTINGS} names the kind {name!r}, known: {', '.join(ANN_KINDS)}", _REBUILD
+            )
+        ann = AnnIndex.read(ANN_KINDS[name], directory / ANN)
+        return DenseShard(vectors, name, ann, int(settings["effort"]), self._spec.exact_below, moments)
+
+
+def _vectors(passages: PassageSet) -> Vectors:
+    if passages.vectors is None:
+        raise ValueError("a dense index needs the passages' vectors")
+    return passages.vectors
+
+
+def _check(vectors: Vectors, dim: int) -> None:
+    """Every vector finite, of unit length (or zero: the model cannot read the text) and of the version's width."""
+    if len(vectors) and vectors.shape[1] != dim:
+        raise MismatchError(f"vectors of {vectors.shape[1]} numbers in an index of {dim}", "build with one model")
+    for first in range(0, len(vectors), 65_536):
+        part = np.asarray(vectors[first : first + 65_536])
+        length = np.linalg.norm(part, axis=1)
+        off = np.flatnonzero(~((np.abs(length - 1) <= _UNIT) | (length == 0)))  # also true of NaN
+        if len(off):
+            raise DataError(
+                f"the vector of passage {first + int(off[0])} is not finite or not of unit length",
+                "the model gave a broken vector: check the model, or delete the embedding cache and build again",
+            )
+
+
+def _map(path: Path) -> Vectors:
+    """The vectors of a file, mapped into memory read-only."""
+    vectors = _load(path)
+    if vectors.ndim != 2 or vectors.dtype != np.float32:
+        raise CorruptError(f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected rows of float32", _REBUILD)
+    plain: Vectors = np.asarray(vectors)
+    return plain
+
+
+def _load(path: Path) -> Any:
+    """An array of a file, mapped into memory read-only."""
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise CorruptError(f"{path} cannot be read: {error}", _REBUILD) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON table of the format read here."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        written = table.get("format")
+    except (OSError, ValueError, AttributeError):
+        raise CorruptError(f"{path} cannot be read", _REBUILD) from None
+    if written != FORMAT:
+        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", "rebuild with `clew build`")
+    return dict(table)

@@ -1,0 +1,62 @@
+"""Mean and covariance of a version's vectors: what any query's cosine comes to on average over the collection.
+
+For a query vector q the mean cosine is q . mean and its variance q' covariance q, exactly, without a scan. That is
+the background that fusion measures a dense score against.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from clew.core.types import Ints, Vectors
+
+# Numbers are taken in steps of 2^-16 and summed as integers, so that sums do not depend on how passages are sharded
+# and deleted passages come out exactly. Blocks are small enough for float64 to hold their sums without rounding.
+_STEPS = 1 << 16
+_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Sums over vectors; a zero vector (a text the model cannot read) does not count.
+
+    count: vectors. total: (dim,) int64 sum, in steps. product: (dim, dim) int64 sum of outer products, in steps^2.
+    """
+
+    count: int
+    total: Ints
+    product: Ints
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> Moments:
+        """Moments of (n, dim) unit vectors."""
+        dim = vectors.shape[1]
+        count, total, product = 0, np.zeros(dim, np.int64), np.zeros((dim, dim), np.int64)
+        for first in range(0, len(vectors), _ROWS):
+            part = np.rint(np.asarray(vectors[first : first + _ROWS], np.float64) * _STEPS)
+            count += int(np.count_nonzero(part.any(axis=1)))
+            total += part.sum(axis=0).astype(np.int64)
+            product += (part.T @ part).astype(np.int64)
+        return cls(count, total, product)
+
+    def __add__(self, other: Moments) -> Moments:
+        if not other.count or not self.count:
+            return self if self.count else other
+        return Moments(self.count + other.count, self.total + other.total, self.product + other.product)
+
+    def __sub__(self, other: Moments) -> Moments:
+        if not other.count:
+            return self
+        return Moments(self.count - other.count, self.total - other.total, self.product - other.product)
+
+    def background(self, vector: Vectors) -> tuple[float, float]:
+        """Mean and standard deviation of the cosine with a (dim,) unit vector; (0, 0) without vectors."""
+        if not self.count:
+            return 0.0, 0.0
+        query = vector.astype(np.float64) / _STEPS
+        mean = float(query @ self.total) / self.count
+        square = float(query @ self.product @ query) / self.count
+        return mean, math.sqrt(max(0.0, square - mean**2))

@@ -1,0 +1,60 @@
+"""How much of the truth an approximate search finds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clew.core.types import Vectors
+from search.candidates.dense.exact import exact_scores
+from search.candidates.dense.shard import DenseShard
+
+SAMPLE = 200
+DEPTHS = (10, 100)
+# How near a stand-in for a query is to the passage it is made from.
+NEARNESS = 0.5
+# Above the rounding of the reference's float32 scores: a passage that ties with the k-th counts as found.
+_TIE = 1e-6
+
+
+def stand_ins(vectors: Vectors, seed: int) -> Vectors:
+    """(at most SAMPLE, dim) unit vectors to ask in place of queries: passages turned away to cosine NEARNESS.
+
+    Passages themselves are too easy as queries, because a graph links near passages to each other. With MiniLM over
+    74,000 passages HNSW at effort 64 has recall@10 .936 for real queries, .984 for passages and .932 for these;
+    at effort 256 .975, .993 and .981.
+    """
+    random = np.random.default_rng(seed)
+    rows = np.sort(random.choice(len(vectors), min(SAMPLE, len(vectors)), replace=False))
+    sample = np.asarray(vectors[rows], np.float64)
+    away = random.normal(size=sample.shape)
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    turned = NEARNESS * sample + np.sqrt(1 - NEARNESS**2) * away
+    unit: Vectors = (turned / np.linalg.norm(turned, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+class RecallProbe:
+    """Sample queries and the true scores of their nearest passages: made once, used for every search effort."""
+
+    def __init__(self, vectors: Vectors, seed: int, queries: Vectors | None = None) -> None:
+        """vectors: (n, dim), n at least 1. queries: (q, dim) unit vectors to ask beside the stand-ins."""
+        made = stand_ins(vectors, seed)
+        self._queries = made if queries is None else np.concatenate([made, queries.astype(np.float32)])
+        self._truth = exact_scores(vectors, self._queries, max(DEPTHS))
+
+    @property
+    def size(self) -> int:
+        """Queries asked."""
+        return len(self._queries)
+
+    def measure(self, shard: DenseShard) -> dict[str, float]:
+        """ "recall@10" and "recall@100": mean share of the true nearest passages that the shard's search returns."""
+        return {f"recall@{depth}": self._recall(shard, depth) for depth in DEPTHS}
+
+    def _recall(self, shard: DenseShard, depth: int) -> float:
+        shares = []
+        for query, scores in zip(self._queries, self._truth, strict=True):
+            truth = scores[:depth]
+            found = shard.nearest(query, depth).scores
+            shares.append(np.count_nonzero(found >= truth[-1] - _TIE) / len(truth))
+        return float(np.mean(shares))

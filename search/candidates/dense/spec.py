@@ -1,0 +1,34 @@
+"""The [dense] table of a spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class DenseSpec:
+    """How passages are found by their vectors.
+
+    model: "default", a model kept under the home, a sentence-transformers folder, a Hugging Face name, or "hashing".
+    recall: least share of the true 10 and 100 nearest passages that a search must find, measured at the build
+    (above 0, at most 1). kind: "flat" (exact), "hnsw", "ivf", or "auto" (chosen from the number of passages).
+    exact_below: up to so many passages, all or those a filter allows, a search compares with every one.
+    seed: of the measurement's sample and of the clustering.
+    """
+
+    model: str = "default"
+    recall: float = 0.97
+    kind: Literal["auto", "flat", "hnsw", "ivf"] = "auto"
+    exact_below: int = 20_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ValueError("model is empty, expected a name or a folder")
+        if not 0 < self.recall <= 1:
+            raise ValueError(f"recall is {self.recall}, expected above 0 and at most 1")
+        if not 0 <= self.exact_below <= 10_000_000:
+            raise ValueError(f"exact_below is {self.exact_below}, expected 0 to 10,000,000")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed is {self.seed}, expected 0 to 2,147,483,647")
