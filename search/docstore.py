@@ -1,0 +1,385 @@
+"""The documents of an index on disk: fields, passages and ids, memory-mapped.
+
+documents.arrow   Arrow IPC file, uncompressed: the id, then one column per declared field
+passages.arrow    one record batch: document (int32, within the shard), start and end (int32, characters of its body)
+ids.marisa        trie of the ids; ids.npy: trie key → document ordinal within the shard
+
+The same documents give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import marisa_trie
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from clew.core.errors import CorruptError, DataError, MismatchError
+from clew.core.types import Document, FieldValue, Ints
+from search.columns import Column, Keywords, Points, Scalars, Texts
+from search.dates import iso, microseconds
+from search.fields import Fields, body, embedded_text, searched, title_field
+from search.protocols import PassageSet
+
+DOCUMENTS = "documents.arrow"
+PASSAGES = "passages.arrow"
+IDS = "ids.marisa"
+ID_ORDINALS = "ids.npy"
+
+# A record batch is closed at whichever comes first.
+BATCH_DOCUMENTS = 4096
+BATCH_CHARACTERS = 8_000_000
+
+_ARROW_TYPES = {
+    "text": pa.string(),
+    "keyword": pa.string(),
+    "number": pa.float64(),
+    "bool": pa.bool_(),
+    "date": pa.timestamp("us", tz="UTC"),
+    "list": pa.list_(pa.string()),
+    "geo": pa.list_(pa.float64(), 2),
+}
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "keyword": (str,),
+    "number": (float, int),
+    "bool": (bool,),
+    "date": (str,),
+    "list": (list, tuple),
+    "geo": (list, tuple),
+}
+_PASSAGE_SCHEMA = pa.schema([("document", pa.int32()), ("start", pa.int32()), ("end", pa.int32())])
+
+
+def _schema(fields: Fields) -> Any:
+    # The id comes first and columns are found by position, so a declared field may be called "id" as well.
+    return pa.schema([("id", pa.string()), *((name, _ARROW_TYPES[spec.type]) for name, spec in fields.items())])
+
+
+# ------------------------------------------------------------------ writing
+
+
+def write_documents(documents: Iterable[Document], fields: Fields, directory: Path) -> int:
+    """Write a shard's documents and ids into `directory`, in the order given; returns how many there were.
+
+    Reads `documents` once and keeps only a batch of them (and the ids) in memory. Fields that are not declared are
+    left out; an empty text, keyword or list is no value. Raises DataError that names the origin for a value that
+    does not fit its field's type and for an id that comes twice.
+    """
+    schema = _schema(fields)
+    ids: list[str] = []
+    with pa.OSFile(str(directory / DOCUMENTS), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for batch in _batches(documents, fields):
+            writer.write_batch(_record_batch(batch, fields, schema))
+            ids.extend(document.id for document in batch)
+    _write_ids(ids, directory)
+    return len(ids)
+
+
+def write_passages(directory: Path, document: Ints, start: Ints, end: Ints) -> None:
+    """Write where the passages of a shard lie.
+
+    document: (n,) ordinals of documents within the shard, ascending. start, end: (n,) characters of that document's
+    `search.fields.body`. Raises ValueError for arrays that are not so.
+    """
+    if not len(document) == len(start) == len(end) or np.any(np.diff(document) < 0):
+        raise ValueError("passages need document, start and end of one length, in document order")
+    arrays = [pa.array(np.asarray(column, np.int32)) for column in (document, start, end)]
+    with (
+        pa.OSFile(str(directory / PASSAGES), "wb") as sink,
+        pa.ipc.new_file(sink, _PASSAGE_SCHEMA) as writer,
+    ):
+        writer.write_batch(pa.record_batch(arrays, schema=_PASSAGE_SCHEMA))
+
+
+def _batches(documents: Iterable[Document], fields: Fields) -> Iterator[list[Document]]:
+    texts = [name for name, spec in fields.items() if spec.type == "text"]
+    batch: list[Document] = []
+    characters = 0
+    for document in documents:
+        batch.append(document)
+        for name in texts:
+            value = document.fields.get(name)
+            characters += len(value) if isinstance(value, str) else 0
+        if len(batch) >= BATCH_DOCUMENTS or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _record_batch(batch: Sequence[Document], fields: Fields, schema: Any) -> Any:
+    arrays = [_array(batch, "id", pa.string(), lambda document: document.id)]
+    for name, spec in fields.items():
+        arrays.append(_array(batch, name, _ARROW_TYPES[spec.type], _getter(name, spec.type)))
+    return pa.record_batch(arrays, schema=schema)
+
+
+def _getter(name: str, kind: str) -> Callable[[Document], object]:
+    """How a field's value is read from a document for its column (None: no value)."""
+    expected = _PYTHON_TYPES[kind]
+
+    def value_of(document: Document) -> object:
+        value: Any = document.fields.get(name)
+        if value is None or value in ("", []) or value != value:  # noqa: PLR0124 - only NaN differs from itself
+            return None
+        if not isinstance(value, expected) or (kind == "number" and isinstance(value, bool)):
+            raise TypeError(f"{str(value)[:80]!r} is {type(value).__name__}")
+        return microseconds(str(value)) if kind == "date" else value
+
+    return value_of
+
+
+def _array(batch: Sequence[Document], name: str, kind: Any, value_of: Callable[[Document], object]) -> Any:
+    try:
+        return pa.array([value_of(document) for document in batch], kind)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        if len(batch) > 1:
+            # Name the one document that is off.
+            for document in batch:
+                _array([document], name, kind, value_of)
+        reason = str(error).splitlines()[0]
+        message = f"{batch[0].origin or repr(batch[0].id)}: field {name!r}: {reason}"
+        raise DataError(message, f"expected {kind}") from None
+
+
+def _write_ids(ids: list[str], directory: Path) -> None:
+    for name in ids:
+        if "\0" in name:  # the trie would end it there
+            raise DataError(f"id {name!r} holds a NUL character", "leave it out of the ids")
+    trie = marisa_trie.Trie(sorted(ids))
+    if len(trie) != len(ids):
+        twice = Counter(ids).most_common(1)[0][0]
+        raise DataError(f"id {twice!r} comes more than once", "ids must be unique within an index")
+    trie.save(str(directory / IDS))
+    ordinals = np.empty(len(ids), np.int32)
+    for ordinal, name in enumerate(ids):
+        ordinals[trie[name]] = ordinal
+    np.save(directory / ID_ORDINALS, ordinals)
+
+
+# ------------------------------------------------------------------ reading
+
+
+class DocStore:
+    """Documents of the shards of one version, under version-wide ordinals. Safe for concurrent readers.
+
+    documents, passages: how many there are. document_of: (passages,) int64 document of each passage, ascending.
+    """
+
+    def __init__(
+        self, fields: Fields, table: Any, places: tuple[Ints, Ints, Ints], ids: Sequence[tuple[Any, Any]]
+    ) -> None:
+        self.fields = fields
+        self._table = table
+        self._columns: list[Any] = table.columns
+        self.document_of, self._start, self._end = places
+        self.documents: int = table.num_rows
+        self.passages: int = len(self.document_of)
+        self._first = np.searchsorted(self.document_of, np.arange(self.documents + 1)).astype(np.int64)
+        self._ids = ids
+        self._cached: dict[str, Column] = {}
+
+    @classmethod
+    def open(cls, directories: Sequence[Path], fields: Fields) -> DocStore:
+        """Open the shards of a version in ordinal order.
+
+        Raises CorruptError for a file that cannot be read, MismatchError where other fields were declared at build.
+        """
+        schema = _schema(fields)
+        batches: list[Any] = []
+        places: list[list[NDArray[Any]]] = [[], [], []]
+        ids = []
+        documents = 0
+        for directory in directories:
+            shard = _read(directory / DOCUMENTS)
+            if not shard.schema.equals(schema):
+                raise MismatchError(
+                    f"{directory / DOCUMENTS} has other fields than the version declares", "rebuild with `clew build`"
+                )
+            batches.extend(shard.to_batches())
+            where = _read(directory / PASSAGES)
+            for part, column in zip(places, where.columns, strict=True):
+                part.append(column.to_numpy())
+            places[0][-1] = places[0][-1].astype(np.int64) + documents
+            ids.append(_read_ids(directory))
+            documents += shard.num_rows
+        document, start, end = (_joined(part) for part in places)
+        table = pa.Table.from_batches(batches, schema)
+        return cls(fields, table, (document.astype(np.int64, copy=False), start, end), ids)
+
+    def close(self) -> None:
+        """Let go of the memory maps. The store cannot be used afterwards."""
+        self._cached.clear()
+        self._columns, self._ids, self._table = [], [], None
+
+    # -------------------------------------------------------------- one document
+
+    def find(self, name: str) -> int | None:
+        """Ordinal of the document with this id, or None."""
+        if "\0" in name:
+            return None
+        base = 0
+        for trie, ordinals in self._ids:
+            try:
+                key = trie.get(name)
+            except UnicodeEncodeError:  # a lone surrogate is in no id
+                return None
+            if key is not None:
+                return base + int(ordinals[key])
+            base += len(ordinals)
+        return None
+
+    def id(self, document: int) -> str:
+        """Id of a document."""
+        found: str = self._columns[0][document].as_py()
+        return found
+
+    def ids(self, documents: Ints) -> list[str]:
+        """Ids of many documents, in the order asked."""
+        found: list[str] = self._columns[0].take(pa.array(np.asarray(documents, np.int64))).to_pylist()
+        return found
+
+    def fields_of(self, document: int) -> dict[str, FieldValue]:
+        """The document's fields in declared order, those without a value left out; dates as ISO 8601 strings."""
+        found: dict[str, FieldValue] = {}
+        for (name, spec), column in zip(self.fields.items(), self._columns[1:], strict=True):
+            scalar = column[document]
+            if scalar.is_valid:
+                found[name] = _value(spec.type, scalar)
+        return found
+
+    def body(self, document: int) -> str:
+        """The text that the document's passages are cut from."""
+        return body(self.fields_of(document), self.fields)[0]
+
+    def passage_range(self, document: int) -> tuple[int, int]:
+        """First passage of a document and the one after its last."""
+        return int(self._first[document]), int(self._first[document + 1])
+
+    def span(self, passage: int) -> tuple[int, int]:
+        """(start, end) of a passage in characters of its document's body."""
+        return int(self._start[passage]), int(self._end[passage])
+
+    # -------------------------------------------------------------- all documents
+
+    def column(self, name: str) -> Column:
+        """A declared field over all documents, read once and kept. Raises KeyError for an undeclared one."""
+        if name not in self._cached:
+            place = 1 + list(self.fields).index(name) if name in self.fields else 0
+            if not place:
+                raise KeyError(name)
+            self._cached[name] = _column(self.fields[name].type, self._columns[place])
+        return self._cached[name]
+
+    def passage_set(self, fields: Fields) -> PassageSet:
+        """The searched fields of every passage, in order, as BM25 reads them.
+
+        The title, keywords and lists repeat in each passage of a document; a body field gives its part of the window.
+        """
+        found: dict[str, list[str]] = {name: [] for name in searched(fields)}
+        for document, values in enumerate(self._values()):
+            _, spans = body(values, fields)
+            placed = {name: (start, end) for name, start, end in spans}
+            title = title_field(fields)
+            for name, texts in found.items():
+                value = values.get(name) or ""
+                text = "\n".join(value) if isinstance(value, list) else str(value)
+                for passage in range(*self.passage_range(document)):
+                    if name != title and fields[name].type == "text" and name in placed:
+                        start, end = placed[name]
+                        first, last = self.span(passage)
+                        texts.append(text[max(first - start, 0) : max(min(last, end) - start, 0)])
+                    else:
+                        texts.append(text)
+        return PassageSet(fields=found)
+
+    def embedded_texts(self) -> list[str]:
+        """The text that the bi-encoder reads for each passage, in order."""
+        title = title_field(self.fields)
+        found: list[str] = []
+        for document, values in enumerate(self._values()):
+            text, _ = body(values, self.fields)
+            head = str(values.get(title) or "") if title else ""
+            for passage in range(*self.passage_range(document)):
+                start, end = self.span(passage)
+                found.append(embedded_text(head, text[start:end]))
+        return found
+
+    def _values(self) -> Iterator[dict[str, FieldValue]]:
+        """Texts, keywords and lists of each document in turn."""
+        names = [name for name, spec in self.fields.items() if spec.type in {"text", "keyword", "list"}]
+        places = [1 + list(self.fields).index(name) for name in names]
+        for batch in self._table.to_batches():
+            columns = [batch.column(place).to_pylist() for place in places]
+            for row in range(batch.num_rows):
+                yield {name: column[row] for name, column in zip(names, columns, strict=True)}
+
+
+def _read(path: Path) -> Any:
+    try:
+        with pa.memory_map(str(path)) as source:
+            return pa.ipc.open_file(source).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptError(f"{path} cannot be read: {error}", "rebuild or roll back") from None
+
+
+def _read_ids(directory: Path) -> tuple[Any, NDArray[np.int32]]:
+    trie = marisa_trie.Trie()
+    try:
+        trie.mmap(str(directory / IDS))
+        return trie, np.load(directory / ID_ORDINALS, mmap_mode="r")
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        raise CorruptError(f"{directory / IDS} cannot be read: {error}", "rebuild or roll back") from None
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays in a row; a single one stays the memory map it is."""
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int32), *parts])
+
+
+def _value(kind: str, scalar: Any) -> FieldValue:
+    if kind == "date":
+        return iso(scalar.value)
+    value: FieldValue = scalar.as_py()
+    return (value[0], value[1]) if kind == "geo" and isinstance(value, list) else value  # type: ignore[return-value]
+
+
+def _column(kind: str, chunks: Any) -> Column:
+    present = chunks.is_valid().to_numpy()
+    if kind == "text":
+        return Texts(present)
+    array = chunks.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):  # what an empty column stays
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    if kind == "keyword":
+        return _keywords(len(array), np.flatnonzero(present), array.drop_null())
+    if kind == "list":
+        owners = pc.list_parent_indices(array).to_numpy(zero_copy_only=False).astype(np.int64)
+        return _keywords(len(array), owners, pc.list_flatten(array))
+    if kind == "geo":
+        flat = array.fill_null([0.0, 0.0]).flatten().to_numpy(zero_copy_only=False).reshape(-1, 2)
+        return Points(np.ascontiguousarray(flat[:, 0]), np.ascontiguousarray(flat[:, 1]), present)
+    if kind == "date":
+        array = array.cast(pa.int64())
+    empty = False if kind == "bool" else 0
+    return Scalars(array.fill_null(empty).to_numpy(zero_copy_only=False), present)
+
+
+def _keywords(count: int, documents: Ints, values: Any) -> Keywords:
+    """Values of documents as codes into the sorted distinct values, each pair of document and value once."""
+    encoded = values.dictionary_encode()
+    names: list[str] = encoded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    codes = rank[encoded.indices.to_numpy(zero_copy_only=False)]
+    pairs = np.unique(documents * max(len(names), 1) + codes)
+    owners, codes = np.divmod(pairs, max(len(names), 1))
+    return Keywords(count, owners.astype(np.int64), codes.astype(np.int32), [names[at] for at in order])

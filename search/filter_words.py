@@ -1,0 +1,73 @@
+"""Filters as a person types them on a command line: "brand=Sony", "price<50", "category under Home > Kitchen"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from clew.core.errors import QueryError, nearest
+from search.fields import Fields
+
+_SIGNS = {"=": "eq", "==": "eq", "!=": "ne", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
+_WORD = re.compile(
+    r"\s*([^\s=<>!]+)\s*(?:(!=|<=|>=|==?|<|>)|(?<=\s)(under|in|near|exists|missing)(?!\S))\s*(.*?)\s*", re.DOTALL
+)
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+EXAMPLES = (
+    '"brand=Sony", "price<50", "colour!=red", "brand in Sony, LG", "category under Home > Kitchen", '
+    '"price exists", "price missing", "place near 48.85, 2.35, 10" (km)'
+)
+
+
+def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
+    """The filter that all of the given conditions make together; `search.filters.parse_filters` checks it fully.
+
+    Raises QueryError for words that are no condition, an unknown field, or a number or truth value that is none.
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        match = _WORD.fullmatch(word)
+        if match is None:
+            raise QueryError(f"filter {word!r} cannot be read", f"write it like {EXAMPLES}")
+        name, sign, verb, text = match.groups()
+        if name not in fields:
+            raise QueryError(f"filter {word!r}: unknown field {name!r}", nearest(name, fields))
+        operator, value = _condition(_SIGNS.get(sign, verb), text, fields[name].type, word)
+        if operator in found.get(name, {}):
+            # The same operator twice on a field: both must hold.
+            found.setdefault("must", []).append({name: {operator: value}})
+        else:
+            found.setdefault(name, {})[operator] = value
+    return found
+
+
+def _condition(operator: str, text: str, kind: str, word: str) -> tuple[str, Any]:
+    if operator in {"exists", "missing"}:
+        if text:
+            raise QueryError(f"filter {word!r} cannot be read", f"nothing follows {operator!r}")
+        return "exists", operator == "exists"
+    if not text:
+        raise QueryError(f"filter {word!r} has no value", f"write it like {EXAMPLES}")
+    if operator == "near":
+        parts = text.split(",")
+        if len(parts) != 3:
+            raise QueryError(f"filter {word!r} cannot be read", "near takes latitude, longitude, kilometres")
+        return operator, dict(zip(("lat", "lon", "km"), (_value(part, "number", word) for part in parts), strict=True))
+    if operator == "in":
+        return operator, [_value(part, kind, word) for part in text.split(",")]
+    return operator, _value(text, kind, word)
+
+
+def _value(text: str, kind: str, word: str) -> str | float | bool:
+    text = text.strip()
+    if kind == "number":
+        try:
+            return float(text)
+        except ValueError:
+            raise QueryError(f"filter {word!r}: {text!r} is no number", 'write it like "price<50"') from None
+    if kind == "bool":
+        if text.lower() not in _TRUTH:
+            raise QueryError(f"filter {word!r}: {text!r} is neither true nor false", 'write it like "new=true"')
+        return _TRUTH[text.lower()]
+    return text

@@ -1,0 +1,202 @@
+"""What a hit shows: its fields, and where the query's terms are in its title and its best passage.
+
+Everything is plain text with character spans; nothing is escaped or marked up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from clew.core.sentences import sentences
+from clew.core.text import STOP_WORDS, Analyzer
+from clew.core.types import FieldValue
+from search.fields import Fields, body, title_field
+from search.profile import ProfileSpec
+from search.protocols import ParsedQuery
+from search.types import Highlight
+
+# Chinese words that say as little by themselves as English stop words.
+_HAN_STOP_WORDS = frozenset("的 了 是 在 和 与 或 吗 呢 有 被 为".split())
+# A sentence that asks says less than one that tells.
+QUESTION_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A query term in a text: what it weighs and where it is."""
+
+    term: str
+    weight: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Presenter:
+    """Presents the hits of one query. Make one for a search and use it for all its hits."""
+
+    analyzer: Analyzer
+    query: ParsedQuery
+    fields: Fields
+    profile: ProfileSpec
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """Query terms that are marked, with their weights. Stop words are only where the query has nothing else."""
+        idle = {token.term for token in self.analyzer.tokens(self.query.text)
+                if self.query.text[token.start : token.end].lower() in STOP_WORDS | _HAN_STOP_WORDS}  # fmt: skip
+        terms = sorted(self.query.terms, key=lambda pair: pair[1])
+        return {term: weight for term, weight in terms if term not in idle} or dict(terms)
+
+    @cached_property
+    def _shown(self) -> tuple[str, ...]:
+        return self.profile.shown(self.fields)
+
+    def shown(self, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+        """The fields of a document that the profile shows, those without a value left out."""
+        return {name: values[name] for name in self._shown if values.get(name) is not None}
+
+    def highlights(self, values: Mapping[str, FieldValue], span: tuple[int, int]) -> tuple[Highlight, ...]:
+        """The whole title where it holds a query term, then a snippet (or the answer) from the best passage.
+
+        span: (start, end) of that passage in the document's body. A highlight's `start` is the place of its snippet in
+        its field's text. Without any match the snippet is the passage's beginning, without spans.
+        """
+        if not self.profile.highlight:
+            return ()
+        found: list[Highlight] = []
+        title = title_field(self.fields)
+        text = values.get(title) if title else None
+        if title and isinstance(text, str) and (matches := self._matches(text)):
+            found.append(Highlight(title, text, merged(matches, 0, len(text))))
+        best = self._best_part(values, span)
+        return (*found, best) if best else tuple(found)
+
+    def _best_part(self, values: Mapping[str, FieldValue], span: tuple[int, int]) -> Highlight | None:
+        """The best snippet or sentence of a passage, over the body fields it touches."""
+        text, places = body(values, self.fields)
+        best: Highlight | None = None
+        best_score = -1.0
+        for name, first, last in places:
+            start, end = max(first, span[0]), min(last, span[1])
+            part = text[start:end]
+            if not part.strip():
+                continue
+            matches = self._matches(part)
+            cut = best_sentence(part, matches) if self.profile.answer else snippet(part, matches, self.profile.snippet)
+            score = worth(match for match in matches if cut[0] <= match.start and match.end <= cut[1])
+            if score > best_score:
+                best_score = score
+                best = Highlight(name, part[slice(*cut)], merged(matches, *cut), start - first + cut[0])
+        return best
+
+    def _matches(self, text: str) -> list[Match]:
+        weights = self.weights
+        return [
+            Match(term, weights[term], start, end)
+            for term, start, end in self.analyzer.tokens(text)
+            if term in weights and end > start
+        ]
+
+
+def worth(matches: Iterable[Match]) -> float:
+    """Sum of the weights of the distinct terms."""
+    return sum({match.term: match.weight for match in matches}.values())
+
+
+def merged(matches: Iterable[Match], start: int, end: int) -> tuple[tuple[int, int], ...]:
+    """Spans of the matches within text[start:end], from its start, ascending; those that overlap are one."""
+    spans: list[tuple[int, int]] = []
+    for first, last in sorted((max(m.start, start) - start, min(m.end, end) - start) for m in matches):
+        if first >= last:
+            continue
+        if spans and first < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(last, spans[-1][1]))
+        else:
+            spans.append((first, last))
+    return tuple(spans)
+
+
+def best_sentence(text: str, matches: list[Match]) -> tuple[int, int]:
+    """(start, end) of the sentence with the most worth in query terms; the first of equals, questions count half.
+
+    text must not be blank.
+    """
+    best, best_worth = (0, 0), -1.0
+    for start, end in sentences(text):
+        value = worth(match for match in matches if start <= match.start and match.end <= end)
+        if text[end - 1] in "?？":
+            value *= QUESTION_WEIGHT
+        if value > best_worth:
+            best, best_worth = (start, end), value
+    return best
+
+
+def snippet(text: str, matches: list[Match], size: int) -> tuple[int, int]:
+    """(start, end) of about `size` characters, never more, with the most worth in query terms.
+
+    Starts and ends at sentences where that leaves the matches inside, else at words. text must not be blank.
+    """
+    borders = sentences(text)
+    first, last = _densest(matches, size) if matches else (borders[0][0], borders[0][0])
+    starts = [start for start, _ in borders if last - size <= start <= first]
+    if starts:
+        # The nearest sentence before the matches, or an earlier one where the text ends too soon after it.
+        start = max((at for at in starts if at <= len(text) - size), default=starts[0])
+    else:
+        start = _word_start(text, max(0, first - max(0, size - (last - first)) // 3), first)
+    limit = min(len(text), start + size)
+    if limit == len(text):
+        end = limit
+    else:
+        ends = [end for _, end in borders if max(last, start + size // 2) <= end <= limit]
+        end = ends[-1] if ends else _word_end(text, limit, max(last, start + 1))
+    end = min(end, limit)
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+def _densest(matches: list[Match], size: int) -> tuple[int, int]:
+    """(start, end) around the matches within `size` characters that are worth most; the first of equals."""
+    best, best_worth = (0, 0), 0.0
+    low = 0
+    inside: dict[str, int] = {}
+    value = 0.0
+    ordered = sorted(matches, key=lambda match: (match.end, match.start))
+    for at, match in enumerate(ordered):
+        value += 0.0 if inside.get(match.term) else match.weight
+        inside[match.term] = inside.get(match.term, 0) + 1
+        while match.end - ordered[low].start > size and ordered[low] is not match:
+            gone = ordered[low]
+            inside[gone.term] -= 1
+            value -= 0.0 if inside[gone.term] else gone.weight
+            low += 1
+        if value > best_worth + 1e-9:
+            best, best_worth = (min(m.start for m in ordered[low : at + 1]), match.end), value
+    return best
+
+
+def _is_border(text: str, at: int) -> bool:
+    """Whether a text may be cut before `at`: beside white space, or beside a character outside words in Latin."""
+    before, after = text[at - 1], text[at]
+    return before.isspace() or after.isspace() or before > "\u2e80" or after > "\u2e80"
+
+
+def _word_start(text: str, at: int, limit: int) -> int:
+    """The first word start from `at` on, at most `limit`."""
+    while 0 < at < limit and (text[at].isspace() or not _is_border(text, at)):
+        at += 1
+    while at < limit and text[at].isspace():
+        at += 1
+    return at
+
+
+def _word_end(text: str, at: int, limit: int) -> int:
+    """The last place up to `at` where a word ends, at least `limit`; `at` itself where there is none."""
+    place = at
+    while place > limit and not _is_border(text, place):
+        place -= 1
+    return place if place > limit or _is_border(text, place) else at

@@ -1,0 +1,50 @@
+import pytest
+
+from clew.core.errors import QueryError
+from search.fields import FieldSpec
+from search.filter_words import parse_filter_words
+from search.filters import parse_filters
+
+FIELDS = {
+    "title": FieldSpec("text"),
+    "brand": FieldSpec("keyword"),
+    "category": FieldSpec("keyword", facet="hierarchy"),
+    "tags": FieldSpec("list"),
+    "price": FieldSpec("number"),
+    "new": FieldSpec("bool"),
+    "day": FieldSpec("date"),
+    "place": FieldSpec("geo"),
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["brand=Sony"], {"brand": {"eq": "Sony"}}),
+        (["price<50", "price >= 10"], {"price": {"lt": 50.0, "gte": 10.0}}),
+        (["category under Home > Kitchen"], {"category": {"under": "Home > Kitchen"}}),
+        (["brand != red=hot"], {"brand": {"ne": "red=hot"}}),
+        (["brand in Sony, LG "], {"brand": {"in": ["Sony", "LG"]}}),
+        (["price exists", "title missing"], {"price": {"exists": True}, "title": {"exists": False}}),
+        (["new=yes"], {"new": {"eq": True}}),
+        (["place near 48.85, 2.35, 10"], {"place": {"near": {"lat": 48.85, "lon": 2.35, "km": 10.0}}}),
+        (["brand!=a", "brand!=b"], {"brand": {"ne": "a"}, "must": [{"brand": {"ne": "b"}}]}),
+        (["day>2024-05"], {"day": {"gt": "2024-05"}}),
+    ],
+)
+def test_words_of_the_command_line_make_a_filter(words, expected):
+    assert parse_filter_words(words, FIELDS) == expected
+    parse_filters(expected, FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("brand", "cannot be read"), ("brnd=Sony", "unknown field 'brnd'"), ("price<cheap", "'cheap' is no number"),
+     ("new=perhaps", "neither true nor false"), ("brand=", "has no value"), ("price exists now", "cannot be read"),
+     ("place near 1,2", "cannot be read"), ("", "cannot be read")],
+)  # fmt: skip
+def test_words_that_are_no_filter_are_shown(word, message):
+    with pytest.raises(QueryError, match=message) as error:
+        parse_filter_words([word], FIELDS)
+    assert repr(word) in error.value.message
+    assert error.value.hint
