@@ -1,0 +1,141 @@
+"""The one place that puts a Searcher together from what a release names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clew.core.artifacts import Hold, verify_files
+from clew.core.errors import MismatchError, NotFoundError
+from clew.core.spec import parse
+from clew.core.text import Analyzer, AnalyzerSpec
+from search.candidates import KINDS
+from search.fields import Fields, FieldSpec, searched
+from search.fusion import FusionSpec
+from search.pipeline import Searcher
+from search.protocols import CandidateGenerator, IndexKind
+from search.understand import Understanding
+from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
+
+if TYPE_CHECKING:
+    from clew.models.protocols import Encoder
+
+
+def kinds_of(spec: Mapping[str, Any], fields: Fields, analyzer: Analyzer) -> dict[str, IndexKind[Any, Any]]:
+    """Source name → index kind, from the tables of an index spec. The indexer builds with what search opens with.
+
+    spec: holds "bm25" and, where the index has vectors, "dense".
+    """
+    from search.candidates.bm25 import BM25Spec
+
+    bm25 = parse(BM25Spec, spec["bm25"], "[bm25]")
+    kinds: dict[str, IndexKind[Any, Any]] = {"bm25": KINDS[bm25.backend](bm25, searched(fields), analyzer)}
+    if spec.get("dense") is not None:
+        from search.candidates.dense.kind import DenseSpec
+
+        kinds["dense"] = KINDS["dense"](parse(DenseSpec, spec["dense"], "[dense]"))
+    return kinds
+
+
+def parse_fields(table: Mapping[str, Any], where: str) -> dict[str, FieldSpec]:
+    """Declared fields from a spec's [fields] table."""
+    return {name: parse(FieldSpec, value, f"{where}.{name}") for name, value in table.items()}
+
+
+def open_index(
+    home: Path, name: str, release: str | None = None, *, verify: bool = True, model: str | None = None
+) -> Searcher:
+    """Open an index: the live release, or the one named.
+
+    verify: read every file once and compare its sha256 (about 1 GB a second). model: another bi-encoder than the
+    spec's, for an index whose model was moved. Raises NotFoundError, CorruptError that names the file, FormatError,
+    or MismatchError where the encoder or the text analysis is not what the index was built with.
+    """
+    folder = IndexFolder.of(home, name)
+    chosen = folder.read_release(release)
+    return open_version(folder, folder.read_version(chosen), home, chosen, verify=verify, model=model)
+
+
+def open_version(
+    folder: IndexFolder,
+    version: IndexVersion,
+    home: Path,
+    release: Release,
+    *,
+    verify: bool = True,
+    model: str | None = None,
+) -> Searcher:
+    """Open one version as `release` would serve it. Held from now until `Searcher.close`, gc leaves it alone."""
+    hold = Hold(folder.version(version.id))
+    try:
+        return _opened(folder, version, home, release, hold, verify=verify, model=model)
+    except BaseException:
+        hold.release()
+        raise
+
+
+def _opened(
+    folder: IndexFolder,
+    version: IndexVersion,
+    home: Path,
+    release: Release,
+    hold: Hold,
+    *,
+    verify: bool,
+    model: str | None,
+) -> Searcher:
+    root = folder.version(version.id)
+    shards = [folder.shard(address) for address, _ in version.shards]
+    for shard, (_, sha256) in zip(shards, version.shards, strict=True):
+        manifest = load(ShardManifest, shard / "manifest.json", sha256)
+        if verify:
+            verify_files(shard, manifest.files)
+    if verify:
+        verify_files(root, version.files)
+    spec = version.spec
+    fields = parse_fields(spec["fields"], "[fields]")
+    analyzer = Analyzer(parse(AnalyzerSpec, spec["analyzer"], "[analyzer]"))
+    if analyzer.fingerprint != version.analyzer:
+        raise MismatchError(
+            f"index {version.index!r} was built by another version of the text analysis", "rebuild with `clew build`"
+        )
+    encoder = _encoder(version, home, model)
+    generators: dict[str, CandidateGenerator] = {
+        source: kind.open([shard / source for shard in shards], root / source)
+        for source, kind in kinds_of(spec, fields, analyzer).items()
+    }
+    from search.docstore import DocStore
+
+    return Searcher(
+        release=release,
+        version=version,
+        fields=fields,
+        store=DocStore.open(shards, fields),
+        understanding=Understanding(analyzer, encoder),
+        generators=generators,
+        fusion=parse(FusionSpec, release.learned.get("fusion") or spec.get("fusion", {}), "[fusion]"),
+        hold=hold,
+    )
+
+
+def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | None:
+    if not version.encoder:
+        return None
+    from clew.models.cached import CachedEncoder
+    from clew.models.store import load_encoder
+
+    wanted = model or str(version.encoder["model"])
+    try:
+        encoder = load_encoder(wanted, home)
+    except NotFoundError as error:
+        raise NotFoundError(
+            error.message, f"the index was built with {version.encoder['model']!r}; {error.hint}"
+        ) from None
+    if encoder.fingerprint != version.encoder["fingerprint"]:
+        raise MismatchError(
+            f"model {wanted!r} is not the encoder that built index {version.index!r} "
+            f"(fingerprint {encoder.fingerprint[:12]}, built with {version.encoder['fingerprint'][:12]})",
+            "open it with the model it was built with, or rebuild with `clew build`",
+        )
+    return CachedEncoder(encoder, None)

@@ -1,0 +1,204 @@
+"""Joining what several sources found into one ranking, as parts that add up to the fused score.
+
+The default needs no labels. A source's score is taken as what it is worth against everything that source could have
+said: (score - mean) / standard deviation over the whole collection, for this query. A rare model number lifts one
+product fifty deviations above the BM25 mean, the words of "what are the symptoms of" lift thousands a little; so each
+source is trusted per query, by how far its finds stand out. Scores of a query's candidates alone (min-max, z-scores
+of the list) or ranks (RRF) throw that away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from clew.core.types import Contribution, Floats, Ints
+
+# Chosen on train and dev splits only; `python -m benchmarks.fusion_study DIR…` prints the sweep.
+DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.5, "dense": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class FusionSpec:
+    """How sources are joined.
+
+    method: hybrid (standardised sums, the default), sum (min-max sums) or rrf. weights: source → weight (0 or more);
+    sources not named keep their default. rrf_k: the constant of reciprocal rank fusion (Cormack et al. 2009).
+    """
+
+    method: str = "hybrid"
+    weights: Mapping[str, float] = field(default_factory=dict)
+    rrf_k: int = 60
+
+    def __post_init__(self) -> None:
+        if self.method not in FUSIONS:
+            raise ValueError(f"method is {self.method!r}, expected one of {', '.join(sorted(FUSIONS))}")
+        for name, weight in self.weights.items():
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"weights.{name} is {weight}, expected 0 or more")
+        if self.rrf_k < 1:
+            raise ValueError(f"rrf_k is {self.rrf_k}, expected 1 or more")
+
+    def weight(self, source: str) -> float:
+        """A source's weight: as given, else the default (1 for a source without one; all equal for rrf and sum)."""
+        equal = {} if self.method in {"rrf", "sum"} else DEFAULT_WEIGHTS
+        return float(self.weights.get(source, equal.get(source, 1.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What S sources say about the m documents that any of them found.
+
+    scores: (S, m) float64, NaN where a source has none. ranks: (S, m) int64 rank in the source's own list, from 0;
+    -1 outside it. background: (S, 2) float64 mean and standard deviation of each source's score over the collection.
+    """
+
+    sources: tuple[str, ...]
+    scores: Floats
+    ranks: Ints
+    background: Floats
+
+
+def standardised(found: Found, spec: FusionSpec) -> Floats:
+    """(S, m) weight * (score - mean) / deviation over the collection; no score counts as the mean."""
+    weights = np.array([spec.weight(name) for name in found.sources])[:, None]
+    mean, deviation = found.background[:, :1], found.background[:, 1:]
+    parts = (found.scores - mean) / np.where(deviation > 0, deviation, 1.0)
+    joined: Floats = np.nan_to_num(weights * parts, nan=0.0) / max(float(weights.sum()), 1e-12)
+    return joined
+
+
+def min_max(found: Found, spec: FusionSpec) -> Floats:
+    """(S, m) weight * (score - least) / (most - least) over the query's candidates; no score counts as the least."""
+    weights = np.array([spec.weight(name) for name in found.sources])[:, None]
+    scores = np.where(np.isnan(found.scores), np.inf, found.scores)
+    least = np.min(scores, axis=1, keepdims=True, initial=np.inf)
+    least = np.where(np.isfinite(least), least, 0.0)
+    filled = np.where(np.isfinite(scores), scores, least)
+    span = np.max(filled, axis=1, keepdims=True, initial=-np.inf) - least
+    joined: Floats = weights * (filled - least) / np.where(span > 0, span, 1.0) / max(float(weights.sum()), 1e-12)
+    return joined
+
+
+def reciprocal_rank(found: Found, spec: FusionSpec) -> Floats:
+    """(S, m) weight / (rrf_k + rank), ranks from 1; 0 outside a source's list (Cormack et al. 2009)."""
+    weights = np.array([spec.weight(name) for name in found.sources])[:, None]
+    return np.where(found.ranks >= 0, weights / (spec.rrf_k + found.ranks + 1.0), 0.0)
+
+
+FUSIONS: Mapping[str, Callable[[Found, FusionSpec], Floats]] = {
+    "hybrid": standardised,
+    "sum": min_max,
+    "rrf": reciprocal_rank,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The candidate documents of one search with their fused scores.
+
+    documents: (m,) int64 ascending ordinals. best: (S, m) int64 each source's best passage of each document.
+    parts: (S, m) float64; totals: (m,) float64, their sums.
+    """
+
+    documents: Ints
+    found: Found
+    best: Ints
+    parts: Floats
+    totals: Floats
+
+    @classmethod
+    def fused(cls, documents: Ints, found: Found, best: Ints, spec: FusionSpec) -> Pool:
+        """Join what was found by the method of the spec."""
+        parts = FUSIONS[spec.method](found, spec)
+        return cls(documents, found, best, parts, parts.sum(axis=0))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources that answered."""
+        return self.found.sources
+
+    def order(self) -> Ints:
+        """(m,) int64 places of the documents, best first: score descending, then ordinal ascending."""
+        return np.lexsort((self.documents, -self.totals)).astype(np.int64)
+
+    def place_of(self, document: int) -> int | None:
+        """Place of a document in the pool, None if no source found it."""
+        at = int(np.searchsorted(self.documents, document))
+        return at if at < len(self.documents) and self.documents[at] == document else None
+
+    def best_passage(self, at: int) -> int:
+        """The passage that the source with the largest part likes best."""
+        return int(self.best[int(np.argmax(self.parts[:, at])), at])
+
+    def parts_of(self, at: int) -> tuple[Contribution, ...]:
+        """The fused score of one document as one contribution a source."""
+        found: list[Contribution] = []
+        for row, name in enumerate(self.sources):
+            score, rank = float(self.found.scores[row, at]), int(self.found.ranks[row, at])
+            mean, deviation = (float(x) for x in self.found.background[row])
+            detail = {
+                "score": None if np.isnan(score) else score,
+                "rank": rank + 1 if rank >= 0 else None,
+                "mean": mean,
+                "deviation": deviation,
+            }
+            found.append(Contribution("fusion", name, float(self.parts[row, at]), detail))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One query to learn from: what the sources found, and the gain of each found document.
+
+    gains: (m,) float64. ideal: the best gains any ranking of this query could show, descending.
+    """
+
+    found: Found
+    gains: Floats
+    ideal: Sequence[float]
+
+
+def ndcg(totals: Floats, judged: Judged, k: int = 10) -> float:
+    """nDCG@k of one fused ranking, linear gains, discount 1 / log2(rank + 1) (Järvelin and Kekäläinen 2002)."""
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    shown = judged.gains[np.argsort(-totals, kind="stable")[:k]]
+    ideal = np.asarray(sorted(judged.ideal, reverse=True)[:k], np.float64)
+    best = float(ideal @ discounts[: len(ideal)])
+    return float(shown @ discounts[: len(shown)]) / best if best > 0 else 0.0
+
+
+def learn(queries: Sequence[Judged], spec: FusionSpec, shrinkage: float = 0.2) -> FusionSpec:
+    """Weights that raise nDCG@10 on judged queries, drawn towards those of `spec`.
+
+    One weight a source, found by coordinate ascent over factors 2^-4 … 2^4 of the starting weight. The objective is
+    mean nDCG@10 - shrinkage / n * sum of squared log2 factors: with few queries a weight moves only for a clear
+    gain. shrinkage: cost of one doubling, in nDCG points summed over the n queries.
+    """
+    if not queries:
+        return spec
+    sources = sorted({name for query in queries for name in query.found.sources})
+    steps = np.arange(-4, 4.01, 0.25)
+    factors = dict.fromkeys(sources, 0.0)
+
+    def worth(trial: Mapping[str, float]) -> float:
+        weights = {name: spec.weight(name) * 2.0**power for name, power in trial.items()}
+        tried = replace(spec, weights={**spec.weights, **weights})
+        join = FUSIONS[spec.method]
+        mean = float(np.mean([ndcg(join(query.found, tried).sum(axis=0), query) for query in queries]))
+        return mean - shrinkage / len(queries) * sum(power**2 for power in trial.values())
+
+    best = worth(factors)
+    # Only ratios matter, so the first source keeps its weight.
+    for _ in range(3):
+        before = best
+        for name in sources[1:]:
+            for power in steps:
+                value = worth({**factors, name: float(power)})
+                if value > best + 1e-12:
+                    best, factors = value, {**factors, name: float(power)}
+        if best - before < 1e-6:
+            break
+    return replace(spec, weights={name: spec.weight(name) * 2.0**power for name, power in factors.items()})

@@ -1,0 +1,360 @@
+"""One search, stage by stage: understand → filter → candidates → fusion → present.
+
+This is the one place that decides about degradation: a stage that raises StageUnavailable, or that the time budget
+does not reach, is left out and named. Any other exception is a bug and surfaces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from clew.core.artifacts import Hold
+from clew.core.errors import QueryError, StageUnavailable, unknown_name
+from clew.core.types import Bools, Deadline, Floats, Ints
+from search.docstore import DocStore
+from search.facets import count_facets
+from search.fields import Fields
+from search.filters import parse_filters, passages
+from search.fusion import FUSIONS, Found, FusionSpec, Pool
+from search.present import Presenter
+from search.profile import load_profile
+from search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
+from search.types import (
+    MAX_K,
+    MAX_QUERY_CHARACTERS,
+    MAX_WINDOW,
+    Degradation,
+    Hit,
+    SearchRequest,
+    SearchResponse,
+    StageScore,
+    WhyNot,
+)
+from search.understand import Understanding
+from search.versions import IndexVersion, Release
+
+# Facets count what matches a query term or is among this many of a source that scores everything.
+FACET_DEPTH = 1_000
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened to one search on its way."""
+
+    deadline: Deadline
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    degraded: list[Degradation] = field(default_factory=list)
+    answered: int = 0
+    asked: int = 0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage; where it cannot answer, say so and go on."""
+        start = time.perf_counter()
+        try:
+            yield
+        except StageUnavailable as reason:
+            self.degraded.append(Degradation(name, reason.message))
+        finally:
+            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1000
+
+    @property
+    def coverage(self) -> float:
+        """Share of the asked shards that answered."""
+        return self.answered / self.asked if self.asked else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceList:
+    """The documents one source found, best first, and its score's mean and deviation over the collection."""
+
+    documents: Ints
+    background: tuple[float, float]
+
+
+def check(request: SearchRequest) -> None:
+    """Refuse a request that cannot be answered. Raises QueryError that names the parameter."""
+    if not request.query.strip():
+        raise QueryError("query is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
+    if len(request.query) > MAX_QUERY_CHARACTERS:
+        raise QueryError(
+            f"query has {len(request.query):,} characters", f"give at most {MAX_QUERY_CHARACTERS:,} characters"
+        )
+    if not 1 <= request.k <= MAX_K:
+        raise QueryError(f"k is {request.k:,}", f"k counts documents: 1 to {MAX_K:,}; use offset for later pages")
+    if not 0 <= request.offset <= MAX_WINDOW - request.k:
+        raise QueryError(f"offset is {request.offset:,}", f"offset + k may be at most {MAX_WINDOW:,}")
+    if request.budget_ms is not None and not request.budget_ms > 0:
+        raise QueryError(f"budget_ms is {request.budget_ms}", "give milliseconds above 0, or leave it out")
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """An opened release of an index. Safe for concurrent searches; close it when the last one is done.
+
+    generators: source → generator, in the order their parts are listed. hold: keeps the version from being swept.
+    """
+
+    release: Release
+    version: IndexVersion
+    fields: Fields
+    store: DocStore
+    understanding: Understanding
+    generators: Mapping[str, CandidateGenerator]
+    fusion: FusionSpec
+    hold: Hold
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the candidate sources."""
+        return tuple(self.generators)
+
+    def close(self) -> None:
+        """Release files and memory maps."""
+        for generator in self.generators.values():
+            generator.close()
+        self.store.close()
+        self.hold.release()
+
+    def search(self, request: SearchRequest) -> SearchResponse:
+        """Answer one search. Raises QueryError for a bad request, StageUnavailable when no source can answer."""
+        check(request)
+        profile = load_profile(request.profile)
+        trace = Trace(Deadline.after_ms(request.budget_ms))
+        started = time.perf_counter()
+        with trace.stage("filter"):
+            kept = self._filtered(request)
+        query, pool = self._pool(request, trace, max(profile.depth, request.offset + request.k), kept)
+        order = pool.order()
+        window = order[request.offset : request.offset + request.k]
+        with trace.stage("present"):
+            presenter = Presenter(self.understanding.analyzer, query, self.fields, profile)
+            hits = tuple(
+                self._hit(pool, int(at), rank, presenter, query if request.explain else None)
+                for rank, at in enumerate(window, request.offset + 1)
+            )
+        facets = {}
+        if names := request.facets or profile.facets_of(self.fields):
+            with trace.stage("facets"):
+                facets = count_facets(self.store, self.fields, names, self._matching(query, pool, kept))
+        trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
+        return SearchResponse(
+            query=query.text,
+            hits=hits,
+            considered=len(order),
+            release=self.release.id,
+            index=self.release.index,
+            facets=facets,
+            timings_ms=trace.timings_ms,
+            degraded=tuple(trace.degraded),
+            notes=query.notes,
+            coverage=trace.coverage,
+        )
+
+    def rank(
+        self,
+        query: str,
+        depth: int,
+        *,
+        sources: tuple[str, ...] | None = None,
+        fusion: FusionSpec | str | None = None,
+        among: Sequence[str] | None = None,
+    ) -> tuple[list[str], Floats]:
+        """Ids and fused scores of the `depth` best documents, nothing presented (benchmarks, `--queries`).
+
+        among: only these document ids are candidates. A stage that cannot answer raises: a benchmark of a system
+        with a stage missing would be another system's.
+        """
+        pool = self.pool(query, depth, sources=sources, fusion=fusion, among=among)
+        order = pool.order()[:depth]
+        return self.store.ids(pool.documents[order]), pool.totals[order]
+
+    def pool(
+        self,
+        query: str,
+        depth: int,
+        *,
+        sources: tuple[str, ...] | None = None,
+        fusion: FusionSpec | str | None = None,
+        among: Sequence[str] | None = None,
+    ) -> Pool:
+        """Every candidate document of a query with its parts: what `rank` orders and fusion weights are learned on."""
+        request = SearchRequest(query, sources=sources)
+        check(request)
+        kept = None
+        if among is not None:
+            kept = np.zeros(self.store.documents, np.bool_)
+            kept[[at for at in map(self.store.find, among) if at is not None]] = True
+        trace = Trace(Deadline())
+        _, pool = self._pool(request, trace, depth, kept, self._fusion(fusion))
+        if trace.degraded:
+            raise StageUnavailable(f"{trace.degraded[0].stage}: {trace.degraded[0].reason}")
+        return pool
+
+    def why_not(self, request: SearchRequest, document_id: str) -> WhyNot:
+        """Which stage lost a document that was expected, and what every stage made of it."""
+        check(request)
+        document = self.store.find(document_id)
+        if document is None:
+            return WhyNot(document_id, False, "index", f"no document {document_id!r} is in this release", ())
+        trace = Trace(Deadline())
+        kept = self._filtered(request)
+        if kept is not None and not kept[document]:
+            return WhyNot(document_id, False, "filter", "a filter leaves it out", ())
+        depth = max(load_profile(request.profile).depth, request.offset + request.k)
+        query, pool = self._pool(request, trace, depth, kept)
+        stages = self._standing(query, pool, document)
+        place = pool.place_of(document)
+        if place is None:
+            return WhyNot(
+                document_id, False, "candidates", f"no source ranks it among its first {depth} documents", stages
+            )
+        rank = int(np.flatnonzero(pool.order() == place)[0]) + 1
+        if request.offset < rank <= request.offset + request.k:
+            return WhyNot(document_id, True, None, f"it is hit {rank}", stages)
+        return WhyNot(
+            document_id, False, "fusion", f"fused rank {rank} is outside hits {request.offset + 1} to "
+            f"{request.offset + request.k}", stages
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ stages
+
+    def _filtered(self, request: SearchRequest) -> Bools | None:
+        """(documents,) bool of the documents that pass the request's filters; None without filters."""
+        return parse_filters(request.filters, self.fields).documents(self.store) if request.filters else None
+
+    def _fusion(self, asked: FusionSpec | str | None) -> FusionSpec:
+        if isinstance(asked, FusionSpec):
+            return asked
+        if asked is None:
+            return self.fusion
+        if asked not in FUSIONS:
+            raise unknown_name("fusion", asked, FUSIONS)
+        return replace(self.fusion, method=asked)
+
+    def _pool(
+        self, request: SearchRequest, trace: Trace, depth: int, kept: Bools | None, fusion: FusionSpec | None = None
+    ) -> tuple[ParsedQuery, Pool]:
+        """Candidates of every source, joined at document level, with every source's score of every candidate."""
+        names = request.sources or self.sources
+        for name in names:
+            if name not in self.generators:
+                raise unknown_name("source", name, self.generators)
+        with trace.stage("understand"):
+            query = self.understanding.terms(request.query)
+        allowed = passages(kept, self.store) if kept is not None else None
+        lists: dict[str, SourceList] = {}
+        for name in names:
+            with trace.stage(name):
+                # The first source always runs: an answer without any would be none.
+                if lists and trace.deadline.passed:
+                    raise StageUnavailable("the time budget was used up before it")
+                if name == "dense":
+                    query = self.understanding.vector(query)
+                    if query.vector is None:
+                        continue
+                lists[name] = self._documents(name, CandidateRequest(query, depth, allowed, trace.deadline), trace)
+        if not lists and trace.degraded:
+            raise StageUnavailable(
+                "; ".join(f"{lost.stage}: {lost.reason}" for lost in trace.degraded), "no source could answer"
+            )
+        with trace.stage("fusion"):
+            pool = self._joined(query, lists, fusion or self._fusion(request.fusion))
+        return query, pool
+
+    def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> SourceList:
+        """A source's first k documents: fetches passages until k documents are distinct."""
+        generator, wanted = self.generators[name], request.k
+        while True:
+            ranking = generator.candidates(request)
+            documents = self.store.document_of[ranking.ordinals]
+            first = np.sort(np.unique(documents, return_index=True)[1])
+            if len(first) >= wanted or len(ranking) < request.k or request.k >= generator.size:
+                break
+            request = replace(request, k=min(request.k * 2, generator.size))
+        trace.answered += ranking.answered
+        trace.asked += ranking.asked
+        return SourceList(documents[first[:wanted]], ranking.background or (0.0, 1.0))
+
+    def _joined(self, query: ParsedQuery, lists: Mapping[str, SourceList], fusion: FusionSpec) -> Pool:
+        """The union of the sources' documents, each scored by every source on its best passage there."""
+        union = np.unique(np.concatenate([found.documents for found in lists.values()] or [np.empty(0, np.int64)]))
+        spans = [self.store.passage_range(int(document)) for document in union]
+        ordinals = np.concatenate([np.arange(*span) for span in spans]) if spans else np.empty(0, np.int64)
+        heads = np.cumsum([0, *(last - first for first, last in spans)])[:-1].astype(np.int64)
+        scores = np.full((len(lists), len(union)), np.nan)
+        ranks = np.full((len(lists), len(union)), -1, np.int64)
+        best = np.full((len(lists), len(union)), -1, np.int64)
+        for row, (name, listed) in enumerate(lists.items()):
+            if len(union):
+                every = self.generators[name].score(query, ordinals)
+                scores[row], best[row] = _best_in_groups(every, heads, ordinals)
+            ranks[row, np.searchsorted(union, listed.documents)] = np.arange(len(listed.documents))
+        background = np.array([listed.background for listed in lists.values()], np.float64).reshape(-1, 2)
+        return Pool.fused(union, Found(tuple(lists), scores, ranks, background), best, fusion)
+
+    def _matching(self, query: ParsedQuery, pool: Pool, kept: Bools | None) -> Bools:
+        """(documents,) bool that facets count: match a query term, or are near the top of another source."""
+        counted = np.zeros(self.store.documents, np.bool_)
+        for name in pool.sources:
+            generator = self.generators[name]
+            if isinstance(generator, MatchesAny):
+                found = np.flatnonzero(generator.matches_any([term for term, _ in query.terms]))
+            else:
+                allowed = passages(kept, self.store) if kept is not None else None
+                found = generator.candidates(CandidateRequest(query, FACET_DEPTH, allowed)).ordinals
+            counted[self.store.document_of[found]] = True
+        return counted & kept if kept is not None else counted
+
+    # ------------------------------------------------------------------ what is shown
+
+    def _hit(self, pool: Pool, at: int, rank: int, presenter: Presenter, explained: ParsedQuery | None) -> Hit:
+        """The document at a place of the pool as it is shown; with a query, with its receipt."""
+        document = int(pool.documents[at])
+        fields = self.store.fields_of(document)
+        span = self.store.span(pool.best_passage(at))
+        return Hit(
+            id=self.store.id(document),
+            rank=rank,
+            score=float(pool.totals[at]),
+            scored_by="fusion",
+            fields=presenter.shown(fields),
+            highlights=presenter.highlights(fields, span),
+            passage=span,
+            why=self._standing(explained, pool, document) if explained else (),
+        )
+
+    def _standing(self, query: ParsedQuery, pool: Pool, document: int) -> tuple[StageScore, ...]:
+        """What every stage made of a document: each source's parts for its best passage, then the fused parts."""
+        stages = []
+        at = pool.place_of(document)
+        span = np.arange(*self.store.passage_range(document), dtype=np.int64)
+        for row, name in enumerate(pool.sources):
+            generator = self.generators[name]
+            scores = generator.score(query, span)
+            if np.isnan(scores).all():
+                stages.append(StageScore(name, None, None))
+                continue
+            best = int(np.nanargmax(scores))
+            rank = int(pool.found.ranks[row, at]) + 1 if at is not None and pool.found.ranks[row, at] >= 0 else None
+            parts = tuple(generator.explain(query, int(span[best])))
+            stages.append(StageScore(name, float(scores[best]), rank, parts))
+        if at is not None:
+            fused = int(np.flatnonzero(pool.order() == at)[0]) + 1
+            stages.append(StageScore("fusion", float(pool.totals[at]), fused, pool.parts_of(at)))
+        return tuple(stages)
+
+
+def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats, Ints]:
+    """Best score and its passage in each group of neighbouring passages (the first of equals; NaN where all are)."""
+    filled = np.where(np.isnan(scores), -np.inf, scores)
+    best = np.maximum.reduceat(filled, heads)
+    group = np.repeat(np.arange(len(heads)), np.diff([*heads, len(scores)]))
+    winners = np.flatnonzero(filled == best[group])
+    _, first = np.unique(group[winners], return_index=True)
+    return np.where(np.isneginf(best), np.nan, best), ordinals[winners[first]]

@@ -1,0 +1,120 @@
+"""Requests and responses of a search, the same for Python, the command line and HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from clew.core.types import Contribution
+
+MAX_QUERY_CHARACTERS = 10_000
+MAX_K = 1_000
+MAX_WINDOW = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One search.
+
+    query: 1 to 10,000 characters. k: documents wanted (1 to 1,000). offset: documents skipped (offset + k at most
+    10,000). filters: see search.filters. facets: names of facet fields to count. profile: how hits are shown.
+    sources: candidate sources to use (None: all of the index). fusion: how they are joined (None: the release's).
+    explain: give each hit its receipt. budget_ms: wanted answer time; stages that do not fit are left out and named.
+    """
+
+    query: str
+    k: int = 10
+    offset: int = 0
+    filters: Mapping[str, Any] | None = None
+    facets: tuple[str, ...] = ()
+    profile: str = "product"
+    sources: tuple[str, ...] | None = None
+    fusion: str | None = None
+    explain: bool = False
+    budget_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A snippet of a field and where the query's terms lie in it ((start, end) in characters of the snippet)."""
+
+    field: str
+    snippet: str
+    spans: tuple[tuple[int, int], ...]
+    start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StageScore:
+    """What one stage made of a hit: its score and rank there (1 is best; None: not among its candidates)."""
+
+    stage: str
+    score: float | None
+    rank: int | None
+    parts: tuple[Contribution, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One document found.
+
+    score: of the last stage that reached the document, named by scored_by. passage: (start, end) characters of the
+    best passage in the document's body. why: the receipt, one entry a stage, only where it was asked for.
+    """
+
+    id: str
+    rank: int
+    score: float
+    scored_by: str
+    fields: Mapping[str, Any]
+    highlights: tuple[Highlight, ...] = ()
+    passage: tuple[int, int] | None = None
+    why: tuple[StageScore, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """One value (or path, or range) of a facet and how many documents have it."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """A stage that was left out, and why."""
+
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResponse:
+    """The answer to one search.
+
+    considered: documents that were candidates of any source (hits are the best of these). timings_ms: stage → time.
+    coverage: share of shards that answered (1.0: all).
+    """
+
+    query: str
+    hits: tuple[Hit, ...]
+    considered: int
+    release: str
+    index: str
+    facets: Mapping[str, tuple[FacetValue, ...]] = field(default_factory=dict)
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    degraded: tuple[Degradation, ...] = ()
+    notes: tuple[str, ...] = ()
+    coverage: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Which stage lost a document: the first stage of `stages` that did not keep it, and what each stage gave it."""
+
+    id: str
+    found: bool
+    lost_at: str | None
+    reason: str
+    stages: tuple[StageScore, ...]

@@ -1,0 +1,40 @@
+"""From the words a person typed to a ParsedQuery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clew.core.errors import StageUnavailable
+from clew.core.text import Analyzer, normalise
+from clew.models.protocols import Encoder
+from search.protocols import ParsedQuery
+
+# Above this share of word pieces the model does not know, its vector says little about the text.
+UNKNOWN_LIMIT = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """Analyses queries with the analyzer and the encoder that built the index (None: no dense part)."""
+
+    analyzer: Analyzer
+    encoder: Encoder | None
+
+    def terms(self, text: str) -> ParsedQuery:
+        """The query with its index terms, without a vector yet."""
+        shown = normalise(text)
+        return ParsedQuery(text=shown, terms=tuple((term, 1.0) for term in self.analyzer.terms(text)))
+
+    def vector(self, query: ParsedQuery) -> ParsedQuery:
+        """The query with its vector, or a note where the encoder does not know its words.
+
+        Raises StageUnavailable where the index has no encoder.
+        """
+        if self.encoder is None:
+            raise StageUnavailable("the index has no dense part")
+        unknown = self.encoder.unknown_share(query.text)
+        if unknown > UNKNOWN_LIMIT:
+            note = f"no dense ranking: the model does not know {unknown:.0%} of the query's word pieces"
+            return ParsedQuery(query.text, query.terms, None, unknown, (*query.notes, note))
+        vector = self.encoder.encode_queries([query.text])[0]
+        return ParsedQuery(query.text, query.terms, vector, unknown, query.notes)

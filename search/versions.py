@@ -1,0 +1,188 @@
+"""What a version, a shard and a release are, and where they lie under a home.
+
+<home>/indexes/<name>/CURRENT              one line: "<release id> <sha256 of its file>"; the only live pointer
+<home>/indexes/<name>/releases/<id>.json   Release
+<home>/indexes/<name>/versions/<id>/       version.json (IndexVersion) and the statistics of its index kinds
+<home>/indexes/<name>/shards/<sha256>/     manifest.json (ShardManifest), documents, postings, vectors, ANN file
+
+Each file is named with its sha256 by the file above it, so a flipped byte anywhere is found when it is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clew.core.errors import CorruptError, FormatError, NotFoundError, nearest
+
+FORMAT = 1
+CURRENT = "CURRENT"
+
+Stored = TypeVar("Stored", "ShardManifest", "IndexVersion", "Release")
+
+
+@dataclass(frozen=True, slots=True)
+class ShardManifest:
+    """What one shard folder holds.
+
+    documents, passages: counts. files: path relative to the shard → sha256, of every file but this one.
+    derived: paths that need not come out the same twice (the ANN file); the others make the shard's name.
+    facts: what each index kind reports of itself (ANN kind, measured recall, sizes in bytes).
+    """
+
+    documents: int
+    passages: int
+    files: Mapping[str, str]
+    derived: tuple[str, ...] = ()
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def address(self) -> str:
+        """The shard's name: sha256 over the names and hashes of the files that are not derived."""
+        content = sorted((path, digest) for path, digest in self.files.items() if path not in self.derived)
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexVersion:
+    """One immutable state of an index.
+
+    shards: (address, sha256 of its manifest.json) in ordinal order. files: statistics files of the version → sha256.
+    spec: the index spec as a table, secrets left out. encoder: fingerprint, runtime, name and dim of the bi-encoder
+    (empty where there is no dense part). analyzer: fingerprint of the text analysis. content: sha256 over everything
+    deterministic; two builds of the same input agree on it. relevance: measures on the judged queries of the spec,
+    if any. report: counts, times, recall.
+    """
+
+    id: str
+    index: str
+    created: str
+    content: str
+    shards: tuple[tuple[str, str], ...]
+    files: Mapping[str, str]
+    spec: Mapping[str, Any]
+    encoder: Mapping[str, Any]
+    analyzer: str
+    documents: int
+    passages: int
+    recall: Mapping[str, float] = field(default_factory=dict)
+    relevance: Mapping[str, float] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What serving uses: one version and what was learned on it.
+
+    version: id, and version_sha256 of its version.json. learned: fusion weights and the like. note: why it is there.
+    """
+
+    id: str
+    index: str
+    version: str
+    version_sha256: str
+    created: str
+    learned: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    format: int = FORMAT
+
+
+def dumps(stored: ShardManifest | IndexVersion | Release) -> bytes:
+    """The bytes that are written: indented JSON, tables in the order given (the order of fields means something)."""
+    return (json.dumps(asdict(stored), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def load(cls: type[Stored], path: Path, sha256: str | None = None) -> Stored:
+    """Read a stored record. Raises NotFoundError, CorruptError (wrong hash, broken JSON) or FormatError."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"{path} is not there", "list what is: `clew indexes list`") from None
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise CorruptError(f"{path} was changed after it was written (sha256 differs)", "rebuild or roll back")
+    try:
+        table = json.loads(data)
+        written = table.get("format")
+    except (ValueError, AttributeError):
+        raise CorruptError(f"{path} is not the JSON it was written as", "rebuild or roll back") from None
+    if written != FORMAT:
+        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", "rebuild with `clew build`")
+    if "shards" in table:
+        table["shards"] = tuple((address, digest) for address, digest in table["shards"])
+    if "derived" in table:
+        table["derived"] = tuple(table["derived"])
+    try:
+        return cls(**table)
+    except TypeError as error:
+        raise CorruptError(f"{path} lacks or adds a key: {error}", "rebuild or roll back") from None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFolder:
+    """The places of one index under a home. Only computes paths and reads; writing is the indexer's."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, home: Path, name: str) -> IndexFolder:
+        """The folder of an index by name."""
+        return cls(home / "indexes" / name)
+
+    @property
+    def name(self) -> str:
+        """The index's name."""
+        return self.root.name
+
+    def shard(self, address: str) -> Path:
+        """Folder of a shard."""
+        return self.root / "shards" / address
+
+    def version(self, version: str) -> Path:
+        """Folder of a version."""
+        return self.root / "versions" / version
+
+    def release(self, release: str) -> Path:
+        """File of a release."""
+        return self.root / "releases" / f"{release}.json"
+
+    @property
+    def pointer(self) -> Path:
+        """The file that names the live release."""
+        return self.root / CURRENT
+
+    def live(self) -> tuple[str, str]:
+        """Id and sha256 of the live release. Raises NotFoundError that lists the indexes there are."""
+        try:
+            words = self.pointer.read_text(encoding="ascii").split()
+        except FileNotFoundError:
+            known = index_names(self.root.parent.parent)
+            raise NotFoundError(
+                f"no index {self.name!r} under {self.root.parent.parent}", nearest(self.name, known)
+            ) from None
+        except UnicodeDecodeError:
+            words = []
+        if len(words) != 2:
+            raise CorruptError(f"{self.pointer} does not name a release", "`clew indexes activate` names one again")
+        return words[0], words[1]
+
+    def read_release(self, release: str | None = None) -> Release:
+        """A release by id, or the live one."""
+        if release is not None:
+            return load(Release, self.release(release))
+        name, sha256 = self.live()
+        return load(Release, self.release(name), sha256)
+
+    def read_version(self, release: Release) -> IndexVersion:
+        """The version that a release serves, its hash checked."""
+        return load(IndexVersion, self.version(release.version) / "version.json", release.version_sha256)
+
+
+def index_names(home: Path) -> list[str]:
+    """Names of the indexes under a home that have a live release."""
+    return sorted(path.parent.name for path in home.glob(f"indexes/*/{CURRENT}"))

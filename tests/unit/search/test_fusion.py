@@ -1,0 +1,113 @@
+"""Fusion: parts add up, the published formulas hold, learning moves only for a clear gain."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from search.fusion import FUSIONS, Found, FusionSpec, Judged, Pool, learn, ndcg
+
+
+def found(bm25, dense, bm25_ranks=None, dense_ranks=None, background=((0.0, 1.0), (0.0, 1.0))):
+    scores = np.array([bm25, dense], float)
+    ranks = np.array([bm25_ranks or range(scores.shape[1]), dense_ranks or range(scores.shape[1])])
+    return Found(("bm25", "dense"), scores, ranks.astype(np.int64), np.array(background, float))
+
+
+def test_rrf_is_a_sum_of_inverse_ranks():
+    parts = FUSIONS["rrf"](found([3, 2], [0.1, 0.9], [0, 1], [1, 0]), FusionSpec("rrf"))
+    assert parts[:, 0] == pytest.approx([1 / 61, 1 / 62])
+    assert parts[:, 1] == pytest.approx([1 / 62, 1 / 61])
+
+
+def test_rrf_gives_nothing_outside_a_sources_list():
+    parts = FUSIONS["rrf"](found([3, 2], [0.1, 0.9], [0, -1], [1, 0]), FusionSpec("rrf"))
+    assert parts[0, 1] == 0
+
+
+def test_min_max_spans_each_source_from_0_to_its_weight():
+    spec = FusionSpec("sum", {"bm25": 3, "dense": 1})
+    parts = FUSIONS["sum"](found([10, 20, 15], [0.2, 0.4, np.nan]), spec)
+    assert parts[0] == pytest.approx([0, 3 / 4, 3 / 8])
+    assert parts[1] == pytest.approx([0, 1 / 4, 0])
+
+
+def test_hybrid_counts_deviations_above_the_collection():
+    spec = FusionSpec("hybrid", {"bm25": 1, "dense": 3})
+    parts = FUSIONS["hybrid"](found([5, 1], [0.5, np.nan], background=((1, 2), (0.1, 0.2))), spec)
+    assert parts[0] == pytest.approx([(5 - 1) / 2 / 4, 0])
+    assert parts[1] == pytest.approx([3 * (0.5 - 0.1) / 0.2 / 4, 0])
+
+
+def test_a_source_that_says_the_same_of_everything_decides_nothing():
+    pool = Pool.fused(
+        np.arange(3),
+        found([1, 2, 3], [0.5, 0.5, 0.5], background=((0, 1), (0.5, 0))),
+        np.zeros((2, 3), int),
+        FusionSpec(),
+    )
+    assert pool.order().tolist() == [2, 1, 0]
+
+
+@given(arrays(float, (2, 7), elements=st.floats(-50, 50)), st.sampled_from(sorted(FUSIONS)))
+def test_parts_add_up_and_order_is_by_score_then_ordinal(scores, method):
+    pool = Pool.fused(np.arange(7) * 3, found(*scores), np.zeros((2, 7), int), FusionSpec(method))
+    order = pool.order()
+    for at in range(7):
+        assert sum(part.value for part in pool.parts_of(at)) == pytest.approx(pool.totals[at], abs=1e-9)
+    keys = [(-pool.totals[at], pool.documents[at]) for at in order]
+    assert keys == sorted(keys)
+
+
+def test_place_of_a_document_that_no_source_found():
+    pool = Pool.fused(np.array([3, 9]), found([1, 2], [1, 2]), np.zeros((2, 2), int), FusionSpec())
+    assert (pool.place_of(9), pool.place_of(4), pool.place_of(10)) == (1, None, None)
+
+
+def test_ndcg_by_hand():
+    judged = Judged(found([1, 2, 3], [0, 0, 0]), np.array([3.0, 0, 1]), [3, 1])
+    # Ranking by totals: gains 1, 0, 3 at ranks 1, 2, 3; ideal 3, 1.
+    assert ndcg(np.array([1.0, 2, 3]), judged) == pytest.approx((1 + 3 / 2) / (3 + 1 / np.log2(3)))
+
+
+def judged(right_source, n, noise=0):
+    rng = np.random.default_rng(noise)
+    queries = []
+    for _ in range(n):
+        scores = rng.normal(size=(2, 20))
+        gains = (np.argsort(np.argsort(-scores[right_source])) < 3).astype(float)
+        queries.append(Judged(found(*scores), gains, [1, 1, 1]))
+    return queries
+
+
+def test_learning_trusts_the_source_that_is_right():
+    spec = FusionSpec(weights={"bm25": 1, "dense": 1})
+    good_dense = learn(judged(1, 60), spec)
+    good_bm25 = learn(judged(0, 60), spec)
+    assert good_dense.weight("dense") / good_dense.weight("bm25") > 4
+    assert good_bm25.weight("dense") / good_bm25.weight("bm25") < 1 / 4
+
+
+def test_one_query_moves_a_weight_less_than_many():
+    spec = FusionSpec(weights={"bm25": 1, "dense": 1})
+    few, many = learn(judged(1, 1), spec, shrinkage=1.0), learn(judged(1, 80), spec, shrinkage=1.0)
+    assert few.weight("dense") <= many.weight("dense")
+
+
+def test_nothing_to_learn_from_changes_nothing():
+    spec = FusionSpec()
+    assert learn([], spec) is spec
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"method": "hybird"}, "hybird"),
+        ({"weights": {"bm25": -1.0}}, "weights.bm25 is -1.0"),
+        ({"rrf_k": 0}, "rrf_k is 0"),
+    ],
+)
+def test_a_wrong_spec_is_named(wrong, says):
+    with pytest.raises(ValueError, match=says):
+        FusionSpec(**wrong)
