@@ -1,0 +1,352 @@
+"""The road of a build: read → cut → encode → index → verify → publish, each step resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from clew.core.artifacts import digest_files, link_tree, promote, verify_files
+from clew.core.errors import CorruptError, NotFoundError
+from clew.core.files import disk_errors, shown_url, write_atomic
+from clew.core.text import Analyzer
+from clew.models.cached import EmbeddingCache
+from indexer import quality
+from indexer.collect import collect
+from indexer.encode import Encoding, encoder_of
+from indexer.lock import writing
+from indexer.progress import Progress, Silent
+from indexer.publish import VERSION_FILE, good_shard, next_number, now, point_at, promote_shard, write_release
+from indexer.runner import Runner, Task, local_runner
+from indexer.shards import (
+    VECTORS,
+    ShardJob,
+    build_shard,
+    cut_shard,
+    fitting,
+    kinds,
+    read_manifest,
+    save_statistics,
+    survey_shard,
+)
+from indexer.sources.forms import files_of
+from indexer.spec import IndexSpec
+from indexer.staging import Staging, plan_of
+from indexer.sweep import sweep_staging
+from indexer.verify import check_recall, check_searcher, recall_of
+from search.versions import IndexFolder, IndexVersion, Release, dumps
+
+REJECTS = "rejects.jsonl"
+STATISTICS = "statistics"
+
+
+@dataclass(slots=True)
+class BuildReport:
+    """What a build did.
+
+    status: "published", or "unchanged" where the live release is the same already. rejected, empty: records left
+    out, listed in the file `rejects`. encoded: texts encoded now; reused: passages whose vector was known.
+    relevance: measures on the judged queries. seconds: step → time.
+    """
+
+    index: str
+    status: str = ""
+    release: str = ""
+    version: str = ""
+    content: str = ""
+    documents: int = 0
+    passages: int = 0
+    shards: int = 0
+    rejected: int = 0
+    empty: int = 0
+    rejects: str = ""
+    encoded: int = 0
+    reused: int = 0
+    recall: dict[str, float] = field(default_factory=dict)
+    relevance: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+
+def build(
+    spec: IndexSpec,
+    home: Path,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    runner: Runner | None = None,
+) -> BuildReport:
+    """Build a new version of an index, verify it and make it live.
+
+    force: publish also where the judged queries say it is worse. runner: where tasks run (None: as the spec says).
+    Killed at any point, the release that was live goes on serving, and the next call goes on from finished work.
+    Raises DataError (file and line), LockedError, QualityError, StoreError (disk full), NotFoundError.
+    """
+    home = home.absolute()
+    folder = IndexFolder.of(home, spec.name)
+    progress = progress or Silent()
+    chosen = runner or local_runner(spec.build.workers, spec.build.threads)
+    try:
+        with disk_errors(folder.root), writing(folder.root):
+            return _Build(spec, home, folder, chosen, progress).run(force)
+    finally:
+        progress.close()
+        if runner is None:
+            chosen.close()
+
+
+class _Build:
+    def __init__(self, spec: IndexSpec, home: Path, folder: IndexFolder, runner: Runner, progress: Progress) -> None:
+        self._spec = spec
+        self._home = home
+        self._folder = folder
+        self._runner = runner
+        self._progress = progress
+        self._report = BuildReport(spec.name)
+        self._encoder = self._described_encoder()
+        self._analyzer = Analyzer(spec.analyzer).fingerprint
+        files = files_of(spec.source, spec.form)
+        self._staging = Staging.of(folder, plan_of(spec.as_table(), files, self._encoder, self._analyzer))
+
+    def run(self, force: bool) -> BuildReport:
+        """Every step in turn."""
+        # Before the long part, so that a missing file does not cost a build.
+        judged = quality.read_judged(self._spec.quality) if self._spec.quality.queries else None
+        with self._step("read"):
+            jobs = self._read()
+        with self._step("cut", len(jobs)):
+            self._cut(jobs)
+        if self._spec.dense is not None:
+            with self._step("encode", self._report.passages):
+                self._encode(jobs)
+        with self._step("index", len(jobs)):
+            shards = self._index(jobs)
+            version = self._version(shards)
+        live = self._live()
+        if live is not None and self._same(version, live[1]):
+            return self._unchanged(*live)
+        with self._step("verify"):
+            version = self._verified(version, judged, live[1] if live and not force else None, force)
+        with self._step("publish"):
+            self._publish(version)
+        return self._report
+
+    # ------------------------------------------------------------------ steps
+
+    def _read(self) -> list[ShardJob]:
+        spec, spool = self._spec, self._staging.root / "read"
+        rejects = self._folder.root / REJECTS
+        found = self._staging.once(
+            "read",
+            lambda: collect(spec.source, spec.form, spec.fields, spool, rejects, self._progress).as_table(),
+            spool,
+        )
+        self._report.documents = count = found["documents"]
+        self._report.rejected, self._report.empty = found["rejected"], found["empty"]
+        self._report.rejects = str(rejects) if found["rejected"] or found["empty"] else ""
+        for notice in found["notices"]:
+            self._notice(notice)
+        shards = min(spec.build.shards, count)
+        borders = [at * count // shards for at in range(shards + 1)]
+        return [
+            ShardJob(spec, self._home, spool, self._staging.work(at), borders[at], borders[at + 1])
+            for at in range(shards)
+        ]
+
+    def _cut(self, jobs: list[ShardJob]) -> None:
+        dense = self._spec.dense
+        if dense is not None:
+            longest = encoder_of(dense.model, self._home).max_length
+            if fitting(self._spec.passages, longest) != self._spec.passages:
+                self._notice(f"[passages] size is cut to {longest}, the most that model {dense.model!r} reads")
+        todo = [job for at, job in enumerate(jobs) if self._staging.result(f"cut-{at}") is None]
+        tasks = (Task(f"cut shard {job.work.name}", cut_shard, (job,), job) for job in todo)
+        for task, counts in self._runner.run(tasks):
+            self._staging.finish(f"cut-{task.key.work.name}", counts, task.key.work)
+            self._progress.advance(1)
+        for at in range(len(jobs)):
+            self._report.passages += (self._staging.result(f"cut-{at}") or {})["passages"]
+
+    def _encode(self, jobs: list[ShardJob]) -> None:
+        if self._spec.dense is None or all(self._is_built(at) for at in range(len(jobs))):
+            return
+        cache = EmbeddingCache(self._home / "cache" / "embeddings.sqlite")
+        try:
+            encoding = Encoding(self._spec.dense.model, self._home, cache, self._runner, self._progress)
+            for at, job in enumerate(jobs):
+                # Every shard that is not built is gone through again, to fill what a deleted cache has lost.
+                if not self._is_built(at):
+                    store = job.store()
+                    encoding.run(store.embedded_texts(), job.work / VECTORS)
+                    store.close()
+            self._report.encoded, self._report.reused = encoding.encoded, encoding.reused
+        finally:
+            cache.close()
+
+    def _index(self, jobs: list[ShardJob]) -> list[str]:
+        """Build what is not built yet; addresses of all shards, their folders in the staging view."""
+        statistics = self._staging.root / STATISTICS
+        todo = [job for at, job in enumerate(jobs) if not self._is_built(at)]
+        if todo or self._staging.result("statistics") is None:
+            wholes = self._surveyed(jobs, statistics)
+            tasks = (Task(f"build shard {job.work.name}", build_shard, (job, wholes), job) for job in todo)
+            for task, built in self._runner.run(tasks):
+                self._staging.finish(f"build-{task.key.work.name}", built, task.key.work)
+                self._progress.advance(1)
+        return [self._placed(at, job) for at, job in enumerate(jobs)]
+
+    def _surveyed(self, jobs: list[ShardJob], statistics: Path) -> Mapping[str, Any]:
+        tasks = [Task(f"survey shard {at}", survey_shard, (job,), at) for at, job in enumerate(jobs)]
+        parts = {task.key: part for task, part in self._runner.run(tasks)}
+        wholes = save_statistics(self._spec, [parts[at] for at in range(len(jobs))], statistics)
+        self._staging.finish("statistics", {}, statistics)
+        return wholes
+
+    def _is_built(self, shard: int) -> bool:
+        return self._staging.result(f"build-{shard}") is not None
+
+    def _placed(self, at: int, job: ShardJob) -> str:
+        """Put a built shard under its address in the staging view; a good published one takes its place."""
+        address: str = (self._staging.result(f"build-{at}") or {})["address"]
+        staged, published = self._staging.view.shard(address), self._folder.shard(address)
+        # Made anew each time: a kill may have left half of it.
+        link_tree(published if good_shard(published) else job.shard, staged)
+        return address
+
+    def _version(self, shards: list[str]) -> IndexVersion:
+        """The record of what was built, and its statistics in the staging view."""
+        view, spec = self._staging.view, self._spec
+        manifests = [read_manifest(view.shard(address)) for address in shards]
+        derived = {f"{source}/{name}" for source, kind in kinds(spec).items() for name in kind.derived()}
+        files = digest_files(self._staging.root / STATISTICS)
+        kept = sorted((path, digest) for path, digest in files.items() if path not in derived)
+        content = hashlib.sha256(json.dumps([shards, kept, self._analyzer]).encode()).hexdigest()
+        version = IndexVersion(
+            id=f"{next_number(self._folder)}-{content[:8]}",
+            index=spec.name,
+            created=now(),
+            content=content,
+            shards=tuple((address, _digest(view.shard(address) / "manifest.json")) for address in shards),
+            files=files,
+            spec=spec.as_table(),
+            encoder=self._encoder,
+            analyzer=self._analyzer,
+            documents=sum(manifest.documents for manifest in manifests),
+            passages=sum(manifest.passages for manifest in manifests),
+            recall=recall_of(manifests),
+        )
+        shutil.rmtree(view.root / "versions", ignore_errors=True)
+        link_tree(self._staging.root / STATISTICS, view.version(version.id))
+        self._report.content, self._report.shards = content, len(shards)
+        self._report.recall = dict(version.recall)
+        return version
+
+    def _verified(
+        self, version: IndexVersion, judged: quality.Judged | None, live: IndexVersion | None, force: bool
+    ) -> IndexVersion:
+        """The version with its measures, after it was opened from staging, every file read, and queried."""
+        from search.assemble import open_version
+
+        candidate = Release(f"r{version.id.split('-')[0]}", version.index, version.id, "", version.created)
+        searcher = open_version(self._staging.view, version, self._home, candidate, verify=True)
+        try:
+            check_searcher(searcher, version)
+            relevance = quality.measure(searcher, judged) if judged else {}
+            if judged and (strangers := quality.not_indexed(searcher, judged)):
+                self._notice(
+                    f"{len(strangers)} relevant documents of the judged queries are not in the index and count as "
+                    f"not found, such as {strangers[0]!r}"
+                )
+        finally:
+            searcher.close()
+        if self._spec.dense is not None:
+            check_recall(self._report.recall, self._spec.dense.recall)
+        if judged and not force:
+            quality.gate(relevance, live.relevance if live else {}, self._spec.quality)
+        self._report.relevance = relevance
+        return replace(version, relevance=relevance)
+
+    def _publish(self, version: IndexVersion) -> None:
+        folder, view = self._folder, self._staging.view
+        version = replace(version, report=self._facts())
+        for address, _ in version.shards:
+            promote_shard(folder, address, view.shard(address))
+        write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
+        promote(view.version(version.id), folder.version(version.id))
+        release = write_release(folder, version, "clew build")
+        point_at(folder, release.id)
+        self._report.status = "published"
+        self._report.release, self._report.version = release.id, version.id
+        sweep_staging(folder)
+
+    # ------------------------------------------------------------------ the live release
+
+    def _live(self) -> tuple[Release, IndexVersion] | None:
+        try:
+            release = self._folder.read_release()
+            return release, self._folder.read_version(release)
+        except (NotFoundError, CorruptError):
+            return None
+
+    def _same(self, version: IndexVersion, live: IndexVersion) -> bool:
+        """Whether the live version is what was built, its files whole."""
+        try:
+            verify_files(self._folder.version(live.id), live.files)
+        except CorruptError:
+            return False
+        same = (version.content, version.shards, version.files, _settings(version.spec), version.encoder)
+        return same == (live.content, live.shards, live.files, _settings(live.spec), live.encoder) and all(
+            good_shard(self._folder.shard(address)) for address, _ in live.shards
+        )
+
+    def _unchanged(self, release: Release, version: IndexVersion) -> BuildReport:
+        self._report.status = "unchanged"
+        self._report.release, self._report.version = release.id, version.id
+        self._report.relevance = dict(version.relevance)
+        sweep_staging(self._folder)
+        return self._report
+
+    # ------------------------------------------------------------------ small things
+
+    def _described_encoder(self) -> dict[str, Any]:
+        dense = self._spec.dense
+        if dense is None:
+            return {}
+        encoder = encoder_of(dense.model, self._home)
+        return {
+            "model": dense.model,
+            "fingerprint": encoder.fingerprint,
+            "runtime": encoder.runtime,
+            "dim": encoder.dim,
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        report = self._report
+        facts = {name: getattr(report, name) for name in ("rejected", "empty", "encoded", "reused", "seconds")}
+        return facts | {"source": shown_url(self._spec.source.path)}
+
+    def _notice(self, text: str) -> None:
+        self._report.notices.append(text)
+        self._progress.notice(text)
+
+    @contextmanager
+    def _step(self, name: str, total: int = 0) -> Iterator[None]:
+        self._progress.start(name, total)
+        start = time.perf_counter()
+        yield
+        self._report.seconds[name] = round(time.perf_counter() - start, 3)
+
+
+def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a stored spec that decides how an index answers."""
+    return {key: value for key, value in json.loads(json.dumps(spec)).items() if key not in {"source", "build"}}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

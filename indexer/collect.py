@@ -1,0 +1,172 @@
+"""Read a source into typed documents, with every check on the data, into a spool that shards are cut from."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+from clew.core.errors import ClewError, DataError, nearest
+from clew.core.files import shown_url
+from clew.core.types import Document
+from indexer.documents import Typing
+from indexer.progress import Progress
+from indexer.sources.forms import Form, SourceSpec, id_field
+from indexer.sources.read import read
+from indexer.sources.record import Fault
+from search.fields import Fields, searched
+
+SPOOL = "documents.jsonl"
+_PROGRESS_EVERY = 1000
+
+
+@dataclass(slots=True)
+class Collected:
+    """What reading found. rejected: records that could not be used; empty: documents without any searched text."""
+
+    documents: int = 0
+    rejected: int = 0
+    empty: int = 0
+    notices: tuple[str, ...] = ()
+
+    def as_table(self) -> dict[str, Any]:
+        """For the done marker."""
+        return asdict(self)
+
+
+def collect(
+    source: SourceSpec, form: Form, fields: Fields, directory: Path, rejects: Path, progress: Progress
+) -> Collected:
+    """Write the spool of a source into `directory`, and what was left out into the file `rejects`.
+
+    A document without text in any searched field is left out and counted, whatever on_error says. Raises DataError
+    that names file and line for the first other record that cannot be used, unless on_error = "skip".
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    rejects.unlink(missing_ok=True)
+    with (directory / SPOOL).open("w", encoding="utf-8") as spool, _Rejects(rejects) as out:
+        return _Collecting(source, Typing(fields, id_field(source, form), source.separator), spool, out).run(
+            form, progress
+        )
+
+
+def spooled(directory: Path, first: int, last: int, fields: Fields) -> Iterator[Document]:
+    """Documents `first` to `last` (exclusive) of a spool."""
+    points = [name for name, spec in fields.items() if spec.type == "geo"]
+    with (directory / SPOOL).open(encoding="utf-8") as spool:
+        for line in islice(spool, first, last):
+            identity, values, origin = json.loads(line)
+            for name in points:
+                if name in values:
+                    values[name] = tuple(values[name])
+            yield Document(identity, values, origin)
+
+
+class _Rejects:
+    """The file of what was left out, one JSON object a line; made with the first of them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> _Rejects:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, origin: str, reason: str) -> None:
+        if self._file is None:
+            self._file = self.path.open("w", encoding="utf-8")
+        self._file.write(json.dumps({"origin": origin, "reason": reason}) + "\n")
+
+
+class _Collecting:
+    def __init__(self, source: SourceSpec, typing: Typing, spool: TextIO, rejects: _Rejects) -> None:
+        self._source = source
+        self._typing = typing
+        self._spool = spool
+        self._rejects = rejects
+        self._origins: dict[str, str] = {}
+        self._with_value: Counter[str] = Counter()
+        self._names: Counter[str] = Counter()
+        self._first_empty = ""
+        self._found = Collected()
+
+    def run(self, form: Form, progress: Progress) -> Collected:
+        for number, record in enumerate(read(self._source, form), 1):
+            checked = record if isinstance(record, Fault) else self._checked(record)
+            if isinstance(checked, Fault):
+                self._reject(checked)
+            elif checked is not None:
+                self._write(checked)
+            if number % _PROGRESS_EVERY == 0:
+                progress.advance(_PROGRESS_EVERY)
+        if not self._found.documents:
+            raise self._nothing()
+        self._found.notices = tuple(self._notices())
+        return self._found
+
+    def _checked(self, record: Any) -> Document | Fault | None:
+        """The document of a record, what is wrong with it, or None for one without text."""
+        self._names.update(record.values.keys())
+        document = self._typing.document(record)
+        if isinstance(document, Fault):
+            return document
+        first = self._origins.get(document.id)
+        if first is not None:
+            hint = f"ids must be unique; {self._typing.id!r} may not be the id field"
+            return Fault(document.origin, f"id {document.id!r} was seen before, at {first}", hint)
+        self._origins[document.id] = document.origin
+        if not self._typing.has_text(document):
+            self._found.empty += 1
+            self._first_empty = self._first_empty or f"{document.origin} (id {document.id!r})"
+            self._rejects.write(document.origin, "no text in any searched field")
+            return None
+        return document
+
+    def _reject(self, fault: Fault) -> None:
+        if self._source.on_error == "stop":
+            raise DataError(f"{fault.origin}: {fault.reason}", fault.hint)
+        self._found.rejected += 1
+        self._rejects.write(fault.origin, fault.reason)
+
+    def _write(self, document: Document) -> None:
+        line = json.dumps([document.id, dict(document.fields), document.origin], ensure_ascii=False)
+        try:
+            self._spool.write(line + "\n")
+        except UnicodeEncodeError:
+            self._reject(Fault(document.origin, "half of a surrogate pair in a text", "it is no Unicode character"))
+            return
+        self._found.documents += 1
+        self._with_value.update(document.fields.keys())
+
+    def _nothing(self) -> ClewError:
+        shown = shown_url(self._source.path)
+        if not (self._found.rejected or self._found.empty):
+            return DataError(f"source {shown} is empty", "it has no records")
+        texts = ", ".join(searched(self._typing.fields))
+        return DataError(
+            f"source {shown} has no document that can be used: {self._found.rejected} records rejected, "
+            f"{self._found.empty} without text in {texts}",
+            f"see {self._rejects.path}",
+        )
+
+    def _notices(self) -> Iterator[str]:
+        if self._found.empty:
+            texts = ", ".join(searched(self._typing.fields))
+            yield (
+                f"{self._found.empty} documents left out: no text in any searched field ({texts}); "
+                f"first: {self._first_empty}; all: {self._rejects.path}"
+            )
+        if self._found.rejected:
+            yield f"{self._found.rejected} records could not be used and were skipped; see {self._rejects.path}"
+        for name in self._typing.fields:
+            if not self._with_value[name]:
+                others = [str(other) for other in self._names if other not in self._typing.fields]
+                yield f"field {name!r} has no value in any document; {nearest(name, others)}"

@@ -1,0 +1,88 @@
+"""Encode passages, each distinct text once, in batches that a killed build composes again.
+
+Texts are taken in source order in chunks of a fixed size. Of a chunk only those texts are encoded that were in no
+chunk before and are not in the cache, and the chunk goes into the cache as a whole. So after a kill every chunk is
+either all there or not begun, the batches come out as they would have, and so do the vectors, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from clew.core.types import Vectors
+from clew.models.cached import EmbeddingCache, cache_key
+from clew.models.protocols import Encoder
+from indexer.progress import Progress
+from indexer.runner import Runner, Task
+from search.understand import UNKNOWN_LIMIT
+
+CHUNK = 512
+
+
+@lru_cache(maxsize=2)
+def encoder_of(model: str, home: Path) -> Encoder:
+    """The encoder, loaded once in a process."""
+    from clew.models.store import load_encoder
+
+    return load_encoder(model, home)
+
+
+def encode_texts(model: str, home: Path, texts: Sequence[str]) -> Vectors:
+    """(n, dim) float32 vectors of n passages, 0 for those the model cannot read; runs in a worker."""
+    encoder = encoder_of(model, home)
+    readable = [at for at, text in enumerate(texts) if encoder.unknown_share(text) <= UNKNOWN_LIMIT]
+    vectors = np.zeros((len(texts), encoder.dim), np.float32)
+    vectors[readable] = encoder.encode_passages([texts[at] for at in readable])
+    return vectors
+
+
+@dataclass(slots=True)
+class Encoding:
+    """The encoding of one build. encoded: texts computed; reused: passages whose vector was known."""
+
+    model: str
+    home: Path
+    cache: EmbeddingCache
+    runner: Runner
+    progress: Progress
+    encoded: int = 0
+    reused: int = 0
+    _seen: set[bytes] = field(default_factory=set)
+
+    def run(self, texts: Sequence[str], target: Path) -> None:
+        """Write the (n, dim) float32 vectors of n passages to `target` (.npy)."""
+        encoder = encoder_of(self.model, self.home)
+        keys = [cache_key(encoder, "passage", text) for text in texts]
+        for task, vectors in self.runner.run(self._tasks(texts, keys)):
+            self.cache.put(task.key, vectors)
+            self.encoded += len(task.key)
+            self.progress.advance(len(task.key))
+        out = open_memmap(target, "w+", np.float32, (len(texts), encoder.dim))
+        for first in range(0, len(keys), CHUNK):
+            chunk = keys[first : first + CHUNK]
+            found = self.cache.get(chunk)
+            out[first : first + len(chunk)] = np.stack([found[key] for key in chunk])
+        out.flush()
+
+    def _tasks(self, texts: Sequence[str], keys: Sequence[str]) -> Iterator[Task]:
+        for first in range(0, len(texts), CHUNK):
+            fresh: dict[str, str] = {}
+            for key, text in zip(keys[first : first + CHUNK], texts[first : first + CHUNK], strict=True):
+                digest = bytes.fromhex(key)
+                if digest not in self._seen:
+                    self._seen.add(digest)
+                    fresh[key] = text
+            known = self.cache.get(list(fresh))
+            missing = {key: text for key, text in fresh.items() if key not in known}
+            here = min(CHUNK, len(texts) - first) - len(missing)
+            self.reused += here
+            self.progress.advance(here)
+            if missing:
+                arguments = (self.model, self.home, list(missing.values()))
+                yield Task(f"encode passages {first} on", encode_texts, arguments, list(missing))

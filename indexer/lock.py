@@ -1,0 +1,47 @@
+"""One writer at a time for each index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clew.core.errors import LockedError, StoreError
+
+LOCK = ".lock"
+OWNER = ".lock.pid"
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """Hold the index folder `root` as its only writer; the operating system frees it when the process ends.
+
+    Raises LockedError that names the process holding it, StoreError where the folder may not be written.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(root / LOCK, timeout=0, thread_local=False, preserve_lock_file=True)
+        lock.acquire()
+    except Timeout:
+        raise LockedError(
+            f"index {root.name!r} is being written by another process ({_owner(root)})",
+            "wait until it is done, or stop that process; a killed one leaves no lock behind",
+        ) from None
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise StoreError(f"{root} may not be written: {error.strerror}", "choose another --home") from None
+    try:
+        (root / OWNER).write_text(f"{os.getpid()}\n", encoding="ascii")
+        yield
+    finally:
+        (root / OWNER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _owner(root: Path) -> str:
+    try:
+        return f"pid {int((root / OWNER).read_text(encoding='ascii'))}"
+    except (OSError, ValueError):
+        return "pid not known"

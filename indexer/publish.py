@@ -1,0 +1,212 @@
+"""Make a version live, and change which release is: `CURRENT` is replaced atomically, nothing else changes serving.
+
+HISTORY lists the releases that were live, oldest first, so that a rollback leads to the release that was live
+before, and a second one further back, also after a release that was rolled back from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from clew.core.artifacts import promote, verify_files
+from clew.core.errors import CorruptError, NotFoundError, nearest
+from clew.core.files import disk_errors, sha256_file, write_atomic
+from indexer.lock import writing
+from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
+
+HISTORY = "HISTORY"
+VERSION_FILE = "version.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseInfo:
+    """A release as `clew indexes list` shows it."""
+
+    id: str
+    live: bool
+    created: str
+    version: str
+    documents: int | None
+    passages: int | None
+    note: str
+
+
+def now() -> str:
+    """The time as records keep it: UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def releases(folder: IndexFolder) -> list[ReleaseInfo]:
+    """Releases of an index, newest first. Raises NotFoundError for an index that is not there."""
+    live, _ = folder.live()
+    found = []
+    for path in sorted(folder.root.glob("releases/r*.json"), key=lambda path: number_of(path.stem), reverse=True):
+        release = load(Release, path)
+        try:
+            version = folder.read_version(release)
+        except (NotFoundError, CorruptError):
+            version = None
+        found.append(
+            ReleaseInfo(
+                id=release.id,
+                live=release.id == live,
+                created=release.created,
+                version=release.version,
+                documents=version.documents if version else None,
+                passages=version.passages if version else None,
+                note=release.note,
+            )
+        )
+    return found
+
+
+def number_of(name: str) -> int:
+    """The running number in the id of a release ("r12") or version ("12-3f9a…")."""
+    digits = name.removeprefix("r").split("-")[0]
+    return int(digits) if digits.isdigit() else 0
+
+
+def next_number(folder: IndexFolder) -> int:
+    """A number that no release or version has, above all that are there."""
+    names = [path.stem for path in folder.root.glob("releases/r*.json")]
+    names += [path.name for path in folder.root.glob("versions/*")]
+    return max(map(number_of, [*names, *history(folder)]), default=0) + 1
+
+
+# ------------------------------------------------------------------ going live (the caller holds the index)
+
+
+def promote_shard(folder: IndexFolder, address: str, staged: Path) -> None:
+    """Bring a staged shard under its address; a good one that is there already is kept."""
+    target = folder.shard(address)
+    if good_shard(target):
+        return
+    promote(staged, target)
+
+
+def good_shard(directory: Path) -> bool:
+    """Whether a shard folder is there and every file is what its manifest says."""
+    try:
+        verify_files(directory, load(ShardManifest, directory / "manifest.json").files)
+    except (NotFoundError, CorruptError):
+        return False
+    return True
+
+
+def write_release(
+    folder: IndexFolder, version: IndexVersion, note: str, learned: dict[str, Any] | None = None
+) -> Release:
+    """Write the release of a version that is in place. It is not live yet."""
+    release = Release(
+        id=f"r{number_of(version.id)}",
+        index=folder.name,
+        version=version.id,
+        version_sha256=sha256_file(folder.version(version.id) / VERSION_FILE),
+        created=now(),
+        learned=learned or {},
+        note=note,
+    )
+    write_atomic(folder.release(release.id), dumps(release))
+    return release
+
+
+def point_at(folder: IndexFolder, release: str) -> None:
+    """Replace CURRENT: from here on readers open this release."""
+    before = history(folder)
+    digest = hashlib.sha256(folder.release(release).read_bytes()).hexdigest()
+    write_atomic(folder.pointer, f"{release} {digest}\n".encode())
+    if before[-1:] != [release]:
+        _write_history(folder, [*before, release])
+
+
+def history(folder: IndexFolder) -> list[str]:
+    """Releases in the order they went live; the last one is the live one."""
+    try:
+        found = (folder.root / HISTORY).read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        found = []
+    try:
+        live, _ = folder.live()
+    except (NotFoundError, CorruptError):
+        return found
+    if live in found:
+        # A kill between CURRENT and HISTORY leaves entries after the live one.
+        del found[len(found) - found[::-1].index(live) :]
+    else:
+        found.append(live)
+    return found
+
+
+def _write_history(folder: IndexFolder, entries: list[str]) -> None:
+    write_atomic(folder.root / HISTORY, ("\n".join(entries) + "\n").encode())
+
+
+def forget(folder: IndexFolder, gone: set[str]) -> None:
+    """Take swept releases out of the history."""
+    kept = [entry for entry in history(folder) if entry not in gone]
+    _write_history(folder, [entry for at, entry in enumerate(kept) if at == 0 or kept[at - 1] != entry])
+
+
+# ------------------------------------------------------------------ commands
+
+
+def activate(home: Path, name: str, release: str) -> Release:
+    """Make a release live, after its version and shards were found whole. Raises NotFoundError, CorruptError."""
+    folder = existing(home, name)
+    with writing(folder.root), disk_errors(folder.root):
+        chosen = _checked(folder, release)
+        point_at(folder, release)
+    return chosen
+
+
+def rollback(home: Path, name: str) -> Release:
+    """Make the release live that was live before. Raises NotFoundError where there is none."""
+    folder = existing(home, name)
+    with writing(folder.root), disk_errors(folder.root):
+        entries = history(folder)
+        before = [entry for entry in entries[:-1] if folder.release(entry).exists()]
+        if not before:
+            raise NotFoundError(
+                f"index {name!r} has no release before {entries[-1] if entries else 'the first'}",
+                f"`clew indexes show {name}` lists its releases",
+            )
+        chosen = _checked(folder, before[-1])
+        write_atomic(folder.pointer, f"{before[-1]} {sha256_file(folder.release(before[-1]))}\n".encode())
+        _write_history(folder, before)
+    return chosen
+
+
+def existing(home: Path, name: str) -> IndexFolder:
+    """The folder of an index that has been published at least once. Raises NotFoundError with the nearest name."""
+    folder = IndexFolder.of(home, name)
+    if not folder.pointer.exists():
+        folder.live()
+    return folder
+
+
+def check_release(folder: IndexFolder, release: Release) -> IndexVersion:
+    """Read everything that a release needs. Raises CorruptError or NotFoundError that names the file."""
+    version = folder.read_version(release)
+    verify_files(folder.version(version.id), version.files)
+    for address, digest in version.shards:
+        manifest = load(ShardManifest, folder.shard(address) / "manifest.json", digest)
+        verify_files(folder.shard(address), manifest.files)
+    return version
+
+
+def _checked(folder: IndexFolder, release: str) -> Release:
+    known = [path.stem for path in folder.root.glob("releases/*.json")]
+    if release not in known:
+        raise NotFoundError(f"index {folder.name!r} has no release {release!r}", nearest(release, known))
+    chosen = folder.read_release(release)
+    check_release(folder, chosen)
+    return chosen
+
+
+def renamed(version: IndexVersion, number: int, index: str) -> IndexVersion:
+    """A version under a running number of its own, in another index."""
+    return replace(version, id=f"{number}-{version.content[:8]}", index=index)

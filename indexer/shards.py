@@ -1,0 +1,172 @@
+"""The tasks of one shard: cut its documents, survey them, build its files. Each reads and writes only its work folder.
+
+<work>/cut/          documents and passages
+<work>/shard/        what becomes the shard: these, one folder for each index kind, manifest.json
+<work>/vectors.npy   (passages, dim) float32 unit vectors
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clew.core.artifacts import digest_files, link_tree
+from clew.core.files import disk_errors, write_atomic
+from clew.core.spec import as_table
+from clew.core.text import Analyzer
+from clew.core.types import Document
+from indexer.collect import spooled
+from indexer.encode import encoder_of
+from indexer.passages import PassagesSpec, cut
+from indexer.spec import IndexSpec
+from search.assemble import kinds_of
+from search.docstore import DocStore, write_documents, write_passages
+from search.fields import body, title_field
+from search.protocols import IndexKind, PassageSet
+from search.versions import ShardManifest, dumps, load
+
+MANIFEST = "manifest.json"
+# How derived files were made. It is not derived itself, so a shard with another kind of ANN file has another address.
+SETTINGS = "settings.json"
+VECTORS = "vectors.npy"
+_CUT_BATCH = 256
+# Cuts passages where there is no encoder to cut for: counts words.
+_TOKENIZER_WITHOUT_ENCODER = "hashing"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """A shard to build: documents `first` to `last` (exclusive) of the spool in `spool`, made in the folder `work`."""
+
+    spec: IndexSpec
+    home: Path
+    spool: Path
+    work: Path
+    first: int
+    last: int
+
+    @property
+    def cut(self) -> Path:
+        """The folder of the documents and passages."""
+        return self.work / "cut"
+
+    @property
+    def shard(self) -> Path:
+        """The folder that becomes the shard."""
+        return self.work / "shard"
+
+    def store(self) -> DocStore:
+        """The shard's documents and passages, once they are cut."""
+        return DocStore.open([self.cut], self.spec.fields)
+
+
+def kinds(spec: IndexSpec) -> dict[str, IndexKind[Any, Any]]:
+    """Source name → index kind of a spec."""
+    return kinds_of(spec.as_table(), spec.fields, Analyzer(spec.analyzer))
+
+
+def cut_shard(job: ShardJob) -> dict[str, int]:
+    """Write the shard's documents and the places of their passages; returns both counts."""
+    with disk_errors(job.work):
+        shutil.rmtree(job.work, ignore_errors=True)
+        job.cut.mkdir(parents=True)
+        documents = spooled(job.spool, job.first, job.last, job.spec.fields)
+        count = write_documents(documents, job.spec.fields, job.cut)
+        owners: list[int] = []
+        spans: list[tuple[int, int]] = []
+        for number, windows in enumerate(_windows(job)):
+            owners += [number] * len(windows)
+            spans += windows
+        places = np.array(spans, np.int64).reshape(-1, 2)
+        write_passages(job.cut, np.array(owners, np.int64), places[:, 0], places[:, 1])
+    return {"documents": count, "passages": len(owners)}
+
+
+def _windows(job: ShardJob) -> Iterator[list[tuple[int, int]]]:
+    """Passages of each document of the shard in turn."""
+    dense = job.spec.dense
+    tokenizer = encoder_of(dense.model if dense else _TOKENIZER_WITHOUT_ENCODER, job.home)
+    sizes = fitting(job.spec.passages, tokenizer.max_length) if dense else job.spec.passages
+    title = title_field(job.spec.fields)
+    documents = spooled(job.spool, job.first, job.last, job.spec.fields)
+    while batch := list(islice(documents, _CUT_BATCH)):
+        texts = [body(document.fields, job.spec.fields)[0] for document in batch]
+        yield from cut(texts, [_title(document, title) for document in batch], tokenizer, sizes)
+
+
+def _title(document: Document, name: str | None) -> str:
+    return str(document.fields.get(name) or "") if name else ""
+
+
+def fitting(spec: PassagesSpec, longest: int) -> PassagesSpec:
+    """The spec with windows no longer than the encoder reads."""
+    size = min(spec.size, longest)
+    return replace(spec, size=size, step=min(spec.step, size))
+
+
+def _passages(job: ShardJob) -> PassageSet:
+    found = job.store().passage_set(job.spec.fields)
+    if job.spec.dense is None:
+        return found
+    return replace(found, vectors=np.load(job.work / VECTORS, mmap_mode="r"))
+
+
+def survey_shard(job: ShardJob) -> dict[str, Any]:
+    """Source name → what the shard adds to the version's statistics."""
+    passages = _passages(job)
+    return {source: kind.survey(passages) for source, kind in kinds(job.spec).items()}
+
+
+def build_shard(job: ShardJob, wholes: Mapping[str, Any]) -> dict[str, str]:
+    """Write the shard's index files and its manifest; returns its address."""
+    passages = _passages(job)
+    facts: dict[str, Mapping[str, Any]] = {}
+    derived: list[str] = []
+    with disk_errors(job.work):
+        link_tree(job.cut, job.shard)
+        for source, kind in kinds(job.spec).items():
+            folder = job.shard / source
+            folder.mkdir()
+            facts[source] = kind.build(passages, wholes[source], folder)
+            derived += [f"{source}/{name}" for name in kind.derived()]
+        (job.shard / SETTINGS).write_bytes(_settings(job.spec))
+        files = digest_files(job.shard, leave_out=(MANIFEST,))
+        manifest = ShardManifest(
+            documents=job.last - job.first,
+            passages=len(passages),
+            files=files,
+            derived=tuple(sorted(set(derived) & set(files))),
+            facts=facts,
+        )
+        write_atomic(job.shard / MANIFEST, dumps(manifest))
+    return {"address": manifest.address}
+
+
+def _settings(spec: IndexSpec) -> bytes:
+    """The settings of the derived files; the model is left out, since the vectors say all of it."""
+    dense = as_table(spec.dense) if spec.dense is not None else {}
+    dense.pop("model", None)
+    return (json.dumps({"dense": dense}, sort_keys=True) + "\n").encode()
+
+
+def save_statistics(spec: IndexSpec, parts: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
+    """Combine what the shards' surveys say, write it into `directory`, and return it by source."""
+    wholes = {}
+    shutil.rmtree(directory, ignore_errors=True)
+    for source, kind in kinds(spec).items():
+        wholes[source] = kind.combine([part[source] for part in parts])
+        (directory / source).mkdir(parents=True)
+        kind.save(wholes[source], directory / source)
+    return wholes
+
+
+def read_manifest(directory: Path) -> ShardManifest:
+    """The manifest of a shard folder."""
+    return load(ShardManifest, directory / MANIFEST)

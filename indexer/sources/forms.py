@@ -1,0 +1,140 @@
+"""The forms a source can have, and how the one at hand is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from clew.core.errors import SpecError
+from clew.core.files import COMPRESSED, expand, files_under, is_folder
+from search.fields import FieldSpec
+
+Form: TypeAlias = Literal["jsonl", "csv", "parquet", "beir", "folder"]
+FORMS: tuple[Form, ...] = ("jsonl", "csv", "parquet", "beir", "folder")
+
+# Ending of a file (without .gz or .zst) → its form.
+ENDINGS: Mapping[str, Form] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}
+PAGES = (".md", ".markdown", ".html", ".htm", ".txt", ".text", ".rst", ".pdf", ".docx")
+BEIR_CORPUS = ("corpus.jsonl", "corpus.jsonl.gz", "corpus.jsonl.zst")
+# Fields that need no [fields] table: what the form itself fixes.
+_DEFAULT_FIELDS: Mapping[Form, Mapping[str, FieldSpec]] = {
+    "beir": {"title": FieldSpec("text", weight=3.0), "text": FieldSpec("text")},
+    "folder": {
+        "title": FieldSpec("text", weight=3.0),
+        "section": FieldSpec("text"),
+        "text": FieldSpec("text"),
+        "path": FieldSpec("keyword"),
+    },
+}
+_DEFAULT_ID: Mapping[Form, str] = {"beir": "_id", "folder": "id"}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """Where documents come from.
+
+    path: file, folder, BEIR folder, glob or fsspec URL; .gz and .zst are read as they are.
+    id: field that holds a document's id; "id" by default ("_id" in BEIR data; pages of a folder have "path#section").
+    form: jsonl, csv, parquet, beir or folder; "auto" looks at the path.
+    on_error: "stop" at the first record that cannot be used, or "skip" it, count it and write it to the rejects file.
+    delimiter: between the columns of a CSV ("" : tab in .tsv, else comma). separator: between the values of a list
+    field that is written as one string.
+    """
+
+    path: str
+    id: str = ""
+    form: Literal["auto", "jsonl", "csv", "parquet", "beir", "folder"] = "auto"
+    on_error: Literal["stop", "skip"] = "stop"
+    delimiter: str = ""
+    separator: str = "|"
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path is empty, expected a file, a folder, a glob or a URL")
+        if len(self.delimiter) > 1:
+            raise ValueError(f"delimiter is {self.delimiter!r}, expected one character")
+        if not self.separator:
+            raise ValueError("separator is empty, expected such as '|'")
+
+
+def plain_name(url: str) -> str:
+    """A path without its compression ending, in small letters."""
+    name = url.lower()
+    for ending in COMPRESSED:
+        name = name.removesuffix(ending)
+    return name
+
+
+def form_of(source: SourceSpec) -> Form:
+    """The form of a source. Raises NotFoundError where it has to be looked at and is not there, SpecError else."""
+    if source.form != "auto":
+        return source.form
+    for ending, form in ENDINGS.items():
+        if plain_name(source.path).endswith(ending) and not is_folder(source.path):
+            return form
+    found = expand(source.path)
+    if len(found) == 1 and is_folder(found[0]):
+        return _form_of_folder(found[0])
+    forms = {form for url in found for ending, form in ENDINGS.items() if plain_name(url).endswith(ending)}
+    if len(forms) == 1:
+        return forms.pop()
+    raise SpecError(
+        f"the form of source {source.path} is not plain from its name",
+        f"say it in [source]: form = one of {', '.join(FORMS)}",
+    )
+
+
+def _form_of_folder(url: str) -> Form:
+    names = [name for name, _ in files_under(url)]
+    if any(name in BEIR_CORPUS for name in names):
+        return "beir"
+    if any(plain_name(name).endswith(PAGES) for name in names):
+        return "folder"
+    raise SpecError(
+        f"folder {url} holds neither a BEIR corpus.jsonl nor pages ({', '.join(PAGES)})",
+        'for many data files give a glob, such as path = "data/*.jsonl"',
+    )
+
+
+def id_field(source: SourceSpec, form: Form) -> str:
+    """Name of the field that holds the id."""
+    return source.id or _DEFAULT_ID.get(form, "id")
+
+
+def default_fields(form: Form) -> dict[str, FieldSpec] | None:
+    """Fields of a form that fixes them itself; None where they have to be declared."""
+    fields = _DEFAULT_FIELDS.get(form)
+    return dict(fields) if fields is not None else None
+
+
+def files_of(source: SourceSpec, form: Form) -> list[str]:
+    """URLs of the files that are read, in reading order. Raises NotFoundError."""
+    found = expand(source.path)
+    if form == "beir":
+        if is_folder(found[0]):
+            inside = dict(files_under(found[0]))
+            found = [inside[name] for name in BEIR_CORPUS if name in inside][:1]
+        if not found:
+            raise SpecError(
+                f"{source.path} has no corpus.jsonl", "a BEIR folder holds corpus.jsonl, plain, .gz or .zst"
+            )
+        return found
+    return [url for _, url in pages_of(source)] if form == "folder" else found
+
+
+def _pages(root: str) -> list[tuple[str, str]]:
+    if not is_folder(root):
+        return [(root.rsplit("/", 1)[-1], root)]
+    return [(name, url) for name, url in files_under(root) if plain_name(name).endswith(PAGES)]
+
+
+def pages_of(source: SourceSpec) -> list[tuple[str, str]]:
+    """(path inside the folder, URL) of every page of a folder of pages, in reading order."""
+    return [page for root in expand(source.path) for page in _pages(root)]

@@ -1,0 +1,77 @@
+"""A folder of pages (Markdown, HTML, text, PDF, DOCX), cut at headings: each section is a document of its own.
+
+Its id is "path#section" (the path alone for what stands before the first heading); its fields are title (of the
+page), section (the headings it stands under), text and path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from clew.core.files import open_source, reading
+from indexer.sources import markup
+from indexer.sources.forms import SourceSpec, pages_of, plain_name
+from indexer.sources.markup import Page, Section
+from indexer.sources.record import Fault, Read, Record
+
+_PARSERS: Mapping[str, Callable[[bytes], Page]] = {
+    ".md": markup.parse_markdown,
+    ".markdown": markup.parse_markdown,
+    ".html": markup.parse_html,
+    ".htm": markup.parse_html,
+    ".txt": markup.parse_text,
+    ".text": markup.parse_text,
+    ".rst": markup.parse_text,
+    ".pdf": markup.parse_pdf,
+    ".docx": markup.parse_docx,
+}
+_NOT_IN_SLUG = re.compile(r"[^\w]+")
+
+
+def read_pages(source: SourceSpec) -> Iterator[Read]:
+    """The sections of every page of a folder, or of one page."""
+    for path, url in pages_of(source):
+        with reading(url), open_source(url) as file:
+            data = file.read()
+        name = plain_name(path)
+        parse = next(parse for ending, parse in _PARSERS.items() if name.endswith(ending))
+        try:
+            page = parse(data)
+        except UnicodeDecodeError as error:
+            yield Fault(url, f"not UTF-8 text ({error.reason} at byte {error.start})", "save the file as UTF-8")
+            continue
+        except ValueError as error:
+            yield Fault(url, f"cannot be read: {error}", "open and save it again with the program that wrote it")
+            continue
+        yield from _records(page, path, url)
+
+
+def _records(page: Page, path: str, url: str) -> Iterator[Record]:
+    stem = path.rsplit("/", 1)[-1].split(".", 1)[0]
+    title = page.title or stem
+    # A heading without a text of its own says what stands below it; only a page of nothing else keeps one.
+    sections = [section for section in page.sections if section.text] or list(page.sections[:1])
+    taken: set[str] = set()
+    for section in sections:
+        anchor = _anchor(section, taken)
+        values = {
+            "id": f"{path}#{anchor}" if anchor else path,
+            "title": title,
+            "section": " > ".join(section.headings),
+            "text": section.text,
+            "path": path,
+        }
+        yield Record(values, f"{url}:{section.line}")
+
+
+def _anchor(section: Section, taken: set[str]) -> str:
+    """A name for the section that is not taken yet: its own anchor, or its heading in small letters."""
+    heading = section.headings[-1] if section.headings else ""
+    base = section.anchor or _NOT_IN_SLUG.sub("-", heading.lower()).strip("-")
+    anchor, count = base, 1
+    while anchor in taken:
+        count += 1
+        anchor = f"{base}-{count}" if base else f"part-{count}"
+    taken.add(anchor)
+    return anchor

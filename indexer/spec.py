@@ -1,0 +1,167 @@
+"""The spec of an index: one TOML file, each table a Spec of the part that reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from clew.core.errors import SpecError, nearest
+from clew.core.files import shown_url
+from clew.core.spec import as_table, parse, read_toml
+from clew.core.text import AnalyzerSpec
+from indexer.passages import PassagesSpec
+from indexer.sources.forms import Form, SourceSpec, default_fields, form_of
+from search.candidates.bm25 import BM25Spec
+from search.candidates.dense import DenseSpec
+from search.fields import FieldSpec, searched
+from search.fusion import FusionSpec
+
+INDEX_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class QualitySpec:
+    """Judged queries that every new version answers before it goes live.
+
+    queries: folder with queries.jsonl[.gz] and qrels/<split>.tsv (BEIR). split: which qrels are read.
+    max_drop: how much nDCG@10 may fall below the live release (0 to 1); more than that is not published.
+    minimum: nDCG@10 below which nothing is published (0 to 1).
+    """
+
+    queries: str = ""
+    split: str = "dev"
+    max_drop: float = 0.01
+    minimum: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("max_drop", self.max_drop), ("minimum", self.minimum)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}, expected 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSpec:
+    """How the build runs; none of it but `shards` changes what is built.
+
+    shards: parts the documents are cut into (1 to 1024). workers: processes (0: one; its threads use every core).
+    threads: threads of each process (0: cores / workers).
+    """
+
+    shards: int = 1
+    workers: int = 0
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, least, most in (
+            ("shards", self.shards, 1, 1024),
+            ("workers", self.workers, 0, 256),
+            ("threads", self.threads, 0, 1024),
+        ):
+            if not least <= value <= most:
+                raise ValueError(f"{name} is {value}, expected {least} to {most}")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """Everything that decides an index. dense: None where `dense = false`."""
+
+    name: str
+    source: SourceSpec
+    fields: Mapping[str, FieldSpec]
+    passages: PassagesSpec = field(default_factory=PassagesSpec)
+    analyzer: AnalyzerSpec = field(default_factory=AnalyzerSpec)
+    bm25: BM25Spec = field(default_factory=BM25Spec)
+    dense: DenseSpec | None = field(default_factory=DenseSpec)
+    fusion: FusionSpec = field(default_factory=FusionSpec)
+    quality: QualitySpec = field(default_factory=QualitySpec)
+    build: BuildSpec = field(default_factory=BuildSpec)
+
+    def __post_init__(self) -> None:
+        if not INDEX_NAME.fullmatch(self.name):
+            raise ValueError(
+                f"name is {self.name!r}, expected 1 to 64 of a-z, 0-9, '_', '.' and '-', a letter or digit first"
+            )
+        for name in self.fields:
+            if not FIELD_NAME.fullmatch(name):
+                raise ValueError(f"field name {name!r} has control characters or not 1 to 128 characters")
+        if not searched(self.fields):
+            raise ValueError("no field is searched: give one the type text, or a keyword field a weight")
+
+    @property
+    def form(self) -> Form:
+        """Form of the source, looked at where the spec says "auto"."""
+        return form_of(self.source)
+
+    def as_table(self) -> dict[str, Any]:
+        """The spec as it is stored with a version: the tables of the file, defaults filled in, secrets left out."""
+        table = as_table(self)
+        table["source"]["path"] = shown_url(self.source.path)
+        return table
+
+
+_TABLES: Mapping[str, type] = {
+    "source": SourceSpec,
+    "passages": PassagesSpec,
+    "analyzer": AnalyzerSpec,
+    "bm25": BM25Spec,
+    "dense": DenseSpec,
+    "fusion": FusionSpec,
+    "quality": QualitySpec,
+    "build": BuildSpec,
+}
+
+
+def read_spec(path: Path) -> IndexSpec:
+    """Read an index spec. Relative paths in it are relative to its folder.
+
+    Raises SpecError that names the file, the table and the key (with the nearest known name), NotFoundError where
+    the source has to be looked at and is not there.
+    """
+    return spec_of(read_toml(path), str(path), path.absolute().parent)
+
+
+def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
+    """The spec that a table of tables says. where: the file's name in messages; base: where relative paths start."""
+    known = ["name", "fields", *_TABLES]
+    for key in table:
+        if key not in known:
+            raise SpecError(f"{where}: unknown key {key!r}", nearest(key, known))
+    for key in ("name", "source"):
+        if key not in table:
+            raise SpecError(f"{where}: {key!r} is missing", "see docs/spec.md, or write a spec with `clew init DATA`")
+    parts: dict[str, Any] = {}
+    for key, cls in _TABLES.items():
+        if key == "dense" and table.get(key) is False:
+            parts[key] = None
+        elif key in table:
+            parts[key] = parse(cls, table[key], f"{where} [{key}]")
+    source = replace(parts["source"], path=_based(parts["source"].path, base))
+    parts["source"] = source
+    if parts.get("quality") and parts["quality"].queries:
+        parts["quality"] = replace(parts["quality"], queries=_based(parts["quality"].queries, base))
+    if parts.get("dense"):
+        # A model may be a folder; any other word is a name that the model store knows.
+        model = base / parts["dense"].model
+        parts["dense"] = replace(parts["dense"], model=str(model)) if model.is_dir() else parts["dense"]
+    fields = _fields(table.get("fields"), source, where)
+    return parse(IndexSpec, {"name": table["name"], "fields": fields, **parts}, where)
+
+
+def _fields(table: object, source: SourceSpec, where: str) -> dict[str, FieldSpec]:
+    if table is None:
+        default = default_fields(form_of(source))
+        if default is None:
+            raise SpecError(f"{where}: [fields] is missing", "`clew init DATA` proposes fields from a look at the data")
+        return default
+    if not isinstance(table, Mapping):
+        raise SpecError(f"{where}: fields is {table!r}, expected a table", 'such as: title = { type = "text" }')
+    return {name: parse(FieldSpec, value, f"{where} [fields] {name}") for name, value in table.items()}
+
+
+def _based(path: str, base: Path) -> str:
+    """A path as seen from the folder of the spec; URLs and absolute paths as they are."""
+    return path if "://" in path or "::" in path else str(base / Path(path).expanduser())

@@ -1,0 +1,245 @@
+"""One file that holds a release with all it needs, and back.
+
+The file is a tar, `.tar`, `.tar.gz` or `.tar.zst`:
+
+release.json   version/…   shards/<address>/…
+
+The bi-encoder is not in it: the index names it by fingerprint, and it is the same model everywhere.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, cast
+
+from clew.core.artifacts import HOLD, digest_files, promote, verify_files
+from clew.core.errors import CorruptError, DataError, NotFoundError, UsageError
+from clew.core.files import disk_errors, fsync_directory, open_source, reading, sha256_file, write_atomic
+from indexer.lock import writing
+from indexer.publish import (
+    VERSION_FILE,
+    check_release,
+    existing,
+    good_shard,
+    next_number,
+    point_at,
+    promote_shard,
+    renamed,
+    write_release,
+)
+from indexer.spec import INDEX_NAME
+from indexer.verify import check_searcher
+from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
+
+ENDINGS = (".tar", ".tar.gz", ".tar.zst")
+_RELEASE = "release.json"
+_PART = r"(?!\.{1,2}(?:/|$))[\w.-]+"
+_MEMBER = re.compile(rf"release\.json|version(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+")
+
+
+@dataclass(frozen=True, slots=True)
+class TransferReport:
+    """What was exported or imported. release: its id here; bytes: size of the file."""
+
+    index: str
+    release: str
+    version: str
+    documents: int
+    file: str
+    bytes: int
+    live: bool
+
+
+def export(home: Path, name: str, target: Path, release: str | None = None) -> TransferReport:
+    """Write a release (None: the live one) into one file, every hash checked on the way.
+
+    Raises UsageError for another ending than .tar, .tar.gz or .tar.zst, CorruptError, NotFoundError.
+    """
+    if not target.name.endswith(ENDINGS):
+        raise UsageError(f"{target} is no name for an export", f"end it in one of {', '.join(ENDINGS)}")
+    folder = existing(home, name)
+    chosen = folder.read_release(release)
+    version = check_release(folder, chosen)
+    parts = [(folder.release(chosen.id), _RELEASE)]
+    parts += _tree(folder.version(version.id), "version")
+    for address, _ in version.shards:
+        parts += _tree(folder.shard(address), f"shards/{address}")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with disk_errors(target):
+            with _compressed(temporary, target.name) as file, tarfile.open(fileobj=file, mode="w|") as tar:
+                for path, member in parts:
+                    with path.open("rb") as source:
+                        tar.addfile(_info(member, path.stat().st_size), source)
+            temporary.replace(target)
+            fsync_directory(target.absolute().parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+    live = folder.live()[0] == chosen.id
+    return TransferReport(name, chosen.id, version.id, version.documents, str(target), target.stat().st_size, live)
+
+
+def import_(home: Path, path: Path, name: str | None = None, *, activate: bool = True) -> TransferReport:
+    """Bring an exported release in as the newest of its index (or of `name`), verified before it goes live.
+
+    activate: make it live. Raises NotFoundError, DataError for a file that is no export or holds paths it must not,
+    CorruptError where a hash differs, MismatchError where it cannot be opened here.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"{path} is not there", "`clew indexes export` writes such a file")
+    wanted = name or _index_name(path)
+    if not INDEX_NAME.fullmatch(wanted):
+        raise DataError(f"{path}: {wanted!r} is no index name", "give one with --name")
+    folder = IndexFolder.of(home.absolute(), wanted)
+    with disk_errors(folder.root), writing(folder.root):
+        view = IndexFolder(folder.root / "staging" / "import")
+        shutil.rmtree(view.root, ignore_errors=True)
+        try:
+            _extract(path, view.root)
+            release, version = _read(path, view, folder)
+            _check_opens(view, version, home.absolute(), release)
+            for address, _ in version.shards:
+                promote_shard(folder, address, view.shard(address))
+            write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
+            promote(view.version(version.id), folder.version(version.id))
+            note = f"imported {release.index}/{release.id} from {path.name}"
+            written = write_release(folder, version, note, dict(release.learned))
+            if activate:
+                point_at(folder, written.id)
+        finally:
+            shutil.rmtree(view.root, ignore_errors=True)
+    return TransferReport(wanted, written.id, version.id, version.documents, str(path), path.stat().st_size, activate)
+
+
+# ------------------------------------------------------------------ writing
+
+
+def _tree(directory: Path, prefix: str) -> list[tuple[Path, str]]:
+    return [
+        (path, f"{prefix}/{path.relative_to(directory).as_posix()}")
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != HOLD
+    ]
+
+
+def _info(name: str, size: int) -> tarfile.TarInfo:
+    """A member without owner and time, so that the same release gives the same bytes."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o644
+    return info
+
+
+@contextmanager
+def _compressed(path: Path, name: str) -> Iterator[IO[bytes]]:
+    with path.open("wb") as raw:
+        if name.endswith(".gz"):
+            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
+                yield cast("IO[bytes]", packed)
+        elif name.endswith(".zst"):
+            import zstandard
+
+            stream: Any = zstandard.ZstdCompressor(level=6, write_checksum=True).stream_writer(raw, closefd=False)
+            with stream as packed:
+                yield cast("IO[bytes]", packed)
+        else:
+            yield raw
+        raw.flush()
+        os.fsync(raw.fileno())
+
+
+# ------------------------------------------------------------------ reading
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with (
+            reading(str(path)),
+            open_source(str(path)) as file,
+            tarfile.open(fileobj=file, mode="r|") as tar,
+        ):
+            yield tar
+    except tarfile.TarError as error:
+        raise DataError(f"{path} is no exported index: {error}", "`clew indexes export` writes one") from None
+
+
+def _index_name(path: Path) -> str:
+    """The index that the release inside names; it is the first member."""
+    with _opened(path) as tar:
+        first = tar.next()
+        file = tar.extractfile(first) if first is not None and first.name == _RELEASE and first.isreg() else None
+        if file is None:
+            raise DataError(f"{path} is no exported index: {_RELEASE} is not first", "`clew indexes export` writes one")
+        found = re.search(rb'"index":\s*"([^"]*)"', file.read(1 << 20))
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
+def _extract(path: Path, target: Path) -> None:
+    """Write the members into the layout of an index; only plain files under known names."""
+    with _opened(path) as tar:
+        for member in tar:
+            if not member.isreg() or not _MEMBER.fullmatch(member.name):
+                raise DataError(
+                    f"{path} holds {member.name!r}, which no export does", "it was changed, or is another program's"
+                )
+            place = target / member.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            source = tar.extractfile(member)
+            if source is None or place.exists():
+                raise DataError(f"{path} holds {member.name!r} twice", "it was changed after it was exported")
+            with place.open("wb") as file:
+                shutil.copyfileobj(source, file, 1 << 20)
+
+
+def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, IndexVersion]:
+    """The release inside and its version under a number of this index, every hash checked."""
+    release = load(Release, view.root / _RELEASE)
+    staged = view.root / "version"
+    version = load(IndexVersion, staged / VERSION_FILE, release.version_sha256)
+    verify_files(staged, version.files)
+    _nothing_else(path, staged, set(version.files) | {VERSION_FILE})
+    shards = []
+    for address, digest in version.shards:
+        directory = view.shard(address)
+        manifest = load(ShardManifest, directory / "manifest.json", digest)
+        verify_files(directory, manifest.files)
+        _nothing_else(path, directory, set(manifest.files) | {"manifest.json"})
+        if manifest.address != address:
+            raise CorruptError(
+                f"{path}: shard {address[:12]}… has other contents than its name says", "export it again"
+            )
+        # A shard that is here already stays, with its own ANN file.
+        there = folder.shard(address)
+        shards.append((address, sha256_file((there if good_shard(there) else directory) / "manifest.json")))
+    version = renamed(version, next_number(folder), folder.name)
+    (view.root / "versions").mkdir()
+    staged.rename(view.version(version.id))
+    return release, replace(version, shards=tuple(shards))
+
+
+def _nothing_else(path: Path, directory: Path, names: set[str]) -> None:
+    for name in digest_files(directory):
+        if name not in names:
+            raise DataError(f"{path} holds {name!r}, which its manifest does not name", "it was changed")
+
+
+def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release) -> None:
+    from search.assemble import open_version
+
+    staged = replace(
+        version,
+        shards=tuple((address, sha256_file(view.shard(address) / "manifest.json")) for address, _ in version.shards),
+    )
+    searcher = open_version(view, staged, home, release, verify=False)
+    try:
+        check_searcher(searcher, staged)
+    finally:
+        searcher.close()

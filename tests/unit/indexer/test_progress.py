@@ -1,0 +1,31 @@
+"""Progress goes to stderr only: lines where nobody watches, a bar on a terminal."""
+
+import pytest
+
+from indexer.progress import Bar, Lines, Silent, for_terminal
+
+
+@pytest.mark.parametrize("progress", [Silent, Lines, Bar])
+def test_every_progress_takes_a_whole_build_and_leaves_stdout_alone(progress, capsys):
+    shown = progress()
+    shown.start("read")
+    shown.advance(1000)
+    shown.start("encode", 10)
+    shown.advance(10)
+    shown.notice("[field] 'x' has no value")
+    shown.close()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert ("[field] 'x' has no value" in err) == (progress is not Silent)
+
+
+def test_lines_say_how_far_a_long_step_is(capsys):
+    lines = Lines()
+    lines.EVERY_SECONDS = 0.0
+    lines.start("encode", 2000)
+    lines.advance(500)
+    assert capsys.readouterr().err == "encode\nencode: 500 of 2,000 (25%)\n"
+
+
+def test_without_a_terminal_there_are_lines():
+    assert isinstance(for_terminal(), Lines)
