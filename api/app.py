@@ -1,0 +1,87 @@
+"""The one place where the HTTP app is put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+from fastapi import FastAPI
+
+from api import errors
+from api.engine import Engine
+from api.limits import BodyLimit
+from api.observe import Metrics, Observed
+from api.routes import documents, health, indexes, search
+from api.runtime import Runtime
+from api.settings import Settings
+from clew import __version__
+
+log = logging.getLogger("clew.api")
+
+DESCRIPTION = """Semantic search that says why: BM25 and BERT vectors, fused, explained and measured.
+
+Every error is a problem document (RFC 9457) with a stable `code` and a `hint`. Every answer carries `X-Request-ID`
+(the caller's, if it sent one) and searches a `Server-Timing` header."""
+
+
+def create_app(engine: Engine, settings: Settings) -> FastAPI:
+    """The HTTP app over an engine, which it refreshes while it runs and closes when it stops."""
+    runtime = Runtime(engine, settings, Metrics(engine), anyio.CapacityLimiter(settings.searches))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:  # noqa: ARG001 - the signature is FastAPI's
+        watcher = runtime.watcher = asyncio.create_task(_watch(runtime), name="clew-releases")
+        watcher.add_done_callback(_report)
+        try:
+            yield
+        finally:
+            watcher.cancel()
+            await asyncio.wait([watcher])
+            engine.close()
+
+    app = FastAPI(title="Clew", version=__version__, description=DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    for routes in (search, indexes, documents, health):
+        app.include_router(routes.router(runtime))
+    errors.install(app)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(Observed, metrics=runtime.metrics)
+    _declare_problems(app)
+    return app
+
+
+async def _watch(runtime: Runtime) -> None:
+    """Open what the home holds, then look for new releases for as long as the app runs."""
+    one = anyio.CapacityLimiter(1)
+    while True:
+        # A thread of its own: opening a large release must not take a search thread.
+        await anyio.to_thread.run_sync(runtime.engine.refresh, limiter=one)
+        await asyncio.sleep(runtime.settings.poll_seconds)
+
+
+def _report(watcher: asyncio.Task[None]) -> None:
+    """Log the bug that ended the watcher; without it no new release would go live and nobody would know why."""
+    if not watcher.cancelled() and (bug := watcher.exception()) is not None:
+        log.critical("the look-out for new releases stopped; what is open serves on", exc_info=bug)
+
+
+def _declare_problems(app: FastAPI) -> None:
+    """Say in OpenAPI that errors come as application/problem+json."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            for path in plain()["paths"].values():
+                for operation in path.values():
+                    for response in operation["responses"].values():
+                        content = response.get("content", {})
+                        schema = content.get("application/json", {}).get("schema", {})
+                        if schema.get("$ref", "").endswith("/Problem"):
+                            content[errors.MEDIA_TYPE] = content.pop("application/json")
+        assert app.openapi_schema is not None  # noqa: S101 - plain() sets it
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

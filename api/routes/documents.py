@@ -1,0 +1,40 @@
+"""GET /v1/documents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.requests import DocumentParameters
+from api.runtime import PROBLEMS, Runtime
+from api.schemas import DocumentResult
+from clew.core.errors import NotFoundError
+
+
+def router(runtime: Runtime) -> APIRouter:
+    """The document route over a runtime."""
+    routes = APIRouter(prefix="/v1", tags=["documents"], responses=PROBLEMS)
+
+    @routes.get("/documents", response_model=DocumentResult, summary="Read a document")
+    async def document(parameters: Annotated[DocumentParameters, Query()]) -> Response:
+        """A document as it was indexed, by id; the id is a parameter and may hold slashes."""
+
+        def work() -> DocumentResult:
+            with runtime.engine.lease(parameters.index) as searcher:
+                found = searcher.store.find(parameters.id)
+                if found is None:
+                    raise NotFoundError(
+                        f"no document {parameters.id!r} in index {searcher.release.index!r}",
+                        "ids are compared as they are, with case; a search returns them as `id`",
+                    )
+                return DocumentResult(
+                    id=searcher.store.id(found),
+                    index=searcher.release.index,
+                    release=searcher.release.id,
+                    fields=dict(searcher.store.fields_of(found)),
+                )
+
+        return await runtime.answer(work)
+
+    return routes

@@ -1,0 +1,56 @@
+"""GET /livez, /readyz, /healthz and /metrics."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.routes.indexes import summary
+from api.runtime import Runtime
+from api.schemas import Alive, Health
+from clew import __version__
+
+
+def router(runtime: Runtime) -> APIRouter:
+    """The health routes over a runtime."""
+    routes = APIRouter(tags=["health"])
+
+    def health() -> Health:
+        states = runtime.engine.states()
+        serving = [state for state in states if state.status == "serving"]
+        troubled = any(state.failure for state in states) or runtime.watcher_stopped
+        return Health(
+            status="failing" if not serving else "degraded" if troubled else "ok",
+            version=__version__,
+            uptime_seconds=time.monotonic() - runtime.started,
+            indexes=[summary(state) for state in states],
+        )
+
+    @routes.get("/livez", response_model=Alive, summary="Is the process alive")
+    async def alive() -> Alive:
+        """200 as long as the event loop turns."""
+        return Alive()
+
+    @routes.get("/readyz", response_model=Health, summary="May traffic come", responses={503: {"model": Health}})
+    async def ready() -> Response:
+        """200 when every index was tried and one or more can be searched, else 503."""
+        now = health()
+        waiting = any(index.status == "opening" for index in now.indexes)
+        status = 503 if now.status == "failing" or waiting else 200
+        return Response(now.model_dump_json(), status, media_type="application/json")
+
+    @routes.get("/healthz", response_model=Health, summary="How does it stand", responses={503: {"model": Health}})
+    async def healthy() -> Response:
+        """The state of every index, and why a newer release could not be opened; 503 when nothing can be searched."""
+        now = health()
+        return Response(now.model_dump_json(), 503 if now.status == "failing" else 200, media_type="application/json")
+
+    @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response,
+                responses={200: {"content": {"text/plain": {}}}})  # fmt: skip
+    async def metrics() -> Response:
+        """Counters and histograms in the text format; base units are seconds."""
+        return Response(generate_latest(runtime.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return routes

@@ -1,0 +1,62 @@
+"""GET /v1/indexes and /v1/indexes/{name}."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from api.engine import IndexState
+from api.runtime import PROBLEMS, Runtime
+from api.schemas import FieldResult, IndexDetail, IndexList, IndexSummary
+
+
+def summary(state: IndexState) -> IndexSummary:
+    """How an index stands, for the list and for the health routes."""
+    searcher = state.searcher
+    return IndexSummary(
+        name=state.name,
+        status=state.status,
+        release=searcher.release.id if searcher else None,
+        version=searcher.version.id if searcher else None,
+        documents=searcher.version.documents if searcher else None,
+        passages=searcher.version.passages if searcher else None,
+        problem=state.failure.error.message if state.failure else None,
+    )
+
+
+def router(runtime: Runtime) -> APIRouter:
+    """The index routes over a runtime."""
+    routes = APIRouter(prefix="/v1", tags=["indexes"], responses=PROBLEMS)
+
+    @routes.get("/indexes", response_model=IndexList, summary="List the indexes")
+    async def indexes() -> Response:
+        """Every index of this server, with the release that serves it."""
+        return await runtime.answer(lambda: IndexList(indexes=[summary(state) for state in runtime.engine.states()]))
+
+    @routes.get("/indexes/{name}", response_model=IndexDetail, summary="Show an index")
+    async def index(name: Annotated[str, Path(description="Name of the index.")]) -> Response:
+        """One index: release, version, counts, measured recall and relevance, declared fields."""
+
+        def work() -> IndexDetail:
+            with runtime.engine.lease(name) as searcher:
+                state = next(state for state in runtime.engine.states() if state.name == name)
+                version = searcher.version
+                return IndexDetail(
+                    **summary(IndexState(name, searcher, state.failure)).model_dump(),
+                    created=version.created,
+                    content=version.content,
+                    shards=len(version.shards),
+                    sources=list(searcher.sources),
+                    encoder=dict(version.encoder),
+                    recall=dict(version.recall),
+                    relevance=dict(version.relevance),
+                    fields={
+                        field: FieldResult(type=spec.type, weight=spec.search_weight, facet=spec.facet)
+                        for field, spec in searcher.fields.items()
+                    },
+                )
+
+        return await runtime.answer(work)
+
+    return routes
