@@ -1,0 +1,75 @@
+"""Indexes that benchmarks search: built once for a content, then reused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.signature import code_hash
+from clew.core.errors import NotFoundError
+from clew.core.files import sha256_file
+from search.versions import IndexFolder
+
+if TYPE_CHECKING:
+    from search.pipeline import Searcher
+
+# What decides the bytes of an index. A change anywhere there makes another index; one in fusion does not.
+_DECIDING = ("indexer", "search/candidates", "search/fields.py", "search/docstore.py", "clew/core/text.py")
+
+
+def beir_spec(folder: Path) -> dict[str, Any]:
+    """The spec, as a table, of the index over a folder with a BEIR corpus: everything at its default."""
+    name = "".join(sign if sign.isalnum() and sign.isascii() else "-" for sign in folder.name.lower()).strip("-")
+    return {"name": name[:40] or "data", "source": {"path": str(folder.resolve()), "form": "beir"}}
+
+
+def varied(
+    table: dict[str, Any], *, model: str = "default", dense: bool = True, backend: str = "bm25"
+) -> dict[str, Any]:
+    """A spec with another bi-encoder ("default": the spec's own), without vectors, or with another BM25 backend.
+
+    Its judged queries are left out: here they are measured, they are no gate.
+    """
+    vectors: Any = table.get("dense", {})
+    if not dense:
+        vectors = False
+    elif vectors is not False and model != "default":
+        vectors = {**vectors, "model": model}
+    rest = {key: value for key, value in table.items() if key != "quality"}
+    return {**rest, "bm25": {**table.get("bm25", {}), "backend": backend}, "dense": vectors}
+
+
+def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Path, *, rebuild: bool = False) -> str:
+    """Name of the index of a spec under a benchmark home; builds it where it is not there yet.
+
+    sources: the files its documents come from. base: the folder that relative paths of the spec start at. The name
+    holds a hash of the sources, the spec and the code that builds, so an index is only reused for exactly the same.
+    rebuild: build a new version in any case.
+    """
+    from indexer.build import build
+    from indexer.spec import spec_of
+
+    deciding = {**table, "source": [sha256_file(file) for file in sources], "code": code_hash(_DECIDING)}
+    key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
+    name = f"{table['name'][:40]}-{key}"
+    if rebuild or not _is_live(home, name):
+        build(spec_of({**table, "name": name}, f"spec of {table['name']}", base), home)
+    return name
+
+
+def open_built(home: Path, name: str) -> Searcher:
+    """Open an index that `ensure` named."""
+    from search.assemble import open_index
+
+    return open_index(home, name)
+
+
+def _is_live(home: Path, name: str) -> bool:
+    try:
+        IndexFolder.of(home, name).live()
+    except NotFoundError:
+        return False
+    return True

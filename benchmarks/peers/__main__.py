@@ -1,0 +1,17 @@
+"""Make .venv-peers: `python -m benchmarks.peers` (what `make peers` runs)."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.peer import prepare
+
+
+def main() -> int:
+    """Install every peer; exit code 1 if one did not install."""
+    failed = prepare(lambda text: sys.stderr.write(text + "\n"))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""How a peer is driven: one JSON object a line. Its standard output holds nothing but answers.
+
+In:  {"item": …, "texts": FILE (JSON list), "queries": [...], "model": FOLDER, "threads": n}   once, then
+     {"round": i}                                                                              for each round
+Out: {"ready": true, "version": …}   {"value": x}   or {"error": …}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+Round = Callable[[], float]
+
+
+def serve(package: str, items: Mapping[str, Callable[[Mapping[str, Any]], Round]]) -> None:
+    """Answer one job on standard input. items: item → function that prepares it and returns one timed round."""
+    # Libraries that print go to stderr, so that answers stay alone on stdout.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def answer(value: Mapping[str, Any]) -> None:
+        answers.write(json.dumps(value) + "\n")
+        answers.flush()
+
+    job = json.loads(sys.stdin.readline())
+    job["texts"] = json.loads(Path(job["texts"]).read_text(encoding="utf-8"))
+    once = items[job["item"]](job)
+    answer({"ready": True, "version": version(package)})
+    for _ in sys.stdin:
+        answer({"value": once()})
+
+
+def per_second(count: int, work: Callable[[], object]) -> float:
+    """How many of `count` things a second some work gets done."""
+    start = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - start)
+
+
+def median_ms(calls: list[Callable[[], object]]) -> float:
+    """Median time of some calls, in milliseconds."""
+    times = []
+    for call in calls:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 2] * 1000

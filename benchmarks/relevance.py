@@ -1,0 +1,295 @@
+"""Relevance of named systems on judged data sets. A BEIR folder is enough; its index is built, or reused by content."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import systems
+from benchmarks.datasets import Dataset
+from benchmarks.index import ensure, open_built, varied
+from benchmarks.systems import System
+from benchmarks.tune import Progress, Tuned, dev_qrels, tune
+from clew.core.errors import DataError, QueryError, UsageError
+from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged_queries
+from clew.core.measures.gains import gained
+from clew.core.measures.runs import Qrels, Run
+from clew.core.measures.significance import Comparison, compare, holm, interval
+
+if TYPE_CHECKING:
+    from search.fusion import FusionSpec
+    from search.pipeline import Searcher
+
+DEFAULT_SYSTEMS = ("bm25", "dense", "rrf", "hybrid")
+# judged@10 says how far the judgements reach, not how good a system is: it is not tested for significance.
+TESTED = tuple(name for name in MEASURES if name != "judged@10")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How systems are measured.
+
+    baseline: the system the others are compared with. gains: gain of grade 0, 1, 2, … as decimal text (None: the
+    grades). judged_only: each query's judged documents are its only candidates (re-rank sets). depth: documents kept
+    a query. sample: at most so many queries, drawn by seed. allow_unknown: judged ids the data set does not hold are
+    no error. model: the bi-encoder. rebuild: do not reuse an index.
+    """
+
+    systems: tuple[str, ...] = DEFAULT_SYSTEMS
+    baseline: str = "bm25"
+    split: str = "test"
+    gains: tuple[str, ...] | None = None
+    judged_only: bool = False
+    depth: int = 100
+    sample: int | None = None
+    seed: int = 0
+    allow_unknown: bool = False
+    model: str = "default"
+    rebuild: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            systems.load(name)
+        if not 1 <= self.depth <= 10_000:
+            raise UsageError(f"depth is {self.depth}", "give 1 to 10,000 documents a query")
+        if self.sample is not None and self.sample < 1:
+            raise UsageError(f"sample is {self.sample}", "give 1 or more queries")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The systems to run: the baseline is always one of them."""
+        return self.systems if self.baseline in self.systems else (self.baseline, *self.systems)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemResult:
+    """One system on one data set.
+
+    intervals: measure → 95 % interval of the mean. comparisons: measure → comparison with the baseline, and p:
+    measure → its p after Holm's correction over the systems of the set (both empty for the baseline).
+    seconds: time of all queries. tuned: what was learned, for a tuned system.
+    """
+
+    evaluation: Evaluation
+    run: Run
+    intervals: Mapping[str, tuple[float, float]]
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    p: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    tuned: Tuned | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetResult:
+    """All systems on one data set, and what the figures depend on."""
+
+    name: str
+    options: Options
+    queries: Mapping[str, str]
+    qrels: Qrels
+    systems: Mapping[str, SystemResult]
+    signature: Mapping[str, Any]
+
+
+def measure(dataset: Dataset, home: Path, options: Options, progress: Progress | None = None) -> SetResult:
+    """Run every system on one data set and compare it with the baseline.
+
+    home: where indexes are kept. Raises DataError for judgements that do not fit the data set.
+    """
+    chosen = {name: systems.load(name) for name in options.names}
+    # A BEIR folder knows its ids, so that bad judgements are found before anything is built.
+    qrels = _qrels(dataset, dataset.document_ids, options) if dataset.beir else {}
+    runs: dict[str, Run] = {}
+    spent: dict[str, float] = {}
+    tuned: dict[str, Tuned] = {}
+    indexes: dict[str, Any] = {}
+    for backend in dict.fromkeys(system.backend for system in chosen.values()):
+        group = {name: system for name, system in chosen.items() if system.backend == backend}
+        searcher = _searcher(dataset, home, group, options)
+        try:
+            qrels = qrels or _qrels(dataset, _Stored(searcher), options)
+            indexes[backend] = _index_signature(searcher)
+            tuned.update(_tuned(searcher, dataset, group, options, progress))
+            weights = {name: found.after for name, found in tuned.items()}
+            found, times = _run(searcher, group, weights, dataset.judged.queries, qrels, options, progress)
+        finally:
+            searcher.close()
+        runs.update(found)
+        spent.update(times)
+    return SetResult(
+        name=dataset.name,
+        options=options,
+        queries={name: dataset.judged.queries[name] for name in qrels},
+        qrels=qrels,
+        systems=_compared({name: runs[name] for name in chosen}, qrels, options, spent, tuned),
+        signature={
+            "files": dataset.signature,
+            "indexes": indexes,
+            "systems": {name: asdict(system) for name, system in chosen.items()},
+            "learned": {name: found.as_dict() for name, found in tuned.items()},
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The ids of an index."""
+
+    searcher: Searcher
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.searcher.store.find(name) is not None
+
+
+def _qrels(dataset: Dataset, documents: Container[str] | None, options: Options) -> Qrels:
+    """The judgements that count, as integer gains."""
+    grades = dataset.judged.qrels(options.split, documents, allow_unknown=options.allow_unknown)
+    return _chosen(gained(grades, options.gains), options)
+
+
+def _chosen(qrels: Qrels, options: Options) -> Qrels:
+    """The judged queries that count: those with a relevant document, or a sample of them."""
+    names = judged_queries(qrels)
+    if not names:
+        raise DataError(
+            f"no query of split {options.split!r} has a relevant document", "check the split, and the gains if given"
+        )
+    if options.sample is not None and options.sample < len(names):
+        kept = set(random.Random(options.seed).sample(names, options.sample))  # noqa: S311 - reproducible, no secret
+        names = [name for name in names if name in kept]
+    return {name: qrels[name] for name in names}
+
+
+def _searcher(dataset: Dataset, home: Path, group: Mapping[str, System], options: Options) -> Searcher:
+    """The index that a group of systems shares."""
+    dense = any("dense" in system.sources for system in group.values())
+    backend = next(iter(group.values())).backend
+    table = varied(dataset.spec, model=options.model, dense=dense, backend=backend)
+    return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
+
+
+def _index_signature(searcher: Searcher) -> dict[str, Any]:
+    version = searcher.version
+    return {
+        "index": version.index,
+        "content": version.content,
+        "documents": version.documents,
+        "passages": version.passages,
+        "encoder": dict(version.encoder),
+        "analyzer": version.analyzer,
+        "recall": dict(version.recall),
+    }
+
+
+def _tuned(
+    searcher: Searcher,
+    dataset: Dataset,
+    group: Mapping[str, System],
+    options: Options,
+    progress: Progress | None,
+) -> dict[str, Tuned]:
+    found: dict[str, Tuned] = {}
+    for name, system in group.items():
+        if system.tuned:
+            qrels = gained(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown), options.gains)
+            found[name] = tune(
+                searcher,
+                dataset.judged.queries,
+                qrels,
+                depth=options.depth,
+                sources=system.sources,
+                judged_only=options.judged_only,
+                seed=options.seed,
+                progress=progress,
+            )
+    return found
+
+
+def _run(
+    searcher: Searcher,
+    group: Mapping[str, System],
+    weights: Mapping[str, FusionSpec],
+    queries: Mapping[str, str],
+    qrels: Qrels,
+    options: Options,
+    progress: Progress | None,
+) -> tuple[dict[str, Run], dict[str, float]]:
+    """Every system's results. Systems take turns on each query, so they share its vector and the machine's mood."""
+    runs: dict[str, Run] = {name: {} for name in group}
+    spent = dict.fromkeys(group, 0.0)
+    for done, query in enumerate(qrels, 1):
+        for name, system in group.items():
+            start = time.perf_counter()
+            listed = _listed(searcher, queries[query], system, weights.get(name, system.fusion), qrels[query], options)
+            spent[name] += time.perf_counter() - start
+            if listed:
+                runs[name][query] = listed
+        if progress:
+            progress("searching", done, len(qrels))
+    return runs, spent
+
+
+def _listed(
+    searcher: Searcher,
+    text: str,
+    system: System,
+    fusion: FusionSpec | str | None,
+    judged: Mapping[str, int],
+    options: Options,
+) -> dict[str, float]:
+    """Document → score of one query, best first. A query that search refuses (empty, too long) has no result."""
+    depth = max(options.depth, len(judged)) if options.judged_only else options.depth
+    among = list(judged) if options.judged_only else None
+    try:
+        ids, scores = searcher.rank(text, depth, sources=system.sources, fusion=fusion, among=among)
+    except QueryError:
+        return {}
+    listed = dict(zip(ids, scores.tolist(), strict=True))
+    if among is not None:
+        lowest = min(listed.values(), default=0.0)
+        for place, name in enumerate(_unretrieved(judged, listed), 1):
+            listed[name] = lowest - place
+    return listed
+
+
+def _unretrieved(judged: Mapping[str, int], listed: Mapping[str, float]) -> Sequence[str]:
+    """Judged documents that a system did not retrieve, in an order that knows nothing of their grades."""
+    return sorted((name for name in judged if name not in listed), key=lambda n: hashlib.sha256(n.encode()).digest())
+
+
+def _compared(
+    runs: Mapping[str, Run],
+    qrels: Qrels,
+    options: Options,
+    spent: Mapping[str, float],
+    tuned: Mapping[str, Tuned],
+) -> dict[str, SystemResult]:
+    evaluations = {name: evaluate(qrels, run, MEASURES) for name, run in runs.items()}
+    base = evaluations[options.baseline]
+    others = [name for name in runs if name != options.baseline]
+    comparisons: dict[str, dict[str, Comparison]] = {name: {} for name in runs}
+    corrected: dict[str, dict[str, float]] = {name: {} for name in runs}
+    for metric in TESTED:
+        for name in others:
+            comparisons[name][metric] = compare(
+                evaluations[name].per_query[metric], base.per_query[metric], options.seed
+            )
+        for name, p in holm({name: comparisons[name][metric].p for name in others}).items():
+            corrected[name][metric] = p
+    return {
+        name: SystemResult(
+            evaluation=found,
+            run=runs[name],
+            intervals={m: interval(list(found.per_query[m].values()), options.seed) for m in TESTED},
+            comparisons=comparisons[name],
+            p=corrected[name],
+            seconds=spent[name],
+            tuned=tuned.get(name),
+        )
+        for name, found in evaluations.items()
+    }

@@ -1,0 +1,75 @@
+"""The table of measured relevance in README.md, made from benchmarks/results: `python -m benchmarks.tables`.
+
+Every results.json under benchmarks/results, as `clew bench relevance --out DIR` writes it, adds its data sets. Without
+any the section is empty.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from clew.core.errors import DataError
+from clew.core.files import write_atomic
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+RESULTS = Path(__file__).parent / "results"
+START, END = "<!-- results: python -m benchmarks.tables -->", "<!-- /results -->"
+SHOWN = ("nDCG@10", "RR@10", "R@100")
+
+
+def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
+    """Everything measured, in order of the paths."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("results.json"))]
+
+
+def section(found: list[dict[str, Any]]) -> str:
+    """The section for the README; empty where nothing was measured."""
+    if not found:
+        return ""
+    sets = {name: systems for report in found for name, systems in report["results"].items()}
+    systems = list(dict.fromkeys(name for rows in sets.values() for name in rows))
+    lines = [
+        "## Measured",
+        "",
+        f"{' / '.join(SHOWN)} on the test splits; the best nDCG@10 of each row is bold. {_machines(found)}",
+        "[docs/bench.md](docs/bench.md) says how this is measured.",
+        "",
+        f"| data set | {' | '.join(systems)} |",
+        "| --- |" + " --- |" * len(systems),
+        *(f"| {name} | {' | '.join(_cell(rows, system) for system in systems)} |" for name, rows in sets.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _machines(found: list[dict[str, Any]]) -> str:
+    machines = [report["environment"] for report in found]
+    return " ".join(dict.fromkeys(f"Measured on {m['cpu']}, {m['cores']} cores." for m in machines))
+
+
+def _cell(rows: dict[str, dict[str, Any]], system: str) -> str:
+    if system not in rows:
+        return ""
+    values = [f"{rows[system][measure]:.3f}" for measure in SHOWN]
+    if rows[system][SHOWN[0]] == max(row[SHOWN[0]] for row in rows.values()):
+        values[0] = f"**{values[0]}**"
+    return " / ".join(values)
+
+
+def refreshed(text: str, found: list[dict[str, Any]] | None = None) -> str:
+    """The README with its section made again. Raises DataError where the markers are gone."""
+    head, start, rest = text.partition(START)
+    _, end, tail = rest.partition(END)
+    if not start or not end:
+        raise DataError(f"{README} has no markers for the results", f"put {START} and {END} where they belong")
+    return f"{head}{START}\n{section(reports() if found is None else found)}{END}{tail}"
+
+
+def main() -> None:
+    """Write the section into the README."""
+    write_atomic(README, refreshed(README.read_text(encoding="utf-8")).encode())
+
+
+if __name__ == "__main__":
+    main()

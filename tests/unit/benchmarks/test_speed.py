@@ -1,0 +1,69 @@
+import os
+import sys
+
+import pytest
+
+from benchmarks.speed import ITEMS, Job, full, measure, table
+from clew.core.errors import UnknownNameError, UsageError
+
+
+def quiet(_text):
+    pass
+
+
+def measured(names, home, **changes):
+    return measure(names, home, Job(docs=40, rounds=2, model="hashing", **changes), quiet)
+
+
+def test_every_item_has_ours_peers_unit_and_ratio(tmp_path):
+    found = measured([], tmp_path, peers=False)
+    assert list(found) == list(ITEMS) == ["bm25", "encode", "query-encode", "hybrid", "build"]
+    for name, figures in found.items():
+        assert figures["ours"] > 0
+        assert figures["unit"] == ITEMS[name].unit
+        assert len(figures["rounds"]["ours"]) == 2
+        # A peer that was not measured is there all the same, with the reason.
+        assert figures["peers"] == figures["ratio"] == dict.fromkeys(ITEMS[name].peers)
+        assert set(figures["missing"]) == set(ITEMS[name].peers)
+    assert table(found).row_count == sum(len(item.peers) for item in ITEMS.values())
+    assert '"environment"' in full(found, Job())
+
+
+@pytest.fixture
+def own_interpreter(tmp_path, monkeypatch):
+    """An environment of peers that is this one's interpreter; whatever is not installed here is missing there."""
+    folder = tmp_path / "peers"
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("CLEW_PEERS", str(folder))
+    monkeypatch.setattr("benchmarks.speed.prepare", lambda _say: {})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the interpreter is wrapped in a shell script")
+def test_a_peer_takes_turns_and_one_that_cannot_is_reported(own_interpreter, tmp_path, monkeypatch):
+    broken = {"rank-bm25": "rank_bm25", "absent": "no_such_peer"}
+    monkeypatch.setitem(ITEMS, "bm25", ITEMS["bm25"].__class__(**{**fields_of(ITEMS["bm25"]), "peers": broken}))
+    found = measured(["bm25"], tmp_path)["bm25"]
+    assert found["peers"]["rank-bm25"] > 0
+    assert len(found["rounds"]["rank-bm25"]) == 2
+    assert found["ratio"]["rank-bm25"] == pytest.approx(found["ours"] / found["peers"]["rank-bm25"], rel=0.01)
+    assert found["peers"]["absent"] is None
+    assert found["ratio"]["absent"] is None
+    assert "no_such_peer" in found["missing"]["absent"]
+
+
+def fields_of(item):
+    return {name: getattr(item, name) for name in item.__dataclass_fields__}
+
+
+def test_titles_of_a_data_set_can_be_the_texts(beir, tmp_path):
+    assert measured(["query-encode"], tmp_path, peers=False, data=beir)["query-encode"]["ours"] > 0
+
+
+def test_bad_words_are_refused(tmp_path):
+    with pytest.raises(UnknownNameError):
+        measured(["bm52"], tmp_path)
+    with pytest.raises(UsageError, match="rounds is 0"):
+        Job(rounds=0)

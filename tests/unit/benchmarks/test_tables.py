@@ -1,0 +1,42 @@
+"""The table of results in the README."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.tables import END, START, refreshed, section
+from clew.core.errors import DataError
+
+PAGE = f"before\n{START}\nold\n{END}\nafter\n"
+
+
+def report() -> dict[str, Any]:
+    def figures(ndcg: float) -> dict[str, Any]:
+        return {"nDCG@10": ndcg, "RR@10": 0.5, "R@100": 0.9}
+
+    return {
+        "results": {"tiny": {"bm25": figures(0.4), "hybrid": figures(0.61)}, "small": {"bm25": figures(0.3)}},
+        "environment": {"cpu": "An Oven", "cores": 2},
+    }
+
+
+def test_the_best_of_each_row_is_bold_and_gaps_stay_empty() -> None:
+    lines = section([report()]).splitlines()
+    assert "| tiny | 0.400 / 0.500 / 0.900 | **0.610** / 0.500 / 0.900 |" in lines
+    assert "| small | **0.300** / 0.500 / 0.900 |  |" in lines
+    assert "An Oven, 2 cores" in "\n".join(lines)
+
+
+def test_only_what_lies_between_the_markers_changes() -> None:
+    assert refreshed(PAGE, []) == f"before\n{START}\n{END}\nafter\n"
+    again = refreshed(PAGE, [report()])
+    assert again.startswith("before\n")
+    assert again.endswith(f"{END}\nafter\n")
+    assert refreshed(again, [report()]) == again
+
+
+def test_a_page_without_markers_is_refused() -> None:
+    with pytest.raises(DataError, match="markers"):
+        refreshed("nothing here", [])
