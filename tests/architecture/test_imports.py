@@ -1,0 +1,172 @@
+"""Who may import whom, read from the sources: rooms, vendors, and what stays unloaded until it is asked for."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Room → the rooms it may import. A room is the longest prefix of a module's name that is listed here.
+MAY_IMPORT = {
+    "clew": {"clew.cli", "clew.core", "clew.models", "clew.training", "kg", "search", "indexer", "api", "benchmarks"},
+    "clew.cli": {"clew", "clew.core", "clew.models", "clew.training", "kg", "search", "indexer", "api", "benchmarks"},
+    "benchmarks": {"clew", "clew.core", "clew.models", "clew.training", "kg", "search", "indexer", "api", "clew.cli"},
+    "api": {"clew", "search", "kg", "clew.models", "clew.core"},
+    "indexer": {"clew", "search", "kg", "clew.models", "clew.core"},
+    "clew.training": {"clew", "search", "clew.models", "clew.core"},
+    "search": {"clew", "kg", "clew.models", "clew.core"},
+    "kg": {"clew.core"},
+    "clew.models": {"clew.core"},
+    "clew.core": set(),
+}
+
+# Vendor → where it may be imported, also inside functions. A place is a folder or a file.
+VENDORS = {
+    "torch": ("clew/models/", "clew/training/"),
+    "transformers": ("clew/models/", "clew/training/"),
+    "sentence_transformers": ("clew/models/", "clew/training/"),
+    "faiss": ("search/candidates/dense/",),
+    "neo4j": ("kg/neo4j_store.py",),
+    "networkx": ("kg/networkx_store.py",),
+    "ray": ("indexer/ray_runner.py", "api/ray_app.py"),
+    "fastapi": ("api/",),
+    "starlette": ("api/",),
+    "uvicorn": ("api/",),
+    "ir_measures": ("clew/core/measures/", "benchmarks/"),
+    "scipy": ("clew/core/measures/", "benchmarks/"),
+}
+UNBOUND = ("benchmarks/peers/",)
+
+HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "numba", "pyarrow", "scipy", "ir_measures",
+         "fastapi", "uvicorn", "onnxruntime", "onnx", "pandas", "ray", "numpy")  # fmt: skip
+NOT_IN_SERVING = ("torch", "transformers", "sentence_transformers", "ray", "scipy", "pandas", "ir_measures", "onnx")
+
+
+def sources() -> list[Path]:
+    """Every Python file of the product."""
+    rooms = ("clew", "kg", "search", "indexer", "api", "benchmarks")
+    return [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything a file imports anywhere; the strings of lazy tables count as imports."""
+    package = module_of(path) if path.name == "__init__.py" else module_of(path).rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], base]).strip(".")
+            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            if node.args and isinstance(node.args[0], ast.Constant):
+                yield node.lineno, str(node.args[0].value)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_place(node.value):
+            yield node.lineno, node.value.replace(":", ".")
+
+
+def _is_place(text: str) -> bool:
+    """Whether a string is a lazy import of ours, "module.path:attribute"."""
+    module, colon, attribute = text.partition(":")
+    ours = module.split(".")[0] in {"clew", "kg", "search", "indexer", "api", "benchmarks"}
+    return bool(colon) and ours and attribute.isidentifier() and all(p.isidentifier() for p in module.split("."))
+
+
+def room_of(name: str) -> str | None:
+    """The room of a module or of a name in it; None outside Clew."""
+    matching = [room for room in MAY_IMPORT if name == room or name.startswith(room + ".")]
+    return max(matching, key=len, default=None)
+
+
+def test_rooms_import_only_what_lies_below_them() -> None:
+    wrong = []
+    for path in sources():
+        room = room_of(module_of(path))
+        for line, name in imports(path):
+            target = room_of(name)
+            # `clew` itself is the facade and its version; only what stands above search may use more of it.
+            if target == "clew" and room not in {"clew", "clew.cli", "benchmarks"} and name != "clew.__version__":
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports the facade ({name})")
+            elif target and room and target != room and target not in MAY_IMPORT[room]:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} ({room}) imports {name} ({target})")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_vendors_stay_in_their_rooms() -> None:
+    wrong = []
+    for path in sources():
+        place = path.relative_to(ROOT).as_posix()
+        for line, name in imports(path):
+            allowed = VENDORS.get(name.split(".")[0])
+            if allowed and not place.startswith((*allowed, *UNBOUND)):
+                wrong.append(f"{place}:{line} imports {name}; only {', '.join(allowed)} may")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_rules_see_lazy_and_relative_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader itself: an import inside a function, a relative one and a lazy table all count."""
+    folder = tmp_path / "search" / "candidates"
+    folder.mkdir(parents=True)
+    file = folder / "x.py"
+    file.write_text(
+        "from . import bm25\nfrom ..fields import body\n"
+        "def f():\n    import torch.nn\n    from indexer.build import build\n    import_module('faiss')\n"
+        "T = {'a': 'api.app:create_app'}\n"
+    )
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    assert {name for _, name in imports(file)} == {
+        "search.candidates.bm25",
+        "search.fields.body",
+        "torch.nn",
+        "indexer.build.build",
+        "faiss",
+        "api.app.create_app",
+    }
+
+
+def loaded_by(code: str, names: tuple[str, ...]) -> set[str]:
+    """Which of `names` are loaded in a fresh interpreter after running `code`."""
+    script = f"{code}\nimport sys\nsys.stderr.write('LOADED ' + ' '.join(m for m in {names!r} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.rpartition("LOADED ")[2].split())
+
+
+def test_import_clew_loads_nothing_heavy() -> None:
+    assert loaded_by("import clew, clew.cli", HEAVY) == set()
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import clew.cli, sys\nsys.argv = ['clew', '--help']\ntry:\n    clew.cli.main()\nexcept SystemExit:\n    0"
+    assert loaded_by(code, HEAVY) == set()
+
+
+@pytest.mark.parametrize("module", ["search.assemble", "search.pipeline", "api.app"])
+def test_serving_loads_no_training_library(module: str) -> None:
+    assert loaded_by(f"import {module}", NOT_IN_SERVING) == set()
+
+
+def test_importing_everything_writes_nothing(tmp_path: Path) -> None:
+    """Importing opens no index, makes no folder and reads no model."""
+    modules = [
+        module_of(path)
+        for path in sources()
+        if not path.relative_to(ROOT).as_posix().startswith(UNBOUND) and path.name != "__main__.py"
+    ]
+    code = f"import importlib\nfor name in {modules!r}:\n    importlib.import_module(name)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
