@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from clew.core.errors import CorruptError, FormatError, NotFoundError, nearest
 
 FORMAT = 1
 CURRENT = "CURRENT"
+_POINTER = re.compile(r"([\w.-]+) ([0-9a-f]{64})\n", re.ASCII)
 
 Stored = TypeVar("Stored", "ShardManifest", "IndexVersion", "Release")
 
@@ -159,24 +161,34 @@ class IndexFolder:
     def live(self) -> tuple[str, str]:
         """Id and sha256 of the live release. Raises NotFoundError that lists the indexes there are."""
         try:
-            words = self.pointer.read_text(encoding="ascii").split()
+            line = self.pointer.read_text(encoding="ascii")
         except FileNotFoundError:
+            if (self.root / "releases").is_dir():
+                raise NotFoundError(
+                    f"{self.pointer} is not there", f"`clew indexes activate {self.name} RELEASE` names a release again"
+                ) from None
             known = index_names(self.root.parent.parent)
             raise NotFoundError(
                 f"no index {self.name!r} under {self.root.parent.parent}", nearest(self.name, known)
             ) from None
         except UnicodeDecodeError:
-            words = []
-        if len(words) != 2:
+            line = ""
+        found = _POINTER.fullmatch(line)
+        if found is None:
             raise CorruptError(f"{self.pointer} does not name a release", "`clew indexes activate` names one again")
-        return words[0], words[1]
+        return found[1], found[2]
 
     def read_release(self, release: str | None = None) -> Release:
-        """A release by id, or the live one."""
+        """A release by id, or the live one. Raises NotFoundError or CorruptError with the file's name."""
         if release is not None:
             return load(Release, self.release(release))
         name, sha256 = self.live()
-        return load(Release, self.release(name), sha256)
+        try:
+            return load(Release, self.release(name), sha256)
+        except (NotFoundError, CorruptError) as error:
+            raise CorruptError(
+                f"{self.pointer} names release {name!r}: {error.message}", "`clew indexes activate` names one again"
+            ) from None
 
     def read_version(self, release: Release) -> IndexVersion:
         """The version that a release serves, its hash checked."""
