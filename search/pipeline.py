@@ -299,12 +299,14 @@ class Searcher:
         return Pool.fused(union, Found(tuple(lists), scores, ranks, background), best, fusion)
 
     def _matching(self, query: ParsedQuery, pool: Pool, kept: Bools | None) -> Bools:
-        """(documents,) bool that facets count: match a query term, or are near the top of another source."""
+        """(documents,) bool that facets count: match a content word, or are near the top of another source."""
         counted = np.zeros(self.store.documents, np.bool_)
+        heaviest = max((weight for _, weight in query.terms), default=0.0)
+        terms = [term for term, weight in query.terms if weight == heaviest]
         for name in pool.sources:
             generator = self.generators[name]
             if isinstance(generator, MatchesAny):
-                found = np.flatnonzero(generator.matches_any([term for term, _ in query.terms]))
+                found = np.flatnonzero(generator.matches_any(terms))
             else:
                 allowed = passages(kept, self.store) if kept is not None else None
                 found = generator.candidates(CandidateRequest(query, FACET_DEPTH, allowed)).ordinals

@@ -9,6 +9,9 @@ from clew.core.text import Analyzer, normalise
 from clew.models.protocols import Encoder
 from search.protocols import ParsedQuery
 
+# What "the" or "what" counts in BM25 beside a content word. Chosen on the train and dev splits of squad11 and medquad:
+# nDCG@10 is .01 to .02 above both 1 and 0 there.
+FUNCTION_WEIGHT = 0.35
 # Above this share of word pieces the model does not know, its vector says little about the text.
 UNKNOWN_LIMIT = 0.2
 
@@ -22,8 +25,9 @@ class Understanding:
 
     def terms(self, text: str) -> ParsedQuery:
         """The query with its index terms, without a vector yet."""
-        shown = normalise(text)
-        return ParsedQuery(text=shown, terms=tuple((term, 1.0) for term in self.analyzer.terms(text)))
+        light = self.analyzer.function_terms
+        terms = tuple((term, FUNCTION_WEIGHT if term in light else 1.0) for term in self.analyzer.terms(text))
+        return ParsedQuery(text=normalise(text), terms=terms)
 
     def vector(self, query: ParsedQuery) -> ParsedQuery:
         """The query with its vector, or a note where the encoder does not know its words.

@@ -35,6 +35,10 @@ a an and are as at be but by for from has have if in into is it its no not of on
 they this to was were will with
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
+# Words that shape a question but seldom say what it is about.
+FUNCTION_WORDS = STOP_WORDS | frozenset(
+    "can could did do does how should what when where which who whom whose why would".split()
+)
 
 _HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _HAN_RUN = re.compile(f"[{_HAN}]+")
@@ -112,11 +116,17 @@ class Analyzer:
     def __init__(self, spec: AnalyzerSpec | None = None) -> None:
         self.spec = spec or AnalyzerSpec()
         self._stem = _stemmer() if self.spec.stem else str
+        self._function_terms = frozenset(map(self._stem, FUNCTION_WORDS))
         self._chunks = _Memo(self._analyse)
         self._chunk_terms = _Terms(self._chunks)
 
     def __reduce__(self) -> tuple[type[Analyzer], tuple[AnalyzerSpec]]:
         return (type(self), (self.spec,))
+
+    @property
+    def function_terms(self) -> frozenset[str]:
+        """Terms of words such as "the", "of" and "what", which a query leans on less."""
+        return self._function_terms
 
     @property
     def fingerprint(self) -> str:

@@ -1,0 +1,48 @@
+"""From words to weighted terms and a vector, or a note why there is none."""
+
+import pytest
+
+from clew.core.errors import StageUnavailable
+from clew.core.text import Analyzer
+from clew.models.hashing import HashingEncoder
+from search.understand import FUNCTION_WEIGHT, UNKNOWN_LIMIT, Understanding
+
+
+def test_function_words_count_less_than_content_words():
+    query = Understanding(Analyzer(), None).terms("What is the capital of Peru?")
+    light = {"what", "is", "the", "of"}
+    assert dict(query.terms) == {
+        **dict.fromkeys(light, FUNCTION_WEIGHT),
+        "capit": 1.0,
+        "peru": 1.0,
+    }
+
+
+def test_repeated_words_stay_repeated():
+    terms = Understanding(Analyzer(), None).terms("new york new york").terms
+    assert [term for term, _ in terms] == ["new", "york", "new", "york"]
+
+
+def test_a_query_gets_the_encoders_vector():
+    understanding = Understanding(Analyzer(), HashingEncoder(64))
+    query = understanding.vector(understanding.terms("red kettle"))
+    assert query.vector is not None
+    assert (query.vector == HashingEncoder(64).encode_queries(["red kettle"])[0]).all()
+
+
+class Unread(HashingEncoder):
+    def unknown_share(self, text):
+        return UNKNOWN_LIMIT + 0.01
+
+
+def test_words_the_model_does_not_know_get_no_vector_and_a_note():
+    understanding = Understanding(Analyzer(), Unread(64))
+    query = understanding.vector(understanding.terms("红色水壶"))
+    assert query.vector is None
+    assert "does not know 21%" in query.notes[0]
+
+
+def test_an_index_without_vectors_has_no_dense_stage():
+    understanding = Understanding(Analyzer(), None)
+    with pytest.raises(StageUnavailable, match="no dense part"):
+        understanding.vector(understanding.terms("red kettle"))
