@@ -87,8 +87,11 @@ class Engine:
         self._lock = Lock()
 
     def names(self) -> list[str]:
-        """Names of the indexes the home has now."""
-        return index_names(self.home)
+        """Names of the indexes the home has now. Raises StoreError where the system does not let it be listed."""
+        try:
+            return index_names(self.home)
+        except OSError as error:
+            raise StoreError(f"{self.home} cannot be listed: {error}", "see the folder and its permissions") from error
 
     def resolve(self, name: str | None) -> str:
         """The index that is meant: the one named, or the only one there is.
@@ -123,7 +126,11 @@ class Engine:
 
         Takes as long as opening takes; requests go on meanwhile with what is open.
         """
-        names = self.names()
+        try:
+            names = self.names()
+        except StoreError as error:
+            log.warning("no look for new releases: %s", error.message)
+            return
         for name in names:
             try:
                 self._update(name)
@@ -186,7 +193,7 @@ class Engine:
             slot = self._slots.setdefault(name, _Slot())
         with slot.opening:
             try:
-                wanted = IndexFolder.of(self.home, name).live()[0]
+                wanted = self._wanted(name)
             except StoreError as error:
                 self._note(name, slot, Failure("", _bare(error), time.monotonic()))
                 raise
@@ -206,6 +213,13 @@ class Engine:
                 old, slot.live, slot.failure = slot.live, _Live(searcher), None
             log.info("index %s serves release %s", name, searcher.release.id)
             self._retire(old)
+
+    def _wanted(self, name: str) -> str:
+        """Id of the release that CURRENT names."""
+        try:
+            return IndexFolder.of(self.home, name).live()[0]
+        except OSError as error:
+            raise StoreError(f"index {name!r} cannot be read: {error}", "see the file and its permissions") from error
 
     def _opened(self, name: str) -> Searcher:
         try:

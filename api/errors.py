@@ -99,6 +99,9 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
+        if error.status_code == 400 and isinstance(error.__cause__, ValueError | RecursionError):
+            # FastAPI's own refusal: not UTF-8, nested too deep for a parser, or a number of too many digits.
+            return problem(request, _problem(400, "bad_json", "The body is not JSON", f"body: {error.__cause__}"))
         title = HTTPStatus(error.status_code).phrase
         hint = "the paths there are: /docs" if error.status_code in {404, 405} else ""
         detail = error.detail if error.detail != title else f"{request.method} {request.url.path}"
@@ -140,7 +143,7 @@ def _reason(fault: dict[str, Any]) -> str:
         return f"{name or 'the body'} is missing"
     message = f"{message[:1].lower()}{message[1:]}"
     given = fault.get("input")
-    if isinstance(given, str) and len(given) > SHOWN_CHARACTERS:
-        return f"{name} has {len(given):,} characters: {message}"
+    if isinstance(given, str | int) and len(str(given)) > SHOWN_CHARACTERS:
+        return f"{name} has {len(str(given)):,} characters: {message}"
     shown = "" if isinstance(given, dict | list) else f" is {given!r}"
     return f"{name or 'the body'}{shown}: {message}"

@@ -50,6 +50,7 @@ class Index:
 
     def __init__(self, searcher: Searcher) -> None:
         self.searcher = searcher
+        self._closed = False
 
     def __enter__(self) -> Index:
         return self
@@ -58,8 +59,16 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Release files and memory maps."""
-        self.searcher.close()
+        """Release files and memory maps, once no search runs. May be called twice."""
+        if not self._closed:
+            self._closed = True
+            self.searcher.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            from clew.core.errors import UsageError
+
+            raise UsageError("the index is closed", "open it again with clew.open")
 
     def search(
         self,
@@ -78,6 +87,7 @@ class Index:
         """Search; the parameters are those of `search.types.SearchRequest`. Raises QueryError that names one."""
         from search.types import SearchRequest
 
+        self._check_open()
         chosen = tuple(sources) if sources is not None else None
         return self.searcher.search(
             SearchRequest(query, k, offset, filters, tuple(facets), profile, chosen, fusion, explain, budget_ms)
@@ -87,6 +97,7 @@ class Index:
         """Which stage lost a document that was expected among the first k hits."""
         from search.types import SearchRequest
 
+        self._check_open()
         return self.searcher.why_not(SearchRequest(query, k, filters=filters), document)
 
 

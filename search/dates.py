@@ -26,7 +26,7 @@ def interval(text: str) -> tuple[int, int]:
     try:
         first = datetime(year or 0, month or 1, day or 1, tzinfo=UTC)
     except ValueError:
-        raise ValueError(f"{text!r} is no date of the calendar") from None
+        raise ValueError(f"{text[:80]!r} is no date of the calendar") from None
     start = (first - _EPOCH) // _MICROSECOND
     if day:
         return start, start + 86_400_000_000
@@ -55,4 +55,4 @@ def _instant(text: str) -> int:
         moment = datetime.fromisoformat(text.strip())
         return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is no ISO 8601 date") from None
+        raise ValueError(f"{text[:80]!r} is no ISO 8601 date") from None

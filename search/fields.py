@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 FieldType = Literal["text", "keyword", "number", "bool", "date", "list", "geo"]
@@ -30,8 +31,10 @@ class FieldSpec:
             raise ValueError(f"weight is {self.weight}, expected 0 to 100")
         if self.weight and self.type not in {"text", "keyword", "list"}:
             raise ValueError(f"a {self.type} field cannot be searched, so it takes no weight")
-        if isinstance(self.facet, list) and (self.type != "number" or self.facet != sorted(set(self.facet))):
-            raise ValueError("facet ranges need a number field and ascending borders")
+        if isinstance(self.facet, list) and (
+            self.type != "number" or self.facet != sorted(set(self.facet)) or not all(map(isfinite, self.facet))
+        ):
+            raise ValueError("facet ranges need a number field and ascending borders, each a finite number")
         if self.facet == "hierarchy" and self.type not in {"keyword", "list"}:
             raise ValueError('facet = "hierarchy" needs a keyword or list field')
         if self.facet and self.type in {"text", "geo"}:

@@ -1,7 +1,7 @@
 """One search, stage by stage: understand → filter → candidates → fusion → present.
 
-This is the one place that decides about degradation: a stage that raises StageUnavailable, or that the time budget
-does not reach, is left out and named. Any other exception is a bug and surfaces.
+This is the one place that decides about degradation: a source that raises StageUnavailable, or that the time budget
+does not reach, is left out and named; so are facets. Any other exception is a bug and surfaces.
 """
 
 from __future__ import annotations
@@ -53,15 +53,22 @@ class Trace:
     asked: int = 0
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage; where it cannot answer, say so and go on."""
+    def needed(self, name: str) -> Iterator[None]:
+        """Time a stage without which there is no answer."""
         start = time.perf_counter()
         try:
             yield
-        except StageUnavailable as reason:
-            self.degraded.append(Degradation(name, reason.message))
         finally:
             self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1000
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage; where it cannot answer, say so and go on."""
+        with self.needed(name):
+            try:
+                yield
+            except StageUnavailable as reason:
+                self.degraded.append(Degradation(name, reason.message))
 
     @property
     def coverage(self) -> float:
@@ -127,12 +134,12 @@ class Searcher:
         profile = load_profile(request.profile)
         trace = Trace(Deadline.after_ms(request.budget_ms))
         started = time.perf_counter()
-        with trace.stage("filter"):
+        with trace.needed("filter"):
             kept = self._filtered(request)
         query, pool = self._pool(request, trace, max(profile.depth, request.offset + request.k), kept)
         order = pool.order()
         window = order[request.offset : request.offset + request.k]
-        with trace.stage("present"):
+        with trace.needed("present"):
             presenter = Presenter(self.understanding.analyzer, query, self.fields, profile)
             hits = tuple(
                 self._hit(pool, int(at), rank, presenter, query if request.explain else None)
@@ -208,13 +215,13 @@ class Searcher:
             return WhyNot(document_id, False, "filter", "a filter leaves it out", ())
         depth = max(load_profile(request.profile).depth, request.offset + request.k)
         query, pool = self._pool(request, trace, depth, kept)
-        stages = self._standing(query, pool, document)
         place = pool.place_of(document)
-        if place is None:
+        rank = None if place is None else int(np.flatnonzero(pool.order() == place)[0]) + 1
+        stages = self._standing(query, pool, document, rank)
+        if rank is None:
             return WhyNot(
                 document_id, False, "candidates", f"no source ranks it among its first {depth} documents", stages
             )
-        rank = int(np.flatnonzero(pool.order() == place)[0]) + 1
         if request.offset < rank <= request.offset + request.k:
             return WhyNot(document_id, True, None, f"it is hit {rank}", stages)
         return WhyNot(
@@ -241,11 +248,11 @@ class Searcher:
         self, request: SearchRequest, trace: Trace, depth: int, kept: Bools | None, fusion: FusionSpec | None = None
     ) -> tuple[ParsedQuery, Pool]:
         """Candidates of every source, joined at document level, with every source's score of every candidate."""
-        names = request.sources or self.sources
+        names = tuple(dict.fromkeys(request.sources or self.sources))
         for name in names:
             if name not in self.generators:
                 raise unknown_name("source", name, self.generators)
-        with trace.stage("understand"):
+        with trace.needed("understand"):
             query = self.understanding.terms(request.query)
         allowed = passages(kept, self.store) if kept is not None else None
         lists: dict[str, SourceList] = {}
@@ -263,7 +270,7 @@ class Searcher:
             raise StageUnavailable(
                 "; ".join(f"{lost.stage}: {lost.reason}" for lost in trace.degraded), "no source could answer"
             )
-        with trace.stage("fusion"):
+        with trace.needed("fusion"):
             pool = self._joined(query, lists, fusion or self._fusion(request.fusion))
         return query, pool
 
@@ -328,10 +335,12 @@ class Searcher:
             fields=presenter.shown(fields),
             highlights=presenter.highlights(fields, span),
             passage=span,
-            why=self._standing(explained, pool, document) if explained else (),
+            why=self._standing(explained, pool, document, rank) if explained else (),
         )
 
-    def _standing(self, query: ParsedQuery, pool: Pool, document: int) -> tuple[StageScore, ...]:
+    def _standing(
+        self, query: ParsedQuery, pool: Pool, document: int, fused_rank: int | None
+    ) -> tuple[StageScore, ...]:
         """What every stage made of a document: each source's parts for its best passage, then the fused parts."""
         stages = []
         at = pool.place_of(document)
@@ -347,8 +356,7 @@ class Searcher:
             parts = tuple(generator.explain(query, int(span[best])))
             stages.append(StageScore(name, float(scores[best]), rank, parts))
         if at is not None:
-            fused = int(np.flatnonzero(pool.order() == at)[0]) + 1
-            stages.append(StageScore("fusion", float(pool.totals[at]), fused, pool.parts_of(at)))
+            stages.append(StageScore("fusion", float(pool.totals[at]), fused_rank, pool.parts_of(at)))
         return tuple(stages)
 
 

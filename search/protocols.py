@@ -68,7 +68,7 @@ class CandidateGenerator(Protocol):
         ...
 
     def close(self) -> None:
-        """Release files and memory maps."""
+        """Release files and memory maps. May be called twice."""
         ...
 
 

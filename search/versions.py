@@ -22,6 +22,8 @@ from clew.core.errors import CorruptError, FormatError, NotFoundError, nearest
 
 FORMAT = 1
 CURRENT = "CURRENT"
+INDEX_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_RELEASE_ID = re.compile(r"r\d{1,18}", re.ASCII)
 _POINTER = re.compile(r"([\w.-]+) ([0-9a-f]{64})\n", re.ASCII)
 
 Stored = TypeVar("Stored", "ShardManifest", "IndexVersion", "Release")
@@ -133,7 +135,9 @@ class IndexFolder:
 
     @classmethod
     def of(cls, home: Path, name: str) -> IndexFolder:
-        """The folder of an index by name."""
+        """The folder of an index by name. Raises NotFoundError for what cannot be a name, such as a path."""
+        if not INDEX_NAME.fullmatch(name):
+            raise _no_index(home, name)
         return cls(home / "indexes" / name)
 
     @property
@@ -162,15 +166,12 @@ class IndexFolder:
         """Id and sha256 of the live release. Raises NotFoundError that lists the indexes there are."""
         try:
             line = self.pointer.read_text(encoding="ascii")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if (self.root / "releases").is_dir():
                 raise NotFoundError(
                     f"{self.pointer} is not there", f"`clew indexes activate {self.name} RELEASE` names a release again"
                 ) from None
-            known = index_names(self.root.parent.parent)
-            raise NotFoundError(
-                f"no index {self.name!r} under {self.root.parent.parent}", nearest(self.name, known)
-            ) from None
+            raise _no_index(self.root.parent.parent, self.name) from None
         except UnicodeDecodeError:
             line = ""
         found = _POINTER.fullmatch(line)
@@ -181,6 +182,9 @@ class IndexFolder:
     def read_release(self, release: str | None = None) -> Release:
         """A release by id, or the live one. Raises NotFoundError or CorruptError with the file's name."""
         if release is not None:
+            if not _RELEASE_ID.fullmatch(release) or not self.release(release).exists():
+                known = (path.stem for path in self.root.glob("releases/r*.json"))
+                raise NotFoundError(f"index {self.name!r} has no release {release!r}", nearest(release, known))
             return load(Release, self.release(release))
         name, sha256 = self.live()
         try:
@@ -197,4 +201,10 @@ class IndexFolder:
 
 def index_names(home: Path) -> list[str]:
     """Names of the indexes under a home that have a live release."""
-    return sorted(path.parent.name for path in home.glob(f"indexes/*/{CURRENT}"))
+    found = (path.parent.name for path in home.glob(f"indexes/*/{CURRENT}"))
+    return sorted(name for name in found if INDEX_NAME.fullmatch(name))
+
+
+def _no_index(home: Path, name: str) -> NotFoundError:
+    shown = name if len(name) <= 80 else name[:79] + "…"
+    return NotFoundError(f"no index {shown!r} under {home}", nearest(shown, index_names(home)))

@@ -40,10 +40,11 @@ def router(runtime: Runtime) -> APIRouter:
 
         def work() -> IndexDetail:
             with runtime.engine.lease(name) as searcher:
-                state = next(state for state in runtime.engine.states() if state.name == name)
+                # An index that was removed a moment ago is leased still, but no longer listed.
+                failure = next((state.failure for state in runtime.engine.states() if state.name == name), None)
                 version = searcher.version
                 return IndexDetail(
-                    **summary(IndexState(name, searcher, state.failure)).model_dump(),
+                    **summary(IndexState(name, searcher, failure)).model_dump(),
                     created=version.created,
                     content=version.content,
                     shards=len(version.shards),

@@ -245,8 +245,8 @@ class BM25Shard:
         return found
 
     def close(self) -> None:
-        """Let go of the memory maps; the system unmaps them once no running query reads them."""
-        del self._postings
+        """Let go of the memory maps; the system unmaps them once no running query reads them. May be called twice."""
+        vars(self).pop("_postings", None)
         self._spare.clear()
 
     def _terms(self, query: ParsedQuery) -> list[_Term]:

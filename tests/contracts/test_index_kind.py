@@ -235,6 +235,13 @@ def test_a_kind_can_be_pickled(kind: IndexKind[Any, Any], name: str, tmp_path: P
     opened(pickle.loads(pickle.dumps(kind)), tmp_path).close()
 
 
+def test_closing_twice_is_closing_once(kind: IndexKind[Any, Any], tmp_path: Path) -> None:
+    for shards in (1, 2):
+        reader = opened(kind, tmp_path / str(shards), shards)
+        reader.close()
+        reader.close()
+
+
 @pytest.mark.parametrize("k", [0, 1_000_000])
 def test_any_k(kind: IndexKind[Any, Any], tmp_path: Path, k: int) -> None:
     reader = opened(kind, tmp_path)

@@ -179,6 +179,12 @@ def test_an_index_tells_what_it_is(client):
     assert listed == {name: shown[name] for name in listed}
 
 
+def test_an_index_that_is_leased_but_not_listed_any_more_is_still_told(client, monkeypatch):
+    assert client.get("/v1/indexes/shop").status_code == 200
+    monkeypatch.setattr(Engine, "states", lambda _: [])
+    assert client.get("/v1/indexes/shop").json()["status"] == "serving"
+
+
 def test_it_is_ready_and_counts_what_it_does(client):
     search(client)
     for path in ("/readyz", "/healthz"):

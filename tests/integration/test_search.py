@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import clew
-from clew.core.errors import MismatchError, QueryError, StageUnavailable, UnknownNameError
+from clew.core.errors import MismatchError, QueryError, StageUnavailable, UnknownNameError, UsageError
 from search.types import SearchRequest
 
 SPEC = """
@@ -210,3 +210,34 @@ def test_when_no_source_can_answer_the_error_says_why(index):
     broken = replace(index.searcher, generators={"bm25": Down()})
     with pytest.raises(StageUnavailable, match="its shards are away"):
         broken.search(SearchRequest("oak"))
+
+
+@pytest.mark.parametrize("method", ["score", "explain"])
+def test_a_source_that_is_lost_after_its_candidates_is_a_stage_unavailable(index, method):
+    class Lost:
+        def __init__(self, inner):
+            self.inner = inner
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+    def lost(*_):
+        raise StageUnavailable("its shard is away")
+
+    from dataclasses import replace
+
+    down = Lost(index.searcher.generators["dense"])
+    setattr(down, method, lost)
+    broken = replace(index.searcher, generators={**index.searcher.generators, "dense": down})
+    with pytest.raises(StageUnavailable, match="its shard is away"):
+        broken.search(SearchRequest("oak", explain=True))
+
+
+def test_a_closed_index_says_so_and_may_be_closed_again(home):
+    with clew.open("s3", home) as opened:
+        assert opened.search("oak").hits
+        opened.close()
+        with pytest.raises(UsageError, match="closed"):
+            opened.search("oak")
+        with pytest.raises(UsageError, match="closed"):
+            opened.why_not("oak", "d1")

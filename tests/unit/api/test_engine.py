@@ -150,6 +150,29 @@ def test_an_unreadable_pointer_keeps_the_old_release(home):
     assert "CURRENT" in engine.states()[0].failure.error.message
 
 
+def test_a_pointer_or_home_that_the_system_refuses_keeps_the_old_release(home, monkeypatch):
+    home.promote("shop", "r1")
+    engine = home.engine()
+    engine.refresh()
+
+    def refused(*_):
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexFolder, "live", refused)
+        engine.refresh()
+        assert "Too many open files" in engine.states()[0].failure.error.message
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "glob", refused)
+        engine.refresh()
+        with pytest.raises(StoreError, match="cannot be listed"):
+            engine.names()
+    home.promote("shop", "r2")
+    engine.refresh()
+    assert served(engine) == "r2"
+    assert engine.states()[0].failure is None
+
+
 def test_a_removed_index_is_dropped_and_closed(home):
     home.promote("shop", "r1")
     engine = home.engine()

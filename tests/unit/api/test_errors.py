@@ -121,6 +121,22 @@ def test_broken_bodies_are_the_callers_fault(client, raw):
     response.json()
 
 
+@pytest.mark.parametrize(
+    ("raw", "says"), [(b'{"query": "x"', "body: "), (b'{"query": "\xff"}', "utf-8"), (b"[" * 3000, "recursion")]
+)
+def test_a_body_that_no_parser_reads_is_bad_json_with_the_reason(client, raw, says):
+    problem = check(client.post("/v1/search", content=raw, headers={"content-type": "application/json"}), 400)
+    assert problem["code"] == "bad_json"
+    assert says in problem["detail"]
+
+
+def test_a_value_of_many_digits_is_not_sent_back(client):
+    response = client.post(
+        "/v1/search", content=b'{"query": "x", "k": %s}' % (b"9" * 4000), headers={"content-type": "application/json"}
+    )
+    assert check(response, 422, "k")["detail"].startswith("k has 4,000 characters")
+
+
 def test_a_body_that_is_not_declared_json_is_told_so(client):
     response = client.post("/v1/search", content=b'{"query": "x"}', headers={"content-type": "text/plain"})
     problem = check(response, 415)

@@ -21,6 +21,12 @@ def test_a_date_stands_for_the_stretch_it_names():
             interval(bad)
 
 
+def test_a_long_text_that_is_no_date_is_not_sent_back():
+    with pytest.raises(ValueError, match="no ISO 8601 date") as error:
+        interval("x" * 100_000)
+    assert len(str(error.value)) < 200
+
+
 @given(st.integers(microseconds("0001-01-01"), microseconds("9999-12-31")))
 def test_a_moment_comes_back_from_its_iso_form(at):
     assert microseconds(iso(at)) == at
