@@ -166,7 +166,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
 def _object(line: bytes, path: Path, number: int) -> dict[str, object]:
     try:
         row = json.loads(line)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}:{number}: not JSON: {error}", "one JSON object a line, UTF-8") from None
     if not isinstance(row, dict):
         raise DataError(f"{path}:{number}: {type(row).__name__}, expected an object", "one JSON object a line")

@@ -10,7 +10,7 @@ from typing import Any
 from clew.core.errors import nearest
 from clew.core.types import Document, FieldValue
 from indexer.sources.record import Fault, Record, lookup, shown
-from search.dates import microseconds
+from search.dates import iso, microseconds
 from search.fields import Fields, searched
 
 _TRUE = {"true", "yes", "y", "1"}
@@ -31,7 +31,7 @@ class Typing:
         identity = lookup(record.values, self.id)
         if isinstance(identity, int) and not isinstance(identity, bool):
             identity = str(identity)
-        if not isinstance(identity, str) or not identity.strip() or len(identity) > LONGEST_ID:
+        if not isinstance(identity, str) or not identity.strip() or len(identity) > LONGEST_ID or "\0" in identity:
             return self._no_id(record, identity)
         values: dict[str, FieldValue] = {}
         for name, spec in self.fields.items():
@@ -42,7 +42,7 @@ class Typing:
                 value = value.split(self.separator)
             try:
                 values[name] = _TYPES[spec.type](value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 return Fault(
                     record.origin,
                     f"field {name!r} is {shown(value)}, expected {_EXPECTED[spec.type]}",
@@ -69,7 +69,7 @@ class Typing:
         return Fault(
             record.origin,
             f"field {self.id!r} is {shown(identity)}, which is no id",
-            f"an id is a text of 1 to {LONGEST_ID} characters or a whole number",
+            f"an id is a text of 1 to {LONGEST_ID} characters, none of them NUL, or a whole number",
         )
 
 
@@ -106,7 +106,7 @@ def _bool(value: Any) -> bool:
 def _date(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
-    microseconds(value)
+    iso(microseconds(value))  # an offset may carry a moment out of the years 1 to 9999: then it cannot be shown
     return value.strip()
 
 

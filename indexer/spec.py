@@ -18,8 +18,8 @@ from search.candidates.bm25 import BM25Spec
 from search.candidates.dense import DenseSpec
 from search.fields import FieldSpec, searched
 from search.fusion import FusionSpec
+from search.versions import INDEX_NAME
 
-INDEX_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clew import __version__
-from clew.core.files import fsync_tree, sha256_file, shown_url, write_atomic
+from clew.core.files import fsync_tree, sha256_file, shown_url, source_errors, write_atomic
 from search.versions import FORMAT, IndexFolder
 
 # Tables of the spec that do not change the documents, passages, postings or vectors.
@@ -87,7 +87,8 @@ def plan_of(spec: Mapping[str, Any], files: Sequence[str], encoder: Mapping[str,
 def file_signature(url: str) -> str:
     """What changes when a file does: sha256 of a local one, the store's own tag of a remote one."""
     if "://" not in url:
-        return sha256_file(Path(url))
+        with source_errors(url):
+            return sha256_file(Path(url))
     import fsspec
 
     filesystem, path = fsspec.core.url_to_fs(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 
 from clew.core.errors import DataError
 from clew.core.files import shown_url
+from clew.core.spec import parse
 from indexer.sources.forms import Form, SourceSpec, form_of, plain_name
 from indexer.sources.read import read
 from indexer.sources.record import Record
@@ -25,6 +27,8 @@ _TITLES = ("title", "name")
 _KEYWORD_WORDS = 3.0
 _KEYWORD_DISTINCT = 0.6
 _FACET_VALUES = 60
+# Half of a surrogate pair: a TOML file cannot hold it, so no spec can name such a key.
+_UNWRITABLE = re.compile(r"[\ud800-\udfff]")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -35,6 +39,7 @@ class Column:
     count: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     words: int = 0
+    named: int = 0
     values: set[str] = field(default_factory=set)
     numbers: list[float] = field(default_factory=list)
     example: object = None
@@ -45,10 +50,15 @@ class Column:
         self.kinds[_kind(value)] += 1
         self.values.add(json.dumps(value, ensure_ascii=False, default=str)[:200])
         self.example = value if self.example is None else self.example
+        self.named += isinstance(value, str | int) and not isinstance(value, bool)
         if isinstance(value, str):
             self.words += len(value.split())
         if _kind(value) == "number":
             self.numbers.append(float(value))  # type: ignore[arg-type]
+
+    def names(self, count: int) -> bool:
+        """Whether all of `count` values are texts or whole numbers, as ids are."""
+        return self.named == count
 
     def type(self, name: str) -> str:
         """The field type that all values have."""
@@ -70,7 +80,7 @@ def suggest(path: str, target: Path) -> tuple[str, int]:
 
     Raises NotFoundError, DataError or SpecError where the data cannot be read.
     """
-    source = SourceSpec(path)
+    source = parse(SourceSpec, {"path": path}, "DATA")
     form = form_of(source)
     columns: dict[str, Column] = {}
     count = 0
@@ -99,7 +109,7 @@ def _flat(values: Mapping[str, Any], form: Form, prefix: str = "") -> Iterator[t
             continue
         if isinstance(value, Mapping) and _kind(value) != "geo":
             yield from _flat(value, form, f"{prefix}{key}.")
-        elif value is not None and value not in ("", []):
+        elif value is not None and value not in ("", []) and not _UNWRITABLE.search(key):
             yield f"{prefix}{key}", value
 
 
@@ -107,7 +117,7 @@ def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):
-        return "number"
+        return "number" if abs(value) <= sys.float_info.max else "other"
     if isinstance(value, list):
         return "list" if all(isinstance(part, str | int) for part in value) else "other"
     if isinstance(value, Mapping):
@@ -134,7 +144,9 @@ def _kind_of_text(text: str) -> str:
 def _identity(columns: Mapping[str, Column], count: int, form: Form) -> str:
     if form in {"beir", "folder"}:
         return ""
-    unique = [key for key, column in columns.items() if column.count == count == len(column.values)]
+    unique = [
+        key for key, column in columns.items() if column.count == count == len(column.values) and column.names(count)
+    ]
     named = [key for wanted in _IDS for key in unique if key.lower() == wanted]
     short = [key for key in unique if columns[key].words <= count and "." not in key]
     found = [*named, *short]

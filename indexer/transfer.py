@@ -35,9 +35,8 @@ from indexer.publish import (
     renamed,
     write_release,
 )
-from indexer.spec import INDEX_NAME
 from indexer.verify import check_searcher
-from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
+from search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
 
 ENDINGS = (".tar", ".tar.gz", ".tar.zst")
 _RELEASE = "release.json"
@@ -65,6 +64,8 @@ def export(home: Path, name: str, target: Path, release: str | None = None) -> T
     """
     if not target.name.endswith(ENDINGS):
         raise UsageError(f"{target} is no name for an export", f"end it in one of {', '.join(ENDINGS)}")
+    if not target.absolute().parent.is_dir():
+        raise UsageError(f"{target} cannot be written: {target.parent} is no folder", "make it, or name another place")
     folder = existing(home, name)
     chosen = folder.read_release(release)
     version = check_release(folder, chosen)

@@ -93,3 +93,8 @@ def main() -> None:
         if error.hint:
             sys.stderr.write(f"  hint: {error.hint}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        # Where a file may not be read or written and nothing closer to it says so.
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"clew: {place}{error.strerror or error}\n  hint: check that path and its permissions\n")
+        sys.exit(1)

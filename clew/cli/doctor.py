@@ -257,6 +257,9 @@ def check_indexes(home: Path, *, quick: bool) -> Iterator[Finding]:
             mend = error.hint or f"`clew indexes rollback {name}`, or rebuild it"
             yield Finding(f"index {name}", "broken", error.message, mend)
             continue
+        except OSError as error:
+            yield Finding(f"index {name}", "broken", str(error), "see the file and its permissions")
+            continue
         version = searcher.version
         sources = ", ".join(searcher.sources)
         searcher.close()

@@ -48,7 +48,7 @@ def _parsed(line: str, where: str) -> tuple[str, str]:
 def _from_json(line: str, where: str) -> tuple[str, str]:
     try:
         table = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: broken JSON: {error}", FORMS) from None
     name, text = (next(_values(table, keys), None) for keys in (("_id", "id"), ("text", "query")))
     if isinstance(name, int) and not isinstance(name, bool):

@@ -97,7 +97,7 @@ def expand(url: str) -> list[str]:
     """
     import fsspec
 
-    with _access(url):
+    with source_errors(url):
         filesystem, path = fsspec.core.url_to_fs(url)
         if filesystem.exists(path):
             found = [path]
@@ -114,7 +114,7 @@ def is_folder(url: str) -> bool:
     """Whether a path or fsspec URL is a folder."""
     import fsspec
 
-    with _access(url):
+    with source_errors(url):
         filesystem, path = fsspec.core.url_to_fs(url)
         return bool(filesystem.isdir(path))
 
@@ -123,7 +123,7 @@ def files_under(url: str) -> list[tuple[str, str]]:
     """(path relative to the folder, URL) of every file in a folder and its subfolders, sorted; hidden ones left out."""
     import fsspec
 
-    with _access(url):
+    with source_errors(url):
         filesystem, root = fsspec.core.url_to_fs(url)
         found = []
         for name in filesystem.find(root):
@@ -137,7 +137,7 @@ def open_raw(url: str) -> IO[bytes]:
     """A file's bytes as they are stored. Raises NotFoundError, or DataError when it may not be read."""
     import fsspec
 
-    with _access(url):
+    with source_errors(url):
         return cast("IO[bytes]", fsspec.open(url, "rb").open())
 
 
@@ -216,12 +216,15 @@ def _broken(url: str, error: Exception) -> DataError:
 
 
 @contextmanager
-def _access(url: str) -> Iterator[None]:
+def source_errors(url: str) -> Iterator[None]:
+    """Turn what is raised inside where a source is not there or may not be read into an error that names it."""
     shown = shown_url(url)
     try:
         yield
     except FileNotFoundError:
         raise NotFoundError(f"source {shown} is not there", "check the path of [source]") from None
+    except IsADirectoryError:
+        raise DataError(f"source {shown} is a folder, expected a file", "name the file in it") from None
     except PermissionError:
         raise DataError(f"source {shown} may not be read", "check its permissions") from None
     except ImportError as error:

@@ -67,13 +67,14 @@ def weight_files(folder: Path) -> list[Path]:
 
 def fingerprint(folder: Path) -> str:
     """sha256 over weights, network, tokenizer, pooling, prompts and maximum length; not over exported forms."""
+    settings = read_config(folder)
     _parse(folder / "tokenizer.json")  # a broken one is named here; the tokenizer library would not name the file
     network = {key: value for key, value in _read(folder / "config.json").items() if key not in _INCIDENTAL}
     content = {
         "weights": {path.name: sha256_file(path) for path in weight_files(folder)},
         "network": network,
         "tokenizer": sha256_file(folder / "tokenizer.json"),
-        "settings": asdict(read_config(folder)),
+        "settings": asdict(settings),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -58,8 +58,8 @@ class SourceSpec:
     def __post_init__(self) -> None:
         if not self.path:
             raise ValueError("path is empty, expected a file, a folder, a glob or a URL")
-        if len(self.delimiter) > 1:
-            raise ValueError(f"delimiter is {self.delimiter!r}, expected one character")
+        if len(self.delimiter) > 1 or self.delimiter in {'"', "\n", "\r", "\0"}:
+            raise ValueError(f"delimiter is {self.delimiter!r}, expected one character other than a quote or line end")
         if not self.separator:
             raise ValueError("separator is empty, expected such as '|'")
 
@@ -131,7 +131,10 @@ def files_of(source: SourceSpec, form: Form) -> list[str]:
 
 def _pages(root: str) -> list[tuple[str, str]]:
     if not is_folder(root):
-        return [(root.rsplit("/", 1)[-1], root)]
+        name = root.rsplit("/", 1)[-1]
+        if not plain_name(name).endswith(PAGES):
+            raise SpecError(f"{root} is no page", f"pages end in {', '.join(PAGES)}")
+        return [(name, root)]
     return [(name, url) for name, url in files_under(root) if plain_name(name).endswith(PAGES)]
 
 

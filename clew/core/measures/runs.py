@@ -15,6 +15,7 @@ Qrels = dict[str, dict[str, int]]
 Run = dict[str, dict[str, float]]
 
 _SHOWN = 5
+_LONGEST_GRADE = 9  # digits; what reads qrels elsewhere holds grades in 32 bits
 
 
 def read_beir_qrels(
@@ -144,7 +145,7 @@ def _write(path: Path, lines: Iterator[str]) -> None:
 def _add_grade(qrels: Qrels, row: list[str], where: str) -> None:
     query, doc, grade = row
     if not _is_integer(grade):
-        raise _bad_line(where, f"grade {grade!r}", "expected an integer; gains are given with --gains")
+        raise _bad_line(where, f"grade {grade[:80]!r}", "expected an integer; gains are given with --gains")
     judged = qrels.setdefault(query, {})
     if judged.get(doc, int(grade)) != int(grade):
         raise _bad_line(where, f"{doc!r} judged twice for query {query!r}", "keep one of the grades")
@@ -152,12 +153,15 @@ def _add_grade(qrels: Qrels, row: list[str], where: str) -> None:
 
 
 def _is_integer(text: str) -> bool:
-    return text.strip().removeprefix("-").isdecimal()
+    digits = text.strip().removeprefix("-")
+    return digits.isdecimal() and len(digits) <= _LONGEST_GRADE
 
 
 def _word(name: str, path: Path) -> str:
     if not name or name.split() != [name]:
         raise DataError(f"{path}: id {name!r} holds white space, which TREC files cannot hold", "rename the id")
+    if not name.isascii() and any("\ud800" <= character <= "\udfff" for character in name):
+        raise DataError(f"{path}: id {name!r} holds half of a surrogate pair, which is no text", "rename the id")
     return name
 
 

@@ -53,6 +53,8 @@ def test_values_of_a_type_are_kept(kind, value, kept):
         ("bool", 1),
         ("date", "yesterday"),
         ("date", 20240501),
+        ("date", "0001-01-01T00:00:00+14:00"),
+        ("date", "9999-12-31T23:59:59-14:00"),
         ("list", [["a"]]),
         ("list", 5),
         ("geo", [100, 13.4]),
@@ -106,3 +108,15 @@ def test_text_is_what_is_searched():
     assert typing.has_text(Document("1", {"tags": ["a"]}))
     assert not typing.has_text(Document("1", {"brand": "a", "text": " \n"}))
     assert not typing.has_text(Document("1", {"tags": []}))
+
+
+def test_an_id_with_a_nul_is_a_fault_of_its_record():
+    fault = typed({"id": "a\0b"})
+    assert isinstance(fault, Fault)
+    assert fault.origin == "shop.jsonl:7"
+
+
+def test_a_number_beyond_all_floats_is_a_fault():
+    fault = typed({"number": 10**400})
+    assert isinstance(fault, Fault)
+    assert fault.reason.endswith("…, expected number")

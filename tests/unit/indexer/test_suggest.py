@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from clew.core.errors import DataError
+from clew.core.errors import DataError, SpecError
 from indexer.spec import read_spec
 from indexer.suggest import default_target, suggest
 
@@ -100,3 +100,18 @@ def test_empty_and_broken_data_are_named(look, tmp_path):
 )
 def test_default_target(path, target):
     assert str(default_target(path)) == target
+
+
+def test_what_no_spec_can_hold_is_left_out(look):
+    spec = look([{"id": str(n), "title": f"lamp {n}", "\ud800": "x", "huge": 10**400} for n in range(3)])
+    assert list(spec.fields) == ["title"]
+
+
+def test_numbers_with_a_fraction_lists_and_truth_values_are_no_ids(look):
+    records = [{"id": n + 0.5, "uid": [n], "name": f"lamp {n}", "code": n} for n in range(3)]
+    assert look(records).source.id == "code"
+
+
+def test_no_path_is_named(tmp_path):
+    with pytest.raises(SpecError, match="path is empty"):
+        suggest("", tmp_path / "a.toml")

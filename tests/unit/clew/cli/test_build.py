@@ -98,3 +98,35 @@ def test_errors_are_one_line_and_a_hint(place):
     first, hint = ended.stderr.strip().splitlines()
     assert first.startswith("clew: no index 'lamp'")
     assert "did you mean 'lamps'?" in hint
+
+
+def test_a_path_that_cannot_be_written_is_one_line_and_a_hint(place):
+    words = ["-m", "clew", "init", f"{place}/lamps.jsonl", "--output", f"{place}/lamps.jsonl/x.toml"]
+    ended = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("clew: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_export_needs_a_folder_that_is_there(place, run):
+    ended = run("indexes", "export", "lamps", f"{place}/nowhere/lamps.tar")
+    assert isinstance(ended.exception, UsageError)
+
+
+def test_a_link_to_nothing_in_a_folder_of_pages_is_named(tmp_path):
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "a.md").write_text("# A\n\ntext")
+    (tmp_path / "pages" / "b.md").symlink_to("nowhere")
+    (tmp_path / "pages.toml").write_text('name = "pages"\ndense = false\n[source]\npath = "pages"\n')
+    ended = CliRunner().invoke(app, ["build", f"{tmp_path}/pages.toml", "--home", f"{tmp_path}/home"])
+    assert isinstance(ended.exception, NotFoundError)
+    assert "b.md is not there" in str(ended.exception)
+
+
+def test_documents_of_signs_alone_can_be_built(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"id": "1", "title": "!!! ..."}\n')
+    (tmp_path / "a.toml").write_text(
+        'name = "a"\ndense = false\n[source]\npath = "a.jsonl"\n[fields]\ntitle = { type = "text" }\n'
+    )
+    ended = CliRunner().invoke(app, ["build", f"{tmp_path}/a.toml", "--home", f"{tmp_path}/home"])
+    assert ended.exit_code == 0, ended.exception

@@ -76,3 +76,9 @@ def test_a_broken_index_ends_with_exit_code_1(tmp_path: Path, capsys: pytest.Cap
         doctor.doctor(home=tmp_path)
     assert raised.value.exit_code == 1
     assert "index shop" in capsys.readouterr().out
+
+
+def test_an_index_that_cannot_be_opened_is_one_finding(tmp_path: Path) -> None:
+    (tmp_path / "indexes" / "shop" / "CURRENT").mkdir(parents=True)
+    finding = only(doctor.check_indexes(tmp_path, quick=True))
+    assert (finding.check, finding.status) == ("index shop", "broken")

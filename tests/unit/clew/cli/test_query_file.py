@@ -29,6 +29,7 @@ def test_tab_separated_and_compressed_lines(tmp_path):
     ("line", "message"),
     [
         ('{"_id": "q"', ":2: broken JSON"),
+        ('{"_id": ' + "[" * 100_000, ":2: broken JSON"),
         ('{"_id": "q"}', ':2: no "text"'),
         ('{"text": "x"}', ':2: no "_id"'),
         ('{"_id": true, "text": "x"}', ':2: no "_id"'),
@@ -55,3 +56,8 @@ def test_files_without_queries_of_another_encoding_or_not_there(tmp_path):
         read_queries(str(latin))
     with pytest.raises(NotFoundError, match=re.escape("nothing.tsv")):
         read_queries(str(tmp_path / "nothing.tsv"))
+
+
+def test_a_folder_is_no_file_of_queries(tmp_path):
+    with pytest.raises(DataError, match="is a folder, expected a file"):
+        read_queries(str(tmp_path))

@@ -130,3 +130,8 @@ def test_exported_forms_are_not_part_of_the_fingerprint(folder: Folder) -> None:
     (made / "onnx").mkdir()
     (made / "onnx" / "model.onnx").write_bytes(b"graph")
     assert fingerprint(made) == before
+
+
+def test_a_folder_that_holds_no_model_has_no_fingerprint(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"no usable model: config\.json is missing"):
+        fingerprint(tmp_path)

@@ -47,7 +47,7 @@ def test_a_row_of_another_width_is_a_fault(tmp_path):
     ("data", "message"),
     [
         (b'id,title\n1,"a\n', r"a\.csv:\d: broken CSV"),
-        (b"id,title\n1,\xff\n", r"a\.csv:\d: not UTF-8"),
+        (b"id,t\xff\n1,a\n", r"a\.csv:1: not UTF-8"),
         (b"id,id\n1,2\n", r"a\.csv:1: column 'id' comes twice"),
     ],
 )
@@ -55,6 +55,19 @@ def test_a_broken_file_is_named(tmp_path, data, message):
     (tmp_path / "a.csv").write_bytes(data)
     with pytest.raises(DataError, match=message):
         rows(tmp_path / "a.csv")
+
+
+def test_a_row_that_is_not_utf8_is_a_fault_with_its_own_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("id,title\n1,灯\n2,".encode() + b"caf\xe9\n3,c\n")
+    first, bad, last = rows(path)
+    assert (bad.origin, bad.reason) == (f"{path}:3", "not UTF-8 text")
+    assert (first.values["title"], last.values["title"]) == ("灯", "c")
+
+
+def test_blank_lines_before_the_header_are_passed_over(tmp_path):
+    (tmp_path / "a.csv").write_text("\n\nid,title\n1,a\n")
+    assert rows(tmp_path / "a.csv") == [Record({"id": "1", "title": "a"}, f"{tmp_path}/a.csv:4")]
 
 
 def test_a_cell_may_be_long(tmp_path):
@@ -91,3 +104,19 @@ def test_a_broken_parquet_file_is_named(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(DataError, match=r"a\.parquet is broken"):
         list(read(SourceSpec(str(tmp_path / "a.parquet")), "parquet"))
+
+
+def test_moments_of_nanoseconds_are_cut_to_microseconds(tmp_path):
+    moments = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns", "UTC"))
+    parquet.write_table(pa.table({"id": ["1"], "seen": moments}), tmp_path / "a.parquet")
+    (row,) = read(SourceSpec(str(tmp_path / "a.parquet")), "parquet")
+    assert row.values["seen"] == "2023-11-14T22:13:20.123456+00:00"
+
+
+def test_a_parquet_value_that_python_cannot_hold_is_a_fault_of_its_row(tmp_path):
+    days = pa.array([1, 2**30, 2], pa.date32())
+    parquet.write_table(pa.table({"id": ["1", "2", "3"], "day": days}), tmp_path / "a.parquet")
+    first, bad, last = read(SourceSpec(str(tmp_path / "a.parquet")), "parquet")
+    assert isinstance(bad, Fault)
+    assert (bad.origin, bad.reason[:21]) == (f"{tmp_path}/a.parquet:2", "a value cannot be rea")
+    assert (first.values["day"], last.values["day"]) == ("1970-01-02", "1970-01-03")

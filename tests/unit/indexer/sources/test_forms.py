@@ -72,3 +72,15 @@ def test_pages_keep_paths_relative_to_the_folder(tmp_path):
 )
 def test_id_field(source, form, field):
     assert id_field(source, form) == field
+
+
+def test_one_file_that_is_no_page_is_named(tmp_path):
+    (tmp_path / "a.jsonl").touch()
+    with pytest.raises(SpecError, match=r"a\.jsonl is no page"):
+        pages_of(SourceSpec(f"{tmp_path}/a.jsonl", form="folder"))
+
+
+@pytest.mark.parametrize("delimiter", ['"', "\n", "\r", "\0"])
+def test_what_ends_cells_otherwise_is_no_delimiter(delimiter):
+    with pytest.raises(ValueError, match="expected one character other than"):
+        SourceSpec("a.csv", delimiter=delimiter)

@@ -116,3 +116,15 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
     (tmp_path / "x.tsv.gz").write_bytes(b"not gzip")
     with pytest.raises(DataError, match=r"x\.tsv\.gz cannot be read"):
         read_beir_qrels(tmp_path / "x.tsv.gz")
+
+
+@pytest.mark.parametrize("grade", ["9" * 20, "9" * 5000])
+def test_a_grade_is_not_endless(tmp_path, grade):
+    (tmp_path / "test.tsv").write_text(f"q\tc\tscore\nq1\td1\t{grade}\n")
+    with pytest.raises(DataError, match=r"test\.tsv:2: grade"):
+        read_beir_qrels(tmp_path / "test.tsv")
+
+
+def test_half_a_surrogate_pair_is_in_no_run(tmp_path):
+    with pytest.raises(DataError, match="half of a surrogate pair"):
+        write_run(tmp_path / "a.run", {"q\ud800": {"d1": 1.0}}, "tag")
