@@ -43,7 +43,15 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
             await asyncio.wait([watcher])
             engine.close()
 
-    app = FastAPI(title="Clew", version=__version__, description=DESCRIPTION, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Clew",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        # Their pages fetch scripts from elsewhere, so they stay blank on a machine without a network.
+        docs_url=None,
+        redoc_url=None,
+    )
     for routes in (search, indexes, documents, health):
         app.include_router(routes.router(runtime))
     errors.install(app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -158,20 +160,22 @@ def invitation(home: Path, port: int, no_serve: bool) -> str:
     """How to go on from here."""
     at = f"http://127.0.0.1:{port}"
     option = home_option(home)
+    # Without an activated environment the short name is not found.
+    clew = "clew" if shutil.which("clew") else os.path.relpath(sys.argv[0])
     lines = [
         "─" * WIDTH,
         "Go on:",
-        f"  clew search shop 'gift for a tea lover' -k 5 --explain{option}",
-        f"  clew search shop 'headphones' --filter 'price<150' --facet brand{option}",
-        f"  clew init YOUR-DATA.jsonl        then  clew build YOUR-DATA.toml{option}",
+        f"  {clew} search shop 'gift for a tea lover' -k 5 --explain{option}",
+        f"  {clew} search shop 'headphones' --filter 'price<150' --facet brand{option}",
+        f"  {clew} init YOUR-DATA.jsonl        then  {clew} build YOUR-DATA.toml{option}",
     ]
     if no_serve:
-        lines.append(f"  clew serve{option}")
+        lines.append(f"  {clew} serve{option}")
     else:
         lines += [
             f"  curl '{at}/v1/search?index=shop&q=espresso+machine&k=3'",
             f"  curl {at}/v1/search -H 'content-type: application/json' \\",
             """       -d '{"index": "shop", "query": "earbuds for running", "k": 3, "explain": true}'""",
-            f"  {at}/docs describes every endpoint",
+            f"  {at}/openapi.json describes every endpoint",
         ]
     return "\n".join(lines)

@@ -18,7 +18,7 @@ def serve(
 ) -> None:
     """Serve the HTTP API on this machine until stopped (Ctrl-C).
 
-    A release that is promoted meanwhile goes live without a restart. Interactive documentation is at /docs.
+    A release that is promoted meanwhile goes live without a restart. /openapi.json describes every endpoint.
 
     Example: clew serve --home ./indexes --port 8080
     """
@@ -30,7 +30,7 @@ def serve(
 
     def announce(url: str) -> None:
         names = index_names(settings.home)
-        note(f"Clew serves {settings.home} on {url} (docs: {url}/docs). Stop with Ctrl-C.")
+        note(f"Clew serves {settings.home} on {url} (described at {url}/openapi.json). Stop with Ctrl-C.")
         if names:
             note(f"  indexes: {', '.join(names)}")
             note(f"  try: curl '{url}/v1/search?index={names[0]}&q=your+words&k=3'")
