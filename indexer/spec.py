@@ -88,6 +88,10 @@ class IndexSpec:
         for name in self.fields:
             if not FIELD_NAME.fullmatch(name):
                 raise ValueError(f"field name {name!r} has control characters or not 1 to 128 characters")
+        sources = ["bm25"] if self.dense is None else ["bm25", "dense"]
+        for name in self.fusion.weights:
+            if name not in sources:
+                raise ValueError(f"[fusion] weights name the source {name!r}, the index has {' and '.join(sources)}")
         if not searched(self.fields):
             raise ValueError("no field is searched: give one the type text, or a keyword field a weight")
 
