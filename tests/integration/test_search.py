@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -241,3 +243,16 @@ def test_a_closed_index_says_so_and_may_be_closed_again(home):
             opened.search("oak")
         with pytest.raises(UsageError, match="closed"):
             opened.why_not("oak", "d1")
+
+
+def test_answering_loads_no_training_library(home):
+    code = (
+        "import sys, clew\n"
+        f"with clew.open('s1', {str(home)!r}) as index:\n"
+        "    assert index.search('oak lamp', explain=True, facets=['brand']).hits\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    heavy = {"torch", "transformers", "sentence_transformers", "ray", "pandas", "ir_measures", "onnx"}
+    assert not loaded & heavy
