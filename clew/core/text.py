@@ -115,7 +115,7 @@ class Analyzer:
 
     def __init__(self, spec: AnalyzerSpec | None = None) -> None:
         self.spec = spec or AnalyzerSpec()
-        self._stem = _stemmer() if self.spec.stem else str
+        self._stem = stemmer() if self.spec.stem else str
         self._function_terms = frozenset(map(self._stem, FUNCTION_WORDS))
         self._chunks = _Memo(self._analyse)
         self._chunk_terms = _Terms(self._chunks)
@@ -139,7 +139,7 @@ class Analyzer:
             return list(chain.from_iterable(map(self._chunk_terms.__getitem__, _ASCII_CHUNK.findall(text.lower()))))
         folded, _, _ = fold(text)
         found: list[str] = []
-        for start, end, han in _runs(folded):
+        for start, end, han in han_runs(folded):
             if han:
                 found += [term for term, _, _ in _segment(folded[start:end])]
             else:
@@ -164,7 +164,7 @@ class Analyzer:
         return "latin" if latin else "other"
 
     def _folded_tokens(self, folded: str, pattern: re.Pattern[str]) -> Iterator[Token]:
-        for start, end, han in _runs(folded):
+        for start, end, han in han_runs(folded):
             if han:
                 yield from (Token(term, start + a, start + b) for term, a, b in _segment(folded[start:end]))
                 continue
@@ -230,7 +230,7 @@ def _number(digits: str, start: int) -> tuple[Token, ...]:
     return tuple(Token(m.group()[:LONGEST_TERM], start + m.start(), start + m.end()) for m in found)
 
 
-def _runs(folded: str) -> Iterator[tuple[int, int, bool]]:
+def han_runs(folded: str) -> Iterator[tuple[int, int, bool]]:
     """Where the text is Chinese and where it is not: (start, end, han)."""
     at = 0
     if not folded.isascii():
@@ -243,23 +243,31 @@ def _runs(folded: str) -> Iterator[tuple[int, int, bool]]:
         yield at, len(folded), False
 
 
+def simplified(run: str) -> str:
+    """A run of Chinese characters in simplified characters, of the same length."""
+    simplify, _ = _chinese()
+    simple = simplify(run)
+    if len(simple) == len(run):
+        return simple
+    # A phrase was rewritten; character by character the places stay what they are.
+    return "".join(new if len(new := simplify(c)) == 1 else c for c in run)
+
+
 def _segment(run: str) -> list[tuple[str, int, int]]:
     """Words of a run of Chinese characters, the words inside them, and every character and pair, by ascending start.
 
     Characters and pairs find what the segmenter cuts differently in query and text, names above all. A word of one
     or two characters comes twice, as word and as gram, so words count more than pairs that only happen to meet.
     """
-    simplify, cut = _chinese()
-    simple = simplify(run)
-    if len(simple) != len(run):
-        # A phrase was rewritten; character by character the places stay what they are.
-        simple = "".join(new if len(new := simplify(c)) == 1 else c for c in run)
+    _, cut = _chinese()
+    simple = simplified(run)
     grams = [(simple[at : at + n], at, at + n) for n in (1, 2) for at in range(len(simple) - n + 1)]
     return sorted([*cut(simple, "search"), *grams], key=lambda word: word[1:])
 
 
 @cache
-def _stemmer() -> Callable[[str], str]:
+def stemmer() -> Callable[[str], str]:
+    """The English stemmer, a function of one lower-case word."""
     import Stemmer
 
     # Our own memo is faster than its cache.

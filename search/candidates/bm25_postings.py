@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.core.mapped import open_array, open_trie
 from clew.core.text import Analyzer
 from clew.core.types import Ints
-from search.candidates.bm25_statistics import TERMS, TermStatistics, open_array, open_trie
+from search.candidates.bm25_statistics import TERMS, TermStatistics
 from search.protocols import PassageSet
 
 OFFSETS = "offsets.npy"

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from clew.core.errors import CorruptError, FormatError, MismatchError, NotFoundError
+from clew.core.errors import MismatchError
+from clew.core.mapped import open_array, open_trie, read_table
 from clew.core.types import Ints
 
 FORMAT = 1
@@ -90,7 +90,7 @@ class VersionStatistics:
 
         Raises NotFoundError, CorruptError, FormatError, and MismatchError where field weights or analyzer differ.
         """
-        table = read_table(directory / STATISTICS)
+        table = read_table(directory / STATISTICS, FORMAT)
         if table["weights"] != dict(weights):
             raise MismatchError(
                 f"{directory} was built with field weights {table['weights']}, not {dict(weights)}",
@@ -139,44 +139,3 @@ class VersionStatistics:
 
 def _idf(passages: int, frequency: int) -> float:
     return math.log(passages - frequency + 0.5) - math.log(frequency + 0.5)
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """A JSON file of this format. Raises NotFoundError, CorruptError or FormatError with the file's name."""
-    try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        written = table.get("format")
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except (ValueError, AttributeError):
-        raise CorruptError(f"{path} is not the JSON it was written as", "rebuild or roll back") from None
-    if written != FORMAT:
-        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", "rebuild with `clew build`")
-    return table
-
-
-def open_trie(path: Path) -> Any:
-    """A memory-mapped marisa_trie.Trie. Raises NotFoundError or CorruptError with the file's name."""
-    import marisa_trie
-
-    if not path.is_file():
-        raise _missing(path)
-    try:
-        return marisa_trie.Trie().mmap(str(path))
-    except (OSError, RuntimeError) as error:
-        raise CorruptError(f"{path} is no term list: {error}", "rebuild or roll back") from None
-
-
-def open_array(path: Path) -> Any:
-    """A memory-mapped, read-only array. Raises NotFoundError or CorruptError with the file's name."""
-    try:
-        # A plain view of the map: numba does not take numpy's memmap class for an array.
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except (ValueError, EOFError) as error:
-        raise CorruptError(f"{path} is no array: {error}", "rebuild or roll back") from None
-
-
-def _missing(path: Path) -> NotFoundError:
-    return NotFoundError(f"{path} is not there", "rebuild with `clew build`, or roll back")

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from clew.core.errors import CorruptError, SpecError
+from clew.core.mapped import read_table
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, ranked
 from search.candidates.bm25 import BM25Kind, BM25Spec
 from search.candidates.bm25_postings import field_texts
-from search.candidates.bm25_statistics import FORMAT, TermStatistics, VersionStatistics, read_table
+from search.candidates.bm25_statistics import FORMAT, TermStatistics, VersionStatistics
 from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 WORDS = "words.json"
@@ -55,7 +56,7 @@ class RankBM25Kind(BM25Kind):
         statistics = VersionStatistics(whole, self.weights, self.analyzer.fingerprint)
         words: list[list[str]] = []
         for folder in directories:
-            table = read_table(folder / WORDS)
+            table = read_table(folder / WORDS, FORMAT)
             if not isinstance(table.get("words"), list):
                 raise CorruptError(f"{folder / WORDS} holds no words", "rebuild with `clew build`")
             words += table["words"]

@@ -1,0 +1,52 @@
+"""Files that are opened as they lie: memory-mapped arrays and tries, and JSON tables with a format number."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clew.core.errors import CorruptError, FormatError, NotFoundError
+
+
+def read_table(path: Path, known: int) -> dict[str, Any]:
+    """A JSON file of format `known`. Raises NotFoundError, CorruptError or FormatError with the file's name."""
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        written = table.get("format")
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (ValueError, AttributeError):
+        raise CorruptError(f"{path} is not the JSON it was written as", "rebuild or roll back") from None
+    if written != known:
+        raise FormatError(f"{path} has format {written}, this Clew reads {known}", "rebuild with `clew build`")
+    return table
+
+
+def open_trie(path: Path) -> Any:
+    """A memory-mapped marisa_trie.Trie. Raises NotFoundError or CorruptError with the file's name."""
+    import marisa_trie
+
+    if not path.is_file():
+        raise _missing(path)
+    try:
+        return marisa_trie.Trie().mmap(str(path))
+    except (OSError, RuntimeError) as error:
+        raise CorruptError(f"{path} is no term list: {error}", "rebuild or roll back") from None
+
+
+def open_array(path: Path) -> Any:
+    """A memory-mapped, read-only array. Raises NotFoundError or CorruptError with the file's name."""
+    try:
+        # A plain view of the map: numba does not take numpy's memmap class for an array.
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (ValueError, EOFError) as error:
+        raise CorruptError(f"{path} is no array: {error}", "rebuild or roll back") from None
+
+
+def _missing(path: Path) -> NotFoundError:
+    return NotFoundError(f"{path} is not there", "rebuild with `clew build`, or roll back")

@@ -1,0 +1,60 @@
+"""The plain words of a text, one after another, for matching names: no part of the text comes twice.
+
+Index terms (`clew.core.text`) double what they are not sure of; a name is matched word by word instead. Words are
+folded, possessives and apostrophes dropped, English ones also cut to their stem; each Chinese character is a word of
+its own, simplified, so that a name is found however a segmenter would cut the text around it.
+
+    Sofas → sofas/sofa      WH-1000XM5 → wh, 1000xm5      A Bug's Life → a, bug, life      沙发床 → 沙, 发, 床
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from clew.core.fold import fold
+from clew.core.text import han_runs, simplified, stemmer
+
+# No word of a language is longer; what is, is left as it is and never mended.
+LONGEST_WORD = 64
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+
+
+class Word(NamedTuple):
+    """A word: as it is written once folded, its stem, and its place in the text (start inclusive, end exclusive)."""
+
+    plain: str
+    stem: str
+    start: int
+    end: int
+
+
+def words(text: str) -> list[Word]:
+    """The words of a text in order, without overlaps."""
+    folded, starts, ends = fold(text)
+    found: list[Word] = []
+    for first, last, han in han_runs(folded):
+        if han:
+            simple = simplified(folded[first:last])
+            found += [Word(c, c, at, at + 1) for at, c in enumerate(simple, first)]
+            continue
+        for match in _WORD.finditer(folded, first, last):
+            plain, end = match.group(), match.end()
+            if plain.endswith("'s"):
+                plain, end = plain[:-2], end - 2
+            plain = plain.replace("'", "")
+            found.append(Word(plain, stem(plain), match.start(), end))
+    if starts is None or ends is None:
+        return found
+    return [Word(plain, cut, starts[start], ends[end - 1]) for plain, cut, start, end in found]
+
+
+def stem(word: str) -> str:
+    """The stem of a folded word; one with digits or of more than 64 letters stays as it is."""
+    return _stem(word) if len(word) <= LONGEST_WORD and word.isalpha() else word
+
+
+@lru_cache(maxsize=1 << 18)
+def _stem(word: str) -> str:
+    return stemmer()(word)
