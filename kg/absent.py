@@ -1,0 +1,52 @@
+"""A store that cannot be had, so that whoever asks it goes on without the graph and is told why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NoReturn
+
+from clew.core.errors import StageUnavailable
+from clew.core.types import Deadline
+from kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
+
+
+class AbsentStore:
+    """A GraphStore that answers every question with StageUnavailable and the same reason."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    @property
+    def trouble(self) -> str:
+        """See Guarded."""
+        return self._reason
+
+    def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:  # noqa: ARG002
+        """See GraphStore."""
+        self._refuse()
+
+    def neighbourhood(self, seeds: Sequence[str], walk: Walk, deadline: Deadline) -> EdgeTable:  # noqa: ARG002
+        """See GraphStore."""
+        self._refuse()
+
+    def count(self, deadline: Deadline) -> GraphCounts:  # noqa: ARG002
+        """See GraphStore."""
+        self._refuse()
+
+    def all_entities(self) -> Iterator[Entity]:
+        """See GraphStore."""
+        self._refuse()
+
+    def all_edges(self) -> Iterator[Edge]:
+        """See GraphStore."""
+        self._refuse()
+
+    def write(self, entities: Iterable[Entity], edges: Iterable[Edge]) -> None:  # noqa: ARG002
+        """See GraphStore."""
+        self._refuse()
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _refuse(self) -> NoReturn:
+        raise StageUnavailable(self._reason)

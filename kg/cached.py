@@ -1,0 +1,147 @@
+"""A graph store that remembers what it answered lately: queries repeat, and so do the entities in them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+from clew.core.types import Deadline
+from kg.store import GraphStore, Guarded
+from kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
+
+V = TypeVar("V")
+
+
+class _Recent(Generic[V]):
+    """The values used last. Thread-safe.
+
+    size: most values. room: most weight, all values together. seconds: how long a value is good (None: for ever).
+    """
+
+    def __init__(self, size: int, room: int, seconds: float | None, clock: Callable[[], float]) -> None:
+        self._size, self._room, self._seconds, self._clock = size, room, seconds, clock
+        self._lock = threading.Lock()
+        self._values: OrderedDict[Hashable, tuple[V, int, float]] = OrderedDict()
+        self._weight = 0
+        self.epoch = 0
+
+    def get(self, key: Hashable) -> tuple[V] | None:
+        """The value, in a tuple because it may be None."""
+        with self._lock:
+            found = self._values.get(key)
+            if found is None:
+                return None
+            if self._seconds is not None and self._clock() - found[2] >= self._seconds:
+                self._drop(key)
+                return None
+            self._values.move_to_end(key)
+            return (found[0],)
+
+    def put(self, key: Hashable, value: V, weight: int, asked: float, epoch: int) -> None:
+        """Keep a value that was asked for at a time of the clock, unless all were forgotten since (see `epoch`)."""
+        with self._lock:
+            if epoch != self.epoch or weight > self._room:
+                return
+            if key in self._values:
+                self._drop(key)
+            self._values[key] = (value, weight, asked)
+            self._weight += weight
+            while len(self._values) > self._size or self._weight > self._room:
+                self._drop(next(iter(self._values)))
+
+    def forget(self) -> None:
+        """Drop all values, also those being fetched now."""
+        with self._lock:
+            self._values.clear()
+            self._weight = 0
+            self.epoch += 1
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _drop(self, key: Hashable) -> None:
+        self._weight -= self._values.pop(key)[1]
+
+
+class CachedStore:
+    """A GraphStore over another one. Thread-safe; failures are never kept.
+
+    Tables it hands out are shared between callers, so their arrays are read-only.
+    """
+
+    def __init__(
+        self,
+        store: GraphStore,
+        *,
+        size: int = 1_024,
+        edges: int = 1_000_000,
+        seconds: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """size: most tables kept; entities: 16 times as many. edges: most edges and nodes in those tables together
+        (a million are about 50 MB). seconds: how long an answer is good, for graphs that change (None: for ever).
+        """
+        self._store, self._clock = store, clock
+        self._tables: _Recent[EdgeTable] = _Recent(size, edges, seconds, clock)
+        self._entities: _Recent[Entity | None] = _Recent(16 * size, 16 * size, seconds, clock)
+
+    @property
+    def trouble(self) -> str:
+        """See Guarded."""
+        return self._store.trouble if isinstance(self._store, Guarded) else ""
+
+    def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
+        """See GraphStore."""
+        known = {name: found[0] for name in ids if (found := self._entities.get(name))}
+        missing = list(dict.fromkeys(name for name in ids if name not in known))
+        if missing:
+            epoch, asked = self._entities.epoch, self._clock()
+            for name, entity in zip(missing, self._store.entities(missing, deadline), strict=True):
+                known[name] = entity
+                self._entities.put(name, entity, 1, asked, epoch)
+        return [known[name] for name in ids]
+
+    def neighbourhood(self, seeds: Sequence[str], walk: Walk, deadline: Deadline) -> EdgeTable:
+        """See GraphStore."""
+        relations = None if walk.relations is None else tuple(sorted(walk.relations.items()))
+        key = (tuple(seeds), relations, walk.hops, walk.fan_out, walk.steps)
+        if found := self._tables.get(key):
+            return found[0]
+        epoch, asked = self._tables.epoch, self._clock()
+        table = self._store.neighbourhood(seeds, walk, deadline)
+        for array in (table.hops, table.degrees, table.near, table.relation, table.outgoing, table.far, table.fans):
+            array.setflags(write=False)
+        self._tables.put(key, table, len(table) + len(table.nodes), asked, epoch)
+        return table
+
+    def count(self, deadline: Deadline) -> GraphCounts:
+        """See GraphStore."""
+        return self._store.count(deadline)
+
+    def all_entities(self) -> Iterator[Entity]:
+        """See GraphStore."""
+        return self._store.all_entities()
+
+    def all_edges(self) -> Iterator[Edge]:
+        """See GraphStore."""
+        return self._store.all_edges()
+
+    def write(self, entities: Iterable[Entity], edges: Iterable[Edge]) -> None:
+        """See GraphStore. What was remembered is forgotten, also where writing fails half-way."""
+        try:
+            self._store.write(entities, edges)
+        finally:
+            self.forget()
+
+    def forget(self) -> None:
+        """Ask the store anew from now on."""
+        self._entities.forget()
+        self._tables.forget()
+
+    def close(self) -> None:
+        """See GraphStore."""
+        self.forget()
+        self._store.close()

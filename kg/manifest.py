@@ -1,0 +1,79 @@
+"""What the manifest of a graph snapshot says, and how it is written and read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clew.core.errors import CorruptError, FormatError, NotFoundError
+from kg.types import GraphCounts
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+GRAPH_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+SNAPSHOT_ID = re.compile(r"[0-9a-f]{16}")
+AGAIN = "load it again with `clew graph load`"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphManifest:
+    """What one snapshot of a graph holds.
+
+    name: of the graph. id: the first 16 characters of the fingerprint; the folder's name. fingerprint: sha256 over
+    the names and hashes of the files that are not derived. created: UTC, ISO 8601. counts: entities and edges.
+    lineage: source it was made from → sha256 (or what tells its versions apart). licence: under which the data may be
+    used. files: path → sha256 of every file but this one. derived: paths of those that follow from the others.
+    """
+
+    name: str
+    id: str
+    fingerprint: str
+    created: str
+    counts: GraphCounts
+    lineage: Mapping[str, str]
+    licence: str
+    files: Mapping[str, str]
+    derived: tuple[str, ...] = field(default=())
+    format: int = FORMAT
+
+
+def fingerprint_of(files: Mapping[str, str], derived: tuple[str, ...] = ()) -> str:
+    """sha256 over the names and hashes of the files that are not derived."""
+    content = sorted((path, digest) for path, digest in files.items() if path not in derived)
+    return hashlib.sha256(json.dumps([FORMAT, content]).encode()).hexdigest()
+
+
+def dumps(manifest: GraphManifest) -> bytes:
+    """The bytes that are written: indented JSON."""
+    return (json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def load(folder: Path) -> GraphManifest:
+    """Read the manifest of a snapshot. Raises NotFoundError, CorruptError or FormatError that names the file.
+
+    What it says of the content files is checked against the folder's name, so it cannot vouch for other ones.
+    """
+    path = folder / MANIFEST
+    try:
+        table: Any = json.loads(path.read_bytes())
+        written = table.get("format")
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError(f"{path} is not there", "list what is: `clew graph list`") from None
+    except (ValueError, AttributeError):
+        raise CorruptError(f"{path} is not the JSON it was written as", AGAIN) from None
+    if written != FORMAT:
+        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", AGAIN)
+    try:
+        counts = GraphCounts(**table.pop("counts"))
+        found = GraphManifest(counts=counts, derived=tuple(table.pop("derived")), **table)
+        fingerprint = fingerprint_of(found.files, found.derived)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise CorruptError(f"{path} lacks or adds a key: {error}", AGAIN) from None
+    if not found.fingerprint == fingerprint or not fingerprint.startswith(found.id) or found.id != folder.name:
+        raise CorruptError(f"{path} names other files than its folder was made from", AGAIN)
+    return found

@@ -1,0 +1,223 @@
+"""A graph on disk: an immutable folder that is named by its content and memory-mapped.
+
+<home>/graphs/<name>/<id>/manifest.json    GraphManifest
+                          nodes.arrow      entities by ascending id (code points), in record batches
+                          edges.npy        (3, m) int32 source, relation, target; ascending; ends are rows of nodes
+                          relations.json   names of the relations, ascending
+                          degrees.npy      (n,) int32 edges of each node, both ways together, a loop counted twice
+
+The same entities and edges give the same files, so the same id. Whatever else lies in the folder is derived from
+these. `kg.freeze` writes snapshots.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from clew.core.artifacts import Hold, verify_files
+from clew.core.errors import CorruptError, NotFoundError, nearest
+from clew.core.types import Ints
+from kg.manifest import AGAIN, GRAPH_NAME, MANIFEST, SNAPSHOT_ID, GraphManifest, load
+from kg.types import Edge, Entity, GraphCounts
+
+NODES = "nodes.arrow"
+EDGES = "edges.npy"
+RELATIONS = "relations.json"
+DEGREES = "degrees.npy"
+
+
+class Snapshot:
+    """A graph that was written by `kg.freeze.write_snapshot`. Safe for concurrent readers.
+
+    folder: where it lies. manifest: what it says of itself. relations: names, ascending.
+    edges: (3, m) int32 memory map of source, relation and target, ascending by the three; source and target are rows,
+    relation a place in `relations`. degrees: (n,) int32 memory map, edges of each row, both ways together.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        manifest: GraphManifest,
+        nodes: NodeFile,
+        edges: NDArray[np.int32],
+        degrees: NDArray[np.int32],
+        relations: tuple[str, ...],
+    ) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.relations = relations
+        self.edges = edges
+        self.degrees = degrees
+        self._nodes = nodes
+        self._hold = Hold(folder)
+
+    @classmethod
+    def open(cls, folder: Path, *, verify: bool = True) -> Snapshot:
+        """Open a snapshot's folder; `verify` reads every file against its sha256.
+
+        Raises NotFoundError, CorruptError or FormatError that names the file.
+        """
+        manifest = load(folder)
+        try:
+            if verify:
+                verify_files(folder, manifest.files)
+            edges = np.load(folder / EDGES, mmap_mode="r")
+            degrees = np.load(folder / DEGREES, mmap_mode="r")
+            relations = tuple(json.loads((folder / RELATIONS).read_bytes()))
+            nodes = NodeFile(folder / NODES)
+        except CorruptError as error:
+            raise CorruptError(error.message, AGAIN) from None
+        except (pa.ArrowException, OSError, ValueError, EOFError) as error:
+            raise CorruptError(f"{folder} cannot be read: {error}", AGAIN) from None
+        return cls(folder, manifest, nodes, edges, degrees, relations)
+
+    @property
+    def id(self) -> str:
+        """The first 16 characters of the fingerprint."""
+        return self.manifest.id
+
+    @property
+    def counts(self) -> GraphCounts:
+        """How much the graph holds."""
+        return self.manifest.counts
+
+    def row(self, id: str) -> int | None:  # noqa: A002 - it is an entity's id
+        """Place of an entity in the order of ids; None for an id the graph does not know."""
+        return self._nodes.row(id)
+
+    def ids(self, rows: Ints) -> list[str]:
+        """Ids of some rows, in the order asked."""
+        return self._nodes.ids(rows)
+
+    def entities(self, ids: Sequence[str]) -> list[Entity | None]:
+        """The entities of some ids, in their order; None for an id the graph does not know."""
+        rows = map(self._nodes.row, ids)
+        return [None if row is None else self._nodes.entity(row) for row in rows]
+
+    def all_entities(self) -> Iterator[Entity]:
+        """Every entity, by ascending id."""
+        return iter(self._nodes)
+
+    def all_edges(self) -> Iterator[Edge]:
+        """Every edge once, ascending by source, relation and target."""
+        step = 1 << 16
+        for start in range(0, self.edges.shape[1], step):
+            source, relation, target = self.edges[:, start : start + step]
+            ends = zip(self.ids(source), relation.tolist(), self.ids(target), strict=True)
+            for near, code, far in ends:
+                yield Edge(near, self.relations[code], far)
+
+    def close(self) -> None:
+        """Let go of the folder. What was mapped is freed with the last object that shows it. May be called twice."""
+        self._hold.release()
+
+
+class NodeFile:
+    """Entities in an Arrow file, by ascending id, memory-mapped: found by bisection, made one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises pyarrow.ArrowException or OSError for a file that cannot be read."""
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+        self._batches: list[Any] = table.to_batches()
+        self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
+        # In one piece, so that many are gathered at once; a copy only where there is more than one batch.
+        chunks = [batch.column(0).cast(pa.large_string()) for batch in self._batches]
+        self._ids: Any = pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_string())
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[Entity]:
+        for batch in self._batches:
+            for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield _entity(values)
+
+    def row(self, id: str) -> int | None:  # noqa: A002
+        """Place of an id; None where it is not there."""
+        place = bisect_left(range(len(self._ids)), id, key=self._id)
+        return place if place < len(self._ids) and self._id(place) == id else None
+
+    def ids(self, rows: Ints) -> list[str]:
+        """Ids of some rows."""
+        found: list[str] = self._ids.take(pa.array(rows)).to_pylist()
+        return found
+
+    def entity(self, row: int) -> Entity:
+        """The entity in a row."""
+        at = int(np.searchsorted(self._starts, row, side="right")) - 1
+        place = row - int(self._starts[at])
+        return _entity([column[place].as_py() for column in self._batches[at].columns])
+
+    def _id(self, row: int) -> str:
+        found: str = self._ids[row].as_py()
+        return found
+
+
+def _entity(values: Sequence[Any]) -> Entity:
+    name, kind, called, aliases, names, description, properties = values
+    return Entity(
+        id=name,
+        type=kind,
+        name=called,
+        aliases=tuple(aliases),
+        names=dict(names),
+        description=description,
+        properties=json.loads(properties) if properties else {},
+    )
+
+
+# ------------------------------------------------------------------ what there is under a home
+
+
+def graph_folder(home: Path, name: str) -> Path:
+    """The folder of a graph's snapshots. Raises NotFoundError for what cannot be a name, such as a path."""
+    if not GRAPH_NAME.fullmatch(name):
+        raise _no_graph(home, name)
+    return home / "graphs" / name
+
+
+def graph_names(home: Path) -> list[str]:
+    """Names of the graphs under a home that have a snapshot."""
+    return sorted({path.parent.parent.name for path in home.glob(f"graphs/*/*/{MANIFEST}") if _named(path.parent)})
+
+
+def list_snapshots(home: Path, name: str) -> list[GraphManifest]:
+    """The snapshots of a graph, newest first. Raises NotFoundError for a graph that is not there, CorruptError."""
+    folders = [path.parent for path in graph_folder(home, name).glob(f"*/{MANIFEST}") if _named(path.parent)]
+    if not folders:
+        raise _no_graph(home, name)
+    # Two that were made within the same second are told apart by their files.
+    found = [(load(folder), (folder / MANIFEST).stat().st_mtime_ns) for folder in folders]
+    return [manifest for manifest, _ in sorted(found, key=lambda pair: (pair[0].created, pair[1]), reverse=True)]
+
+
+def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa: A002
+    """Folder of a snapshot by its id (None: the newest one of the graph).
+
+    Raises NotFoundError with the nearest name or id, CorruptError where a manifest cannot be read.
+    """
+    listed = list_snapshots(home, name)
+    if id is None:
+        return graph_folder(home, name) / listed[0].id
+    if id not in {manifest.id for manifest in listed}:
+        known = [manifest.id for manifest in listed]
+        raise NotFoundError(f"graph {name!r} has no snapshot {id!r}", nearest(id, known))
+    return graph_folder(home, name) / id
+
+
+def _named(folder: Path) -> bool:
+    return bool(SNAPSHOT_ID.fullmatch(folder.name) and GRAPH_NAME.fullmatch(folder.parent.name))
+
+
+def _no_graph(home: Path, name: str) -> NotFoundError:
+    shown = name if len(name) <= 80 else name[:79] + "…"
+    return NotFoundError(f"no graph {shown!r} under {home}", nearest(shown, graph_names(home)))
