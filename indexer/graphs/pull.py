@@ -1,0 +1,115 @@
+"""Take a snapshot of an existing Neo4j database, which is only read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from clew.core.errors import DataError, UsageError
+from clew.core.spec import parse
+from clew.core.types import Deadline
+from indexer.graphs.load import LoadReport, Reading, keep
+from indexer.graphs.read import Node
+from indexer.progress import Progress, Silent
+from indexer.sources.record import Fault
+from kg.snapshot import graph_folder
+from kg.spec import Neo4jSpec
+from kg.store import STORES
+
+_WHY = {
+    "missing": "{count:,} node(s) with the label {label!r} have no property {id!r}",
+    "type": "{count:,} node(s) with the label {label!r} have an {id!r} that is no string or integer, such as {value!r}",
+    "twice": "{count:,} nodes, the first with the label {label!r}, have the {id!r} {value!r}",
+}
+_HINT = "mend the database, map another property as id, or skip such nodes with --skip-bad"
+
+
+def pull(
+    home: Path,
+    name: str,
+    spec: Neo4jSpec,
+    *,
+    skip_bad: bool = False,
+    licence: str = "",
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Keep what a database holds now, read as `spec` maps it, as the newest snapshot of the graph `name`.
+
+    The relationship types found are from then on the only ones that count: the manifest's lineage holds the mapping
+    with them, see `source_of`. skip_bad: leave out nodes without a usable id and all but one of those that share one;
+    they are counted, and listed in rejects.jsonl.
+
+    Raises DataError that names label and id of nodes that cannot be entities (unless skip_bad), or a relationship type
+    that cannot be quoted; UsageError for a spec that maps nothing; NotFoundError for what is no name of a graph;
+    StageUnavailable, LockedError, StoreError.
+    """
+    if not spec.theirs:
+        raise UsageError(f"no label of {spec.uri} is mapped", "say which nodes are entities: --label Person")
+    graph_folder(home, name)  # before a server is asked
+    says = progress or Silent()
+    says.start("look at the database")
+    bad, fixed = _look(spec, skip_bad=skip_bad)
+    store: Any = STORES["neo4j"](fixed)
+    try:
+        reading = Reading(says, skip_bad=skip_bad, hint=_HINT)
+        origin = _origin(spec)
+        links = ((edge, origin) for edge in store.all_edges())
+        report = keep(home, name, reading, _nodes(store, bad, spec), links, _lineage(fixed), licence=licence)
+    finally:
+        store.close()
+    # What is listed as one reject may be many nodes.
+    report.rejected += sum(count - (1 if why != "twice" else 2) for _, why, _, count in bad)
+    return report
+
+
+def source_of(lineage: Mapping[str, str]) -> Neo4jSpec | None:
+    """The database that a snapshot was pulled from, with the relationship types found then; None for another graph.
+
+    Raises SpecError where the lineage holds what this Clew does not know.
+    """
+    for source, text in lineage.items():
+        if text.startswith("{"):
+            return parse(Neo4jSpec, json.loads(text), source)
+    return None
+
+
+def _lineage(spec: Neo4jSpec) -> dict[str, str]:
+    return {_origin(spec): json.dumps(asdict(spec), ensure_ascii=False, sort_keys=True)}
+
+
+def _origin(spec: Neo4jSpec) -> str:
+    return f"{spec.uri}/{spec.database}"
+
+
+def _look(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec]:
+    """Nodes that cannot be entities, and the spec with the relationship types there are."""
+    store: Any = STORES["neo4j"](spec)
+    try:
+        bad = store.bad_nodes()
+        if bad and not skip_bad:
+            raise DataError(f"{_origin(spec)}: {_reason(spec, *bad[0])}", _HINT)
+        relations = list(store.count(Deadline()).relations)
+    finally:
+        store.close()
+    try:
+        return bad, replace(spec, relations=relations)
+    except ValueError as error:
+        raise DataError(f"{_origin(spec)}: {error}", "name the relationship types to use: --relation KNOWS") from None
+
+
+def _reason(spec: Neo4jSpec, label: str, why: str, value: Any, count: int) -> str:
+    return _WHY[why].format(count=count, label=label, id=spec.id, value=value)
+
+
+def _nodes(store: Any, bad: list[tuple[str, str, Any, int]], spec: Neo4jSpec) -> Iterator[Node | Fault]:
+    for row in bad:
+        yield Fault(_origin(spec), _reason(spec, *row))
+    last = None
+    for entity in store.all_entities():
+        # By ascending id, so those that share one follow each other, and were a fault above.
+        if entity.id != last:
+            yield entity, _origin(spec)
+        last = entity.id

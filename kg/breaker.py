@@ -1,0 +1,115 @@
+"""A circuit breaker: after a few failures in a row nobody waits for a dead server until a trial call finds it back.
+
+Small and our own: pybreaker 1.4 runs the guarded call under its lock, so that a hanging call would hold up all others.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from clew.core.errors import StageUnavailable
+
+State = Literal["closed", "open", "half-open"]
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+class Breaker:
+    """Decides who may call. Closed: everyone. Open: nobody, until some time is over. Half-open: one trial call.
+
+    Thread-safe. Whoever is admitted gets a ticket and hands it back with the outcome; an outcome of a call that was
+    admitted before the state last changed says nothing about the server now and is ignored.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        failures: int = 3,
+        wait_seconds: float = 1.0,
+        longest_seconds: float = 15.0,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        """what: how the server is called in messages. failures: how many in a row open it (1 or more).
+
+        wait_seconds: how long it stays open at first; each failed trial doubles it, up to longest_seconds.
+        """
+        self._what = what
+        self._most = failures
+        self._waits = (wait_seconds, longest_seconds)
+        self._clock, self._now = clock, now
+        self._lock = threading.Lock()
+        self._state: State = "closed"
+        self._epoch = 0
+        self._failed = 0
+        self._wait = wait_seconds
+        self._until = 0.0
+        self._reason = ""
+        self._since = ""
+
+    @property
+    def state(self) -> State:
+        """What it is now; open also where the time is over but nobody has called yet."""
+        with self._lock:
+            return self._state
+
+    @property
+    def trouble(self) -> str:
+        """Why the server is not asked now; "" where it is."""
+        with self._lock:
+            return "" if self._state == "closed" else f"{self._reason}; not asked since {self._since}"
+
+    def admit(self) -> int:
+        """A ticket for one call. Raises StageUnavailable, at once, where there is no use in calling now."""
+        with self._lock:
+            left = self._until - self._clock()
+            if self._state == "half-open" or (self._state == "open" and left > 0):
+                again = "a trial call is under way" if self._state == "half-open" else f"tried again in {left:.1f} s"
+                raise StageUnavailable(f"{self._reason}; not asked since {self._since}, {again}", self._what)
+            if self._state == "open":
+                self._become("half-open")
+            return self._epoch
+
+    def succeeded(self, ticket: int) -> None:
+        """The call was answered, be it with an error that is the caller's own."""
+        with self._lock:
+            if ticket != self._epoch:
+                return
+            self._failed = 0
+            if self._state == "half-open":
+                self._wait = self._waits[0]
+                self._become("closed")
+
+    def failed(self, ticket: int, reason: str) -> None:
+        """The call found the server not working; `reason` is what callers are told meanwhile."""
+        with self._lock:
+            if ticket != self._epoch:
+                return
+            self._failed += 1
+            if self._state == "half-open":
+                self._wait = min(2 * self._wait, self._waits[1])
+            elif self._failed < self._most:
+                return
+            else:
+                self._since = self._now().strftime("%H:%M:%S")
+            self._reason = reason
+            self._until = self._clock() + self._wait
+            self._become("open")
+
+    def abandoned(self, ticket: int) -> None:
+        """The call ended without saying anything about the server; after a trial the next caller tries at once."""
+        with self._lock:
+            if ticket == self._epoch and self._state == "half-open":
+                self._become("open")
+
+    def _become(self, state: State) -> None:
+        self._state = state
+        self._epoch += 1
+        self._failed = 0

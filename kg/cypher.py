@@ -1,0 +1,308 @@
+"""The statements the Neo4j store sends, as text: every value in them is a parameter, every name was checked and quoted.
+
+A statement that answers in one record keeps the driver's work small: what arrives is decoded value by value in Python.
+Lists are asked with inside one map, $ask: for a list of its own the server compiles a statement anew whenever its
+length is of another order of magnitude, and compiling takes longer than answering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clew.core.errors import UsageError
+from kg.spec import _WORD
+
+# The language of every server from 5.26 on, whatever its default. Community and Enterprise both have this runtime, and
+# it hands rows on in the order they arrive, on which the cuts rely.
+_HEAD = "CYPHER 5 runtime=slotted "
+# A statement is compiled once for each set of relationship types in it, so they are few there.
+MOST_IN_TEXT = 64
+
+
+def quotable(word: str) -> bool:
+    """Whether it can be a label, a relationship type or a property in a statement."""
+    return bool(_WORD.fullmatch(word))
+
+
+def quoted(word: str) -> str:
+    """A label, relationship type or property in backticks. Raises UsageError for one that could end them early."""
+    if not quotable(word):
+        raise UsageError(
+            f"{word!r} cannot be a name in Neo4j", "use 1 to 256 characters, no backtick, backslash or control sign"
+        )
+    return f"`{word}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Which part of a database is the graph.
+
+    labels: a node with one of them is an entity. id: property that names it. relations: relationship types that
+    count (empty: all). mapped: whether it is somebody else's database, in which ids may be integers, relationships
+    parallel, and neighbours no entities; in what Clew loaded itself none of that occurs, and is not asked.
+    """
+
+    labels: tuple[str, ...]
+    id: str = "id"
+    relations: tuple[str, ...] = ()
+    mapped: bool = False
+
+    def node(self, name: str) -> str:
+        """The pattern of an entity."""
+        return f"({name}:{'|'.join(map(quoted, self.labels))})"
+
+    def neighbour(self, name: str) -> str:
+        """The pattern of a node beside an entity."""
+        return self.node(name) if self.mapped else f"({name})"
+
+    def key(self, name: str) -> str:
+        """The id of a node, as a string."""
+        property_ = f"{name}.{quoted(self.id)}"
+        return f"toString({property_})" if self.mapped else property_
+
+    def named(self, name: str) -> str:
+        """The condition that a node has an id that can be used."""
+        property_ = f"{name}.{quoted(self.id)}"
+        return f"{property_} IS :: INTEGER NOT NULL | STRING NOT NULL" if self.mapped else f"{property_} IS NOT NULL"
+
+    def usable(self, *names: str) -> list[str]:
+        """The same for neighbours, as conditions (none where every node has one)."""
+        return [self.named(name) for name in names] if self.mapped else []
+
+    def distinct(self) -> str:
+        """DISTINCT where relationships may be parallel."""
+        return "DISTINCT " if self.mapped else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What a walk may go along: relationship types that leave a node, and that enter it. None: every one."""
+
+    out: tuple[str, ...] | None = None
+    into: tuple[str, ...] | None = None
+
+
+def _along(relations: tuple[str, ...] | None, parameter: str) -> tuple[str, list[str]]:
+    """The pattern of relationships of some types (none given: any), and the conditions it needs.
+
+    Types in the text let the database skip the others around a node; where that cannot be, they are a parameter.
+    """
+    if not relations:
+        return "[r]", []
+    if len(relations) > MOST_IN_TEXT or not all(map(quotable, relations)):
+        return "[r]", [f"type(r) IN $ask.{parameter}"]
+    return f"[r:{'|'.join(map(quoted, relations))}]", []
+
+
+def _where(conditions: Iterable[str]) -> str:
+    text = " AND ".join(conditions)
+    return f"WHERE {text} " if text else ""
+
+
+def _in_order(name: str) -> str:
+    """What to order relationship types by, so that it is by code point.
+
+    Neo4j compares ids, which it stores as UTF-8, by code point, but its own names as Java does, by UTF-16, in which
+    what lies beyond U+FFFF comes before U+E000: a U+FFFF before each half of it puts it last again.
+    """
+    key = "CASE WHEN '\ud7ff' < sign < '\ue000' THEN '\uffff' WHEN sign >= '\ufffe' THEN '\ufffe' ELSE '' END + sign"
+    return (
+        f"CASE WHEN {name} =~ '[^\ue000-\U0010ffff]*' THEN {name} "
+        f"ELSE reduce(key = '', sign IN split({name}, '') | key + {key}) END"
+    )
+
+
+def _known(graph: Graph) -> str:
+    """n: every entity whose id is among $ask.keys; label by label, so that each label's index is used."""
+    key = f"n.{quoted(graph.id)}"
+    matches = (f"MATCH (n:{quoted(label)}) WHERE {key} IN $ask.keys RETURN n" for label in graph.labels)
+    return f"CALL () {{ {' UNION '.join(matches)} }} "
+
+
+def entities(graph: Graph) -> str:
+    """One record, one value: [labels, properties] of each entity whose id is among $ask.keys."""
+    return f"{_HEAD}{_known(graph)}RETURN collect([labels(n), properties(n)]) AS found"
+
+
+def neighbourhood(graph: Graph, ways: Ways, hops: int) -> str:
+    """One record with all that lies within `hops` of the seeds.
+
+    $ask.keys: ids of the seeds as they may be stored; $ask.places: id → place among the seeds; $ask.out, $ask.into,
+    $ask.relations: the relationship types of `ways` and of the graph; $fan_out, $steps: the cuts.
+    nodes: [id, degree] in the order reached. sizes: how many nodes are known before hop 1, 2, … . heads1, far1, …:
+    the edges of each hop: far is the id reached by each edge; heads has [place of near, relation, outgoing, fan] for
+    each run of edges with those four, and a run is min(fan, $fan_out) long, the last maybe shorter.
+    """
+    steps = [
+        f"{_HEAD}{_known(graph)}",
+        f"WITH n, $ask.places[{graph.key('n')}] AS place WHERE place IS NOT NULL "
+        "WITH place, collect(n)[0] AS n ORDER BY place WITH collect(n) AS nodes0 WITH nodes0, 0 AS size0 ",
+    ]
+    kept = "nodes0, size0"
+    for hop in range(1, hops + 1):
+        steps.append(_hop(graph, ways, hop))
+        steps.append(
+            f"CALL (nodes{hop - 1}, reached{hop}) {{ UNWIND nodes{hop - 1} + reached{hop} AS n "
+            f"RETURN collect(DISTINCT n) AS nodes{hop} }} "
+            f"WITH *, size(nodes{hop - 1}) AS size{hop} "
+        )
+        kept += f", heads{hop}, far{hop}"
+    sizes = ", ".join(f"size{hop}" for hop in range(1, hops + 1))
+    runs = ", ".join(f"heads{hop}, far{hop}" for hop in range(1, hops + 1))
+    steps.append(
+        f"CALL (nodes{hops}) {{ UNWIND nodes{hops} AS n "
+        f"RETURN collect([{graph.key('n')}, {_degree(graph)}]) AS nodes }} "
+        f"RETURN nodes, [{sizes}] AS sizes, {runs}"
+    )
+    return "".join(steps)
+
+
+def _hop(graph: Graph, ways: Ways, hop: int) -> str:
+    """Walk from the nodes that the hop before reached first; a subquery a node, so that nobody is read in vain."""
+    known, before = f"nodes{hop - 1}", f"size{hop - 1}"
+    return (
+        f"CALL ({known}, {before}) {{ "
+        f"UNWIND range({before}, size({known}) - 1) AS place WITH place, {known}[place] AS n "
+        f"CALL (n) {{ {_runs(graph, ways)} }} "
+        "UNWIND range(0, size(ends) - 1) AS at "
+        "WITH place, relation, outgoing, fan, at, ends[at] AS end, ids[at] AS id LIMIT $steps "
+        f"RETURN collect(end) AS reached{hop}, collect(id) AS far{hop}, "
+        f"collect(CASE at WHEN 0 THEN [place, relation, outgoing, fan] END) AS heads{hop} }} "
+    )
+
+
+def _runs(graph: Graph, ways: Ways) -> str:
+    """relation, outgoing, fan, ends, ids: the runs of edges around n, in their order and cut."""
+    sides = []
+    for outgoing, allowed in ((True, ways.out), (False, ways.into)):
+        if allowed == ():
+            continue
+        name = "relations" if allowed is None else "out" if outgoing else "into"
+        arrow, conditions = _along(graph.relations if allowed is None else allowed, name)
+        pattern = f"(n)-{arrow}->" if outgoing else f"(n)<-{arrow}-"
+        sides.append(
+            f"MATCH {pattern}{graph.neighbour('m')} {_where(conditions + graph.usable('m'))}"
+            f"WITH {graph.distinct()}type(r) AS relation, m, {graph.key('m')} AS id ORDER BY id "
+            "WITH relation, collect(m) AS ends, collect(id) AS ids "
+            f"RETURN relation, {str(outgoing).lower()} AS outgoing, size(ends) AS fan, ends[..$fan_out] AS ends, ids"
+        )
+    if not sides:
+        return "UNWIND [] AS x RETURN x AS relation, x AS outgoing, x AS fan, [] AS ends, [] AS ids"
+    return (
+        f"CALL (n) {{ {' UNION ALL '.join(sides)} }} "
+        f"RETURN relation, outgoing, fan, ends, ids ORDER BY {_in_order('relation')}, outgoing DESC"
+    )
+
+
+def _degree(graph: Graph) -> str:
+    """How many edges n has, a loop counted twice; from the store's own counters where they mean the same."""
+    if not graph.mapped:
+        return "COUNT { (n)-->() } + COUNT { (n)<--() }"
+    arrow, conditions = _along(graph.relations, "relations")
+    neighbour, where = graph.neighbour("m"), _where(conditions + graph.usable("m"))
+    return " + ".join(
+        f"COUNT {{ MATCH (n){side}{neighbour} {where}RETURN DISTINCT type(r) AS relation, m }}"
+        for side in (f"-{arrow}->", f"<-{arrow}-")
+    )
+
+
+def count_types(graph: Graph) -> str:
+    """type, count: entities of each type; in a mapped database the type is the first of $ask.labels a node has."""
+    kind = "[label IN $ask.labels WHERE label IN labels(n)][0]" if graph.mapped else "n.type"
+    return f"{_HEAD}MATCH {graph.node('n')} {_where(graph.usable('n'))}RETURN {kind} AS type, count(*) AS count"
+
+
+def count_relations(graph: Graph) -> str:
+    """relation, count: edges of each relation; $ask.relations: those of the graph."""
+    arrow, conditions = _along(graph.relations, "relations")
+    where = _where(conditions + graph.usable("n", "m"))
+    return (
+        f"{_HEAD}MATCH {graph.node('n')}-{arrow}->{graph.neighbour('m')} {where}"
+        f"WITH {'DISTINCT n, type(r) AS relation, m' if graph.mapped else 'type(r) AS relation'} "
+        "RETURN relation, count(*) AS count"
+    )
+
+
+def all_entities(graph: Graph) -> str:
+    """labels, properties of every entity, by ascending id."""
+    return (
+        f"{_HEAD}MATCH {graph.node('n')} WHERE {graph.named('n')} "
+        f"RETURN labels(n) AS labels, properties(n) AS properties ORDER BY {graph.key('n')}"
+    )
+
+
+def all_edges(graph: Graph) -> str:
+    """source, runs ([relation, targets] each): every edge, ascending by the three; $ask.relations as above."""
+    arrow, conditions = _along(graph.relations, "relations")
+    where = _where(conditions + graph.usable("m"))
+    return (
+        f"{_HEAD}MATCH {graph.node('n')} WHERE {graph.named('n')} WITH n ORDER BY {graph.key('n')} "
+        f"CALL (n) {{ MATCH (n)-{arrow}->{graph.neighbour('m')} {where}"
+        f"WITH {graph.distinct()}type(r) AS relation, {graph.key('m')} AS target ORDER BY target "
+        f"WITH relation, collect(target) AS targets ORDER BY {_in_order('relation')} "
+        "RETURN collect([relation, targets]) AS runs } "
+        f"RETURN {graph.key('n')} AS source, runs"
+    )
+
+
+def bad_nodes(graph: Graph) -> str:
+    """label, why, id, count: nodes whose id is "missing", of a "type" that cannot be one, or the id of several nodes.
+
+    label: the first of $ask.labels that such a node has. id: the property as it is, null where it is missing.
+    """
+    property_ = f"n.{quoted(graph.id)}"
+    return (
+        f"{_HEAD}MATCH {graph.node('n')} WITH [label IN $ask.labels WHERE label IN labels(n)][0] AS label, "
+        f"{property_} AS value, CASE WHEN {property_} IS NULL THEN 'missing' "
+        f"WHEN NOT ({graph.named('n')}) THEN 'type' ELSE 'twice' END AS why "
+        "WITH why, CASE why WHEN 'twice' THEN toString(value) ELSE label END AS same, "
+        "collect(label)[0] AS label, collect(value)[0] AS id, count(*) AS count "
+        "WHERE why <> 'twice' OR count > 1 RETURN label, why, id, count ORDER BY label, why, same"
+    )
+
+
+def constraint(label: str) -> str:
+    """Ids are unique under the label; brings the index that lookups and the order of ids need."""
+    return f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{quoted(label)}) REQUIRE n.id IS UNIQUE"
+
+
+def merge_entities(label: str) -> str:
+    """$rows: the properties of each entity; what a node had before goes."""
+    return f"{_HEAD}UNWIND $rows AS row MERGE (n:{quoted(label)} {{id: row.id}}) SET n = row"
+
+
+def merge_edges(label: str) -> str:
+    """$rows: [source, relation, target] of each edge. found: how many of them have both their ends.
+
+    One statement for all relations: Neo4j 5.26 takes a type from a value, and a statement for each type would take
+    longer to compile than to run.
+    """
+    name = quoted(label)
+    return (
+        f"{_HEAD}UNWIND $rows AS row MATCH (a:{name} {{id: row[0]}}) MATCH (b:{name} {{id: row[2]}}) "
+        "MERGE (a)-[:$(row[1])]->(b) RETURN count(*) AS found"
+    )
+
+
+def unknown(label: str) -> str:
+    """id: the first of $ask.ids that no entity has."""
+    return (
+        f"{_HEAD}UNWIND range(0, size($ask.ids) - 1) AS at WITH at, $ask.ids[at] AS id "
+        f"WHERE NOT EXISTS {{ MATCH (:{quoted(label)} {{id: id}}) }} RETURN id ORDER BY at LIMIT 1"
+    )
+
+
+def forget(label: str) -> str:
+    """Remove all nodes of a label with their edges, in transactions of $rows nodes, so it runs in none of its own."""
+    return f"{_HEAD}MATCH (n:{quoted(label)}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF $rows ROWS"
+
+
+def constraints() -> str:
+    """name: of each constraint on the label $label alone."""
+    return "SHOW CONSTRAINTS YIELD name, labelsOrTypes WHERE labelsOrTypes = [$label] RETURN name"
+
+
+def drop_constraint(name: str) -> str:
+    """Remove a constraint by name, where it is still there."""
+    return f"DROP CONSTRAINT {quoted(name)} IF EXISTS"

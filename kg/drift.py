@@ -1,0 +1,72 @@
+"""What a server holds now against a snapshot of it: counts of everything, and a sample of entities one by one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from clew.core.types import Deadline
+from kg.snapshot import Snapshot
+from kg.store import GraphStore
+
+# Entities that are asked for at once.
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a graph and its snapshot are apart.
+
+    entities, edges: (in the snapshot, on the server). types, relations: name → the same two, where they differ.
+    sampled: how many entities of the snapshot were looked up. gone, changed: ids of those that are no more, or are
+    described otherwise; ascending.
+    """
+
+    entities: tuple[int, int]
+    edges: tuple[int, int]
+    types: Mapping[str, tuple[int, int]]
+    relations: Mapping[str, tuple[int, int]]
+    sampled: int
+    gone: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    @property
+    def found(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.types or self.relations or self.gone or self.changed)
+
+
+def drift(snapshot: Snapshot, store: GraphStore, deadline: Deadline, *, sample: int = 1_000, seed: int = 0) -> Drift:
+    """Compare a snapshot with what a store holds now.
+
+    sample: how many entities are looked up (0 or more); seed: which ones. Changes that leave all counts as they are,
+    outside the sample, stay unseen. Raises StageUnavailable where the store cannot answer by the deadline.
+    """
+    before, now = snapshot.counts, store.count(deadline)
+    some = sorted(random.Random(seed).sample(range(before.entities), min(sample, before.entities)))  # noqa: S311
+    gone, changed = [], []
+    for start in range(0, len(some), BATCH):
+        ids = snapshot.ids(np.array(some[start : start + BATCH], np.int64))
+        for name, was, found in zip(ids, snapshot.entities(ids), store.entities(ids, deadline), strict=True):
+            if found is None:
+                gone.append(name)
+            elif found != was:
+                changed.append(name)
+    return Drift(
+        entities=(before.entities, now.entities),
+        edges=(before.edges, now.edges),
+        types=_differing(before.types, now.types),
+        relations=_differing(before.relations, now.relations),
+        sampled=len(some),
+        gone=tuple(gone),
+        changed=tuple(changed),
+    )
+
+
+def _differing(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    names = sorted(before.keys() | now.keys())
+    pairs = {name: (before.get(name, 0), now.get(name, 0)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

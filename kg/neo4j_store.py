@@ -1,0 +1,384 @@
+"""The graph in Neo4j: loaded by Clew under a label of its own, or an existing database that is only read.
+
+Callers are synchronous; the driver beneath is the asynchronous one, on a loop of its own, because a call of it that is
+cancelled drops its connection at once, whereas a blocking read ends when the server likes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from itertools import islice
+from typing import Any, TypeVar
+
+from neo4j import READ_ACCESS, AsyncDriver, AsyncGraphDatabase, AsyncResult, AsyncSession, Query
+from neo4j.exceptions import (
+    ConnectionPoolError,
+    DriverError,
+    Neo4jError,
+    ServiceUnavailable,
+    SessionExpired,
+    UnsupportedServerProduct,
+)
+
+from clew.core.errors import DataError, StageUnavailable, UsageError
+from clew.core.types import Deadline
+from kg import cypher
+from kg.breaker import Breaker
+from kg.loop import LoopThread
+from kg.records import Mapped, Reader, edge_table, keys, loaded, written
+from kg.spec import Neo4jSpec
+from kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
+
+T = TypeVar("T")
+
+# What the driver warns of is said by StageUnavailable; unless somebody listens it would be on stderr a second time.
+logging.getLogger("neo4j").addHandler(logging.NullHandler())
+
+# A time limit below this is the caller's choice: running into it says nothing about the server.
+FAIR_MS = 50.0
+CLOSE_SECONDS = 1.0
+WARM_SECONDS = 30.0
+PAGE = 2_000
+ENTITIES_AT_ONCE = 5_000
+EDGES_AT_ONCE = 20_000
+
+
+class _Late(StageUnavailable):
+    """No answer in time."""
+
+
+class Neo4jStore:
+    """A GraphStore in Neo4j 5.26 or later. Nothing is connected before the first question.
+
+    Every question is one statement in a read transaction that the server itself ends at the deadline. Where the
+    server cannot answer, StageUnavailable says why in words that may be shown: no password is in them.
+    """
+
+    def __init__(
+        self,
+        spec: Neo4jSpec,
+        label: str = "",
+        *,
+        longest_ms: float = 2_000.0,
+        failures: int = 3,
+        wait_seconds: float = 1.0,
+    ) -> None:
+        """label: the label of the graph that Clew loaded (not for a mapped database, whose labels the spec names).
+
+        longest_ms: time limit of `entities` and `neighbourhood` where the deadline allows more. failures: how many in
+        a row open the breaker. wait_seconds: how long it stays open at first.
+        Raises UsageError where the password's environment variable is not set, or the label is missing or too much.
+        """
+        if bool(label) == spec.theirs:
+            raise UsageError(
+                f"label {label!r} does not fit the spec of {spec.uri}",
+                "a graph that Clew loaded has a label and its spec none; an existing database has labels in its spec",
+            )
+        password = os.environ.get(spec.password_env)
+        if password is None:
+            raise UsageError(
+                f"the environment variable {spec.password_env} is not set",
+                f"it holds the password of {spec.user!r} at {spec.uri}",
+            )
+        self._spec, self._label, self._longest_ms = spec, label, longest_ms
+        if spec.theirs:
+            self._graph = cypher.Graph(tuple(spec.labels), spec.id, tuple(spec.relations), mapped=True)
+            self._entity: Reader = Mapped(spec)
+        else:
+            self._graph = cypher.Graph((label,))
+            self._entity = loaded
+        cypher.entities(self._graph)  # so that a name that cannot be quoted is met here
+        self._breaker = Breaker(spec.uri, failures=failures, wait_seconds=wait_seconds)
+        self._warming: Future[Any] | None = None
+        self._loop = LoopThread(f"clew-neo4j-{label or spec.database}")
+        seconds = spec.connect_ms / 1000
+        # No liveness_check_timeout: a check that is cancelled keeps its place in the pool for ever (driver 6.4).
+        # `_rows` meets dead connections by asking twice instead.
+        self._driver: AsyncDriver = AsyncGraphDatabase.driver(
+            spec.uri,
+            auth=(spec.user, password),
+            connection_timeout=seconds,
+            connection_acquisition_timeout=max(seconds, longest_ms / 1000),
+            max_connection_pool_size=spec.connections,
+            notifications_min_severity="OFF",
+            telemetry_disabled=True,
+            user_agent="clew",
+        )
+
+    def __repr__(self) -> str:
+        return f"Neo4jStore({self._spec.uri}, {'|'.join(self._graph.labels)})"
+
+    @property
+    def trouble(self) -> str:
+        """See Guarded."""
+        return self._breaker.trouble
+
+    # -- questions
+
+    def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
+        """See GraphStore."""
+        asked = keys(ids, mapped=self._spec.theirs)
+        [[rows]] = self._read(cypher.entities(self._graph), {"keys": asked}, deadline)
+        found = {entity.id: entity for entity in (self._entity(*row) for row in rows)}
+        return [found.get(name) for name in ids]
+
+    def neighbourhood(self, seeds: Sequence[str], walk: Walk, deadline: Deadline) -> EdgeTable:
+        """See GraphStore. One statement whatever the hops."""
+        wanted, ways = list(dict.fromkeys(seeds)), self._ways(walk)
+        ask = {
+            "keys": keys(wanted, mapped=self._spec.theirs),
+            "places": {name: place for place, name in enumerate(wanted) if keys([name], mapped=False)},
+            "out": ways.out,
+            "into": ways.into,
+        }
+        text = cypher.neighbourhood(self._graph, ways, walk.hops)
+        try:
+            [[nodes, sizes, *runs]] = self._read(text, ask, deadline, fan_out=walk.fan_out, steps=walk.steps)
+        except _Late:
+            self._warm(text)
+            raise
+        return edge_table(nodes, sizes, list(zip(runs[::2], runs[1::2], strict=True)), walk.fan_out)
+
+    def count(self, deadline: Deadline) -> GraphCounts:
+        """See GraphStore. Without a deadline it takes the time it takes."""
+        labels = {"labels": list(self._graph.labels)}
+        types = self._read(cypher.count_types(self._graph), labels, deadline, long=True)
+        relations = self._read(cypher.count_relations(self._graph), {}, deadline, long=True)
+        of_relation: dict[str, int] = dict(sorted(relations))
+        of_type: dict[str, int] = dict(sorted(types))
+        return GraphCounts(sum(of_type.values()), sum(of_relation.values()), of_relation, of_type)
+
+    def bad_nodes(self) -> list[tuple[str, str, Any, int]]:
+        """Nodes of a mapped database that cannot be entities: (label, why, id, how many), in that order.
+
+        why: "missing" (no id), "type" (an id that is neither string nor integer), "twice" (an id of several nodes).
+        """
+        rows = self._read(cypher.bad_nodes(self._graph), {"labels": list(self._graph.labels)}, Deadline(), long=True)
+        return [(label, why, name, count) for label, why, name, count in rows]
+
+    def all_entities(self) -> Iterator[Entity]:
+        """See GraphStore. Read page by page in one transaction."""
+        for labels, properties in self._stream(cypher.all_entities(self._graph)):
+            yield self._entity(labels, properties)
+
+    def all_edges(self) -> Iterator[Edge]:
+        """See GraphStore. Read page by page in one transaction."""
+        for source, runs in self._stream(cypher.all_edges(self._graph)):
+            for relation, targets in runs:
+                for target in targets:
+                    yield Edge(source, relation, target)
+
+    def _ways(self, walk: Walk) -> cypher.Ways:
+        """The relationship types of a walk, those among them that the spec does not list left out."""
+        if walk.relations is None:
+            return cypher.Ways()
+        known = set(self._spec.relations) or set(walk.relations)
+        names = [name for name in sorted(walk.relations) if name in known]
+        return cypher.Ways(
+            tuple(name for name in names if walk.allows(name, "out")),
+            tuple(name for name in names if walk.allows(name, "in")),
+        )
+
+    # -- loading
+
+    def write(self, entities: Iterable[Entity], edges: Iterable[Edge]) -> None:
+        """See GraphStore. In transactions of some thousand rows: what was written before an error stays."""
+        if self._spec.theirs:
+            raise UsageError(f"{self._spec.uri} is an existing database, which Clew only reads")
+        self._write(cypher.constraint(self._label), [])
+        text = cypher.merge_entities(self._label)
+        waiting = iter(entities)
+        while batch := list(islice(waiting, ENTITIES_AT_ONCE)):
+            self._write(text, [written(entity) for entity in batch])
+        remaining = iter(edges)
+        while some := list(islice(remaining, EDGES_AT_ONCE)):
+            self._write_edges(some)
+
+    def _write_edges(self, edges: Sequence[Edge]) -> None:
+        for edge in edges:
+            if not edge.relation or "\0" in edge.relation:
+                raise DataError(f"edge {edge} has a relation that Neo4j cannot keep", "it may not be empty or hold NUL")
+        rows = [[edge.source, edge.relation, edge.target] for edge in edges]
+        if self._write(cypher.merge_edges(self._label), rows):
+            return
+        ends = list(dict.fromkeys(end for edge in edges for end in (edge.source, edge.target)))
+        [[missing]] = self._read(cypher.unknown(self._label), {"ids": ends}, Deadline(), long=True)
+        edge = next(edge for edge in edges if missing in {edge.source, edge.target})
+        raise DataError(f"edge {edge} has the end {missing!r}, which is no entity", "write its entity as well")
+
+    def forget(self) -> None:
+        """Remove what was written under the store's label, some thousand entities at a time, and its constraint."""
+        if self._spec.theirs:
+            raise UsageError(f"{self._spec.uri} is an existing database, which Clew only reads")
+        self._ask(self._forgotten, None)
+
+    def close(self) -> None:
+        """See GraphStore. Takes a second or two at most where the server hangs."""
+        self._loop.close(self._driver.close, CLOSE_SECONDS)
+
+    # -- asking the server
+
+    def _read(
+        self,
+        text: str,
+        ask: Mapping[str, Any],
+        deadline: Deadline,
+        *,
+        long: bool = False,
+        fan_out: int = 1,
+        steps: int = 1,
+    ) -> list[list[Any]]:
+        """The values of each record, by the deadline."""
+        if deadline.passed:
+            raise StageUnavailable(f"no time was left to ask {self._spec.uri}")
+        left_ms = deadline.left_ms if long else min(deadline.left_ms, self._longest_ms)
+        seconds = None if left_ms == float("inf") else max(left_ms, 1.0) / 1000
+        parameters = {"ask": {**ask, "relations": self._graph.relations}, "fan_out": fan_out, "steps": steps}
+        return self._ask(lambda: self._rows(text, parameters, seconds), seconds)
+
+    def _warm(self, text: str) -> None:
+        """Have the server compile a walk in the background: that may be all that an answer in time wanted.
+
+        The first time it takes some hundred milliseconds, and the server drops it when the question is given up.
+        """
+        if self._warming is None or self._warming.done():
+            nobody = {"ask": {"keys": [], "places": {}}, "fan_out": 1, "steps": 1}
+            with suppress(StageUnavailable):
+                self._warming = self._loop.start(lambda: self._rows(text, nobody, WARM_SECONDS))
+
+    def _stream(self, text: str) -> Iterator[list[Any]]:
+        """The values of each record of a long answer, fetched page by page while they are used."""
+        session: AsyncSession = self._session(fetch_size=PAGE)
+        try:
+            result = self._ask(lambda: _run(session, text, self._graph.relations), None)
+            while page := self._ask(lambda: _page(result), None):
+                yield from page
+        finally:
+            with suppress(StageUnavailable, TimeoutError):
+                self._loop.call(lambda: _leave(session), CLOSE_SECONDS)
+
+    def _write(self, text: str, rows: Sequence[Any]) -> bool:
+        """Run a statement over $rows in a transaction; False, with nothing written, where it left rows out."""
+        try:
+            return self._ask(lambda: self._written(text, rows), None)
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{error.object[:80]!r} is no Unicode text", "remove the halves of surrogate pairs"
+            ) from None
+
+    def _ask(self, work: Callable[[], Coroutine[Any, Any, T]], seconds: float | None) -> T:
+        """Do something on the loop, if the breaker admits it. Raises StageUnavailable where the server fails."""
+        ticket = self._breaker.admit()
+        try:
+            answer = self._loop.call(work, seconds)
+        except TimeoutError:
+            raise self._late(ticket, seconds) from None
+        except (DriverError, Neo4jError, OSError) as error:
+            if _is_late(error):
+                raise self._late(ticket, seconds) from None
+            reason = self._reason(error)
+            if reason is None:
+                self._breaker.succeeded(ticket)
+                raise
+            self._breaker.failed(ticket, reason)
+            raise StageUnavailable(reason) from None
+        except BaseException:
+            self._breaker.abandoned(ticket)
+            raise
+        self._breaker.succeeded(ticket)
+        return answer
+
+    def _late(self, ticket: int, seconds: float | None) -> _Late:
+        """The error for an answer that did not come in time."""
+        within = f" within {1000 * seconds:.0f} ms" if seconds else " in the time the server allows"
+        reason = f"no answer from {self._spec.uri}{within}"
+        if seconds is None or 1000 * seconds >= FAIR_MS:
+            self._breaker.failed(ticket, reason)
+        else:
+            self._breaker.abandoned(ticket)
+        return _Late(reason, "allow more time, or fewer hops or steps")
+
+    def _reason(self, error: Exception) -> str | None:
+        """Why the server cannot answer; None where it did and the question was wrong, which is a bug of ours."""
+        spec, code = self._spec, getattr(error, "code", None) or ""
+        if code in _SAYINGS:
+            return _SAYINGS[code].format(uri=spec.uri, user=spec.user, database=spec.database)
+        if code.startswith(_SERVERS_FAULT):
+            return f"{spec.uri} cannot answer now ({code})"
+        if isinstance(error, ConnectionPoolError):
+            return f"all {spec.connections} connections to {spec.uri} are busy"
+        if isinstance(error, UnsupportedServerProduct):
+            return f"{spec.uri} is no Neo4j of a version that is supported"
+        if isinstance(error, ServiceUnavailable | SessionExpired | OSError):
+            return f"cannot reach {spec.uri}"
+        return None
+
+    # -- on the loop
+
+    def _session(self, **settings: Any) -> AsyncSession:
+        return self._driver.session(database=self._spec.database, default_access_mode=READ_ACCESS, **settings)
+
+    async def _rows(self, text: str, parameters: dict[str, Any], seconds: float | None) -> list[list[Any]]:
+        """Ask once, and once more where a connection from the pool turns out to be dead."""
+        query = Query(text, timeout=seconds)
+        for last in (False, True):
+            try:
+                async with self._session(fetch_size=-1) as session:
+                    result = await session.run(query, parameters)
+                    return [record.values() async for record in result]
+            except (ServiceUnavailable, SessionExpired):
+                if last:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _forgotten(self) -> None:
+        async with self._driver.session(database=self._spec.database) as session:
+            await (await session.run(cypher.forget(self._label), {"rows": ENTITIES_AT_ONCE})).consume()
+            # Last, as it makes deleting fast, and a second try after a kill finds the rest by it.
+            names = [record[0] async for record in await session.run(cypher.constraints(), {"label": self._label})]
+            for name in names:
+                await (await session.run(cypher.drop_constraint(name))).consume()
+
+    async def _written(self, text: str, rows: Sequence[Any]) -> bool:
+        async with self._driver.session(database=self._spec.database) as session:
+            transaction = await session.begin_transaction()
+            record = await (await transaction.run(text, {"rows": rows})).single()
+            if record is not None and record[0] != len(rows):
+                await transaction.rollback()
+                return False
+            await transaction.commit()
+        return True
+
+
+async def _run(session: AsyncSession, text: str, relations: Sequence[str]) -> AsyncResult:
+    return await session.run(text, {"ask": {"relations": relations}})
+
+
+async def _page(result: AsyncResult) -> list[list[Any]]:
+    return [record.values() for record in await result.fetch(PAGE)]
+
+
+async def _leave(session: AsyncSession) -> None:
+    """Close a session, with its connection where an answer is still on its way."""
+    session.cancel()
+
+
+_SECURITY = "Neo.ClientError.Security."
+_SERVERS_FAULT = ("Neo.TransientError.", "Neo.DatabaseError.", _SECURITY, "Neo.ClientError.Cluster.")
+_SAYINGS = {
+    _SECURITY + "Unauthorized": "{uri} refuses the login: the user {user!r} is unknown or the password is wrong",
+    _SECURITY + "AuthenticationRateLimit": "{uri} refuses the login: too many wrong passwords for {user!r}, it waits",
+    _SECURITY + "CredentialsExpired": "{uri} wants the password of {user!r} to be changed first",
+    _SECURITY + "Forbidden": "{uri} does not allow {user!r} to do this in the database {database!r}",
+    "Neo.ClientError.Database.DatabaseNotFound": "the database {database!r} does not exist at {uri}",
+    "Neo.TransientError.General.DatabaseUnavailable": "the database {database!r} at {uri} is not available now",
+}
+
+
+def _is_late(error: Exception) -> bool:
+    """Whether the server ended the transaction at its time limit."""
+    return (getattr(error, "code", None) or "").startswith("Neo.ClientError.Transaction.TransactionTimedOut")

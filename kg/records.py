@@ -1,0 +1,154 @@
+"""What a node of a Neo4j database says, as an entity, and back."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from kg.spec import Neo4jSpec
+from kg.types import EdgeTable, Entity
+
+MOST_INT = 2**63 - 1
+
+
+class Reader(Protocol):
+    """Makes entities of the labels and properties of nodes."""
+
+    def __call__(self, labels: Collection[str], properties: Mapping[str, Any]) -> Entity:
+        """The entity of one node."""
+        ...
+
+
+def written(entity: Entity) -> dict[str, Any]:
+    """The properties of an entity's node. Neo4j keeps no maps, so names and properties are JSON."""
+    return {
+        "id": entity.id,
+        "type": entity.type,
+        "name": entity.name,
+        "aliases": list(entity.aliases),
+        "names": json.dumps(dict(entity.names), ensure_ascii=False),
+        "description": entity.description,
+        "properties": json.dumps(dict(entity.properties), ensure_ascii=False),
+    }
+
+
+def loaded(labels: Collection[str], properties: Mapping[str, Any]) -> Entity:  # noqa: ARG001 - it is a Reader
+    """The entity of a node that `written` made."""
+    return Entity(
+        id=properties["id"],
+        type=properties["type"],
+        name=properties["name"],
+        aliases=tuple(properties["aliases"]),
+        names=json.loads(properties["names"]),
+        description=properties["description"],
+        properties=json.loads(properties["properties"]),
+    )
+
+
+class Mapped:
+    """Reads the nodes of an existing database as its spec maps them."""
+
+    def __init__(self, spec: Neo4jSpec) -> None:
+        self._spec = spec
+        self._taken = {spec.id, spec.name, spec.description, *spec.aliases, *spec.names.values()}
+
+    def __call__(self, labels: Collection[str], properties: Mapping[str, Any]) -> Entity:
+        """The entity of a node. A property of an unfitting type counts as absent."""
+        spec = self._spec
+        names = {language: _text(properties.get(property_)) for language, property_ in spec.names.items()}
+        return Entity(
+            id=str(properties[spec.id]),
+            type=next((label for label in spec.labels if label in labels), ""),
+            name=_text(properties.get(spec.name)),
+            aliases=tuple(name for property_ in spec.aliases for name in _texts(properties.get(property_))),
+            names={language: name for language, name in names.items() if name},
+            description=_text(properties.get(spec.description)),
+            properties={key: plain(properties[key]) for key in sorted(properties) if key not in self._taken},
+        )
+
+
+def _text(value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if isinstance(value, str) or is_number else ""
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [text for text in map(_text, values) if text]
+
+
+def plain(value: Any) -> Any:
+    """A property as a JSON value: dates and durations in ISO 8601, points as lists, bytes in hex, NaN as None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, bytes | bytearray):
+        return value.hex()
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    iso_format = getattr(value, "iso_format", None)
+    return iso_format() if iso_format else str(value)
+
+
+def keys(ids: Sequence[str], *, mapped: bool) -> list[str | int]:
+    """What nodes with these ids may hold: in a mapped database "17" may be the integer 17.
+
+    An id that is no Unicode text names no node and is left out.
+    """
+    found: list[str | int] = []
+    for name in dict.fromkeys(ids):
+        if any("\ud800" <= sign <= "\udfff" for sign in name):
+            continue
+        found.append(name)
+        if mapped and name.removeprefix("-").isdecimal() and name.isascii() and len(name) < 21:
+            number = int(name)
+            if str(number) == name and -MOST_INT <= number + 1 <= MOST_INT + 1:
+                found.append(number)
+    return found
+
+
+def edge_table(
+    nodes: Sequence[Sequence[Any]], sizes: Sequence[int], runs: Sequence[tuple[Any, Any]], fan_out: int
+) -> EdgeTable:
+    """The table of what `kg.cypher.neighbourhood` answers; runs: (heads, far) of each hop."""
+    places: dict[str, int] = {}
+    for name, _ in nodes:
+        places.setdefault(name, len(places))
+    # Where two nodes of a mapped database share an id they are one node here.
+    of_row = np.array([places[name] for name, _ in nodes], np.int64)
+    borders = np.searchsorted(np.array(sizes, np.int64), np.arange(len(nodes)), side="right")
+    first = np.unique(of_row, return_index=True)[1]
+    heads = [tuple(head) for hop, _ in runs for head in hop]
+    lengths = np.array(
+        [length for hop, far in runs for length in _lengths([head[3] for head in hop], len(far), fan_out)], np.int64
+    )
+    names = sorted({head[1] for head in heads})
+    codes = {name: code for code, name in enumerate(names)}
+    columns = np.array(
+        [(place, codes[relation], outgoing, fan) for place, relation, outgoing, fan in heads], np.int64
+    ).reshape(-1, 4)
+    near, relation, outgoing, fans = (np.repeat(columns[:, column], lengths) for column in range(4))
+    return EdgeTable(
+        nodes=tuple(places),
+        hops=borders[first].astype(np.int64),
+        degrees=np.array([nodes[row][1] for row in first], np.int64),
+        relations=tuple(names),
+        near=of_row[near] if len(near) else near,
+        relation=relation,
+        outgoing=outgoing.astype(np.bool_),
+        far=np.array([places[name] for _, far in runs for name in far], np.int64),
+        fans=fans,
+    )
+
+
+def _lengths(fans: Sequence[int], edges: int, fan_out: int) -> list[int]:
+    """How many of a hop's edges each run has; the hop's cut shortens the last."""
+    lengths = [min(fan, fan_out) for fan in fans]
+    if lengths:
+        lengths[-1] -= sum(lengths) - edges
+    return lengths

@@ -1,0 +1,164 @@
+"""A database that others keep: pulled as a snapshot, and compared with it later."""
+
+import json
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from neo4j import GraphDatabase
+from typer import Typer
+from typer.testing import CliRunner
+
+from clew.cli import graph_pull
+from clew.core.errors import DataError, NotFoundError, StageUnavailable, UsageError
+from clew.core.types import Deadline
+from indexer.graphs.pull import pull, source_of
+from kg.drift import drift
+from kg.neo4j_store import Neo4jStore
+from kg.networkx_store import NetworkxStore
+from kg.snapshot import Snapshot, find_snapshot
+from kg.spec import Neo4jSpec
+from kg.types import Entity, Walk
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def run(neo4j_server):
+    with GraphDatabase.driver(neo4j_server.uri, auth=(neo4j_server.user, neo4j_server.password)) as driver:
+        yield driver.execute_query
+
+
+@pytest.fixture
+def spec(neo4j_server, run, monkeypatch):
+    """A database of films and people, under labels of its own."""
+    token = secrets.token_hex(6)
+    film, person = f"Film {token}", f"Person {token}"
+    run(
+        f"CREATE (f:`{film}` {{no: 1, title: 'Metropolis', zh: '大都会', year: 1927}}),"
+        f"(g:`{film}` {{no: 2, title: 'M'}}),"
+        f"(p:`{person}` {{no: 'p', title: 'Fritz Lang', aka: ['Lang']}}),"
+        "(p)-[:DIRECTED]->(f), (p)-[:DIRECTED]->(g), (p)-[:DIRECTED]->(g), (p)-[:WROTE]->(f)"
+    )
+    monkeypatch.setenv("FILMS_PASSWORD", neo4j_server.password)
+    return Neo4jSpec(
+        neo4j_server.uri, user=neo4j_server.user, password_env="FILMS_PASSWORD", labels=[film, person], id="no",
+        name="title", aliases=["aka"], names={"zh": "zh"},
+    )  # fmt: skip
+
+
+def opened(home, name="films"):
+    return Snapshot.open(find_snapshot(home, name))
+
+
+def test_a_snapshot_holds_what_the_database_holds(spec, tmp_path):
+    report = pull(tmp_path, "films", spec, licence="CC0")
+    assert (report.status, report.entities, report.edges, report.rejected) == ("loaded", 3, 3, 0)
+    assert report.relations == {"DIRECTED": 2, "WROTE": 1}
+    snapshot, store = opened(tmp_path), Neo4jStore(spec)
+    memory = NetworkxStore.open(snapshot.folder)
+    assert snapshot.entities(["1"]) == [
+        Entity("1", spec.labels[0], "Metropolis", names={"zh": "大都会"}, properties={"year": 1927})
+    ]
+    assert list(store.all_entities()) == list(memory.all_entities())
+    assert list(store.all_edges()) == list(memory.all_edges())
+    assert memory.neighbourhood(["p"], Walk(), Deadline()).nodes == ("p", "1", "2")
+    assert not drift(snapshot, store, Deadline()).found
+    store.close()
+    assert pull(tmp_path, "films", spec).status == "unchanged"
+
+
+def test_the_relations_found_are_the_ones_that_count(spec, tmp_path, run):
+    pull(tmp_path, "films", spec)
+    fixed = source_of(opened(tmp_path).manifest.lineage)
+    assert fixed == replace(spec, relations=["DIRECTED", "WROTE"])
+    run(f"MATCH (p:`{spec.labels[1]}`), (f:`{spec.labels[0]}`) CREATE (p)-[:HATED]->(f)")
+    store = Neo4jStore(fixed)
+    assert store.neighbourhood(["p"], Walk(), Deadline()).relations == ("DIRECTED", "WROTE")
+    store.close()
+    assert source_of({"edges.jsonl": "0a1b"}) is None
+
+
+def test_drift_says_what_changed(spec, tmp_path, run):
+    pull(tmp_path, "films", spec)
+    film, person = spec.labels
+    run(f"MATCH (f:`{film}` {{no: 2}}) DETACH DELETE f")
+    run(f"MATCH (f:`{film}` {{no: 1}}) SET f.year = 1926")
+    run(f"MATCH (p:`{person}`) CREATE (p)-[:DIRECTED]->(:`{film}` {{no: 3}}), (:`{person}` {{no: 'q'}})")
+    store = Neo4jStore(spec)
+    found = drift(opened(tmp_path), store, Deadline())
+    store.close()
+    assert (found.entities, found.edges) == ((3, 4), (3, 3))
+    assert found.types == {person: (1, 2)}
+    assert found.relations == {}
+    assert (found.gone, found.changed) == (("2",), ("1",))
+
+
+def test_nodes_that_cannot_be_entities(spec, tmp_path, run):
+    film, person = spec.labels
+    run(
+        f"CREATE (:`{film}`), (:`{film}` {{title: 'no number'}}),"
+        f"(:`{person}` {{no: [1, 2]}}), (:`{person}` {{no: '1'}})"
+    )
+    with pytest.raises(DataError, match=f"2 node.*'{film}' have no property 'no'"):
+        pull(tmp_path, "films", spec)
+    report = pull(tmp_path, "films", spec, skip_bad=True)
+    assert (report.entities, report.rejected) == (3, 4)
+    reasons = [json.loads(line)["reason"] for line in Path(report.rejects).read_text().splitlines()]
+    assert len(reasons) == 3
+    assert any("[1, 2]" in reason and person in reason for reason in reasons)
+    assert any(reason.startswith("2 nodes") and "have the 'no'" in reason for reason in reasons)
+
+
+def test_what_cannot_be_pulled(spec, tmp_path, run):
+    with pytest.raises(UsageError, match="no label"):
+        pull(tmp_path, "films", replace(spec, labels=[]))
+    with pytest.raises(NotFoundError):
+        pull(tmp_path, "../films", spec)
+    with pytest.raises(DataError, match="no node"):
+        pull(tmp_path, "films", replace(spec, labels=["Nobody " + secrets.token_hex(6)]))
+    with pytest.raises(StageUnavailable, match="cannot reach"):
+        pull(tmp_path, "films", replace(spec, uri="bolt://127.0.0.1:1"))
+    run(f"MATCH (p:`{spec.labels[1]}`) CREATE (p)-[:`odd``type`]->(p)")
+    with pytest.raises(DataError, match="cannot be quoted"):
+        pull(tmp_path, "films", spec)
+    assert pull(tmp_path, "films", replace(spec, relations=["WROTE"])).relations == {"WROTE": 1}
+
+
+def test_from_the_command_line(spec, tmp_path, run):
+    app = Typer()
+    app.command()(graph_pull.pull)
+    app.command()(graph_pull.drift)
+    common = ["films", "--home", str(tmp_path)]
+    mapping = ["--uri", spec.uri, "--user", spec.user, "--password-env", "FILMS_PASSWORD", "--id", "no"]
+    mapping += [word for label in spec.labels for word in ("--label", label)]
+    mapping += ["--called", "title", "--alias", "aka", "--translated", "zh=zh"]
+    done = CliRunner().invoke(app, ["pull", *common, *mapping])
+    assert done.exit_code == 0, done.output
+    assert "3 entities of 2 types, 3 edges" in done.output
+    assert source_of(opened(tmp_path).manifest.lineage) == replace(spec, relations=["DIRECTED", "WROTE"])
+
+    done = CliRunner().invoke(app, ["drift", *common, "--json"])
+    assert json.loads(done.stdout)["drifted"] is False
+    run(f"MATCH (f:`{spec.labels[0]}` {{no: 2}}) DETACH DELETE f")
+    done = CliRunner().invoke(app, ["drift", *common])
+    assert "1 of 3 sampled entities are gone: 2" in done.output
+    assert "relation DIRECTED: 2 in the snapshot, 1 on the server" in done.output
+
+
+def test_drift_of_a_graph_that_was_loaded_from_files(neo4j_server, tmp_path, monkeypatch):
+    from indexer.graphs.load import load
+
+    monkeypatch.setenv("NEO4J_PASSWORD", neo4j_server.password)
+    (tmp_path / "nodes.jsonl").write_text('{"id": "a", "name": "A"}\n{"id": "b"}\n')
+    (tmp_path / "edges.jsonl").write_text('{"source": "a", "relation": "r", "target": "b"}\n')
+    server = Neo4jSpec(neo4j_server.uri, user=neo4j_server.user)
+    report = load(tmp_path, "g", str(tmp_path / "nodes.jsonl"), str(tmp_path / "edges.jsonl"), neo4j=server)
+    app = Typer()
+    app.command("drift")(graph_pull.drift)
+    asked = ["g", "--home", str(tmp_path)]
+    failed = CliRunner().invoke(app, asked)
+    assert isinstance(failed.exception, UsageError)
+    done = CliRunner().invoke(app, [*asked, "--uri", neo4j_server.uri, "--user", neo4j_server.user])
+    assert f"g: the server holds what is in snapshot {report.id}" in done.output

@@ -1,0 +1,167 @@
+"""Who may call a server that fails: arithmetic on a clock of our own, and a machine of random events."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from clew.core.errors import StageUnavailable
+from kg.breaker import Breaker
+
+MOST, WAIT, LONGEST = 3, 1.0, 4.0
+
+
+class Clock:
+    def __init__(self):
+        self.seconds = 100.0
+
+    def __call__(self):
+        return self.seconds
+
+
+def breaker(clock):
+    return Breaker(
+        "bolt://x",
+        failures=MOST,
+        wait_seconds=WAIT,
+        longest_seconds=LONGEST,
+        clock=clock,
+        now=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    )
+
+
+def fail(guard, times=1):
+    for _ in range(times):
+        guard.failed(guard.admit(), "cannot reach bolt://x")
+
+
+def test_opens_after_some_failures_in_a_row_and_says_since_when_and_until_when():
+    guard = breaker(Clock())
+    fail(guard, MOST)
+    with pytest.raises(StageUnavailable) as caught:
+        guard.admit()
+    assert caught.value.message == "cannot reach bolt://x; not asked since 03:04:05, tried again in 1.0 s"
+
+
+def test_an_answer_in_between_starts_the_count_anew():
+    guard = breaker(Clock())
+    fail(guard, MOST - 1)
+    guard.succeeded(guard.admit())
+    fail(guard, MOST - 1)
+    assert guard.state == "closed"
+
+
+def test_one_trial_and_the_wait_doubles_up_to_its_limit():
+    clock = Clock()
+    guard = breaker(clock)
+    fail(guard, MOST)
+    for wait in (1.0, 2.0, 4.0, 4.0):
+        clock.seconds += wait - 0.01
+        with pytest.raises(StageUnavailable):
+            guard.admit()
+        clock.seconds += 0.01
+        trial = guard.admit()
+        with pytest.raises(StageUnavailable, match="a trial call is under way"):
+            guard.admit()
+        guard.failed(trial, "no answer")
+    clock.seconds += 4
+    guard.succeeded(guard.admit())
+    assert guard.state == "closed"
+    fail(guard, MOST)
+    clock.seconds += WAIT
+    guard.admit()
+
+
+def test_a_trial_that_tells_nothing_lets_the_next_caller_try():
+    clock = Clock()
+    guard = breaker(clock)
+    fail(guard, MOST)
+    clock.seconds += WAIT
+    guard.abandoned(guard.admit())
+    guard.succeeded(guard.admit())
+    assert guard.state == "closed"
+
+
+def test_outcomes_of_calls_from_before_are_ignored():
+    clock = Clock()
+    guard = breaker(clock)
+    early, late = guard.admit(), guard.admit()
+    fail(guard, MOST)
+    guard.succeeded(early)
+    assert guard.state == "open"
+    clock.seconds += WAIT
+    guard.succeeded(guard.admit())
+    for _ in range(MOST):
+        guard.failed(late, "old")
+    assert guard.state == "closed"
+
+
+class Calls(RuleBasedStateMachine):
+    """Random calls and outcomes, against a model that is told everything."""
+
+    def __init__(self):
+        super().__init__()
+        self.clock = Clock()
+        self.guard = breaker(self.clock)
+        self.running = []
+        self.trial = None
+        self.in_a_row = 0
+        self.open_until = None
+        self.wait = WAIT
+        self.epoch = 0
+
+    @rule(seconds=st.sampled_from([0.3, 1.0, 5.0]))
+    def wait_a_while(self, seconds):
+        self.clock.seconds += seconds
+
+    @rule()
+    def call(self):
+        may = self.trial is None and (self.open_until is None or self.clock.seconds >= self.open_until)
+        if not may:
+            with pytest.raises(StageUnavailable):
+                self.guard.admit()
+            return
+        ticket = self.guard.admit()
+        if self.open_until is not None:
+            self.epoch += 1
+            self.trial = ticket
+        self.running.append((ticket, self.epoch))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), outcome=st.sampled_from(["succeeded", "failed", "abandoned"]))
+    def end(self, data, outcome):
+        ticket, epoch = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+        getattr(self.guard, outcome)(*((ticket, "why") if outcome == "failed" else (ticket,)))
+        if epoch != self.epoch:
+            return
+        is_trial, self.trial = self.trial is not None, None
+        if outcome == "succeeded":
+            self.in_a_row = 0
+            if is_trial:
+                self.open_until, self.wait = None, WAIT
+                self.epoch += 1
+        elif outcome == "failed":
+            self.in_a_row += 1
+            if is_trial:
+                self.wait = min(2 * self.wait, LONGEST)
+            if is_trial or self.in_a_row == MOST:
+                self.open_until = self.clock.seconds + self.wait
+                self.in_a_row = 0
+                self.epoch += 1
+        elif is_trial:
+            self.epoch += 1
+
+    @invariant()
+    def says_what_the_model_says(self):
+        expected = "closed" if self.open_until is None else "open" if self.trial is None else "half-open"
+        assert self.guard.state == expected
+
+    @invariant()
+    def never_out_of_reach_for_longer_than_the_limit(self):
+        assert self.open_until is None or self.open_until - self.clock.seconds <= LONGEST
+
+
+TestCalls = Calls.TestCase
+TestCalls.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
