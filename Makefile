@@ -17,10 +17,10 @@ SYSTEMS ?= bm25,dense,rrf,hybrid,hybrid-tuned
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test unit lint soak bench peers clean
+.PHONY: help setup demo test unit lint soak neo4j bench peers clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv with everything for use and tests (again only when pyproject.toml changed)
 
@@ -39,8 +39,8 @@ $(STAMP): pyproject.toml
 demo: setup ## Build the two sample indexes, answer a few queries, serve on 127.0.0.1:8000
 	@$(BIN)/clew demo
 
-test: setup lint ## Check style and types, then run every test
-	$(BIN)/python -m pytest -n $(WORKERS)
+test: setup lint ## Check style and types, then run every test; one that is skipped fails the run
+	CLEW_NO_SKIPS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 unit: setup ## Run the quick tests only
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" tests/unit tests/architecture
@@ -52,6 +52,9 @@ lint: setup ## ruff (check and format) and mypy (strict)
 
 soak: setup ## Kill builds at random points, twenty times over, and fill the disk under them
 	CLEW_KILLS=20 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_full_disk.py
+
+neo4j: setup ## Start a Neo4j server for development, and say how to point Clew at it; Ctrl-C ends it
+	@$(BIN)/python -m benchmarks.neo4j_server
 
 bench: setup ## Measure relevance on the data sets of CLEW_DATA, then speed, and refresh the table in README.md
 	$(BIN)/clew bench relevance $(SETS) --systems $(SYSTEMS) --out benchmarks/results/relevance
