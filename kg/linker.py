@@ -1,0 +1,312 @@
+"""From the words of a text to the entities it names: every name in it is a candidate, a logistic model says how
+likely each is meant, and the likeliest that do not overlap are the mentions.
+
+The probability is calibrated, so "no entity" is simply what is left when none reaches the threshold. The weights were
+learned on the 306 train questions of Mintaka (3,509 candidates) over the entities of FB15k-237, as they are written, in
+lower case, and with typing errors, which count .15; the threshold is the best for its 101 dev questions. `clew bench
+link DIR --learn` prints them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.core.text import FUNCTION_WORDS
+from clew.core.types import Bools, Floats, Vectors
+from clew.core.words import Word, words
+from kg.dictionary import ALIAS, LOWER, TRANSLATION, UPPER, Dictionary, Span, form_of, shape_of
+
+# What the model looks at, and what each is worth in log-odds: with a vector of the text, and without one.
+WEIGHTS: Mapping[str, tuple[float, float]] = {
+    "bias": (-5.55, -4.22),
+    "alias": (-0.2, -0.58),
+    "translation": (-0.2, -0.58),
+    "as written": (0.96, 1.55),
+    "two words": (0.7, 0.87),
+    "more words": (0.96, 1.0),
+    "log characters": (-0.05, 0.47),
+    "prominence": (3.37, 2.78),
+    "log rivals": (-1.16, -1.4),
+    "capitals": (0.51, 0.61),
+    "no capitals": (-2.04, -2.3),
+    "common noun": (-1.39, -1.8),
+    "capitals beside": (-1.5, -1.56),
+    "function words": (-2.45, -3.31),
+    "share of text": (0.92, 2.85),
+    "lower-case acronym": (-0.29, -0.38),
+    "letters mended": (0.47, 0.29),
+    "cosine": (6.59, 0.0),
+    "cosine below best": (1.79, 0.0),
+}
+FEATURES = tuple(WEIGHTS)
+_COSINE = FEATURES.index("cosine")
+# Records of one name that are weighed; a name with more bearers than that hardly says which is meant.
+MOST_BEARERS = 30
+# What Headlines and Titles of Products Leave Small.
+_SMALL_IN_TITLES = frozenset("a an and as at but by for from in into nor of on or over per the to via vs with".split())
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSpec:
+    """How texts are linked.
+
+    threshold: least probability of a mention (0 to 1). rival: another entity of the same words is followed as well
+    where it is at least so likely, as a share of the mention (0 to 1, above 1: none). types: entity types that are
+    linked (empty: all). mend: whether typing errors are mended. most: mentions of one text (1 to 32).
+    """
+
+    threshold: float = 0.4
+    rival: float = 0.5
+    types: list[str] = field(default_factory=list)
+    mend: bool = True
+    most: int = 8
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"threshold is {self.threshold}, expected 0 to 1")
+        if not 0 <= self.rival <= 2:
+            raise ValueError(f"rival is {self.rival}, expected 0 to 2")
+        if not 1 <= self.most <= 32:
+            raise ValueError(f"most is {self.most}, expected 1 to 32")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entity that some words of a text may mean.
+
+    start, end: characters of the text. first, last: its words (last exclusive). entity: row in the graph.
+    probability: that it is meant (0 to 1). features: (FEATURES,) what the model saw. dropped: why it is no mention,
+    "" where it is one.
+    """
+
+    start: int
+    end: int
+    first: int
+    last: int
+    entity: int
+    probability: float
+    features: tuple[float, ...]
+    dropped: str = ""
+
+    @property
+    def log_odds(self) -> float:
+        """Logarithm of the odds that it is meant, kept within what float64 tells from certainty."""
+        kept = min(max(self.probability, 1e-9), 1 - 1e-9)
+        return math.log(kept / (1 - kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What linking a text found: every candidate, the likeliest first, mentions among them, and the text's words."""
+
+    candidates: tuple[Candidate, ...]
+    words: tuple[Word, ...]
+
+    @property
+    def mentions(self) -> tuple[Candidate, ...]:
+        """The candidates that are mentions, by their place in the text."""
+        return tuple(sorted((c for c in self.candidates if not c.dropped), key=lambda c: c.start))
+
+    def meant(self, rival: float) -> tuple[Candidate, ...]:
+        """The mentions, each followed by other entities of the same words that are nearly as likely.
+
+        rival: least probability of such another, as a share of the mention's (0 to 1; above 1: none).
+        """
+        found: list[Candidate] = []
+        for mention in self.mentions:
+            found.append(mention)
+            span, least = (mention.first, mention.last), rival * mention.probability
+            found += [c for c in self.candidates if c.dropped and (c.first, c.last) == span and c.probability >= least]
+        return tuple(found)
+
+
+class Linker:
+    """Links texts to the entities of one graph. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        spec: LinkSpec | None = None,
+        vectors: NDArray[np.floating] | None = None,
+        weights: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        """vectors: (entities, dim) unit vectors of what the entities are, 0 where unknown. weights: see WEIGHTS."""
+        self.dictionary = dictionary
+        self.spec = spec or LinkSpec()
+        self._vectors = vectors
+        table = np.array([(weights or WEIGHTS)[name] for name in FEATURES], np.float64)
+        self._with_vector, self._without = table[:, 0].copy(), table[:, 1].copy()
+        wanted = set(self.spec.types)
+        self._linked = np.array([name in wanted for name in dictionary.types], np.bool_) if wanted else None
+
+    def link(self, text: str, vector: Vectors | None = None) -> Linked:
+        """Candidates and mentions of a text. vector: (dim,) unit vector of it, where there is one."""
+        found = words(text)
+        rows, table, known = self._weighed(text, found, vector)
+        if not rows:
+            return Linked((), tuple(found))
+        odds: Floats = np.where(known, table @ self._with_vector, table @ self._without)
+        chances = 1 / (1 + np.exp(-odds))
+        order: list[int] = np.lexsort((np.arange(len(rows)), -chances)).tolist()
+        ranked = [(rows[at], float(chances[at])) for at in order]
+        reasons = self._reasons(text, found, ranked)
+        candidates = [
+            Candidate(
+                start=found[first].start,
+                end=found[last - 1].end,
+                first=first,
+                last=last,
+                entity=entity,
+                probability=probability,
+                features=tuple(seen),
+                dropped=reason,
+            )
+            for ((first, last, entity), probability), seen, reason in zip(
+                ranked, table[order].tolist(), reasons, strict=True
+            )
+        ]
+        return Linked(tuple(candidates), tuple(found))
+
+    def _weighed(
+        self, text: str, found: Sequence[Word], vector: Vectors | None
+    ) -> tuple[list[tuple[int, int, int]], Floats, Bools]:
+        """(first word, last word, entity) of every candidate; its features, (candidates, FEATURES); whether there are
+        vectors to compare.
+        """
+        case = _Case(text, found)
+        rows: list[tuple[int, int, int]] = []
+        features: list[list[float]] = []
+        prominences = self.dictionary.entities["prominence"]
+        for span in self.dictionary.spans(found, most=MOST_BEARERS, mend=self.spec.mend, linked=self._linked):
+            if case.idle(span):
+                continue
+            bearers = _bearers(span, found)
+            shared = case.of_span(span, len(bearers))
+            for entity, (kind, inexact, shape) in bearers.items():
+                rows.append((span.first, span.last, entity))
+                own = [float(kind == ALIAS), float(kind == TRANSLATION), float(not inexact)]
+                lower = float(shape == LOWER)
+                acronym = float(shape == UPPER and not case.all_capitals(span))
+                prominence = float(prominences[entity])
+                features.append([1.0, *own, *shared[:3], prominence, *shared[3:6], lower, *shared[6:9], acronym,
+                                 float(span.edits), 0.0, 0.0])  # fmt: skip
+        table = np.array(features, np.float64).reshape(len(rows), len(FEATURES))
+        known = np.zeros(len(rows), np.bool_)
+        if rows and vector is not None and self._vectors is not None:
+            known = self._add_cosines(self._vectors, rows, table, vector)
+        return rows, table, known
+
+    def _add_cosines(
+        self,
+        vectors: NDArray[np.floating],
+        rows: Sequence[tuple[int, int, int]],
+        table: Floats,
+        vector: Vectors,
+    ) -> Bools:
+        """Which candidates have a vector; their cosines go into the table."""
+        own = vectors[[row[2] for row in rows]].astype(np.float32)
+        known: Bools = np.asarray(own.any(axis=1), np.bool_)
+        cosines = own @ vector
+        best: dict[tuple[int, int], float] = {}
+        for (first, last, _), value, there in zip(rows, cosines.tolist(), known.tolist(), strict=True):
+            if there:
+                best[first, last] = max(best.get((first, last), -1.0), value)
+        table[:, _COSINE] = cosines
+        table[:, _COSINE + 1] = known * (cosines - np.array([best.get(row[:2], 0.0) for row in rows]))
+        return known
+
+    def _reasons(
+        self, text: str, found: Sequence[Word], ranked: Sequence[tuple[tuple[int, int, int], float]]
+    ) -> list[str]:
+        """Why each of the candidates, likeliest first, is dropped; "" where it is a mention."""
+        chosen: list[tuple[int, int, float]] = []
+        reasons: list[str] = []
+        for (first, last, _), probability in ranked:
+            # By characters, since one of them ("½") may be two words.
+            start, end = found[first].start, found[last - 1].end
+            rival = next((c for c in chosen if c[0] < end and start < c[1]), None)
+            if probability < self.spec.threshold:
+                reason = f"probability {probability:.2f} is below {self.spec.threshold:g}"
+            elif rival is not None:
+                reason = f"{text[rival[0] : rival[1]]!r} is likelier ({rival[2]:.2f})"
+            elif len(chosen) >= self.spec.most:
+                reason = f"{self.spec.most} likelier mentions"
+            else:
+                chosen.append((start, end, probability))
+                reason = ""
+            reasons.append(reason)
+        return reasons
+
+
+def _bearers(span: Span, found: Sequence[Word]) -> dict[int, tuple[int, bool, int]]:
+    """Entity → (kind, whether it is written otherwise, shape) of its closest name among the records of a span."""
+    form = form_of(found[span.first : span.last])
+    bearers: dict[int, tuple[int, bool, int]] = {}
+    for entity, written, kind, shape in span.records.tolist():
+        seen = (kind, written != form, shape)
+        if entity not in bearers or (seen[1], seen[0]) < (bearers[entity][1], bearers[entity][0]):
+            bearers[entity] = seen
+    return bearers
+
+
+class _Case:
+    """What capitals and function words say of the words of one text."""
+
+    def __init__(self, text: str, found: Sequence[Word]) -> None:
+        self._text = text
+        self._words = found
+        self._capital = [text[word.start].isupper() for word in found]
+        self._small = [text[word.start].islower() for word in found]
+        self._function = [word.plain in FUNCTION_WORDS for word in found]
+        # A capital at the very beginning says nothing, nor do any where the writer uses none, or writes titles.
+        small = any(s and word.plain not in _SMALL_IN_TITLES for s, word in zip(self._small, found, strict=True))
+        self._cased = small and any(self._capital[1:])
+
+    def idle(self, span: Span) -> bool:
+        """Whether a span is made of function words alone ("who", "it is"), unless it is written as a name is, or all
+        that is asked.
+        """
+        if not all(self._function[span.first : span.last]) or span.last - span.first == len(self._words):
+            return False
+        return not (self._cased and span.first > 0 and all(self._capital[span.first : span.last]))
+
+    def all_capitals(self, span: Span) -> bool:
+        return shape_of(self._surface(span)) == UPPER
+
+    def of_span(self, span: Span, rivals: int) -> list[float]:
+        """Features that the entities of a span share."""
+        count = span.last - span.first
+        content = [at for at in range(span.first, span.last) if not self._function[at]] or [span.first]
+        capitals = sum(self._capital[at] for at in content) / len(content) if self._cased else 0.0
+        small = sum(self._small[at] for at in content) / len(content) if self._cased else 0.0
+        surface = self._surface(span)
+        return [
+            float(count == 2),
+            float(count > 2),
+            math.log(len(surface)),
+            math.log(rivals),
+            capitals,
+            small,
+            float(self._capital_beside(span)) if self._cased else 0.0,
+            sum(self._function[span.first : span.last]) / count,
+            len(surface) / len(self._text),
+        ]
+
+    def _capital_beside(self, span: Span) -> int:
+        """How many neighbours, 0 to 2, look like more of the same name: capitalised, one space away."""
+        first, last = span.first, span.last
+        before = first > 1 and self._capital[first - 1] and not self._function[first - 1]
+        after = last < len(self._words) and self._capital[last] and not self._function[last]
+        return int(before and self._apart(first - 1) == " ") + int(after and self._apart(last - 1) == " ")
+
+    def _apart(self, at: int) -> str:
+        """What stands between a word and the next one."""
+        return self._text[self._words[at].end : self._words[at + 1].start]
+
+    def _surface(self, span: Span) -> str:
+        return self._text[self._words[span.first].start : self._words[span.last - 1].end]
