@@ -1,0 +1,224 @@
+"""From the entities a query names to those around them, over a store's edge table; the same for every store.
+
+A seed weighs as much as its mention is likely. A step to a neighbour multiplies by the relation's weight in the policy
+and by how well the step fits the question (kg.relations), best step 1; each hop after the first also by `decay` and by
+the number of like edges to the power of -`hub`, so that what a hub leads to counts little. An entity reached on
+several ways has their sum, and the heaviest way is the path that is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from clew.core.types import Floats, Ints
+from kg.relations import Step
+from kg.types import MAX_FAN_OUT, MAX_HOPS, Direction, EdgeTable, Walk
+
+
+@dataclass(frozen=True, slots=True)
+class RelationSpec:
+    """One relation of a policy.
+
+    direction: how it may be walked. weight: 0 to 10. say, back: what a path calls it walked out and back ("": as its
+    name reads), such as "subcategory of" and "subcategory".
+    """
+
+    direction: Direction = "both"
+    weight: float = 1.0
+    say: str = ""
+    back: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= 10:
+            raise ValueError(f"weight is {self.weight}, expected 0 to 10")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandSpec:
+    """How far a query's entities are expanded, and along what.
+
+    relations: relation → a direction ("out", "in", "both") or a RelationSpec (empty: all, both ways, weight 1).
+    hops: 1 to 3. fan_out: most edges from a node along one relation in one direction. steps: most edges in a hop.
+    decay: what a hop after the first multiplies by (0 to 1). hub: damping of hubs after the first hop (0 to 2).
+    itself: weight of the named entities' own documents (0 to 10; None: 1 where documents are annotated with entities,
+    0 where they are entities themselves). fit: how much it counts whether a relation fits the
+    question (0: not, to 2). method: "paths", or "pagerank" (personalised, Haveliwala, WWW 2002). restart: PageRank's
+    chance to go back to the seeds (above 0, to 1). most: entities that are kept (1 to 100,000).
+    """
+
+    relations: Mapping[str, Direction | RelationSpec] = field(default_factory=dict)
+    hops: int = 1
+    fan_out: int = 200
+    steps: int = 5_000
+    decay: float = 0.5
+    hub: float = 0.5
+    itself: float | None = None
+    fit: float = 1.0
+    method: Literal["paths", "pagerank"] = "paths"
+    restart: float = 0.3
+    most: int = 2_000
+
+    def __post_init__(self) -> None:
+        for name, value, least, most in (
+            ("hops", self.hops, 1, MAX_HOPS), ("fan_out", self.fan_out, 1, MAX_FAN_OUT),
+            ("steps", self.steps, 1, 100_000), ("most", self.most, 1, 100_000), ("decay", self.decay, 0, 1),
+            ("hub", self.hub, 0, 2), ("itself", self.itself or 0, 0, 10), ("fit", self.fit, 0, 2),
+            ("restart", self.restart, 1e-3, 1),
+        ):  # fmt: skip
+            if not least <= value <= most:
+                raise ValueError(f"{name} is {value}, expected {least:,} to {most:,}")
+
+    @property
+    def walk(self) -> Walk:
+        """What a store is asked."""
+        directions = {name: self.relation(name).direction for name in self.relations}
+        return Walk(directions or None, self.hops, self.fan_out, self.steps)
+
+    def relation(self, name: str) -> RelationSpec:
+        """What the policy says of a relation."""
+        given = self.relations.get(name)
+        return given if isinstance(given, RelationSpec) else RelationSpec(given or "both")
+
+    def say(self, step: Step) -> str:
+        """A step in plain words, to be read before the name of the entity it leads to."""
+        spec = self.relation(step.relation)
+        return (spec.say if step.outgoing else spec.back) or step.said
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One step of a path: along `step` to the entity `to`."""
+
+    step: Step
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An entity that a query leads to.
+
+    seed: the named entity the path starts at. path: the steps from there (none: the named entity itself).
+    weight: above 0; 1 is a certain mention, or the step that fits best from one.
+    """
+
+    entity: str
+    weight: float
+    seed: str
+    path: tuple[Way, ...] = ()
+
+
+def expand(
+    table: EdgeTable, seeds: Mapping[str, float], fits: Mapping[tuple[str, Step], float], spec: ExpandSpec
+) -> list[Reached]:
+    """What some seeds lead to, heaviest first, then by id.
+
+    seeds: id → chance that it is meant (0 to 1); with an `itself` weight they are among the reached. fits: how well a
+    step fits the question (0 to 1), by (seed, step) for the first hop and ("", step) for later ones; 1 where not given.
+    """
+    share = _edge_shares(table, fits, spec)
+    start = np.array([seeds.get(node, 0.0) if hop == 0 else 0.0
+                      for node, hop in zip(table.nodes, table.hops.tolist(), strict=True)], np.float64)  # fmt: skip
+    if spec.method == "pagerank":
+        weights, came = _page_ranks(table, start, share, spec)
+    else:
+        weights, came = _path_sums(table, start, share, spec)
+    found: list[Reached] = []
+    for at in np.flatnonzero(weights > 0).tolist():
+        path = _path(table, came, at)
+        found.append(Reached(table.nodes[at], float(weights[at]), *path))
+    if spec.itself:
+        known = {(r.entity, r.seed) for r in found}
+        found += [
+            Reached(seed, chance * spec.itself, seed)
+            for seed, chance in seeds.items()
+            if chance > 0 and (seed, seed) not in known
+        ]
+    return sorted(found, key=lambda reached: (-reached.weight, reached.entity, reached.seed))[: spec.most]
+
+
+def _edge_shares(table: EdgeTable, fits: Mapping[tuple[str, Step], float], spec: ExpandSpec) -> Floats:
+    """(m,) float64 what each edge multiplies the weight of its near end by."""
+    shares = np.empty(len(table), np.float64)
+    weights = [spec.relation(name).weight for name in table.relations]
+    hops = table.hops[table.near] if len(table) else np.empty(0, np.int64)
+    rows = zip(table.near.tolist(), table.relation.tolist(), table.outgoing.tolist(), hops.tolist(),
+               table.fans.tolist(), strict=True)  # fmt: skip
+    first = spec.decay if spec.itself else 1.0
+    for at, (near, relation, outgoing, hop, fan) in enumerate(rows):
+        step = Step(table.relations[relation], outgoing)
+        from_seed = hop == 0
+        fit = fits.get((table.nodes[near] if from_seed else "", step), 1.0)
+        fading = first if from_seed else spec.decay * float(fan) ** -spec.hub
+        shares[at] = weights[relation] * fit * fading
+    return shares
+
+
+def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec) -> tuple[Floats, Ints]:
+    """(n,) weight of each node by way of its neighbours, and (n,) the edge that gave most of it (-1: none)."""
+    total = np.zeros(len(table.nodes), np.float64)
+    came = np.full(len(table.nodes), -1, np.int64)
+    carried = start
+    for hop in range(spec.hops):
+        edges = np.flatnonzero(table.hops[table.near] == hop) if len(table) else np.empty(0, np.int64)
+        gained = carried[table.near[edges]] * share[edges]
+        # Between two nodes the best relation counts, not how many there are.
+        best: dict[tuple[int, int], tuple[float, int]] = {}
+        for edge, value in zip(edges.tolist(), gained.tolist(), strict=True):
+            pair = (int(table.near[edge]), int(table.far[edge]))
+            if value > best.get(pair, (0.0, -1))[0]:
+                best[pair] = (value, edge)
+        carried = np.zeros(len(table.nodes), np.float64)
+        heaviest: dict[int, float] = {}
+        for (_, far), (value, edge) in best.items():
+            if hop and table.hops[far] <= hop:
+                continue  # back to where the walk has been
+            total[far] += value
+            carried[far] += value
+            if value > heaviest.get(far, 0.0):
+                heaviest[far] = value
+                came[far] = edge
+    return total, came
+
+
+def _page_ranks(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec) -> tuple[Floats, Ints]:
+    """Personalised PageRank over the table, scaled so that the best reached node has the best seed's weight."""
+    count = len(table.nodes)
+    came = np.full(count, -1, np.int64)
+    for edge in range(len(table)):
+        far, near = int(table.far[edge]), int(table.near[edge])
+        if table.hops[far] == table.hops[near] + 1 and (came[far] < 0 or share[edge] > share[came[far]]):
+            came[far] = edge
+    out = np.bincount(table.near, share, count)
+    begin = start / start.sum() if start.sum() > 0 else start
+    rank = begin
+    flow = share / np.where(out[table.near] > 0, out[table.near], 1.0) if len(table) else share
+    for _ in range(50):
+        moved = np.bincount(table.far, rank[table.near] * flow, count) if len(table) else np.zeros(count)
+        lost = rank[out <= 0].sum()
+        after = spec.restart * begin + (1 - spec.restart) * (moved + lost * begin)
+        settled = np.abs(after - rank).sum() < 1e-9
+        rank = after
+        if settled:
+            break
+    reached = np.where(table.hops > 0, rank, 0.0)
+    best = reached.max(initial=0.0)
+    return (reached / best * start.max(initial=0.0) if best > 0 else reached), came
+
+
+def _path(table: EdgeTable, came: Ints, at: int) -> tuple[str, tuple[Way, ...]]:
+    """Seed and steps of the heaviest way to a node."""
+    ways: list[Way] = []
+    node = at
+    while came[node] >= 0 and len(ways) <= MAX_HOPS and (table.hops[node] > 0 or not ways):
+        edge = int(came[node])
+        ways.append(
+            Way(Step(table.relations[int(table.relation[edge])], bool(table.outgoing[edge])), table.nodes[node])
+        )
+        node = int(table.near[edge])
+        if table.hops[node] == 0:
+            break
+    return table.nodes[node], tuple(reversed(ways))
