@@ -15,6 +15,7 @@ from clew.core.files import shown_url
 from clew.core.types import Document
 from indexer.documents import Typing
 from indexer.progress import Progress
+from indexer.rejects import Rejects
 from indexer.sources.forms import Form, SourceSpec, id_field
 from indexer.sources.read import read
 from indexer.sources.record import Fault
@@ -47,8 +48,7 @@ def collect(
     that names file and line for the first other record that cannot be used, unless on_error = "skip".
     """
     directory.mkdir(parents=True, exist_ok=True)
-    rejects.unlink(missing_ok=True)
-    with (directory / SPOOL).open("w", encoding="utf-8") as spool, _Rejects(rejects) as out:
+    with (directory / SPOOL).open("w", encoding="utf-8") as spool, Rejects(rejects) as out:
         return _Collecting(source, Typing(fields, id_field(source, form), source.separator), spool, out).run(
             form, progress
         )
@@ -66,28 +66,8 @@ def spooled(directory: Path, first: int, last: int, fields: Fields) -> Iterator[
             yield Document(identity, values, origin)
 
 
-class _Rejects:
-    """The file of what was left out, one JSON object a line; made with the first of them."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: TextIO | None = None
-
-    def __enter__(self) -> _Rejects:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def write(self, origin: str, reason: str) -> None:
-        if self._file is None:
-            self._file = self.path.open("w", encoding="utf-8")
-        self._file.write(json.dumps({"origin": origin, "reason": reason}) + "\n")
-
-
 class _Collecting:
-    def __init__(self, source: SourceSpec, typing: Typing, spool: TextIO, rejects: _Rejects) -> None:
+    def __init__(self, source: SourceSpec, typing: Typing, spool: TextIO, rejects: Rejects) -> None:
         self._source = source
         self._typing = typing
         self._spool = spool

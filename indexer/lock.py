@@ -1,4 +1,4 @@
-"""One writer at a time for each index."""
+"""One writer at a time for each index and each graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OWNER = ".lock.pid"
 
 @contextmanager
 def writing(root: Path) -> Iterator[None]:
-    """Hold the index folder `root` as its only writer; the operating system frees it when the process ends.
+    """Hold the folder of an index or a graph as its only writer; the operating system frees it when the process ends.
 
     Raises LockedError that names the process holding it, StoreError where the folder may not be written.
     """
@@ -26,8 +26,9 @@ def writing(root: Path) -> Iterator[None]:
         lock = FileLock(root / LOCK, timeout=0, thread_local=False, preserve_lock_file=True)
         lock.acquire()
     except Timeout:
+        what = "graph" if root.parent.name == "graphs" else "index"
         raise LockedError(
-            f"index {root.name!r} is being written by another process ({_owner(root)})",
+            f"{what} {root.name!r} is being written by another process ({_owner(root)})",
             "wait until it is done, or stop that process; a killed one leaves no lock behind",
         ) from None
     except (PermissionError, FileExistsError, NotADirectoryError) as error:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
+
+# It becomes part of ids ("brand:sony") and of relations ("has_brand").
+ENTITY_TYPE = re.compile(r"[\w-]{1,64}")
 
 FieldType = Literal["text", "keyword", "number", "bool", "date", "list", "geo"]
 
@@ -20,11 +24,14 @@ class FieldSpec:
     Only text, keyword and list fields may be searched.
     facet: true (values counted), "hierarchy" (a path such as "Home > Kitchen", each level counted), or a list of
     ascending numbers (the borders of ranges).
+    entity: type of the entities that the values of a keyword or list field are, such as "brand"; `clew graph build`
+    makes a node for each of them ("": none).
     """
 
     type: FieldType
     weight: float | None = None
     facet: bool | Literal["hierarchy"] | list[float] = False
+    entity: str = ""
 
     def __post_init__(self) -> None:
         if self.weight is not None and not 0 <= self.weight <= 100:
@@ -39,6 +46,10 @@ class FieldSpec:
             raise ValueError('facet = "hierarchy" needs a keyword or list field')
         if self.facet and self.type in {"text", "geo"}:
             raise ValueError(f"a {self.type} field has no facets")
+        if self.entity and self.type not in {"keyword", "list"}:
+            raise ValueError(f"a {self.type} field holds no entities, a keyword or list field may")
+        if self.entity and not ENTITY_TYPE.fullmatch(self.entity):
+            raise ValueError(f"entity is {self.entity!r}, expected 1 to 64 letters, digits, '_' and '-'")
 
     @property
     def search_weight(self) -> float:

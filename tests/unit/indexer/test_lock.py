@@ -51,3 +51,14 @@ def test_a_home_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="shop may not be written"), writing(tmp_path / "file" / "shop"):
         pass
+
+
+@pytest.mark.parametrize(("room", "what"), [("indexes", "index"), ("graphs", "graph")])
+def test_the_message_says_what_is_being_written(tmp_path, room, what):
+    folder = tmp_path / room / "shop"
+    with (
+        writing(folder),
+        pytest.raises(LockedError, match=f"^{what} 'shop' is being written by another process"),
+        writing(folder),
+    ):
+        pytest.fail("two writers")

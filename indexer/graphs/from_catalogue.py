@@ -1,0 +1,156 @@
+"""A graph from a catalogue's own fields: what `entity = "brand"` in an index spec says.
+
+A document becomes a node, and so does each distinct value of a field with an `entity`; the document has_brand the
+value. The levels of a hierarchy become nodes of their own: the document is in_category the deepest, and each level is
+a subcategory_of the one above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from clew.core.errors import SpecError
+from clew.core.fold import normalise
+from clew.core.types import Document
+from indexer.documents import Typing
+from indexer.graphs.load import LoadReport, Reading, keep
+from indexer.graphs.read import Link, Node, lineage
+from indexer.graphs.records import edge_of, entity_of
+from indexer.progress import Progress, Silent
+from indexer.sources.forms import files_of, id_field
+from indexer.sources.read import read
+from indexer.sources.record import Fault, Record
+from indexer.spec import IndexSpec
+from kg.annotate import value_id
+from kg.spec import Neo4jSpec
+from search.columns import levels
+from search.fields import ENTITY_TYPE, FieldSpec, title_field
+
+PRODUCT = "product"
+
+
+def build(
+    home: Path,
+    spec: IndexSpec,
+    *,
+    name: str = "",
+    document_type: str = PRODUCT,
+    prefix: str = "",
+    licence: str = "",
+    progress: Progress | None = None,
+    neo4j: Neo4jSpec | None = None,
+) -> LoadReport:
+    """Make the graph of a catalogue and keep it as a snapshot of the graph `name` ("": the spec's name).
+
+    document_type: type of the documents' nodes. prefix: what stands before a document's id in its node's ("": the
+    type and ":"). licence, neo4j: see `indexer.graphs.load.load`. Records that cannot be used are treated as the
+    spec's [source] on_error says.
+
+    Raises SpecError where no field has an `entity` or one has the documents' type, and whatever loading raises.
+    """
+    catalogue = Catalogue(spec, document_type, prefix or f"{document_type}:")
+    reading = Reading(
+        progress or Silent(),
+        skip_bad=spec.source.on_error == "skip",
+        hint='mend the record, or skip such ones: [source] on_error = "skip"',
+    )
+    sources = lineage(files_of(spec.source, spec.form))
+    nodes, edges = catalogue.nodes(), catalogue.edges()
+    return keep(home, name or spec.name, reading, nodes, edges, sources, licence=licence, neo4j=neo4j)
+
+
+class Catalogue:
+    """A catalogue as rows of nodes and edges. Each is read from the source anew, so that nothing is kept."""
+
+    def __init__(self, spec: IndexSpec, document_type: str, prefix: str) -> None:
+        """Raises SpecError, see `build`."""
+        self._spec, self._type, self._prefix = spec, document_type, prefix
+        self._fields = {name: field for name, field in spec.fields.items() if field.entity}
+        self._title = title_field(spec.fields)
+        if not self._fields:
+            raise SpecError(
+                f"no field of {spec.name!r} holds entities",
+                'say which do in [fields], such as: brand = { type = "keyword", entity = "brand" }',
+            )
+        if not ENTITY_TYPE.fullmatch(document_type):
+            raise SpecError(
+                f"the documents' type is {document_type!r}", "expected 1 to 64 letters, digits, '_' and '-'"
+            )
+        for name, field in self._fields.items():
+            if field.entity == document_type or self._prefix == f"{field.entity}:":
+                raise SpecError(
+                    f"[fields] {name}: entity {field.entity!r} is the documents' type as well",
+                    "give the documents another type with --type",
+                )
+
+    def nodes(self) -> Iterator[Node | Fault]:
+        """Documents in their order, then the values of their fields in the order first seen."""
+        values: dict[str, Record] = {}
+        for document in self._documents():
+            if isinstance(document, Fault):
+                yield document
+                continue
+            title = document.fields.get(self._title) if self._title else None
+            yield _node(Record({"id": self._id(document), "type": self._type, "name": title}, document.origin))
+            for name, field in self._fields.items():
+                for path in _paths(document, name, field):
+                    for depth in range(1, len(path) + 1):
+                        place = value_id(field.entity, path[:depth])
+                        row = {"id": place, "type": field.entity, "name": path[depth - 1]}
+                        values.setdefault(place, Record(row, document.origin))
+        yield from map(_node, values.values())
+
+    def edges(self) -> Iterator[Link | Fault]:
+        """Each document's edges to its values, and each level's to the one above it when it is first met."""
+        above: set[str] = set()
+        for document in self._documents():
+            if isinstance(document, Fault):
+                continue  # `nodes` said so
+            for source, relation, target in dict.fromkeys(self._links(document, above)):
+                edge = edge_of(Record({"source": source, "relation": relation, "target": target}, document.origin))
+                if not isinstance(edge, Fault):
+                    yield edge, document.origin
+
+    def _links(self, document: Document, above: set[str]) -> Iterator[tuple[str, str, str]]:
+        for name, field in self._fields.items():
+            ladder = field.facet == "hierarchy"
+            for path in _paths(document, name, field):
+                ids = [value_id(field.entity, path[:depth]) for depth in range(1, len(path) + 1)]
+                yield self._id(document), f"{'in' if ladder else 'has'}_{field.entity}", ids[-1]
+                for parent, child in pairwise(ids):
+                    if child not in above:
+                        above.add(child)
+                        yield child, f"sub{field.entity}_of", parent
+
+    def _documents(self) -> Iterator[Document | Fault]:
+        form = self._spec.form
+        typing = Typing(self._spec.fields, id_field(self._spec.source, form), self._spec.source.separator)
+        origins: dict[str, str] = {}
+        for record in read(self._spec.source, form):
+            document = record if isinstance(record, Fault) else typing.document(record)
+            if isinstance(document, Document) and document.id in origins:
+                first = origins[document.id]
+                document = Fault(document.origin, f"id {document.id!r} was seen before, at {first}", "ids are unique")
+            elif isinstance(document, Document):
+                origins[document.id] = document.origin
+            yield document
+
+    def _id(self, document: Document) -> str:
+        return self._prefix + document.id
+
+
+def _node(record: Record) -> Node | Fault:
+    entity = entity_of(record)
+    return entity if isinstance(entity, Fault) else (entity, record.origin)
+
+
+def _paths(document: Document, name: str, field: FieldSpec) -> Iterator[tuple[str, ...]]:
+    """The values of a field that holds entities, each as its levels: one, but for a hierarchy."""
+    value = document.fields.get(name)
+    for part in value if isinstance(value, list) else [value]:
+        if isinstance(part, str) and part.strip():
+            path = levels(part) if field.facet == "hierarchy" else (normalise(part),)
+            if path:
+                yield path

@@ -1,0 +1,136 @@
+"""From records to entities and edges, with every check on one row by itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from clew.core.errors import nearest
+from indexer.sources.record import Fault, Record, shown
+from kg.types import Edge, Entity
+
+LONGEST_ID = 1_000
+LONGEST_NAME = 10_000
+LONGEST_WORD = 256  # a type or a relation
+LONGEST_LANGUAGE = 35
+LONGEST_TEXT = 1_000_000
+
+NODE_KEYS = ("id", "type", "name", "aliases", "names", "description", "properties")
+EDGE_KEYS = ("source", "relation", "target")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class _Off(Exception):  # noqa: N818 - it never leaves this file
+    """What is wrong with a row, and its mend."""
+
+
+def entity_of(record: Record) -> Entity | Fault:
+    """The entity that a record describes, or what is wrong with it (which field, its value, what was expected).
+
+    What is in none of the known fields becomes a property, as do the items of an object `properties`.
+    """
+    values = record.values
+    try:
+        properties = {key: value for key, value in values.items() if key not in NODE_KEYS and value is not None}
+        nested = values.get("properties")
+        properties |= nested if isinstance(nested, Mapping) else {} if nested is None else {"properties": nested}
+        entity = Entity(
+            id=_id(values, "id", NODE_KEYS),
+            type=_text(values, "type", LONGEST_WORD),
+            name=_text(values, "name", LONGEST_NAME),
+            aliases=_aliases(values.get("aliases")),
+            names=_names(values.get("names")),
+            description=_text(values, "description", LONGEST_TEXT),
+            properties=properties,
+        )
+        _check_storable(values, properties)
+    except _Off as off:
+        return Fault(record.origin, *off.args)
+    return entity
+
+
+def edge_of(record: Record) -> Edge | Fault:
+    """The edge that a record describes, or what is wrong with it; other fields are passed over."""
+    values = record.values
+    try:
+        relation = _text(values, "relation", LONGEST_WORD)
+        if not relation.strip() or _CONTROL.search(relation):
+            said = "is missing" if values.get("relation") is None else f"is {shown(relation)}"
+            raise _Off(f"the relation {said}", "a relation has a name, such as has_brand, without control signs")
+        edge = Edge(_id(values, "source", EDGE_KEYS), relation, _id(values, "target", EDGE_KEYS))
+        _check_unicode(edge.source + relation + edge.target)
+    except _Off as off:
+        return Fault(record.origin, *off.args)
+    return edge
+
+
+def _id(values: Mapping[str, Any], key: str, keys: tuple[str, ...]) -> str:
+    found = values.get(key)
+    if found is None:
+        others = [str(name) for name in values if name not in keys]
+        raise _Off(f"the row has no {key!r}", f"rows have {', '.join(keys)}; {nearest(key, others)}")
+    if isinstance(found, int) and not isinstance(found, bool):
+        found = str(found)
+    if not isinstance(found, str) or not found.strip() or len(found) > LONGEST_ID or "\0" in found:
+        raise _Off(
+            f"field {key!r} is {shown(found)}, which is no id",
+            f"an id is a text of 1 to {LONGEST_ID:,} characters, none of them NUL, or a whole number",
+        )
+    return found
+
+
+def _text(values: Mapping[str, Any], key: str, longest: int) -> str:
+    found = values.get(key)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise _Off(f"field {key!r} is {shown(found)}, expected a text", "mend the value")
+    return _short(found, f"field {key!r}", longest)
+
+
+def _short(text: str, what: str, longest: int) -> str:
+    if len(text) > longest:
+        raise _Off(f"{what} has {len(text):,} characters: {shown(text)}", f"at most {longest:,} are kept")
+    if "\0" in text:
+        raise _Off(f"{what} holds a NUL character: {shown(text)}", "leave it out")
+    return text
+
+
+def _aliases(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        raise _Off(f"field 'aliases' is {shown(value)}, expected a list of texts", 'such as ["TV", "telly"]')
+    parts = [_short(part, "an alias", LONGEST_NAME) for part in value if part.strip()]
+    return tuple(dict.fromkeys(parts))
+
+
+def _names(value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
+    texts = isinstance(value, Mapping) and all(isinstance(part, str) for pair in value.items() for part in pair)
+    if not texts or not all(1 <= len(language) <= LONGEST_LANGUAGE for language in value):
+        raise _Off(
+            f"field 'names' is {shown(value)}, expected language codes with a name each", 'such as {"zh": "电视"}'
+        )
+    return {language: _short(name, "a name", LONGEST_NAME) for language, name in value.items() if name.strip()}
+
+
+def _check_storable(values: Mapping[str, Any], properties: Mapping[str, Any]) -> None:
+    try:
+        whole = json.dumps(values, ensure_ascii=False, allow_nan=False)
+        size = len(json.dumps(properties)) if len(whole) > LONGEST_TEXT else 0
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _Off(f"a property is no JSON value: {error}", "leave it out, or write it as a text") from None
+    _check_unicode(whole)
+    if size > LONGEST_TEXT:
+        raise _Off(f"the properties are {size:,} characters long", f"at most {LONGEST_TEXT:,} are kept")
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _Off("half of a surrogate pair in a text", "it is no Unicode character") from None

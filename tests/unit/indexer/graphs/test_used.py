@@ -1,0 +1,134 @@
+"""The snapshot that a version of an index names: found, checked, described, and brought from another home."""
+
+import hashlib
+import json
+import shutil
+
+import pytest
+
+from clew.core.artifacts import is_held
+from clew.core.errors import CorruptError, DataError, LockedError, NotFoundError, StoreError
+from indexer.graphs.load import load
+from indexer.graphs.used import check_brought, check_graph, described, held, is_whole, place, snapshot_of
+from indexer.lock import writing
+
+NODES = [{"id": "a", "type": "brand", "name": "Sony"}, {"id": "b", "name": "Radio"}]
+EDGES = [{"source": "b", "relation": "has_brand", "target": "a"}]
+
+
+@pytest.fixture
+def home(tmp_path):
+    for name, rows in (("nodes", NODES), ("edges", EDGES)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    load(tmp_path / "home", "g", str(tmp_path / "nodes.jsonl"), str(tmp_path / "edges.jsonl"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def folder(home):
+    (manifest,) = home.glob("graphs/g/*/manifest.json")
+    return manifest.parent
+
+
+@pytest.fixture
+def spec(folder):
+    return {"graph": {"name": "g", "snapshot": folder.name, "store": "neo4j"}}
+
+
+@pytest.fixture
+def staged(folder, tmp_path):
+    """A copy of the snapshot as an import lays it out."""
+    return shutil.copytree(folder, tmp_path / "staged" / folder.name)
+
+
+def test_no_graph_is_no_snapshot(home):
+    for spec in ({}, {"graph": None}):
+        assert (snapshot_of(home, spec), described(home, spec), check_graph(home, spec)) == (None, None, None)
+        with held(home, spec):
+            pass
+
+
+@pytest.mark.parametrize(("name", "snapshot"), [("../g", "0" * 16), ("g", "../../x"), ("g", ""), ("g", "A" * 16)])
+def test_what_is_no_name_leads_nowhere(home, name, snapshot):
+    with pytest.raises((CorruptError, NotFoundError)):
+        snapshot_of(home, {"graph": {"name": name, "snapshot": snapshot}})
+
+
+def test_a_whole_snapshot_is_checked_and_described(home, folder, spec):
+    assert check_graph(home, spec).id == folder.name
+    found = described(home, spec)
+    assert (found.name, found.snapshot, found.store) == ("g", folder.name, "neo4j")
+    assert (found.entities, found.edges) == (2, 1)
+
+
+def test_a_file_that_was_changed_or_lost_is_named(home, folder, spec):
+    (folder / "nodes.arrow").write_bytes(b"changed")
+    with pytest.raises(CorruptError, match=r"graph 'g': .*nodes\.arrow was changed") as error:
+        check_graph(home, spec)
+    assert "`clew graph load g`" in error.value.hint
+    (folder / "manifest.json").unlink()
+    with pytest.raises(NotFoundError, match=r"graph 'g': .*manifest\.json is not there") as error:
+        check_graph(home, spec)
+    assert "`clew graph load g`" in error.value.hint
+    assert described(home, spec).entities is None
+    assert not is_whole(folder)
+
+
+def test_a_held_snapshot_is_held(home, folder, spec):
+    with held(home, spec):
+        assert is_held(folder)
+    assert not is_held(folder)
+
+
+def test_a_new_snapshot_is_placed(folder, spec, staged, tmp_path):
+    there = tmp_path / "there"
+    check_brought(staged, tmp_path / "a.tar", spec)
+    assert place(staged, there, spec) == there / "graphs" / "g" / folder.name
+    assert check_graph(there, spec).id == folder.name
+
+
+def test_an_equal_one_stays_and_a_damaged_one_is_mended(home, folder, spec, staged):
+    kept = (folder / "nodes.arrow").stat().st_ino
+    assert place(staged, home, spec) is None
+    assert (folder / "nodes.arrow").stat().st_ino == kept
+    (folder / "nodes.arrow").write_bytes(b"damaged")
+    assert place(staged, home, spec) is None
+    assert is_whole(folder)
+
+
+def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec, staged):
+    # A derived file of another make, the manifest in agreement with it.
+    table = json.loads((folder / "manifest.json").read_bytes())
+    derived = table["derived"][0]
+    (folder / derived).write_bytes(b"of another Clew")
+    table["files"][derived] = hashlib.sha256(b"of another Clew").hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(table))
+    with pytest.raises(StoreError, match="graph 'g' holds other files under the snapshot"):
+        place(staged, home, spec)
+    assert (folder / derived).read_bytes() == b"of another Clew"
+
+
+def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
+    with writing(folder.parent), pytest.raises(LockedError, match="graph 'g' is being written"):
+        place(staged, home, spec)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        (lambda f: (f / "edges.npy").unlink(), CorruptError, r"a\.tar: graph: .*edges\.npy is missing"),
+        (lambda f: (f / "manifest.json").unlink(), CorruptError, r"a\.tar: graph: .*manifest\.json is not there"),
+        (lambda f: (f / "more").touch(), DataError, r"a\.tar holds 'graph/more'"),
+        (
+            lambda f: (f / "manifest.json").write_text(
+                (f / "manifest.json").read_text().replace('"name": "g"', '"name": "h"')
+            ),
+            CorruptError,
+            "is of another graph, 'h'",
+        ),
+    ],
+)
+def test_what_was_brought_is_checked(spec, staged, tmp_path, change, error, says):
+    change(staged)
+    with pytest.raises(error, match=says):
+        check_brought(staged, tmp_path / "a.tar", spec)
