@@ -20,6 +20,8 @@ from clew.models.cached import EmbeddingCache
 from indexer import quality
 from indexer.collect import collect
 from indexer.encode import Encoding, encoder_of
+from indexer.graphs.attach import GraphVectors, joined, resolved
+from indexer.graphs.used import held
 from indexer.lock import writing
 from indexer.progress import Progress, Silent
 from indexer.publish import VERSION_FILE, good_shard, next_number, now, point_at, promote_shard, write_release
@@ -51,8 +53,8 @@ class BuildReport:
     """What a build did.
 
     status: "published", or "unchanged" where the live release is the same already. rejected, empty: records left
-    out, listed in the file `rejects`. encoded: texts encoded now; reused: passages whose vector was known.
-    relevance: measures on the judged queries. seconds: step → time.
+    out, listed in the file `rejects`. encoded: texts encoded now, those of the graph's entities and relations
+    among them; reused: texts whose vector was known. relevance: measures on the judged queries. seconds: step → time.
     """
 
     index: str
@@ -94,7 +96,9 @@ def build(
     chosen = runner or local_runner(spec.build.workers, spec.build.threads)
     try:
         with disk_errors(folder.root), writing(folder.root):
-            return _Build(spec, home, folder, chosen, progress).run(force)
+            work = _Build(spec, home, folder, chosen, progress)
+            with held(home, work.table):
+                return work.run(force)
     finally:
         progress.close()
         if runner is None:
@@ -103,7 +107,7 @@ def build(
 
 class _Build:
     def __init__(self, spec: IndexSpec, home: Path, folder: IndexFolder, runner: Runner, progress: Progress) -> None:
-        self._spec = spec
+        self._spec = spec = resolved(spec, home, progress)
         self._home = home
         self._folder = folder
         self._runner = runner
@@ -125,6 +129,9 @@ class _Build:
         if self._spec.dense is not None:
             with self._step("encode", self._report.passages):
                 self._encode(jobs)
+            if self._spec.graph is not None:
+                with self._step("entities", self._graph_vectors.total):
+                    self._staging.once("entities", self._entities, self._graph_vectors.work)
         with self._step("index", len(jobs)):
             shards = self._index(jobs)
             version = self._version(shards)
@@ -152,6 +159,7 @@ class _Build:
         self._report.rejects = str(rejects) if found["rejected"] or found["empty"] else ""
         for notice in found["notices"]:
             self._notice(notice)
+        self._spec = spec = joined(spec, self._home, spool)
         shards = min(spec.build.shards, count)
         borders = [at * count // shards for at in range(shards + 1)]
         return [
@@ -176,16 +184,30 @@ class _Build:
     def _encode(self, jobs: list[ShardJob]) -> None:
         if self._spec.dense is None or all(self._is_built(at) for at in range(len(jobs))):
             return
-        cache = EmbeddingCache(self._home / "cache" / "embeddings.sqlite")
-        try:
-            encoding = Encoding(self._spec.dense.model, self._home, cache, self._runner, self._progress)
+        with self._encoding(self._spec.dense.model) as encoding:
             for at, job in enumerate(jobs):
                 # Every shard that is not built is gone through again, to fill what a deleted cache has lost.
                 if not self._is_built(at):
                     store = job.store()
                     encoding.run(store.embedded_texts(), job.work / VECTORS)
                     store.close()
-            self._report.encoded, self._report.reused = encoding.encoded, encoding.reused
+
+    def _entities(self) -> dict[str, int]:
+        """Vectors of the graph's entities and relations; they are put beside the statistics when these are made."""
+        assert self._spec.dense is not None  # noqa: S101 - the caller looked
+        with self._encoding(self._spec.dense.model) as encoding:
+            self._graph_vectors.encode(encoding)
+        return {}
+
+    @contextmanager
+    def _encoding(self, model: str) -> Iterator[Encoding]:
+        """What encodes texts; it counts for the report."""
+        cache = EmbeddingCache(self._home / "cache" / "embeddings.sqlite")
+        try:
+            encoding = Encoding(model, self._home, cache, self._runner, self._progress)
+            yield encoding
+            self._report.encoded += encoding.encoded
+            self._report.reused += encoding.reused
         finally:
             cache.close()
 
@@ -204,7 +226,9 @@ class _Build:
     def _surveyed(self, jobs: list[ShardJob], statistics: Path) -> Mapping[str, Any]:
         tasks = [Task(f"survey shard {at}", survey_shard, (job,), at) for at, job in enumerate(jobs)]
         parts = {task.key: part for task, part in self._runner.run(tasks)}
-        wholes = save_statistics(self._spec, [parts[at] for at in range(len(jobs))], statistics)
+        wholes = save_statistics(self._spec, self._home, [parts[at] for at in range(len(jobs))], statistics)
+        if self._spec.graph is not None:
+            self._graph_vectors.put(statistics)
         self._staging.finish("statistics", {}, statistics)
         return wholes
 
@@ -223,10 +247,11 @@ class _Build:
         """The record of what was built, and its statistics in the staging view."""
         view, spec = self._staging.view, self._spec
         manifests = [read_manifest(view.shard(address)) for address in shards]
-        derived = {f"{source}/{name}" for source, kind in kinds(spec).items() for name in kind.derived()}
+        derived = {f"{source}/{name}" for source, kind in kinds(spec, self._home).items() for name in kind.derived()}
         files = digest_files(self._staging.root / STATISTICS)
         kept = sorted((path, digest) for path, digest in files.items() if path not in derived)
-        content = hashlib.sha256(json.dumps([shards, kept, self._analyzer]).encode()).hexdigest()
+        graph = [] if spec.graph is None else [spec.graph.snapshot]
+        content = hashlib.sha256(json.dumps([shards, kept, self._analyzer, *graph]).encode()).hexdigest()
         version = IndexVersion(
             id=f"{next_number(self._folder)}-{content[:8]}",
             index=spec.name,
@@ -314,6 +339,15 @@ class _Build:
 
     # ------------------------------------------------------------------ small things
 
+    @property
+    def table(self) -> dict[str, Any]:
+        """The spec as it is stored, with the snapshot its graph is."""
+        return self._spec.as_table()
+
+    @property
+    def _graph_vectors(self) -> GraphVectors:
+        return GraphVectors(self._spec, self._home, self._staging.root / "graph")
+
     def _described_encoder(self) -> dict[str, Any]:
         dense = self._spec.dense
         if dense is None:
@@ -345,7 +379,10 @@ class _Build:
 
 def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a stored spec that decides how an index answers."""
-    return {key: value for key, value in json.loads(json.dumps(spec)).items() if key not in {"source", "build"}}
+    kept = {key: value for key, value in json.loads(json.dumps(spec)).items() if key not in {"source", "build"}}
+    if kept.get("graph"):
+        kept["graph"] |= {"nodes": "", "edges": ""}  # the snapshot says what was in them
+    return kept
 
 
 def _digest(path: Path) -> str:

@@ -67,9 +67,9 @@ class ShardJob:
         return DocStore.open([self.cut], self.spec.fields)
 
 
-def kinds(spec: IndexSpec) -> dict[str, IndexKind[Any, Any]]:
+def kinds(spec: IndexSpec, home: Path) -> dict[str, IndexKind[Any, Any]]:
     """Source name → index kind of a spec."""
-    return kinds_of(spec.as_table(), spec.fields, Analyzer(spec.analyzer))
+    return kinds_of(spec.as_table(), spec.fields, Analyzer(spec.analyzer), home)
 
 
 def cut_shard(job: ShardJob) -> dict[str, int]:
@@ -121,7 +121,7 @@ def _passages(job: ShardJob) -> PassageSet:
 def survey_shard(job: ShardJob) -> dict[str, Any]:
     """Source name → what the shard adds to the version's statistics."""
     passages = _passages(job)
-    return {source: kind.survey(passages) for source, kind in kinds(job.spec).items()}
+    return {source: kind.survey(passages) for source, kind in kinds(job.spec, job.home).items()}
 
 
 def build_shard(job: ShardJob, wholes: Mapping[str, Any]) -> dict[str, str]:
@@ -131,7 +131,7 @@ def build_shard(job: ShardJob, wholes: Mapping[str, Any]) -> dict[str, str]:
     derived: list[str] = []
     with disk_errors(job.work):
         link_tree(job.cut, job.shard)
-        for source, kind in kinds(job.spec).items():
+        for source, kind in kinds(job.spec, job.home).items():
             folder = job.shard / source
             folder.mkdir()
             facts[source] = kind.build(passages, wholes[source], folder)
@@ -156,11 +156,11 @@ def _settings(spec: IndexSpec) -> bytes:
     return (json.dumps({"dense": dense}, sort_keys=True) + "\n").encode()
 
 
-def save_statistics(spec: IndexSpec, parts: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
+def save_statistics(spec: IndexSpec, home: Path, parts: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
     """Combine what the shards' surveys say, write it into `directory`, and return it by source."""
     wholes = {}
     shutil.rmtree(directory, ignore_errors=True)
-    for source, kind in kinds(spec).items():
+    for source, kind in kinds(spec, home).items():
         wholes[source] = kind.combine([part[source] for part in parts])
         (directory / source).mkdir(parents=True)
         kind.save(wholes[source], directory / source)

@@ -14,6 +14,8 @@ from clew.core.spec import as_table, parse, read_toml
 from clew.core.text import AnalyzerSpec
 from indexer.passages import PassagesSpec
 from indexer.sources.forms import Form, SourceSpec, default_fields, form_of
+from kg.spec import GraphSpec
+from search.assemble import parse_graph
 from search.candidates.bm25 import BM25Spec
 from search.candidates.dense import DenseSpec
 from search.fields import FieldSpec, searched
@@ -67,7 +69,7 @@ class BuildSpec:
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """Everything that decides an index. dense: None where `dense = false`."""
+    """Everything that decides an index. dense: None where `dense = false`; graph: None where there is none."""
 
     name: str
     source: SourceSpec
@@ -79,6 +81,7 @@ class IndexSpec:
     fusion: FusionSpec = field(default_factory=FusionSpec)
     quality: QualitySpec = field(default_factory=QualitySpec)
     build: BuildSpec = field(default_factory=BuildSpec)
+    graph: GraphSpec | None = None
 
     def __post_init__(self) -> None:
         if not INDEX_NAME.fullmatch(self.name):
@@ -88,7 +91,7 @@ class IndexSpec:
         for name in self.fields:
             if not FIELD_NAME.fullmatch(name):
                 raise ValueError(f"field name {name!r} has control characters or not 1 to 128 characters")
-        sources = ["bm25"] if self.dense is None else ["bm25", "dense"]
+        sources = ["bm25", *(["dense"] if self.dense else []), *(["graph"] if self.graph else [])]
         for name in self.fusion.weights:
             if name not in sources:
                 raise ValueError(f"[fusion] weights name the source {name!r}, the index has {' and '.join(sources)}")
@@ -104,6 +107,8 @@ class IndexSpec:
         """The spec as it is stored with a version: the tables of the file, defaults filled in, secrets left out."""
         table = as_table(self)
         table["source"]["path"] = shown_url(self.source.path)
+        if self.graph is not None:
+            table["graph"] |= {"nodes": shown_url(self.graph.nodes), "edges": shown_url(self.graph.edges)}
         return table
 
 
@@ -130,7 +135,7 @@ def read_spec(path: Path) -> IndexSpec:
 
 def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
     """The spec that a table of tables says. where: the file's name in messages; base: where relative paths start."""
-    known = ["name", "fields", *_TABLES]
+    known = ["name", "fields", "graph", *_TABLES]
     for key in table:
         if key not in known:
             raise SpecError(f"{where}: unknown key {key!r}", nearest(key, known))
@@ -151,8 +156,17 @@ def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
         # A model may be a folder; any other word is a name that the model store knows.
         model = base / parts["dense"].model
         parts["dense"] = replace(parts["dense"], model=str(model)) if model.is_dir() else parts["dense"]
+    if table.get("graph") is not None:
+        parts["graph"] = _graph(table["graph"], str(table["name"]), where, base)
     fields = _fields(table.get("fields"), source, where)
     return parse(IndexSpec, {"name": table["name"], "fields": fields, **parts}, where)
+
+
+def _graph(table: Mapping[str, Any], index: str, where: str, base: Path) -> GraphSpec:
+    """The graph's table, its files as from the spec's folder. Without a name it is called as the index."""
+    found = parse_graph(table, f"{where} [graph]")
+    nodes, edges = (_based(path, base) if path else "" for path in (found.nodes, found.edges))
+    return replace(found, nodes=nodes, edges=edges, name=found.name or index)
 
 
 def _fields(table: object, source: SourceSpec, where: str) -> dict[str, FieldSpec]:

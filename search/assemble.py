@@ -13,6 +13,7 @@ from clew.core.text import Analyzer, AnalyzerSpec
 from search.candidates import KINDS
 from search.fields import Fields, FieldSpec, searched
 from search.fusion import FusionSpec
+from search.gate import Gate
 from search.pipeline import Searcher
 from search.protocols import CandidateGenerator, IndexKind
 from search.understand import Understanding
@@ -20,12 +21,14 @@ from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, l
 
 if TYPE_CHECKING:
     from clew.models.protocols import Encoder
+    from kg.spec import GraphSpec
+    from search.knowledge import Knowledge
 
 
-def kinds_of(spec: Mapping[str, Any], fields: Fields, analyzer: Analyzer) -> dict[str, IndexKind[Any, Any]]:
+def kinds_of(spec: Mapping[str, Any], fields: Fields, analyzer: Analyzer, home: Path) -> dict[str, IndexKind[Any, Any]]:
     """Source name → index kind, from the tables of an index spec. The indexer builds with what search opens with.
 
-    spec: holds "bm25" and, where the index has vectors, "dense".
+    spec: holds "bm25" and, where the index has vectors, "dense", and where it has a graph, "graph".
     """
     from search.candidates.bm25 import BM25Spec
 
@@ -35,7 +38,32 @@ def kinds_of(spec: Mapping[str, Any], fields: Fields, analyzer: Analyzer) -> dic
         from search.candidates.dense.kind import DenseSpec
 
         kinds["dense"] = KINDS["dense"](parse(DenseSpec, spec["dense"], "[dense]"))
+    if spec.get("graph") is not None:
+        from kg.snapshot import graph_folder
+
+        graph = parse_graph(spec["graph"], "[graph]")
+        kinds["graph"] = KINDS["graph"](graph, fields, graph_folder(home, graph.name) / graph.snapshot)
     return kinds
+
+
+def parse_graph(table: Mapping[str, Any], where: str) -> GraphSpec:
+    """The [graph] table of a spec with the tables in it. Raises SpecError that names table and key."""
+    from kg.expand import ExpandSpec, RelationSpec
+    from kg.linker import LinkSpec
+    from kg.spec import GraphSpec, Neo4jSpec
+
+    parts: dict[str, Any] = dict(table)
+    for name, cls in (("link", LinkSpec), ("expand", ExpandSpec), ("neo4j", Neo4jSpec)):
+        if parts.get(name) is not None:
+            inner = parts[name]
+            if name == "expand" and isinstance(inner, Mapping) and isinstance(inner.get("relations"), Mapping):
+                inner = {**inner, "relations": {
+                    relation: parse(RelationSpec, said, f"{where} expand.relations.{relation}")
+                    if isinstance(said, Mapping) else said
+                    for relation, said in inner["relations"].items()
+                }}  # fmt: skip
+            parts[name] = parse(cls, inner, f"{where} {name}")
+    return parse(GraphSpec, parts, where)
 
 
 def parse_fields(table: Mapping[str, Any], where: str) -> dict[str, FieldSpec]:
@@ -103,7 +131,7 @@ def _opened(
     encoder = _encoder(version, home, model)
     generators: dict[str, CandidateGenerator] = {
         source: kind.open([shard / source for shard in shards], root / source)
-        for source, kind in kinds_of(spec, fields, analyzer).items()
+        for source, kind in kinds_of(spec, fields, analyzer, home).items()
     }
     from search.docstore import DocStore
 
@@ -116,7 +144,21 @@ def _opened(
         generators=generators,
         fusion=parse(FusionSpec, release.learned.get("fusion") or spec.get("fusion", {}), "[fusion]"),
         hold=hold,
+        knowledge=_knowledge(version, home, root, release.learned, verify=verify),
+        gate=Gate.of_table(release.learned.get("gate", {})),
     )
+
+
+def _knowledge(
+    version: IndexVersion, home: Path, root: Path, learned: Mapping[str, Any], *, verify: bool
+) -> Knowledge | None:
+    table = version.spec.get("graph")
+    if table is None:
+        return None
+    from search.knowledge import open_knowledge
+
+    spec = parse_graph(table, "[graph]")
+    return open_knowledge(spec, home, root / "graph", learned.get("relations", {}), verify=verify)
 
 
 def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | None:

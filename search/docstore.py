@@ -284,9 +284,14 @@ class DocStore:
         The title, keywords and lists repeat in each passage of a document; a body field gives its part of the window.
         """
         found: dict[str, list[str]] = {name: [] for name in searched(fields)}
+        linked: dict[str, list[list[str]]] = {name: [] for name, spec in fields.items() if spec.entity}
         for document, values in enumerate(self._values()):
             _, spans = body(values, fields)
             placed = {name: (start, end) for name, start, end in spans}
+            for name in linked:
+                value = values.get(name) or []
+                given = list(map(str, value)) if isinstance(value, list) else [str(value)]
+                linked[name] += [given] * int(self._first[document + 1] - self._first[document])
             title = title_field(fields)
             for name, texts in found.items():
                 value = values.get(name) or ""
@@ -298,7 +303,7 @@ class DocStore:
                         texts.append(text[max(first - start, 0) : max(min(last, end) - start, 0)])
                     else:
                         texts.append(text)
-        return PassageSet(fields=found)
+        return PassageSet(fields=found, documents=self.ids(self.document_of), linked=linked)
 
     def embedded_texts(self) -> list[str]:
         """The text that the bi-encoder reads for each passage, in order."""

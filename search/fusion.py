@@ -17,7 +17,11 @@ import numpy as np
 from clew.core.types import Contribution, Floats, Ints
 
 # Chosen on train and dev splits only; `python -m benchmarks.fusion_study DIR…` prints the sweep.
-DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.5, "dense": 1.0}
+DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.5, "dense": 1.0, "graph": 1.0}
+
+
+# Sources whose scores are the same for all passages of a document.
+_OF_DOCUMENTS = frozenset({"graph"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,9 @@ class Pool:
         return at if at < len(self.documents) and self.documents[at] == document else None
 
     def best_passage(self, at: int) -> int:
-        """The passage that the source with the largest part likes best."""
-        return int(self.best[int(np.argmax(self.parts[:, at])), at])
+        """The passage that the source with the largest part likes best; the graph speaks of whole documents only."""
+        rows = [row for row, name in enumerate(self.sources) if name not in _OF_DOCUMENTS] or range(len(self.sources))
+        return int(self.best[max(rows, key=lambda row: (self.parts[row, at], -row)), at])
 
     def parts_of(self, at: int) -> tuple[Contribution, ...]:
         """The fused score of one document as one contribution a source."""
@@ -170,8 +175,12 @@ def ndcg(totals: Floats, judged: Judged, k: int = 10) -> float:
     return float(shown @ discounts[: len(shown)]) / best if best > 0 else 0.0
 
 
-def learn(queries: Sequence[Judged], spec: FusionSpec, shrinkage: float = 0.2) -> FusionSpec:
+def learn(
+    queries: Sequence[Judged], spec: FusionSpec, shrinkage: float = 0.2, free: Sequence[str] | None = None
+) -> FusionSpec:
     """Weights that raise nDCG@10 on judged queries, drawn towards those of `spec`.
+
+    free: sources whose weights may move (None: all but the first, since only ratios matter).
 
     One weight a source, found by coordinate ascent over factors 2^-4 … 2^4 of the starting weight. The objective is
     mean nDCG@10 - shrinkage / n * sum of squared log2 factors: with few queries a weight moves only for a clear
@@ -191,10 +200,9 @@ def learn(queries: Sequence[Judged], spec: FusionSpec, shrinkage: float = 0.2) -
         return mean - shrinkage / len(queries) * sum(power**2 for power in trial.values())
 
     best = worth(factors)
-    # Only ratios matter, so the first source keeps its weight.
     for _ in range(3):
         before = best
-        for name in sources[1:]:
+        for name in sources[1:] if free is None else [name for name in sources if name in free]:
             for power in steps:
                 value = worth({**factors, name: float(power)})
                 if value > best + 1e-12:

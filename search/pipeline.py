@@ -1,34 +1,38 @@
-"""One search, stage by stage: understand → filter → candidates → fusion → present.
+"""One search, stage by stage: understand → filter → candidates → graph → fusion → present.
 
-This is the one place that decides about degradation: a source that raises StageUnavailable, or that the time budget
-does not reach, is left out and named; so are facets. Any other exception is a bug and surfaces.
+A source that raises StageUnavailable, or that the time budget does not reach, is left out and named (`search.trace`);
+so are facets.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from clew.core.artifacts import Hold
 from clew.core.errors import QueryError, StageUnavailable, unknown_name
-from clew.core.types import Bools, Deadline, Floats, Ints
+from clew.core.types import Bools, Deadline, Floats
 from search.docstore import DocStore
 from search.facets import count_facets
 from search.fields import Fields
 from search.filters import parse_filters, passages
-from search.fusion import FUSIONS, Found, FusionSpec, Pool
+from search.fusion import FUSIONS, FusionSpec, Pool
+from search.gate import Gate
+from search.gather import Gathering
+from search.knowledge import Knowledge
 from search.present import Presenter
 from search.profile import load_profile
 from search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
+from search.trace import Trace
 from search.types import (
+    EXPAND,
     MAX_K,
     MAX_QUERY_CHARACTERS,
     MAX_WINDOW,
-    Degradation,
+    Expand,
     Hit,
     SearchRequest,
     SearchResponse,
@@ -40,48 +44,7 @@ from search.versions import IndexVersion, Release
 
 # Facets count what matches a query term or is among this many of a source that scores everything.
 FACET_DEPTH = 1_000
-
-
-@dataclass(slots=True)
-class Trace:
-    """What happened to one search on its way."""
-
-    deadline: Deadline
-    timings_ms: dict[str, float] = field(default_factory=dict)
-    degraded: list[Degradation] = field(default_factory=list)
-    answered: int = 0
-    asked: int = 0
-
-    @contextmanager
-    def needed(self, name: str) -> Iterator[None]:
-        """Time a stage without which there is no answer."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1000
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage; where it cannot answer, say so and go on."""
-        with self.needed(name):
-            try:
-                yield
-            except StageUnavailable as reason:
-                self.degraded.append(Degradation(name, reason.message))
-
-    @property
-    def coverage(self) -> float:
-        """Share of the asked shards that answered."""
-        return self.answered / self.asked if self.asked else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class SourceList:
-    """The documents one source found, best first, and its score's mean and deviation over the collection."""
-
-    documents: Ints
-    background: tuple[float, float]
+GRAPH = "graph"
 
 
 def check(request: SearchRequest) -> None:
@@ -98,6 +61,8 @@ def check(request: SearchRequest) -> None:
         raise QueryError(f"offset is {request.offset:,}", f"offset + k may be at most {MAX_WINDOW:,}")
     if request.budget_ms is not None and not request.budget_ms > 0:
         raise QueryError(f"budget_ms is {request.budget_ms}", "give milliseconds above 0, or leave it out")
+    if request.expand not in EXPAND:
+        raise QueryError(f"expand is {request.expand!r}", f"expected {', '.join(EXPAND)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +70,7 @@ class Searcher:
     """An opened release of an index. Safe for concurrent searches; close it when the last one is done.
 
     generators: source → generator, in the order their parts are listed. hold: keeps the version from being swept.
+    knowledge, gate: the graph and what decides about it; None where the index has none.
     """
 
     release: Release
@@ -115,6 +81,8 @@ class Searcher:
     generators: Mapping[str, CandidateGenerator]
     fusion: FusionSpec
     hold: Hold
+    knowledge: Knowledge | None = None
+    gate: Gate = field(default_factory=Gate)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -126,6 +94,8 @@ class Searcher:
         for generator in self.generators.values():
             generator.close()
         self.store.close()
+        if self.knowledge is not None:
+            self.knowledge.close()
         self.hold.release()
 
     def search(self, request: SearchRequest) -> SearchResponse:
@@ -136,7 +106,9 @@ class Searcher:
         started = time.perf_counter()
         with trace.needed("filter"):
             kept = self._filtered(request)
-        query, pool = self._pool(request, trace, max(profile.depth, request.offset + request.k), kept)
+        query, pool = self._gathering.pool(
+            request, trace, max(profile.depth, request.offset + request.k), kept, self._fusion(request.fusion)
+        )
         order = pool.order()
         window = order[request.offset : request.offset + request.k]
         with trace.needed("present"):
@@ -161,6 +133,7 @@ class Searcher:
             degraded=tuple(trace.degraded),
             notes=query.notes,
             coverage=trace.coverage,
+            graph=trace.graph if request.explain or trace.graph is None else replace(trace.graph, parts=()),
         )
 
     def rank(
@@ -171,13 +144,14 @@ class Searcher:
         sources: tuple[str, ...] | None = None,
         fusion: FusionSpec | str | None = None,
         among: Sequence[str] | None = None,
+        expand: Expand = "auto",
     ) -> tuple[list[str], Floats]:
         """Ids and fused scores of the `depth` best documents, nothing presented (benchmarks, `--queries`).
 
         among: only these document ids are candidates. A stage that cannot answer raises: a benchmark of a system
         with a stage missing would be another system's.
         """
-        pool = self.pool(query, depth, sources=sources, fusion=fusion, among=among)
+        pool = self.pool(query, depth, sources=sources, fusion=fusion, among=among, expand=expand)
         order = pool.order()[:depth]
         return self.store.ids(pool.documents[order]), pool.totals[order]
 
@@ -189,19 +163,33 @@ class Searcher:
         sources: tuple[str, ...] | None = None,
         fusion: FusionSpec | str | None = None,
         among: Sequence[str] | None = None,
+        expand: Expand = "auto",
     ) -> Pool:
         """Every candidate document of a query with its parts: what `rank` orders and fusion weights are learned on."""
-        request = SearchRequest(query, sources=sources)
+        return self.traced(query, depth, sources=sources, fusion=fusion, among=among, expand=expand)[0]
+
+    def traced(
+        self,
+        query: str,
+        depth: int,
+        *,
+        sources: tuple[str, ...] | None = None,
+        fusion: FusionSpec | str | None = None,
+        among: Sequence[str] | None = None,
+        expand: Expand = "auto",
+    ) -> tuple[Pool, Trace]:
+        """The same with what happened on the way: what a gate is learned on."""
+        request = SearchRequest(query, sources=sources, expand=expand)
         check(request)
         kept = None
         if among is not None:
             kept = np.zeros(self.store.documents, np.bool_)
             kept[[at for at in map(self.store.find, among) if at is not None]] = True
         trace = Trace(Deadline())
-        _, pool = self._pool(request, trace, depth, kept, self._fusion(fusion))
+        _, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(fusion))
         if trace.degraded:
             raise StageUnavailable(f"{trace.degraded[0].stage}: {trace.degraded[0].reason}")
-        return pool
+        return pool, trace
 
     def why_not(self, request: SearchRequest, document_id: str) -> WhyNot:
         """Which stage lost a document that was expected, and what every stage made of it."""
@@ -214,7 +202,7 @@ class Searcher:
         if kept is not None and not kept[document]:
             return WhyNot(document_id, False, "filter", "a filter leaves it out", ())
         depth = max(load_profile(request.profile).depth, request.offset + request.k)
-        query, pool = self._pool(request, trace, depth, kept)
+        query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(request.fusion))
         place = pool.place_of(document)
         rank = None if place is None else int(np.flatnonzero(pool.order() == place)[0]) + 1
         stages = self._standing(query, pool, document, rank)
@@ -231,6 +219,10 @@ class Searcher:
 
     # ------------------------------------------------------------------ stages
 
+    @property
+    def _gathering(self) -> Gathering:
+        return Gathering(self.store, self.understanding, self.generators, self.knowledge, self.gate)
+
     def _filtered(self, request: SearchRequest) -> Bools | None:
         """(documents,) bool of the documents that pass the request's filters; None without filters."""
         return parse_filters(request.filters, self.fields).documents(self.store) if request.filters else None
@@ -243,67 +235,6 @@ class Searcher:
         if asked not in FUSIONS:
             raise unknown_name("fusion", asked, FUSIONS)
         return replace(self.fusion, method=asked)
-
-    def _pool(
-        self, request: SearchRequest, trace: Trace, depth: int, kept: Bools | None, fusion: FusionSpec | None = None
-    ) -> tuple[ParsedQuery, Pool]:
-        """Candidates of every source, joined at document level, with every source's score of every candidate."""
-        names = tuple(dict.fromkeys(request.sources or self.sources))
-        for name in names:
-            if name not in self.generators:
-                raise unknown_name("source", name, self.generators)
-        with trace.needed("understand"):
-            query = self.understanding.terms(request.query)
-        allowed = passages(kept, self.store) if kept is not None else None
-        lists: dict[str, SourceList] = {}
-        for name in names:
-            with trace.stage(name):
-                # The first source always runs: an answer without any would be none.
-                if lists and trace.deadline.passed:
-                    raise StageUnavailable("the time budget was used up before it")
-                if name == "dense":
-                    query = self.understanding.vector(query)
-                    if query.vector is None:
-                        continue
-                lists[name] = self._documents(name, CandidateRequest(query, depth, allowed, trace.deadline), trace)
-        if not lists and trace.degraded:
-            raise StageUnavailable(
-                "; ".join(f"{lost.stage}: {lost.reason}" for lost in trace.degraded), "no source could answer"
-            )
-        with trace.needed("fusion"):
-            pool = self._joined(query, lists, fusion or self._fusion(request.fusion))
-        return query, pool
-
-    def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> SourceList:
-        """A source's first k documents: fetches passages until k documents are distinct."""
-        generator, wanted = self.generators[name], request.k
-        while True:
-            ranking = generator.candidates(request)
-            documents = self.store.document_of[ranking.ordinals]
-            first = np.sort(np.unique(documents, return_index=True)[1])
-            if len(first) >= wanted or len(ranking) < request.k or request.k >= generator.size:
-                break
-            request = replace(request, k=min(request.k * 2, generator.size))
-        trace.answered += ranking.answered
-        trace.asked += ranking.asked
-        return SourceList(documents[first[:wanted]], ranking.background or (0.0, 1.0))
-
-    def _joined(self, query: ParsedQuery, lists: Mapping[str, SourceList], fusion: FusionSpec) -> Pool:
-        """The union of the sources' documents, each scored by every source on its best passage there."""
-        union = np.unique(np.concatenate([found.documents for found in lists.values()] or [np.empty(0, np.int64)]))
-        spans = [self.store.passage_range(int(document)) for document in union]
-        ordinals = np.concatenate([np.arange(*span) for span in spans]) if spans else np.empty(0, np.int64)
-        heads = np.cumsum([0, *(last - first for first, last in spans)])[:-1].astype(np.int64)
-        scores = np.full((len(lists), len(union)), np.nan)
-        ranks = np.full((len(lists), len(union)), -1, np.int64)
-        best = np.full((len(lists), len(union)), -1, np.int64)
-        for row, (name, listed) in enumerate(lists.items()):
-            if len(union):
-                every = self.generators[name].score(query, ordinals)
-                scores[row], best[row] = _best_in_groups(every, heads, ordinals)
-            ranks[row, np.searchsorted(union, listed.documents)] = np.arange(len(listed.documents))
-        background = np.array([listed.background for listed in lists.values()], np.float64).reshape(-1, 2)
-        return Pool.fused(union, Found(tuple(lists), scores, ranks, background), best, fusion)
 
     def _matching(self, query: ParsedQuery, pool: Pool, kept: Bools | None) -> Bools:
         """(documents,) bool that facets count: match a content word, or are near the top of another source."""
@@ -358,13 +289,3 @@ class Searcher:
         if at is not None:
             stages.append(StageScore("fusion", float(pool.totals[at]), fused_rank, pool.parts_of(at)))
         return tuple(stages)
-
-
-def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats, Ints]:
-    """Best score and its passage in each group of neighbouring passages (the first of equals; NaN where all are)."""
-    filled = np.where(np.isnan(scores), -np.inf, scores)
-    best = np.maximum.reduceat(filled, heads)
-    group = np.repeat(np.arange(len(heads)), np.diff([*heads, len(scores)]))
-    winners = np.flatnonzero(filled == best[group])
-    _, first = np.unique(group[winners], return_index=True)
-    return np.where(np.isneginf(best), np.nan, best), ordinals[winners[first]]

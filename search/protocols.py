@@ -8,6 +8,24 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from clew.core.types import Bools, Contribution, Deadline, Floats, Ints, Ranking, Vectors
+from kg.expand import Reached
+from kg.linker import Linked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expansion:
+    """What the graph says of a query.
+
+    linked: candidates and mentions of its text. reached: the entities that it leads to, heaviest first. rows: (r,)
+    int64 row of each in the graph. paths: how each is reached, in plain words. truncated: whether a fan-out or step
+    limit cut the walk.
+    """
+
+    linked: Linked
+    reached: tuple[Reached, ...]
+    rows: Ints
+    paths: tuple[str, ...]
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +35,7 @@ class ParsedQuery:
     text: as typed, Unicode-normalised. terms: (index term, weight) in query order, repetitions kept; original terms
     weigh 1, expansion terms less. vector: (dim,) float32 unit vector, None where no dense ranking is wanted or
     possible. unknown: share of word pieces the encoder does not know (0 to 1). notes: what understanding decided,
-    for the trace.
+    for the trace. expansion: the entities it names and what they lead to, None where the graph was not asked.
     """
 
     text: str
@@ -25,6 +43,7 @@ class ParsedQuery:
     vector: Vectors | None = None
     unknown: float = 0.0
     notes: tuple[str, ...] = ()
+    expansion: Expansion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +119,14 @@ class PassageSet:
 
     fields: searched field → text of that field in each passage (the title and keywords repeat in every passage of
     a document; a body field gives its slice inside the window). vectors: (n, dim) float32 unit vectors, None where
-    the index has no dense part.
+    the index has no dense part. documents: id of each passage's document; a document's passages follow one another.
+    linked: field whose values are entities → its values in each passage.
     """
 
     fields: Mapping[str, Sequence[str]]
     vectors: Vectors | None = None
+    documents: Sequence[str] = ()
+    linked: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.fields.values()), [])) if self.vectors is None else len(self.vectors)

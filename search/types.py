@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from clew.core.types import Contribution
 
 MAX_QUERY_CHARACTERS = 10_000
 MAX_K = 1_000
 MAX_WINDOW = 10_000
+
+Expand = Literal["off", "auto", "on"]
+EXPAND: tuple[Expand, ...] = ("off", "auto", "on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class SearchRequest:
     query: 1 to 10,000 characters. k: documents wanted (1 to 1,000). offset: documents skipped (offset + k at most
     10,000). filters: see search.filters. facets: names of facet fields to count. profile: how hits are shown.
     sources: candidate sources to use (None: all of the index). fusion: how they are joined (None: the release's).
-    explain: give each hit its receipt. budget_ms: wanted answer time; stages that do not fit are left out and named.
+    expand: whether the graph is used: "auto" lets the gate decide, "on" and "off" do not ask it. explain: give each
+    hit its receipt. budget_ms: wanted answer time; stages that do not fit are left out and named.
     """
 
     query: str
@@ -33,6 +37,7 @@ class SearchRequest:
     fusion: str | None = None
     explain: bool = False
     budget_ms: float | None = None
+    expand: Expand = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,38 @@ class FacetValue:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedEntity:
+    """An entity that the query names.
+
+    start, end: characters of the query. probability: that it is meant (0 to 1).
+    """
+
+    id: str
+    name: str
+    type: str
+    start: int
+    end: int
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class GraphUse:
+    """What the graph did for one search.
+
+    used: whether it took part. reason: why, or why not. entities: that the query names. reached: how many entities
+    these lead to. probability: the gate's, where it was asked; parts: of its log-odds, where the search is explained.
+    """
+
+    used: bool
+    reason: str
+    entities: tuple[LinkedEntity, ...] = ()
+    reached: int = 0
+    probability: float | None = None
+    parts: tuple[Contribution, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Degradation:
     """A stage that was left out, and why."""
 
@@ -94,7 +131,7 @@ class SearchResponse:
     """The answer to one search.
 
     considered: documents that were candidates of any source (hits are the best of these). timings_ms: stage → time.
-    coverage: share of shards that answered (1.0: all).
+    coverage: share of shards that answered (1.0: all). graph: None where the index has none or it was not asked.
     """
 
     query: str
@@ -107,6 +144,7 @@ class SearchResponse:
     degraded: tuple[Degradation, ...] = ()
     notes: tuple[str, ...] = ()
     coverage: float = 1.0
+    graph: GraphUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

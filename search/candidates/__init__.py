@@ -13,5 +13,6 @@ KINDS: Registry[Any] = Registry(
         "bm25": "search.candidates.bm25:BM25Kind",
         "rank_bm25": "search.candidates.rank_bm25:RankBM25Kind",
         "dense": "search.candidates.dense.kind:DenseKind",
+        "graph": "search.candidates.graph:GraphKind",
     },
 )

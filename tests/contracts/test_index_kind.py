@@ -3,11 +3,14 @@
 `survey` → `combine` → `build` → `save` → `open`, and the CandidateGenerator that comes out.
 """
 
+import atexit
 import hashlib
 import importlib.util
 import pickle
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,8 +19,14 @@ import numpy as np
 import pytest
 
 from clew.core.text import Analyzer
+from kg.expand import Reached
+from kg.freeze import write_snapshot
+from kg.linker import Linked
+from kg.snapshot import Snapshot
+from kg.spec import GraphSpec
+from kg.types import Edge, Entity
 from search.candidates import KINDS
-from search.protocols import CandidateGenerator, CandidateRequest, IndexKind, ParsedQuery, PassageSet
+from search.protocols import CandidateGenerator, CandidateRequest, Expansion, IndexKind, ParsedQuery, PassageSet
 
 WEIGHTS = {"title": 2.0, "text": 1.0}
 DIM = 32
@@ -39,11 +48,30 @@ def passages(first: int = 0, last: int = PASSAGES) -> PassageSet:
     vectors = np.stack(
         [vector(f"{i} {title} {text}") for i, (title, text) in enumerate(zip(titles, texts, strict=True))]
     )
-    return PassageSet({"title": titles[first:last], "text": texts[first:last]}, vectors[first:last])
+    fields = {"title": titles[first:last], "text": texts[first:last]}
+    return PassageSet(fields, vectors[first:last], [f"doc-{i}" for i in range(first, last)])
+
+
+@cache
+def snapshot() -> Snapshot:
+    """A graph in which every word is an entity and every passage's document is about the words it holds."""
+    folder = tempfile.TemporaryDirectory(prefix="clew-contract-")
+    atexit.register(folder.cleanup)
+    fields = passages().fields
+    held = [set(f"{t} {x}".split()) for t, x in zip(fields["title"], fields["text"], strict=True)]
+    nodes = [Entity(f"word:{word}", "word", word) for word in WORDS]
+    nodes += [Entity(f"article:doc-{i}", "article", f"Article {i}") for i in range(PASSAGES)]
+    edges = [Edge(f"article:doc-{i}", "about", f"word:{word}") for i, words in enumerate(held) for word in words]
+    return write_snapshot(Path(folder.name), "words", nodes, edges, created="2025-01-01T00:00:00Z")
 
 
 def query(text: str) -> ParsedQuery:
-    return ParsedQuery(text, tuple((term, 1.0) for term in Analyzer().terms(text)), vector(text))
+    named = list(dict.fromkeys(text.split()))
+    reached = tuple(Reached(f"word:{word}", 1 / place, f"word:{word}") for place, word in enumerate(named, 1))
+    rows = np.array([snapshot().row(found.entity) for found in reached], np.int64)
+    expansion = Expansion(Linked((), ()), reached, rows, tuple(named))
+    terms = tuple((term, 1.0) for term in Analyzer().terms(text))
+    return ParsedQuery(text, terms, vector(text), expansion=expansion)
 
 
 QUERIES = [query(text) for text in ("red shoe", "blue WH-1000XM5 red", "手机 zoom", "hat hat wool")]
@@ -64,6 +92,11 @@ def dense(name: str) -> IndexKind[Any, Any]:
     return KINDS[name](DenseSpec(model="hashing-32"))
 
 
+def graph(name: str) -> IndexKind[Any, Any]:
+    spec = GraphSpec("words", documents="article:{id}", document_types=["article"], about=["about"], annotate=[])
+    return KINDS[name](spec, {}, snapshot().folder)
+
+
 @dataclass(frozen=True)
 class Maker:
     """How to make a kind, and whether it ranks only passages that hold a query term."""
@@ -73,7 +106,12 @@ class Maker:
     tolerance: float
 
 
-MAKERS = {"bm25": Maker(words, True, 0.0), "rank_bm25": Maker(words, True, 1e-12), "dense": Maker(dense, False, 1e-6)}
+MAKERS = {
+    "bm25": Maker(words, True, 0.0),
+    "rank_bm25": Maker(words, True, 1e-12),
+    "dense": Maker(dense, False, 1e-6),
+    "graph": Maker(graph, True, 1e-12),
+}
 
 
 @pytest.fixture(params=list(KINDS))

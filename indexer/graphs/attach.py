@@ -1,0 +1,152 @@
+"""The graph of an index: loaded where the spec gives its files, found where it names one, joined to the documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.core.errors import CorruptError, FormatError, NotFoundError, SpecError
+from clew.core.files import expand
+from clew.core.types import Vectors
+from indexer.collect import SPOOL
+from indexer.encode import Encoding
+from indexer.graphs.load import load
+from indexer.graphs.read import lineage
+from indexer.graphs.used import is_whole
+from indexer.progress import Progress
+from indexer.spec import IndexSpec
+from kg.annotate import attached
+from kg.manifest import load as load_manifest
+from kg.relations import spoken
+from kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapshots
+from search.knowledge import ENTITY_VECTORS, RELATION_VECTORS
+
+# What is read of an entity to tell it from others of the same name.
+_TEXT_CHARACTERS = 300
+_MOST_ALIASES = 3
+
+
+def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
+    """The spec with the snapshot its graph is; loads the files of a graph that gives them (once for a content).
+
+    Raises NotFoundError for a graph that is not there, SpecError for files and a snapshot, and whatever loading raises.
+    """
+    graph = spec.graph
+    if graph is None:
+        return spec
+    if graph.nodes:
+        if graph.snapshot:
+            raise SpecError(
+                f"[graph] names the snapshot {graph.snapshot!r} and files, of which one decides",
+                "leave snapshot out, or leave nodes and edges out",
+            )
+        server = graph.neo4j if graph.store == "neo4j" and graph.neo4j and not graph.neo4j.theirs else None
+        known = None if server else _loaded(home, graph.name, graph.nodes, graph.edges)
+        snapshot = known or load(home, graph.name, graph.nodes, graph.edges, progress=progress, neo4j=server).id
+    else:
+        snapshot = find_snapshot(home, graph.name, graph.snapshot or None).name
+    return replace(spec, graph=replace(graph, snapshot=snapshot))
+
+
+def _loaded(home: Path, name: str, nodes: str, edges: str) -> str | None:
+    """The snapshot that was made from the very same files, if it is there and whole; loading them mends any other."""
+    sources = lineage([url for path in (nodes, edges) for url in expand(path)])
+    try:
+        same = [found.id for found in list_snapshots(home, name) if dict(found.lineage) == sources]
+        return next((known for known in same if is_whole(graph_folder(home, name) / known)), None)
+    except (NotFoundError, CorruptError, FormatError):
+        return None
+
+
+def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
+    """The spec with how the documents of a spool are in its graph."""
+    graph = spec.graph
+    if graph is None:
+        return spec
+    snapshot = Snapshot.open(graph_folder(home, graph.name) / graph.snapshot, verify=False)
+    try:
+        found = attached(snapshot, graph.documents, list(_ids(spool)))
+    finally:
+        snapshot.close()
+    types, about = graph.document_types or list(found.types), graph.about or list(found.about)
+    return replace(spec, graph=replace(graph, documents=found.documents, document_types=types, about=about))
+
+
+def _ids(spool: Path) -> Iterator[str]:
+    with (spool / SPOOL).open(encoding="utf-8") as lines:
+        for line in lines:
+            yield str(json.loads(line)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class GraphVectors:
+    """The vectors of a graph's entities and relations, computed in `work` and put beside a version's statistics."""
+
+    spec: IndexSpec
+    home: Path
+    work: Path
+
+    @property
+    def total(self) -> int:
+        """How many there are, as progress counts them."""
+        graph = self.spec.graph
+        assert graph is not None  # noqa: S101 - the caller looked
+        counts = load_manifest(graph_folder(self.home, graph.name) / graph.snapshot).counts
+        documents = sum(counts.types.get(name, 0) for name in graph.document_types)
+        return counts.entities - documents + len(counts.relations)
+
+    def encode(self, encoding: Encoding) -> None:
+        """Compute them; entities that only documents are get none."""
+        graph = self.spec.graph
+        assert graph is not None  # noqa: S101 - the caller looked
+        snapshot = Snapshot.open(graph_folder(self.home, graph.name) / graph.snapshot, verify=False)
+        self.work.mkdir(parents=True, exist_ok=True)
+        try:
+            vectors = entity_vectors(snapshot, graph.document_types, encoding, self.work)
+            names = [spoken(relation) for relation in snapshot.relations]
+        finally:
+            snapshot.close()
+        np.save(self.work / ENTITY_VECTORS, vectors)
+        np.save(self.work / RELATION_VECTORS, _encoded(encoding, names, self.work / "relations.npy"))
+
+    def put(self, statistics: Path) -> None:
+        """Write them into the folder of a version's statistics."""
+        for name in (ENTITY_VECTORS, RELATION_VECTORS):
+            if (self.work / name).exists():
+                (statistics / "graph" / name).write_bytes((self.work / name).read_bytes())
+
+
+def entity_vectors(
+    snapshot: Snapshot, document_types: Collection[str], encoding: Encoding, work: Path
+) -> NDArray[np.float16]:
+    """(entities, dim) vectors of what a snapshot's entities are; 0 for those of some types and those without a name.
+
+    work: an existing folder for a file on the way.
+    """
+    texts: list[str] = []
+    rows: list[int] = []
+    for row, entity in enumerate(snapshot.all_entities()):
+        if entity.type in document_types:
+            continue
+        if not entity.name:
+            encoding.progress.advance(1)  # nothing is to be encoded, but it is counted
+        else:
+            about = entity.description or "; ".join(entity.aliases[:_MOST_ALIASES]) or entity.type
+            texts.append(f"{entity.name}: {about}"[:_TEXT_CHARACTERS] if about else entity.name)
+            rows.append(row)
+    known = _encoded(encoding, texts, work / "entities.npy")
+    vectors = np.zeros((snapshot.counts.entities, known.shape[1]), np.float16)
+    vectors[rows] = known
+    return vectors
+
+
+def _encoded(encoding: Encoding, texts: Sequence[str], target: Path) -> Vectors:
+    encoding.run(texts, target)
+    found: Vectors = np.load(target)
+    target.unlink()
+    return found

@@ -1,0 +1,272 @@
+"""Documents by the entities they are about: postings from each entity of the graph to passages.
+
+    score(passage) = sum over the entities a query leads to of  weight x annotation x rarity
+
+with rarity = ln(1 + N / n) / ln(1 + N) for an entity that n of N passages are about: 1 where it is one passage alone.
+
+    <shard>/graph/     entities.npy (e,) int32 rows of the graph, ascending; offsets.npy (e + 1,) int64;
+                       passages.npy (postings,) int32, ascending for each entity; weights.npy (postings,) float32;
+                       graph.json
+    <version>/graph/   entities.npy, frequencies.npy (e,) int64 passages of each; graph.json
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.core.mapped import open_array, read_table
+from clew.core.types import Contribution, Floats, Ints, Ranking, empty_ranking, ranked
+from kg.annotate import Annotator
+from kg.snapshot import Snapshot
+from kg.spec import GraphSpec
+from search.candidates.sharded import Sharded
+from search.columns import levels
+from search.fields import Fields, title_field
+from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
+
+FORMAT = 1
+ENTITIES, OFFSETS, PASSAGES, WEIGHTS = "entities.npy", "offsets.npy", "passages.npy", "weights.npy"
+FREQUENCIES, TABLE = "frequencies.npy", "graph.json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EntityCounts:
+    """How many passages are about each entity; Part and Whole of the kind.
+
+    passages: how many there are. entities: (e,) int64 rows, ascending. frequencies: (e,) int64, at least 1.
+    """
+
+    passages: int
+    entities: Ints
+    frequencies: Ints
+
+
+class GraphKind:
+    """Entity postings as an index kind."""
+
+    def __init__(self, spec: GraphSpec, fields: Fields, folder: Path) -> None:
+        """folder: the snapshot's; only building needs it."""
+        self._spec = spec
+        self._fields = fields
+        self._folder = folder
+
+    def survey(self, passages: PassageSet) -> EntityCounts:
+        """How many passages are about each entity."""
+        rows, _, _ = self._postings(passages)
+        entities, frequencies = np.unique(rows, return_counts=True)
+        return EntityCounts(len(passages.documents), entities.astype(np.int64), frequencies.astype(np.int64))
+
+    def combine(self, add: Sequence[EntityCounts], remove: Sequence[EntityCounts] = ()) -> EntityCounts:
+        """Add the shards' counts, take deleted passages' counts out."""
+        entities = np.unique(np.concatenate([np.empty(0, np.int64), *(part.entities for part in (*add, *remove))]))
+        total = np.zeros(len(entities), np.int64)
+        for sign, parts in ((1, add), (-1, remove)):
+            for part in parts:
+                total[np.searchsorted(entities, part.entities)] += sign * part.frequencies
+        passages = sum(part.passages for part in add) - sum(part.passages for part in remove)
+        if passages < 0 or total.min(initial=0) < 0:
+            raise ValueError("entity counts would go below zero: passages were removed that had never been added")
+        return EntityCounts(passages, entities[total > 0], total[total > 0])
+
+    def build(self, passages: PassageSet, whole: EntityCounts, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
+        """Write the shard's postings; they do not depend on `whole`."""
+        rows, places, weights = self._postings(passages)
+        order = np.lexsort((places, rows))
+        entities, heads = np.unique(rows[order], return_index=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, values in (
+            (ENTITIES, entities.astype(np.int32)),
+            (OFFSETS, np.append(heads, len(rows)).astype(np.int64)),
+            (PASSAGES, places[order].astype(np.int32)),
+            (WEIGHTS, weights[order].astype(np.float32)),
+        ):
+            np.save(directory / name, values)
+        table = {"format": FORMAT, "passages": len(passages.documents)}
+        (directory / TABLE).write_text(json.dumps(table) + "\n", encoding="utf-8")
+        annotated = len(np.unique(places))
+        return {"passages": len(passages.documents), "annotated": annotated, "entities": len(entities),
+                "postings": len(rows)}  # fmt: skip
+
+    def save(self, whole: EntityCounts, directory: Path) -> None:
+        """Write the version's counts."""
+        directory.mkdir(parents=True, exist_ok=True)
+        np.save(directory / ENTITIES, whole.entities)
+        np.save(directory / FREQUENCIES, whole.frequencies)
+        table = {"format": FORMAT, "passages": whole.passages}
+        (directory / TABLE).write_text(json.dumps(table) + "\n", encoding="utf-8")
+
+    def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
+        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
+        table = read_table(whole / TABLE, FORMAT)
+        rarity = Rarity(int(table["passages"]), open_array(whole / ENTITIES), open_array(whole / FREQUENCIES))
+        shards = [GraphShard(folder, rarity) for folder in directories]
+        return shards[0] if len(shards) == 1 else Sharded(shards)
+
+    def derived(self) -> frozenset[str]:
+        """None: all files come out the same."""
+        return frozenset()
+
+    def _postings(self, passages: PassageSet) -> tuple[Ints, Ints, Floats]:
+        """(entity row, passage, weight) of every annotation."""
+        snapshot = Snapshot.open(self._folder, verify=False)
+        try:
+            annotator = Annotator(snapshot, self._spec)
+            texts = [passages.fields[name] for name in self._texts() if name in passages.fields]
+            rows: list[int] = []
+            places: list[int] = []
+            weights: list[float] = []
+            for first, last in _documents(passages.documents):
+                values = [
+                    (self._fields[name].entity, path)
+                    for name, column in passages.linked.items()
+                    for path in self._paths(name, column[first])
+                ]
+                found = annotator.entities(passages.documents[first], [text[first] for text in texts], values)
+                for row, weight in found.items():
+                    for passage in range(first, last):
+                        rows.append(row)
+                        places.append(passage)
+                        weights.append(weight)
+        finally:
+            snapshot.close()
+        return np.array(rows, np.int64), np.array(places, np.int64), np.array(weights, np.float64)
+
+    def _texts(self) -> list[str]:
+        """Names of the fields whose text is linked."""
+        title = title_field(self._fields)
+        return [title if name == "title" and title else name for name in self._spec.annotate]
+
+    def _paths(self, name: str, values: Sequence[str]) -> Iterator[Sequence[str]]:
+        for value in values:
+            path = levels(value) if self._fields[name].facet == "hierarchy" else (value,)
+            if path:
+                yield path
+
+
+def _documents(ids: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """First passage of each document and the one after its last."""
+    first = 0
+    for at in range(1, len(ids) + 1):
+        if at == len(ids) or ids[at] != ids[first]:
+            yield first, at
+            first = at
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rarity:
+    """How rare each entity is in the version."""
+
+    passages: int
+    entities: NDArray[np.int64]
+    frequencies: NDArray[np.int64]
+
+    def of(self, row: int) -> float:
+        """1 for an entity of one passage, towards 0 for one of all; 0 for one of none."""
+        at = int(np.searchsorted(self.entities, row))
+        if at == len(self.entities) or self.entities[at] != row:
+            return 0.0
+        return math.log1p(self.passages / int(self.frequencies[at])) / math.log1p(self.passages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """An entity of a query that passages of the shard are about: its postings lie at start to end."""
+
+    at: int
+    weight: float
+    start: int
+    end: int
+
+
+class GraphShard:
+    """One shard's entity postings. Safe to ask from several threads."""
+
+    def __init__(self, directory: Path, rarity: Rarity) -> None:
+        """Open what `GraphKind.build` wrote. Raises NotFoundError, CorruptError or FormatError with the file's name."""
+        self._size = int(read_table(directory / TABLE, FORMAT)["passages"])
+        self._entities = open_array(directory / ENTITIES)
+        self._offsets = open_array(directory / OFFSETS)
+        self._passages = open_array(directory / PASSAGES)
+        self._weights = open_array(directory / WEIGHTS)
+        self._rarity = rarity
+
+    @property
+    def size(self) -> int:
+        """Passages of the shard."""
+        return self._size
+
+    def candidates(self, request: CandidateRequest) -> Ranking:
+        """The best k allowed passages that are about an entity the query leads to."""
+        passages, scores = self._summed(request.query)
+        # Over all passages, as if the others scored 0; before the filter, as BM25 does.
+        mean = float(scores.sum()) / self._size if self._size else 0.0
+        square = float(np.square(scores).sum()) / self._size if self._size else 0.0
+        background = (mean, math.sqrt(max(0.0, square - mean**2)))
+        if request.allowed is not None:
+            kept = request.allowed[passages]
+            passages, scores = passages[kept], scores[kept]
+        if request.k <= 0 or not len(passages):
+            return replace(empty_ranking(), background=background)
+        return replace(ranked(passages, scores, request.k), background=background)
+
+    def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
+        """(n,) float64 scores; 0.0 for a passage about none of the entities, NaN where the graph was not asked."""
+        if query.expansion is None:
+            return np.full(len(ordinals), np.nan)
+        passages, scores = self._summed(query)
+        found = np.zeros(len(ordinals), np.float64)
+        if len(passages):
+            at = np.minimum(np.searchsorted(passages, ordinals), len(passages) - 1)
+            hit = passages[at] == ordinals
+            found[hit] = scores[at[hit]]
+        return found
+
+    def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
+        """One part for each way from the query to an entity that the passage is about."""
+        if query.expansion is None:
+            return []
+        parts = []
+        for match in self._matches(query):
+            at = match.start + int(np.searchsorted(self._passages[match.start : match.end], ordinal))
+            if at < match.end and self._passages[at] == ordinal:
+                reached = query.expansion.reached[match.at]
+                rarity = self._rarity.of(int(query.expansion.rows[match.at]))
+                detail = {"entity": reached.entity, "weight": reached.weight, "annotation": float(self._weights[at]),
+                          "rarity": rarity, "hops": len(reached.path)}  # fmt: skip
+                value = match.weight * float(self._weights[at])
+                parts.append(Contribution("graph", query.expansion.paths[match.at], value, detail))
+        return parts
+
+    def close(self) -> None:
+        """Nothing to release: the system unmaps the files once no running query reads them."""
+
+    def _matches(self, query: ParsedQuery) -> Iterator[_Matched]:
+        """The entities of a query's expansion that have postings here, in its order."""
+        if query.expansion is None or not len(self._entities):
+            return
+        rows = query.expansion.rows
+        places = np.minimum(np.searchsorted(self._entities, rows), len(self._entities) - 1)
+        for at in np.flatnonzero(self._entities[places] == rows).tolist():
+            place = int(places[at])
+            weight = query.expansion.reached[at].weight * self._rarity.of(int(rows[at]))
+            yield _Matched(at, weight, int(self._offsets[place]), int(self._offsets[place + 1]))
+
+    def _summed(self, query: ParsedQuery) -> tuple[Ints, Floats]:
+        """Passages about any of a query's entities, ascending, and their scores, summed in the expansion's order."""
+        matches = list(self._matches(query))
+        if not matches:
+            return np.empty(0, np.int64), np.empty(0, np.float64)
+        found = np.concatenate([self._passages[match.start : match.end] for match in matches])
+        parts = np.concatenate(
+            [match.weight * self._weights[match.start : match.end].astype(np.float64) for match in matches]
+        )
+        passages, place = np.unique(found, return_inverse=True)
+        return passages.astype(np.int64), np.bincount(place, parts, len(passages)).astype(np.float64)

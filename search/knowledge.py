@@ -1,0 +1,235 @@
+"""The graph as one search uses it: link the query, walk from what it names, weigh what is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clew.core.errors import UsageError
+from clew.core.mapped import open_array
+from clew.core.text import Analyzer
+from clew.core.types import Deadline, Ints, Vectors
+from kg.absent import AbsentStore
+from kg.annotate import open_linker
+from kg.cached import CachedStore
+from kg.expand import ExpandSpec, Reached, RelationSpec, expand
+from kg.linker import FEATURES, Candidate, Linked, Linker
+from kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder
+from kg.snapshot import Snapshot, find_snapshot
+from kg.spec import Attached, GraphSpec
+from kg.store import STORES, GraphStore
+from kg.types import Direction, EdgeTable
+from search.protocols import Expansion, ParsedQuery
+from search.types import LinkedEntity
+
+# (entities, dim) float16 and (relations, dim) float32 unit vectors, in the snapshot's order, beside the statistics.
+ENTITY_VECTORS, RELATION_VECTORS = "entity_vectors.npy", "relation_vectors.npy"
+# How long an answer of an existing database, which others change, is taken for true.
+_THEIRS_SECONDS = 60.0
+
+
+def graph_label(snapshot: str) -> str:
+    """The label under which Clew loads a snapshot into Neo4j."""
+    return f"Clew_{snapshot}"
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The opened graph of a release. Safe for concurrent use.
+
+    policy: the spec's, settled for how the documents are in the graph. walks: whether any relation is left to walk.
+    relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty without a dense part.
+    model: what judged questions said of the relations.
+    """
+
+    spec: GraphSpec
+    policy: ExpandSpec
+    walks: bool
+    snapshot: Snapshot
+    store: GraphStore
+    linker: Linker
+    relation_vectors: Mapping[str, Vectors]
+    model: RelationModel
+
+    def expand(self, query: ParsedQuery, deadline: Deadline) -> Expansion:
+        """What the graph says of a query. Raises StageUnavailable where the store cannot answer in time."""
+        return self.expansion(query, self.linker.link(query.text, query.vector), deadline)
+
+    def expansion(self, query: ParsedQuery, linked: Linked, deadline: Deadline) -> Expansion:
+        """The same for a query that is linked already."""
+        mentions = linked.meant(self.spec.link.rival)
+        if not mentions:
+            return Expansion(linked, (), np.empty(0, np.int64), ())
+        ids = self.snapshot.ids(np.array([mention.entity for mention in mentions], np.int64))
+        named: dict[str, Candidate] = {}
+        for name, mention in zip(ids, mentions, strict=True):
+            if name not in named or mention.probability > named[name].probability:
+                named[name] = mention
+        policy = self.policy
+        table = self.store.neighbourhood(list(named), policy.walk, deadline) if self.walks else seeds_alone(list(named))
+        seeds = {name: mention.probability for name, mention in named.items()}
+        fits = self._fits(query, named, table, policy) if policy.fit else {}
+        reached = tuple(expand(table, seeds, fits, policy))
+        rows, kept = self._rows(reached)
+        labels = self._labels(kept)
+        paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in kept)
+        return Expansion(linked, kept, rows, paths, bool(len(table)) and int(table.fans.max()) > policy.fan_out)
+
+    def entities(self, expansion: Expansion, text: str) -> tuple[LinkedEntity, ...]:
+        """The entities that a query's text names, by their place in it."""
+        mentions = expansion.linked.mentions
+        ids = self.snapshot.ids(np.array([mention.entity for mention in mentions], np.int64)) if mentions else []
+        found = []
+        for mention, entity in zip(mentions, self.snapshot.entities(ids), strict=True):
+            assert entity is not None  # noqa: S101 - its row came from this snapshot
+            surface = text[mention.start : mention.end]
+            found.append(
+                LinkedEntity(
+                    entity.id, entity.label, entity.type, mention.start, mention.end, surface, mention.probability
+                )
+            )
+        return tuple(found)
+
+    def prominence(self, query: ParsedQuery) -> float:
+        """How well connected the likeliest entity of an expanded query is, 0 to 1."""
+        assert query.expansion is not None  # noqa: S101 - the caller expanded it
+        best = max(query.expansion.linked.mentions, key=lambda mention: mention.probability)
+        return float(self.linker.dictionary.entities["prominence"][best.entity])
+
+    def names(self, query: ParsedQuery, expansion: Expansion, analyzer: Analyzer) -> tuple[tuple[str, float], ...]:
+        """Index terms, with weights below 1, of the names of what a query leads to: its entities' other names, too."""
+        asked = {term for term, _ in query.terms}
+        weights: dict[str, float] = {}
+        best = max((reached.weight for reached in expansion.reached), default=0.0)
+        for reached in expansion.reached[: self.spec.terms]:
+            entity = self.snapshot.entities([reached.entity])[0]
+            if entity is None or best <= 0:
+                continue
+            weight = self.spec.terms_weight * reached.weight / best
+            for name in (entity.name, *(entity.aliases if not reached.path else ())):
+                for term in analyzer.terms(name):
+                    if term not in asked and term not in analyzer.function_terms:
+                        weights[term] = max(weight, weights.get(term, 0.0))
+        return tuple(sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    def close(self) -> None:
+        """Release the store and the snapshot."""
+        self.store.close()
+        self.snapshot.close()
+
+    def _fits(
+        self, query: ParsedQuery, named: Mapping[str, Candidate], table: EdgeTable, policy: ExpandSpec
+    ) -> dict[tuple[str, Step], float]:
+        """(seed, step) → how well the step fits the query beside the best one, 0 to 1; ("", step) for later hops."""
+        learned = bool(self.model)
+        rest = {name: remainder(query.text, [(mention.start, mention.end)]) for name, mention in named.items()}
+        whole = remainder(query.text, [(mention.start, mention.end) for mention in named.values()])
+        cosines = self._cosines(query, table)
+        odds: dict[tuple[str, Step], float] = {}
+        for near, relation, outgoing in sorted(
+            set(zip(table.near.tolist(), table.relation.tolist(), table.outgoing.tolist(), strict=True))
+        ):
+            step = Step(table.relations[relation], outgoing)
+            seed = table.nodes[near] if table.hops[near] == 0 else ""
+            value = COSINE[learned] * cosines[relation]
+            if learned:
+                value += LIKELIHOOD * self.model.fit(rest.get(seed, whole), step)
+            if seed:
+                value += LINK[learned] * named[seed].log_odds
+            odds[seed, step] = value
+        best = {
+            first: max((v for (s, _), v in odds.items() if bool(s) == first), default=0.0) for first in (True, False)
+        }
+        return {key: float(np.exp(policy.fit * (value - best[bool(key[0])]))) for key, value in odds.items()}
+
+    def _cosines(self, query: ParsedQuery, table: EdgeTable) -> list[float]:
+        """Cosine of the query with the name of each relation of a table; 0 where there are no vectors."""
+        if query.vector is None or not self.relation_vectors:
+            return [0.0] * len(table.relations)
+        names = np.stack([self.relation_vectors[name] for name in table.relations]) if table.relations else None
+        return [] if names is None else (names @ query.vector).astype(np.float64).tolist()
+
+    def _rows(self, reached: Sequence[Reached]) -> tuple[Ints, tuple[Reached, ...]]:
+        """Rows of what was reached, without what the snapshot does not know (a database may have grown since)."""
+        rows = [(self.snapshot.row(found.entity), found) for found in reached]
+        known = [(row, found) for row, found in rows if row is not None]
+        return np.array([row for row, _ in known], np.int64), tuple(found for _, found in known)
+
+    def _labels(self, reached: Sequence[Reached]) -> dict[str, str]:
+        """Id → label of every entity on the paths."""
+        ids = list(dict.fromkeys([*(r.seed for r in reached), *(way.to for r in reached for way in r.path)]))
+        found = zip(ids, self.snapshot.entities(ids), strict=True)
+        return {name: entity.label if entity else name for name, entity in found}
+
+
+def open_knowledge(
+    spec: GraphSpec, home: Path, statistics: Path, learned: Mapping[str, Any], *, verify: bool
+) -> Knowledge:
+    """Open the graph of a version. statistics: the version's graph folder; learned: what a release learned.
+
+    A database that cannot be reached is no error here: its questions are. Raises NotFoundError, CorruptError or
+    FormatError that names the file of a snapshot.
+    """
+    folder = find_snapshot(home, spec.name, spec.snapshot)
+    snapshot = Snapshot.open(folder, verify=verify)
+    policy, walks = settled(spec.expand, snapshot.relations, spec.attached)
+    vectors = statistics / ENTITY_VECTORS
+    names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
+    return Knowledge(
+        spec=spec,
+        policy=policy,
+        walks=walks,
+        snapshot=snapshot,
+        store=open_store(spec, snapshot) if walks else AbsentStore("no relation is walked"),
+        linker=open_linker(folder, spec, open_array(vectors) if vectors.exists() else None),
+        relation_vectors={} if names is None else dict(zip(snapshot.relations, names, strict=True)),
+        model=RelationModel.of_table(learned),
+    )
+
+
+def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
+    """The store a spec asks for, over a snapshot that is open."""
+    if spec.neo4j is None or spec.store != "neo4j":
+        store: GraphStore = STORES[spec.store].open(snapshot.folder, verify=False)
+        return store
+    try:
+        label = "" if spec.neo4j.theirs else graph_label(snapshot.id)
+        return CachedStore(STORES["neo4j"](spec.neo4j, label), seconds=_THEIRS_SECONDS if spec.neo4j.theirs else None)
+    except UsageError as error:
+        return AbsentStore(error.message)
+
+
+def settled(policy: ExpandSpec, relations: Sequence[str], found: Attached) -> tuple[ExpandSpec, bool]:
+    """A policy for how documents are in the graph, and whether any of the graph's relations is left to walk.
+
+    What joins documents to entities lies in the postings, so it is not walked unless the policy names it.
+    """
+    if policy.itself is None:
+        policy = replace(policy, itself=0.0 if found.documents and not found.types else 1.0)
+    if policy.relations or not found.about:
+        return policy, bool(relations)
+    others: dict[str, Direction | RelationSpec] = {name: "both" for name in relations if name not in found.about}
+    return replace(policy, relations=others), bool(others)
+
+
+def seeds_alone(seeds: Sequence[str]) -> EdgeTable:
+    """The table of a walk that goes nowhere."""
+    none = np.empty(0, np.int64)
+    zeros = np.zeros(len(seeds), np.int64)
+    return EdgeTable(tuple(seeds), zeros, zeros, (), none, none, np.empty(0, np.bool_), none, none)
+
+
+def _path(reached: Reached, mention: Candidate, text: str, labels: Mapping[str, str], policy: ExpandSpec) -> str:
+    """How an entity is reached, in plain words: couch → alias of Sofas → subcategory Sleeper Sofas."""
+    surface, name = text[mention.start : mention.end], labels[reached.seed]
+    alias = mention.features[_ALIAS] > 0
+    parts = [name] if surface.casefold() == name.casefold() else [surface, f"alias of {name}" if alias else name]
+    parts += [f"{policy.say(way.step)} {labels[way.to]}" for way in reached.path]
+    return " → ".join(parts)
+
+
+_ALIAS = FEATURES.index("alias")

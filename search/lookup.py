@@ -1,0 +1,312 @@
+"""What the graph of an index says of a text, of an entity and of a query, for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clew.core.errors import NotFoundError, QueryError, StageUnavailable
+from clew.core.text import normalise
+from clew.core.types import Deadline, Ints, Vectors
+from kg.linker import FEATURES, Candidate, Linked, Linker
+from kg.relations import Step
+from kg.snapshot import Snapshot
+from kg.store import Guarded
+from kg.types import MAX_FAN_OUT, EdgeTable, Walk
+from search.knowledge import Knowledge
+from search.pipeline import Searcher
+from search.protocols import ParsedQuery
+from search.types import MAX_QUERY_CHARACTERS, Degradation, LinkedEntity
+
+# A long text of common words has candidates by the ten thousand; nobody reads further than this.
+MOST_CANDIDATES = 500
+# Most edges that one look at an entity takes, all relations together.
+_STEPS = 10_000
+_SHOWN_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class ConsideredEntity(LinkedEntity):
+    """An entity that some words of a text may mean.
+
+    features: what the linker saw, by name, those that are 0 left out. dropped: why it is no mention, "" where it is.
+    """
+
+    features: Mapping[str, float]
+    dropped: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReport:
+    """What linking a text found.
+
+    text: as it was read; places are characters of it. graph, snapshot: what it was linked to. mentions: by their place
+    in the text. considered: how many entities its words may mean; candidates: the likeliest of them, where asked for.
+    """
+
+    text: str
+    graph: str
+    snapshot: str
+    mentions: tuple[LinkedEntity, ...]
+    considered: int
+    candidates: tuple[ConsideredEntity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedEntity:
+    """An entity as it is mentioned beside another one."""
+
+    id: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """What an entity is joined to along one relation, in one direction.
+
+    said: the relation in plain words, to be read before the names. outgoing: whether the entity is the edges' source.
+    count: how many edges there are; entities: the first ones, by id.
+    """
+
+    relation: str
+    said: str
+    outgoing: bool
+    count: int
+    entities: tuple[NamedEntity, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntityReport:
+    """An entity and what lies one hop around it.
+
+    degree: edges in the whole graph, both ways together. degraded: where the store could not answer; the ties are
+    then those of the snapshot.
+    """
+
+    id: str
+    type: str
+    name: str
+    aliases: tuple[str, ...]
+    names: Mapping[str, str]
+    description: str
+    properties: Mapping[str, Any]
+    graph: str
+    snapshot: str
+    degree: int
+    ties: tuple[Tie, ...]
+    degraded: tuple[Degradation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReachedEntity(NamedEntity):
+    """An entity that a query leads to. weight: above 0. hops: steps from the named entity. path: in plain words."""
+
+    weight: float
+    hops: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandReport:
+    """What a query leads to. reached: the heaviest ones; total: all. truncated: whether a limit cut the walk."""
+
+    query: str
+    graph: str
+    snapshot: str
+    mentions: tuple[LinkedEntity, ...]
+    reached: tuple[ReachedEntity, ...]
+    total: int
+    truncated: bool
+
+
+def knowledge_of(searcher: Searcher) -> Knowledge:
+    """The graph of an index. Raises QueryError where it has none."""
+    if searcher.knowledge is None:
+        raise QueryError(
+            f"index {searcher.release.index!r} has no graph",
+            "give its spec a [graph] table and build it again; see docs/spec.md",
+        )
+    return searcher.knowledge
+
+
+def trouble_of(knowledge: Knowledge) -> str:
+    """Why the graph's store does not answer now, "" where nothing is known against it; asks no server."""
+    store = knowledge.store
+    # Where nothing is walked no store is needed, and none is open.
+    return store.trouble if knowledge.walks and isinstance(store, Guarded) else ""
+
+
+def link(searcher: Searcher, text: str, *, trace: bool = False) -> LinkReport:
+    """The entities that a text names, as a search would link it. Raises QueryError that names what is wrong."""
+    knowledge = knowledge_of(searcher)
+    query = _read(searcher, text, "text")
+    return link_text(knowledge.linker, knowledge.snapshot, query.text, query.vector, trace=trace)
+
+
+def link_text(
+    linker: Linker, snapshot: Snapshot, text: str, vector: Vectors | None = None, *, trace: bool = False
+) -> LinkReport:
+    """The same without an index. vector: (dim,) unit vector of the text, where the linker has vectors."""
+    read = normalise(check_text(text, "text"))
+    linked = linker.link(read, vector)
+    shown = linked.candidates[:MOST_CANDIDATES] if trace else ()
+    return LinkReport(
+        text=read,
+        graph=snapshot.manifest.name,
+        snapshot=snapshot.id,
+        mentions=_mentions(snapshot, linked, read),
+        considered=len(linked.candidates),
+        candidates=tuple(_considered(snapshot, shown, read)),
+    )
+
+
+def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline | None = None) -> EntityReport:  # noqa: A002
+    """An entity and its neighbours: those of the store, or of the snapshot where the store cannot answer by then.
+
+    limit: most neighbours along one relation in one direction (1 to 10,000). Raises NotFoundError, QueryError.
+    """
+    knowledge = knowledge_of(searcher)
+    if not 1 <= limit <= MAX_FAN_OUT:
+        raise QueryError(f"limit is {limit}", f"it counts neighbours along one relation: 1 to {MAX_FAN_OUT:,}")
+    snapshot = knowledge.snapshot
+    entity = snapshot.entities([id])[0]
+    row = snapshot.row(id)
+    if entity is None or row is None:
+        shown = id if len(id) <= _SHOWN_CHARACTERS else id[: _SHOWN_CHARACTERS - 1] + "…"
+        raise NotFoundError(
+            f"no entity {shown!r} in graph {knowledge.spec.name!r}",
+            "ids are compared as they are, with case; linking a text finds entities by name",
+        )
+    walk = Walk(fan_out=limit, steps=_STEPS)
+    degraded: tuple[Degradation, ...] = ()
+    table: EdgeTable | None = None
+    if knowledge.walks:
+        try:
+            table = knowledge.store.neighbourhood([id], walk, deadline or Deadline())
+        except StageUnavailable as reason:
+            degraded = (Degradation("graph", reason.message),)
+    # A database that others change may have lost the node since.
+    known = table is not None and bool(table.nodes)
+    groups = _of_table(table) if table is not None and known else _of_snapshot(snapshot, row, limit)
+    return EntityReport(
+        id=entity.id,
+        type=entity.type,
+        name=entity.label,
+        aliases=entity.aliases,
+        names=dict(entity.names),
+        description=entity.description,
+        properties=dict(entity.properties),
+        graph=knowledge.spec.name,
+        snapshot=snapshot.id,
+        degree=int(table.degrees[0]) if table is not None and known else int(snapshot.degrees[row]),
+        ties=tuple(
+            Tie(step.relation, knowledge.policy.say(step), step.outgoing, count, _named(snapshot, ids))
+            for step, count, ids in groups
+        ),
+        degraded=degraded,
+    )
+
+
+def expand(searcher: Searcher, query: str, *, most: int = 50, deadline: Deadline | None = None) -> ExpandReport:
+    """What a query leads to, whatever the gate would say. Raises QueryError, StageUnavailable."""
+    knowledge = knowledge_of(searcher)
+    if most < 1:
+        raise QueryError(f"k is {most}", "it counts entities: 1 or more")
+    read = _read(searcher, query, "query")
+    found = knowledge.expand(read, deadline or Deadline())
+    kept = found.reached[:most]
+    named = _named(knowledge.snapshot, [reached.entity for reached in kept])
+    return ExpandReport(
+        query=read.text,
+        graph=knowledge.spec.name,
+        snapshot=knowledge.snapshot.id,
+        mentions=knowledge.entities(found, read.text),
+        reached=tuple(
+            ReachedEntity(entity.id, entity.name, entity.type, reached.weight, len(reached.path), path)
+            for entity, reached, path in zip(named, kept, found.paths, strict=False)
+        ),
+        total=len(found.reached),
+        truncated=found.truncated,
+    )
+
+
+def check_text(text: str, what: str) -> str:
+    """The text itself. Raises QueryError where it is blank or too long."""
+    if not text.strip():
+        raise QueryError(f"{what} is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
+    if len(text) > MAX_QUERY_CHARACTERS:
+        raise QueryError(f"{what} has {len(text):,} characters", f"give at most {MAX_QUERY_CHARACTERS:,} characters")
+    return text
+
+
+def _read(searcher: Searcher, text: str, what: str) -> ParsedQuery:
+    """A text as a search understands it, with its vector where the index has an encoder that knows its words."""
+    query = searcher.understanding.terms(check_text(text, what))
+    return query if searcher.understanding.encoder is None else searcher.understanding.vector(query)
+
+
+def _mentions(snapshot: Snapshot, linked: Linked, text: str) -> tuple[LinkedEntity, ...]:
+    mentions = linked.mentions
+    return tuple(
+        LinkedEntity(*_facts(entity, mention, text))
+        for entity, mention in zip(_of_rows(snapshot, mentions), mentions, strict=True)
+    )
+
+
+def _considered(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) -> list[ConsideredEntity]:
+    return [
+        ConsideredEntity(
+            *_facts(entity, candidate, text),
+            features={name: value for name, value in zip(FEATURES, candidate.features, strict=True) if value},
+            dropped=candidate.dropped,
+        )
+        for entity, candidate in zip(_of_rows(snapshot, candidates), candidates, strict=True)
+    ]
+
+
+def _facts(entity: NamedEntity, found: Candidate, text: str) -> tuple[str, str, str, int, int, str, float]:
+    """The fields of a LinkedEntity."""
+    surface = text[found.start : found.end]
+    return entity.id, entity.name, entity.type, found.start, found.end, surface, found.probability
+
+
+def _of_rows(snapshot: Snapshot, candidates: Sequence[Candidate]) -> tuple[NamedEntity, ...]:
+    if not candidates:
+        return ()
+    return _named(snapshot, snapshot.ids(np.array([candidate.entity for candidate in candidates], np.int64)))
+
+
+def _named(snapshot: Snapshot, ids: Sequence[str]) -> tuple[NamedEntity, ...]:
+    """Entities by id; one that the snapshot does not know, being newer, is called by its id."""
+    return tuple(
+        NamedEntity(name, entity.label if entity else name, entity.type if entity else "")
+        for name, entity in zip(ids, snapshot.entities(ids), strict=True)
+    )
+
+
+def _of_table(table: EdgeTable) -> list[tuple[Step, int, list[str]]]:
+    """What an edge table says of its only seed: step, how many edges, the ids at their other ends."""
+    groups: dict[Step, tuple[int, list[str]]] = {}
+    rows = zip(table.relation.tolist(), table.outgoing.tolist(), table.far.tolist(), table.fans.tolist(), strict=True)
+    for relation, outgoing, far, fan in rows:
+        _, ids = groups.setdefault(Step(table.relations[relation], outgoing), (fan, []))
+        ids.append(table.nodes[far])
+    return [(step, count, ids) for step, (count, ids) in groups.items()]
+
+
+def _of_snapshot(snapshot: Snapshot, row: int, limit: int) -> list[tuple[Step, int, list[str]]]:
+    """The same from a snapshot's files, in the order a store has it."""
+    source, relation, target = snapshot.edges
+    groups: list[tuple[Step, int, list[str]]] = []
+    sides = [(True, np.flatnonzero(source == row), target), (False, np.flatnonzero(target == row), source)]
+    for outgoing, places, ends in sides:
+        codes = relation[places]
+        for code in np.unique(codes).tolist():
+            others: Ints = np.asarray(ends[places[codes == code]], np.int64)
+            step = Step(snapshot.relations[code], outgoing)
+            groups.append((step, len(others), snapshot.ids(others[:limit])))
+    return sorted(groups, key=lambda group: (group[0].relation, not group[0].outgoing))

@@ -1,0 +1,96 @@
+"""The gate: what it sees, how it learns, and that it can show its reasons."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from kg.expand import Reached, Way
+from kg.linker import FEATURES as LINK_FEATURES
+from kg.linker import Candidate, Linked
+from kg.relations import Step
+from search.gate import FEATURES, Gate, Seen, features, learn
+from search.protocols import Expansion, ParsedQuery
+
+
+def seen(documents: list[int], scores: list[float]) -> Seen:
+    return Seen(np.array(documents, np.int64), np.array(scores, np.float64), (0.0, 1.0))
+
+
+def candidate(first: int, last: int, probability: float, dropped: str = "") -> Candidate:
+    return Candidate(0, 1, first, last, 7, probability, (0.0,) * len(LINK_FEATURES), dropped)
+
+
+def query() -> ParsedQuery:
+    from clew.core.words import words
+
+    linked = Linked(
+        (candidate(3, 5, 0.9), candidate(3, 4, 0.3, "less likely")), tuple(words("what did harrison ford do"))
+    )
+    reached = (
+        Reached("a", 1.0, "s", (Way(Step("r", True), "a"),)),
+        Reached("b", 0.4, "s", (Way(Step("q", True), "b"),)),
+    )
+    return ParsedQuery("", expansion=Expansion(linked, reached, np.array([1, 2]), ("", "")))
+
+
+def test_what_a_gate_sees() -> None:
+    lists = {"bm25": seen([1, 2], [8.0, 4.0]), "dense": seen([2, 3], [3.0, 2.0]), "graph": seen([9, 1], [5.0, 1.0])}
+    told = dict(zip(FEATURES, features(query(), lists, 0.25).tolist(), strict=True))
+    assert told["bias"] == 1.0
+    assert told["link probability"] == 0.9
+    assert told["link margin"] == pytest.approx(0.9 - 0.3)
+    assert told["share of words linked"] == pytest.approx(2 / 5)
+    assert told["seed connections"] == 0.25
+    assert told["best fit"] == 1.0
+    assert told["fit margin"] == pytest.approx(1.0 - 0.4)
+    assert told["bm25 lead"] == pytest.approx((8 - 4) / 8)
+    assert told["bm25 top"] == pytest.approx(np.log1p(8) / 4)
+    assert told["bm25 dense overlap"] == 0.5
+    assert told["graph overlap"] == 0.5
+
+
+def test_sources_that_did_not_answer_count_nothing() -> None:
+    told = dict(zip(FEATURES, features(query(), {"graph": seen([9], [5.0])}, 0.0).tolist(), strict=True))
+    assert told["bm25 top"] == told["dense top"] == told["bm25 dense overlap"] == told["graph overlap"] == 0.0
+
+
+def test_the_parts_add_up_to_the_log_odds() -> None:
+    gate = Gate({name: (-1) ** at * 0.3 for at, name in enumerate(FEATURES)})
+    found = features(query(), {"graph": seen([9], [5.0])}, 0.5)
+    odds = sum(part.value for part in gate.parts(found))
+    assert gate.probability(found) == pytest.approx(1 / (1 + np.exp(-odds)))
+
+
+def told(best: float, gain: float) -> tuple[np.ndarray, float]:
+    row = np.zeros(len(FEATURES))
+    row[0], row[FEATURES.index("link probability")] = 1.0, best
+    return row, gain
+
+
+def test_it_learns_what_goes_with_a_gain() -> None:
+    examples = [told(0.9, 0.5), told(0.8, 0.4), told(0.2, -0.5), told(0.1, -0.4)] * 20
+    gate = learn(examples, Gate(dict.fromkeys(FEATURES, 0.0)))
+    assert gate.probability(told(0.9, 0)[0]) > 0.6
+    assert gate.probability(told(0.1, 0)[0]) < 0.4
+    assert gate.queries == 80
+
+
+def test_large_gains_weigh_more_than_small_ones() -> None:
+    examples = [told(0.5, 1.0), *[told(0.5, -0.01)] * 10]
+    assert learn(examples, Gate(dict.fromkeys(FEATURES, 0.0))).probability(told(0.5, 0)[0]) > 0.5
+
+
+def test_few_queries_stay_near_the_start() -> None:
+    start = Gate({**dict.fromkeys(FEATURES, 0.0), "bias": 2.0})
+    near = learn([told(0.5, -0.1)], start)
+    assert 1.0 < near.weights["bias"] < 2.0
+    assert learn([told(0.5, 0.0)], start) is start  # nothing to win, nothing learned
+
+
+def test_it_is_stored_as_plain_json() -> None:
+    gate = learn([told(0.9, 0.5), told(0.1, -0.5)], Gate())
+    assert Gate.of_table(json.loads(json.dumps(gate.as_table()))) == gate
+    assert Gate.of_table({}) == Gate()

@@ -1,0 +1,29 @@
+"""What a snapshot says of a neighbourhood is what a store says of it."""
+
+import random
+
+import pytest
+
+from clew.core.types import Deadline
+from kg.freeze import write_snapshot
+from kg.networkx_store import NetworkxStore
+from kg.types import Edge, Entity, Walk
+from search.lookup import _of_snapshot, _of_table
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_snapshot_and_a_store_tell_the_same_neighbourhood(seed, tmp_path):
+    rng = random.Random(seed)
+    names = [f"n{number}" for number in range(30)]
+    edges = {Edge(rng.choice(names), rng.choice("abc"), rng.choice(names)) for _ in range(150)} | {
+        Edge("n1", "b", "n1")
+    }
+    snapshot = write_snapshot(tmp_path, "g", map(Entity, names), edges, created="2025-01-01T00:00:00Z")
+    store = NetworkxStore.open(snapshot.folder)
+    for limit in (1, 3, 100):
+        for name in names:
+            table = store.neighbourhood([name], Walk(fan_out=limit), Deadline())
+            assert _of_snapshot(snapshot, snapshot.row(name), limit) == _of_table(table)
+    wanted = sorted(edge.target for edge in edges if (edge.source, edge.relation) == ("n1", "b"))
+    ties = {step: (count, ids) for step, count, ids in _of_snapshot(snapshot, snapshot.row("n1"), 100)}
+    assert ties["b", True] == (len(wanted), wanted)
