@@ -26,19 +26,47 @@ def beir_spec(folder: Path) -> dict[str, Any]:
     return {"name": name[:40] or "data", "source": {"path": str(folder.resolve()), "form": "beir"}}
 
 
+# The same for the graph, where there is one.
+_DECIDING_GRAPH = ("kg/dictionary.py", "kg/linker.py", "kg/annotate.py", "kg/freeze.py", "kg/relations.py")
+_GRAPH_FILES = tuple(f"{kind}{ending}" for ending in ("", ".gz", ".zst") for kind in (".jsonl", ".csv", ".parquet"))
+
+
+def graph_table(folder: Path, more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The [graph] table over the nodes and edges in a folder's graph/. Raises NotFoundError for missing files."""
+    found = {}
+    for kind in ("nodes", "edges"):
+        files = [folder / "graph" / f"{kind}{ending}" for ending in _GRAPH_FILES]
+        present = [file for file in files if file.is_file()]
+        if not present:
+            raise NotFoundError(
+                f"{folder / 'graph'} holds no {kind}.jsonl, .csv or .parquet, plain or compressed",
+                "name a folder with a graph by --graph",
+            )
+        found[kind] = str(present[0].resolve())
+    return {**found, **(more or {})}
+
+
 def varied(
-    table: dict[str, Any], *, model: str = "default", dense: bool = True, backend: str = "bm25"
+    table: dict[str, Any],
+    *,
+    model: str = "default",
+    dense: bool = True,
+    backend: str = "bm25",
+    graph: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A spec with another bi-encoder ("default": the spec's own), without vectors, or with another BM25 backend.
 
-    Its judged queries are left out: here they are measured, they are no gate.
+    graph: the [graph] table (None: without one, whatever the spec says). Its judged queries are left out: here they
+    are measured, they are no gate.
     """
     vectors: Any = table.get("dense", {})
     if not dense:
         vectors = False
     elif vectors is not False and model != "default":
         vectors = {**vectors, "model": model}
-    rest = {key: value for key, value in table.items() if key != "quality"}
+    rest = {key: value for key, value in table.items() if key not in {"quality", "graph"}}
+    if graph is not None:
+        rest["graph"] = graph
     return {**rest, "bm25": {**table.get("bm25", {}), "backend": backend}, "dense": vectors}
 
 
@@ -53,6 +81,9 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
     from indexer.spec import spec_of
 
     deciding = {**table, "source": [sha256_file(file) for file in sources], "code": code_hash(_DECIDING)}
+    if graph := table.get("graph"):
+        files = [sha256_file(base / graph[kind]) for kind in ("nodes", "edges") if graph.get(kind)]
+        deciding["graph"] = {**graph, "nodes": files, "edges": code_hash(_DECIDING_GRAPH)}
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
     name = f"{table['name'][:40]}-{key}"
     if rebuild or not _is_live(home, name):

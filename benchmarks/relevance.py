@@ -6,13 +6,13 @@ import hashlib
 import random
 import time
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks import systems
 from benchmarks.datasets import Dataset
-from benchmarks.index import ensure, open_built, varied
+from benchmarks.index import ensure, graph_table, open_built, varied
 from benchmarks.systems import System
 from benchmarks.tune import Progress, Tuned, dev_qrels, tune
 from clew.core.errors import DataError, QueryError, UsageError
@@ -103,7 +103,7 @@ def measure(dataset: Dataset, home: Path, options: Options, progress: Progress |
     """
     chosen = {name: systems.load(name) for name in options.names}
     # A BEIR folder knows its ids, so that bad judgements are found before anything is built.
-    qrels = _qrels(dataset, dataset.document_ids, options) if dataset.beir else {}
+    qrels = judged_qrels(dataset, dataset.document_ids, options) if dataset.beir else {}
     runs: dict[str, Run] = {}
     spent: dict[str, float] = {}
     tuned: dict[str, Tuned] = {}
@@ -112,8 +112,8 @@ def measure(dataset: Dataset, home: Path, options: Options, progress: Progress |
         group = {name: system for name, system in chosen.items() if system.backend == backend}
         searcher = _searcher(dataset, home, group, options)
         try:
-            qrels = qrels or _qrels(dataset, _Stored(searcher), options)
-            indexes[backend] = _index_signature(searcher)
+            qrels = qrels or judged_qrels(dataset, _Stored(searcher), options)
+            indexes[backend] = index_signature(searcher)
             tuned.update(_tuned(searcher, dataset, group, options, progress))
             weights = {name: found.after for name, found in tuned.items()}
             found, times = _run(searcher, group, weights, dataset.judged.queries, qrels, options, progress)
@@ -126,7 +126,7 @@ def measure(dataset: Dataset, home: Path, options: Options, progress: Progress |
         options=options,
         queries={name: dataset.judged.queries[name] for name in qrels},
         qrels=qrels,
-        systems=_compared({name: runs[name] for name in chosen}, qrels, options, spent, tuned),
+        systems=compared({name: runs[name] for name in chosen}, qrels, options.baseline, options.seed, spent, tuned),
         signature={
             "files": dataset.signature,
             "indexes": indexes,
@@ -146,7 +146,7 @@ class _Stored:
         return isinstance(name, str) and self.searcher.store.find(name) is not None
 
 
-def _qrels(dataset: Dataset, documents: Container[str] | None, options: Options) -> Qrels:
+def judged_qrels(dataset: Dataset, documents: Container[str] | None, options: Options) -> Qrels:
     """The judgements that count, as integer gains."""
     grades = dataset.judged.qrels(options.split, documents, allow_unknown=options.allow_unknown)
     return _chosen(gained(grades, options.gains), options)
@@ -169,11 +169,13 @@ def _searcher(dataset: Dataset, home: Path, group: Mapping[str, System], options
     """The index that a group of systems shares."""
     dense = any("dense" in system.sources for system in group.values())
     backend = next(iter(group.values())).backend
-    table = varied(dataset.spec, model=options.model, dense=dense, backend=backend)
+    graph = graph_table(dataset.base) if any(system.graph for system in group.values()) else None
+    table = varied(dataset.spec, model=options.model, dense=dense, backend=backend, graph=graph)
     return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
 
-def _index_signature(searcher: Searcher) -> dict[str, Any]:
+def index_signature(searcher: Searcher) -> dict[str, Any]:
+    """What of an index the figures depend on."""
     version = searcher.version
     return {
         "index": version.index,
@@ -246,7 +248,9 @@ def _listed(
     depth = max(options.depth, len(judged)) if options.judged_only else options.depth
     among = list(judged) if options.judged_only else None
     try:
-        ids, scores = searcher.rank(text, depth, sources=system.sources, fusion=fusion, among=among)
+        ids, scores = using(searcher, system.use).rank(
+            text, depth, sources=system.sources, fusion=fusion, among=among, expand=system.expand
+        )
     except QueryError:
         return {}
     listed = dict(zip(ids, scores.tolist(), strict=True))
@@ -257,39 +261,47 @@ def _listed(
     return listed
 
 
+def using(searcher: Searcher, use: Sequence[Literal["ranking", "terms"]]) -> Searcher:
+    """The searcher with another way to use its graph; itself where none is named."""
+    knowledge = searcher.knowledge
+    if knowledge is None or not use:
+        return searcher
+    return replace(searcher, knowledge=replace(knowledge, spec=replace(knowledge.spec, use=list(use))))
+
+
 def _unretrieved(judged: Mapping[str, int], listed: Mapping[str, float]) -> Sequence[str]:
     """Judged documents that a system did not retrieve, in an order that knows nothing of their grades."""
     return sorted((name for name in judged if name not in listed), key=lambda n: hashlib.sha256(n.encode()).digest())
 
 
-def _compared(
+def compared(
     runs: Mapping[str, Run],
     qrels: Qrels,
-    options: Options,
+    baseline: str,
+    seed: int,
     spent: Mapping[str, float],
-    tuned: Mapping[str, Tuned],
+    tuned: Mapping[str, Tuned] | None = None,
 ) -> dict[str, SystemResult]:
+    """Measures of every run, and its comparison with the baseline's, Holm-corrected over the others."""
     evaluations = {name: evaluate(qrels, run, MEASURES) for name, run in runs.items()}
-    base = evaluations[options.baseline]
-    others = [name for name in runs if name != options.baseline]
+    base = evaluations[baseline]
+    others = [name for name in runs if name != baseline]
     comparisons: dict[str, dict[str, Comparison]] = {name: {} for name in runs}
     corrected: dict[str, dict[str, float]] = {name: {} for name in runs}
     for metric in TESTED:
         for name in others:
-            comparisons[name][metric] = compare(
-                evaluations[name].per_query[metric], base.per_query[metric], options.seed
-            )
+            comparisons[name][metric] = compare(evaluations[name].per_query[metric], base.per_query[metric], seed)
         for name, p in holm({name: comparisons[name][metric].p for name in others}).items():
             corrected[name][metric] = p
     return {
         name: SystemResult(
             evaluation=found,
             run=runs[name],
-            intervals={m: interval(list(found.per_query[m].values()), options.seed) for m in TESTED},
+            intervals={m: interval(list(found.per_query[m].values()), seed) for m in TESTED},
             comparisons=comparisons[name],
             p=corrected[name],
             seconds=spent[name],
-            tuned=tuned.get(name),
+            tuned=tuned.get(name) if tuned else None,
         )
         for name, found in evaluations.items()
     }

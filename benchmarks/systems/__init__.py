@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from clew.core.errors import unknown_name
 from clew.core.spec import parse, read_toml
+from search.types import Expand
 
 _FOLDER = Path(__file__).parent
 
@@ -16,7 +18,8 @@ class System:
     """One way to search an index.
 
     about: one line for reports. sources: candidate sources. fusion: how they are joined (None: the index's default).
-    backend: BM25 backend the index is built with. tuned: fusion weights are learned on the dev split first.
+    backend: BM25 backend the index is built with. tuned: fusion weights are learned on the dev split first. expand:
+    when the graph is used, as in a search; use: how, as in [graph] use (empty: as the spec says).
     """
 
     about: str
@@ -24,6 +27,13 @@ class System:
     fusion: str | None = None
     backend: str = "bm25"
     tuned: bool = False
+    expand: Expand = "off"
+    use: tuple[Literal["ranking", "terms"], ...] = ()
+
+    @property
+    def graph(self) -> bool:
+        """Whether it needs an index with a graph."""
+        return "graph" in self.sources
 
 
 def names() -> list[str]:

@@ -1,0 +1,169 @@
+"""What an index's graph learns from judged queries: which relations questions ask for, what the graph weighs beside the
+other sources, and when it is used at all. Train and dev queries only."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.tune import example
+from clew.core.measures.evaluation import judged_queries
+from clew.core.measures.runs import Qrels
+from clew.core.types import Deadline, Floats
+from kg.relations import Answered, RelationModel, Step, remainder
+from search.fusion import FUSIONS, FusionSpec, Judged, learn, ndcg
+from search.gate import FEATURES, Gate
+from search.gate import learn as learn_gate
+
+if TYPE_CHECKING:
+    from search.knowledge import Knowledge
+    from search.pipeline import Searcher
+
+Progress = Callable[[str, int, int], None]
+DEPTH = 100
+# More queries than these only cost time.
+MOST_QUERIES = 1_000
+MOST_QUESTIONS = 5_000
+# A step answers a question where it leads to its answers and to little else: F1 of what it reaches.
+_LEAST_SHARE = 0.3
+_OPEN = Gate(threshold=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned. examples: (features of a query, nDCG@10 that the graph won or lost it), what the gate saw."""
+
+    relations: RelationModel
+    fusion: FusionSpec
+    gate: Gate
+    examples: tuple[tuple[Floats, float], ...] = ()
+
+    def applied(self, searcher: Searcher) -> Searcher:
+        """A searcher that uses it."""
+        assert searcher.knowledge is not None  # noqa: S101 - learned on a graph
+        knowledge = replace(searcher.knowledge, model=self.relations)
+        return replace(searcher, knowledge=knowledge, fusion=self.fusion, gate=self.gate)
+
+    def as_table(self) -> dict[str, Any]:
+        """As a release keeps it, but for the fusion."""
+        return {"relations": self.relations.as_table() if self.relations else {}, "gate": self.gate.as_table()}
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Judged queries to learn from. queries: id → text. train, dev: their judgements, in integer gains."""
+
+    queries: Mapping[str, str]
+    train: Qrels
+    dev: Qrels
+    seed: int = 0
+
+    def sampled(self, qrels: Qrels, most: int) -> list[str]:
+        """At most so many of the queries that have a relevant document, drawn by the seed."""
+        names = judged_queries(qrels)
+        return names if len(names) <= most else random.Random(self.seed).sample(names, most)  # noqa: S311
+
+
+def learned(searcher: Searcher, material: Material, progress: Progress | None = None) -> Learned:
+    """Learn on judged queries. What train queries show the gate comes from relations learned on the others of them."""
+    assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
+    names = material.sampled(material.train, MOST_QUESTIONS)
+    answers = dict(_answers(searcher, material, names, progress))
+    whole = RelationModel.learn(answers.values())
+    seen: list[_Seen] = []
+    halves = [set(names[0::2]), set(names[1::2])]
+    kept = material.sampled(material.train, MOST_QUERIES // 2)
+    for half in halves:
+        model = RelationModel.learn(found for name, found in answers.items() if name not in half)
+        asked = [name for name in kept if name in half]
+        seen += _watched(_with(searcher, model), material, asked, material.train, progress)
+    rest = material.sampled(material.dev, MOST_QUERIES - len(seen))
+    seen += _watched(_with(searcher, whole), material, rest, material.dev, progress)
+    fusion = learn([each.with_graph for each in seen], searcher.fusion, free=("graph",))
+    examples = tuple((each.features, each.gain(fusion)) for each in seen if each.features is not None)
+    return Learned(whole, fusion, learn_gate(examples, searcher.gate), examples)
+
+
+def _with(searcher: Searcher, model: RelationModel) -> Searcher:
+    assert searcher.knowledge is not None  # noqa: S101 - see learned
+    return replace(searcher, knowledge=replace(searcher.knowledge, model=model), gate=_OPEN)
+
+
+# ------------------------------------------------------------------ relations
+
+
+def _answers(
+    searcher: Searcher, material: Material, names: Sequence[str], progress: Progress | None
+) -> Iterator[tuple[str, Answered]]:
+    """Query → the steps that lead from the entity it names to its relevant documents, where there are such."""
+    knowledge = searcher.knowledge
+    assert knowledge is not None  # noqa: S101 - see learned
+    if not knowledge.walks or not knowledge.spec.documents or knowledge.spec.document_types:
+        return  # no walk leads to a document's node
+    for done, name in enumerate(names, 1):
+        wanted = {node for node, gain in material.train[name].items() if gain > 0}
+        found = _answered(searcher, knowledge, material.queries[name], wanted)
+        if found is not None:
+            yield name, found
+        if progress:
+            progress("relations", done, len(names))
+
+
+def _answered(searcher: Searcher, knowledge: Knowledge, text: str, wanted: set[str]) -> Answered | None:
+    query = searcher.understanding.terms(text)
+    if searcher.understanding.encoder is not None:
+        query = searcher.understanding.vector(query)
+    mentions = sorted(knowledge.linker.link(query.text, query.vector).mentions, key=lambda m: -m.probability)
+    nodes = {knowledge.spec.documents.replace("{id}", document) for document in wanted}
+    for mention in mentions:
+        (seed,) = knowledge.snapshot.ids(np.array([mention.entity], np.int64))
+        table = knowledge.store.neighbourhood([seed], replace(knowledge.policy.walk, hops=1), Deadline())
+        reached: dict[Step, set[str]] = {}
+        for relation, outgoing, far in zip(table.relation, table.outgoing, table.far, strict=True):
+            step = Step(table.relations[int(relation)], bool(outgoing))
+            reached.setdefault(step, set()).add(table.nodes[int(far)])
+        shares = {step: 2 * len(to & nodes) / (len(to) + len(nodes)) for step, to in reached.items()}
+        best = max(shares.values(), default=0.0)
+        if best >= _LEAST_SHARE:
+            good = {step: share for step, share in shares.items() if share >= best - 0.05}
+            return Answered(remainder(query.text, [(mention.start, mention.end)]), good)
+    return None
+
+
+# ------------------------------------------------------------------ weights and gate
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One judged query: its documents without and with the graph, and what the gate would see (None: no entity)."""
+
+    without: Judged
+    with_graph: Judged
+    features: Floats | None
+    before: FusionSpec = field(default_factory=FusionSpec)
+
+    def gain(self, fusion: FusionSpec) -> float:
+        """nDCG@10 that the graph wins."""
+        after = ndcg(FUSIONS[fusion.method](self.with_graph.found, fusion).sum(axis=0), self.with_graph)
+        return after - ndcg(FUSIONS[self.before.method](self.without.found, self.before).sum(axis=0), self.without)
+
+
+def _watched(
+    searcher: Searcher, material: Material, names: Sequence[str], qrels: Qrels, progress: Progress | None
+) -> Iterator[_Seen]:
+    others = tuple(name for name in searcher.sources if name != "graph")
+    for done, name in enumerate(names, 1):
+        text, judged = material.queries[name], qrels[name]
+        without = example(searcher, text, judged, DEPTH, others, None)
+        pool, trace = searcher.traced(text, DEPTH, expand="auto")
+        gains = np.array([judged.get(document, 0) for document in searcher.store.ids(pool.documents)], np.float64)
+        ideal = sorted((float(gain) for gain in judged.values()), reverse=True)
+        parts = {part.what: float(part.detail["value"]) for part in (trace.graph.parts if trace.graph else ())}
+        features = np.array([parts[feature] for feature in FEATURES], np.float64) if parts else None
+        yield _Seen(without, Judged(pool.found, gains, ideal), features, searcher.fusion)
+        if progress:
+            progress("weights and gate", done, len(names))
