@@ -15,7 +15,7 @@ from api import errors
 from api.engine import Engine
 from api.limits import BodyLimit
 from api.observe import Metrics, Observed
-from api.routes import documents, health, indexes, search
+from api.routes import documents, graph, health, indexes, search
 from api.runtime import Runtime
 from api.settings import Settings
 from clew import __version__
@@ -52,7 +52,7 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for routes in (search, indexes, documents, health):
+    for routes in (search, indexes, documents, graph, health):
         app.include_router(routes.router(runtime))
     errors.install(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)

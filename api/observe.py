@@ -19,7 +19,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.engine import Engine
-from search.types import SearchResponse
+from search.lookup import trouble_of
+from search.types import GraphUse, SearchResponse
 
 access = logging.getLogger("clew.access")
 
@@ -57,6 +58,16 @@ class Metrics:
             "clew_degraded", "Stages left out of a search.", ["stage", "reason"], registry=self.registry
         )
 
+        self.graph_used = Counter(
+            "clew_graph_used", "Searches that the graph took part in.", ["index"], registry=self.registry
+        )
+        self.graph_decisions = Counter(
+            "clew_graph_decisions",
+            "What was decided about the graph: asked (by the request), opened or closed (by the gate), nothing_named.",
+            ["index", "decision"],
+            registry=self.registry,
+        )
+
     def searched(self, response: SearchResponse) -> None:
         """Count one search."""
         for stage, milliseconds in response.timings_ms.items():
@@ -67,6 +78,17 @@ class Metrics:
         for lost in response.degraded:
             found = _CONSTANT_PART.match(lost.reason)
             self.degraded.labels(lost.stage, found.group().strip()[:80] if found else "").inc()
+        if response.graph is not None:
+            self.graph_decisions.labels(response.index, decision_of(response.graph)).inc()
+            if response.graph.used:
+                self.graph_used.labels(response.index).inc()
+
+
+def decision_of(graph: GraphUse) -> str:
+    """What was decided about the graph in one search, as a label."""
+    if graph.probability is not None:
+        return "opened" if graph.used else "closed"
+    return "asked" if graph.used else "nothing_named"
 
 
 class _Releases(Collector):
@@ -84,12 +106,19 @@ class _Releases(Collector):
         )
         documents = GaugeMetricFamily("clew_documents", "Documents of the release served.", labels=["index"])
         failed = GaugeMetricFamily("clew_release_failed", "1 where the newest cannot be opened.", labels=["index"])
+        answers = GaugeMetricFamily(
+            "clew_graph_answers",
+            "1 where the graph's store answers, as far as searches found.",
+            labels=["index", "store"],
+        )
         for state in self._engine.states():
             failed.add_metric([state.name], float(state.failure is not None))
             if state.searcher is not None:
                 info.add_metric([state.name, state.searcher.release.id, state.searcher.version.id], 1.0)
                 documents.add_metric([state.name], state.searcher.version.documents)
-        yield from (info, documents, failed)
+                if (graph := state.searcher.knowledge) is not None:
+                    answers.add_metric([state.name, graph.spec.store], float(not trouble_of(graph)))
+        yield from (info, documents, failed, answers)
 
 
 class Observed:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from clew.core.errors import nearest
-from search.types import MAX_K, MAX_QUERY_CHARACTERS, MAX_WINDOW, SearchRequest
+from search.types import MAX_K, MAX_QUERY_CHARACTERS, MAX_WINDOW, Expand, SearchRequest
 
 
 def _not_blank(text: str) -> str:
@@ -31,6 +31,11 @@ Offset = Annotated[
     int, Field(ge=0, le=MAX_WINDOW, description=f"Documents to skip; offset + k at most {MAX_WINDOW:,}.")
 ]
 Profile = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="How hits are shown: product or qa.")]
+Expansion = Annotated[
+    Expand,
+    Field(description="Whether the graph is used: auto lets the gate decide, on and off do not ask it."),
+]
+Budget = Annotated[float | None, Field(gt=0)]
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
 
 
@@ -87,10 +92,10 @@ class SearchBody(Request):
     fusion: str | None = Field(
         default=None, max_length=64, description="How sources are joined; null: as the release says."
     )
+    expand: Expansion = "auto"
     explain: bool = Field(default=False, description="Give each hit its receipt, `why`.")
-    budget_ms: float | None = Field(
+    budget_ms: Budget = Field(
         default=None,
-        gt=0,
         description="Wanted answer time in milliseconds; stages that do not fit are left out and named.",
     )
 
@@ -107,6 +112,7 @@ class SearchBody(Request):
             fusion=self.fusion,
             explain=self.explain,
             budget_ms=self.budget_ms,
+            expand=self.expand,
         )
 
 
@@ -118,11 +124,14 @@ class SearchParameters(Request):
     k: Count = 10
     offset: Offset = 0
     profile: Profile = "product"
+    expand: Expansion = "auto"
     explain: bool = Field(default=False, description="Give each hit its receipt, `why`.")
 
     def request(self) -> SearchRequest:
         """The same search in the words of search."""
-        return SearchRequest(self.q, self.k, self.offset, profile=self.profile, explain=self.explain)
+        return SearchRequest(
+            self.q, self.k, self.offset, profile=self.profile, explain=self.explain, expand=self.expand
+        )
 
 
 class WhyNotBody(SearchBody):
@@ -133,6 +142,47 @@ class WhyNotBody(SearchBody):
     )
 
     id: str = Field(min_length=1, max_length=2_000, description="Id of the document that was expected.")
+
+
+class LinkBody(Request):
+    """A text whose entities are wanted."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {"index": "shop", "text": "dark blue headphones"},
+                {"index": "shop", "text": "tarnwick skillets", "trace": True},
+            ]
+        },
+    )
+
+    index: Index = None
+    text: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_QUERY_CHARACTERS, description="A text, such as a query."),
+        AfterValidator(_not_blank),
+    ]
+    trace: bool = Field(
+        default=False, description="Name every entity that was considered, what spoke for it, and why it was dropped."
+    )
+
+
+class EntityParameters(Request):
+    """Which entity, and how much of what is around it."""
+
+    index: Index = None
+    id: Annotated[
+        str, Field(min_length=1, max_length=2_000, description="Id of the entity; it may hold slashes.",
+                   examples=["brand:orvane"])
+    ]  # fmt: skip
+    limit: Annotated[int, Field(ge=1, le=1_000, description="Most neighbours along one relation in one direction.")] = (
+        20
+    )
+    budget_ms: Budget = Field(
+        default=None,
+        description="How long the graph's store may take in milliseconds; without it, the limit is the store's own.",
+    )
 
 
 class DocumentParameters(Request):

@@ -69,6 +69,41 @@ class Degradation(Answer):
     reason: str = Field(description="Why it was left out.")
 
 
+class LinkedEntity(Answer):
+    """An entity that a text names."""
+
+    id: str = Field(description="Id of the entity.", examples=["colour:navy"])
+    name: str = Field(description="What it is called.", examples=["navy"])
+    type: str = Field(description="Its type; empty where the graph gives none.", examples=["colour"])
+    start: int = Field(description="Where the words that name it start, in characters of the text as it was read.")
+    end: int = Field(description="Where they end (exclusive).")
+    text: str = Field(description="These words.", examples=["dark blue"])
+    probability: float = Field(description="How likely it is meant, 0 to 1.")
+
+
+class GraphUse(Answer):
+    """What the graph did for a search."""
+
+    used: bool = Field(description="Whether it took part in the ranking.")
+    reason: str = Field(description="Why, or why not.", examples=["the query names no entity of the graph"])
+    entities: list[LinkedEntity] = Field(description="Entities that the query names, by their place in it.")
+    reached: int = Field(description="How many entities these lead to.")
+    probability: float | None = Field(description="The gate's chance that the graph helps; null: it was not asked.")
+    parts: list[Contribution] = Field(description="Parts of the gate's log-odds; empty unless explain was asked for.")
+
+
+class GraphState(Answer):
+    """The graph of an index and how its store stands."""
+
+    name: str = Field(description="Name of the graph.", examples=["shop"])
+    snapshot: str = Field(description="Snapshot that the index was built with.")
+    store: str = Field(description="Where queries walk: networkx or neo4j.", examples=["networkx"])
+    entities: int = Field(description="Entities in the snapshot.")
+    edges: int = Field(description="Edges in the snapshot.")
+    answers: bool = Field(description="Whether the store answers, as far as searches have found; no server is asked.")
+    problem: str | None = Field(description="Why it does not answer, where it does not.")
+
+
 class SearchResult(Answer):
     """The answer to one search."""
 
@@ -82,6 +117,7 @@ class SearchResult(Answer):
     degraded: list[Degradation] = Field(description="Stages that were left out; empty in the normal case.")
     notes: list[str] = Field(description="What understanding the query decided.")
     coverage: float = Field(description="Share of shards that answered; 1 in the normal case.")
+    graph: GraphUse | None = Field(description="What the graph did; null: the index has none, or it was not asked.")
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 
 
@@ -123,6 +159,7 @@ class IndexSummary(Answer):
     documents: int | None = Field(description="Documents in it.")
     passages: int | None = Field(description="Passages in it.")
     problem: str | None = Field(description="Why the newest release cannot be opened, where it cannot.")
+    graph: GraphState | None = Field(description="Its graph; null: it has none.")
 
 
 class IndexDetail(IndexSummary):
@@ -148,7 +185,8 @@ class Health(Answer):
     """How the server stands."""
 
     status: Literal["ok", "degraded", "failing"] = Field(
-        description="ok; degraded: an index cannot be opened or its newest release cannot; failing: nothing to search."
+        description="ok; degraded: an index or its newest release cannot be opened, or a graph's store does not "
+        "answer; failing: nothing to search."
     )
     version: str = Field(description="Version of Clew.")
     uptime_seconds: float = Field(description="Seconds since the server started.")

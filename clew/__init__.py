@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from indexer.build import BuildReport
+    from search.lookup import LinkReport
     from search.pipeline import Searcher
-    from search.types import SearchResponse, WhyNot
+    from search.types import Expand, SearchResponse, WhyNot
 
 __all__ = ["Index", "build", "open"]
 __version__ = "0.1.0"
@@ -27,7 +28,7 @@ __version__ = "0.1.0"
 def _check_rooms() -> None:
     """`search`, `api` and the like are common names: say so when another package of that name comes first."""
     beside = Path(__file__).resolve().parent.parent
-    for room in ("search", "indexer", "api"):
+    for room in ("search", "indexer", "kg", "api"):
         found = importlib.util.find_spec(room)
         if found is None or found.origin is None:
             raise ImportError(f"clew: package {room!r} is missing; reinstall clew")
@@ -83,6 +84,7 @@ class Index:
         fusion: str | None = None,
         explain: bool = False,
         budget_ms: float | None = None,
+        expand: Expand = "auto",
     ) -> SearchResponse:
         """Search; the parameters are those of `search.types.SearchRequest`. Raises QueryError that names one."""
         from search.types import SearchRequest
@@ -90,8 +92,18 @@ class Index:
         self._check_open()
         chosen = tuple(sources) if sources is not None else None
         return self.searcher.search(
-            SearchRequest(query, k, offset, filters, tuple(facets), profile, chosen, fusion, explain, budget_ms)
+            SearchRequest(query, k, offset, filters, tuple(facets), profile, chosen, fusion, explain, budget_ms, expand)
         )
+
+    def link(self, text: str, *, trace: bool = False) -> LinkReport:
+        """The entities of the index's graph that a text names; with `trace` also those that were considered, and why.
+
+        Raises QueryError for an index without a graph.
+        """
+        from search.lookup import link
+
+        self._check_open()
+        return link(self.searcher, text, trace=trace)
 
     def why_not(self, query: str, document: str, *, k: int = 10, filters: Mapping[str, Any] | None = None) -> WhyNot:
         """Which stage lost a document that was expected among the first k hits."""

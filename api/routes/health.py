@@ -20,12 +20,17 @@ def router(runtime: Runtime) -> APIRouter:
     def health() -> Health:
         states = runtime.engine.states()
         serving = [state for state in states if state.status == "serving"]
-        troubled = any(state.failure for state in states) or runtime.watcher_stopped
+        shown = [summary(state) for state in states]
+        troubled = (
+            any(state.failure for state in states)
+            or any(index.graph and not index.graph.answers for index in shown)
+            or runtime.watcher_stopped
+        )
         return Health(
             status="failing" if not serving else "degraded" if troubled else "ok",
             version=__version__,
             uptime_seconds=time.monotonic() - runtime.started,
-            indexes=[summary(state) for state in states],
+            indexes=shown,
         )
 
     @routes.get("/livez", response_model=Alive, summary="Is the process alive")
@@ -43,7 +48,10 @@ def router(runtime: Runtime) -> APIRouter:
 
     @routes.get("/healthz", response_model=Health, summary="How does it stand", responses={503: {"model": Health}})
     async def healthy() -> Response:
-        """The state of every index, and why a newer release could not be opened; 503 when nothing can be searched."""
+        """The state of every index: why a newer release could not be opened, whether its graph's store answers.
+
+        503 when nothing can be searched.
+        """
         now = health()
         return Response(now.model_dump_json(), 503 if now.status == "failing" else 200, media_type="application/json")
 

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Response
 
 from api.engine import IndexState
 from api.runtime import PROBLEMS, Runtime
-from api.schemas import FieldResult, IndexDetail, IndexList, IndexSummary
+from api.schemas import FieldResult, GraphState, IndexDetail, IndexList, IndexSummary
+from search.knowledge import Knowledge
+from search.lookup import trouble_of
 
 
 def summary(state: IndexState) -> IndexSummary:
@@ -22,6 +24,21 @@ def summary(state: IndexState) -> IndexSummary:
         documents=searcher.version.documents if searcher else None,
         passages=searcher.version.passages if searcher else None,
         problem=state.failure.error.message if state.failure else None,
+        graph=graph_state(searcher.knowledge) if searcher and searcher.knowledge else None,
+    )
+
+
+def graph_state(knowledge: Knowledge) -> GraphState:
+    """The graph of an index as it is known to stand; asks no server."""
+    trouble = trouble_of(knowledge)
+    return GraphState(
+        name=knowledge.spec.name,
+        snapshot=knowledge.snapshot.id,
+        store=knowledge.spec.store,
+        entities=knowledge.snapshot.counts.entities,
+        edges=knowledge.snapshot.counts.edges,
+        answers=not trouble,
+        problem=trouble or None,
     )
 
 
@@ -36,7 +53,7 @@ def router(runtime: Runtime) -> APIRouter:
 
     @routes.get("/indexes/{name}", response_model=IndexDetail, summary="Show an index")
     async def index(name: Annotated[str, Path(description="Name of the index.")]) -> Response:
-        """One index: release, version, counts, measured recall and relevance, declared fields."""
+        """One index: release, version, counts, measured recall and relevance, declared fields, its graph."""
 
         def work() -> IndexDetail:
             with runtime.engine.lease(name) as searcher:

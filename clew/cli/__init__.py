@@ -17,6 +17,7 @@ COMMANDS = {
     "init": ("clew.cli.build:init", "Write a commented spec from a look at your data."),
     "build": ("clew.cli.build:build", "Build, verify and publish a new version of an index."),
     "indexes": ("clew.cli.indexes:app", "List, show, verify, activate, roll back, collect, export and import."),
+    "graph": ("clew.cli.graph:app", "Load, build, list, describe and export knowledge graphs."),
     "search": ("clew.cli.search:search", "Search an index; explain its hits."),
     "serve": ("clew.cli.serve:serve", "Serve the HTTP API."),
     "bench": ("clew.cli.bench:app", "Measure relevance and speed, tune fusion weights."),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clew.cli.bench_graph import graph
+from clew.cli.bench_link import link
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 from clew.core.errors import UsageError
 
@@ -17,12 +19,16 @@ if TYPE_CHECKING:
     from benchmarks.tune import Progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app.command()(link)
 
 Gains = Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")]
 JudgedOnly = Annotated[bool, typer.Option("--judged-only", help="Rank only each query's judged documents.")]
 AllowUnknown = Annotated[bool, typer.Option("--allow-unknown", help="Judged ids outside the data set are no error.")]
 Model = Annotated[str, typer.Option("--model", help="Bi-encoder of the index.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of samples and resampling.")]
+
+
+app.command("graph")(graph)
 
 
 @app.callback()
@@ -104,14 +110,14 @@ def tune(
     judged_only: JudgedOnly = False,
     allow_unknown: AllowUnknown = False,
     publish: Annotated[
-        bool, typer.Option("--publish", help="Publish a release of the index with the learned weights.")
+        bool, typer.Option("--publish", help="Publish a release of the index with what was learned.")
     ] = False,
     model: Model = "default",
     seed: Seed = 0,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Learn one fusion weight a source on dev queries, drawn towards the default.
+    """Learn one fusion weight a source on dev queries, drawn towards the default; a graph's relations and gate too.
 
     Example: clew bench tune shop --judged examples/shop/judged --publish
     """
@@ -131,6 +137,12 @@ def tune(
         out_json({**found.as_dict(), "release": release})
         return
     out(f"weights {dict(found.after.weights)} (before: {dict(found.before.weights) or 'default'})")
+    if found.graph:
+        out(f"relations: {found.graph.steps} steps, from {found.graph.questions} questions with their answers")
+        out(
+            f"gate: learned on {found.graph.decided} queries that the graph helps or hurts, "
+            f"opens at {found.graph.gate['threshold']:g}"
+        )
     out(f"nDCG@10 on {found.queries} dev queries: {found.ndcg_before:.4f} → {found.ndcg_after:.4f}")
     out(f"published as release {release}" if release else "not published; add --publish for an index")
 

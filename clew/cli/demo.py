@@ -46,6 +46,10 @@ SHOP = (
         filters={"price": {"lt": 60}, "in_stock": True},
         words=" --filter 'price<60' --filter in_stock=true",
     ),
+    Question(
+        "dark blue headphones",
+        "the graph knows that navy is called dark blue, and what kinds of headphones there are",
+    ),
     Question("可以调节温度的烧水壶", "Chinese is segmented, and the same index answers both languages"),
     Question("tarnwick skillet", "which stage lost a product that was expected", why_not="KIT-105"),
 )
@@ -151,7 +155,8 @@ def ask(searcher: Searcher, name: str, question: Question) -> None:
     response = searcher.search(request)
     hits = tuple(hit if hit.rank == 1 else replace(hit, why=()) for hit in response.hits)
     page = Page(searcher.fields, bold=sys.stdout.isatty(), width=WIDTH)
-    for line in page.answer(replace(response, hits=hits, facets={})):
+    graph = replace(response.graph, parts=()) if response.graph else None
+    for line in page.answer(replace(response, hits=hits, facets={}, graph=graph)):
         out(line)
     out(f"     {response.considered} candidates in {response.timings_ms['total']:.1f} ms")
 

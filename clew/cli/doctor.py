@@ -26,6 +26,7 @@ Status = Literal["ok", "warning", "broken"]
 MARKS = {"ok": "ok", "warning": "!!", "broken": "XX"}
 LEAST_PYTHON = (3, 11)
 LOW_DISK_BYTES = 1 << 30
+NEO4J_MS = 5_000
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?([^;]*)(?:;(.*))?$")
 
 
@@ -72,6 +73,8 @@ def examine(home: Path, *, quick: bool = False) -> list[Finding]:
         check_faiss,
         check_processor,
         check_kernels,
+        check_graph_stores,
+        check_neo4j,
         lambda: check_model(home),
         lambda: check_home(home),
         lambda: check_indexes(home, quick=quick),
@@ -223,6 +226,48 @@ def check_model(home: Path) -> Iterator[Finding]:
             yield Finding(name, "broken", error.message, f"delete {folder}: it is made again when it is next used")
         else:
             yield Finding(name, "ok", f"every file as it was written, in {folder}")
+
+
+def check_graph_stores() -> Iterator[Finding]:
+    """The packages that graphs are kept with; the second one is needed only where a spec says so."""
+    found = {name: _version(name) for name in ("networkx", "neo4j")}
+    shown = ", ".join(f"{name} {version}" for name, version in found.items() if version)
+    if not found["networkx"]:
+        yield Finding("graph stores", "broken", "networkx is not installed", "pip install networkx")
+    elif not found["neo4j"]:
+        mend = 'only for store = "neo4j": pip install neo4j'
+        yield Finding("graph stores", "warning", f"{shown}; the Neo4j driver is not installed", mend)
+    else:
+        yield Finding("graph stores", "ok", shown)
+
+
+def check_neo4j() -> Iterator[Finding]:
+    """Whether the server that $NEO4J_URI names answers; nothing is said where none is named."""
+    uri = os.environ.get("NEO4J_URI")
+    if not uri or _version("neo4j") is None:
+        return
+    from clew.core.types import Deadline
+    from kg.spec import Neo4jSpec
+    from kg.store import STORES
+
+    user = os.environ.get("NEO4J_USER") or os.environ.get("NEO4J_USERNAME") or "neo4j"
+    try:
+        # A spec that cannot be used is not quoted: what stands in front of an @ may be a password.
+        spec = Neo4jSpec(uri, database=os.environ.get("NEO4J_DATABASE") or "neo4j", user=user)
+    except ValueError:
+        mend = "expected such as bolt://127.0.0.1:7687, the password in $NEO4J_PASSWORD"
+        yield Finding("neo4j", "warning", "$NEO4J_URI cannot be used", mend)
+        return
+    try:
+        store = STORES["neo4j"](spec, "Clew_doctor")
+        try:
+            store.entities(["doctor"], Deadline.after_ms(NEO4J_MS))
+        finally:
+            store.close()
+    except ClewError as error:
+        yield Finding("neo4j", "warning", error.message, error.hint or "searches go on without the graph meanwhile")
+    else:
+        yield Finding("neo4j", "ok", f"{spec.uri} answers, database {spec.database}, as {spec.user}")
 
 
 def check_home(home: Path) -> Iterator[Finding]:

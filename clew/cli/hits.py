@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.fields import Fields, title_field
-from search.types import FacetValue, Highlight, Hit, SearchResponse, StageScore, WhyNot
+from search.types import FacetValue, GraphUse, Highlight, Hit, LinkedEntity, SearchResponse, StageScore, WhyNot
 
 BOLD, PLAIN = "\x1b[1m", "\x1b[22m"
 SNIPPET_CHARACTERS = 240
@@ -22,7 +22,7 @@ class Page:
     width: int = 100
 
     def answer(self, response: SearchResponse) -> Iterator[str]:
-        """The lines of an answer: hits, then facets."""
+        """The lines of an answer: hits, then facets, then what the graph did."""
         if not response.hits:
             yield "no hits"
         for hit in response.hits:
@@ -30,6 +30,8 @@ class Page:
         for name, values in response.facets.items():
             if values:
                 yield _cut(f"{name}: {_counted(values)}", self.width)
+        if response.graph is not None:
+            yield from graph_lines(response.graph)
 
     def hit(self, hit: Hit) -> Iterator[str]:
         """The lines of one hit: rank, title, score and id; a snippet; other fields; the receipt if there is one."""
@@ -81,6 +83,22 @@ def receipt(why: Sequence[StageScore]) -> Iterator[str]:
         for part in stage.parts:
             detail = "  ".join(f"{key} {_value(value)}" for key, value in part.detail.items())
             yield f"  {part.value:>+10.4f}  {visible(part.what):<{wide}}  {detail}".rstrip()
+
+
+def graph_lines(graph: GraphUse) -> Iterator[str]:
+    """What the graph did for a search and why, in one line; in an explained one also what the gate weighed."""
+    named = ", ".join(map(linked, graph.entities))
+    leads = f": {named}; {graph.reached:,} entities reached" if graph.entities else ""
+    yield f"graph {'used' if graph.used else 'not used'}{leads} ({visible(graph.reason)})"
+    for part in graph.parts:
+        if part.value:
+            yield f"  {part.value:>+10.4f}  {part.what}  {_value(part.detail.get('value', ''))}"
+
+
+def linked(entity: LinkedEntity) -> str:
+    """A mention in a few words: 'dark blue' = navy (colour, 0.56)."""
+    facts = ", ".join(part for part in (visible(entity.type), f"{entity.probability:.2f}") if part)
+    return f"'{visible(entity.text)}' = {visible(entity.name)} ({facts})"
 
 
 def verdict(found: WhyNot) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -19,7 +19,7 @@ from clew.core.errors import DataError, QueryError, UsageError
 
 if TYPE_CHECKING:
     from search.pipeline import Searcher
-    from search.types import SearchRequest
+    from search.types import Expand, SearchRequest
 
 RUN_DEPTH = 100
 
@@ -45,6 +45,9 @@ def search(
     explain: Annotated[bool, typer.Option("--explain", help="Say why each hit is there.")] = False,
     sources: Annotated[str | None, typer.Option(help="Candidate sources to use, such as bm25,dense.")] = None,
     fusion: Annotated[str | None, typer.Option(help="How sources are joined [default: as the release says].")] = None,
+    expand: Annotated[
+        str, typer.Option(help="Whether the graph is used: off, auto (its gate decides) or on.", metavar="WHEN")
+    ] = "auto",
     budget_ms: Annotated[float | None, typer.Option(help="Wanted answer time; what does not fit is left out.")] = None,
     why_not: Annotated[
         str | None, typer.Option("--why-not", help="Say which stage lost this document.", metavar="ID")
@@ -81,6 +84,7 @@ def search(
         fusion=fusion,
         explain=explain,
         budget_ms=budget_ms,
+        expand=cast("Expand", expand),  # any other word is refused by `check`
     )
     if queries is None and run is None:
         if query is None:
@@ -187,7 +191,9 @@ def _write_run(searcher: Searcher, wanted: SearchRequest, file: str, to: str) ->
                 check(replace(wanted, query=text))
             except QueryError as error:
                 raise DataError(f"{where}: {error.message}", error.hint) from None
-            ids, scores = searcher.rank(text, wanted.k, sources=wanted.sources, fusion=wanted.fusion)
+            ids, scores = searcher.rank(
+                text, wanted.k, sources=wanted.sources, fusion=wanted.fusion, expand=wanted.expand
+            )
             run[name] = dict(zip(ids, scores.tolist(), strict=True))
         write_run(whole, run, f"clew-{searcher.release.index}")
     silent = sum(not found for found in run.values())

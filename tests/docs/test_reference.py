@@ -99,7 +99,24 @@ def tables() -> dict[str, type]:
     hints = typing.get_type_hints(IndexSpec)
     for name in modules:
         kinds = [hints[name], *typing.get_args(hints[name])]
-        found |= {f"[{name}]": kind for kind in kinds if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
+        for kind in kinds:
+            if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+                found |= {f"[{name}]": kind} | tables_in(name, kind)
+    return found
+
+
+def tables_in(name: str, spec: type) -> dict[str, type]:
+    """The tables inside a table, such as [graph.link], however deep: also those of a mapping's values."""
+    import typing
+
+    found: dict[str, type] = {}
+    for key, hint in typing.get_type_hints(spec).items():
+        kinds = [hint]
+        for kind in kinds:
+            kinds += typing.get_args(kind)
+        for kind in kinds:
+            if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+                found |= {f"[{name}.{key}]": kind} | tables_in(f"{name}.{key}", kind)
     return found
 
 
@@ -192,19 +209,19 @@ def _name(requirement: str) -> str:
 
 
 def test_every_endpoint_and_parameter_is_documented() -> None:
-    from api.requests import SearchBody
-    from api.routes import documents, health, indexes, search
+    from api.requests import EntityParameters, LinkBody, SearchBody
+    from api.routes import documents, graph, health, indexes, search
 
     text = (DOCS / "http.md").read_text(encoding="utf-8")
     paths = {
         route.path
-        for module in (documents, health, indexes, search)
+        for module in (documents, graph, health, indexes, search)
         for route in module.router(None).routes  # type: ignore[arg-type]
     }
     assert paths
     for path in paths:
         assert path.replace("{name}", "shop") in text, f"docs/http.md says nothing of {path}"
-    for name in SearchBody.model_fields:
+    for name in {**SearchBody.model_fields, **LinkBody.model_fields, **EntityParameters.model_fields}:
         assert f"`{name}`" in text, f"docs/http.md says nothing of the parameter {name}"
 
 

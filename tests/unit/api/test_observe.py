@@ -5,8 +5,10 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.engine import Engine
+from api.observe import decision_of
 from api.routes.search import server_timing
 from api.settings import Settings
+from search.types import GraphUse
 
 
 @pytest.fixture
@@ -52,6 +54,19 @@ def test_two_apps_in_one_process_count_apart(client, tmp_path):
     client.get("/livez")
     with TestClient(create_app(Engine(tmp_path), Settings(home=tmp_path))) as other:
         assert 'route="/livez"' not in other.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("graph", "decision"),
+    [
+        (GraphUse(True, "asked for"), "asked"),
+        (GraphUse(True, "the gate", probability=0.7), "opened"),
+        (GraphUse(False, "the gate", probability=0.2), "closed"),
+        (GraphUse(False, "the query names no entity of the graph"), "nothing_named"),
+    ],
+)
+def test_every_decision_about_the_graph_has_a_label(graph, decision):
+    assert decision_of(graph) == decision
 
 
 def test_server_timing_is_a_valid_header():

@@ -54,6 +54,45 @@ def test_a_flipped_byte_in_the_weights_is_found(tmp_path: Path, monkeypatch: pyt
     assert "pip install" in finding.mend
 
 
+def test_the_packages_of_the_graph_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"networkx": "3.6", "neo4j": "6.4"}
+    monkeypatch.setattr(doctor, "_version", there.get)
+    assert only(doctor.check_graph_stores()) == doctor.Finding("graph stores", "ok", "networkx 3.6, neo4j 6.4")
+    del there["neo4j"]
+    assert only(doctor.check_graph_stores()).status == "warning"
+    del there["networkx"]
+    assert only(doctor.check_graph_stores()).status == "broken"
+
+
+def test_a_neo4j_server_is_asked_only_where_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEO4J_URI", raising=False)
+    assert list(doctor.check_neo4j()) == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("bolt://127.0.0.1:1", "cannot reach bolt://127.0.0.1:1"),
+        ("bolt://neo4j:hush-hush@127.0.0.1:1", "$NEO4J_URI cannot be used"),
+        ("http://127.0.0.1:1/hush-hush", "$NEO4J_URI cannot be used"),
+    ],
+)
+def test_a_neo4j_server_that_does_not_answer_is_a_warning_without_its_password(
+    uri: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEO4J_URI", uri)
+    monkeypatch.setenv("NEO4J_PASSWORD", "hush-hush")
+    finding = only(doctor.check_neo4j())
+    assert (finding.status, says in finding.found) == ("warning", True)
+    assert "hush" not in finding.found + finding.mend
+
+
+def test_a_neo4j_server_without_a_password_says_which_variable_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEO4J_URI", "bolt://127.0.0.1:1")
+    monkeypatch.delenv("NEO4J_PASSWORD", raising=False)
+    assert "NEO4J_PASSWORD" in only(doctor.check_neo4j()).found
+
+
 def test_a_home_that_is_a_file_is_broken(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     assert only(doctor.check_home(tmp_path / "home")).status == "broken"

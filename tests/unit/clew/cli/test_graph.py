@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import DataError, NotFoundError, SpecError
+from indexer.build import build
+from indexer.spec import read_spec
 
 
 @pytest.fixture
@@ -112,3 +114,30 @@ def test_help_names_every_command():
     assert found.exit_code == 0
     for name in ("load", "build", "list", "stats", "export"):
         assert f"  {name} " in found.stdout
+
+
+def test_gc_says_what_goes_and_what_stays(run, tmp_path):
+    run(*LOAD)
+    (tmp_path / "edges.jsonl").write_text("")
+    run(*LOAD)
+    new, old = (row["id"] for row in json.loads(run("list", "--json").stdout))
+    dry = run("gc", "g", "--dry-run")
+    assert dry.stdout.startswith("g: would remove 1 snapshot(s), ")
+    assert run("gc", "g", "--keep", "2").stdout == "g: removed 0 snapshot(s), 0 bytes\n"
+    found = json.loads(run("gc", "g", "--json").stdout)
+    assert (found["graph"], found["snapshots"], found["used"], found["held"], found["labels"]) == (
+        "g", [old], [], [], [],
+    )  # fmt: skip
+    assert [row["id"] for row in json.loads(run("list", "--json").stdout)] == [new]
+
+
+def test_gc_names_the_indexes_snapshots_it_keeps(run, tmp_path):
+    run(*LOAD)
+    with (tmp_path / "items.toml").open("a") as spec:
+        spec.write('[graph]\nname = "g"\n')
+    (tmp_path / "items.toml").write_text("dense = false\n" + (tmp_path / "items.toml").read_text())
+    build(read_spec(tmp_path / "items.toml"), tmp_path / "home")
+    (tmp_path / "edges.jsonl").write_text("")
+    run(*LOAD)
+    _, old = (row["id"] for row in json.loads(run("list", "--json").stdout))
+    assert run("gc", "g").stdout == f"g: removed 0 snapshot(s), 0 bytes\n  named by an index, so kept: {old}\n"

@@ -1,7 +1,7 @@
 from clew.cli.hits import BOLD, PLAIN, Page, receipt, verdict, visible
 from clew.core.types import Contribution
 from search.fields import FieldSpec
-from search.types import FacetValue, Highlight, Hit, SearchResponse, StageScore, WhyNot
+from search.types import FacetValue, GraphUse, Highlight, Hit, LinkedEntity, SearchResponse, StageScore, WhyNot
 
 FIELDS = {
     "title": FieldSpec("text"),
@@ -56,6 +56,27 @@ def test_facets_and_an_empty_answer():
         == "brand: Sony (1,200), Bose (1)"
     )
     assert list(Page(FIELDS).answer(SearchResponse("q", (), 0, "r1", "shop"))) == ["no hits"]
+
+
+NAVY = LinkedEntity("colour:navy", "navy", "colour", 0, 9, "dark blue", 0.5637)
+ODD = LinkedEntity("e1", "Odd\x1b[2J", "", 10, 13, "odd", 1.0)
+
+
+def test_what_the_graph_did_is_one_line_below_the_hits():
+    used = GraphUse(True, "asked for", (NAVY, ODD), 1_200)
+    assert lines(graph=used)[-1] == (
+        "graph used: 'dark blue' = navy (colour, 0.56), 'odd' = Odd [2J (1.00); 1,200 entities reached (asked for)"
+    )
+    assert lines(graph=GraphUse(False, "the query names no entity of the graph"))[-1] == (
+        "graph not used (the query names no entity of the graph)"
+    )
+
+
+def test_what_the_gate_weighed_stands_below_that_line():
+    parts = (Contribution("gate", "bias", -0.5, {"value": 1.0}), Contribution("gate", "words", 0.0, {"value": 0.3}))
+    shown = lines(graph=GraphUse(False, "the gate", (NAVY,), 1, 0.4, parts))
+    assert shown[-2].startswith("graph not used: 'dark blue'")
+    assert shown[-1] == "     -0.5000  bias  1"
 
 
 WHY = (

@@ -93,6 +93,13 @@ def test_the_receipt_adds_up_as_printed(run):
         assert total == pytest.approx(score, abs=1e-3)
 
 
+def test_without_a_graph_nothing_is_said_of_it(run):
+    result = run("shop", "warm lamp", "--expand", "off")
+    assert result.exit_code == 0
+    assert "graph" not in result.stdout
+    assert json.loads(run("shop", "warm lamp", "--json").stdout)["graph"] is None
+
+
 def test_one_source_is_used_alone(run):
     answer = json.loads(run("shop", "warm lamp", "--sources", "bm25", "--explain", "--json").stdout)
     assert {stage["stage"] for hit in answer["hits"] for stage in hit["why"]} == {"bm25", "fusion"}
@@ -163,6 +170,8 @@ def test_a_bad_query_names_its_line_and_leaves_no_run(run, tmp_path):
         (["shop", "x", "--sources", "bm52"], UsageError, "'bm52'", "did you mean 'bm25'?"),
         (["shop", "x", "--sources", ","], QueryError, "sources is empty", "bm25,dense"),
         (["shop", "x", "--fusion", "rff"], UsageError, "'rff'", "did you mean 'rrf'?"),
+        (["shop", "x", "--expand", "maybe"], QueryError, "expand is 'maybe'", "off, auto, on"),
+        (["shop", "x", "--expand", "on"], QueryError, "the index has no graph", "[graph]"),
         (["shop", "x", "--release", "r9"], NotFoundError, "r9", ""),
         (["shop", "--queries", "q.tsv"], UsageError, "--queries and --run go together", "--run OUT"),
         (["shop", "--run", "o.run"], UsageError, "--queries and --run go together", "--queries FILE"),

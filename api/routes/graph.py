@@ -1,0 +1,55 @@
+"""POST /v1/link and GET /v1/entities."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.graph_schemas import EntityResult, LinkResult
+from api.requests import EntityParameters, LinkBody
+from api.runtime import PROBLEMS, Runtime
+from clew.core.types import Deadline
+from search.lookup import describe, link
+
+
+def router(runtime: Runtime) -> APIRouter:
+    """The graph's routes over a runtime."""
+    routes = APIRouter(prefix="/v1", tags=["graph"], responses=PROBLEMS)
+
+    @routes.post("/link", response_model=LinkResult, summary="Find the entities that a text names")
+    async def linked(body: LinkBody, request: Request) -> Response:
+        """The mentions of a text with their probability; with `trace` every entity considered, and why it was dropped.
+
+        It is linked as a search with this query would link it. Entities are found by name, alias or translation.
+        """
+
+        def work() -> LinkResult:
+            with runtime.engine.lease(body.index) as searcher:
+                found = link(searcher, body.text, trace=body.trace)
+                release = searcher.release
+            return LinkResult.model_validate(found).model_copy(
+                update={"index": release.index, "release": release.id, "request_id": request.state.request_id}
+            )
+
+        return await runtime.answer(work)
+
+    @routes.get("/entities", response_model=EntityResult, summary="Read an entity and its neighbours")
+    async def entity(parameters: Annotated[EntityParameters, Query()], request: Request) -> Response:
+        """An entity of the index's graph by id, and what lies one hop around it, by relation.
+
+        Where the graph's store cannot answer in time, the neighbours are those of the snapshot, and `degraded` says so.
+        """
+
+        def work() -> EntityResult:
+            with runtime.engine.lease(parameters.index) as searcher:
+                deadline = Deadline.after_ms(parameters.budget_ms)
+                found = describe(searcher, parameters.id, limit=parameters.limit, deadline=deadline)
+                release = searcher.release
+            return EntityResult.model_validate(found).model_copy(
+                update={"index": release.index, "release": release.id, "request_id": request.state.request_id}
+            )
+
+        return await runtime.answer(work)
+
+    return routes
