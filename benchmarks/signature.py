@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-_ROOMS = ("clew", "search", "indexer", "benchmarks")
+_ROOMS = ("clew", "kg", "search", "indexer", "benchmarks")
 _LIBRARIES = (
     "numpy",
     "scipy",

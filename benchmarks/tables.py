@@ -1,7 +1,7 @@
-"""The table of measured relevance in README.md, made from benchmarks/results: `python -m benchmarks.tables`.
+"""The tables of measured relevance in README.md, made from benchmarks/results: `python -m benchmarks.tables`.
 
-Every results.json under benchmarks/results, as `clew bench relevance --out DIR` writes it, adds its data sets. Without
-any the section is empty.
+Every results.json under benchmarks/results, as `clew bench relevance` and `clew bench graph` write it, adds its data
+sets. Without any the section is empty.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 RESULTS = Path(__file__).parent / "results"
 START, END = "<!-- results: python -m benchmarks.tables -->", "<!-- /results -->"
 SHOWN = ("nDCG@10", "RR@10", "R@100")
+GRAPH_SHOWN = ("never", "graph", "always", "gated", "always-terms", "gated-terms", "oracle")
 
 
 def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
@@ -26,8 +27,10 @@ def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
 
 def section(found: list[dict[str, Any]]) -> str:
     """The section for the README; empty where nothing was measured."""
+    graphs = [report for report in found if "effects" in report]
+    found = [report for report in found if "effects" not in report]
     if not found:
-        return ""
+        return graph_section(graphs)
     sets = {name: systems for report in found for name, systems in report["results"].items()}
     systems = list(dict.fromkeys(name for rows in sets.values() for name in rows))
     lines = [
@@ -40,6 +43,28 @@ def section(found: list[dict[str, Any]]) -> str:
         "| --- |" + " --- |" * len(systems),
         *(f"| {name} | {' | '.join(_cell(rows, system) for system in systems)} |" for name, rows in sets.items()),
     ]
+    return "\n".join(lines) + "\n" + (f"\n{graph_section(graphs)}" if graphs else "")
+
+
+def graph_section(found: list[dict[str, Any]]) -> str:
+    """What graphs are worth; empty where that was not measured."""
+    if not found:
+        return ""
+    lines = [
+        f"What a graph adds: nDCG@10 on the test splits, `clew bench graph`. {_machines(found)}",
+        "p: gated against never, Holm-corrected; helped, hurt: share of the queries whose nDCG@10 gated changes.",
+        "",
+        f"| data set, graph | {' | '.join(GRAPH_SHOWN)} | p | helped / hurt |",
+        "| --- |" + " --- |" * (len(GRAPH_SHOWN) + 2),
+    ]
+    for report in found:
+        for name, rows in report["results"].items():
+            figures = (f"{rows[system]['nDCG@10']:.3f}" if system in rows else "" for system in GRAPH_SHOWN)
+            effect = report["effects"][name]["gated"]
+            lines.append(
+                f"| {name}, {report.get('graph') or 'its own'} | {' | '.join(figures)} "
+                f"| {rows['gated']['p']['nDCG@10']:.3g} | {effect['helped']:.0%} / {effect['hurt']:.0%} |"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -62,7 +62,7 @@ def graph(
     results = [each.result for each in found]
     effects = {each.result.name: plain(each) for each in found}
     if to is not None:
-        report = full(results, environment(seed), code()) | {"effects": effects}
+        report = full(results, environment(seed), code()) | {"effects": effects, "graph": of.name if of else ""}
         paths = write(to, results, report)
         note(f"wrote {', '.join(str(path) for path in paths[:2])} and {len(paths) - 2} more files")
     if gate:

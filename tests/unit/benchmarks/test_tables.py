@@ -29,6 +29,15 @@ def test_the_best_of_each_row_is_bold_and_gaps_stay_empty() -> None:
     assert "An Oven, 2 cores" in "\n".join(lines)
 
 
+def test_graphs_have_a_table_of_their_own() -> None:
+    rows = {name: {"nDCG@10": at / 10, "p": {"nDCG@10": 0.04}} for at, name in enumerate(("never", "always", "gated"))}
+    effects = {"tiny": {"gated": {"helped": 0.25, "hurt": 0.05}}}
+    graph = {"results": {"tiny": rows}, "effects": effects, "graph": "", "environment": {"cpu": "An Oven", "cores": 2}}
+    lines = section([report(), graph]).splitlines()
+    assert "| tiny, its own | 0.000 |  | 0.100 | 0.200 |  |  |  | 0.04 | 25% / 5% |" in lines
+    assert "| tiny | 0.400 / 0.500 / 0.900 | **0.610** / 0.500 / 0.900 |" in lines
+
+
 def test_only_what_lies_between_the_markers_changes() -> None:
     assert refreshed(PAGE, []) == f"before\n{START}\n{END}\nafter\n"
     again = refreshed(PAGE, [report()])

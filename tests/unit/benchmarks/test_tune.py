@@ -1,7 +1,14 @@
+import json
+import shutil
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
 from clew.core.errors import NotFoundError
+from indexer.build import build
+from indexer.publish import rollback
+from indexer.spec import spec_of
 from search.assemble import open_index
 from search.versions import IndexFolder, index_names
 
@@ -40,3 +47,98 @@ def test_an_index_without_judged_queries_says_how_to_give_them(shared):
     with pytest.raises(NotFoundError) as caught:
         tune_index(index_names(home)[0], home, None, Options())
     assert "--judged" in caught.value.hint
+
+
+# ---------------------------------------------------------------- an index with a graph
+
+MAKERS = ("Ambrel", "Kvist", "Norra", "Tarnwick", "Oster", "Lumo")
+ASKED = ("who makes the {}", "name the maker of the {}")
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """(home, folder of judgements) of an index of makers, each joined to a tool that train and dev queries name."""
+    root = tmp_path_factory.mktemp("graph")
+    tools = [f"drillo {word}" for word in ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")]
+    rows = {
+        "docs": [{"id": f"m{at}", "text": f"{name} is a firm"} for at, name in enumerate(MAKERS)],
+        "nodes": [{"id": f"m{at}", "type": "thing", "name": name} for at, name in enumerate(MAKERS)]
+        + [{"id": f"t{at}", "type": "thing", "name": name} for at, name in enumerate(tools)],
+        "edges": [{"source": f"m{at}", "relation": "makes", "target": f"t{at}"} for at in range(len(MAKERS))],
+    }
+    (root / "judged" / "qrels").mkdir(parents=True)
+    queries, splits = [], {"train": [], "dev": []}
+    for at, tool in enumerate(tools):
+        for number, words in enumerate(ASKED):
+            queries.append({"_id": f"q{at}-{number}", "text": words.format(tool)})
+            splits["dev" if at > 3 else "train"].append(f"q{at}-{number}\tm{at}\t1\n")
+    for name, listed in {**rows, "judged/queries": queries}.items():
+        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed))
+    for split, lines in splits.items():
+        (root / "judged" / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    table = {
+        "name": "makers",
+        "dense": {"model": "hashing-16"},
+        "source": {"path": "docs.jsonl"},
+        "fields": {"text": {"type": "text"}},
+        # Tools and makers are of one type, so documents are entities like others, and a walk leads to them.
+        "graph": {"nodes": "nodes.jsonl", "edges": "edges.jsonl", "documents": "{id}", "link": {"threshold": 0.01}},
+    }
+    build(spec_of(table, "makers.toml", root), root / "home")
+    return root / "home", root / "judged"
+
+
+def test_an_index_with_a_graph_learns_its_relations_and_gate(index):
+    home, judged = index
+    found = tune_index("makers", home, judged, Options())
+    assert found.queries == 4
+    assert set(found.after.weights) == {"bm25", "dense", "graph"}
+    assert found.graph is not None
+    assert found.ndcg_after >= found.ndcg_before
+    shown = found.as_dict()
+    assert set(shown["graph"]) == {"questions", "steps", "decided", "gate"}
+    assert shown["graph"]["questions"] == found.graph.relations.get("questions", 0)
+    assert tune_index("makers", home, judged, Options()) == found
+
+
+def test_what_a_graph_learned_goes_live_in_a_release_and_a_rollback_takes_it_back(index):
+    home, judged = index
+    before = IndexFolder.of(home, "makers").read_release()
+    found = tune_index("makers", home, judged, Options())
+    publish_tuned(home, "makers", found)
+    live = IndexFolder.of(home, "makers").read_release()
+    assert live.version == before.version
+    assert live.learned == {
+        "fusion": live.learned["fusion"],
+        "relations": found.graph.relations,
+        "gate": found.graph.gate,
+    }
+    searcher = open_index(home, "makers")
+    try:
+        assert searcher.fusion == found.after
+        assert searcher.gate.as_table() == found.graph.gate
+        assert searcher.knowledge.model.questions == found.graph.questions
+    finally:
+        searcher.close()
+    rollback(home, "makers")
+    assert IndexFolder.of(home, "makers").read_release() == before
+
+
+def test_without_train_queries_dev_ones_are_learned_from(index, tmp_path):
+    home, judged = index
+    shutil.copytree(judged, tmp_path / "judged")
+    (tmp_path / "judged" / "qrels" / "train.tsv").unlink()
+    whole, found = (tune_index("makers", home, folder, Options()) for folder in (judged, tmp_path / "judged"))
+    assert (whole.graph.questions, found.graph.questions) == (8, 4)
+
+
+def test_candidates_that_are_given_leave_the_graph_out(index):
+    home, judged = index
+    assert tune_index("makers", home, judged, replace(Options(), judged_only=True)).graph is None
+
+
+def test_an_index_without_a_graph_says_nothing_of_one(shared):
+    folder, home = shared
+    found = tune_folder(folder, home, HASHING)
+    assert found.graph is None
+    assert set(found.as_dict()) == {"before", "after", "ndcg_before", "ndcg_after", "queries"}
