@@ -1,9 +1,13 @@
-"""Fusion weights learned on dev queries: one weight a source, shrunk towards what the index uses now."""
+"""Fusion weights learned on dev queries: one weight a source, shrunk towards what the index uses now.
+
+An index with a graph learns more (`benchmarks.graph_learn`): which relations questions ask for, the graph's weight
+beside the others, and when it is used at all; on train and dev queries.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +21,13 @@ from clew.core.measures.runs import Qrels
 
 if TYPE_CHECKING:
     from benchmarks.datasets import JudgedQueries
+    from benchmarks.graph_learn import Learned
     from search.fusion import FusionSpec, Judged
     from search.pipeline import Searcher
 
-DEV = "dev"
+TRAIN, DEV = "train", "dev"
+GRAPH = "graph"
+DEPTH = 100
 # One weight a source is settled long before a thousand queries; more only cost time.
 MOST_QUERIES = 1_000
 
@@ -41,17 +48,52 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What tuning found: the fusion before and after, and mean nDCG@10 of both on the queries learned from."""
+    """What tuning found: the fusion before and after, and mean nDCG@10 of both on the dev queries learned from.
+
+    graph: what else an index with a graph learned, None for another; the measures are then those of whole searches.
+    """
 
     before: FusionSpec
     after: FusionSpec
     ndcg_before: float
     ndcg_after: float
     queries: int
+    graph: GraphTuned | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain data."""
-        return asdict(self)
+        """The same as plain data, the words of relations counted."""
+        table = asdict(replace(self, graph=None))
+        del table["graph"]
+        return table | ({"graph": self.graph.as_dict()} if self.graph else {})
+
+
+@dataclass(frozen=True, slots=True)
+class GraphTuned:
+    """What an index's graph learned, as a release keeps it.
+
+    questions: how many showed which relation answers them. decided: how many the graph helped or hurt, on which the
+    gate was learned.
+    """
+
+    relations: Mapping[str, Any]
+    gate: Mapping[str, Any]
+    questions: int
+    decided: int
+
+    @classmethod
+    def of(cls, found: Learned) -> GraphTuned:
+        """From what was learned."""
+        decided = sum(gain != 0 for _, gain in found.examples)
+        return cls(**found.as_table(), questions=found.relations.questions, decided=decided)
+
+    @property
+    def steps(self) -> int:
+        """How many relations, each way counted by itself, have words of their own."""
+        return len(self.relations.get("words", {}))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For people and programs: the gate in full, the relations counted."""
+        return {"questions": self.questions, "steps": self.steps, "decided": self.decided, "gate": dict(self.gate)}
 
 
 def tune(
@@ -59,7 +101,7 @@ def tune(
     queries: Mapping[str, str],
     qrels: Qrels,
     *,
-    depth: int = 100,
+    depth: int = DEPTH,
     sources: tuple[str, ...] | None = None,
     judged_only: bool = False,
     most: int = MOST_QUERIES,
@@ -155,14 +197,18 @@ def publish_tuned(home: Path, name: str, tuned: Tuned) -> str:
     from search.versions import dumps
 
     folder = existing(home, name)
+    what = "fusion weights, relations and gate" if tuned.graph else "fusion weights"
     with writing(folder.root):
         live = folder.read_release()
+        learned = {**live.learned, "fusion": asdict(tuned.after)}
+        if tuned.graph:
+            learned |= {"relations": dict(tuned.graph.relations), "gate": dict(tuned.graph.gate)}
         release = replace(
             live,
             id=f"r{next_number(folder)}",
             created=now(),
-            learned={**live.learned, "fusion": asdict(tuned.after)},
-            note=f"fusion weights learned on {tuned.queries} dev queries",
+            learned=learned,
+            note=f"{what} learned on {tuned.queries} dev queries",
         )
         write_atomic(folder.release(release.id), dumps(release))
         point_at(folder, release.id)
@@ -172,13 +218,47 @@ def publish_tuned(home: Path, name: str, tuned: Tuned) -> str:
 def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress: Progress | None) -> Tuned:
     try:
         qrels = gained(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
-        return tune(
+        has_graph = searcher.knowledge is not None and not options.judged_only
+        found = tune(
             searcher,
             judged.queries,
             qrels,
+            # The graph's weight is learned together with its gate, on queries that use it.
+            sources=tuple(name for name in searcher.sources if name != GRAPH) if has_graph else None,
             judged_only=options.judged_only,
             seed=options.seed,
             progress=progress,
         )
+        return _with_graph(searcher, judged, qrels, found, options, progress) if has_graph else found
     finally:
         searcher.close()
+
+
+def _with_graph(
+    searcher: Searcher,
+    judged: JudgedQueries,
+    dev: Qrels,
+    found: Tuned,
+    options: Options,
+    progress: Progress | None,
+) -> Tuned:
+    """What was learned of the other sources, and on top of it what the graph learns."""
+    from benchmarks.graph_learn import Material, learned
+
+    material = Material(judged.queries, dev, {}, options.seed)
+    names = material.sampled(dev, MOST_QUERIES)
+    if TRAIN in judged.splits:
+        train = gained(judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown), options.gains)
+        material = replace(material, train=train, dev=dev)
+    got = learned(replace(searcher, fusion=found.after), material, progress)
+    before, after = (_measured(each, judged.queries, dev, names) for each in (searcher, got.applied(searcher)))
+    return replace(found, after=got.fusion, ndcg_before=before, ndcg_after=after, graph=GraphTuned.of(got))
+
+
+def _measured(searcher: Searcher, queries: Mapping[str, str], qrels: Qrels, names: Sequence[str]) -> float:
+    """Mean nDCG@10 of whole searches, the gate's decisions in them."""
+    from search.fusion import FUSIONS, ndcg
+
+    join = FUSIONS[searcher.fusion.method]
+    examples = [example(searcher, queries[name], qrels[name], DEPTH, None, None) for name in names]
+    return float(np.mean([ndcg(join(each.found, searcher.fusion).sum(axis=0), each) for each in examples]))

@@ -15,6 +15,7 @@ from typing import Any
 from clew.core.artifacts import promote, verify_files
 from clew.core.errors import CorruptError, NotFoundError, nearest
 from clew.core.files import disk_errors, sha256_file, write_atomic
+from indexer.graphs.used import check_graph
 from indexer.lock import writing
 from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
 
@@ -158,7 +159,7 @@ def activate(home: Path, name: str, release: str) -> Release:
     """Make a release live, after its version and shards were found whole. Raises NotFoundError, CorruptError."""
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
-        chosen = _checked(folder, release)
+        chosen = _checked(home, folder, release)
         point_at(folder, release)
     return chosen
 
@@ -174,7 +175,7 @@ def rollback(home: Path, name: str) -> Release:
                 f"index {name!r} has no release before {entries[-1] if entries else 'the first'}",
                 f"`clew indexes show {name}` lists its releases",
             )
-        chosen = _checked(folder, before[-1])
+        chosen = _checked(home, folder, before[-1])
         write_atomic(folder.pointer, f"{before[-1]} {sha256_file(folder.release(before[-1]))}\n".encode())
         _write_history(folder, before)
     return chosen
@@ -188,22 +189,23 @@ def existing(home: Path, name: str) -> IndexFolder:
     return folder
 
 
-def check_release(folder: IndexFolder, release: Release) -> IndexVersion:
-    """Read everything that a release needs. Raises CorruptError or NotFoundError that names the file."""
+def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVersion:
+    """Read everything that a release needs, its graph too. Raises CorruptError or NotFoundError that names the file."""
     version = folder.read_version(release)
     verify_files(folder.version(version.id), version.files)
     for address, digest in version.shards:
         manifest = load(ShardManifest, folder.shard(address) / "manifest.json", digest)
         verify_files(folder.shard(address), manifest.files)
+    check_graph(home, version.spec)
     return version
 
 
-def _checked(folder: IndexFolder, release: str) -> Release:
+def _checked(home: Path, folder: IndexFolder, release: str) -> Release:
     known = [path.stem for path in folder.root.glob("releases/*.json")]
     if release not in known:
         raise NotFoundError(f"index {folder.name!r} has no release {release!r}", nearest(release, known))
     chosen = folder.read_release(release)
-    check_release(folder, chosen)
+    check_release(home, folder, chosen)
     return chosen
 
 

@@ -2,9 +2,10 @@
 
 The file is a tar, `.tar`, `.tar.gz` or `.tar.zst`:
 
-release.json   version/…   shards/<address>/…
+release.json   version/…   shards/<address>/…   graph/…
 
-The bi-encoder is not in it: the index names it by fingerprint, and it is the same model everywhere.
+The bi-encoder is not in it: the index names it by fingerprint, and it is the same model everywhere. Of a graph that
+queries walk in Neo4j its snapshot is in it, the database is not.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import IO, Any, cast
 from clew.core.artifacts import HOLD, digest_files, promote, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError, UsageError
 from clew.core.files import disk_errors, fsync_directory, open_source, reading, sha256_file, write_atomic
+from indexer.graphs.used import check_brought, held, place, snapshot_of
 from indexer.lock import writing
 from indexer.publish import (
     VERSION_FILE,
@@ -36,12 +38,14 @@ from indexer.publish import (
     write_release,
 )
 from indexer.verify import check_searcher
+from kg.manifest import MANIFEST
+from kg.manifest import load as load_graph
 from search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
 
 ENDINGS = (".tar", ".tar.gz", ".tar.zst")
-_RELEASE = "release.json"
+_RELEASE, _GRAPH = "release.json", "graph"
 _PART = r"(?!\.{1,2}(?:/|$))[\w.-]+"
-_MEMBER = re.compile(rf"release\.json|version(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+")
+_MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,14 @@ def export(home: Path, name: str, target: Path, release: str | None = None) -> T
         raise UsageError(f"{target} cannot be written: {target.parent} is no folder", "make it, or name another place")
     folder = existing(home, name)
     chosen = folder.read_release(release)
-    version = check_release(folder, chosen)
+    version = check_release(home, folder, chosen)
     parts = [(folder.release(chosen.id), _RELEASE)]
     parts += _tree(folder.version(version.id), "version")
     for address, _ in version.shards:
         parts += _tree(folder.shard(address), f"shards/{address}")
+    if (snapshot := snapshot_of(home, version.spec)) is not None:
+        names = sorted([MANIFEST, *load_graph(snapshot).files])
+        parts += [(snapshot / name, f"{_GRAPH}/{name}") for name in names]
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with disk_errors(target):
@@ -106,15 +113,17 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
         try:
             _extract(path, view.root)
             release, version = _read(path, view, folder)
-            _check_opens(view, version, home.absolute(), release)
-            for address, _ in version.shards:
-                promote_shard(folder, address, view.shard(address))
-            write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
-            promote(view.version(version.id), folder.version(version.id))
-            note = f"imported {release.index}/{release.id} from {path.name}"
-            written = write_release(folder, version, note, dict(release.learned))
-            if activate:
-                point_at(folder, written.id)
+            brought = _place_graph(view, home.absolute(), version)
+            with held(home.absolute(), version.spec):
+                _check_opens(view, version, home.absolute(), release, brought)
+                for address, _ in version.shards:
+                    promote_shard(folder, address, view.shard(address))
+                write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
+                promote(view.version(version.id), folder.version(version.id))
+                note = f"imported {release.index}/{release.id} from {path.name}"
+                written = write_release(folder, version, note, dict(release.learned))
+                if activate:
+                    point_at(folder, written.id)
         finally:
             shutil.rmtree(view.root, ignore_errors=True)
     return TransferReport(wanted, written.id, version.id, version.documents, str(path), path.stat().st_size, activate)
@@ -220,10 +229,34 @@ def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, 
         # A shard that is here already stays, with its own ANN file.
         there = folder.shard(address)
         shards.append((address, sha256_file((there if good_shard(there) else directory) / "manifest.json")))
+    _read_graph(path, view, version)
     version = renamed(version, next_number(folder), folder.name)
     (view.root / "versions").mkdir()
     staged.rename(view.version(version.id))
     return release, replace(version, shards=tuple(shards))
+
+
+def _read_graph(path: Path, view: IndexFolder, version: IndexVersion) -> None:
+    """Check the graph inside and give its folder the name of its snapshot."""
+    staged = _staged_graph(view, version)
+    if staged is not None:
+        (view.root / _GRAPH).mkdir(exist_ok=True)  # a file without one is told what it lacks
+        staged.parent.mkdir()
+        (view.root / _GRAPH).rename(staged)
+        check_brought(staged, path, version.spec)
+    elif (view.root / _GRAPH).exists():
+        raise DataError(f"{path} holds a graph, which its version does not name", "it was changed")
+
+
+def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
+    target = snapshot_of(view.root, version.spec)
+    return view.root / "graphs" / target.name if target is not None else None
+
+
+def _place_graph(view: IndexFolder, home: Path, version: IndexVersion) -> Path | None:
+    """Bring the graph inside into the home; its folder where it is new there."""
+    staged = _staged_graph(view, version)
+    return place(staged, home, version.spec) if staged is not None else None
 
 
 def _nothing_else(path: Path, directory: Path, names: set[str]) -> None:
@@ -232,15 +265,21 @@ def _nothing_else(path: Path, directory: Path, names: set[str]) -> None:
             raise DataError(f"{path} holds {name!r}, which its manifest does not name", "it was changed")
 
 
-def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release) -> None:
+def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release, brought: Path | None) -> None:
+    """Open what was brought and query it. Where that fails, the graph that was brought is taken away again."""
     from search.assemble import open_version
 
     staged = replace(
         version,
         shards=tuple((address, sha256_file(view.shard(address) / "manifest.json")) for address, _ in version.shards),
     )
-    searcher = open_version(view, staged, home, release, verify=False)
     try:
-        check_searcher(searcher, staged)
-    finally:
-        searcher.close()
+        searcher = open_version(view, staged, home, release, verify=False)
+        try:
+            check_searcher(searcher, staged)
+        finally:
+            searcher.close()
+    except BaseException:
+        if brought is not None:
+            shutil.rmtree(brought, ignore_errors=True)
+        raise

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.core.errors import CorruptError, QualityError
+from indexer.graphs.used import snapshot_of
 from indexer.publish import check_release, existing
+from kg.manifest import load
 from search.fields import body, title_field
 from search.types import MAX_QUERY_CHARACTERS, SearchRequest
 from search.versions import IndexVersion, ShardManifest
@@ -23,7 +25,7 @@ _CANARY_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What was verified of a release."""
+    """What was verified of a release. files: how many were read, those of its graph among them."""
 
     index: str
     release: str
@@ -98,7 +100,7 @@ def verify_release(home: Path, name: str, release: str | None = None) -> VerifyR
 
     folder = existing(home, name)
     chosen = folder.read_release(release)
-    version = check_release(folder, chosen)
+    version = check_release(home, folder, chosen)
     searcher = open_version(folder, version, home, chosen, verify=False)
     try:
         canaries = check_searcher(searcher, version)
@@ -107,6 +109,8 @@ def verify_release(home: Path, name: str, release: str | None = None) -> VerifyR
     files = len(version.files) + 2
     for address, _ in version.shards:
         files += 1 + sum(path.is_file() for path in folder.shard(address).rglob("*"))
+    if (snapshot := snapshot_of(home, version.spec)) is not None:
+        files += 1 + len(load(snapshot).files)
     return VerifyReport(
         index=name,
         release=chosen.id,

@@ -60,19 +60,24 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
 
     Example: clew indexes show shop
     """
+    from indexer.graphs.used import described
     from indexer.publish import existing, releases
 
     folder = existing(home, name)
     chosen = folder.read_release(release)
     version = folder.read_version(chosen)
     listed = releases(folder)
+    graph = described(home, version.spec)
     if as_json:
-        shown = {"release": asdict(chosen), "version": asdict(version)}
+        shown = {"release": asdict(chosen), "version": asdict(version), "graph": asdict(graph) if graph else None}
         out_json({"index": name, **shown, "releases": [asdict(info) for info in listed]})
         return
     out(f"{name}: release {chosen.id}, version {version.id}")
     out(f"  {version.documents:,} documents, {version.passages:,} passages, {len(version.shards)} shard(s)")
     out(f"  encoder {version.encoder.get('model', 'none')}, content {version.content[:16]}")
+    if graph is not None:
+        sizes = f"{graph.entities:,} entities, {graph.edges:,} edges" if graph.entities is not None else "not there"
+        out(f"  graph {graph.name}, snapshot {graph.snapshot} in {graph.store}: {sizes}")
     for title, values in (("recall", version.recall), ("relevance", version.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{key} {value:.4f}" for key, value in values.items()))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.core.errors import CorruptError, FormatError, NotFoundError, SpecError
+from clew.core.errors import CorruptError, FormatError, NotFoundError, SpecError, nearest
 from clew.core.files import expand
 from clew.core.types import Vectors
 from indexer.collect import SPOOL
@@ -24,6 +25,9 @@ from kg.annotate import attached
 from kg.manifest import load as load_manifest
 from kg.relations import spoken
 from kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapshots
+from kg.spec import GraphSpec
+from kg.types import GraphCounts
+from search.fields import searched
 from search.knowledge import ENTITY_VECTORS, RELATION_VECTORS
 
 # What is read of an entity to tell it from others of the same name.
@@ -34,7 +38,8 @@ _MOST_ALIASES = 3
 def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
     """The spec with the snapshot its graph is; loads the files of a graph that gives them (once for a content).
 
-    Raises NotFoundError for a graph that is not there, SpecError for files and a snapshot, and whatever loading raises.
+    Raises NotFoundError for a graph that is not there, SpecError for files and a snapshot or for a name that the graph
+    does not know, and whatever loading raises.
     """
     graph = spec.graph
     if graph is None:
@@ -50,7 +55,35 @@ def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
         snapshot = known or load(home, graph.name, graph.nodes, graph.edges, progress=progress, neo4j=server).id
     else:
         snapshot = find_snapshot(home, graph.name, graph.snapshot or None).name
+    counts = load_manifest(graph_folder(home, graph.name) / snapshot).counts
+    _check_names(spec, graph, counts)
+    _tell_unknown_types(spec, graph.name, counts, progress)
     return replace(spec, graph=replace(graph, snapshot=snapshot))
+
+
+def _check_names(spec: IndexSpec, graph: GraphSpec, counts: GraphCounts) -> None:
+    """Whether the graph knows what its table names, and the index the fields. Raises SpecError that names the key."""
+    types, relations = f"entity type of graph {graph.name!r}", f"relation of graph {graph.name!r}"
+    texts = {"title", *(name for name in searched(spec.fields) if spec.fields[name].type == "text")}
+    named: list[tuple[str, Iterable[str], str, Collection[str]]] = [
+        ("link.types", graph.link.types, types, counts.types),
+        ("document_types", graph.document_types, types, counts.types),
+        ("expand.relations", graph.expand.relations, relations, counts.relations),
+        ("about", graph.about, relations, counts.relations),
+        ("annotate", graph.annotate, "searched text field of the index", texts),
+    ]
+    for key, names, what, known in named:
+        for name in names:
+            if name not in known:
+                raise SpecError(f"[graph] {key} names {name!r}, which is no {what}", nearest(name, filter(None, known)))
+
+
+def _tell_unknown_types(spec: IndexSpec, graph: str, counts: GraphCounts, progress: Progress) -> None:
+    """Tell of fields whose values are no entities of the graph; there may be a reason."""
+    for name, field in spec.fields.items():
+        if field.entity and field.entity not in counts.types:
+            hint = nearest(field.entity, filter(None, counts.types))
+            progress.notice(f"[fields] {name}: graph {graph!r} has no entity of type {field.entity!r}; {hint}")
 
 
 def _loaded(home: Path, name: str, nodes: str, edges: str) -> str | None:
@@ -64,15 +97,25 @@ def _loaded(home: Path, name: str, nodes: str, edges: str) -> str | None:
 
 
 def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
-    """The spec with how the documents of a spool are in its graph."""
+    """The spec with how the documents of a spool are in its graph.
+
+    Raises SpecError where it says how, and the graph holds none of the documents so.
+    """
     graph = spec.graph
     if graph is None:
         return spec
+    ids = list(_ids(spool))
     snapshot = Snapshot.open(graph_folder(home, graph.name) / graph.snapshot, verify=False)
     try:
-        found = attached(snapshot, graph.documents, list(_ids(spool)))
+        found = attached(snapshot, graph.documents, ids)
     finally:
         snapshot.close()
+    if ids and graph.documents not in {"", "auto", found.documents}:
+        example = graph.documents.replace("{id}", ids[0])
+        raise SpecError(
+            f"[graph] documents is {graph.documents!r}, but graph {graph.name!r} has a node of no document",
+            f'there is no node {example!r}, for one; "auto" looks how documents are in the graph, "" says they are not',
+        )
     types, about = graph.document_types or list(found.types), graph.about or list(found.about)
     return replace(spec, graph=replace(graph, documents=found.documents, document_types=types, about=about))
 
@@ -118,7 +161,7 @@ class GraphVectors:
         """Write them into the folder of a version's statistics."""
         for name in (ENTITY_VECTORS, RELATION_VECTORS):
             if (self.work / name).exists():
-                (statistics / "graph" / name).write_bytes((self.work / name).read_bytes())
+                shutil.copyfile(self.work / name, statistics / "graph" / name)
 
 
 def entity_vectors(

@@ -22,7 +22,14 @@ READING = [
     cypher.bad_nodes,
     lambda graph: cypher.neighbourhood(graph, Ways(), 3),
 ]
-WRITING = [cypher.constraint, cypher.merge_entities, cypher.merge_edges, cypher.unknown]
+WRITING = [
+    cypher.constraint,
+    cypher.merge_entities,
+    cypher.merge_edges,
+    cypher.unknown,
+    cypher.forget,
+    cypher.drop_constraint,
+]
 
 
 @pytest.mark.parametrize("name", BREAKING)

@@ -1,0 +1,137 @@
+"""The graph snapshot that a version of an index needs: held while it is built, verified, and brought from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clew.core.artifacts import Hold, digest_files, promote, verify_files
+from clew.core.errors import CorruptError, DataError, FormatError, NotFoundError, StoreError
+from clew.core.files import disk_errors
+from indexer.lock import writing
+from kg.manifest import MANIFEST, SNAPSHOT_ID, GraphManifest, load
+from kg.snapshot import graph_folder
+
+
+@dataclass(frozen=True, slots=True)
+class UsedGraph:
+    """What an index uses. store: where its queries walk. entities, edges: counts, None where the snapshot is gone."""
+
+    name: str
+    snapshot: str
+    store: str
+    entities: int | None
+    edges: int | None
+
+
+def snapshot_of(home: Path, spec: Mapping[str, Any]) -> Path | None:
+    """Folder of the snapshot that the spec of a version names, there or not; None without a graph.
+
+    Raises NotFoundError or CorruptError for what cannot be a name: the spec may come from elsewhere.
+    """
+    graph = spec.get("graph")
+    if graph is None:
+        return None
+    if not SNAPSHOT_ID.fullmatch(str(graph["snapshot"])):
+        raise CorruptError(f"the spec names the snapshot {graph['snapshot']!r}, which is none", "build the index again")
+    return graph_folder(home, str(graph["name"])) / str(graph["snapshot"])
+
+
+def described(home: Path, spec: Mapping[str, Any]) -> UsedGraph | None:
+    """The graph of a version's spec, also where its snapshot cannot be read."""
+    folder = snapshot_of(home, spec)
+    if folder is None:
+        return None
+    store = str(spec["graph"]["store"])
+    try:
+        counts = load(folder).counts
+    except (NotFoundError, CorruptError, FormatError):
+        return UsedGraph(folder.parent.name, folder.name, store, None, None)
+    return UsedGraph(folder.parent.name, folder.name, store, counts.entities, counts.edges)
+
+
+def check_graph(home: Path, spec: Mapping[str, Any]) -> GraphManifest | None:
+    """Read every file of a version's snapshot; None without a graph.
+
+    Raises NotFoundError or CorruptError that names the file, FormatError.
+    """
+    folder = snapshot_of(home, spec)
+    if folder is None:
+        return None
+    name = folder.parent.name
+    hint = f"load the same files again with `clew graph load {name}`, or build the index again"
+    try:
+        return _whole(folder)
+    except NotFoundError as error:
+        raise NotFoundError(f"graph {name!r}: {error.message}", hint) from None
+    except CorruptError as error:
+        raise CorruptError(f"graph {name!r}: {error.message}", hint) from None
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a snapshot is there and every file is what its manifest says."""
+    try:
+        _whole(folder)
+    except (NotFoundError, CorruptError, FormatError):
+        return False
+    return True
+
+
+def _whole(folder: Path) -> GraphManifest:
+    manifest = load(folder)
+    verify_files(folder, manifest.files)
+    return manifest
+
+
+@contextmanager
+def held(home: Path, spec: Mapping[str, Any]) -> Iterator[None]:
+    """Keep a version's snapshot from being swept before the version is there to name it."""
+    folder = snapshot_of(home, spec)
+    hold = Hold(folder) if folder is not None else None
+    try:
+        yield
+    finally:
+        if hold is not None:
+            hold.release()
+
+
+# ------------------------------------------------------------------ from one home to another
+
+
+def check_brought(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
+    """Check a snapshot that an export brought, as far as it says so of itself and the version's spec does.
+
+    staged: its folder, named by its id. source: the file it came in, for messages. Raises CorruptError, DataError.
+    """
+    again = "export it again"
+    try:
+        manifest = _whole(staged)
+    except (NotFoundError, CorruptError) as error:
+        raise CorruptError(f"{source}: graph: {error.message}", again) from None
+    if manifest.name != spec["graph"]["name"]:
+        raise CorruptError(f"{source}: graph/{MANIFEST} is of another graph, {manifest.name!r}", again)
+    for name in digest_files(staged, leave_out=(MANIFEST,)):
+        if name not in manifest.files:
+            raise DataError(f"{source} holds 'graph/{name}', which its manifest does not name", "it was changed")
+
+
+def place(staged: Path, home: Path, spec: Mapping[str, Any]) -> Path | None:
+    """Bring a checked snapshot under its name; its folder, None where there was one before.
+
+    An equal one that is there stays, a damaged one is replaced. Raises StoreError where the name holds other files.
+    """
+    target = snapshot_of(home, spec)
+    assert target is not None  # noqa: S101 - the caller has a graph
+    with writing(target.parent), disk_errors(target.parent):
+        is_new = not target.exists()
+        if not is_whole(target):
+            promote(staged, target)
+        elif dict(load(target).files) != dict(load(staged).files):
+            raise StoreError(
+                f"graph {target.parent.name!r} holds other files under the snapshot {target.name} already",
+                "import into another --home, or load both graphs again with the same Clew",
+            )
+    return target if is_new else None

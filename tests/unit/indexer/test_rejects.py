@@ -1,0 +1,23 @@
+"""The list of what was left out: one JSON object a line, and no file where there is nothing."""
+
+import json
+
+from indexer.rejects import Rejects
+
+
+def test_what_was_left_out_is_listed_in_order(tmp_path):
+    with Rejects(tmp_path / "rejects.jsonl") as rejects:
+        rejects.write("a.jsonl:3", "no id")
+        rejects.write("a.jsonl:9", "中 is no number")
+    lines = (tmp_path / "rejects.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"origin": "a.jsonl:3", "reason": "no id"},
+        {"origin": "a.jsonl:9", "reason": "中 is no number"},
+    ]
+
+
+def test_without_any_there_is_no_file_and_an_old_one_goes(tmp_path):
+    (tmp_path / "rejects.jsonl").write_text("of the time before\n")
+    with Rejects(tmp_path / "rejects.jsonl"):
+        pass
+    assert not (tmp_path / "rejects.jsonl").exists()
