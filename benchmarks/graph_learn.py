@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.tune import example
+from clew.core.errors import QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
 from clew.core.types import Deadline, Floats
@@ -18,6 +20,7 @@ from kg.relations import Answered, RelationModel, Step, remainder
 from search.fusion import FUSIONS, FusionSpec, Judged, learn, ndcg
 from search.gate import FEATURES, Gate
 from search.gate import learn as learn_gate
+from search.lookup import check_text
 
 if TYPE_CHECKING:
     from search.knowledge import Knowledge
@@ -31,6 +34,11 @@ MOST_QUESTIONS = 5_000
 # A step answers a question where it leads to its answers and to little else: F1 of what it reaches.
 _LEAST_SHARE = 0.3
 _OPEN = Gate(threshold=0.0)
+_FOLDS = 4
+# Of each split, for the default gate.
+DEFAULT_QUERIES = 300
+
+Examples = tuple[tuple[Floats, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Learned:
     relations: RelationModel
     fusion: FusionSpec
     gate: Gate
-    examples: tuple[tuple[Floats, float], ...] = ()
+    examples: Examples = ()
 
     def applied(self, searcher: Searcher) -> Searcher:
         """A searcher that uses it."""
@@ -83,9 +91,36 @@ def learned(searcher: Searcher, material: Material, progress: Progress | None = 
         seen += _watched(_with(searcher, model), material, asked, material.train, progress)
     rest = material.sampled(material.dev, MOST_QUERIES - len(seen))
     seen += _watched(_with(searcher, whole), material, rest, material.dev, progress)
-    fusion = learn([each.with_graph for each in seen], searcher.fusion, free=("graph",))
-    examples = tuple((each.features, each.gain(fusion)) for each in seen if each.features is not None)
+    always = learn([each.with_graph for each in seen], searcher.fusion, free=("graph",))
+    # The weight that is best for every query need not be the best for those a gate lets through.
+    fusion = max((searcher.fusion, always), key=lambda tried: _gated_gain(seen, tried, searcher.gate))
+    examples = _examples(seen, fusion)
     return Learned(whole, fusion, learn_gate(examples, searcher.gate), examples)
+
+
+def default_examples(searcher: Searcher, material: Material, progress: Progress | None = None) -> Examples:
+    """What a gate sees and could win where nothing was learned: what the default gate is made of."""
+    assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
+    seen: list[_Seen] = []
+    for qrels in (material.train, material.dev):
+        asked = material.sampled(qrels, DEFAULT_QUERIES)
+        seen += _watched(_with(searcher, RelationModel()), material, asked, qrels, progress)
+    return _examples(seen, FusionSpec())
+
+
+def _examples(seen: Sequence[_Seen], fusion: FusionSpec) -> Examples:
+    return tuple((each.features, each.gain(fusion)) for each in seen if each.features is not None)
+
+
+def _gated_gain(seen: Sequence[_Seen], fusion: FusionSpec, start: Gate) -> float:
+    """nDCG@10 won with a gate that is learned on the other folds, summed over the queries."""
+    examples = _examples(seen, fusion)
+    total = 0.0
+    for fold in range(_FOLDS):
+        gate = learn_gate([each for at, each in enumerate(examples) if at % _FOLDS != fold], start)
+        held = examples[fold::_FOLDS]
+        total += sum(gain for features, gain in held if gate.probability(features) >= gate.threshold)
+    return total
 
 
 def _with(searcher: Searcher, model: RelationModel) -> Searcher:
@@ -114,7 +149,10 @@ def _answers(
 
 
 def _answered(searcher: Searcher, knowledge: Knowledge, text: str, wanted: set[str]) -> Answered | None:
-    query = searcher.understanding.terms(text)
+    try:
+        query = searcher.understanding.terms(check_text(text, "query"))
+    except QueryError:
+        return None
     if searcher.understanding.encoder is not None:
         query = searcher.understanding.vector(query)
     mentions = sorted(knowledge.linker.link(query.text, query.vector).mentions, key=lambda m: -m.probability)
@@ -157,13 +195,18 @@ def _watched(
 ) -> Iterator[_Seen]:
     others = tuple(name for name in searcher.sources if name != "graph")
     for done, name in enumerate(names, 1):
-        text, judged = material.queries[name], qrels[name]
-        without = example(searcher, text, judged, DEPTH, others, None)
-        pool, trace = searcher.traced(text, DEPTH, expand="auto")
-        gains = np.array([judged.get(document, 0) for document in searcher.store.ids(pool.documents)], np.float64)
-        ideal = sorted((float(gain) for gain in judged.values()), reverse=True)
-        parts = {part.what: float(part.detail["value"]) for part in (trace.graph.parts if trace.graph else ())}
-        features = np.array([parts[feature] for feature in FEATURES], np.float64) if parts else None
-        yield _Seen(without, Judged(pool.found, gains, ideal), features, searcher.fusion)
+        # One that search refuses (empty, too long) shows nothing.
+        with suppress(QueryError):
+            yield _seen(searcher, material.queries[name], qrels[name], others)
         if progress:
             progress("weights and gate", done, len(names))
+
+
+def _seen(searcher: Searcher, text: str, judged: Mapping[str, int], others: tuple[str, ...]) -> _Seen:
+    without = example(searcher, text, judged, DEPTH, others, None)
+    pool, trace = searcher.traced(text, DEPTH, expand="auto")
+    gains = np.array([judged.get(document, 0) for document in searcher.store.ids(pool.documents)], np.float64)
+    ideal = sorted((float(gain) for gain in judged.values()), reverse=True)
+    parts = {part.what: float(part.detail["value"]) for part in (trace.graph.parts if trace.graph else ())}
+    features = np.array([parts[feature] for feature in FEATURES], np.float64) if parts else None
+    return _Seen(without, Judged(pool.found, gains, ideal), features, searcher.fusion)

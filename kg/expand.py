@@ -8,7 +8,7 @@ several ways has their sum, and the heaviest way is the path that is shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -126,17 +126,15 @@ def expand(
         weights, came = _page_ranks(table, start, share, spec)
     else:
         weights, came = _path_sums(table, start, share, spec)
-    found: list[Reached] = []
-    for at in np.flatnonzero(weights > 0).tolist():
-        path = _path(table, came, at)
-        found.append(Reached(table.nodes[at], float(weights[at]), *path))
+    heavy: list[float] = weights.tolist()
+    order = sorted(np.flatnonzero(weights > 0).tolist(), key=lambda at: (-heavy[at], table.nodes[at]))
+    # Paths take long, so they are made for what is kept; seeds may be known by them.
+    order = order[: spec.most] + [at for at in order[spec.most :] if table.hops[at] == 0]
+    found = [
+        Reached(table.nodes[at], heavy[at], *path) for at, path in zip(order, _paths(table, came, order), strict=True)
+    ]
     if spec.itself:
-        known = {(r.entity, r.seed) for r in found}
-        found += [
-            Reached(seed, chance * spec.itself, seed)
-            for seed, chance in seeds.items()
-            if chance > 0 and (seed, seed) not in known
-        ]
+        found += [Reached(seed, chance * spec.itself, seed) for seed, chance in seeds.items() if chance > 0]
     return sorted(found, key=lambda reached: (-reached.weight, reached.entity, reached.seed))[: spec.most]
 
 
@@ -148,8 +146,9 @@ def _edge_shares(table: EdgeTable, fits: Mapping[tuple[str, Step], float], spec:
     rows = zip(table.near.tolist(), table.relation.tolist(), table.outgoing.tolist(), hops.tolist(),
                table.fans.tolist(), strict=True)  # fmt: skip
     first = spec.decay if spec.itself else 1.0
+    steps = [(Step(name, False), Step(name, True)) for name in table.relations]
     for at, (near, relation, outgoing, hop, fan) in enumerate(rows):
-        step = Step(table.relations[relation], outgoing)
+        step = steps[relation][outgoing]
         from_seed = hop == 0
         fit = fits.get((table.nodes[near] if from_seed else "", step), 1.0)
         fading = first if from_seed else spec.decay * float(fan) ** -spec.hub
@@ -162,19 +161,21 @@ def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec)
     total = np.zeros(len(table.nodes), np.float64)
     came = np.full(len(table.nodes), -1, np.int64)
     carried = start
+    hops: list[int] = table.hops.tolist()
     for hop in range(spec.hops):
-        edges = np.flatnonzero(table.hops[table.near] == hop) if len(table) else np.empty(0, np.int64)
+        # A loop leads nowhere.
+        edges = np.flatnonzero((table.hops[table.near] == hop) & (table.near != table.far))
         gained = carried[table.near[edges]] * share[edges]
         # Between two nodes the best relation counts, not how many there are.
         best: dict[tuple[int, int], tuple[float, int]] = {}
-        for edge, value in zip(edges.tolist(), gained.tolist(), strict=True):
-            pair = (int(table.near[edge]), int(table.far[edge]))
+        pairs = zip(table.near[edges].tolist(), table.far[edges].tolist(), strict=True)
+        for edge, pair, value in zip(edges.tolist(), pairs, gained.tolist(), strict=True):
             if value > best.get(pair, (0.0, -1))[0]:
                 best[pair] = (value, edge)
         carried = np.zeros(len(table.nodes), np.float64)
         heaviest: dict[int, float] = {}
         for (_, far), (value, edge) in best.items():
-            if hop and table.hops[far] <= hop:
+            if hop and hops[far] <= hop:
                 continue  # back to where the walk has been
             total[far] += value
             carried[far] += value
@@ -209,16 +210,16 @@ def _page_ranks(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec
     return (reached / best * start.max(initial=0.0) if best > 0 else reached), came
 
 
-def _path(table: EdgeTable, came: Ints, at: int) -> tuple[str, tuple[Way, ...]]:
-    """Seed and steps of the heaviest way to a node."""
-    ways: list[Way] = []
-    node = at
-    while came[node] >= 0 and len(ways) <= MAX_HOPS and (table.hops[node] > 0 or not ways):
-        edge = int(came[node])
-        ways.append(
-            Way(Step(table.relations[int(table.relation[edge])], bool(table.outgoing[edge])), table.nodes[node])
-        )
-        node = int(table.near[edge])
-        if table.hops[node] == 0:
-            break
-    return table.nodes[node], tuple(reversed(ways))
+def _paths(table: EdgeTable, came: Ints, places: Sequence[int]) -> Iterator[tuple[str, tuple[Way, ...]]]:
+    """Seed and steps of the heaviest way to each of some nodes."""
+    edge_of, hops = came.tolist(), table.hops.tolist()
+    near, relation, outgoing = table.near.tolist(), table.relation.tolist(), table.outgoing.tolist()
+    for place in places:
+        ways: list[Way] = []
+        node = place
+        while (edge := edge_of[node]) >= 0 and len(ways) <= MAX_HOPS and (hops[node] > 0 or not ways):
+            ways.append(Way(Step(table.relations[relation[edge]], outgoing[edge]), table.nodes[node]))
+            node = near[edge]
+            if hops[node] == 0:
+                break
+        yield table.nodes[node], tuple(reversed(ways))

@@ -205,13 +205,16 @@ def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa
 
     Raises NotFoundError with the nearest name or id, CorruptError where a manifest cannot be read.
     """
-    listed = list_snapshots(home, name)
     if id is None:
-        return graph_folder(home, name) / listed[0].id
-    if id not in {manifest.id for manifest in listed}:
-        known = [manifest.id for manifest in listed]
-        raise NotFoundError(f"graph {name!r} has no snapshot {id!r}", nearest(id, known))
-    return graph_folder(home, name) / id
+        return graph_folder(home, name) / list_snapshots(home, name)[0].id
+    found = graph_folder(home, name) / id
+    # Straight to the folder: another snapshot that is damaged must not stand in the way.
+    if not _named(found) or not (found / MANIFEST).is_file():
+        known = [path.parent.name for path in graph_folder(home, name).glob(f"*/{MANIFEST}")]
+        if not known:
+            raise _no_graph(home, name)
+        raise NotFoundError(f"graph {name!r} has no snapshot {id!r}", f"load it again, or: {nearest(id, known)}")
+    return found
 
 
 def _named(folder: Path) -> bool:

@@ -128,6 +128,8 @@ def _opened(
         raise MismatchError(
             f"index {version.index!r} was built by another version of the text analysis", "rebuild with `clew build`"
         )
+    fusion = parse(FusionSpec, release.learned.get("fusion") or spec.get("fusion", {}), "[fusion]")
+    gate = Gate.of_table(release.learned.get("gate", {}))
     encoder = _encoder(version, home, model)
     generators: dict[str, CandidateGenerator] = {
         source: kind.open([shard / source for shard in shards], root / source)
@@ -142,10 +144,11 @@ def _opened(
         store=DocStore.open(shards, fields),
         understanding=Understanding(analyzer, encoder),
         generators=generators,
-        fusion=parse(FusionSpec, release.learned.get("fusion") or spec.get("fusion", {}), "[fusion]"),
+        fusion=fusion,
         hold=hold,
+        gate=gate,
+        # Last: it holds a snapshot, and perhaps connections, that a failure after it would have to let go of.
         knowledge=_knowledge(version, home, root, release.learned, verify=verify),
-        gate=Gate.of_table(release.learned.get("gate", {})),
     )
 
 

@@ -209,4 +209,5 @@ def learn(
                     best, factors = value, {**factors, name: float(power)}
         if best - before < 1e-6:
             break
-    return replace(spec, weights={name: spec.weight(name) * 2.0**power for name, power in factors.items()})
+    learned = {name: spec.weight(name) * 2.0**power for name, power in factors.items()}
+    return replace(spec, weights={**spec.weights, **learned})

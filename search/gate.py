@@ -1,8 +1,8 @@
 """Whether a query uses the graph: a logistic model over what is known once every source has answered.
 
 It is small and shows its reasons: each feature's share of the log-odds is a Contribution. The default weights were
-learned on train and dev queries of four data sets by `clew bench graph --learn`; an index with judged queries learns
-its own, drawn towards these.
+learned on train and dev queries of several data sets, each with the same say (`clew bench graph DIR… --gate`); an index
+with judged queries learns its own, drawn towards these.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ import numpy as np
 from clew.core.types import Contribution, Floats, Ints
 from search.protocols import ParsedQuery
 
-# Feature → (what it is divided by, weight in log-odds). All are 0 to about 1 after division.
+# Feature → weight in log-odds. Features are scaled to about 0 to 1.
 DEFAULT_WEIGHTS: Mapping[str, float] = {
-    "bias": 0.0,
-    "link probability": 1.0,
-    "link margin": 0.0,
-    "mentions": 0.0,
-    "share of words linked": 0.0,
-    "words": 0.0,
-    "seed connections": 0.0,
-    "best fit": 0.0,
-    "fit margin": 0.0,
-    "bm25 top": 0.0,
-    "bm25 lead": 0.0,
-    "dense top": 0.0,
-    "bm25 dense overlap": 0.0,
-    "graph top": 0.0,
-    "graph candidates": 0.0,
-    "graph overlap": 0.0,
+    "bias": -1.97723,
+    "link probability": 1.683046,
+    "link margin": 2.495335,
+    "mentions": -0.984866,
+    "share of words linked": -2.473449,
+    "words": 2.278525,
+    "seed connections": 0.546178,
+    "best weight": 1.83206,
+    "weight margin": -1.373564,
+    "bm25 top": 0.047223,
+    "bm25 lead": 2.926133,
+    "dense top": -0.133619,
+    "bm25 dense overlap": -1.684393,
+    "graph top": -1.075541,
+    "graph candidates": 0.22643,
+    "graph overlap": 0.209643,
 }
 FEATURES = tuple(DEFAULT_WEIGHTS)
 # How many documents of a list are compared with another's.

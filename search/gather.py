@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clew.core.errors import QueryError, StageUnavailable, unknown_name
-from clew.core.types import Bools, Floats, Ints
+from clew.core.types import Bools, Deadline, Floats, Ints
 from search.docstore import DocStore
 from search.filters import passages
 from search.fusion import Found, FusionSpec, Pool
@@ -59,6 +59,8 @@ class Gathering:
                 lists[name] = self._documents(name, CandidateRequest(query, depth, allowed, trace.deadline), trace)
         if GRAPH in names:
             with trace.stage(GRAPH):
+                if "dense" not in names and self.understanding.encoder is not None:
+                    query = replace(self.understanding.vector(query), notes=query.notes)
                 asked = CandidateRequest(query, depth, allowed, trace.deadline)
                 query = self._expanded(request, asked, lists, trace)
         if not lists and trace.degraded:
@@ -70,48 +72,58 @@ class Gathering:
         return query, pool
 
     def _names(self, request: SearchRequest) -> tuple[str, ...]:
-        """Sources to ask. Raises UnknownNameError, and QueryError where the graph is wanted and there is none."""
-        if request.expand == "on" and self.knowledge is None:
-            raise QueryError(
-                "expand is 'on', but the index has no graph", "leave it out, or build with a [graph] table"
-            )
+        """Sources to ask. Raises UnknownNameError, and QueryError where the graph is wanted and cannot be had."""
         names = tuple(dict.fromkeys(request.sources or self.generators))
         for name in names:
             if name not in self.generators:
                 raise unknown_name("source", name, self.generators)
-        if request.expand == "off" and names != (GRAPH,):
-            return tuple(name for name in names if name != GRAPH)
-        return names
+        if request.expand == "on" and self.knowledge is None:
+            raise QueryError("expand is 'on', but the index has no graph", "leave it out, or add [graph] and rebuild")
+        if request.expand == "on" and GRAPH not in names:
+            raise QueryError(f"expand is 'on', but sources are {', '.join(names)}", "add graph to sources")
+        if request.expand == "off" and names == (GRAPH,):
+            raise QueryError("expand is 'off', but graph is the only source", "leave one of the two out")
+        return tuple(name for name in names if name != GRAPH) if request.expand == "off" else names
 
     def _expanded(
         self, request: SearchRequest, asked: CandidateRequest, lists: dict[str, Seen], trace: Trace
     ) -> ParsedQuery:
         """The query with what the graph says of it; adds the graph's list, and widens BM25's, where they are used."""
-        knowledge, query = self.knowledge, asked.query
+        knowledge = self.knowledge
         assert knowledge is not None  # noqa: S101 - the source is there only with it
         if lists and trace.deadline.passed:
             raise StageUnavailable("the time budget was used up before it")
-        if "dense" not in lists and self.understanding.encoder is not None:
-            query = self.understanding.vector(query)
-        expansion = knowledge.expand(query, trace.deadline)
-        named = knowledge.entities(expansion, query.text)
+        # The first source always runs: an answer without any would be none.
+        expansion = knowledge.expand(asked.query, trace.deadline if lists else Deadline())
+        named = knowledge.entities(expansion, asked.query.text)
         if not expansion.reached:
-            trace.graph = GraphUse(False, "the query names no entity of the graph", named)
-            return query
-        query = replace(query, expansion=expansion)
-        found = self._documents(GRAPH, replace(asked, query=query), trace)
-        trace.graph = replace(
-            self._gated(request, query, {**lists, GRAPH: found}), entities=named, reached=len(expansion.reached)
-        )
-        if not trace.graph.used:
-            return replace(query, expansion=None)
-        if "ranking" in knowledge.spec.use or not lists:
-            lists[GRAPH] = found
+            nowhere = "what the query names leads nowhere" if named else "the query names no entity of the graph"
+            trace.graph = GraphUse(False, nowhere, named)
+            return asked.query
+        wide = replace(asked, query=replace(asked.query, expansion=expansion))
+        found = self._documents(GRAPH, wide, trace)
+        use = self._gated(request, wide.query, {**lists, GRAPH: found})
+        query, added = self._added(knowledge, wide, lists, found, trace) if use.used else (asked.query, {})
+        if use.used and not added:
+            use = GraphUse(False, "nothing that the query leads to is among the documents")
+        # All at once and last, so that a stage that fails half-way leaves nothing behind.
+        trace.graph = replace(use, entities=named, reached=len({reached.entity for reached in expansion.reached}))
+        lists.update(added)
+        return query if use.used else asked.query
+
+    def _added(
+        self, knowledge: Knowledge, asked: CandidateRequest, lists: Mapping[str, Seen], found: Seen, trace: Trace
+    ) -> tuple[ParsedQuery, dict[str, Seen]]:
+        """The query as the graph widens it, and the lists that this adds or replaces."""
+        query, added = asked.query, {}
         if "terms" in knowledge.spec.use and "bm25" in lists:
-            terms = knowledge.names(query, expansion, self.understanding.analyzer)
-            query = replace(query, terms=(*query.terms, *terms))
-            lists["bm25"] = self._documents("bm25", replace(asked, query=query), trace)
-        return query
+            terms, origins = knowledge.names(query, self.understanding.analyzer)
+            if terms:
+                query = replace(query, terms=(*query.terms, *terms), origins=origins)
+                added["bm25"] = self._documents("bm25", replace(asked, query=query), trace)
+        if ("ranking" in knowledge.spec.use or not lists) and len(found.documents):
+            added[GRAPH] = found
+        return query, added
 
     def _gated(self, request: SearchRequest, query: ParsedQuery, lists: Mapping[str, Seen]) -> GraphUse:
         """Whether the graph takes part, and why."""

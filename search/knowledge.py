@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from clew.core.errors import UsageError
+from clew.core.errors import StageUnavailable, UsageError
 from clew.core.mapped import open_array
 from clew.core.text import Analyzer
 from clew.core.types import Deadline, Ints, Vectors
@@ -57,7 +58,10 @@ class Knowledge:
 
     def expand(self, query: ParsedQuery, deadline: Deadline) -> Expansion:
         """What the graph says of a query. Raises StageUnavailable where the store cannot answer in time."""
-        return self.expansion(query, self.linker.link(query.text, query.vector), deadline)
+        linked = self.linker.link(query.text, query.vector)
+        if deadline.passed:
+            raise StageUnavailable("the time budget was used up by linking")
+        return self.expansion(query, linked, deadline)
 
     def expansion(self, query: ParsedQuery, linked: Linked, deadline: Deadline) -> Expansion:
         """The same for a query that is linked already."""
@@ -77,7 +81,7 @@ class Knowledge:
         rows, kept = self._rows(reached)
         labels = self._labels(kept)
         paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in kept)
-        return Expansion(linked, kept, rows, paths, bool(len(table)) and int(table.fans.max()) > policy.fan_out)
+        return Expansion(linked, kept, rows, paths, _cut(table, policy) or len(reached) == policy.most)
 
     def entities(self, expansion: Expansion, text: str) -> tuple[LinkedEntity, ...]:
         """The entities that a query's text names, by their place in it."""
@@ -100,21 +104,42 @@ class Knowledge:
         best = max(query.expansion.linked.mentions, key=lambda mention: mention.probability)
         return float(self.linker.dictionary.entities["prominence"][best.entity])
 
-    def names(self, query: ParsedQuery, expansion: Expansion, analyzer: Analyzer) -> tuple[tuple[str, float], ...]:
-        """Index terms, with weights below 1, of the names of what a query leads to: its entities' other names, too."""
+    def names(self, query: ParsedQuery, analyzer: Analyzer) -> tuple[tuple[tuple[str, float], ...], dict[str, str]]:
+        """Index terms, with weights below 1, of the names of what a query leads to, and the way to each of them.
+
+        An entity that the query names adds its other names. Names whose words are all in the query add nothing and do
+        not count against the spec's `terms`.
+        """
+        expansion = query.expansion
+        if expansion is None or not expansion.reached:
+            return (), {}
         asked = {term for term, _ in query.terms}
+        best = expansion.reached[0].weight
         weights: dict[str, float] = {}
-        best = max((reached.weight for reached in expansion.reached), default=0.0)
-        for reached in expansion.reached[: self.spec.terms]:
-            entity = self.snapshot.entities([reached.entity])[0]
-            if entity is None or best <= 0:
+        origins: dict[str, str] = {}
+        seen: set[str] = set()
+        names = 0
+        for reached, path in zip(expansion.reached, expansion.paths, strict=True):
+            if names >= self.spec.terms:
+                break
+            if reached.entity in seen:
                 continue
-            weight = self.spec.terms_weight * reached.weight / best
-            for name in (entity.name, *(entity.aliases if not reached.path else ())):
-                for term in analyzer.terms(name):
-                    if term not in asked and term not in analyzer.function_terms:
-                        weights[term] = max(weight, weights.get(term, 0.0))
-        return tuple(sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])))
+            seen.add(reached.entity)
+            fresh = self._fresh(reached, asked, analyzer)
+            names += bool(fresh)
+            for term in fresh:
+                weights.setdefault(term, self.spec.terms_weight * reached.weight / best)
+                origins.setdefault(term, path)
+        return tuple(sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))), origins
+
+    def _fresh(self, reached: Reached, asked: set[str], analyzer: Analyzer) -> list[str]:
+        """Terms of an entity's names that a query does not have."""
+        entity = self.snapshot.entities([reached.entity])[0]
+        if entity is None:
+            return []
+        names = (entity.name, *(entity.aliases if not reached.path else ()))
+        terms = dict.fromkeys(term for name in names for term in analyzer.terms(name))
+        return [term for term in terms if term not in asked and term not in analyzer.function_terms]
 
     def close(self) -> None:
         """Release the store and the snapshot."""
@@ -175,20 +200,26 @@ def open_knowledge(
     FormatError that names the file of a snapshot.
     """
     folder = find_snapshot(home, spec.name, spec.snapshot)
-    snapshot = Snapshot.open(folder, verify=verify)
-    policy, walks = settled(spec.expand, snapshot.relations, spec.attached)
-    vectors = statistics / ENTITY_VECTORS
-    names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
-    return Knowledge(
-        spec=spec,
-        policy=policy,
-        walks=walks,
-        snapshot=snapshot,
-        store=open_store(spec, snapshot) if walks else AbsentStore("no relation is walked"),
-        linker=open_linker(folder, spec, open_array(vectors) if vectors.exists() else None),
-        relation_vectors={} if names is None else dict(zip(snapshot.relations, names, strict=True)),
-        model=RelationModel.of_table(learned),
-    )
+    with ExitStack() as opened:
+        snapshot = Snapshot.open(folder, verify=verify)
+        opened.callback(snapshot.close)
+        policy, walks = settled(spec.expand, snapshot.relations, spec.attached)
+        vectors = statistics / ENTITY_VECTORS
+        names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
+        store = open_store(spec, snapshot) if walks else AbsentStore("no relation is walked")
+        opened.callback(store.close)
+        knowledge = Knowledge(
+            spec=spec,
+            policy=policy,
+            walks=walks,
+            snapshot=snapshot,
+            store=store,
+            linker=open_linker(folder, spec, open_array(vectors) if vectors.exists() else None),
+            relation_vectors={} if names is None else dict(zip(snapshot.relations, names, strict=True)),
+            model=RelationModel.of_table(learned),
+        )
+        opened.pop_all()
+    return knowledge
 
 
 def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
@@ -214,6 +245,14 @@ def settled(policy: ExpandSpec, relations: Sequence[str], found: Attached) -> tu
         return policy, bool(relations)
     others: dict[str, Direction | RelationSpec] = {name: "both" for name in relations if name not in found.about}
     return replace(policy, relations=others), bool(others)
+
+
+def _cut(table: EdgeTable, policy: ExpandSpec) -> bool:
+    """Whether a limit of the policy cut a walk."""
+    if not len(table):
+        return False
+    hops = np.bincount(table.hops[table.near])
+    return bool(table.fans.max() > policy.fan_out or hops.max() >= policy.steps)
 
 
 def seeds_alone(seeds: Sequence[str]) -> EdgeTable:

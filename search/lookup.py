@@ -23,7 +23,7 @@ from search.types import MAX_QUERY_CHARACTERS, Degradation, LinkedEntity
 
 # A long text of common words has candidates by the ten thousand; nobody reads further than this.
 MOST_CANDIDATES = 500
-# Most edges that one look at an entity takes, all relations together.
+# Most edges that a store is asked for, all relations together; where an entity has more, the snapshot tells of each.
 _STEPS = 10_000
 _SHOWN_CHARACTERS = 80
 
@@ -167,6 +167,7 @@ def link_text(
 def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline | None = None) -> EntityReport:  # noqa: A002
     """An entity and its neighbours: those of the store, or of the snapshot where the store cannot answer by then.
 
+    They are the snapshot's as well where there are too many for one answer of a store, so that no relation is left out.
     limit: most neighbours along one relation in one direction (1 to 10,000). Raises NotFoundError, QueryError.
     """
     knowledge = knowledge_of(searcher)
@@ -189,8 +190,8 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
             table = knowledge.store.neighbourhood([id], walk, deadline or Deadline())
         except StageUnavailable as reason:
             degraded = (Degradation("graph", reason.message),)
-    # A database that others change may have lost the node since.
-    known = table is not None and bool(table.nodes)
+    # A database that others change may have lost the node since; a walk that was cut has lost whole relations.
+    known = table is not None and bool(table.nodes) and len(table) < _STEPS
     groups = _of_table(table) if table is not None and known else _of_snapshot(snapshot, row, limit)
     return EntityReport(
         id=entity.id,

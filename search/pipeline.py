@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -44,7 +45,6 @@ from search.versions import IndexVersion, Release
 
 # Facets count what matches a query term or is among this many of a source that scores everything.
 FACET_DEPTH = 1_000
-GRAPH = "graph"
 
 
 def check(request: SearchRequest) -> None:
@@ -91,12 +91,13 @@ class Searcher:
 
     def close(self) -> None:
         """Release files and memory maps."""
-        for generator in self.generators.values():
-            generator.close()
-        self.store.close()
-        if self.knowledge is not None:
-            self.knowledge.close()
-        self.hold.release()
+        with ExitStack() as rest:
+            rest.callback(self.hold.release)
+            if self.knowledge is not None:
+                rest.callback(self.knowledge.close)
+            rest.callback(self.store.close)
+            for generator in self.generators.values():
+                rest.callback(generator.close)
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """Answer one search. Raises QueryError for a bad request, StageUnavailable when no source can answer."""
@@ -207,9 +208,8 @@ class Searcher:
         rank = None if place is None else int(np.flatnonzero(pool.order() == place)[0]) + 1
         stages = self._standing(query, pool, document, rank)
         if rank is None:
-            return WhyNot(
-                document_id, False, "candidates", f"no source ranks it among its first {depth} documents", stages
-            )
+            reason = f"no source ranks it among its first {depth} documents{_left_out(trace)}"
+            return WhyNot(document_id, False, "candidates", reason, stages)
         if request.offset < rank <= request.offset + request.k:
             return WhyNot(document_id, True, None, f"it is hit {rank}", stages)
         return WhyNot(
@@ -239,8 +239,8 @@ class Searcher:
     def _matching(self, query: ParsedQuery, pool: Pool, kept: Bools | None) -> Bools:
         """(documents,) bool that facets count: match a content word, or are near the top of another source."""
         counted = np.zeros(self.store.documents, np.bool_)
-        heaviest = max((weight for _, weight in query.terms), default=0.0)
-        terms = [term for term, weight in query.terms if weight == heaviest]
+        heaviest = max((weight for term, weight in query.terms if term not in query.origins), default=0.0)
+        terms = [term for term, weight in query.terms if weight == heaviest and term not in query.origins]
         for name in pool.sources:
             generator = self.generators[name]
             if isinstance(generator, MatchesAny):
@@ -289,3 +289,11 @@ class Searcher:
         if at is not None:
             stages.append(StageScore("fusion", float(pool.totals[at]), fused_rank, pool.parts_of(at)))
         return tuple(stages)
+
+
+def _left_out(trace: Trace) -> str:
+    """What took no part in a search, and why, to be added to a sentence."""
+    told = [f"{lost.stage} was left out: {lost.reason}" for lost in trace.degraded]
+    if trace.graph is not None and not trace.graph.used:
+        told.append(f"the graph was not used: {trace.graph.reason}")
+    return "".join(f"; {each}" for each in told)

@@ -17,8 +17,8 @@ class Expansion:
     """What the graph says of a query.
 
     linked: candidates and mentions of its text. reached: the entities that it leads to, heaviest first. rows: (r,)
-    int64 row of each in the graph. paths: how each is reached, in plain words. truncated: whether a fan-out or step
-    limit cut the walk.
+    int64 row of each in the graph. paths: how each is reached, in plain words. truncated: whether a limit of the policy
+    cut the walk or what it reached.
     """
 
     linked: Linked
@@ -36,6 +36,7 @@ class ParsedQuery:
     weigh 1, expansion terms less. vector: (dim,) float32 unit vector, None where no dense ranking is wanted or
     possible. unknown: share of word pieces the encoder does not know (0 to 1). notes: what understanding decided,
     for the trace. expansion: the entities it names and what they lead to, None where the graph was not asked.
+    origins: term that the graph added → the way it was reached, in plain words.
     """
 
     text: str
@@ -44,6 +45,7 @@ class ParsedQuery:
     unknown: float = 0.0
     notes: tuple[str, ...] = ()
     expansion: Expansion | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

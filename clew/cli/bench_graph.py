@@ -23,7 +23,9 @@ def graph(
     gains: Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")] = "",
     sample: Annotated[int | None, typer.Option("--sample", help="At most so many queries, drawn by --seed.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of samples and resampling.")] = 0,
-    gate: Annotated[bool, typer.Option("--gate", help="Print a gate learned on all the data sets together.")] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Only print a gate learned on all the data sets together.")
+    ] = False,
     to: Annotated[Path | None, typer.Option("--out", help="Folder for results.json, report.md and more.")] = None,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of the index.")] = "default",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again.")] = False,
@@ -37,7 +39,7 @@ def graph(
     Example: clew bench graph data/fb15k237-simpleqa --json
     """
     from benchmarks.datasets import data_home, open_dataset
-    from benchmarks.graph import GraphOptions, measure, plain, pooled_gate
+    from benchmarks.graph import GraphOptions, default_gate, measure, plain
     from benchmarks.report import full, table, write
     from benchmarks.report import plain as plain_results
     from benchmarks.signature import code, environment
@@ -51,8 +53,13 @@ def graph(
     options = GraphOptions(
         of.resolve() if of else None, {}, split, parse_gains(gains) if gains else None, sample, seed, model, rebuild
     )
+    opened = [open_dataset(path) for path in folders]
+    if gate:
+        with _progress("gate") as progress:
+            out_json(default_gate(opened, home / "bench", options, progress).as_table())
+        return
     found: list[GraphResult] = []
-    for folder in [open_dataset(path) for path in folders]:
+    for folder in opened:
         with _progress(folder.name) as progress:
             found.append(measure(folder, home / "bench", options, progress))
         if not json:
@@ -65,9 +72,7 @@ def graph(
         report = full(results, environment(seed), code()) | {"effects": effects, "graph": of.name if of else ""}
         paths = write(to, results, report)
         note(f"wrote {', '.join(str(path) for path in paths[:2])} and {len(paths) - 2} more files")
-    if gate:
-        out_json(pooled_gate(found).as_table())
-    elif json:
+    if json:
         shown: dict[str, Any] = plain_results(results)
         for name, systems in effects.items():
             for system, effect in systems.items():

@@ -230,6 +230,7 @@ class BM25Shard:
                     "weight": term.weight,
                     "length": length,
                     "average_length": self._statistics.average_length,
+                    **({"from": query.origins[term.text]} if term.text in query.origins else {}),
                 },
             )
             for term, tf, part in zip(terms, frequencies, parts, strict=True)

@@ -3,6 +3,7 @@
     score(passage) = sum over the entities a query leads to of  weight x annotation x rarity
 
 with rarity = ln(1 + N / n) / ln(1 + N) for an entity that n of N passages are about: 1 where it is one passage alone.
+What a document's node, values and title say holds for all its passages, what a body field says for the window it is in.
 
     <shard>/graph/     entities.npy (e,) int32 rows of the graph, ascending; offsets.npy (e + 1,) int64;
                        passages.npy (postings,) int32, ascending for each entity; weights.npy (postings,) float32;
@@ -29,7 +30,7 @@ from kg.snapshot import Snapshot
 from kg.spec import GraphSpec
 from search.candidates.sharded import Sharded
 from search.columns import levels
-from search.fields import Fields, title_field
+from search.fields import Fields, body_fields, title_field
 from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 FORMAT = 1
@@ -118,31 +119,46 @@ class GraphKind:
         """(entity row, passage, weight) of every annotation."""
         snapshot = Snapshot.open(self._folder, verify=False)
         try:
-            annotator = Annotator(snapshot, self._spec)
-            texts = [passages.fields[name] for name in self._texts() if name in passages.fields]
             rows: list[int] = []
             places: list[int] = []
             weights: list[float] = []
-            for first, last in _documents(passages.documents):
-                values = [
-                    (self._fields[name].entity, path)
-                    for name, column in passages.linked.items()
-                    for path in self._paths(name, column[first])
-                ]
-                found = annotator.entities(passages.documents[first], [text[first] for text in texts], values)
-                for row, weight in found.items():
-                    for passage in range(first, last):
-                        rows.append(row)
-                        places.append(passage)
-                        weights.append(weight)
+            for passage, found in enumerate(self._annotations(passages, Annotator(snapshot, self._spec))):
+                rows += found.keys()
+                places += [passage] * len(found)
+                weights += found.values()
         finally:
             snapshot.close()
         return np.array(rows, np.int64), np.array(places, np.int64), np.array(weights, np.float64)
 
-    def _texts(self) -> list[str]:
-        """Names of the fields whose text is linked."""
-        title = title_field(self._fields)
-        return [title if name == "title" and title else name for name in self._spec.annotate]
+    def _annotations(self, passages: PassageSet, annotator: Annotator) -> Iterator[dict[int, float]]:
+        """Row → weight of the entities of each passage in turn."""
+        whole, cut = self._texts(passages)
+        for first, last in _documents(passages.documents):
+            values = [
+                (self._fields[name].entity, path)
+                for name, column in passages.linked.items()
+                for path in self._paths(name, column[first])
+            ]
+            shared = annotator.entities(passages.documents[first], [text[first] for text in whole], values)
+            mentioned: dict[str, dict[int, float]] = {}
+            for passage in range(first, last):
+                found = dict(shared)
+                for window in (text[passage] for text in cut):
+                    if window not in mentioned:
+                        mentioned[window] = annotator.mentioned([window])
+                    for row, weight in mentioned[window].items():
+                        found[row] = max(weight, found.get(row, 0.0))
+                yield found
+
+    def _texts(self, passages: PassageSet) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
+        """Texts to be linked, by passage: those that are the whole document's, and those cut into windows."""
+        title, cut = title_field(self._fields), body_fields(self._fields)
+        named = dict.fromkeys(title if name == "title" and title else name for name in self._spec.annotate)
+        known = [name for name in named if name in passages.fields]
+        return (
+            [passages.fields[name] for name in known if name not in cut],
+            [passages.fields[name] for name in known if name in cut],
+        )
 
     def _paths(self, name: str, values: Sequence[str]) -> Iterator[Sequence[str]]:
         for value in values:

@@ -44,8 +44,8 @@ def test_what_a_gate_sees() -> None:
     assert told["link margin"] == pytest.approx(0.9 - 0.3)
     assert told["share of words linked"] == pytest.approx(2 / 5)
     assert told["seed connections"] == 0.25
-    assert told["best fit"] == 1.0
-    assert told["fit margin"] == pytest.approx(1.0 - 0.4)
+    assert told["best weight"] == 1.0
+    assert told["weight margin"] == pytest.approx(1.0 - 0.4)
     assert told["bm25 lead"] == pytest.approx((8 - 4) / 8)
     assert told["bm25 top"] == pytest.approx(np.log1p(8) / 4)
     assert told["bm25 dense overlap"] == 0.5
