@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import systems
 from benchmarks.datasets import Dataset
-from benchmarks.graph_learn import DEPTH, Learned, Material, Progress, learned
+from benchmarks.graph_learn import DEPTH, Learned, Material, Progress, default_examples, learned
 from benchmarks.graph_oracle import oracle_run, read_gold
 from benchmarks.index import ensure, graph_table, open_built, varied
 from benchmarks.relevance import Options, SetResult, compared, index_signature, judged_qrels, using
 from benchmarks.report import PRIMARY
-from clew.core.errors import UsageError
+from benchmarks.systems import System
+from clew.core.errors import QueryError, UsageError
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
-from search.gate import Gate, learn
+from clew.core.types import Floats
+from search.gate import FEATURES, Gate, learn
 
 if TYPE_CHECKING:
     from search.pipeline import Searcher
@@ -118,8 +120,8 @@ def measure(dataset: Dataset, home: Path, options: GraphOptions, progress: Progr
 
 def open_graph(dataset: Dataset, home: Path, options: GraphOptions) -> Searcher:
     """The index of a data set with a graph, built where it is not there yet."""
-    folder = options.graph or dataset.base
-    graph = graph_table(folder, dict(options.table))
+    own = dataset.spec.get("graph") if options.graph is None else None
+    graph = {**(own or graph_table(options.graph or dataset.base)), **options.table}
     table = varied(dataset.spec, model=options.model, graph=graph)
     return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
@@ -145,26 +147,44 @@ def _run(
     for done, query in enumerate(qrels, 1):
         for name, system in chosen.items():
             start = time.perf_counter()
-            pool, trace = searchers[name].traced(queries[query], DEPTH, sources=system.sources, expand=system.expand)
-            order = pool.order()[:DEPTH]
-            ids = searcher.store.ids(pool.documents[order])
+            listed, used[name][query] = _listed(searchers[name], queries[query], system)
             spent[name] += time.perf_counter() - start
-            used[name][query] = trace.graph is not None and trace.graph.used
-            if ids:
-                runs[name][query] = dict(zip(ids, pool.totals[order].tolist(), strict=True))
+            if listed:
+                runs[name][query] = listed
         if progress:
             progress("searching", done, len(qrels))
     return runs, spent, used
 
 
-def pooled_gate(found: Sequence[GraphResult]) -> Gate:
-    """A gate learned on several data sets at once, each with the same say: what the default one is."""
-    most = max(len(each.learned.examples) for each in found)
-    pooled = []
-    for each in found:
-        total = sum(abs(gain) for _, gain in each.learned.examples) or 1.0
-        pooled += [(features, gain * most / total) for features, gain in each.learned.examples]
-    return learn(pooled, Gate())
+def _listed(searcher: Searcher, text: str, system: System) -> tuple[dict[str, float], bool]:
+    """Document → score of one query, best first, and whether the graph took part.
+
+    A query that search refuses (empty, too long) has no result.
+    """
+    try:
+        pool, trace = searcher.traced(text, DEPTH, sources=system.sources, expand=system.expand)
+    except QueryError:
+        return {}, False
+    order = pool.order()[:DEPTH]
+    ids = searcher.store.ids(pool.documents[order])
+    listed = dict(zip(ids, pool.totals[order].tolist(), strict=True))
+    return listed, trace.graph is not None and trace.graph.used
+
+
+def default_gate(
+    datasets: Sequence[Dataset], home: Path, options: GraphOptions, progress: Progress | None = None
+) -> Gate:
+    """A gate learned on the train and dev queries of several data sets, each with the same say."""
+    pooled: list[tuple[Floats, float]] = []
+    for dataset in datasets:
+        searcher = open_graph(dataset, home, options)
+        try:
+            examples = default_examples(searcher, material(dataset, options), progress)
+        finally:
+            searcher.close()
+        total = sum(abs(gain) for _, gain in examples) or 1.0
+        pooled += [(features, gain * 100 / total) for features, gain in examples]
+    return learn(pooled, Gate(dict.fromkeys(FEATURES, 0.0)), strength=1.0)
 
 
 def _effect(result: SetResult, name: str, used: Mapping[str, bool]) -> Effect:

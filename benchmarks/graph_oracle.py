@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from clew.core.measures.runs import Qrels, Run
 from clew.core.types import Deadline
-from kg.types import EdgeTable, Walk
+from kg.networkx_store import NetworkxStore
+from kg.types import MAX_FAN_OUT, MAX_STEPS, EdgeTable, Walk
 
 if TYPE_CHECKING:
     from search.knowledge import Knowledge
@@ -31,33 +32,39 @@ def read_gold(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def oracle_run(knowledge: Knowledge, gold: Mapping[str, tuple[str, str]], qrels: Qrels) -> Run:
-    """All that the gold relation joins to the gold entity, as one tie in the order of ids.
+    """All documents that the gold relation joins to the gold entity, in the order of ids, which knows no grades.
 
     Where the graph has no edge of the gold name there, the relation counts as gold that joins the entity to an answer
-    and to the fewest others, as the judgements were made.
+    and to the fewest others, as the judgements were made. Nothing where documents are no nodes of the graph.
     """
     run: dict[str, dict[str, float]] = {}
-    for query, judged in qrels.items():
-        if query not in gold:
-            continue
-        entity, relation = gold[query]
-        table = knowledge.store.neighbourhood([entity], Walk(fan_out=10_000, steps=100_000), Deadline())
-        reached = _by_relation(table)
-        answers = {document for document, gain in judged.items() if gain > 0}
-        joined = {name: to for name, to in reached.items() if to & answers}
-        if relation in joined:
-            found = joined[relation]
-        elif joined:
-            found = min(joined.values(), key=lambda to: (len(to), sorted(to)))
-        else:
-            continue
-        run[query] = {node: 1.0 - place * 1e-6 for place, node in enumerate(sorted(found))}
+    # The snapshot itself, since a searcher that walks nowhere has no store open.
+    store = NetworkxStore.open(knowledge.snapshot.folder, verify=False)
+    try:
+        for query in (name for name in qrels if name in gold):
+            entity, relation = gold[query]
+            table = store.neighbourhood([entity], Walk(fan_out=MAX_FAN_OUT, steps=MAX_STEPS), Deadline())
+            answers = {document for document, gain in qrels[query].items() if gain > 0}
+            if found := _gold(_by_relation(table, knowledge.spec.documents), relation, answers):
+                run[query] = {document: 1.0 - place * 1e-6 for place, document in enumerate(sorted(found))}
+    finally:
+        store.close()
     return run
 
 
-def _by_relation(table: EdgeTable) -> dict[str, set[str]]:
-    """Relation → ids it joins to the seed, either way."""
+def _gold(reached: Mapping[str, set[str]], relation: str, answers: set[str]) -> set[str]:
+    """What the gold relation leads to, or what stands in for it; nothing where no relation leads to an answer."""
+    joined = {name: to for name, to in reached.items() if to & answers}
+    return joined.get(relation) or min(joined.values(), key=lambda to: (len(to), sorted(to)), default=set())
+
+
+def _by_relation(table: EdgeTable, pattern: str) -> dict[str, set[str]]:
+    """Relation → ids of the documents it joins to the seed, either way. pattern: as in GraphSpec.documents."""
     found: dict[str, set[str]] = {}
+    head, _, tail = pattern.partition("{id}")
     for relation, far in zip(table.relation.tolist(), table.far.tolist(), strict=True):
-        found.setdefault(table.relations[relation], set()).add(table.nodes[far])
+        node = table.nodes[far]
+        if pattern and len(node) > len(head) + len(tail) and node.startswith(head) and node.endswith(tail):
+            document = node[len(head) : len(node) - len(tail)]
+            found.setdefault(table.relations[relation], set()).add(document)
     return found

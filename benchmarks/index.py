@@ -27,23 +27,26 @@ def beir_spec(folder: Path) -> dict[str, Any]:
 
 
 # The same for the graph, where there is one.
-_DECIDING_GRAPH = ("kg/dictionary.py", "kg/linker.py", "kg/annotate.py", "kg/freeze.py", "kg/relations.py")
+_DECIDING_GRAPH = (
+    "kg/dictionary.py", "kg/linker.py", "kg/annotate.py", "kg/freeze.py", "kg/relations.py", "kg/snapshot.py",
+    "clew/core/words.py", "clew/core/fold.py",
+)  # fmt: skip
 _GRAPH_FILES = tuple(f"{kind}{ending}" for ending in ("", ".gz", ".zst") for kind in (".jsonl", ".csv", ".parquet"))
 
 
-def graph_table(folder: Path, more: dict[str, Any] | None = None) -> dict[str, Any]:
+def graph_table(folder: Path) -> dict[str, Any]:
     """The [graph] table over the nodes and edges in a folder's graph/. Raises NotFoundError for missing files."""
-    found = {}
+    found: dict[str, Any] = {}
     for kind in ("nodes", "edges"):
         files = [folder / "graph" / f"{kind}{ending}" for ending in _GRAPH_FILES]
         present = [file for file in files if file.is_file()]
         if not present:
             raise NotFoundError(
                 f"{folder / 'graph'} holds no {kind}.jsonl, .csv or .parquet, plain or compressed",
-                "name a folder with a graph by --graph",
+                f"put {kind} there, or measure by `clew bench graph --graph DIR`, which takes another folder's graph",
             )
         found[kind] = str(present[0].resolve())
-    return {**found, **(more or {})}
+    return found
 
 
 def varied(

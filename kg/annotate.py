@@ -8,7 +8,7 @@ where a document is an entity like the others, it is found by walking.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.core.fold import fold, normalise
-from clew.core.types import Ints
+from clew.core.types import Bools, Ints
 from kg.dictionary import Dictionary
 from kg.linker import Linker, LinkSpec
 from kg.snapshot import Snapshot
@@ -32,23 +32,30 @@ _NO_TYPE = "\0"
 
 
 def attached(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> Attached:
-    """How documents with these ids are in a graph. pattern: as in GraphSpec.documents."""
+    """How documents with these ids are in a graph: no nodes where none fits the pattern, see GraphSpec.documents."""
     if not pattern or not ids:
         return Attached("", (), ())
     sample = ids[:: max(1, len(ids) // _SAMPLE)]
     found = _pattern(snapshot, sample) if pattern == "auto" else pattern
     if not found:
         return Attached("", (), ())
-    nodes = snapshot.entities([found.replace("{id}", name) for name in sample])
-    types = Counter(node.type for node in nodes if node is not None)
+    types = _types(snapshot, found, sample) or _types(snapshot, found, ids)
+    if not types:
+        return Attached("", (), ())
     # A type is the documents' own where it has hardly more entities than there are documents.
     own = tuple(sorted(t for t in types if t and snapshot.counts.types[t] <= 1.1 * len(ids) + 1))
     if not own or len(own) == len(snapshot.counts.types):
         return Attached(found, (), ())
-    rows = _rows_of_types(snapshot, own)
+    rows = _rows_of_types(Dictionary(snapshot.folder), own)
     joined = rows[snapshot.edges[0]] | rows[snapshot.edges[2]]
     codes = np.unique(snapshot.edges[1][joined])
     return Attached(found, own, tuple(snapshot.relations[code] for code in codes.tolist()))
+
+
+def _types(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> Counter[str]:
+    """How often each type is among the nodes of some documents."""
+    nodes = snapshot.entities([pattern.replace("{id}", name) for name in ids])
+    return Counter(node.type for node in nodes if node is not None)
 
 
 def _pattern(snapshot: Snapshot, sample: Sequence[str]) -> str:
@@ -64,11 +71,10 @@ def _pattern(snapshot: Snapshot, sample: Sequence[str]) -> str:
     return f"{best}{{id}}" if count >= _LEAST_SHARE * len(sample) else ""
 
 
-def _rows_of_types(snapshot: Snapshot, types: Iterable[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    wanted = set(types)
-    return np.fromiter(
-        (entity.type in wanted for entity in snapshot.all_entities()), np.bool_, snapshot.counts.entities
-    )
+def _rows_of_types(dictionary: Dictionary, types: Collection[str]) -> Bools:
+    """(entities,) bool: which rows are of some types."""
+    codes = [code for code, name in enumerate(dictionary.types) if name in types]
+    return np.isin(dictionary.entities["type"], codes)
 
 
 def value_id(kind: str, path: Sequence[str]) -> str:
@@ -98,20 +104,16 @@ class Annotator:
         self._snapshot = snapshot
         self._pattern = spec.documents
         self._linker = open_linker(snapshot.folder, spec)
-        self._neighbours = _document_edges(snapshot, spec.attached)
+        self._neighbours = _document_edges(snapshot, self._linker.dictionary, spec.attached)
 
     def entities(
         self, document: str, texts: Sequence[str], values: Sequence[tuple[str, Sequence[str]]]
     ) -> dict[int, float]:
-        """Row → weight (above 0, at most 1) of the entities of one document.
+        """Row → weight (above 0, at most 1) of the entities that the whole of one document is about.
 
         texts: to be linked, such as the title. values: (entity type, path) of the values of its linked fields.
         """
-        weights: dict[int, float] = {}
-        for text in texts:
-            for mention in self._linker.link(text).mentions:
-                weight = TEXT_WEIGHT * mention.probability
-                weights[mention.entity] = max(weight, weights.get(mention.entity, 0.0))
+        weights = self.mentioned(texts)
         for kind, path in values:
             row = self._snapshot.row(value_id(kind, path))
             if row is not None:
@@ -122,12 +124,21 @@ class Annotator:
             weights.update(dict.fromkeys(self._neighbours.get(own, ()), 1.0))
         return dict(sorted(weights.items()))
 
+    def mentioned(self, texts: Sequence[str]) -> dict[int, float]:
+        """Row → weight (above 0, below 1) of the entities that some texts name."""
+        weights: dict[int, float] = {}
+        for text in texts:
+            for mention in self._linker.link(text).mentions:
+                weight = TEXT_WEIGHT * mention.probability
+                weights[mention.entity] = max(weight, weights.get(mention.entity, 0.0))
+        return weights
 
-def _document_edges(snapshot: Snapshot, found: Attached) -> dict[int, list[int]]:
+
+def _document_edges(snapshot: Snapshot, dictionary: Dictionary, found: Attached) -> dict[int, list[int]]:
     """Row of a document's node → rows it is joined to."""
     if not found.types:
         return {}
-    own = _rows_of_types(snapshot, found.types)
+    own = _rows_of_types(dictionary, found.types)
     source, target = (np.asarray(snapshot.edges[at], np.int64) for at in (0, 2))
     joined: dict[int, list[int]] = {}
     pairs: list[tuple[Ints, Ints]] = [(source, target), (target, source)]

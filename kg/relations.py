@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from clew.core.words import stem, words
@@ -124,17 +125,26 @@ class RelationModel:
         """From what `as_table` gave."""
         return cls(table.get("words", {}), table.get("all", {}), int(table.get("questions", 0)))
 
+    @cached_property
+    def _every(self) -> float:
+        """How many words all questions have."""
+        return sum(self.all.values())
+
+    @cached_property
+    def _lengths(self) -> dict[str, float]:
+        """The same for the questions that each step answered."""
+        return {key: sum(counts.values()) for key, counts in self.words.items()}
+
     def fit(self, rest: Sequence[str], step: Step) -> float:
         """How much likelier a question's remaining words are for a step than in general, in nats per root of words."""
         if not rest:
             return 0.0
         counts = self.words.get(step.key, {})
         named = Counter(stem(word) for word in spoken(step.relation).split())
-        length = sum(counts.values())
-        every = sum(self.all.values())
+        length = self._lengths.get(step.key, 0.0)
         total = 0.0
         for word in rest:
-            general = (self.all.get(word, 0.0) + 0.5) / (every + 0.5 * len(self.all) + 1.0)
+            general = (self.all.get(word, 0.0) + 0.5) / (self._every + 0.5 * len(self.all) + 1.0)
             name = _NAME_WORDS * named[word] / max(1, named.total())
             seen = counts.get(word, 0.0) + name + _SMOOTHING * general
             total += math.log(seen / (length + _NAME_WORDS + _SMOOTHING) / general)

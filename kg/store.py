@@ -63,7 +63,7 @@ class Guarded(Protocol):
         ...
 
 
-# Constructors differ; `kg.snapshot` knows what a store needs to open a graph.
+# Constructors differ; `search.knowledge.open_store` knows what a store needs to open a graph.
 STORES: Registry[Any] = Registry(
     "graph store",
     {

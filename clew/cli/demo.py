@@ -47,8 +47,8 @@ SHOP = (
         words=" --filter 'price<60' --filter in_stock=true",
     ),
     Question(
-        "dark blue headphones",
-        "the graph knows that navy is called dark blue, and what kinds of headphones there are",
+        "cookware that lasts",
+        "the graph knows what is cookware, by kind: no pan is called that",
     ),
     Question("可以调节温度的烧水壶", "Chinese is segmented, and the same index answers both languages"),
     Question("tarnwick skillet", "which stage lost a product that was expected", why_not="KIT-105"),

@@ -44,6 +44,12 @@ def test_documents_that_are_no_nodes(snapshot):
     assert attached(snapshot, "auto", ["a", "b", "c"]).documents == ""
     assert attached(snapshot, "", IDS).documents == ""
     assert attached(snapshot, "auto", []).documents == ""
+    assert attached(snapshot, "item:{id}", IDS).documents == ""
+
+
+def test_a_pattern_holds_where_hardly_any_document_is_a_node(snapshot):
+    found = attached(snapshot, "product:{id}", [f"other-{n}" for n in range(2_001)] + ["1"])
+    assert (found.documents, found.types) == ("product:{id}", ("product",))
 
 
 def test_documents_that_are_entities_like_the_others(snapshot):
@@ -83,6 +89,15 @@ def test_a_mention_in_the_title_counts_less_and_never_lowers_a_value(snapshot):
     linker = open_linker(snapshot.folder, spec())
     assert weight == pytest.approx(TEXT_WEIGHT * linker.link("Fjord").mentions[0].probability)
     assert rows(snapshot, annotator.entities("x", ["Fjord"], [("brand", ["Fjord"])])) == {"brand:fjord": 1.0}
+
+
+def test_of_several_texts_the_surest_mention_counts(snapshot):
+    annotator = Annotator(snapshot, spec())
+    texts = ["Fjord", "a chair that is made by Fjord", "nothing"]
+    each = [annotator.mentioned([text]) for text in texts]
+    assert each[2] == {}
+    (row,) = each[0]
+    assert annotator.mentioned(texts) == {row: max(found.get(row, 0.0) for found in each)}
 
 
 def test_entities_that_only_documents_are_are_not_linked(snapshot):

@@ -1,14 +1,18 @@
 """What a snapshot says of a neighbourhood is what a store says of it."""
 
 import random
+from types import SimpleNamespace
 
 import pytest
 
 from clew.core.types import Deadline
 from kg.freeze import write_snapshot
 from kg.networkx_store import NetworkxStore
+from kg.spec import GraphSpec
 from kg.types import Edge, Entity, Walk
-from search.lookup import _of_snapshot, _of_table
+from search import lookup
+from search.knowledge import open_knowledge
+from search.lookup import _of_snapshot, _of_table, describe
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -27,3 +31,24 @@ def test_the_snapshot_and_a_store_tell_the_same_neighbourhood(seed, tmp_path):
     wanted = sorted(edge.target for edge in edges if (edge.source, edge.relation) == ("n1", "b"))
     ties = {step: (count, ids) for step, count, ids in _of_snapshot(snapshot, snapshot.row("n1"), 100)}
     assert ties["b", True] == (len(wanted), wanted)
+
+
+def test_no_relation_is_left_out_where_one_has_more_edges_than_a_walk_takes(tmp_path, monkeypatch):
+    edges = [Edge("hub", "a", f"n{number}") for number in range(8)]
+    edges += [Edge("hub", "b", "n1"), Edge("n2", "c", "hub")]
+    nodes = [Entity(name) for name in ("hub", *(f"n{number}" for number in range(8)))]
+    write_snapshot(tmp_path, "g", nodes, edges, created="2025-01-01T00:00:00Z").close()
+    (folder,) = (tmp_path / "graphs" / "g").iterdir()
+    knowledge = open_knowledge(GraphSpec("g", snapshot=folder.name), tmp_path, tmp_path, {}, verify=False)
+    searcher = SimpleNamespace(knowledge=knowledge)
+    whole = describe(searcher, "hub", limit=6)
+    assert [(tie.relation, tie.count, len(tie.entities)) for tie in whole.ties] == [
+        ("a", 8, 6),
+        ("b", 1, 1),
+        ("c", 1, 1),
+    ]
+    monkeypatch.setattr(lookup, "_STEPS", 6)
+    cut = knowledge.store.neighbourhood(["hub"], Walk(fan_out=6, steps=6), Deadline())
+    assert cut.relations == ("a",)
+    assert describe(searcher, "hub", limit=6) == whole
+    knowledge.close()
