@@ -272,16 +272,23 @@ def merge_entities(label: str) -> str:
     return f"{_HEAD}UNWIND $rows AS row MERGE (n:{quoted(label)} {{id: row.id}}) SET n = row"
 
 
-def merge_edges(label: str) -> str:
-    """$rows: [source, relation, target] of each edge. found: how many of them have both their ends.
+def edges_from(label: str) -> str:
+    """id, relation, target: every edge that leaves one of the entities $ask.ids."""
+    name = quoted(label)
+    return f"{_HEAD}UNWIND $ask.ids AS id MATCH (:{name} {{id: id}})-[edge]->(b:{name}) RETURN id, type(edge), b.id"
 
-    One statement for all relations: Neo4j 5.26 takes a type from a value, and a statement for each type would take
-    longer to compile than to run.
+
+def create_edges(label: str) -> str:
+    """$rows: [source, relation, target] of each edge, none of which is there. found: how many have both their ends.
+
+    No MERGE: it looks through all edges of an end for each new one, so a hub's edges would cost the square of their
+    number. One statement for all relations: Neo4j 5.26 takes a type from a value, and a statement for each type would
+    take longer to compile than to run.
     """
     name = quoted(label)
     return (
         f"{_HEAD}UNWIND $rows AS row MATCH (a:{name} {{id: row[0]}}) MATCH (b:{name} {{id: row[2]}}) "
-        "MERGE (a)-[:$(row[1])]->(b) RETURN count(*) AS found"
+        "CREATE (a)-[:$(row[1])]->(b) RETURN count(*) AS found"
     )
 
 

@@ -202,8 +202,11 @@ class Neo4jStore:
         for edge in edges:
             if not edge.relation or "\0" in edge.relation:
                 raise DataError(f"edge {edge} has a relation that Neo4j cannot keep", "it may not be empty or hold NUL")
-        rows = [[edge.source, edge.relation, edge.target] for edge in edges]
-        if self._write(cypher.merge_edges(self._label), rows):
+        sources = list(dict.fromkeys(edge.source for edge in edges))
+        there = set(map(tuple, self._read(cypher.edges_from(self._label), {"ids": sources}, Deadline(), long=True)))
+        fresh = [edge for edge in dict.fromkeys(edges) if (edge.source, edge.relation, edge.target) not in there]
+        rows = [[edge.source, edge.relation, edge.target] for edge in fresh]
+        if not rows or self._write(cypher.create_edges(self._label), rows):
             return
         ends = list(dict.fromkeys(end for edge in edges for end in (edge.source, edge.target)))
         [[missing]] = self._read(cypher.unknown(self._label), {"ids": ends}, Deadline(), long=True)

@@ -1,8 +1,8 @@
 """Whether a query uses the graph: a logistic model over what is known once every source has answered.
 
 It is small and shows its reasons: each feature's share of the log-odds is a Contribution. The default weights were
-learned on train and dev queries of several data sets, each with the same say (`clew bench graph DIR… --gate`); an index
-with judged queries learns its own, drawn towards these.
+learned on train and dev queries of fb15k237-simpleqa, medquad and esci-us-sample, each with the same say (`clew bench
+graph … --gate`); an index with judged queries learns its own, drawn towards these.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from search.protocols import ParsedQuery
 
 # Feature → weight in log-odds. Features are scaled to about 0 to 1.
 DEFAULT_WEIGHTS: Mapping[str, float] = {
-    "bias": -1.97723,
-    "link probability": 1.683046,
-    "link margin": 2.495335,
-    "mentions": -0.984866,
-    "share of words linked": -2.473449,
-    "words": 2.278525,
-    "seed connections": 0.546178,
-    "best weight": 1.83206,
-    "weight margin": -1.373564,
-    "bm25 top": 0.047223,
-    "bm25 lead": 2.926133,
-    "dense top": -0.133619,
-    "bm25 dense overlap": -1.684393,
-    "graph top": -1.075541,
-    "graph candidates": 0.22643,
-    "graph overlap": 0.209643,
+    "bias": -2.264143,
+    "link probability": 1.840257,
+    "link margin": 2.898471,
+    "mentions": -1.29665,
+    "share of words linked": -2.711352,
+    "words": 2.85921,
+    "seed connections": 0.724591,
+    "best weight": 1.872562,
+    "weight margin": -1.293732,
+    "bm25 top": 0.128606,
+    "bm25 lead": 3.278783,
+    "dense top": -0.370981,
+    "bm25 dense overlap": -1.794932,
+    "graph top": -1.260195,
+    "graph candidates": 0.234528,
+    "graph overlap": 0.207769,
 }
 FEATURES = tuple(DEFAULT_WEIGHTS)
 # How many documents of a list are compared with another's.

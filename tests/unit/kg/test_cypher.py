@@ -25,7 +25,8 @@ READING = [
 WRITING = [
     cypher.constraint,
     cypher.merge_entities,
-    cypher.merge_edges,
+    cypher.edges_from,
+    cypher.create_edges,
     cypher.unknown,
     cypher.forget,
     cypher.drop_constraint,
