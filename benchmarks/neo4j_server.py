@@ -30,6 +30,8 @@ USER = "neo4j"
 HEAP_MB = 512
 PAGE_CACHE_MB = 128
 LIMIT_S = 120.0
+# Hundredths of a second that a pause may take.
+_PAUSE_POLLS = 500
 # For tests: up sooner, with half the memory. A measurement of speed gives jvm=() for the compiler and collector that
 # the virtual machine itself chooses.
 QUICK = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
@@ -165,6 +167,12 @@ class Neo4jServer:
     def pause(self) -> None:
         """Freeze the server: connections stay open, nothing is answered until `resume`."""
         self._signal(signal.SIGSTOP, "cannot be paused")
+        # A signal is only on its way when the call returns; on a busy machine the server may still answer.
+        stat = Path(f"/proc/{self.pid}/stat")
+        for _ in range(_PAUSE_POLLS):
+            if not stat.exists() or stat.read_text(errors="replace").rpartition(")")[2].split()[0] == "T":
+                return
+            time.sleep(0.01)
 
     def resume(self) -> None:
         """Let a paused server go on."""

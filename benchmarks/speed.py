@@ -12,6 +12,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import graph_speed
+from benchmarks.graph_material import Sizes
+from benchmarks.graph_speed import GRAPH_ITEMS
 from benchmarks.index import beir_spec, ensure, open_built, varied
 from benchmarks.peer import Peer, PeerError, prepare
 from benchmarks.peers.protocol import Round, median_ms, per_second
@@ -33,7 +36,10 @@ _ENCODED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is measured: a corpus of `docs` synthetic texts (or the titles of a BEIR folder), `rounds` rounds."""
+    """What is measured: a corpus of `docs` synthetic texts (or the titles of a BEIR folder), `rounds` rounds.
+
+    graph: how much the graph's items measure.
+    """
 
     docs: int = 20_000
     rounds: int = 3
@@ -41,6 +47,7 @@ class Job:
     peers: bool = True
     model: str = "default"
     seed: int = 0
+    graph: Sizes = field(default_factory=Sizes)
 
     def __post_init__(self) -> None:
         for name, value in (("docs", self.docs), ("rounds", self.rounds)):
@@ -155,14 +162,25 @@ ITEMS: Mapping[str, Item] = {
 
 
 def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
-    """Measure items by name (none: all).
+    """Measure items by name (none: all that are measured beside peers; the graph's only where they are named).
 
     Returns item → {"ours", "peers": {name: figure}, "unit", "ratio": {name: above 1 where we are better}, "missing":
-    {name: why}, "rounds": every figure}; a peer that could not be measured is None in peers and ratio.
+    {name: why}, "rounds": every figure}; a peer that could not be measured is None in peers and ratio. The graph's
+    items have no peers, and more figures: see `graph_speed.measure`.
     """
     for name in names:
-        if name not in ITEMS:
-            raise unknown_name("speed item", name, ITEMS)
+        if name not in ITEMS and name not in GRAPH_ITEMS:
+            raise unknown_name("speed item", name, [*ITEMS, *GRAPH_ITEMS])
+    wanted = list(dict.fromkeys(names)) or list(ITEMS)
+    task = graph_speed.Task(home, job.rounds, job.seed, job.model, job.graph, say)
+    found = _beside_peers([name for name in wanted if name in ITEMS], home, job, say)
+    found |= {name: graph_speed.measure(name, task) for name in wanted if name in GRAPH_ITEMS}
+    return {name: found[name] for name in wanted}
+
+
+def _beside_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    if not names:
+        return {}
     home.mkdir(parents=True, exist_ok=True)
     texts = _texts(job)
     bench = Bench(job, home, texts, queries_of(texts, _QUERIES, job.seed), threads.configure())
@@ -170,7 +188,7 @@ def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], Non
     for requirement, reason in not_installed.items():
         say(f"peers: {requirement} did not install: {reason}")
     found = {}
-    for name in names or list(ITEMS):
+    for name in names:
         say(f"{name}: {len(texts):,} texts, {job.rounds} rounds")
         found[name] = _measure(name, ITEMS[name], bench, say)
     return found
@@ -178,9 +196,10 @@ def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], Non
 
 def full(found: Mapping[str, Any], job: Job) -> str:
     """The figures with what they depend on, as JSON text."""
+    graph = {"graph": graph_speed.signature()} if found.keys() & GRAPH_ITEMS.keys() else {}
     report = {
         "results": found,
-        "signature": {"code": code(), "options": asdict(job)},
+        "signature": {"code": code(), "options": asdict(job), **graph},
         "environment": environment(job.seed),
     }
     return json.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n"
@@ -195,6 +214,8 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> Table:
         ours = f"{figures['ours']:,.4g}"
         if not figures["peers"]:
             shown.add_row(name, figures["unit"], ours, "", "", "")
+        for case, values in figures.get("cases", {}).items():
+            shown.add_row(f"  {case}", "", "\n".join(f"{key} {value:,.4g}" for key, value in values.items()))
         for peer, value in figures["peers"].items():
             missing = f"missing: {figures['missing'].get(peer, '')}"
             ratio = f"{figures['ratio'][peer]:.2f}x" if value is not None else ""

@@ -150,7 +150,11 @@ def tune(
 @app.command()
 def speed(
     items: Annotated[
-        list[str] | None, typer.Argument(metavar="[ITEM]...", help="bm25, encode, query-encode, hybrid, build.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[ITEM]...",
+            help="bm25, encode, query-encode, hybrid, build; or link, expand, dictionary, graph-load.",
+        ),
     ] = None,
     docs: Annotated[int, typer.Option("--docs", help="Documents of the synthetic corpus.")] = 20_000,
     rounds: Annotated[int, typer.Option("--rounds", help="Rounds; ours and each peer take turns, medians count.")] = 3,

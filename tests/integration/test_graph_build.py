@@ -40,6 +40,8 @@ WORDS = "oak walnut steel brass warm quiet cordless travel blue matt".split()
 KINDS = {"sofas": "Sofas", "sleepers": "Sleeper Sofas", "lamps": "Lamps", "tables": "Tables", "recliners": "Recliners"}
 LADDER = [("c:sleepers", "subcategory_of", "c:sofas")]
 MORE = [*LADDER, ("c:recliners", "subcategory_of", "c:sofas")]
+# A ladder that no longer leads from the couch to anything.
+LESS = [("c:unnamed", "subcategory_of", "c:sofas")]
 GRAPH = {
     "nodes": "nodes.jsonl",
     "edges": "edges.jsonl",
@@ -488,7 +490,7 @@ def test_a_graph_whose_index_cannot_be_opened_is_taken_away_again(built, tmp_pat
 
 def test_sweeping_keeps_what_any_version_names(two):
     home = two / "home"
-    write_graph(two, [])
+    write_graph(two, LESS)
     load.load(home, "shop", str(two / "nodes.jsonl"), str(two / "edges.jsonl"))
     report = sweep.gc(home, "shop")
     assert (report.snapshots, report.used) == ((), (used(home, "r2"), used(home, "r1")))

@@ -10,5 +10,5 @@ def test_the_environment_names_machine_libraries_and_seed():
 
 
 def test_the_code_hash_covers_what_is_named():
-    assert code()["sha256"] == code_hash(("clew", "search", "indexer", "benchmarks"))
+    assert code()["sha256"] == code_hash(("clew", "kg", "search", "indexer", "benchmarks"))
     assert code_hash(("benchmarks/texts.py",)) != code_hash(("benchmarks/signature.py",))
