@@ -6,6 +6,7 @@ cancelled drops its connection at once, whereas a blocking read ends when the se
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -94,6 +95,8 @@ class Neo4jStore:
         cypher.entities(self._graph)  # so that a name that cannot be quoted is met here
         self._breaker = Breaker(spec.uri, failures=failures, wait_seconds=wait_seconds)
         self._warming: Future[Any] | None = None
+        # Callers queue here and not in the driver's pool, where one that gives up may take its place with it.
+        self._places = asyncio.Semaphore(spec.connections)
         self._loop = LoopThread(f"clew-neo4j-{label or spec.database}")
         seconds = spec.connect_ms / 1000
         # No liveness_check_timeout: a check that is cancelled keeps its place in the pool for ever (driver 6.4).
@@ -330,7 +333,7 @@ class Neo4jStore:
         query = Query(text, timeout=seconds)
         for last in (False, True):
             try:
-                async with self._session(fetch_size=-1) as session:
+                async with self._places, self._session(fetch_size=-1) as session:
                     result = await session.run(query, parameters)
                     return [record.values() async for record in result]
             except (ServiceUnavailable, SessionExpired):
