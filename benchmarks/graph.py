@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import systems
 from benchmarks.datasets import Dataset
-from benchmarks.graph_learn import DEPTH, Learned, Material, Progress, default_examples, learned
+from benchmarks.graph_learn import DEPTH, Learned, Material, Progress, answered, default_examples, learned
 from benchmarks.graph_oracle import oracle_run, read_gold
 from benchmarks.index import ensure, graph_table, open_built, varied
 from benchmarks.relevance import Options, SetResult, compared, index_signature, judged_qrels, using
@@ -75,10 +75,14 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class GraphResult:
-    """All ways on one data set, what was learned first, and what each changes."""
+    """All ways on one data set, what was learned first, and what each changes.
+
+    learned: for the graph as a ranking; terms: for its names as terms, which help other queries.
+    """
 
     result: SetResult
     learned: Learned
+    terms: Learned
     effects: Mapping[str, Effect]
     graph: Mapping[str, Any]
 
@@ -90,8 +94,16 @@ def measure(dataset: Dataset, home: Path, options: GraphOptions, progress: Progr
     qrels = judged_qrels(dataset, dataset.document_ids, options.relevance)
     searcher = open_graph(dataset, home, options)
     try:
-        found = learned(searcher, material(dataset, options), progress)
-        runs, spent, used = _run(found.applied(searcher), dataset.judged.queries, qrels, progress)
+        known = material(dataset, options)
+        answers = answered(searcher, known, progress)
+        found = learned(searcher, known, progress, answers)
+        terms = learned(using(searcher, ("terms",)), known, progress, answers)
+        chosen = {name: systems.load(name) for name in SYSTEMS}
+        searchers = {
+            name: using((terms if "terms" in system.use else found).applied(searcher), system.use)
+            for name, system in chosen.items()
+        }
+        runs, spent, used = _run(chosen, searchers, dataset.judged.queries, qrels, progress)
         assert searcher.knowledge is not None  # noqa: S101 - built with a graph
         if gold := read_gold(dataset.judged.folder):
             start = time.perf_counter()
@@ -102,7 +114,7 @@ def measure(dataset: Dataset, home: Path, options: GraphOptions, progress: Progr
             "indexes": {"bm25": index_signature(searcher)},
             "graph": _graph_signature(searcher),
             "learned": {"fusion": asdict(found.fusion), "gate": found.gate.as_table(),
-                        "questions": found.relations.questions},
+                        "terms gate": terms.gate.as_table(), "questions": found.relations.questions},
         }  # fmt: skip
     finally:
         searcher.close()
@@ -115,7 +127,7 @@ def measure(dataset: Dataset, home: Path, options: GraphOptions, progress: Progr
         signature=signature,
     )
     effects = {name: _effect(result, name, used.get(name, {})) for name in runs if name != BASELINE}
-    return GraphResult(result, found, effects, signature["graph"])
+    return GraphResult(result, found, terms, effects, signature["graph"])
 
 
 def open_graph(dataset: Dataset, home: Path, options: GraphOptions) -> Searcher:
@@ -136,11 +148,13 @@ def material(dataset: Dataset, options: GraphOptions) -> Material:
 
 
 def _run(
-    searcher: Searcher, queries: Mapping[str, str], qrels: Qrels, progress: Progress | None
+    chosen: Mapping[str, System],
+    searchers: Mapping[str, Searcher],
+    queries: Mapping[str, str],
+    qrels: Qrels,
+    progress: Progress | None,
 ) -> tuple[dict[str, Run], dict[str, float], dict[str, dict[str, bool]]]:
     """Every way's results, its time in seconds, and for which queries the graph took part."""
-    chosen = {name: systems.load(name) for name in SYSTEMS}
-    searchers = {name: using(searcher, system.use) for name, system in chosen.items()}
     runs: dict[str, Run] = {name: {} for name in SYSTEMS}
     used: dict[str, dict[str, bool]] = {name: {} for name in SYSTEMS}
     spent = dict.fromkeys(SYSTEMS, 0.0)

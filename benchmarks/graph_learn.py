@@ -76,11 +76,21 @@ class Material:
         return names if len(names) <= most else random.Random(self.seed).sample(names, most)  # noqa: S311
 
 
-def learned(searcher: Searcher, material: Material, progress: Progress | None = None) -> Learned:
-    """Learn on judged queries. What train queries show the gate comes from relations learned on the others of them."""
+def learned(
+    searcher: Searcher,
+    material: Material,
+    progress: Progress | None = None,
+    answers: Mapping[str, Answered] | None = None,
+) -> Learned:
+    """Learn on judged queries, for the way the searcher uses its graph.
+
+    answers: what `answered` gave, where it is known. What train queries show the gate comes from relations learned on
+    the others of them.
+    """
     assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
     names = material.sampled(material.train, MOST_QUESTIONS)
-    answers = dict(_answers(searcher, material, names, progress))
+    if answers is None:
+        answers = answered(searcher, material, progress)
     whole = RelationModel.learn(answers.values())
     seen: list[_Seen] = []
     halves = [set(names[0::2]), set(names[1::2])]
@@ -131,21 +141,22 @@ def _with(searcher: Searcher, model: RelationModel) -> Searcher:
 # ------------------------------------------------------------------ relations
 
 
-def _answers(
-    searcher: Searcher, material: Material, names: Sequence[str], progress: Progress | None
-) -> Iterator[tuple[str, Answered]]:
-    """Query → the steps that lead from the entity it names to its relevant documents, where there are such."""
+def answered(searcher: Searcher, material: Material, progress: Progress | None = None) -> dict[str, Answered]:
+    """Train query → the steps that lead from the entity it names to its relevant documents, where there are such."""
     knowledge = searcher.knowledge
     assert knowledge is not None  # noqa: S101 - see learned
     if not knowledge.walks or not knowledge.spec.documents or knowledge.spec.document_types:
-        return  # no walk leads to a document's node
+        return {}  # no walk leads to a document's node
+    answers: dict[str, Answered] = {}
+    names = material.sampled(material.train, MOST_QUESTIONS)
     for done, name in enumerate(names, 1):
         wanted = {node for node, gain in material.train[name].items() if gain > 0}
         found = _answered(searcher, knowledge, material.queries[name], wanted)
         if found is not None:
-            yield name, found
+            answers[name] = found
         if progress:
             progress("relations", done, len(names))
+    return answers
 
 
 def _answered(searcher: Searcher, knowledge: Knowledge, text: str, wanted: set[str]) -> Answered | None:

@@ -22,6 +22,7 @@ from indexer.collect import collect
 from indexer.encode import Encoding, encoder_of
 from indexer.graphs.attach import GraphVectors, joined, resolved
 from indexer.graphs.used import held
+from indexer.learned import carried
 from indexer.lock import writing
 from indexer.progress import Progress, Silent
 from indexer.publish import VERSION_FILE, good_shard, next_number, now, point_at, promote_shard, write_release
@@ -138,10 +139,13 @@ class _Build:
         live = self._live()
         if live is not None and self._same(version, live[1]):
             return self._unchanged(*live)
+        learned, dropped = carried(*live, version) if live else ({}, [])
+        for notice in dropped:
+            self._notice(notice)
         with self._step("verify"):
-            version = self._verified(version, judged, live[1] if live and not force else None, force)
+            version = self._verified(version, learned, judged, live[1] if live and not force else None, force)
         with self._step("publish"):
-            self._publish(version)
+            self._publish(version, learned)
         return self._report
 
     # ------------------------------------------------------------------ steps
@@ -273,12 +277,17 @@ class _Build:
         return version
 
     def _verified(
-        self, version: IndexVersion, judged: quality.Judged | None, live: IndexVersion | None, force: bool
+        self,
+        version: IndexVersion,
+        learned: dict[str, Any],
+        judged: quality.Judged | None,
+        live: IndexVersion | None,
+        force: bool,
     ) -> IndexVersion:
         """The version with its measures, after it was opened from staging, every file read, and queried."""
         from search.assemble import open_version
 
-        candidate = Release(f"r{version.id.split('-')[0]}", version.index, version.id, "", version.created)
+        candidate = Release(f"r{version.id.split('-')[0]}", version.index, version.id, "", version.created, learned)
         searcher = open_version(self._staging.view, version, self._home, candidate, verify=True)
         try:
             check_searcher(searcher, version)
@@ -297,14 +306,14 @@ class _Build:
         self._report.relevance = relevance
         return replace(version, relevance=relevance)
 
-    def _publish(self, version: IndexVersion) -> None:
+    def _publish(self, version: IndexVersion, learned: dict[str, Any]) -> None:
         folder, view = self._folder, self._staging.view
         version = replace(version, report=self._facts())
         for address, _ in version.shards:
             promote_shard(folder, address, view.shard(address))
         write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
         promote(view.version(version.id), folder.version(version.id))
-        release = write_release(folder, version, "clew build")
+        release = write_release(folder, version, "clew build", learned)
         point_at(folder, release.id)
         self._report.status = "published"
         self._report.release, self._report.version = release.id, version.id

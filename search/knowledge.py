@@ -85,18 +85,7 @@ class Knowledge:
 
     def entities(self, expansion: Expansion, text: str) -> tuple[LinkedEntity, ...]:
         """The entities that a query's text names, by their place in it."""
-        mentions = expansion.linked.mentions
-        ids = self.snapshot.ids(np.array([mention.entity for mention in mentions], np.int64)) if mentions else []
-        found = []
-        for mention, entity in zip(mentions, self.snapshot.entities(ids), strict=True):
-            assert entity is not None  # noqa: S101 - its row came from this snapshot
-            surface = text[mention.start : mention.end]
-            found.append(
-                LinkedEntity(
-                    entity.id, entity.label, entity.type, mention.start, mention.end, surface, mention.probability
-                )
-            )
-        return tuple(found)
+        return linked_entities(self.snapshot, expansion.linked.mentions, text)
 
     def prominence(self, query: ParsedQuery) -> float:
         """How well connected the likeliest entity of an expanded query is, 0 to 1."""
@@ -189,6 +178,19 @@ class Knowledge:
         ids = list(dict.fromkeys([*(r.seed for r in reached), *(way.to for r in reached for way in r.path)]))
         found = zip(ids, self.snapshot.entities(ids), strict=True)
         return {name: entity.label if entity else name for name, entity in found}
+
+
+def linked_entities(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) -> tuple[LinkedEntity, ...]:
+    """Candidates of a text that was linked to a snapshot, as they are shown."""
+    ids = snapshot.ids(np.array([mention.entity for mention in candidates], np.int64)) if candidates else []
+    found = []
+    for mention, entity in zip(candidates, snapshot.entities(ids), strict=True):
+        assert entity is not None  # noqa: S101 - its row came from this snapshot
+        surface = text[mention.start : mention.end]
+        found.append(
+            LinkedEntity(entity.id, entity.label, entity.type, mention.start, mention.end, surface, mention.probability)
+        )
+    return tuple(found)
 
 
 def open_knowledge(

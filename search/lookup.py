@@ -11,12 +11,12 @@ import numpy as np
 from clew.core.errors import NotFoundError, QueryError, StageUnavailable
 from clew.core.text import normalise
 from clew.core.types import Deadline, Ints, Vectors
-from kg.linker import FEATURES, Candidate, Linked, Linker
+from kg.linker import FEATURES, Candidate, Linker
 from kg.relations import Step
 from kg.snapshot import Snapshot
 from kg.store import Guarded
 from kg.types import MAX_FAN_OUT, EdgeTable, Walk
-from search.knowledge import Knowledge
+from search.knowledge import Knowledge, linked_entities
 from search.pipeline import Searcher
 from search.protocols import ParsedQuery
 from search.types import MAX_QUERY_CHARACTERS, Degradation, LinkedEntity
@@ -158,7 +158,7 @@ def link_text(
         text=read,
         graph=snapshot.manifest.name,
         snapshot=snapshot.id,
-        mentions=_mentions(snapshot, linked, read),
+        mentions=linked_entities(snapshot, linked.mentions, read),
         considered=len(linked.candidates),
         candidates=tuple(_considered(snapshot, shown, read)),
     )
@@ -250,35 +250,16 @@ def _read(searcher: Searcher, text: str, what: str) -> ParsedQuery:
     return query if searcher.understanding.encoder is None else searcher.understanding.vector(query)
 
 
-def _mentions(snapshot: Snapshot, linked: Linked, text: str) -> tuple[LinkedEntity, ...]:
-    mentions = linked.mentions
-    return tuple(
-        LinkedEntity(*_facts(entity, mention, text))
-        for entity, mention in zip(_of_rows(snapshot, mentions), mentions, strict=True)
-    )
-
-
 def _considered(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) -> list[ConsideredEntity]:
+    shown = linked_entities(snapshot, candidates, text)
     return [
         ConsideredEntity(
-            *_facts(entity, candidate, text),
+            **{name: getattr(entity, name) for name in LinkedEntity.__dataclass_fields__},
             features={name: value for name, value in zip(FEATURES, candidate.features, strict=True) if value},
             dropped=candidate.dropped,
         )
-        for entity, candidate in zip(_of_rows(snapshot, candidates), candidates, strict=True)
+        for entity, candidate in zip(shown, candidates, strict=True)
     ]
-
-
-def _facts(entity: NamedEntity, found: Candidate, text: str) -> tuple[str, str, str, int, int, str, float]:
-    """The fields of a LinkedEntity."""
-    surface = text[found.start : found.end]
-    return entity.id, entity.name, entity.type, found.start, found.end, surface, found.probability
-
-
-def _of_rows(snapshot: Snapshot, candidates: Sequence[Candidate]) -> tuple[NamedEntity, ...]:
-    if not candidates:
-        return ()
-    return _named(snapshot, snapshot.ids(np.array([candidate.entity for candidate in candidates], np.int64)))
 
 
 def _named(snapshot: Snapshot, ids: Sequence[str]) -> tuple[NamedEntity, ...]:

@@ -162,6 +162,15 @@ def test_questions_teach_the_relation_that_answers_them(searcher, shared):
     assert got.relations.questions == len(SPLITS["train"])
 
 
+def test_terms_have_a_gate_of_their_own(found):
+    assert found.terms.relations == found.learned.relations
+    assert found.result.signature["learned"]["terms gate"] == found.terms.gate.as_table()
+    # The same queries are seen alike, but what the graph wins on them is another thing.
+    seen, others = found.learned.examples, found.terms.examples
+    assert [features.tolist() for features, _ in seen] == [features.tolist() for features, _ in others]
+    assert [gain for _, gain in seen] != [gain for _, gain in others]
+
+
 def test_a_folder_without_a_graph_is_told_what_to_do(tmp_path):
     with pytest.raises(NotFoundError, match="holds no nodes") as error:
         graph_table(tmp_path)

@@ -84,6 +84,7 @@ def index(tmp_path_factory):
         # Tools and makers are of one type, so documents are entities like others, and a walk leads to them.
         "graph": {"nodes": "nodes.jsonl", "edges": "edges.jsonl", "documents": "{id}", "link": {"threshold": 0.01}},
     }
+    (root / "makers.json").write_text(json.dumps(table))
     build(spec_of(table, "makers.toml", root), root / "home")
     return root / "home", root / "judged"
 
@@ -122,6 +123,45 @@ def test_what_a_graph_learned_goes_live_in_a_release_and_a_rollback_takes_it_bac
         searcher.close()
     rollback(home, "makers")
     assert IndexFolder.of(home, "makers").read_release() == before
+
+
+@pytest.fixture
+def learned(index, tmp_path):
+    """(folder of the data, home, spec's table) of an index of its own whose live release has learned everything."""
+    home, judged = index
+    shutil.copytree(home.parent, tmp_path / "copy")
+    publish_tuned(tmp_path / "copy" / "home", "makers", tune_index("makers", home, judged, Options()))
+    return tmp_path / "copy", tmp_path / "copy" / "home", json.loads((tmp_path / "copy" / "makers.json").read_text())
+
+
+def test_a_build_goes_on_with_what_was_learned(learned):
+    root, home, table = learned
+    before = IndexFolder.of(home, "makers").read_release()
+    with (root / "docs.jsonl").open("a") as file:
+        file.write('{"id": "new", "text": "Pell is a firm too"}\n')
+    report = build(spec_of(table, "makers.toml", root), home)
+    live = IndexFolder.of(home, "makers").read_release()
+    assert (report.status, live.id != before.id) == ("published", True)
+    assert live.learned == before.learned
+    assert report.notices == []
+
+
+@pytest.mark.parametrize(
+    ("change", "kept", "reason"),
+    [
+        ({"fusion": {"method": "rrf"}}, {"relations"}, "[fusion] changed"),
+        ({"dense": {"model": "hashing-32"}}, {"relations"}, "the model changed"),
+        ({"dense": False}, {"relations"}, "the sources of candidates changed"),
+        ({"graph": None}, set(), "the graph's name changed"),
+    ],
+)
+def test_what_was_learned_for_something_else_is_dropped_and_said(learned, change, kept, reason):
+    root, home, table = learned
+    was = IndexFolder.of(home, "makers").read_release().id
+    report = build(spec_of({**table, **change}, "makers.toml", root), home)
+    assert set(IndexFolder.of(home, "makers").read_release().learned) == kept
+    notices = [notice for notice in report.notices if "learned" in notice]
+    assert any(reason in notice and was in notice and "clew bench tune makers" in notice for notice in notices)
 
 
 def test_without_train_queries_dev_ones_are_learned_from(index, tmp_path):
