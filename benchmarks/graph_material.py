@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.datasets import data_home
 from benchmarks.mentions import Mention, Question, found_in, misspelt
 from clew.core.errors import ClewError, NotFoundError
 from clew.core.files import sha256_file
+from clew.core.measures.judged import data_home
 from clew.core.types import Ints, Vectors
 from kg.types import Edge, Entity
 

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.datasets import data_home
 from benchmarks.mentions import Question, found_in, lowered, misspelt, read_questions
 from benchmarks.signature import code_hash
 from clew.core.errors import DataError, NotFoundError, UsageError, nearest
 from clew.core.files import sha256_file
+from clew.core.measures.judged import data_home
 from clew.core.measures.significance import LEVEL, RESAMPLES
 from clew.core.text import FUNCTION_WORDS, normalise
 from clew.core.types import Floats, Vectors

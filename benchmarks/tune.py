@@ -20,8 +20,8 @@ from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels
 
 if TYPE_CHECKING:
-    from benchmarks.datasets import JudgedQueries
     from benchmarks.graph_learn import Learned
+    from clew.core.measures.judged import JudgedQueries
     from search.fusion import FusionSpec, Judged
     from search.pipeline import Searcher
 
@@ -176,7 +176,7 @@ def tune_folder(path: Path, home: Path, options: Options, progress: Progress | N
 
 def tune_index(name: str, home: Path, judged: Path | None, options: Options, progress: Progress | None = None) -> Tuned:
     """Learn on the dev split of a folder of judged queries (None: the one of the index's spec), with a live index."""
-    from benchmarks.datasets import open_queries
+    from clew.core.measures.judged import open_queries
     from search.assemble import open_index
 
     searcher = open_index(home, name)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clew.core.errors import DataError, NotFoundError, QualityError
-from clew.core.files import open_source, reading
+from clew.core.errors import NotFoundError, QualityError
 from indexer.spec import QualitySpec
 
 if TYPE_CHECKING:
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
 
 GATE = "nDCG@10"
 _DEPTH = 100
-_QUERY_FILES = ("queries.jsonl", "queries.jsonl.gz", "queries.jsonl.zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +27,13 @@ class Judged:
 
 def read_judged(spec: QualitySpec) -> Judged:
     """The judged queries of a spec. Raises NotFoundError, DataError (file and line)."""
-    from clew.core.measures import read_beir_qrels
+    from clew.core.measures.judged import open_queries
 
     folder = Path(spec.queries)
     if not folder.is_dir():
         raise NotFoundError(f"[quality] queries: no folder {folder}", "it holds queries.jsonl and qrels/<split>.tsv")
-    found = [folder / name for name in _QUERY_FILES if (folder / name).is_file()]
-    if not found:
-        raise NotFoundError(f"{folder} has no queries.jsonl", "one object a line: _id, text")
-    queries = _read_queries(found[0])
-    return Judged(queries, read_beir_qrels(folder / "qrels" / f"{spec.split}.tsv", queries=queries))
-
-
-def _read_queries(path: Path) -> dict[str, str]:
-    queries: dict[str, str] = {}
-    with reading(str(path)), open_source(str(path)) as file:
-        for number, line in enumerate(file, 1):
-            try:
-                record = json.loads(line)
-                queries[str(record["_id"])] = str(record["text"])
-            except (ValueError, TypeError, KeyError) as error:
-                raise DataError(
-                    f"{path}:{number}: no query ({type(error).__name__}: {error})",
-                    'such as {"_id": "1", "text": "red shoes"}',
-                ) from None
-    return queries
+    judged = open_queries(folder)
+    return Judged(judged.queries, judged.qrels(spec.split, None))
 
 
 def measure(searcher: Searcher, judged: Judged) -> dict[str, float]:

@@ -38,13 +38,14 @@ def graph(
 
     Example: clew bench graph data/fb15k237-simpleqa --json
     """
-    from benchmarks.datasets import data_home, open_dataset
+    from benchmarks.datasets import open_dataset
     from benchmarks.graph import GraphOptions, default_gate, measure, plain
     from benchmarks.report import full, table, write
     from benchmarks.report import plain as plain_results
     from benchmarks.signature import code, environment
     from clew.cli.bench import _print_table, _progress
     from clew.core.measures.gains import parse_gains
+    from clew.core.measures.judged import data_home
 
     if of is not None and not (of / "graph").is_dir():
         of = data_home() / of

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from benchmarks.datasets import open_dataset, open_queries
+from benchmarks.datasets import open_dataset
 from clew.core.errors import DataError, NotFoundError
+from clew.core.measures.judged import open_queries
 
 CORPUS = [{"_id": "d1", "title": "Kettle", "text": "boils water"}, {"_id": "d2", "title": "", "text": "a lamp"}]
 QUERIES = [{"_id": "q1", "text": "boil water"}, {"_id": "q2", "text": "light"}]

@@ -24,8 +24,8 @@ def test_queries_and_grades(judged):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("queries.jsonl", '{"_id": "q1", "text": "a"}\n{"text": "b"}\n', r"queries\.jsonl:2: no query"),
-        ("queries.jsonl", "{", r"queries\.jsonl:1: no query"),
+        ("queries.jsonl", '{"_id": "q1", "text": "a"}\n{"text": "b"}\n', r"queries\.jsonl:2: _id"),
+        ("queries.jsonl", "{", r"queries\.jsonl:1: not JSON"),
         ("qrels/dev.tsv", "q9\tp1\t1\n", "q9"),
         ("qrels/dev.tsv", "q1\tp1\n", r"dev\.tsv:1"),
     ],

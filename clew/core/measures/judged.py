@@ -1,0 +1,112 @@
+"""Judged queries on disk, in BEIR layout: queries.jsonl and qrels/<split>.tsv, each plain or compressed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from clew.core.errors import DataError, NotFoundError, nearest
+from clew.core.files import COMPRESSED, open_source, reading
+from clew.core.measures.runs import Qrels, read_beir_qrels
+
+
+@dataclass(frozen=True)
+class JudgedQueries:
+    """Queries and their judgements. Open them with `open_queries`, which checks that the files are there.
+
+    folder: where they lie. queries_file: the queries. splits: name of a split → its qrels file.
+    """
+
+    folder: Path
+    queries_file: Path
+    splits: dict[str, Path]
+
+    @cached_property
+    def queries(self) -> dict[str, str]:
+        """Id → text of every query of every split. Raises DataError that names file and line."""
+        found: dict[str, str] = {}
+        for number, row in read_rows(self.queries_file):
+            identity = text_of(row, "_id", self.queries_file, number)
+            if identity in found:
+                raise DataError(f"{self.queries_file}:{number}: query {identity!r} a second time", "ids are unique")
+            found[identity] = text_of(row, "text", self.queries_file, number)
+        return found
+
+    def qrels(self, split: str, documents: Container[str] | None, *, allow_unknown: bool = False) -> Qrels:
+        """Judgements of a split.
+
+        documents: the ids there are (None: not checked). An id outside them or the queries is a DataError with file
+        and line; with allow_unknown, unknown documents stay in (never found, so they cost recall) and unknown
+        queries are left out.
+        """
+        if split not in self.splits:
+            raise NotFoundError(f"{self.folder} has no qrels for split {split!r}", nearest(split, self.splits))
+        if allow_unknown:
+            every = read_beir_qrels(self.splits[split])
+            return {query: judged for query, judged in every.items() if query in self.queries}
+        return read_beir_qrels(self.splits[split], documents=documents, queries=self.queries)
+
+
+def open_queries(path: Path) -> JudgedQueries:
+    """Open a folder with queries and qrels. Raises NotFoundError that says what is missing."""
+    found = data_folder(path)
+    queries = first_file(found, "queries.jsonl")
+    if queries is None:
+        raise NotFoundError(f"{found} holds no queries.jsonl, plain or compressed", "one object a line: _id, text")
+    qrels = sorted([*found.glob("qrels/*.tsv"), *found.glob("qrels/*.tsv.gz")])
+    if not qrels:
+        raise NotFoundError(f"{found} holds no qrels/<split>.tsv", "a judged data set has one such file a split")
+    return JudgedQueries(found, queries, {file.name.removesuffix(".gz").removesuffix(".tsv"): file for file in qrels})
+
+
+def data_home() -> Path:
+    """Where data sets lie: $CLEW_DATA, else ../shared/data beside the checkout."""
+    given = os.environ.get("CLEW_DATA")
+    return Path(given) if given else Path(__file__).resolve().parents[4] / "shared" / "data"
+
+
+def data_folder(path: Path) -> Path:
+    """A folder of data by its path, or by its name under $CLEW_DATA. Raises NotFoundError that names both."""
+    found = path if path.is_dir() else data_home() / path
+    if not found.is_dir():
+        raise NotFoundError(
+            f"{path}: no such folder, neither here nor under {data_home()}",
+            "name a folder with corpus.jsonl, queries.jsonl and qrels/, or set CLEW_DATA to where such folders lie",
+        )
+    return found.resolve()
+
+
+def first_file(folder: Path, name: str) -> Path | None:
+    """The file of that name in a folder, plain or compressed; None where there is none."""
+    candidates = (folder / f"{name}{ending}" for ending in ("", *COMPRESSED))
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+    """Numbered JSON objects of a .jsonl file, plain or compressed."""
+    with reading(str(path)), open_source(str(path)) as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                yield number, _object(line, path, number)
+
+
+def _object(line: bytes, path: Path, number: int) -> dict[str, object]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}:{number}: not JSON: {error}", "one JSON object a line, UTF-8") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{path}:{number}: {type(row).__name__}, expected an object", "one JSON object a line")
+    return row
+
+
+def text_of(row: dict[str, object], key: str, path: Path, number: int) -> str:
+    """The text under a key of a row. Raises DataError that names file and line."""
+    value = row.get(key)
+    if not isinstance(value, str) or not value:
+        raise DataError(f"{path}:{number}: {key} is {value!r}, expected text", "see the BEIR layout in docs/bench.md")
+    return value
