@@ -54,15 +54,15 @@ def graph_section(found: list[dict[str, Any]]) -> str:
         f"What a graph adds: nDCG@10 on the test splits, `clew bench graph`. {_machines(found)}",
         "p: gated against never, Holm-corrected; helped, hurt: share of the queries whose nDCG@10 gated changes.",
         "",
-        f"| data set, graph | {' | '.join(GRAPH_SHOWN)} | p | helped / hurt |",
-        "| --- |" + " --- |" * (len(GRAPH_SHOWN) + 2),
+        f"| data set, graph | queries | {' | '.join(GRAPH_SHOWN)} | p | helped / hurt |",
+        "| --- |" + " --- |" * (len(GRAPH_SHOWN) + 3),
     ]
     for report in found:
         for name, rows in report["results"].items():
             figures = (f"{rows[system]['nDCG@10']:.3f}" if system in rows else "" for system in GRAPH_SHOWN)
             effect = report["effects"][name]["gated"]
             lines.append(
-                f"| {name}, {report.get('graph') or 'its own'} | {' | '.join(figures)} "
+                f"| {name}, {report.get('graph') or 'its own'} | {rows['gated']['queries']:,} | {' | '.join(figures)} "
                 f"| {rows['gated']['p']['nDCG@10']:.3g} | {effect['helped']:.0%} / {effect['hurt']:.0%} |"
             )
     return "\n".join(lines) + "\n"

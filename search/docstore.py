@@ -259,6 +259,13 @@ class DocStore:
         """The text that the document's passages are cut from."""
         return body(self.fields_of(document), self.fields)[0]
 
+    def embedded_text(self, passage: int) -> str:
+        """The text that models read for a passage: the document's title, and the passage."""
+        values = self.fields_of(int(self.document_of[passage]))
+        title = title_field(self.fields)
+        start, end = self.span(passage)
+        return embedded_text(str(values.get(title) or "") if title else "", body(values, self.fields)[0][start:end])
+
     def passage_range(self, document: int) -> tuple[int, int]:
         """First passage of a document and the one after its last."""
         return int(self._first[document]), int(self._first[document + 1])

@@ -100,5 +100,5 @@ def body(document: Mapping[str, object], fields: Fields) -> tuple[str, list[tupl
 
 
 def embedded_text(title: str, window: str) -> str:
-    """The text the bi-encoder reads for a passage."""
+    """The text that models read for a passage."""
     return f"{title}\n{window}".strip() if title else window

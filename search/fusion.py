@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from clew.core.measures.ndcg import ndcg as ranked_ndcg
 from clew.core.types import Contribution, Floats, Ints
 
 # Chosen on train and dev splits only; `python -m benchmarks.fusion_study DIR…` prints the sweep.
@@ -167,12 +168,8 @@ class Judged:
 
 
 def ndcg(totals: Floats, judged: Judged, k: int = 10) -> float:
-    """nDCG@k of one fused ranking, linear gains, discount 1 / log2(rank + 1) (Järvelin and Kekäläinen 2002)."""
-    discounts = 1 / np.log2(np.arange(2, k + 2))
-    shown = judged.gains[np.argsort(-totals, kind="stable")[:k]]
-    ideal = np.asarray(sorted(judged.ideal, reverse=True)[:k], np.float64)
-    best = float(ideal @ discounts[: len(ideal)])
-    return float(shown @ discounts[: len(shown)]) / best if best > 0 else 0.0
+    """nDCG@k of one fused ranking."""
+    return ranked_ndcg(judged.gains[np.argsort(-totals, kind="stable")], judged.ideal, k)
 
 
 def learn(

@@ -89,7 +89,7 @@ def relevance(
         raise UsageError(f"two data sets are named {min(twice)!r}", "results go by folder name: rename one")
     found = []
     for folder in opened:
-        with _progress(folder.name) as progress:
+        with shown_progress(folder.name) as progress:
             found.append(measure(folder, home / "bench", options, progress))
         if not json:
             _print_table(table(found[-1]))
@@ -127,7 +127,7 @@ def tune(
     if publish and is_folder:
         raise UsageError("--publish needs an index, not a folder", "name an index: clew indexes list")
     options = Options(_gains(gains), judged_only, allow_unknown, model, seed)
-    with _progress(Path(target).name) as progress:
+    with shown_progress(Path(target).name) as progress:
         if is_folder:
             found = tune_folder(Path(target), home / "bench", options, progress)
         else:
@@ -206,7 +206,7 @@ def _print_table(table: Any) -> None:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[Progress | None]:
+def shown_progress(title: str) -> Iterator[Progress | None]:
     """A progress bar on stderr where a person watches it, none otherwise."""
     if not sys.stderr.isatty():
         yield None

@@ -43,7 +43,7 @@ def graph(
     from benchmarks.report import full, table, write
     from benchmarks.report import plain as plain_results
     from benchmarks.signature import code, environment
-    from clew.cli.bench import _print_table, _progress
+    from clew.cli.bench import _print_table, shown_progress
     from clew.core.measures.gains import parse_gains
     from clew.core.measures.judged import data_home
 
@@ -56,12 +56,12 @@ def graph(
     )
     opened = [open_dataset(path) for path in folders]
     if gate:
-        with _progress("gate") as progress:
+        with shown_progress("gate") as progress:
             out_json(default_gate(opened, home / "bench", options, progress).as_table())
         return
     found: list[GraphResult] = []
     for folder in opened:
-        with _progress(folder.name) as progress:
+        with shown_progress(folder.name) as progress:
             found.append(measure(folder, home / "bench", options, progress))
         if not json:
             _print_table(table(found[-1].result))

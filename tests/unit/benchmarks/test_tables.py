@@ -30,11 +30,14 @@ def test_the_best_of_each_row_is_bold_and_gaps_stay_empty() -> None:
 
 
 def test_graphs_have_a_table_of_their_own() -> None:
-    rows = {name: {"nDCG@10": at / 10, "p": {"nDCG@10": 0.04}} for at, name in enumerate(("never", "always", "gated"))}
+    rows = {
+        name: {"nDCG@10": at / 10, "p": {"nDCG@10": 0.04}, "queries": 1_200}
+        for at, name in enumerate(("never", "always", "gated"))
+    }
     effects = {"tiny": {"gated": {"helped": 0.25, "hurt": 0.05}}}
     graph = {"results": {"tiny": rows}, "effects": effects, "graph": "", "environment": {"cpu": "An Oven", "cores": 2}}
     lines = section([report(), graph]).splitlines()
-    assert "| tiny, its own | 0.000 |  | 0.100 | 0.200 |  |  |  | 0.04 | 25% / 5% |" in lines
+    assert "| tiny, its own | 1,200 | 0.000 |  | 0.100 | 0.200 |  |  |  | 0.04 | 25% / 5% |" in lines
     assert "| tiny | 0.400 / 0.500 / 0.900 | **0.610** / 0.500 / 0.900 |" in lines
 
 

@@ -103,6 +103,7 @@ def test_bm25_reads_titles_whole_and_bodies_by_window(tmp_path):
 def test_the_encoder_reads_title_and_window(tmp_path):
     opened = store(tmp_path, [Document("1", FULL), Document("2", {"text": "Bare."})], windows=[(0, 6, 12), (1, 0, 5)])
     assert list(opened.embedded_texts()) == ["Kettle\nwater.", "Bare."]
+    assert [opened.embedded_text(passage) for passage in range(2)] == ["Kettle\nwater.", "Bare."]
 
 
 def test_columns_mark_what_is_missing(tmp_path):

@@ -1,0 +1,21 @@
+"""nDCG of one ranking, where calling a library for each of many small lists would cost more than the lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from clew.core.types import Floats
+
+
+def ndcg(ranked: Floats | Sequence[float], ideal: Floats | Sequence[float], k: int = 10) -> float:
+    """nDCG@k (0 to 1), linear gains, discount 1 / log2(rank + 1) (Järvelin and Kekäläinen 2002).
+
+    ranked: (n,) gains in the order that is measured. ideal: gains of everything relevant, in any order.
+    """
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    shown = np.asarray(ranked, np.float64)[:k]
+    wanted = np.sort(np.asarray(ideal, np.float64))[::-1][:k]
+    best = float(wanted @ discounts[: len(wanted)])
+    return float(shown @ discounts[: len(shown)]) / best if best > 0 else 0.0
