@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from clew.core.arrow import to_arrow
 from clew.core.artifacts import Hold, verify_files
 from clew.core.errors import CorruptError, NotFoundError, nearest
 from clew.core.types import Ints
@@ -148,7 +149,7 @@ class NodeFile:
 
     def ids(self, rows: Ints) -> list[str]:
         """Ids of some rows."""
-        found: list[str] = self._ids.take(pa.array(rows)).to_pylist()
+        found: list[str] = self._ids.take(to_arrow(rows)).to_pylist()
         return found
 
     def entity(self, row: int) -> Entity:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clew.core.arrow import to_arrow, to_numpy
 from clew.core.errors import CorruptError, DataError, MismatchError
 from clew.core.types import Document, FieldValue, Ints
 from search.columns import Column, Keywords, Points, Scalars, Texts
@@ -206,7 +207,7 @@ class DocStore:
             batches.extend(shard.to_batches())
             where = _read(directory / PASSAGES)
             for part, column in zip(places, where.columns, strict=True):
-                part.append(column.to_numpy())
+                part.append(to_numpy(column))
             places[0][-1] = places[0][-1].astype(np.int64) + documents
             ids.append(_read_ids(directory))
             documents += shard.num_rows
@@ -243,7 +244,7 @@ class DocStore:
 
     def ids(self, documents: Ints) -> list[str]:
         """Ids of many documents, in the order asked."""
-        found: list[str] = self._columns[0].take(pa.array(np.asarray(documents, np.int64))).to_pylist()
+        found: list[str] = self._columns[0].take(to_arrow(documents)).to_pylist()
         return found
 
     def fields_of(self, document: int) -> dict[str, FieldValue]:
@@ -364,7 +365,7 @@ def _value(kind: str, scalar: Any) -> FieldValue:
 
 
 def _column(kind: str, chunks: Any) -> Column:
-    present = chunks.is_valid().to_numpy()
+    present = to_numpy(chunks.is_valid())
     if kind == "text":
         return Texts(present)
     array = chunks.combine_chunks()
@@ -373,15 +374,15 @@ def _column(kind: str, chunks: Any) -> Column:
     if kind == "keyword":
         return _keywords(len(array), np.flatnonzero(present), array.drop_null())
     if kind == "list":
-        owners = pc.list_parent_indices(array).to_numpy(zero_copy_only=False).astype(np.int64)
+        owners = to_numpy(pc.list_parent_indices(array)).astype(np.int64)
         return _keywords(len(array), owners, pc.list_flatten(array))
     if kind == "geo":
-        flat = array.fill_null([0.0, 0.0]).flatten().to_numpy(zero_copy_only=False).reshape(-1, 2)
+        flat = to_numpy(array.fill_null([0.0, 0.0]).flatten()).reshape(-1, 2)
         return Points(np.ascontiguousarray(flat[:, 0]), np.ascontiguousarray(flat[:, 1]), present)
     if kind == "date":
         array = array.cast(pa.int64())
     empty = False if kind == "bool" else 0
-    return Scalars(array.fill_null(empty).to_numpy(zero_copy_only=False), present)
+    return Scalars(to_numpy(array.fill_null(empty)), present)
 
 
 def _keywords(count: int, documents: Ints, values: Any) -> Keywords:
@@ -391,7 +392,7 @@ def _keywords(count: int, documents: Ints, values: Any) -> Keywords:
     order = sorted(range(len(names)), key=names.__getitem__)
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
-    codes = rank[encoded.indices.to_numpy(zero_copy_only=False)]
+    codes = rank[to_numpy(encoded.indices)]
     pairs = np.unique(documents * max(len(names), 1) + codes)
     owners, codes = np.divmod(pairs, max(len(names), 1))
     return Keywords(count, owners.astype(np.int64), codes.astype(np.int32), [names[at] for at in order])
