@@ -4,26 +4,21 @@ The file is a tar, `.tar`, `.tar.gz` or `.tar.zst`:
 
 release.json   version/…   shards/<address>/…   graph/…
 
-The bi-encoder is not in it: the index names it by fingerprint, and it is the same model everywhere. Of a graph that
-queries walk in Neo4j its snapshot is in it, the database is not.
+The bi-encoder and the reranker are not in it: the index names them by fingerprint, and they are the same models
+everywhere. Of a graph that queries walk in Neo4j its snapshot is in it, the database is not.
 """
 
 from __future__ import annotations
 
-import gzip
-import os
 import re
 import shutil
-import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, cast
 
+from clew.core.archive import check_target, extract_archive, opened_archive, write_archive
 from clew.core.artifacts import HOLD, digest_files, promote, verify_files
-from clew.core.errors import CorruptError, DataError, NotFoundError, UsageError
-from clew.core.files import disk_errors, fsync_directory, open_source, reading, sha256_file, write_atomic
+from clew.core.errors import CorruptError, DataError, NotFoundError
+from clew.core.files import disk_errors, sha256_file, write_atomic
 from indexer.graphs.used import check_brought, held, place, snapshot_of
 from indexer.lock import writing
 from indexer.publish import (
@@ -42,7 +37,7 @@ from kg.manifest import MANIFEST
 from kg.manifest import load as load_graph
 from search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
 
-ENDINGS = (".tar", ".tar.gz", ".tar.zst")
+_KIND, _HINT = "exported index", "`clew indexes export` writes one"
 _RELEASE, _GRAPH = "release.json", "graph"
 _PART = r"(?!\.{1,2}(?:/|$))[\w.-]+"
 _MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+")
@@ -66,10 +61,7 @@ def export(home: Path, name: str, target: Path, release: str | None = None) -> T
 
     Raises UsageError for another ending than .tar, .tar.gz or .tar.zst, CorruptError, NotFoundError.
     """
-    if not target.name.endswith(ENDINGS):
-        raise UsageError(f"{target} is no name for an export", f"end it in one of {', '.join(ENDINGS)}")
-    if not target.absolute().parent.is_dir():
-        raise UsageError(f"{target} cannot be written: {target.parent} is no folder", "make it, or name another place")
+    check_target(target)
     folder = existing(home, name)
     chosen = folder.read_release(release)
     version = check_release(home, folder, chosen)
@@ -80,17 +72,7 @@ def export(home: Path, name: str, target: Path, release: str | None = None) -> T
     if (snapshot := snapshot_of(home, version.spec)) is not None:
         names = sorted([MANIFEST, *load_graph(snapshot).files])
         parts += [(snapshot / name, f"{_GRAPH}/{name}") for name in names]
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with disk_errors(target):
-            with _compressed(temporary, target.name) as file, tarfile.open(fileobj=file, mode="w|") as tar:
-                for path, member in parts:
-                    with path.open("rb") as source:
-                        tar.addfile(_info(member, path.stat().st_size), source)
-            temporary.replace(target)
-            fsync_directory(target.absolute().parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_archive(target, parts)
     live = folder.live()[0] == chosen.id
     return TransferReport(name, chosen.id, version.id, version.documents, str(target), target.stat().st_size, live)
 
@@ -111,7 +93,7 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
         view = IndexFolder(folder.root / "staging" / "import")
         shutil.rmtree(view.root, ignore_errors=True)
         try:
-            _extract(path, view.root)
+            extract_archive(path, view.root, _MEMBER, _KIND, _HINT)
             release, version = _read(path, view, folder)
             brought = _place_graph(view, home.absolute(), version)
             with held(home.absolute(), version.spec):
@@ -121,7 +103,7 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
                 write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
                 promote(view.version(version.id), folder.version(version.id))
                 note = f"imported {release.index}/{release.id} from {path.name}"
-                written = write_release(folder, version, note, dict(release.learned))
+                written = write_release(folder, version, note, release.learned, release.reranker)
                 if activate:
                     point_at(folder, written.id)
         finally:
@@ -140,73 +122,18 @@ def _tree(directory: Path, prefix: str) -> list[tuple[Path, str]]:
     ]
 
 
-def _info(name: str, size: int) -> tarfile.TarInfo:
-    """A member without owner and time, so that the same release gives the same bytes."""
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = size, 0o644
-    return info
-
-
-@contextmanager
-def _compressed(path: Path, name: str) -> Iterator[IO[bytes]]:
-    with path.open("wb") as raw:
-        if name.endswith(".gz"):
-            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
-                yield cast("IO[bytes]", packed)
-        elif name.endswith(".zst"):
-            import zstandard
-
-            stream: Any = zstandard.ZstdCompressor(level=6, write_checksum=True).stream_writer(raw, closefd=False)
-            with stream as packed:
-                yield cast("IO[bytes]", packed)
-        else:
-            yield raw
-        raw.flush()
-        os.fsync(raw.fileno())
-
-
 # ------------------------------------------------------------------ reading
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tarfile.TarFile]:
-    try:
-        with (
-            reading(str(path)),
-            open_source(str(path)) as file,
-            tarfile.open(fileobj=file, mode="r|") as tar,
-        ):
-            yield tar
-    except tarfile.TarError as error:
-        raise DataError(f"{path} is no exported index: {error}", "`clew indexes export` writes one") from None
 
 
 def _index_name(path: Path) -> str:
     """The index that the release inside names; it is the first member."""
-    with _opened(path) as tar:
+    with opened_archive(path, _KIND, _HINT) as tar:
         first = tar.next()
         file = tar.extractfile(first) if first is not None and first.name == _RELEASE and first.isreg() else None
         if file is None:
-            raise DataError(f"{path} is no exported index: {_RELEASE} is not first", "`clew indexes export` writes one")
+            raise DataError(f"{path} is no {_KIND}: {_RELEASE} is not first", _HINT)
         found = re.search(rb'"index":\s*"([^"]*)"', file.read(1 << 20))
     return found[1].decode("utf-8", "replace") if found else ""
-
-
-def _extract(path: Path, target: Path) -> None:
-    """Write the members into the layout of an index; only plain files under known names."""
-    with _opened(path) as tar:
-        for member in tar:
-            if not member.isreg() or not _MEMBER.fullmatch(member.name):
-                raise DataError(
-                    f"{path} holds {member.name!r}, which no export does", "it was changed, or is another program's"
-                )
-            place = target / member.name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            source = tar.extractfile(member)
-            if source is None or place.exists():
-                raise DataError(f"{path} holds {member.name!r} twice", "it was changed after it was exported")
-            with place.open("wb") as file:
-                shutil.copyfileobj(source, file, 1 << 20)
 
 
 def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, IndexVersion]:

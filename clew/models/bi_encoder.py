@@ -32,8 +32,8 @@ class BiEncoder:
         """folder: a model folder (see clew.models.folder); model: its transformer, loaded."""
         self._config = read_config(folder)
         self._model = model
-        self._pieces = _tokenizer(folder)
-        self._cut = _tokenizer(folder)
+        self._pieces = open_tokenizer(folder)
+        self._cut = open_tokenizer(folder)
         self._cut.enable_truncation(self._config.max_length)
         self._unknown = _unknown_id(self._pieces)
         self.fingerprint = fingerprint
@@ -66,7 +66,7 @@ class BiEncoder:
         for first in range(0, len(texts), WINDOW):
             window = [self._prepared(text, prompt) for text in texts[first : first + WINDOW]]
             encodings = self._cut.encode_batch_fast(window)
-            for rows in _batches([len(encoding.ids) for encoding in encodings]):
+            for rows in batches([len(encoding.ids) for encoding in encodings]):
                 vectors[[first + row for row in rows]] = self._run([encodings[row] for row in rows])
         return vectors
 
@@ -88,7 +88,7 @@ class BiEncoder:
         return unit
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Rows of each batch, longest texts first: equal lengths together, at most PIECES_PER_BATCH pieces."""
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     at = 0
@@ -98,7 +98,8 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         at += size
 
 
-def _tokenizer(folder: Path) -> Tokenizer:
+def open_tokenizer(folder: Path) -> Tokenizer:
+    """The folder's tokenizer, which cuts and pads nothing."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

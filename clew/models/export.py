@@ -1,4 +1,4 @@
-"""Export a transformer to ONNX, in a process of its own: `python -m clew.models.export FOLDER FILE`.
+"""Export a transformer to ONNX, in a process of its own: `python -m clew.models.export FOLDER FILE ROLE`.
 
 Its own process, because torch takes seconds to load, hundreds of megabytes, and brings an OpenMP library that the
 searching process is better off without.
@@ -12,24 +12,25 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from clew.core.errors import StoreError
+from clew.models.manifest import Role
 
 OPSET = 17
 AGREEMENT = 1e-3
 """Largest difference allowed between a value of torch and of onnxruntime (they are of order 1)."""
 
 
-def export_onnx(folder: Path, target: Path) -> dict[str, Any]:
-    """Write the ONNX form of a folder's transformer to `target`; torch stays out of this process.
+def export_onnx(folder: Path, target: Path, role: Role = "bi_encoder") -> dict[str, Any]:
+    """Write the ONNX form of a folder's network to `target`; torch stays out of this process.
 
-    Returns facts for the manifest: opset, versions, measured difference to torch. Raises StoreError with the
+    Returns facts for the manifest: opset, versions, precision, measured difference to torch. Raises StoreError with the
     last words of the other process when it fails.
     """
     paths = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
-        [sys.executable, "-m", "clew.models.export", str(folder), str(target)],
+        [sys.executable, "-m", "clew.models.export", str(folder), str(target), role],
         env={**os.environ, "PYTHONPATH": paths, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
         capture_output=True,
         text=True,
@@ -37,25 +38,30 @@ def export_onnx(folder: Path, target: Path) -> dict[str, Any]:
     )
     if done.returncode != 0:
         words = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        kind = "CrossEncoder" if role == "cross_encoder" else "SentenceTransformer"
         raise StoreError(
             f"the model in {folder} could not be exported to ONNX: {words[-1]}",
-            "check that sentence_transformers.SentenceTransformer(FOLDER) loads it",
+            f"check that sentence_transformers.{kind}(FOLDER) loads it",
         )
     facts: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return facts
 
 
-def write_onnx(folder: Path, target: Path) -> dict[str, Any]:
-    """Export in this process: inputs input_ids, attention_mask (and token_type_ids) (b, s); output (b, s, dim)."""
+def write_onnx(folder: Path, target: Path, role: Role) -> dict[str, Any]:
+    """Export in this process: inputs input_ids, attention_mask (and token_type_ids) (b, s).
+
+    The output of a bi-encoder is last_hidden_state (b, s, dim), that of a cross-encoder logits (b, 1).
+    """
     import onnxruntime
     import torch
 
     from clew.models.torch_runtime import load_transformer, takes_token_types
 
-    model = load_transformer(folder)
+    model = load_transformer(folder, role)
     names = ["input_ids", "attention_mask"] + ["token_type_ids"] * takes_token_types(model)
+    output = "logits" if role == "cross_encoder" else "last_hidden_state"
 
-    class LastHiddenState(torch.nn.Module):
+    class OneOutput(torch.nn.Module):
         """The transformer with one plain output."""
 
         def __init__(self) -> None:
@@ -63,15 +69,19 @@ def write_onnx(folder: Path, target: Path) -> dict[str, Any]:
             self.transformer = model
 
         def forward(self, *inputs: Any) -> Any:
-            return self.transformer(**dict(zip(names, inputs, strict=True))).last_hidden_state
+            return getattr(self.transformer(**dict(zip(names, inputs, strict=True))), output)
 
     def example(rows: int, width: int) -> tuple[Any, ...]:
         ids = (torch.arange(rows * width).reshape(rows, width) * 7919) % model.config.vocab_size
         mask = torch.ones_like(ids)
         mask[-1, width // 2 :] = 0
-        return (ids, mask, torch.zeros_like(ids))[: len(names)]
+        types = torch.zeros_like(ids)
+        if role == "cross_encoder":
+            types[:, width // 3 :] = 1
+        return (ids, mask, types)[: len(names)]
 
-    wrapped = LastHiddenState().eval()  # the exporter puts back the mode it finds, and dropout with it
+    wrapped = OneOutput().eval()  # the exporter puts back the mode it finds, and dropout with it
+    axes = {name: {0: "batch", 1: "pieces"} for name in [*names, *([output] if role == "bi_encoder" else [])]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -79,8 +89,8 @@ def write_onnx(folder: Path, target: Path) -> dict[str, Any]:
             example(2, 16),
             str(target),
             input_names=names,
-            output_names=["last_hidden_state"],
-            dynamic_axes={name: {0: "batch", 1: "pieces"} for name in [*names, "last_hidden_state"]},
+            output_names=[output],
+            dynamic_axes={output: {0: "batch"}, **axes},
             opset_version=OPSET,
             dynamo=False,
         )
@@ -91,22 +101,25 @@ def write_onnx(folder: Path, target: Path) -> dict[str, Any]:
         with torch.inference_mode():
             expected = wrapped(*inputs).numpy()
         found = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})[0]
-        read = inputs[1].numpy().astype(bool)
-        difference = max(difference, float(abs(found - expected)[read].max()))
+        apart = abs(found - expected)
+        # What a bi-encoder gives for padding is not read; a pair has one value.
+        read = apart if role == "cross_encoder" else apart[inputs[1].numpy().astype(bool)]
+        difference = max(difference, float(read.max()))
     if not difference <= AGREEMENT:
         raise StoreError(f"onnxruntime and torch differ by {difference:.2g} on {folder}", "please report this model")
     return {
         "opset": OPSET,
         "torch": torch.__version__,
         "onnxruntime": onnxruntime.__version__,
+        "precision": "fp32",
         "difference": difference,
     }
 
 
 def main() -> None:
-    """Export FOLDER to FILE and print the facts as one line of JSON."""
-    folder, target = sys.argv[1:]
-    facts = write_onnx(Path(folder), Path(target))
+    """Export FOLDER to FILE for ROLE and print the facts as one line of JSON."""
+    folder, target, role = sys.argv[1:]
+    facts = write_onnx(Path(folder), Path(target), cast("Role", role))
     sys.stdout.write("\n" + json.dumps(facts) + "\n")
 
 

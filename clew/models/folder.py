@@ -1,4 +1,8 @@
-"""What a sentence-transformers folder says of its bi-encoder, read without loading it."""
+"""What a model folder, as sentence-transformers or transformers writes it, says of its model, read without loading it.
+
+Nothing in a folder is ever run: weights are safetensors, never pickles, and a network that brings its own code is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,11 @@ from typing import Any
 
 from clew.core.errors import FormatError, NotFoundError
 from clew.core.files import sha256_file
+from clew.models.manifest import FILE_NAME, Role
 
 POOLINGS = ("mean", "cls")
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
+"""Weights that run code when they are opened."""
 # Keys of config.json that say who wrote it and how, not what the network computes.
 _INCIDENTAL = ("_name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "use_cache")
 
@@ -36,17 +43,9 @@ def read_config(folder: Path) -> EncoderConfig:
     """Read the folder's settings, as sentence-transformers 2 to 6 write them.
 
     A plain Hugging Face folder (no modules.json) is read with mean pooling. Raises NotFoundError for a missing
-    file and FormatError for parts Clew does not run (dense layers, other poolings, no fast tokenizer).
+    file and FormatError for parts Clew does not run (dense layers, other poolings, pickles, code of its own).
     """
-    if not folder.is_dir():
-        raise NotFoundError(f"{folder} is not a folder", "give a sentence-transformers folder")
-    for name in ("config.json", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise NotFoundError(
-                f"{folder} is no usable model: {name} is missing",
-                "save it with sentence-transformers 5 or newer: SentenceTransformer(NAME).save(FOLDER)",
-            )
-    weight_files(folder)
+    check_files(folder)
     pooling, pooled_prompt = _pooling(folder)
     settings = _read(folder / "sentence_bert_config.json")
     prompts = _prompts(_read(folder / "config_sentence_transformers.json"))
@@ -55,40 +54,140 @@ def read_config(folder: Path) -> EncoderConfig:
     return EncoderConfig(pooling, _max_length(folder, settings), *prompts, lower=bool(settings.get("do_lower_case")))
 
 
+def read_pair_length(folder: Path) -> int:
+    """Most word pieces a cross-encoder's folder reads of a query and a text together, special tokens included.
+
+    The folder is one that sentence-transformers' CrossEncoder saved, or a plain Hugging Face one of a network for
+    sequence classification. Raises NotFoundError for a missing file and FormatError for what is no cross-encoder with
+    one score, or has parts Clew does not run.
+    """
+    check_files(folder)
+    config = _read(folder / "config.json")
+    if not _classifies(config):
+        raise FormatError(
+            f"{folder / 'config.json'} names no network for sequence classification: architectures is "
+            f"{config.get('architectures')!r}",
+            "give a cross-encoder, such as one that sentence_transformers.CrossEncoder saved",
+        )
+    names = config.get("id2label")
+    # transformers takes two labels for granted where a folder does not say.
+    labels = len(names) if isinstance(names, dict) else config.get("num_labels", 2)
+    if labels != 1:
+        raise FormatError(
+            f"{folder / 'config.json'} has {labels} labels (id2label), a reranker has one score",
+            "train it with num_labels=1, or use another model",
+        )
+    steps = _modules(folder, ("Transformer",))
+    settings = _read(steps.get("Transformer", folder) / "sentence_bert_config.json")
+    if settings.get("transformer_task", "sequence-classification") != "sequence-classification":
+        raise FormatError(f"{folder} scores by {settings['transformer_task']!r}, which Clew does not do", "use another")
+    if any(_prompts(_read(folder / "config_sentence_transformers.json"))):
+        raise FormatError(f"{folder} puts a prompt before its pairs, which Clew does not do", "use another model")
+    return _max_length(folder, settings)
+
+
+def role_of(folder: Path) -> Role:
+    """What a folder's model is for, by its config.json. Raises NotFoundError and FormatError that name a file."""
+    check_files(folder)
+    return "cross_encoder" if _classifies(_read(folder / "config.json")) else "bi_encoder"
+
+
+def hidden_size(folder: Path) -> int:
+    """Width of the network's token vectors, which is that of a bi-encoder's vectors; 0 where config.json is silent."""
+    config = _read(folder / "config.json")
+    found = (config.get(key) for key in ("hidden_size", "dim", "d_model", "n_embd"))  # as BERT, DistilBERT, T5, GPT say
+    return next((size for size in found if isinstance(size, int)), 0)
+
+
+def check_files(folder: Path) -> None:
+    """Raises NotFoundError for a file that any model needs, FormatError for one that might run code."""
+    if not folder.is_dir():
+        raise NotFoundError(f"{folder} is not a folder", "give a sentence-transformers folder")
+    for name in ("config.json", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise NotFoundError(
+                f"{folder} is no usable model: {name} is missing",
+                "save it with sentence-transformers 5 or newer: SentenceTransformer(NAME).save(FOLDER)",
+            )
+    if "auto_map" in _read(folder / "config.json"):
+        raise FormatError(
+            f"{folder / 'config.json'} asks to run code that comes with the model (auto_map), which Clew never does",
+            "use a model whose network transformers knows itself",
+        )
+    weight_files(folder)
+
+
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files, sorted. Raises NotFoundError when there are none (pickled weights are not read)."""
+    """The safetensors files, sorted. Raises FormatError for pickles alone, NotFoundError where a file is missing."""
     found = sorted(folder.glob("*.safetensors"))
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    if not found and pickles:
+        raise FormatError(
+            f"{folder / pickles[0]} is a pickle, which may run code when it is opened, and Clew does not open it",
+            "where you trust it, load it with sentence-transformers and .save() it again: that writes safetensors",
+        )
     if not found:
         raise NotFoundError(
             f"{folder} has no .safetensors weights", "save the model again with a current sentence-transformers"
         )
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        parts = _read(index).get("weight_map")
+        named = set(parts.values()) if isinstance(parts, dict) else set()
+        if missing := sorted(map(str, named - {path.name for path in found})):
+            raise NotFoundError(f"{folder / missing[0]} is missing, which {index.name} names", "copy the whole folder")
     return found
 
 
 def fingerprint(folder: Path) -> str:
-    """sha256 over weights, network, tokenizer, pooling, prompts and maximum length; not over exported forms."""
-    settings = read_config(folder)
+    """sha256 over what decides the output; not over exported forms.
+
+    Of a bi-encoder: weights, network, tokenizer, pooling, prompts and maximum length; of a cross-encoder: weights,
+    network, tokenizer and maximum length.
+    """
+    pairs = role_of(folder) == "cross_encoder"
+    settings = {"pairs": read_pair_length(folder)} if pairs else asdict(read_config(folder))
     _parse(folder / "tokenizer.json")  # a broken one is named here; the tokenizer library would not name the file
     network = {key: value for key, value in _read(folder / "config.json").items() if key not in _INCIDENTAL}
     content = {
         "weights": {path.name: sha256_file(path) for path in weight_files(folder)},
         "network": network,
         "tokenizer": sha256_file(folder / "tokenizer.json"),
-        "settings": asdict(settings),
+        "settings": settings,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _pooling(folder: Path) -> tuple[str, bool]:
-    """The pooling, and whether a prompt's pieces take part in it."""
+def _classifies(config: Mapping[str, Any]) -> bool:
+    return any(str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ())
+
+
+def _modules(folder: Path, known: tuple[str, ...]) -> dict[str, Path]:
+    """Kind → folder of each step in modules.json; empty where there is none. Raises FormatError for an unknown kind."""
     path = folder / "modules.json"
     if not path.is_file():
+        return {}
+    steps = {}
+    for module in _read_list(path):
+        package, _, kind = str(module["type"]).rpartition(".")
+        if kind not in known or package.partition(".")[0] != "sentence_transformers":
+            raise FormatError(
+                f"{folder} has a {module['type']} module, which Clew does not run",
+                f"use a model with {' and '.join(known[:2])}",
+            )
+        if module["path"] and not FILE_NAME.fullmatch(str(module["path"])):
+            raise FormatError(f"{path} leads out of its folder: {module['path']!r}", "save the model again")
+        steps[kind] = folder / str(module["path"])
+    return steps
+
+
+def _pooling(folder: Path) -> tuple[str, bool]:
+    """The pooling, and whether a prompt's pieces take part in it."""
+    if not (folder / "modules.json").is_file():
         return "mean", True
-    steps = {str(m["type"]).rpartition(".")[2]: folder / str(m["path"]) for m in _read_list(path)}
-    if unknown := sorted(set(steps) - {"Transformer", "Pooling", "Normalize"}):
-        raise FormatError(
-            f"{folder} has a {unknown[0]} module, which Clew does not run", "use a model with Transformer and Pooling"
-        )
+    steps = _modules(folder, ("Transformer", "Pooling", "Normalize"))
+    if "Pooling" in steps and not (steps["Pooling"] / "config.json").is_file():
+        raise NotFoundError(f"{steps['Pooling'] / 'config.json'} is missing", "copy the whole folder")
     config = _read(steps["Pooling"] / "config.json") if "Pooling" in steps else {}
     # Newer folders name the pooling; older ones set one flag for each.
     named = config.get("pooling_mode") or "+".join(

@@ -52,8 +52,26 @@ class Encoder(Protocol):
 
 
 class PairScorer(Protocol):
-    """A cross-encoder: how well each text answers the query."""
+    """A cross-encoder: how well each text answers the query.
+
+    A pair's score does not depend on the other pairs of the call (alone against in a batch: within 0.01).
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over what decides the scores: weights, tokenizer, maximum length."""
+        ...
+
+    @property
+    def runtime(self) -> str:
+        """Runtime and precision that compute the scores, such as "onnxruntime-int8"."""
+        ...
+
+    @property
+    def max_length(self) -> int:
+        """Most word pieces the model reads of a query and a text together, special tokens included."""
+        ...
 
     def score(self, query: str, texts: Sequence[str]) -> Vectors:
-        """(n,) float32 scores, higher is better."""
+        """(n,) float32 log-odds that each text is what the query wants; higher is better."""
         ...

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModel
+from transformers import AutoModel, AutoModelForSequenceClassification
 from transformers.utils import logging
 
+from clew.core.errors import StoreError
 from clew.core.types import Ints, Vectors
+from clew.models.manifest import Role
 
 
 class TorchModel:
@@ -36,12 +38,23 @@ class TorchModel:
         return vectors
 
 
-def load_transformer(folder: Path) -> Any:
-    """The folder's network in float32, ready for inference; nothing is downloaded."""
+def load_transformer(folder: Path, role: Role = "bi_encoder") -> Any:
+    """The folder's network in float32, ready for inference, with one label for a cross-encoder.
+
+    Nothing is downloaded, and no code of the folder's is run. Raises StoreError that names a weight it lacks.
+    """
     library: Any = logging
     library.set_verbosity_error()
     library.disable_progress_bar()
-    return AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval()
+    kind = AutoModelForSequenceClassification if role == "cross_encoder" else AutoModel
+    model, found = kind.from_pretrained(
+        str(folder), local_files_only=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
+    )
+    # transformers fills gaps with random numbers. A bi-encoder does not read the pooler.
+    missing = sorted(key for key in found["missing_keys"] if role == "cross_encoder" or not key.startswith("pooler."))
+    if missing:
+        raise StoreError(f"the weights in {folder} lack {missing[0]}", "save the whole model again")
+    return model.eval()
 
 
 def takes_token_types(model: Any) -> bool:

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from clew.core.errors import FormatError, NotFoundError
-from clew.models.folder import EncoderConfig, fingerprint, read_config
+from clew.models.folder import (
+    EncoderConfig,
+    fingerprint,
+    hidden_size,
+    read_config,
+    read_pair_length,
+    role_of,
+    weight_files,
+)
 
 OLD = {
     "modules.json": [
@@ -76,7 +84,10 @@ def test_the_default_prompt_serves_both_roles(folder: Folder) -> None:
         ({**NEW, "1_Pooling/config.json": {"pooling_mode": "lasttoken"}}, "lasttoken"),
         ({**NEW, "1_Pooling/config.json": {"pooling_mode": "mean", "include_prompt": False}}, "prompt"),
         ({**OLD, "modules.json": [*OLD["modules.json"], {"path": "3_Dense", "type": "models.Dense"}]}, "Dense"),
+        ({**OLD, "modules.json": [{"path": "", "type": "custom_st.Transformer"}]}, r"custom_st\.Transformer"),
+        ({**OLD, "modules.json": [{"path": "../x", "type": "sentence_transformers.models.Pooling"}]}, r"\.\./x"),
         ({"modules.json": {"not": "a list"}}, r"modules\.json"),
+        ({"config.json": {"auto_map": {"AutoModel": "modeling.Own"}}}, "auto_map"),
     ],
 )
 def test_what_cannot_be_run_is_refused(folder: Folder, files: dict[str, Any], words: str) -> None:
@@ -135,3 +146,101 @@ def test_exported_forms_are_not_part_of_the_fingerprint(folder: Folder) -> None:
 def test_a_folder_that_holds_no_model_has_no_fingerprint(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"no usable model: config\.json is missing"):
         fingerprint(tmp_path)
+
+
+# ---------------------------------------------------------------- what runs code, what is missing
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pkl", "last.ckpt"])
+def test_pickled_weights_are_refused_by_name(folder: Folder, name: str) -> None:
+    made = folder(OLD)
+    (made / name).write_bytes(b"cos\nsystem\n")
+    assert weight_files(made) == [made / "model.safetensors"]  # beside safetensors they are not read
+    (made / "model.safetensors").unlink()
+    with pytest.raises(FormatError, match=name) as caught:
+        read_config(made)
+    assert "safetensors" in caught.value.hint
+
+
+def test_a_missing_part_of_the_weights_is_named(folder: Folder) -> None:
+    parts = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    with pytest.raises(NotFoundError, match="model-00002-of-00002"):
+        read_config(folder({**OLD, "model.safetensors.index.json": parts}))
+
+
+def test_a_missing_pooling_is_named(folder: Folder) -> None:
+    made = folder(OLD)
+    (made / "1_Pooling" / "config.json").unlink()
+    with pytest.raises(NotFoundError, match=r"1_Pooling/config\.json is missing"):
+        read_config(made)
+
+
+def test_the_width_is_found_under_any_of_its_names(folder: Folder) -> None:
+    for key in ("hidden_size", "dim", "d_model"):
+        assert hidden_size(folder({"config.json": {key: 12}})) == 12
+    assert hidden_size(folder({"config.json": {}})) == 0
+
+
+# ---------------------------------------------------------------- cross-encoders
+
+PAIRS = {
+    "config.json": {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}},
+    "tokenizer_config.json": {"model_max_length": 256},
+}
+SAVED = {
+    **PAIRS,
+    "modules.json": [{"path": "", "type": "sentence_transformers.base.modules.transformer.Transformer"}],
+    "sentence_bert_config.json": {"transformer_task": "sequence-classification"},
+    "config_sentence_transformers.json": {"model_type": "CrossEncoder", "prompts": {}},
+}
+
+
+@pytest.mark.parametrize("files", [PAIRS, SAVED])
+def test_cross_encoders_are_told_by_their_network(folder: Folder, files: dict[str, Any]) -> None:
+    made = folder(files)
+    assert role_of(made) == "cross_encoder"
+    assert read_pair_length(made) == 256
+
+
+def test_other_networks_are_bi_encoders(folder: Folder) -> None:
+    made = folder(NEW)
+    assert role_of(made) == "bi_encoder"
+    with pytest.raises(FormatError, match="names no network for sequence classification"):
+        read_pair_length(made)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"config.json": {**PAIRS["config.json"], "id2label": {"0": "no", "1": "yes"}}}, "2 labels"),
+        ({"config.json": {"architectures": ["BertForSequenceClassification"]}}, "2 labels"),
+        ({"config_sentence_transformers.json": {"prompts": {"query": "Is it so? "}}}, "prompt"),
+        ({"sentence_bert_config.json": {"transformer_task": "text-generation"}}, "text-generation"),
+        ({"modules.json": [{"path": "1", "type": "sentence_transformers.cross_encoder.LogitScore"}]}, "LogitScore"),
+        ({"config.json": {**PAIRS["config.json"], "auto_map": {}}}, "auto_map"),
+    ],
+)
+def test_what_is_no_reranker_is_refused(folder: Folder, files: dict[str, Any], words: str) -> None:
+    with pytest.raises(FormatError, match=words):
+        read_pair_length(folder({**SAVED, **files}))
+
+
+def test_one_label_may_be_a_number(folder: Folder) -> None:
+    config = {"architectures": ["BertForSequenceClassification"], "num_labels": 1}
+    assert read_pair_length(folder({**PAIRS, "config.json": config})) == 256
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "same"),
+    [
+        ("model.safetensors", "other weights", False),
+        ("tokenizer.json", '{"model": {"other": 1}}', False),
+        ("tokenizer_config.json", '{"model_max_length": 128}', False),
+        ("README.md", "a model card", True),
+    ],
+)
+def test_the_fingerprint_of_a_cross_encoder(folder: Folder, name: str, content: str, same: bool) -> None:
+    made = folder(SAVED)
+    before = fingerprint(made)
+    (made / name).write_text(content)
+    assert (fingerprint(made) == before) is same

@@ -1,87 +1,33 @@
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from clew.core.errors import CorruptError, FormatError, MissingExtraError, NotFoundError, StoreError, UnknownNameError
+from clew.core.errors import (
+    CorruptError,
+    FormatError,
+    MismatchError,
+    MissingExtraError,
+    NotFoundError,
+    StoreError,
+    UnknownNameError,
+)
 from clew.models import store
 from clew.models.folder import fingerprint
 from clew.models.hashing import HashingEncoder
-from clew.models.store import load_encoder, prepare, read_manifest
+from clew.models.overlap import OverlapScorer
+from clew.models.store import load_encoder, load_scorer, prepare, read_manifest, scorer_calibration
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "blue", "shoe", "hat", "##s"]
-
-
-def tiny_model(folder: Path, seed: int = 0) -> Path:
-    """A BERT of one layer with random weights, as a sentence-transformers folder with prompts; needs no torch."""
-    from safetensors.numpy import save_file
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
-    tokenizer = Tokenizer(models.WordPiece({word: n for n, word in enumerate(WORDS)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    folder.mkdir(parents=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    width, wide = 16, 32
-    network = {
-        "model_type": "bert",
-        "architectures": ["BertModel"],
-        "hidden_size": width,
-        "intermediate_size": wide,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "vocab_size": len(WORDS),
-        "max_position_embeddings": 32,
-        "type_vocab_size": 2,
-    }
-    prompts = {"prompts": {"query": "red ", "document": ""}}
-    tokens = {"model_max_length": 32, "tokenizer_class": "BertTokenizer"}
-    for name, table in (
-        ("config.json", network),
-        ("config_sentence_transformers.json", prompts),
-        ("tokenizer_config.json", tokens),
-    ):
-        (folder / name).write_text(json.dumps(table))
-    (folder / "README.md").write_text("---\nlicense: cc0-1.0\n---\n")
-    random = np.random.default_rng(seed)
-    layer = "encoder.layer.0"
-    shapes = {
-        "embeddings.word_embeddings.weight": (len(WORDS), width),
-        "embeddings.position_embeddings.weight": (32, width),
-        "embeddings.token_type_embeddings.weight": (2, width),
-        "embeddings.LayerNorm.weight": (width,),
-        "embeddings.LayerNorm.bias": (width,),
-        **{f"{layer}.attention.self.{part}.weight": (width, width) for part in ("query", "key", "value")},
-        **{f"{layer}.attention.self.{part}.bias": (width,) for part in ("query", "key", "value")},
-        f"{layer}.attention.output.dense.weight": (width, width),
-        f"{layer}.attention.output.dense.bias": (width,),
-        f"{layer}.attention.output.LayerNorm.weight": (width,),
-        f"{layer}.attention.output.LayerNorm.bias": (width,),
-        f"{layer}.intermediate.dense.weight": (wide, width),
-        f"{layer}.intermediate.dense.bias": (wide,),
-        f"{layer}.output.dense.weight": (width, wide),
-        f"{layer}.output.dense.bias": (width,),
-        f"{layer}.output.LayerNorm.weight": (width,),
-        f"{layer}.output.LayerNorm.bias": (width,),
-        "pooler.dense.weight": (width, width),
-        "pooler.dense.bias": (width,),
-    }
-    save_file(
-        {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()},
-        str(folder / "model.safetensors"),
-        metadata={"format": "pt"},
-    )
-    return folder
+TinyModel = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +152,16 @@ def test_a_hub_name_without_a_hub_offers_what_works_offline(home: Path, monkeypa
     assert store.DEFAULT_NAME in caught.value.hint
 
 
+def test_a_reranker_on_the_hub_without_a_hub(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(NotFoundError, match="cross-encoder/some-model") as caught:
+        load_scorer("cross-encoder/some-model", trained_home)
+    assert '"overlap"' in caught.value.hint
+    assert "CrossEncoder('cross-encoder/some-model').save(FOLDER)" in caught.value.hint
+
+
 def test_an_unknown_runtime_lists_the_known_ones(home: Path) -> None:
     with pytest.raises(UnknownNameError, match="abacus") as caught:
         load_encoder("default", home, runtime="abacus")
@@ -217,10 +173,13 @@ def _prepare(arguments: tuple[str, str]) -> str:
 
 
 @pytest.mark.slow
-def test_a_folder_is_exported_once_however_many_ask(tmp_path: Path) -> None:
+def test_a_folder_is_exported_once_however_many_ask(tmp_path: Path, tiny_model: TinyModel) -> None:
     source, home = tiny_model(tmp_path / "tiny"), tmp_path / "home"
     left_by_a_kill = home / "models" / "tiny" / ".staging-old"
     left_by_a_kill.mkdir(parents=True)
+    unread = {"optimizer.pt", "training_args.bin", "modeling_own.py", ".hidden"}
+    for name in unread:
+        (source / name).write_text("not read, not kept")
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as processes:
         folders = set(processes.map(_prepare, [(str(source), str(home))] * 2))
     (folder,) = folders
@@ -228,7 +187,9 @@ def test_a_folder_is_exported_once_however_many_ask(tmp_path: Path) -> None:
     assert names == {".lock", Path(folder).name}
     manifest = read_manifest(Path(folder))
     assert (manifest.name, manifest.licence, manifest.fingerprint) == ("tiny", "cc0-1.0", fingerprint(source))
+    assert (manifest.role, manifest.dim, manifest.max_length) == ("bi_encoder", 16, 32)
     assert manifest.runtimes["onnxruntime"]["difference"] < 1e-4
+    assert not unread & {path.name for path in Path(folder).iterdir()}
 
     encoder = load_encoder(str(source), home)
     reference = load_encoder(folder, home, runtime="torch")
@@ -240,9 +201,96 @@ def test_a_folder_is_exported_once_however_many_ask(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_failed_export_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_failed_export_leaves_nothing_behind(tmp_path: Path, tiny_model: TinyModel) -> None:
     source, home = tiny_model(tmp_path / "tiny"), tmp_path / "home"
     (source / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(StoreError, match="could not be exported"):
         load_encoder(str(source), home)
     assert [path.name for path in (home / "models" / "tiny").iterdir()] == [".lock"]
+
+
+# ---------------------------------------------------------------- cross-encoders
+
+
+def test_overlap_needs_no_home(tmp_path: Path) -> None:
+    assert isinstance(load_scorer("overlap", tmp_path / "none"), OverlapScorer)
+    assert scorer_calibration("overlap", tmp_path / "none") == {}
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_default_reranker_is_the_one_that_comes_with_clew(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SHIPPED_SCORER", tmp_path / "shipped")
+    with pytest.raises(NotFoundError, match="no reranker comes with this Clew") as caught:
+        load_scorer("default", tmp_path)
+    assert '"overlap"' in caught.value.hint
+    monkeypatch.setattr(store, "SHIPPED_SCORER", trained)
+    assert load_scorer("default", tmp_path).fingerprint == read_manifest(trained).fingerprint
+    assert scorer_calibration("default", tmp_path) == {"scale": 1.5, "fused": 0.25, "bias": -1.0}
+
+
+def test_a_kept_cross_encoder_is_found_by_folder_name_and_id(trained_home: Path, trained: Path) -> None:
+    (folder,) = trained_home.glob("models/tiny-reranker/*-v1")
+    for name in (str(folder), "tiny-reranker", f"tiny-reranker/{folder.name}"):
+        scorer = load_scorer(name, trained_home, 1)
+        assert scorer.fingerprint == read_manifest(trained).fingerprint
+        assert (scorer.runtime, scorer.max_length) == ("onnxruntime-fp32", 32)
+        assert scorer_calibration(name, trained_home)["scale"] == 1.5
+
+
+def test_the_precision_is_that_of_the_manifest(trained_home: Path) -> None:
+    (manifest,) = trained_home.glob("models/*/*/manifest.json")
+    manifest.write_text(manifest.read_text().replace('"fp32"', '"int8"'))
+    assert load_scorer("tiny-reranker", trained_home).runtime == "onnxruntime-int8"
+
+
+def test_serving_a_cross_encoder_loads_no_torch(trained_home: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from clew.models.store import load_scorer
+assert load_scorer("tiny-reranker", Path({str(trained_home)!r})).score("red", ["shoe", "hat"]).shape == (2,)
+heavy = {{"torch", "transformers", "sentence_transformers", "huggingface_hub", "scipy", "pandas", "onnx"}}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("name", ["onnx/model.onnx", "tokenizer.json"])
+def test_a_changed_file_of_a_cross_encoder_is_refused_by_name(trained_home: Path, name: str) -> None:
+    (path,) = trained_home.glob(f"models/*/*/{name}")
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(CorruptError, match=name) as caught:
+        load_scorer("tiny-reranker", trained_home)
+    assert "train it again" in caught.value.hint
+
+
+def test_a_model_of_the_other_role_is_refused_before_it_is_kept(
+    home: Path, trained_home: Path, tiny_model: TinyModel, tmp_path: Path
+) -> None:
+    with pytest.raises(MismatchError, match="is a bi-encoder, and a cross-encoder is wanted"):
+        load_scorer(store.DEFAULT_NAME, home)
+    with pytest.raises(MismatchError, match="is a cross-encoder, and a bi-encoder is wanted"):
+        load_encoder("tiny-reranker", trained_home)
+    with pytest.raises(MismatchError, match="a cross-encoder is wanted"):
+        load_scorer(str(tiny_model(tmp_path / "bi")), tmp_path / "new")
+    with pytest.raises(MismatchError, match="a bi-encoder is wanted"):
+        load_encoder(str(tiny_model(tmp_path / "pair", role="cross_encoder")), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.slow
+def test_a_folder_that_cross_encoder_saved_is_kept_and_scores_as_it_does(tmp_path: Path, tiny_model: TinyModel) -> None:
+    from sentence_transformers import CrossEncoder
+    from torch import nn
+
+    theirs = CrossEncoder(str(tiny_model(tmp_path / "plain", role="cross_encoder")), device="cpu", max_length=16)
+    theirs.save(str(tmp_path / "saved"))
+    ours = load_scorer(str(tmp_path / "saved"), tmp_path / "home", 1)
+    assert ours.max_length == 16
+    texts = ["blue shoes", "", "red hat " * 40]
+    expected = theirs.predict([("red hat", text) for text in texts], activation_fn=nn.Identity())
+    np.testing.assert_allclose(ours.score("red hat", texts), expected, atol=1e-4)
+    assert scorer_calibration("saved", tmp_path / "home") == {}

@@ -1,0 +1,179 @@
+"""`clew models`: what models there are, what each is, and how they travel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+
+if TYPE_CHECKING:
+    from clew.models.manifest import ModelManifest
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="NAME, NAME/ID, or default for the default bi-encoder.")]
+ROLES = {"bi_encoder": "bi-encoder", "cross_encoder": "cross-encoder"}
+
+
+@app.callback()
+def models() -> None:
+    """List, show, verify, export and import models."""
+
+
+@app.command("list")
+def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """List the models of a home and those that come with Clew.
+
+    Example: clew models list
+    """
+    from clew.models.kept import models as listed
+
+    found = listed(home)
+    if as_json:
+        out_json([asdict(model) for model in found])
+        return
+    for model in found:
+        if model.problem:
+            out(f"{model.name}/{model.id}: {model.problem}")
+            continue
+        reads = f"{model.dim or '?'} wide" if model.role == "bi_encoder" else f"{model.max_length} pieces"
+        mark = "*" if model.default else " "
+        about = (
+            f"{ROLES[model.role]:<13}  {reads:<10}  {model.licence or 'no licence':<12}  {model.bytes / 1e6:>8,.1f} MB"
+        )
+        when = model.created or "not used yet"
+        out(f"{mark} {model.name:<32}  {model.id}  {about}  {when}  {model.source}")
+    if not found:
+        out(f"no model under {home}")
+
+
+@app.command()
+def show(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Show what a model is: where it came from, its licence, what it was trained on, what was measured.
+
+    Example: clew models show default
+    """
+    from clew.models.kept import find, size
+    from clew.models.manifest import read_manifest
+
+    folder = find(home, name)
+    manifest = read_manifest(folder)
+    took = size(folder, manifest)
+    if as_json:
+        out_json({**asdict(manifest), "id": manifest.id, "folder": folder, "bytes": took})
+        return
+    out(f"{manifest.name}/{manifest.id}: {_kind(manifest)}")
+    out(f"  source       {manifest.source}, kept {manifest.created}")
+    out(f"  licence      {manifest.licence or 'not said'}")
+    out(f"  size         {took:,} bytes in {len(manifest.files)} files, in {folder}")
+    out(f"  fingerprint  {manifest.fingerprint}")
+    for title, table in (
+        ("runtimes", manifest.runtimes),
+        ("lineage", manifest.lineage),
+        ("metrics", manifest.metrics),
+        ("calibration", manifest.calibration),
+    ):
+        for number, line in enumerate(_lines(table)):
+            out(f"  {'' if number else title:<11}  {line}")
+
+
+@app.command()
+def verify(
+    name: Annotated[str | None, typer.Argument(help="NAME, NAME/ID, or default for the default bi-encoder.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Verify every model there is.")] = False,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Read every file of a model again, compare it with its sha256, load it and run it.
+
+    Ends with 1 and names the file where one is damaged.
+
+    Example: clew models verify --all
+    """
+    from clew.core.errors import ClewError, UsageError
+    from clew.models.kept import check, find, folders
+
+    if (name is None) != all_:
+        raise UsageError("verify takes a model or --all", "name one: `clew models list` lists them")
+    rows = []
+    for folder in folders(home) if name is None else [find(home, name)]:
+        row: dict[str, Any] = {"name": folder.parent.name, "id": folder.name, "files": 0, "problem": "", "hint": ""}
+        try:
+            manifest = check(folder)
+            row |= {"name": manifest.name, "id": manifest.id, "files": len(manifest.files)}
+        except ClewError as error:
+            row |= {"problem": error.message, "hint": error.hint}
+        rows.append(row)
+    if as_json:
+        out_json(rows)
+    for row in [] if as_json else rows:
+        state = (
+            f"{row['problem']}\n  hint: {row['hint']}" if row["problem"] else f"whole, {row['files']} files; it runs"
+        )
+        out(f"{row['name']}/{row['id']}: {state}")
+    if not rows and not as_json:
+        out(f"no model under {home}")
+    if any(row["problem"] for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    name: Name,
+    target: Annotated[Path, typer.Argument(help="File to write (.tar, .tar.gz or .tar.zst), or a new folder.")],
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Write a model into one file, or into a folder.
+
+    Example: clew models export my-reranker my-reranker.tar.zst
+    """
+    from clew.models.transfer import export_model
+
+    report = export_model(home, name, target)
+    out_json(asdict(report)) if as_json else out(f"{report.place}: {report.name}/{report.id}, {report.bytes:,} bytes")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[
+        str, typer.Argument(help="An exported file or folder, a saved model's folder, or a model's name.")
+    ],
+    name: Annotated[str | None, typer.Option("--name", help="Name here (default: the one it had).")] = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Bring a model into the home; it is verified before it is kept.
+
+    A name is looked up on the Hugging Face hub. Nothing that comes with a model is run.
+
+    Examples: clew models import my-reranker.tar.zst
+              clew models import cross-encoder/ms-marco-MiniLM-L6-v2
+    """
+    from clew.models.transfer import import_model
+
+    report = import_model(home, source, name)
+    out_json(asdict(report)) if as_json else out(f"{report.name}/{report.id}: {ROLES[report.role]} in {report.place}")
+
+
+def _kind(manifest: ModelManifest) -> str:
+    """Role and sizes; an older manifest does not say the sizes."""
+    width = f", vectors {manifest.dim} wide" if manifest.dim else ""
+    length = f", reads {manifest.max_length} word pieces" if manifest.max_length else ""
+    return ROLES[manifest.role] + width + length
+
+
+def _lines(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """A table as "key value" lines, the keys of tables inside it joined by dots; one line where it is empty."""
+    if not table and not prefix:
+        yield "none"
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _lines(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key} {value:.4g}" if isinstance(value, float) else f"{prefix}{key} {value}"

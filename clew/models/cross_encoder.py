@@ -1,0 +1,42 @@
+"""A cross-encoder on any runtime: a query and each text read together, one score for each pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from clew.core.types import Vectors
+from clew.models.bi_encoder import batches, open_tokenizer
+from clew.models.runtimes import PairModel
+
+
+class CrossEncoder:
+    """Pairs to log-odds. May be called from several threads.
+
+    Pairs of like length are computed together, whatever their order in the call.
+    """
+
+    def __init__(self, folder: Path, model: PairModel, fingerprint: str, max_length: int) -> None:
+        """folder: with tokenizer.json; model: its network, loaded."""
+        self._model = model
+        self._tokenizer = open_tokenizer(folder)
+        self._tokenizer.enable_truncation(max_length, strategy="longest_first")
+        self.fingerprint = fingerprint
+        self.runtime = model.name
+        self.max_length = max_length
+
+    def score(self, query: str, texts: Sequence[str]) -> Vectors:
+        """(n,) float32 log-odds that each text is what the query wants."""
+        encodings = self._tokenizer.encode_batch([(query, text) for text in texts])
+        scores = np.empty(len(texts), np.float32)
+        for rows in batches([len(encoding.ids) for encoding in encodings]):
+            width = len(encodings[rows[0]].ids)  # the longest comes first
+            ids, mask, types = (np.zeros((len(rows), width), np.int64) for _ in range(3))
+            for at, row in enumerate(rows):
+                size = len(encodings[row].ids)
+                ids[at, :size], types[at, :size] = encodings[row].ids, encodings[row].type_ids
+                mask[at, :size] = 1
+            scores[rows] = self._model.run(ids, mask, types)
+        return scores

@@ -1,0 +1,170 @@
+"""Make a model artifact: a folder's files, its ONNX form and a manifest, under the home.
+
+<home>/models/<name>/<id>/   the folder as sentence-transformers wrote it, onnx/model.onnx, manifest.json
+
+Artifacts are immutable: written to a staging folder, then renamed.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from clew.core.artifacts import digest_files, promote
+from clew.core.errors import FormatError, StoreError, UsageError
+from clew.core.files import disk_errors
+from clew.models.export import export_onnx
+from clew.models.folder import PICKLES, fingerprint, hidden_size, read_config, read_pair_length, role_of
+from clew.models.manifest import MANIFEST, ModelManifest, Role, dumps
+from clew.models.runtimes import ONNX_FILE
+
+MODEL_NAME = re.compile(r"\w[\w.@-]{0,127}")
+CALIBRATION = ("scale", "fused", "bias")
+# Words that mean another model wherever a model is named.
+_TAKEN = re.compile(r"default|overlap|hashing(-.*)?")
+# What a folder may hold beside the model that is read here; code and pickles among it.
+_LEFT_OUT = shutil.ignore_patterns(
+    ".*", *PICKLES, "*.py", "*.h5", "*.ot", "*.msgpack", "onnx", "openvino", "data_config.json", MANIFEST
+)
+_log = logging.getLogger(__name__)
+
+
+def keep_model(
+    source: Path,
+    home: Path,
+    name: str,
+    role: Role,
+    *,
+    lineage: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    calibration: Mapping[str, float],
+    licence: str,
+) -> Path:
+    """Make an artifact of a trained model and return its folder, <home>/models/<name>/<id>/.
+
+    source: what SentenceTransformer or CrossEncoder saved. lineage, metrics: JSON values without the time, since they
+    are part of the id. calibration: empty, or finite numbers under scale, fused and bias. Equal weights of which the
+    same is said are kept once.
+
+    Raises UsageError for a name or calibration that cannot be, NotFoundError for a missing file, FormatError for a
+    pickle, code in the folder, or a model of another role, StoreError where the export fails.
+    """
+    check_name(name)
+    if calibration and set(calibration) != set(CALIBRATION):
+        raise UsageError(
+            f"calibration of {name!r} has the keys {', '.join(sorted(calibration))}", f"give {', '.join(CALIBRATION)}"
+        )
+    if any(not abs(value) < float("inf") for value in calibration.values()):
+        raise UsageError(f"calibration of {name!r} holds what is no finite number: {dict(calibration)}", "fit it again")
+    if (found := role_of(source)) != role:
+        raise FormatError(f"{source} holds a {found}, not a {role}", "give the folder that its own trainer saved")
+    manifest = ModelManifest(
+        name=name,
+        source="clew train",
+        licence=licence,
+        created=now(),
+        fingerprint=fingerprint(source),
+        files={},
+        role=role,
+        lineage=dict(lineage),
+        metrics=dict(metrics),
+        calibration={key: float(value) for key, value in calibration.items()},
+    )
+    return keep(home, source, manifest)
+
+
+def keep(home: Path, source: Path, manifest: ModelManifest) -> Path:
+    """Copy and export `source` into the folder that the manifest's name and id give, unless it is there.
+
+    Safe against other processes that do the same. The manifest's files, runtimes, dim and max_length are filled in.
+    """
+    target = home / "models" / manifest.name / manifest.id
+    if (target / MANIFEST).is_file():
+        return target
+    with writing(target.parent):
+        if not (target / MANIFEST).is_file():
+            _log.info("keeping model %s (once) in %s", manifest.name, target)
+            write_folder(target, lambda staged: _fill(staged, source, manifest))
+    return target
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """The only writer of the models of one name. What one that was killed left behind is swept first.
+
+    folder: <home>/models/<name>. Raises StoreError where it cannot be written.
+    """
+    from filelock import FileLock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"), disk_errors(folder):
+            for stale in folder.glob(".staging-*"):  # its writer is gone: we have the lock
+                shutil.rmtree(stale, ignore_errors=True)
+            yield
+    except PermissionError as error:
+        raise StoreError(f"{folder} cannot be written: {error}", "choose another home with --home") from None
+
+
+def write_folder(target: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a staging folder beside `target` and rename it; nothing is left behind when that fails."""
+    staged = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
+    try:
+        fill(staged)
+        staged.chmod(0o755)  # mkdtemp's folders are private
+        promote(staged, target)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError for what cannot be the name of a kept model."""
+    if not MODEL_NAME.fullmatch(name):
+        raise UsageError(f"{name!r} is no name for a model", "use letters, digits, '-', '_' and '.'")
+    if _TAKEN.fullmatch(name):
+        raise UsageError(
+            f"a model cannot be called {name!r}: that is what another one is called", "choose another name"
+        )
+
+
+def name_of(path: Path) -> str:
+    """The name that a model of a folder or file gets where none was given."""
+    name = re.sub(r"[^\w.@-]+", "-", path.name).lstrip(".-@")[:100] or "model"
+    return f"model-{name}" if _TAKEN.fullmatch(name) else name
+
+
+def licence_of(source: Path) -> str:
+    """The licence that the model card's head names; "" where there is none."""
+    card = source / "README.md"
+    head = card.read_text(encoding="utf-8", errors="replace")[:4000] if card.is_file() else ""
+    match = re.search(r"^license:\s*(\S+)", head, re.MULTILINE)
+    return match[1] if match else ""
+
+
+def now() -> str:
+    """UTC to the second, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _fill(staged: Path, source: Path, manifest: ModelManifest) -> None:
+    pairs = manifest.role == "cross_encoder"
+    max_length = read_pair_length(source) if pairs else read_config(source).max_length
+    shutil.copytree(source, staged, ignore=_LEFT_OUT, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    (staged / ONNX_FILE).parent.mkdir()
+    facts = export_onnx(staged, staged / ONNX_FILE, "cross_encoder" if pairs else "bi_encoder")
+    written = replace(
+        manifest,
+        files=digest_files(staged),
+        runtimes={"onnxruntime": facts},
+        dim=0 if pairs else hidden_size(source),
+        max_length=max_length,
+    )
+    (staged / MANIFEST).write_text(dumps(written), encoding="utf-8")

@@ -1,0 +1,151 @@
+"""What the manifest of a model folder says, and how it is written, read and held against the files."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from clew.core.artifacts import verify_files
+from clew.core.errors import CorruptError, FormatError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+Role = Literal["bi_encoder", "cross_encoder"]
+ROLES: tuple[str, ...] = get_args(Role)
+# Path of a file inside the folder: it leads nowhere else.
+_PART = r"(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f]+"
+FILE_NAME = re.compile(rf"{_PART}(?:/{_PART})*")
+# What the source of a model starts with when naming the model again keeps it again.
+KEPT_AGAIN = ("package ", "folder ", "huggingface ")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelManifest:
+    """What a model folder is. Keys that older manifests lack have defaults.
+
+    source: where the weights came from. licence: "" where nobody said. created: UTC, ISO 8601. fingerprint: sha256 over
+    what decides the model's output (see clew.models.folder). files: path in the folder → sha256, of every file but this
+    one. runtimes: facts of each exported form (opset, versions, precision, measured difference to torch). role:
+    "bi_encoder" or "cross_encoder". dim: width of a bi-encoder's vectors; 0 for a cross-encoder. max_length: most word
+    pieces read, special tokens included. Both are 0 where an older manifest does not say, which only a bi-encoder's
+    may. lineage: what a trained model was made from (base, data, spec, seed). metrics: what was measured on it.
+    calibration: what turns a cross-encoder's scores into probabilities (scale, fused, bias), or nothing.
+    """
+
+    name: str
+    source: str
+    licence: str
+    created: str
+    fingerprint: str
+    files: dict[str, str]
+    runtimes: dict[str, Any] = field(default_factory=dict)
+    role: str = "bi_encoder"
+    dim: int = 0
+    max_length: int = 0
+    lineage: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, float] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def precision(self) -> str:
+        """Of the exported form, such as "fp32" or "int8"."""
+        return str(self.runtimes.get("onnxruntime", {}).get("precision", "fp32"))
+
+    @property
+    def id(self) -> str:
+        """Name of the model's folder: of what it computes and, for a trained one, of what is said of it."""
+        return artifact_id(self.fingerprint, self.lineage, self.metrics, self.calibration)
+
+
+def artifact_id(
+    fingerprint: str, lineage: Mapping[str, Any], metrics: Mapping[str, Any], calibration: Mapping[str, float]
+) -> str:
+    """Sixteen hex characters and the format.
+
+    Equal weights with another calibration are another artifact: a folder is never written twice.
+    """
+    said = [lineage, metrics, calibration]
+    if any(said):
+        fingerprint = hashlib.sha256(json.dumps([fingerprint, *said], sort_keys=True).encode()).hexdigest()
+    return f"{fingerprint[:16]}-v{FORMAT}"
+
+
+def dumps(manifest: ModelManifest) -> str:
+    """The text that is written: indented JSON, keys sorted."""
+    return json.dumps(asdict(manifest), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def read_manifest(folder: Path) -> ModelManifest:
+    """The manifest of a model folder. Raises CorruptError or FormatError that names the file and the key."""
+    path = folder / MANIFEST
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        written = table.get("format")
+    except (OSError, ValueError, AttributeError):
+        raise CorruptError(f"{path} cannot be read", f"delete {folder}, and name or import the model again") from None
+    again = mend(folder, str(table.get("source")))
+    if written != FORMAT:
+        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", again)
+    try:
+        manifest = ModelManifest(**table)
+    except TypeError as error:
+        raise CorruptError(f"{path} lacks or adds a key: {error}", again) from None
+    if wrong := _wrong_key(manifest):
+        raise CorruptError(f"{path}: {wrong} is {getattr(manifest, wrong)!r}, which no Clew writes", again)
+    return manifest
+
+
+def verify(folder: Path, manifest: ModelManifest, patterns: tuple[str, ...] = ("*",)) -> None:
+    """Compare the files that match a pattern with their sha256. Raises CorruptError that names the first other one."""
+    wanted = {n: h for n, h in manifest.files.items() if any(fnmatch.fnmatch(n, p) for p in patterns)}
+    try:
+        verify_files(folder, wanted)
+    except CorruptError as error:
+        raise CorruptError(error.message, mend(folder, manifest.source)) from None
+
+
+def mend(folder: Path, source: str) -> str:
+    """What to do about a damaged folder."""
+    if folder.is_relative_to(Path(__file__).parent):
+        return "install Clew again"
+    if source.startswith(KEPT_AGAIN):
+        return f"delete {folder}: the model is kept anew when it is next used"
+    return f"delete {folder}, and import the model again or train it again"
+
+
+def _wrong_key(manifest: ModelManifest) -> str | None:
+    """The first key whose value is of another kind than is ever written."""
+    texts = ("name", "source", "licence", "created", "fingerprint")
+    tables = ("files", "runtimes", "lineage", "metrics", "calibration")
+    checks = {
+        **{key: isinstance(getattr(manifest, key), str) for key in texts},
+        **{key: isinstance(getattr(manifest, key), dict) for key in tables},
+        "role": manifest.role in ROLES,
+        "dim": _is_count(manifest.dim),
+        # A cross-encoder has always said; without it every pair would be cut to nothing.
+        "max_length": _is_count(manifest.max_length) and (manifest.max_length > 0 or manifest.role == "bi_encoder"),
+    }
+    if wrong := next((key for key, right in checks.items() if not right), None):
+        return wrong
+    checks = {
+        "fingerprint": re.fullmatch(r"[0-9a-f]{64}", manifest.fingerprint) is not None,
+        "files": all(FILE_NAME.fullmatch(n) and isinstance(h, str) for n, h in manifest.files.items()),
+        "calibration": all(_is_number(value) for value in manifest.calibration.values()),
+        "runtimes": all(isinstance(facts, dict) for facts in manifest.runtimes.values()),
+    }
+    return next((key for key, right in checks.items() if not right), None)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
