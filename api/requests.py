@@ -36,6 +36,14 @@ Expansion = Annotated[
     Field(description="Whether the graph is used: auto lets the gate decide, on and off do not ask it."),
 ]
 Budget = Annotated[float | None, Field(gt=0)]
+Rerank = Annotated[
+    bool | None,
+    Field(description="Whether the first candidates are read again by a cross-encoder; null: as the index says."),
+]
+Probability = Annotated[
+    float | None,
+    Field(ge=0, le=1, description="Reranked documents less likely to be relevant than this (0 to 1) are dropped."),
+]
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
 
 
@@ -93,6 +101,8 @@ class SearchBody(Request):
         default=None, max_length=64, description="How sources are joined; null: as the release says."
     )
     expand: Expansion = "auto"
+    rerank: Rerank = None
+    min_probability: Probability = None
     explain: bool = Field(default=False, description="Give each hit its receipt, `why`.")
     budget_ms: Budget = Field(
         default=None,
@@ -113,6 +123,8 @@ class SearchBody(Request):
             explain=self.explain,
             budget_ms=self.budget_ms,
             expand=self.expand,
+            rerank=self.rerank,
+            min_probability=self.min_probability,
         )
 
 
@@ -125,12 +137,21 @@ class SearchParameters(Request):
     offset: Offset = 0
     profile: Profile = "product"
     expand: Expansion = "auto"
+    rerank: Rerank = None
+    min_probability: Probability = None
     explain: bool = Field(default=False, description="Give each hit its receipt, `why`.")
 
     def request(self) -> SearchRequest:
         """The same search in the words of search."""
         return SearchRequest(
-            self.q, self.k, self.offset, profile=self.profile, explain=self.explain, expand=self.expand
+            self.q,
+            self.k,
+            self.offset,
+            profile=self.profile,
+            explain=self.explain,
+            expand=self.expand,
+            rerank=self.rerank,
+            min_probability=self.min_probability,
         )
 
 

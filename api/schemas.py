@@ -27,7 +27,7 @@ class Contribution(Answer):
 class StageScore(Answer):
     """What one stage made of a document."""
 
-    stage: str = Field(description="bm25, dense, fusion, …", examples=["bm25"])
+    stage: str = Field(description="bm25, dense, fusion, rerank, …", examples=["bm25"])
     score: float | None = Field(description="Its score there; null: none.")
     rank: int | None = Field(description="Its rank there, 1 is best; null: not among the stage's candidates.")
     parts: list[Contribution] = Field(description="The parts of the score; they add up to it.")
@@ -47,12 +47,13 @@ class Hit(Answer):
 
     id: str = Field(description="Id of the document.", examples=["P-0042"])
     rank: int = Field(description="Place in the whole answer, 1 is best.")
-    score: float = Field(description="Score of the last stage that reached it.")
+    score: float = Field(description="Score of the last stage that reached it; log-odds where that is rerank.")
     scored_by: str = Field(description="The stage the score is of.", examples=["fusion"])
     fields: Json = Field(description="Fields that the profile shows.")
     highlights: list[Highlight] = Field(description="Snippets with the query's terms marked.")
     passage: tuple[int, int] | None = Field(description="[start, end) of the best passage in the document's body.")
     why: list[StageScore] = Field(description="The receipt, one entry a stage; empty unless explain was asked for.")
+    probability: float | None = Field(description="How likely it is relevant, 0 to 1; null: it was not reranked.")
 
 
 class FacetValue(Answer):
@@ -92,6 +93,19 @@ class GraphUse(Answer):
     parts: list[Contribution] = Field(description="Parts of the gate's log-odds; empty unless explain was asked for.")
 
 
+class RerankUse(Answer):
+    """What reranking did for a search."""
+
+    model: str = Field(description="The cross-encoder.", examples=["default"])
+    reranked: int = Field(description="How many documents it scored.")
+    of: int = Field(description="How many it was to score.")
+    dropped: int = Field(description="How many were less likely than min_probability.")
+    unjudged: int = Field(description="How many of the hits shown it did not score.")
+    stopped: Literal["all", "budget", "unavailable"] = Field(
+        description="What ended it: all were scored; its budget; or it could not run, see degraded."
+    )
+
+
 class GraphState(Answer):
     """The graph of an index and how its store stands."""
 
@@ -118,6 +132,7 @@ class SearchResult(Answer):
     notes: list[str] = Field(description="What understanding the query decided.")
     coverage: float = Field(description="Share of shards that answered; 1 in the normal case.")
     graph: GraphUse | None = Field(description="What the graph did; null: the index has none, or it was not asked.")
+    rerank: RerankUse | None = Field(description="What reranking did; null: nothing was to be reranked.")
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 
 
@@ -170,6 +185,7 @@ class IndexDetail(IndexSummary):
     shards: int = Field(description="Number of shards.")
     sources: list[str] = Field(description="Candidate sources it has.", examples=[["bm25", "dense"]])
     encoder: Json = Field(description="The bi-encoder: name, fingerprint, runtime, dim; empty without a dense part.")
+    reranker: Json = Field(description="The cross-encoder: name, fingerprint, runtime; empty: it reranks nothing.")
     recall: dict[str, float] = Field(description="Measured recall of the vector index against exact search.")
     relevance: dict[str, float] = Field(description="Measures on the judged queries of its spec.")
     fields: dict[str, FieldResult] = Field(description="Declared fields.")

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +25,7 @@ from clew.core.measures.significance import Comparison, compare, holm, interval
 if TYPE_CHECKING:
     from search.fusion import FusionSpec
     from search.pipeline import Searcher
+    from search.rerank.stage import Reranker
 
 DEFAULT_SYSTEMS = ("bm25", "dense", "rrf", "hybrid")
 # judged@10 says how far the judgements reach, not how good a system is: it is not tested for significance.
@@ -37,7 +39,8 @@ class Options:
     baseline: the system the others are compared with. gains: gain of grade 0, 1, 2, … as decimal text (None: the
     grades). judged_only: each query's judged documents are its only candidates (re-rank sets). depth: documents kept
     a query. sample: at most so many queries, drawn by seed. allow_unknown: judged ids the data set does not hold are
-    no error. model: the bi-encoder. rebuild: do not reuse an index.
+    no error. model: the bi-encoder. rebuild: do not reuse an index. reranker: the cross-encoder of systems that
+    rerank, where the index has none.
     """
 
     systems: tuple[str, ...] = DEFAULT_SYSTEMS
@@ -51,6 +54,7 @@ class Options:
     allow_unknown: bool = False
     model: str = "default"
     rebuild: bool = False
+    reranker: str = "default"
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -96,10 +100,13 @@ class SetResult:
     signature: Mapping[str, Any]
 
 
-def measure(dataset: Dataset, home: Path, options: Options, progress: Progress | None = None) -> SetResult:
+def measure(
+    dataset: Dataset, home: Path, options: Options, progress: Progress | None = None, *, models: Path | None = None
+) -> SetResult:
     """Run every system on one data set and compare it with the baseline.
 
-    home: where indexes are kept. Raises DataError for judgements that do not fit the data set.
+    home: where indexes are kept. models: home of the reranker (None: the same). Raises DataError for judgements that do
+    not fit the data set, NotFoundError where a system reranks and there is no such model.
     """
     chosen = {name: systems.load(name) for name in options.names}
     # A BEIR folder knows its ids, so that bad judgements are found before anything is built.
@@ -108,10 +115,13 @@ def measure(dataset: Dataset, home: Path, options: Options, progress: Progress |
     spent: dict[str, float] = {}
     tuned: dict[str, Tuned] = {}
     indexes: dict[str, Any] = {}
+    rerankers: dict[str, Any] = {}
     for backend in dict.fromkeys(system.backend for system in chosen.values()):
         group = {name: system for name, system in chosen.items() if system.backend == backend}
-        searcher = _searcher(dataset, home, group, options)
+        searcher = _reranking(_searcher(dataset, home, group, options), group, options, models or home)
         try:
+            if searcher.reranker is not None and any(system.rerank for system in group.values()):
+                rerankers[backend] = reranker_signature(searcher.reranker)
             qrels = qrels or judged_qrels(dataset, _Stored(searcher), options)
             indexes[backend] = index_signature(searcher)
             tuned.update(_tuned(searcher, dataset, group, options, progress))
@@ -130,6 +140,7 @@ def measure(dataset: Dataset, home: Path, options: Options, progress: Progress |
         signature={
             "files": dataset.signature,
             "indexes": indexes,
+            "rerankers": rerankers,
             "systems": {name: asdict(system) for name, system in chosen.items()},
             "learned": {name: found.as_dict() for name, found in tuned.items()},
         },
@@ -172,6 +183,37 @@ def _searcher(dataset: Dataset, home: Path, group: Mapping[str, System], options
     graph = graph_table(dataset.base) if any(system.graph for system in group.values()) else None
     table = varied(dataset.spec, model=options.model, dense=dense, backend=backend, graph=graph)
     return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
+
+
+def _reranking(searcher: Searcher, group: Mapping[str, System], options: Options, models: Path) -> Searcher:
+    """The searcher with the run's reranker, where a system needs one and the index has none."""
+    if searcher.reranker is not None or not any(system.rerank for system in group.values()):
+        return searcher
+    try:
+        return replace(searcher, reranker=_reranker(options.reranker, models))
+    except BaseException:
+        searcher.close()
+        raise
+
+
+@cache
+def _reranker(model: str, home: Path) -> Reranker:
+    """A cross-encoder, loaded once for all data sets of a run."""
+    from search.assemble import load_reranker
+    from search.rerank.spec import RerankSpec
+
+    return load_reranker(RerankSpec(model), home)
+
+
+def reranker_signature(reranker: Reranker) -> dict[str, Any]:
+    """What of a reranker the figures depend on."""
+    return {
+        "model": reranker.spec.model,
+        "fingerprint": reranker.scorer.fingerprint,
+        "runtime": reranker.scorer.runtime,
+        "top": reranker.spec.top,
+        "calibration": reranker.calibration.as_table(),
+    }
 
 
 def index_signature(searcher: Searcher) -> dict[str, Any]:
@@ -249,7 +291,13 @@ def _listed(
     among = list(judged) if options.judged_only else None
     try:
         ids, scores = using(searcher, system.use).rank(
-            text, depth, sources=system.sources, fusion=fusion, among=among, expand=system.expand
+            text,
+            depth,
+            sources=system.sources,
+            fusion=fusion,
+            among=among,
+            expand=system.expand,
+            rerank=system.rerank,
         )
     except QueryError:
         return {}

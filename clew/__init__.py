@@ -85,6 +85,8 @@ class Index:
         explain: bool = False,
         budget_ms: float | None = None,
         expand: Expand = "auto",
+        rerank: bool | None = None,
+        min_probability: float | None = None,
     ) -> SearchResponse:
         """Search; the parameters are those of `search.types.SearchRequest`. Raises QueryError that names one."""
         from search.types import SearchRequest
@@ -92,8 +94,11 @@ class Index:
         self._check_open()
         chosen = tuple(sources) if sources is not None else None
         return self.searcher.search(
-            SearchRequest(query, k, offset, filters, tuple(facets), profile, chosen, fusion, explain, budget_ms, expand)
-        )
+            SearchRequest(
+                query, k, offset, filters, tuple(facets), profile, chosen, fusion, explain, budget_ms, expand,
+                rerank, min_probability,
+            )
+        )  # fmt: skip
 
     def link(self, text: str, *, trace: bool = False) -> LinkReport:
         """The entities of the index's graph that a text names; with `trace` also those that were considered, and why.
@@ -105,12 +110,22 @@ class Index:
         self._check_open()
         return link(self.searcher, text, trace=trace)
 
-    def why_not(self, query: str, document: str, *, k: int = 10, filters: Mapping[str, Any] | None = None) -> WhyNot:
+    def why_not(
+        self,
+        query: str,
+        document: str,
+        *,
+        k: int = 10,
+        filters: Mapping[str, Any] | None = None,
+        rerank: bool | None = None,
+        min_probability: float | None = None,
+    ) -> WhyNot:
         """Which stage lost a document that was expected among the first k hits."""
         from search.types import SearchRequest
 
         self._check_open()
-        return self.searcher.why_not(SearchRequest(query, k, filters=filters), document)
+        wanted = SearchRequest(query, k, filters=filters, rerank=rerank, min_probability=min_probability)
+        return self.searcher.why_not(wanted, document)
 
 
 def open(  # noqa: A001 - clew.open reads as what it does

@@ -24,6 +24,7 @@ from indexer.graphs.attach import GraphVectors, joined, resolved
 from indexer.graphs.used import held
 from indexer.learned import carried
 from indexer.lock import writing
+from indexer.models import described_encoder, described_reranker
 from indexer.progress import Progress, Silent
 from indexer.publish import VERSION_FILE, good_shard, next_number, now, point_at, promote_shard, write_release
 from indexer.runner import Runner, Task, local_runner
@@ -114,7 +115,8 @@ class _Build:
         self._runner = runner
         self._progress = progress
         self._report = BuildReport(spec.name)
-        self._encoder = self._described_encoder()
+        self._encoder = described_encoder(spec.dense, home)
+        self._reranker = described_reranker(spec.rerank, home)
         self._analyzer = Analyzer(spec.analyzer).fingerprint
         files = files_of(spec.source, spec.form)
         self._staging = Staging.of(folder, plan_of(spec.as_table(), files, self._encoder, self._analyzer))
@@ -137,9 +139,9 @@ class _Build:
             shards = self._index(jobs)
             version = self._version(shards)
         live = self._live()
-        if live is not None and self._same(version, live[1]):
+        if live is not None and live[0].reranker == self._reranker and self._same(version, live[1]):
             return self._unchanged(*live)
-        learned, dropped = carried(*live, version) if live else ({}, [])
+        learned, dropped = carried(*live, version, self._reranker) if live else ({}, [])
         for notice in dropped:
             self._notice(notice)
         with self._step("verify"):
@@ -287,7 +289,8 @@ class _Build:
         """The version with its measures, after it was opened from staging, every file read, and queried."""
         from search.assemble import open_version
 
-        candidate = Release(f"r{version.id.split('-')[0]}", version.index, version.id, "", version.created, learned)
+        name = f"r{version.id.split('-')[0]}"
+        candidate = Release(name, version.index, version.id, "", version.created, learned, reranker=self._reranker)
         searcher = open_version(self._staging.view, version, self._home, candidate, verify=True)
         try:
             check_searcher(searcher, version)
@@ -313,7 +316,7 @@ class _Build:
             promote_shard(folder, address, view.shard(address))
         write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
         promote(view.version(version.id), folder.version(version.id))
-        release = write_release(folder, version, "clew build", learned)
+        release = write_release(folder, version, "clew build", learned, self._reranker)
         point_at(folder, release.id)
         self._report.status = "published"
         self._report.release, self._report.version = release.id, version.id
@@ -357,18 +360,6 @@ class _Build:
     def _graph_vectors(self) -> GraphVectors:
         return GraphVectors(self._spec, self._home, self._staging.root / "graph")
 
-    def _described_encoder(self) -> dict[str, Any]:
-        dense = self._spec.dense
-        if dense is None:
-            return {}
-        encoder = encoder_of(dense.model, self._home)
-        return {
-            "model": dense.model,
-            "fingerprint": encoder.fingerprint,
-            "runtime": encoder.runtime,
-            "dim": encoder.dim,
-        }
-
     def _facts(self) -> dict[str, Any]:
         report = self._report
         facts = {name: getattr(report, name) for name in ("rejected", "empty", "encoded", "reused", "seconds")}
@@ -389,6 +380,8 @@ class _Build:
 def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a stored spec that decides how an index answers."""
     kept = {key: value for key, value in json.loads(json.dumps(spec)).items() if key not in {"source", "build"}}
+    # Versions from before an optional table was known have no key for it.
+    kept = {key: value for key, value in kept.items() if value is not None}
     if kept.get("graph"):
         kept["graph"] |= {"nodes": "", "edges": ""}  # the snapshot says what was in them
     return kept

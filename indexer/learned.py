@@ -9,17 +9,21 @@ from typing import Any
 from search.versions import IndexVersion, Release
 
 
-def carried(release: Release, before: IndexVersion, after: IndexVersion) -> tuple[dict[str, Any], list[str]]:
+def carried(
+    release: Release, before: IndexVersion, after: IndexVersion, reranker: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """(what a release of `after` goes on with, why the rest is dropped) of what was learned on `before`.
 
-    Documents may change: weights move little with them. What a weight was learned for may not.
+    Documents may change: weights move little with them. What a weight was learned for may not. reranker: what `after`
+    is published with, as in a Release.
     """
     kept: dict[str, Any] = {}
     reasons: dict[str, list[str]] = {}
     for part, table in release.learned.items():
         if not table:
             continue
-        if changed := _changed(part, before, after):
+        then, now = _rests_on(part, before, release.reranker), _rests_on(part, after, reranker or {})
+        if changed := next((name for name in now if then[name] != now[name]), ""):
             reasons.setdefault(changed, []).append(part)
         else:
             kept[part] = table
@@ -31,13 +35,7 @@ def carried(release: Release, before: IndexVersion, after: IndexVersion) -> tupl
     return kept, lost
 
 
-def _changed(part: str, before: IndexVersion, after: IndexVersion) -> str:
-    """The first thing that a learned part rests on and that is not as it was; "" where all is."""
-    then, now = _rests_on(part, before), _rests_on(part, after)
-    return next((name for name in now if then[name] != now[name]), "")
-
-
-def _rests_on(part: str, version: IndexVersion) -> dict[str, Any]:
+def _rests_on(part: str, version: IndexVersion, reranker: Mapping[str, Any]) -> dict[str, Any]:
     """What a part was learned for, by its name in plain words."""
     spec = json.loads(json.dumps(version.spec))  # as it is read back: a list is no tuple
     graph: Mapping[str, Any] = spec.get("graph") or {}
@@ -49,4 +47,6 @@ def _rests_on(part: str, version: IndexVersion) -> dict[str, Any]:
         "[fusion]": spec.get("fusion"),
         "the model": version.encoder.get("fingerprint"),
     }
+    if part == "rerank":
+        return lists | {"the reranker": reranker.get("fingerprint")}
     return lists if part == "fusion" else lists | names | {"[graph] use": graph.get("use")}

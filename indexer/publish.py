@@ -7,6 +7,7 @@ before, and a second one further back, also after a release that was rolled back
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,7 +100,11 @@ def good_shard(directory: Path) -> bool:
 
 
 def write_release(
-    folder: IndexFolder, version: IndexVersion, note: str, learned: dict[str, Any] | None = None
+    folder: IndexFolder,
+    version: IndexVersion,
+    note: str,
+    learned: Mapping[str, Any] | None = None,
+    reranker: Mapping[str, Any] | None = None,
 ) -> Release:
     """Write the release of a version that is in place. It is not live yet."""
     release = Release(
@@ -110,6 +115,7 @@ def write_release(
         created=now(),
         learned=learned or {},
         note=note,
+        reranker=reranker or {},
     )
     write_atomic(folder.release(release.id), dumps(release))
     return release

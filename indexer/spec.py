@@ -20,6 +20,7 @@ from search.candidates.bm25 import BM25Spec
 from search.candidates.dense import DenseSpec
 from search.fields import FieldSpec, searched
 from search.fusion import FusionSpec
+from search.rerank.spec import RerankSpec
 from search.versions import INDEX_NAME
 
 FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
@@ -69,7 +70,7 @@ class BuildSpec:
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """Everything that decides an index. dense: None where `dense = false`; graph: None where there is none."""
+    """Everything that decides an index. dense: None where `dense = false`; graph, rerank: None where there is none."""
 
     name: str
     source: SourceSpec
@@ -82,6 +83,7 @@ class IndexSpec:
     quality: QualitySpec = field(default_factory=QualitySpec)
     build: BuildSpec = field(default_factory=BuildSpec)
     graph: GraphSpec | None = None
+    rerank: RerankSpec | None = None
 
     def __post_init__(self) -> None:
         if not INDEX_NAME.fullmatch(self.name):
@@ -135,7 +137,7 @@ def read_spec(path: Path) -> IndexSpec:
 
 def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
     """The spec that a table of tables says. where: the file's name in messages; base: where relative paths start."""
-    known = ["name", "fields", "graph", *_TABLES]
+    known = ["name", "fields", "graph", "rerank", *_TABLES]
     for key in table:
         if key not in known:
             raise SpecError(f"{where}: unknown key {key!r}", nearest(key, known))
@@ -152,14 +154,19 @@ def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
     parts["source"] = source
     if parts.get("quality") and parts["quality"].queries:
         parts["quality"] = replace(parts["quality"], queries=_based(parts["quality"].queries, base))
-    if parts.get("dense"):
-        # A model may be a folder; any other word is a name that the model store knows.
-        model = base / parts["dense"].model
-        parts["dense"] = replace(parts["dense"], model=str(model)) if model.is_dir() else parts["dense"]
+    if table.get("rerank") is not None:
+        parts["rerank"] = parse(RerankSpec, table["rerank"], f"{where} [rerank]")
+    parts |= {key: _with_model(parts[key], base) for key in ("dense", "rerank") if parts.get(key)}
     if table.get("graph") is not None:
         parts["graph"] = _graph(table["graph"], str(table["name"]), where, base)
     fields = _fields(table.get("fields"), source, where)
     return parse(IndexSpec, {"name": table["name"], "fields": fields, **parts}, where)
+
+
+def _with_model(spec: Any, base: Path) -> Any:
+    """The table with its model as from the spec's folder, if a folder it is; other words are names of models."""
+    model = base / spec.model
+    return replace(spec, model=str(model)) if model.is_dir() else spec
 
 
 def _graph(table: Mapping[str, Any], index: str, where: str, base: Path) -> GraphSpec:

@@ -20,7 +20,7 @@ from clew.core.files import fsync_tree, sha256_file, shown_url, source_errors, w
 from search.versions import FORMAT, IndexFolder
 
 # Tables of the spec that do not change the documents, passages, postings or vectors.
-_NOT_CONTENT = ("quality", "fusion")
+_NOT_CONTENT = ("quality", "fusion", "rerank")
 
 
 @dataclass(frozen=True, slots=True)

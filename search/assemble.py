@@ -16,6 +16,7 @@ from search.fusion import FusionSpec
 from search.gate import Gate
 from search.pipeline import Searcher
 from search.protocols import CandidateGenerator, IndexKind
+from search.rerank.spec import RerankSpec
 from search.understand import Understanding
 from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from clew.models.protocols import Encoder
     from kg.spec import GraphSpec
     from search.knowledge import Knowledge
+    from search.rerank.stage import Reranker
 
 
 def kinds_of(spec: Mapping[str, Any], fields: Fields, analyzer: Analyzer, home: Path) -> dict[str, IndexKind[Any, Any]]:
@@ -78,7 +80,7 @@ def open_index(
 
     verify: read every file once and compare its sha256 (about 1 GB a second). model: another bi-encoder than the
     spec's, for an index whose model was moved. Raises NotFoundError, CorruptError that names the file, FormatError,
-    or MismatchError where the encoder or the text analysis is not what the index was built with.
+    or MismatchError where the encoder, the reranker or the text analysis is not what the index was built with.
     """
     folder = IndexFolder.of(home, name)
     chosen = folder.read_release(release)
@@ -131,6 +133,7 @@ def _opened(
     fusion = parse(FusionSpec, release.learned.get("fusion") or spec.get("fusion", {}), "[fusion]")
     gate = Gate.of_table(release.learned.get("gate", {}))
     encoder = _encoder(version, home, model)
+    reranker = _reranker(version, home, release)
     generators: dict[str, CandidateGenerator] = {
         source: kind.open([shard / source for shard in shards], root / source)
         for source, kind in kinds_of(spec, fields, analyzer, home).items()
@@ -147,6 +150,7 @@ def _opened(
         fusion=fusion,
         hold=hold,
         gate=gate,
+        reranker=reranker,
         # Last: it holds a snapshot, and perhaps connections, that a failure after it would have to let go of.
         knowledge=_knowledge(version, home, root, release.learned, verify=verify),
     )
@@ -162,6 +166,38 @@ def _knowledge(
 
     spec = parse_graph(table, "[graph]")
     return open_knowledge(spec, home, root / "graph", learned.get("relations", {}), verify=verify)
+
+
+def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | None = None) -> Reranker:
+    """Load the cross-encoder of a [rerank] table. learned: its calibration (None or empty: the model's own).
+
+    Raises NotFoundError where there is no such model, CorruptError, SpecError for a calibration that cannot be.
+    """
+    from clew.models.store import load_scorer, scorer_calibration
+    from search.rerank.calibration import Calibration
+    from search.rerank.stage import Reranker
+
+    scorer = load_scorer(spec.model, home)
+    return Reranker(scorer, spec, Calibration.of_table(learned or scorer_calibration(spec.model, home)))
+
+
+def _reranker(version: IndexVersion, home: Path, release: Release) -> Reranker | None:
+    table = version.spec.get("rerank")
+    if table is None:
+        return None
+    spec = parse(RerankSpec, table, "[rerank]")
+    try:
+        found = load_reranker(spec, home, release.learned.get("rerank"))
+    except NotFoundError as error:
+        raise NotFoundError(error.message, f"the index reranks with {spec.model!r}; {error.hint}") from None
+    published = str(release.reranker.get("fingerprint", ""))
+    if found.scorer.fingerprint != published:
+        raise MismatchError(
+            f"model {spec.model!r} is not the reranker that release {release.id} of index {version.index!r} was "
+            f"published with (fingerprint {found.scorer.fingerprint[:12]}, published with {published[:12] or 'none'})",
+            "bring back the model it was published with, or rebuild with `clew build`",
+        )
+    return found
 
 
 def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | None:

@@ -1,7 +1,7 @@
-"""One search, stage by stage: understand → filter → candidates → graph → fusion → present.
+"""One search, stage by stage: understand → filter → candidates → graph → fusion → rerank → present.
 
 A source that raises StageUnavailable, or that the time budget does not reach, is left out and named (`search.trace`);
-so are facets.
+so are reranking and facets.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from search.knowledge import Knowledge
 from search.present import Presenter
 from search.profile import load_profile
 from search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
+from search.rerank.ordering import Ordering, rank_in
+from search.rerank.stage import Reranker
 from search.trace import Trace
 from search.types import (
     EXPAND,
@@ -63,6 +65,10 @@ def check(request: SearchRequest) -> None:
         raise QueryError(f"budget_ms is {request.budget_ms}", "give milliseconds above 0, or leave it out")
     if request.expand not in EXPAND:
         raise QueryError(f"expand is {request.expand!r}", f"expected {', '.join(EXPAND)}")
+    if request.rerank is not None and not isinstance(request.rerank, bool):
+        raise QueryError(f"rerank is {request.rerank!r}", "give true or false, or leave it out: as the index says")
+    if request.min_probability is not None and not 0 <= request.min_probability <= 1:
+        raise QueryError(f"min_probability is {request.min_probability}", "give 0 to 1, or leave it out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,8 @@ class Searcher:
     """An opened release of an index. Safe for concurrent searches; close it when the last one is done.
 
     generators: source → generator, in the order their parts are listed. hold: keeps the version from being swept.
-    knowledge, gate: the graph and what decides about it; None where the index has none.
+    knowledge, gate: the graph and what decides about it; None where the index has none. reranker: None where the
+    index does not rerank.
     """
 
     release: Release
@@ -83,6 +90,7 @@ class Searcher:
     hold: Hold
     knowledge: Knowledge | None = None
     gate: Gate = field(default_factory=Gate)
+    reranker: Reranker | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -102,20 +110,18 @@ class Searcher:
     def search(self, request: SearchRequest) -> SearchResponse:
         """Answer one search. Raises QueryError for a bad request, StageUnavailable when no source can answer."""
         check(request)
-        profile = load_profile(request.profile)
+        profile, reranker = load_profile(request.profile), self._reranker(request)
         trace = Trace(Deadline.after_ms(request.budget_ms))
         started = time.perf_counter()
         with trace.needed("filter"):
             kept = self._filtered(request)
-        query, pool = self._gathering.pool(
-            request, trace, max(profile.depth, request.offset + request.k), kept, self._fusion(request.fusion)
-        )
-        order = pool.order()
-        window = order[request.offset : request.offset + request.k]
+        query, ordering = self._ordered(request, reranker, trace, kept)
+        pool = ordering.pool
+        window = ordering.shown[request.offset : request.offset + request.k]
         with trace.needed("present"):
             presenter = Presenter(self.understanding.analyzer, query, self.fields, profile)
             hits = tuple(
-                self._hit(pool, int(at), rank, presenter, query if request.explain else None)
+                self._hit(ordering, int(at), rank, presenter, query if request.explain else None)
                 for rank, at in enumerate(window, request.offset + 1)
             )
         facets = {}
@@ -126,15 +132,16 @@ class Searcher:
         return SearchResponse(
             query=query.text,
             hits=hits,
-            considered=len(order),
+            considered=len(pool.documents),
             release=self.release.id,
             index=self.release.index,
             facets=facets,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=query.notes,
+            notes=(*query.notes, *ordering.note(request.min_probability)),
             coverage=trace.coverage,
             graph=trace.graph if request.explain or trace.graph is None else replace(trace.graph, parts=()),
+            rerank=ordering.use(reranker, window) if reranker is not None else None,
         )
 
     def rank(
@@ -146,15 +153,22 @@ class Searcher:
         fusion: FusionSpec | str | None = None,
         among: Sequence[str] | None = None,
         expand: Expand = "auto",
+        rerank: bool | None = None,
     ) -> tuple[list[str], Floats]:
-        """Ids and fused scores of the `depth` best documents, nothing presented (benchmarks, `--queries`).
+        """Ids and scores of the `depth` best documents, nothing presented (benchmarks, `--queries`).
 
-        among: only these document ids are candidates. A stage that cannot answer raises: a benchmark of a system
-        with a stage missing would be another system's.
+        Scores are fused ones, or log-odds where documents are reranked; those below these that were not reached have
+        scores below theirs. among: only these document ids are candidates. rerank: None: as the index says. A stage
+        that cannot answer raises, and reranking takes the time it needs: a benchmark of a system with a stage missing
+        or cut short would be another system's.
         """
-        pool = self.pool(query, depth, sources=sources, fusion=fusion, among=among, expand=expand)
-        order = pool.order()[:depth]
-        return self.store.ids(pool.documents[order]), pool.totals[order]
+        request = SearchRequest(query, sources=sources, expand=expand, rerank=rerank)
+        reranker = self._reranker(request)
+        deep = max(depth, reranker.spec.top) if reranker else depth
+        parsed, pool, trace = self._found(request, deep, fusion, among)
+        found = reranker.unhurried().rerank(parsed.text, pool, self.store, trace.deadline) if reranker else None
+        places, scores = Ordering.of(pool, found).first(depth)
+        return self.store.ids(pool.documents[places]), scores
 
     def pool(
         self,
@@ -166,7 +180,7 @@ class Searcher:
         among: Sequence[str] | None = None,
         expand: Expand = "auto",
     ) -> Pool:
-        """Every candidate document of a query with its parts: what `rank` orders and fusion weights are learned on."""
+        """Every candidate document of a query with its parts: what `rank` orders, and weights are learned on."""
         return self.traced(query, depth, sources=sources, fusion=fusion, among=among, expand=expand)[0]
 
     def traced(
@@ -180,21 +194,13 @@ class Searcher:
         expand: Expand = "auto",
     ) -> tuple[Pool, Trace]:
         """The same with what happened on the way: what a gate is learned on."""
-        request = SearchRequest(query, sources=sources, expand=expand)
-        check(request)
-        kept = None
-        if among is not None:
-            kept = np.zeros(self.store.documents, np.bool_)
-            kept[[at for at in map(self.store.find, among) if at is not None]] = True
-        trace = Trace(Deadline())
-        _, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(fusion))
-        if trace.degraded:
-            raise StageUnavailable(f"{trace.degraded[0].stage}: {trace.degraded[0].reason}")
+        _, pool, trace = self._found(SearchRequest(query, sources=sources, expand=expand), depth, fusion, among)
         return pool, trace
 
     def why_not(self, request: SearchRequest, document_id: str) -> WhyNot:
         """Which stage lost a document that was expected, and what every stage made of it."""
         check(request)
+        reranker = self._reranker(request)
         document = self.store.find(document_id)
         if document is None:
             return WhyNot(document_id, False, "index", f"no document {document_id!r} is in this release", ())
@@ -202,26 +208,66 @@ class Searcher:
         kept = self._filtered(request)
         if kept is not None and not kept[document]:
             return WhyNot(document_id, False, "filter", "a filter leaves it out", ())
-        depth = max(load_profile(request.profile).depth, request.offset + request.k)
-        query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(request.fusion))
-        place = pool.place_of(document)
-        rank = None if place is None else int(np.flatnonzero(pool.order() == place)[0]) + 1
-        stages = self._standing(query, pool, document, rank)
-        if rank is None:
+        query, ordering = self._ordered(request, reranker, trace, kept)
+        stages = self._standing(query, ordering, document)
+        place = ordering.pool.place_of(document)
+        if place is None:
+            depth = self._depth(request, reranker)
             reason = f"no source ranks it among its first {depth} documents{_left_out(trace)}"
             return WhyNot(document_id, False, "candidates", reason, stages)
-        if request.offset < rank <= request.offset + request.k:
-            return WhyNot(document_id, True, None, f"it is hit {rank}", stages)
-        return WhyNot(
-            document_id, False, "fusion", f"fused rank {rank} is outside hits {request.offset + 1} to "
-            f"{request.offset + request.k}", stages
-        )  # fmt: skip
+        lost_at, reason = _fate(request, ordering, place)
+        return WhyNot(document_id, lost_at is None, lost_at, reason, stages)
 
     # ------------------------------------------------------------------ stages
 
     @property
     def _gathering(self) -> Gathering:
         return Gathering(self.store, self.understanding, self.generators, self.knowledge, self.gate)
+
+    def _reranker(self, request: SearchRequest) -> Reranker | None:
+        """What reranks a request; None where nothing does. Raises QueryError where it is asked for in vain."""
+        if request.rerank and self.reranker is None:
+            raise QueryError(
+                "rerank is true, but the index has no reranker", "leave it out, or add [rerank] to its spec and rebuild"
+            )
+        chosen = None if request.rerank is False else self.reranker
+        if request.min_probability is not None and chosen is None:
+            hint = "leave rerank out" if self.reranker else "leave it out, or add [rerank] to its spec and rebuild"
+            raise QueryError(f"min_probability is {request.min_probability:g}, but nothing is reranked", hint)
+        return chosen
+
+    def _depth(self, request: SearchRequest, reranker: Reranker | None) -> int:
+        """Documents that each source is asked for."""
+        return max(
+            load_profile(request.profile).depth, request.offset + request.k, reranker.spec.top if reranker else 0
+        )
+
+    def _ordered(
+        self, request: SearchRequest, reranker: Reranker | None, trace: Trace, kept: Bools | None
+    ) -> tuple[ParsedQuery, Ordering]:
+        """The candidates in the order in which they are shown; as fused where they cannot be reranked in time."""
+        depth = self._depth(request, reranker)
+        query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(request.fusion))
+        reranked = None
+        if reranker is not None:
+            with trace.stage("rerank"):
+                reranked = reranker.rerank(query.text, pool, self.store, trace.deadline)
+        return query, Ordering.of(pool, reranked, request.min_probability)
+
+    def _found(
+        self, request: SearchRequest, depth: int, fusion: FusionSpec | str | None, among: Sequence[str] | None
+    ) -> tuple[ParsedQuery, Pool, Trace]:
+        """The candidates of a request whose sources all answer. Raises StageUnavailable where one cannot."""
+        check(request)
+        kept = None
+        if among is not None:
+            kept = np.zeros(self.store.documents, np.bool_)
+            kept[[at for at in map(self.store.find, among) if at is not None]] = True
+        trace = Trace(Deadline())
+        query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(fusion))
+        if trace.degraded:
+            raise StageUnavailable(f"{trace.degraded[0].stage}: {trace.degraded[0].reason}")
+        return query, pool, trace
 
     def _filtered(self, request: SearchRequest) -> Bools | None:
         """(documents,) bool of the documents that pass the request's filters; None without filters."""
@@ -253,27 +299,28 @@ class Searcher:
 
     # ------------------------------------------------------------------ what is shown
 
-    def _hit(self, pool: Pool, at: int, rank: int, presenter: Presenter, explained: ParsedQuery | None) -> Hit:
+    def _hit(self, ordering: Ordering, at: int, rank: int, presenter: Presenter, explained: ParsedQuery | None) -> Hit:
         """The document at a place of the pool as it is shown; with a query, with its receipt."""
-        document = int(pool.documents[at])
+        document = int(ordering.pool.documents[at])
         fields = self.store.fields_of(document)
-        span = self.store.span(pool.best_passage(at))
+        span = self.store.span(ordering.pool.best_passage(at))
+        score, stage, probability = ordering.score(at)
         return Hit(
             id=self.store.id(document),
             rank=rank,
-            score=float(pool.totals[at]),
-            scored_by="fusion",
+            score=score,
+            scored_by=stage,
             fields=presenter.shown(fields),
             highlights=presenter.highlights(fields, span),
             passage=span,
-            why=self._standing(explained, pool, document, rank) if explained else (),
+            why=self._standing(explained, ordering, document) if explained else (),
+            probability=probability,
         )
 
-    def _standing(
-        self, query: ParsedQuery, pool: Pool, document: int, fused_rank: int | None
-    ) -> tuple[StageScore, ...]:
-        """What every stage made of a document: each source's parts for its best passage, then the fused parts."""
+    def _standing(self, query: ParsedQuery, ordering: Ordering, document: int) -> tuple[StageScore, ...]:
+        """What every stage made of a document: each source's parts for its best passage, then those of later stages."""
         stages = []
+        pool = ordering.pool
         at = pool.place_of(document)
         span = np.arange(*self.store.passage_range(document), dtype=np.int64)
         for row, name in enumerate(pool.sources):
@@ -287,8 +334,27 @@ class Searcher:
             parts = tuple(generator.explain(query, int(span[best])))
             stages.append(StageScore(name, float(scores[best]), rank, parts))
         if at is not None:
-            stages.append(StageScore("fusion", float(pool.totals[at]), fused_rank, pool.parts_of(at)))
+            stages += ordering.stages(at)
         return tuple(stages)
+
+
+def _fate(request: SearchRequest, ordering: Ordering, at: int) -> tuple[str | None, str]:
+    """(the stage that lost the candidate at a place of the pool, why); None where it is among the hits."""
+    first, last = request.offset + 1, request.offset + request.k
+    fused, rank = rank_in(ordering.fused, at), rank_in(ordering.shown, at)
+    assert fused is not None  # noqa: S101 - every place of the pool has one
+    if rank is None:
+        _, _, probability = ordering.score(at)
+        if probability is None:
+            return "rerank", f"it was not judged, and no judged document reaches {request.min_probability:g}"
+        return "rerank", f"its probability {probability:.3g} is below min_probability {request.min_probability:g}"
+    if first <= rank <= last:
+        return None, f"it is hit {rank}"
+    outside = f"is outside hits {first} to {last}"
+    if rank == fused:
+        return "fusion", f"fused rank {fused} {outside}"
+    moved = first <= fused <= last or fused <= last < rank
+    return ("rerank" if moved else "fusion"), f"rank {rank} after reranking {outside}; its fused rank is {fused}"
 
 
 def _left_out(trace: Trace) -> str:

@@ -24,7 +24,9 @@ class SearchRequest:
     10,000). filters: see search.filters. facets: names of facet fields to count. profile: how hits are shown.
     sources: candidate sources to use (None: all of the index). fusion: how they are joined (None: the release's).
     expand: whether the graph is used: "auto" lets the gate decide, "on" and "off" do not ask it. explain: give each
-    hit its receipt. budget_ms: wanted answer time; stages that do not fit are left out and named.
+    hit its receipt. budget_ms: wanted answer time; stages that do not fit are left out and named. rerank: whether the
+    first candidates are read again by a cross-encoder (None: as the index says). min_probability: reranked documents
+    less likely to be relevant than this (0 to 1) are dropped.
     """
 
     query: str
@@ -38,6 +40,8 @@ class SearchRequest:
     explain: bool = False
     budget_ms: float | None = None
     expand: Expand = "auto"
+    rerank: bool | None = None
+    min_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Hit:
 
     score: of the last stage that reached the document, named by scored_by. passage: (start, end) characters of the
     best passage in the document's body. why: the receipt, one entry a stage, only where it was asked for.
+    probability: that the document is relevant (0 to 1), only where it was reranked; score is then its log-odds.
     """
 
     id: str
@@ -76,6 +81,7 @@ class Hit:
     highlights: tuple[Highlight, ...] = ()
     passage: tuple[int, int] | None = None
     why: tuple[StageScore, ...] = ()
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,23 @@ class GraphUse:
 
 
 @dataclass(frozen=True, slots=True)
+class RerankUse:
+    """What reranking did for one search.
+
+    model: the cross-encoder. reranked: how many documents it scored, of how many it was to. dropped: how many were
+    less likely than min_probability. unjudged: how many of the shown hits it did not score. stopped: what ended it:
+    "all" were scored, "budget" (one more chunk would not have fitted), or "unavailable" (see `degraded`).
+    """
+
+    model: str
+    reranked: int
+    of: int
+    dropped: int
+    unjudged: int
+    stopped: Literal["all", "budget", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
 class Degradation:
     """A stage that was left out, and why."""
 
@@ -132,6 +155,7 @@ class SearchResponse:
 
     considered: documents that were candidates of any source (hits are the best of these). timings_ms: stage → time.
     coverage: share of shards that answered (1.0: all). graph: None where the index has none or it was not asked.
+    rerank: None where nothing was to be reranked.
     """
 
     query: str
@@ -145,6 +169,7 @@ class SearchResponse:
     notes: tuple[str, ...] = ()
     coverage: float = 1.0
     graph: GraphUse | None = None
+    rerank: RerankUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class Release:
     """What serving uses: one version and what was learned on it.
 
     version: id, and version_sha256 of its version.json. learned: fusion weights and the like. note: why it is there.
+    reranker: name, fingerprint and runtime of the cross-encoder it was published with (empty where it reranks nothing).
     """
 
     id: str
@@ -94,6 +95,7 @@ class Release:
     created: str
     learned: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    reranker: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 

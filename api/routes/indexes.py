@@ -67,6 +67,7 @@ def router(runtime: Runtime) -> APIRouter:
                     shards=len(version.shards),
                     sources=list(searcher.sources),
                     encoder=dict(version.encoder),
+                    reranker=dict(searcher.release.reranker),
                     recall=dict(version.recall),
                     relevance=dict(version.relevance),
                     fields={

@@ -19,7 +19,8 @@ class System:
 
     about: one line for reports. sources: candidate sources. fusion: how they are joined (None: the index's default).
     backend: BM25 backend the index is built with. tuned: fusion weights are learned on the dev split first. expand:
-    when the graph is used, as in a search; use: how, as in [graph] use (empty: as the spec says).
+    when the graph is used, as in a search; use: how, as in [graph] use (empty: as the spec says). rerank: the first
+    documents are reranked, by the index's cross-encoder or the one that the run names.
     """
 
     about: str
@@ -29,6 +30,7 @@ class System:
     tuned: bool = False
     expand: Expand = "off"
     use: tuple[Literal["ranking", "terms"], ...] = ()
+    rerank: bool = False
 
     @property
     def graph(self) -> bool:

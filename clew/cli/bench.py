@@ -56,6 +56,9 @@ def relevance(
     seed: Seed = 0,
     allow_unknown: AllowUnknown = False,
     model: Model = "default",
+    reranker: Annotated[
+        str, typer.Option("--reranker", help="Cross-encoder of systems that rerank, where the index has none.")
+    ] = "default",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again.")] = False,
     home: Home = DEFAULT_HOME,
     json: Json = False,
@@ -83,6 +86,7 @@ def relevance(
         allow_unknown=allow_unknown,
         model=model,
         rebuild=rebuild,
+        reranker=reranker,
     )
     opened = [open_dataset(folder) for folder in folders]
     if twice := {folder.name for folder in opened if [other.name for other in opened].count(folder.name) > 1}:
@@ -90,7 +94,7 @@ def relevance(
     found = []
     for folder in opened:
         with shown_progress(folder.name) as progress:
-            found.append(measure(folder, home / "bench", options, progress))
+            found.append(measure(folder, home / "bench", options, progress, models=home))
         if not json:
             _print_table(table(found[-1]))
     if to is not None:

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.fields import Fields, title_field
-from search.types import FacetValue, GraphUse, Highlight, Hit, LinkedEntity, SearchResponse, StageScore, WhyNot
+from search.types import (
+    FacetValue,
+    GraphUse,
+    Highlight,
+    Hit,
+    LinkedEntity,
+    RerankUse,
+    SearchResponse,
+    StageScore,
+    WhyNot,
+)
 
 BOLD, PLAIN = "\x1b[1m", "\x1b[22m"
 SNIPPET_CHARACTERS = 240
@@ -22,7 +32,7 @@ class Page:
     width: int = 100
 
     def answer(self, response: SearchResponse) -> Iterator[str]:
-        """The lines of an answer: hits, then facets, then what the graph did."""
+        """The lines of an answer: hits, then facets, then what the graph and reranking did."""
         if not response.hits:
             yield "no hits"
         for hit in response.hits:
@@ -32,6 +42,8 @@ class Page:
                 yield _cut(f"{name}: {_counted(values)}", self.width)
         if response.graph is not None:
             yield from graph_lines(response.graph)
+        if response.rerank is not None:
+            yield rerank_line(response.rerank)
 
     def hit(self, hit: Hit) -> Iterator[str]:
         """The lines of one hit: rank, title, score and id; a snippet; other fields; the receipt if there is one."""
@@ -40,7 +52,8 @@ class Page:
         plain = hit.fields.get(named) if named else None
         shown = self.marked(title) if title and title.snippet == plain else visible(plain or hit.id)
         yield f"{hit.rank:>3}. {shown}"
-        yield f"     {visible(hit.id)}  ({hit.scored_by} {hit.score:.4f})"
+        chance = "" if hit.probability is None else f", probability {hit.probability:.2f}"
+        yield f"     {visible(hit.id)}  ({hit.scored_by} {hit.score:.4f}{chance})"
         snippets = [mark for mark in hit.highlights if mark.field != named]
         for mark in snippets[:2]:
             yield f"     {self.marked(mark)}"
@@ -93,6 +106,18 @@ def graph_lines(graph: GraphUse) -> Iterator[str]:
     for part in graph.parts:
         if part.value:
             yield f"  {part.value:>+10.4f}  {part.what}  {_value(part.detail.get('value', ''))}"
+
+
+def rerank_line(rerank: RerankUse) -> str:
+    """What reranking did for a search, in one line."""
+    told = [f"reranked {rerank.reranked:,} of {rerank.of:,} by {visible(rerank.model)}"]
+    if rerank.stopped == "budget":
+        told.append("its time budget was used up")
+    if rerank.dropped:
+        told.append(f"{rerank.dropped:,} not likely enough and dropped")
+    if rerank.unjudged:
+        told.append(f"{rerank.unjudged:,} of the hits shown were not judged")
+    return "; ".join(told)
 
 
 def linked(entity: LinkedEntity) -> str:

@@ -75,6 +75,8 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
     out(f"{name}: release {chosen.id}, version {version.id}")
     out(f"  {version.documents:,} documents, {version.passages:,} passages, {len(version.shards)} shard(s)")
     out(f"  encoder {version.encoder.get('model', 'none')}, content {version.content[:16]}")
+    if chosen.reranker:
+        out(f"  reranker {chosen.reranker['model']} ({chosen.reranker['runtime']})")
     if graph is not None:
         sizes = f"{graph.entities:,} entities, {graph.edges:,} edges" if graph.entities is not None else "not there"
         out(f"  graph {graph.name}, snapshot {graph.snapshot} in {graph.store}: {sizes}")

@@ -48,6 +48,14 @@ def search(
     expand: Annotated[
         str, typer.Option(help="Whether the graph is used: off, auto (its gate decides) or on.", metavar="WHEN")
     ] = "auto",
+    rerank: Annotated[
+        bool | None,
+        typer.Option("--rerank/--no-rerank", help="Let a cross-encoder read the first [default: as the index says]."),
+    ] = None,
+    min_probability: Annotated[
+        float | None,
+        typer.Option("--min-probability", help="Drop reranked hits less likely to be relevant (0 to 1).", metavar="P"),
+    ] = None,
     budget_ms: Annotated[float | None, typer.Option(help="Wanted answer time; what does not fit is left out.")] = None,
     why_not: Annotated[
         str | None, typer.Option("--why-not", help="Say which stage lost this document.", metavar="ID")
@@ -85,6 +93,8 @@ def search(
         explain=explain,
         budget_ms=budget_ms,
         expand=cast("Expand", expand),  # any other word is refused by `check`
+        rerank=rerank,
+        min_probability=min_probability,
     )
     if queries is None and run is None:
         if query is None:
@@ -112,6 +122,7 @@ def search(
             "--why-not": why_not is not None,
             "--offset": offset != 0,
             "--budget-ms": budget_ms is not None,
+            "--min-probability": min_probability is not None,
             "--json": as_json,
         },
     )
@@ -192,7 +203,12 @@ def _write_run(searcher: Searcher, wanted: SearchRequest, file: str, to: str) ->
             except QueryError as error:
                 raise DataError(f"{where}: {error.message}", error.hint) from None
             ids, scores = searcher.rank(
-                text, wanted.k, sources=wanted.sources, fusion=wanted.fusion, expand=wanted.expand
+                text,
+                wanted.k,
+                sources=wanted.sources,
+                fusion=wanted.fusion,
+                expand=wanted.expand,
+                rerank=wanted.rerank,
             )
             run[name] = dict(zip(ids, scores.tolist(), strict=True))
         write_run(whole, run, f"clew-{searcher.release.index}")

@@ -10,7 +10,7 @@ ClewError                      code, message, hint; exit code 1
 ├── StoreError                 what lies on disk cannot be used
 │   ├── CorruptError           a file is not what its manifest says: names the file
 │   ├── FormatError            written by another format version: names both
-│   └── MismatchError          another encoder, tokenizer or analyzer than the index was built with
+│   └── MismatchError          another encoder, tokenizer, reranker or analyzer than the index was built with
 ├── LockedError                another process writes this index now
 ├── QualityError               a version that missed its recall or relevance target was not published
 ├── MissingExtraError          an optional dependency is not installed: names the install command
@@ -100,7 +100,7 @@ class FormatError(StoreError):
 
 
 class MismatchError(StoreError):
-    """An index was built by another encoder, tokenizer or analyzer than the one asked for."""
+    """An index was built by another encoder, tokenizer, reranker or analyzer than the one asked for."""
 
     code = "mismatch"
 

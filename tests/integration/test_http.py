@@ -25,6 +25,9 @@ title = { type = "text", weight = 2.0 }
 text = { type = "text" }
 brand = { type = "keyword", facet = true }
 price = { type = "number" }
+[rerank]
+model = "overlap"
+budget_ms = 0
 """
 DOCUMENTS = [
     {"id": "a/1", "title": "Oak desk lamp", "text": "A warm lamp for reading.", "brand": "Kvist", "price": 40},
@@ -80,6 +83,7 @@ def test_http_answers_what_the_searcher_answers(client, home):
         (schemas.Contribution, Contribution),
         (schemas.FacetValue, types.FacetValue),
         (schemas.Degradation, types.Degradation),
+        (schemas.RerankUse, types.RerankUse),
         (schemas.WhyNotResult, types.WhyNot),
     ],
 )
@@ -91,6 +95,43 @@ def test_get_is_post_for_simple_use(client):
     simple = client.get("/v1/search", params={"index": "shop", "q": "warm lamp", "k": 2}).json()
     full = search(client, index="shop", k=2).json()
     assert simple["hits"] == full["hits"]
+    for wanted in ({"rerank": False}, {"min_probability": 0.6}):
+        simple = client.get("/v1/search", params={"q": "warm lamp", **wanted}).json()
+        full = search(client, **wanted).json()
+        assert simple["hits"] == full["hits"] != []
+        assert simple["rerank"] == full["rerank"]
+
+
+def test_reranked_hits_say_how_likely_they_are(client):
+    answer = search(client, explain=True).json()
+    assert answer["rerank"] == {
+        "model": "overlap", "reranked": 4, "of": 4, "dropped": 0, "unjudged": 0, "stopped": "all",
+    }  # fmt: skip
+    best, *others = answer["hits"]
+    assert (best["id"], best["scored_by"], best["why"][-1]["stage"]) == ("a/1", "rerank", "rerank")
+    assert best["probability"] > 0.9 > others[0]["probability"]
+    assert [hit["id"] for hit in search(client, min_probability=0.9).json()["hits"]] == ["a/1"]
+    empty = search(client, min_probability=1).json()
+    assert (empty["hits"], empty["rerank"]["dropped"]) == ([], 4)
+    assert "nothing good" in empty["notes"][0]
+    plain = search(client, rerank=False).json()
+    assert plain["rerank"] is None
+    assert {(hit["scored_by"], hit["probability"]) for hit in plain["hits"]} == {("fusion", None)}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"min_probability": 1.5}, "min_probability is 1.5"),
+        ({"min_probability": -1}, "min_probability is -1"),
+        ({"rerank": "yes"}, "rerank is 'yes'"),
+        ({"rerank": False, "min_probability": 0.5}, "nothing is reranked"),
+    ],
+)
+def test_what_cannot_be_reranked_is_a_problem_that_names_the_parameter(client, body, says):
+    response = client.post("/v1/search", json={"query": "lamp"} | body)
+    assert response.status_code == 422
+    assert says in response.json()["detail"]
 
 
 def test_headers_name_the_request_and_the_stages(client):
@@ -98,12 +139,13 @@ def test_headers_name_the_request_and_the_stages(client):
     assert response.headers["x-request-id"] == response.json()["request_id"] == "r-1"
     stages = [part.split(";dur=")[0] for part in response.headers["server-timing"].split(", ")]
     assert stages == list(response.json()["timings_ms"])
-    assert {"bm25", "dense", "fusion", "total"} <= set(stages)
+    assert {"bm25", "dense", "fusion", "rerank", "total"} <= set(stages)
 
 
 def test_a_degraded_stage_is_named_and_counted(client):
     answer = search(client, budget_ms=1e-6).json()
-    assert [lost["stage"] for lost in answer["degraded"]] == ["dense"]
+    assert [lost["stage"] for lost in answer["degraded"]] == ["dense", "rerank"]
+    assert answer["rerank"]["stopped"] == "unavailable"
     assert 'clew_degraded_total{reason="' in client.get("/metrics").text
 
 
@@ -173,6 +215,7 @@ def test_an_index_tells_what_it_is(client):
     assert (shown["status"], shown["documents"], shown["shards"]) == ("serving", 4, 1)
     assert shown["sources"] == ["bm25", "dense"]
     assert shown["encoder"]["dim"] == 32
+    assert shown["reranker"]["model"] == "overlap"
     assert shown["fields"]["title"] == {"type": "text", "weight": 2.0, "facet": False}
     assert shown["fields"]["brand"]["facet"] is True
     [listed] = client.get("/v1/indexes").json()["indexes"]
@@ -194,6 +237,7 @@ def test_it_is_ready_and_counts_what_it_does(client):
     for metric in (
         'clew_search_seconds_count{index="shop"}',
         'clew_search_stage_seconds_count{stage="bm25"}',
+        'clew_search_stage_seconds_count{stage="rerank"}',
         'clew_requests_total{method="POST",route="/v1/search",status="200"}',
         'clew_release_info{index="shop",',
         'clew_release_failed{index="shop"} 0.0',

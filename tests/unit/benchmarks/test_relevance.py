@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.datasets import open_dataset
+from benchmarks.index import beir_spec
 from benchmarks.relevance import Options, measure
 from clew.core.errors import DataError, NotFoundError, UnknownNameError, UsageError
 from clew.core.measures import MEASURES, evaluate
@@ -97,6 +100,38 @@ def test_gains_change_ndcg_as_computed_by_hand(shared):
     run = {"q3": found.systems["bm25"].run["q3"]}
     by_hand = evaluate({"q3": {"bottle": 100, "tent": 10}}, run, ["nDCG@10"]).means["nDCG@10"]
     assert found.systems["bm25"].evaluation.per_query["nDCG@10"]["q3"] == pytest.approx(by_hand)
+
+
+def test_a_system_may_rerank_with_the_model_that_the_run_names(shared):
+    found = measured(shared, systems=("hybrid", "hybrid-rerank"), reranker="overlap")
+    plain, reranked = (found.systems[name].run for name in ("hybrid", "hybrid-rerank"))
+    # Overlap's log-odds: -4 where a text has no word of the query, 4 where it has all; "boils" is not "boil".
+    best = {"q1": 0, "q2": 4, "q3": 4, "q4": -4}
+    for query in found.queries:
+        assert set(reranked[query]) == set(plain[query])
+        assert max(reranked[query].values()) == pytest.approx(best[query], abs=0.01)
+        assert list(reranked[query].values()) == sorted(reranked[query].values(), reverse=True)
+    signature = found.signature["rerankers"]["bm25"]
+    assert (signature["model"], signature["runtime"], signature["top"]) == ("overlap", "python", 50)
+    assert found.signature["systems"]["hybrid-rerank"]["rerank"]
+    assert measured(shared, systems=("hybrid",), reranker="overlap").signature["rerankers"] == {}
+
+
+def test_systems_that_do_not_rerank_are_not_and_an_index_keeps_its_own_reranker(shared, tmp_path):
+    folder, _ = shared
+    spec = {**beir_spec(folder), "rerank": {"model": "overlap", "top": 3, "budget_ms": 0}}
+    dataset = replace(open_dataset(folder), spec=spec)
+    found = measure(
+        dataset, tmp_path, Options(("hybrid", "hybrid-rerank"), model="hashing", reranker="../no-such-model")
+    )
+    assert found.systems["hybrid"].run == measured(shared, systems=("hybrid",)).systems["hybrid"].run
+    assert found.signature["rerankers"]["bm25"]["top"] == 3
+    assert found.systems["hybrid-rerank"].run != found.systems["hybrid"].run
+
+
+def test_a_reranker_that_is_not_there_is_named(shared):
+    with pytest.raises(NotFoundError, match=r"\.\./no-such-model"):
+        measured(shared, systems=("hybrid-rerank",), reranker="../no-such-model")
 
 
 def test_a_sample_is_drawn_by_its_seed(shared):

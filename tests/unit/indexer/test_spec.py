@@ -1,12 +1,14 @@
 """Index specs: unknown keys at every level name the file, the table and the nearest known key."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
 from clew.core.errors import SpecError
 from indexer.spec import read_spec, spec_of
 from search.fields import FieldSpec
+from search.rerank.spec import RerankSpec
 
 FULL = """
 name = "shop"
@@ -23,6 +25,9 @@ step = 96
 model = "hashing"
 [fusion]
 method = "rrf"
+[rerank]
+model = "overlap"
+top = 20
 [quality]
 queries = "judged"
 [build]
@@ -46,6 +51,7 @@ def test_a_full_spec_is_read_and_paths_are_relative_to_it(write, tmp_path):
     assert spec.quality.queries == f"{tmp_path}/judged"
     assert spec.fields["title"] == FieldSpec("text", 3.0)
     assert (spec.passages.size, spec.dense.model, spec.fusion.method, spec.build.shards) == (128, "hashing", "rrf", 3)
+    assert spec.rerank == RerankSpec("overlap", 20, 500.0)
     assert pickle.loads(pickle.dumps(spec)) == spec
 
 
@@ -59,6 +65,9 @@ def test_defaults_fill_what_is_not_said(write):
     spec = read_spec(write('name = "x"\n[source]\npath = "a.jsonl"\n[fields]\ntext = { type = "text" }\n'))
     assert spec.dense is not None
     assert (spec.dense.model, spec.passages.size, spec.build.shards) == ("default", 256, 1)
+    assert spec.rerank is None
+    assert spec.as_table()["rerank"] is None
+    assert spec_of(spec.as_table(), "stored", Path()) == spec
 
 
 def test_dense_can_be_left_out(write):
@@ -74,6 +83,9 @@ def test_dense_can_be_left_out(write):
         ("size = 128", "sise = 128", "shop.toml [passages]: unknown key 'sise'", "did you mean 'size'"),
         ("path =", "paht =", "shop.toml [source]: unknown key 'paht'", "did you mean 'path'"),
         ("facet = true", "facets = true", "shop.toml [fields] brand: unknown key 'facets'", "did you mean 'facet'"),
+        ("top = 20", "topp = 20", "shop.toml [rerank]: unknown key 'topp'", "did you mean 'top'"),
+        ("top = 20", "top = 0", "shop.toml [rerank]: top is 0", ""),
+        ("[rerank]", "[reranker]", "shop.toml: unknown key 'reranker'", "did you mean 'rerank'"),
         ("method =", "metod =", "shop.toml [fusion]: unknown key 'metod'", "did you mean 'method'"),
         ('name = "shop"', "", "shop.toml: 'name' is missing", "clew init"),
         ("size = 128", "size = 3", "shop.toml [passages]: size is 3", ""),
@@ -118,5 +130,5 @@ def test_credentials_are_not_stored(write):
 
 def test_a_model_folder_is_relative_to_the_spec(write, tmp_path):
     (tmp_path / "my-model").mkdir()
-    spec = read_spec(write(FULL.replace('model = "hashing"', 'model = "my-model"')))
-    assert spec.dense.model == f"{tmp_path}/my-model"
+    spec = read_spec(write(FULL.replace('"hashing"', '"my-model"').replace('"overlap"', '"my-model"')))
+    assert (spec.dense.model, spec.rerank.model) == (f"{tmp_path}/my-model",) * 2

@@ -27,7 +27,10 @@ def test_other_settings_have_another_plan(source, change):
     assert plan_of(SPEC, [source], ENCODER, "an") != plan_of({**SPEC, **change}, [source], ENCODER, "an")
 
 
-@pytest.mark.parametrize("change", [{"build": {"shards": 1, "workers": 8}}, {"quality": {"queries": "judged"}}])
+@pytest.mark.parametrize(
+    "change",
+    [{"build": {"shards": 1, "workers": 8}}, {"quality": {"queries": "judged"}}, {"rerank": {"model": "overlap"}}],
+)
 def test_settings_that_change_no_content_keep_the_plan(source, change):
     assert plan_of(SPEC, [source], ENCODER, "an") == plan_of({**SPEC, **change}, [source], ENCODER, "an")
 

@@ -8,6 +8,7 @@ import pytest
 from clew.core.errors import DataError, SpecError
 from indexer.spec import read_spec
 from indexer.suggest import default_target, suggest
+from search.rerank.spec import RerankSpec
 
 
 @pytest.fixture
@@ -53,6 +54,15 @@ def test_types_weights_and_facets(look):
     assert spec.fields["brand"].facet is True
     assert spec.fields["category"].facet == "hierarchy"
     assert spec.fields["price"].facet == [80, 200]
+
+
+def test_what_is_left_to_switch_on_is_written_as_a_spec_takes_it(tmp_path, look):
+    assert look(CATALOGUE).rerank is None
+    text = (tmp_path / "shop.toml").read_text()
+    begin = text.index("# [rerank]")
+    table = "".join(line.removeprefix("# ") + "\n" for line in text[begin:].split("\n\n")[0].splitlines())
+    (tmp_path / "shop.toml").write_text(text + table)
+    assert read_spec(tmp_path / "shop.toml").rerank == RerankSpec()
 
 
 def test_the_path_is_relative_to_the_spec(tmp_path, look):

@@ -1,0 +1,142 @@
+"""From a cross-encoder's score to the log-odds that a document is relevant: Platt scaling, the fused score beside it.
+
+What a score is worth depends on the model and on the collection, so the map is learned where judgements exist
+(Platt 1999). It is small and shows its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from clew.core.errors import DataError
+from clew.core.spec import parse
+from clew.core.types import Bools, Contribution, Floats, Vectors
+
+LEAST_SCALE = 1e-3
+_SCALE, _FUSED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """log-odds = scale * cross-encoder's score + fused * fused score + bias.
+
+    scale: above 0, so that the model's order is never turned round. fused: 0 or more. All are finite.
+    """
+
+    scale: float = 1.0
+    fused: float = 0.0
+    bias: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < float("inf"):
+            raise ValueError(f"scale is {self.scale}, expected a number above 0")
+        if not 0 <= self.fused < float("inf"):
+            raise ValueError(f"fused is {self.fused}, expected 0 or more")
+        if not isfinite(self.bias):
+            raise ValueError(f"bias is {self.bias}, expected a finite number")
+
+    def log_odds(self, scores: Floats | Vectors, fused: Floats) -> Floats:
+        """(n,) float64 log-odds of n documents with these cross-encoder scores and fused scores, (n,) each."""
+        found: Floats = self.scale * np.asarray(scores, np.float64) + self.fused * fused + self.bias
+        return found
+
+    @staticmethod
+    def probability(log_odds: Floats) -> Floats:
+        """(n,) float64 probabilities (0 to 1) of n log-odds."""
+        found: Floats = 1 / (1 + np.exp(-np.clip(log_odds, -500.0, 500.0)))
+        return found
+
+    def parts(self, score: float, fused: float) -> tuple[Contribution, ...]:
+        """The log-odds of one document as three contributions; they add up."""
+        return (
+            Contribution("rerank", "cross-encoder", self.scale * score, {"score": score, "weight": self.scale}),
+            Contribution("rerank", "fusion", self.fused * fused, {"score": fused, "weight": self.fused}),
+            Contribution("rerank", "bias", self.bias),
+        )
+
+    def as_table(self) -> dict[str, float]:
+        """As it is stored in a release and with a model."""
+        return asdict(self)
+
+    @classmethod
+    def of_table(cls, table: Mapping[str, Any]) -> Calibration:
+        """From what `as_table` gave; a key that is left out keeps its default. Raises SpecError that names the key."""
+        return parse(cls, table, "calibration of the reranker")
+
+
+def learn(
+    scores: Floats | Vectors,
+    fused: Floats,
+    relevant: Bools,
+    start: Calibration | None = None,
+    strength: float = 1.0,
+) -> Calibration:
+    """The calibration that makes judged pairs likeliest, drawn towards `start` (None: the default).
+
+    scores, fused: (n,) cross-encoder and fused scores. relevant: (n,) bool. strength: of the pull (L2, in pairs).
+    Targets are smoothed as Platt (1999) does, so that separable pairs give no endless slope. Convex, minimised by
+    Newton's method. Raises DataError where the pairs cannot teach anything.
+    """
+    _check(scores, fused, relevant)
+    begin = start or Calibration()
+    table = np.stack([np.asarray(scores, np.float64), fused, np.ones(len(fused))], axis=1)
+    hits = int(np.count_nonzero(relevant))
+    targets = np.where(relevant, (hits + 1) / (hits + 2), 1 / (len(table) - hits + 2))
+    origin = np.array([begin.scale, begin.fused, begin.bias])
+    # The best point within bounds is the best of those that hold some bounds exactly and lie within the others.
+    tried = [
+        _fitted(table, targets, origin, strength, held)
+        for held in ({}, {_FUSED: 0.0}, {_SCALE: LEAST_SCALE}, {_SCALE: LEAST_SCALE, _FUSED: 0.0})
+    ]
+    allowed = [weights for weights in tried if weights[_SCALE] >= LEAST_SCALE and weights[_FUSED] >= 0]
+    best = min(allowed, key=lambda weights: _loss(table, targets, origin, strength, weights))
+    scale, beside, bias = (round(float(weight), 6) for weight in best)
+    return Calibration(scale, beside, bias)
+
+
+def _check(scores: Floats | Vectors, fused: Floats, relevant: Bools) -> None:
+    sizes = [len(scores), len(fused), len(relevant)]
+    if len(set(sizes)) != 1:
+        raise DataError(
+            f"scores, fused and relevant hold {sizes[0]}, {sizes[1]} and {sizes[2]} pairs", "give each pair all three"
+        )
+    if not (np.isfinite(scores).all() and np.isfinite(fused).all()):
+        raise DataError("scores or fused hold what is no finite number", "leave out pairs that were not scored")
+    if not 0 < np.count_nonzero(relevant) < len(relevant):
+        kind = "relevant" if len(relevant) and relevant[0] else "not relevant"
+        raise DataError(
+            f"relevant: all {len(relevant)} pairs are {kind}" if len(relevant) else "relevant: there is no pair",
+            "judge some candidates that answer their query and some that do not",
+        )
+
+
+def _fitted(table: Floats, targets: Floats, origin: Floats, strength: float, held: Mapping[int, float]) -> Floats:
+    """(3,) weights of the least loss, those in `held` kept at their values."""
+    weights = origin.copy()
+    weights[list(held)] = list(held.values())
+    free = [at for at in range(len(origin)) if at not in held]
+    for _ in range(100):
+        chances = Calibration.probability(table @ weights)
+        slope = (table.T @ (chances - targets) + strength * (weights - origin))[free]
+        bend = (table * (chances * (1 - chances))[:, None]).T @ table + strength * np.eye(len(origin))
+        step = np.zeros_like(weights)
+        step[free] = np.linalg.solve(bend[np.ix_(free, free)], slope)
+        size, before = 1.0, _loss(table, targets, origin, strength, weights)
+        # A whole step may overshoot where the start is far off.
+        while size > 1e-9 and _loss(table, targets, origin, strength, weights - size * step) > before:
+            size /= 2
+        weights = weights - size * step
+        if float(np.abs(size * step).max()) < 1e-9:
+            break
+    return weights
+
+
+def _loss(table: Floats, targets: Floats, origin: Floats, strength: float, weights: Floats) -> float:
+    odds = table @ weights
+    pull = strength / 2 * float(np.sum((weights - origin) ** 2))
+    return float(np.sum(np.logaddexp(0.0, odds) - targets * odds)) + pull

@@ -1,0 +1,103 @@
+"""The rerank stage: a cross-encoder reads the first candidates together with the query, within a time budget."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from clew.core.errors import StageUnavailable
+from clew.core.types import Deadline, Floats, Ints
+from clew.models.protocols import PairScorer
+from search.fusion import Pool
+from search.rerank.calibration import Calibration
+from search.rerank.spec import RerankSpec
+
+if TYPE_CHECKING:
+    from search.docstore import DocStore
+
+# Few enough that a budget is kept closely, enough that texts of like length meet in a batch.
+CHUNK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """What the stage made of the m candidates of one search.
+
+    order: (m,) int64 places in the pool, the reached ones first: these by log-odds, ties and the others as fused.
+    scores: (m,) float64 the cross-encoder's, by place; log_odds: (m,) float64; both NaN where it was not reached.
+    reached: how many were scored, of `wanted`. stopped: what ended it.
+    """
+
+    order: Ints
+    scores: Floats
+    log_odds: Floats
+    reached: int
+    wanted: int
+    stopped: Literal["all", "budget"]
+    calibration: Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Reranker:
+    """A loaded cross-encoder and how it is used. Safe for concurrent searches."""
+
+    scorer: PairScorer
+    spec: RerankSpec
+    calibration: Calibration
+
+    def rerank(self, query_text: str, pool: Pool, store: DocStore, deadline: Deadline) -> Reranked:
+        """Score the first documents of the fused order, each by its best passage, as far as the time reaches.
+
+        The first chunk always runs, since nothing is known of its time. Raises StageUnavailable where the deadline has
+        passed already, or where a score is no finite number.
+        """
+        fused = pool.order()
+        wanted = fused[: self.spec.top]
+        if len(wanted) and deadline.passed:
+            raise StageUnavailable("the time budget was used up before it")
+        scores = np.full(len(fused), np.nan)
+        clock = _Clock.started(self.spec.budget_ms, deadline)
+        reached, stopped = 0, None
+        while reached < len(wanted):
+            chunk = wanted[reached : reached + CHUNK]
+            stopped = self._stop(reached, len(chunk), clock)
+            if stopped is not None:
+                break
+            texts = [store.embedded_text(pool.best_passage(int(at))) for at in chunk]
+            scores[chunk] = self.scorer.score(query_text, texts)
+            if not np.isfinite(scores[chunk]).all():
+                raise StageUnavailable("its model gives a document a score that is no number")
+            reached += len(chunk)
+        log_odds = self.calibration.log_odds(scores, pool.totals)
+        first = wanted[:reached]
+        order = np.concatenate([first[np.argsort(-log_odds[first], kind="stable")], fused[reached:]])
+        return Reranked(order, scores, log_odds, reached, len(wanted), stopped or "all", self.calibration)
+
+    def unhurried(self) -> Reranker:
+        """The same without a time budget, so that what it answers does not depend on the machine."""
+        return replace(self, spec=replace(self.spec, budget_ms=0.0))
+
+    def _stop(self, reached: int, ahead: int, clock: _Clock) -> Literal["budget"] | None:
+        """Why the next chunk, of `ahead` pairs, is not scored; None to go on."""
+        return "budget" if not clock.allows(reached, ahead) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """When the stage began and by when it has to end (seconds, monotonic)."""
+
+    start: float
+    end: float
+
+    @classmethod
+    def started(cls, budget_ms: float, deadline: Deadline) -> _Clock:
+        now = time.monotonic()
+        return cls(now, min(deadline.at, now + budget_ms / 1000 if budget_ms else float("inf")))
+
+    def allows(self, done: int, ahead: int) -> bool:
+        """Whether `ahead` more pairs fit, at the mean time of those that are done; the first ones always do."""
+        now = time.monotonic()
+        return not done or now + (now - self.start) / done * ahead <= self.end

@@ -1,0 +1,157 @@
+"""Reranking on the command line: the options, what hits show, and the spec that `clew init` writes."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import clew
+from clew.cli import app
+from clew.cli.hits import Page
+from clew.core.errors import QueryError, UsageError
+from search.fields import FieldSpec
+from search.types import Hit, RerankUse, SearchResponse
+
+SPEC = """
+name = "{name}"
+dense = {{ model = "hashing-32" }}
+[source]
+path = "docs.jsonl"
+id = "id"
+[fields]
+title = {{ type = "text", weight = 2.0 }}
+text = {{ type = "text" }}
+{more}
+"""
+RERANK = '[rerank]\nmodel = "overlap"\ntop = 2\nbudget_ms = 0\n'
+DOCUMENTS = [
+    {"id": "d1", "title": "Oak desk lamp", "text": "A warm lamp for reading."},
+    {"id": "d2", "title": "Steel floor lamp", "text": "Bright and tall."},
+    {"id": "d3", "title": "Quiet kettle", "text": "Boils quietly, keeps tea warm."},
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cli")
+    (root / "docs.jsonl").write_text("".join(json.dumps(document) + "\n" for document in DOCUMENTS))
+    for name, more in (("shop", RERANK), ("plain", "")):
+        (root / f"{name}.toml").write_text(SPEC.format(name=name, more=more))
+        clew.build(root / f"{name}.toml", root / "home")
+    return root / "home"
+
+
+@pytest.fixture
+def run(home):
+    def run_command(*words):
+        return CliRunner().invoke(app, [*words, "--home", str(home)])
+
+    return run_command
+
+
+def lines(result):
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def test_hits_show_how_likely_they_are_and_a_line_what_was_done(run):
+    shown = lines(run("search", "shop", "warm lamp"))
+    assert shown[0] == "  1. Oak desk lamp"
+    assert shown[1].startswith("     d1  (rerank 3.99")
+    assert shown[1].endswith(", probability 0.98)")
+    assert sum("probability" in line for line in shown) == 2
+    assert sum("(fusion " in line for line in shown) == 1
+    assert shown[-1] == "reranked 2 of 2 by overlap; 1 of the hits shown were not judged"
+
+
+def test_the_explained_view_has_the_stage(run):
+    shown = [line.strip() for line in lines(run("search", "shop", "warm lamp", "--explain"))]
+    heads = [line.split(" = ")[0] for line in shown if " = " in line]
+    assert heads == ["bm25", "dense", "fusion", "rerank"] * 3
+    at = next(place for place, line in enumerate(shown) if line.startswith("rerank = "))
+    total = float(shown[at].split()[2].rstrip(","))
+    parts = shown[at + 1 : at + 4]
+    assert [line.split()[1] for line in parts] == ["cross-encoder", "fusion", "bias"]
+    assert sum(float(line.split()[0]) for line in parts) == pytest.approx(total, abs=1e-3)
+    assert "rerank = no score, not among its candidates" in shown
+
+
+def test_no_rerank_shows_the_fused_order(run):
+    result = run("search", "shop", "warm lamp", "--no-rerank")
+    assert "rerank" not in result.stdout
+    assert lines(result)[1].startswith("     d1  (fusion ")
+    answer = json.loads(run("search", "shop", "warm lamp", "--no-rerank", "--json").stdout)
+    assert answer["rerank"] is None
+
+
+def test_hits_that_are_not_likely_enough_are_dropped(run):
+    answer = json.loads(run("search", "shop", "warm lamp", "--rerank", "--min-probability", "0.9", "--json").stdout)
+    assert [(hit["id"], hit["scored_by"]) for hit in answer["hits"]] == [("d1", "rerank"), ("d3", "fusion")]
+    assert (answer["rerank"]["dropped"], answer["rerank"]["unjudged"]) == (1, 1)
+    result = run("search", "shop", "warm lamp", "-k", "2", "--sources", "bm25", "--min-probability", "1")
+    assert "note: nothing good: none of 2 documents reaches min_probability 1" in result.stderr
+
+
+def test_why_not_knows_the_stage(run):
+    result = run("search", "shop", "warm lamp", "-k", "2", "--min-probability", "0.9", "--why-not", "d2")
+    assert lines(result)[0].startswith("d2 was lost at: rerank (its probability 0.5 is below min_probability 0.9")
+
+
+def test_a_run_is_what_is_served(run, tmp_path):
+    (tmp_path / "queries.tsv").write_text("q1\twarm lamp\n")
+    for option, wanted in (("--rerank", "rerank"), ("--no-rerank", "fusion")):
+        rows = lines(run("search", "shop", "--queries", str(tmp_path / "queries.tsv"), "--run", "-", option))
+        answer = json.loads(run("search", "shop", "warm lamp", option, "--json").stdout)
+        assert [row.split()[2] for row in rows] == [hit["id"] for hit in answer["hits"]]
+        assert answer["hits"][0]["scored_by"] == wanted
+        assert float(rows[0].split()[4]) == pytest.approx(answer["hits"][0]["score"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message", "hint"),
+    [
+        (["plain", "x", "--rerank"], QueryError, "the index has no reranker", "[rerank]"),
+        (["plain", "x", "--min-probability", "0.5"], QueryError, "min_probability is 0.5", "[rerank]"),
+        (["shop", "x", "--min-probability", "2"], QueryError, "min_probability is 2", "0 to 1"),
+        (["shop", "x", "--no-rerank", "--min-probability", "0"], QueryError, "nothing is reranked", "leave rerank out"),
+        (
+            ["shop", "--queries", "q", "--run", "o", "--min-probability", "0"],
+            UsageError,
+            "--min-probability cannot be used with --queries",
+            "leave out",
+        ),
+    ],
+)
+def test_bad_input_is_named_with_a_way_out(run, words, error, message, hint):
+    result = run("search", *words)
+    assert isinstance(result.exception, error), result.exception
+    assert message in result.exception.message
+    assert hint in result.exception.hint
+
+
+def test_an_index_shows_its_reranker(run):
+    assert "  reranker overlap (python)" in lines(run("indexes", "show", "shop"))
+    assert "reranker" not in run("indexes", "show", "plain").stdout
+    assert json.loads(run("indexes", "show", "shop", "--json").stdout)["release"]["reranker"]["model"] == "overlap"
+
+
+@pytest.mark.parametrize(
+    ("use", "line"),
+    [
+        (RerankUse("default", 50, 50, 0, 0, "all"), "reranked 50 of 50 by default"),
+        (
+            RerankUse("m\x1b", 16, 50, 3, 2, "budget"),
+            "reranked 16 of 50 by m ; its time budget was used up; 3 not likely enough and dropped; "
+            "2 of the hits shown were not judged",
+        ),
+        (
+            RerankUse("default", 0, 50, 0, 10, "unavailable"),
+            "reranked 0 of 50 by default; 10 of the hits shown were not judged",
+        ),
+    ],
+)
+def test_what_reranking_did_is_one_line_below_the_hits(use, line):
+    response = SearchResponse("q", (Hit("P-1", 1, 1.0986, "rerank", {}, probability=0.75),), 1, "r1", "s", rerank=use)
+    shown = list(Page({"title": FieldSpec("text")}).answer(response))
+    assert shown[1] == "     P-1  (rerank 1.0986, probability 0.75)"
+    assert shown[-1] == line

@@ -1,0 +1,184 @@
+"""The rerank stage by itself: which documents it reads, in what order they come, and when it stops."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from clew.core.errors import StageUnavailable
+from clew.core.types import Deadline
+from search.fusion import Found, FusionSpec, Pool
+from search.rerank.calibration import Calibration
+from search.rerank.spec import RerankSpec
+from search.rerank.stage import CHUNK, Reranker
+
+
+class Texts:
+    """The one thing the stage asks of a store: a passage's text, here its number."""
+
+    def embedded_text(self, passage: int) -> str:
+        return str(passage)
+
+
+class Told:
+    """Scores texts, which are numbers, by a rule; keeps what it was asked."""
+
+    runtime, max_length, fingerprint = "python", 512, "0" * 64
+
+    def __init__(self, rule=float, seconds: float = 0.0) -> None:
+        self.rule, self.seconds = rule, seconds
+        self.asked: list[list[int]] = []
+
+    def score(self, query: str, texts: Sequence[str]) -> np.ndarray:
+        self.asked.append([int(text) for text in texts])
+        time.sleep(self.seconds * len(texts))
+        return np.array([self.rule(int(text)) for text in texts], np.float32)
+
+
+def pool(totals: Sequence[float], passages: Sequence[int] | None = None) -> Pool:
+    """Documents 10, 20, … with these fused scores; the best passage of the n-th is n unless said otherwise."""
+    m = len(totals)
+    found = Found(("bm25",), np.array([totals], np.float64), np.zeros((1, m), np.int64), np.array([[0.0, 1.0]]))
+    best = np.array([range(m) if passages is None else passages], np.int64)
+    return Pool.fused(np.arange(1, m + 1, dtype=np.int64) * 10, found, best, FusionSpec())
+
+
+def rerank(scorer, of: Pool, *, top=50, budget_ms=0.0, calibration=None, deadline=None):
+    stage = Reranker(scorer, RerankSpec("told", top, budget_ms), calibration or Calibration())
+    return stage.rerank("q", of, Texts(), deadline or Deadline())
+
+
+def test_the_first_of_the_fused_order_are_read_in_that_order_in_chunks() -> None:
+    totals = np.random.default_rng(3).permutation(60).astype(float).tolist()
+    scorer = Told()
+    found = rerank(scorer, pool(totals), top=40)
+    fused = np.argsort(-np.array(totals)).tolist()
+    assert [at for chunk in scorer.asked for at in chunk] == fused[:40]
+    assert [len(chunk) for chunk in scorer.asked] == [CHUNK, CHUNK, 40 - 2 * CHUNK]
+    assert (found.reached, found.wanted, found.stopped) == (40, 40, "all")
+
+
+def test_the_best_passage_of_a_document_is_what_is_read() -> None:
+    scorer = Told()
+    rerank(scorer, pool([3.0, 2.0, 1.0], passages=[7, 5, 9]))
+    assert scorer.asked == [[7, 5, 9]]
+
+
+def test_reached_documents_come_first_by_log_odds_the_others_as_fused() -> None:
+    # Fused order 4, 0, 2, 1, 3; the first three are read and score as their number.
+    found = rerank(Told(), pool([4.0, 2.0, 3.0, 1.0, 5.0]), top=3)
+    assert found.order.tolist() == [4, 2, 0, 1, 3]
+    assert found.scores[[4, 2, 0]].tolist() == [4.0, 2.0, 0.0]
+    assert np.isnan(found.scores[[1, 3]]).all()
+    assert np.isnan(found.log_odds[[1, 3]]).all()
+
+
+def test_equals_keep_their_fused_order_and_of_those_the_ordinal_decides() -> None:
+    # 1 and 3 are equal in fusion too, so their ordinal decides.
+    found = rerank(Told(lambda text: 0.0 if text else -1.0), pool([9.0, 1.0, 2.0, 1.0]))
+    assert found.order.tolist() == [2, 1, 3, 0]
+
+
+def test_the_calibration_brings_the_fused_score_in() -> None:
+    of = pool([0.0, 10.0, 5.0])
+    assert rerank(Told(), of).order.tolist() == [2, 1, 0]
+    both = rerank(Told(), of, calibration=Calibration(2.0, 1.0, -3.0))
+    assert both.log_odds.tolist() == [2 * 0 + 0 - 3, 2 * 1 + 10 - 3, 2 * 2 + 5 - 3]
+    assert both.order.tolist() == [1, 2, 0]
+
+
+def test_a_top_above_the_pool_reads_all() -> None:
+    found = rerank(Told(), pool([1.0, 2.0]), top=1000)
+    assert (found.reached, found.wanted, found.order.tolist()) == (2, 2, [1, 0])
+
+
+def test_without_candidates_nothing_is_asked_also_without_time() -> None:
+    scorer = Told()
+    found = rerank(scorer, pool([]), deadline=Deadline(0.0))
+    assert (found.order.tolist(), found.reached, found.stopped, scorer.asked) == ([], 0, "all", [])
+
+
+class Clock:
+    """A clock that only the scorer moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def scorer(self, *seconds: float) -> Told:
+        """Each call takes the next of these seconds."""
+        left = list(seconds)
+        told = Told()
+        plain = told.score
+
+        def score(query: str, texts: Sequence[str]) -> np.ndarray:
+            self.now += left.pop(0)
+            return plain(query, texts)
+
+        told.score = score
+        return told
+
+
+@pytest.mark.parametrize(
+    ("budget_ms", "seconds", "chunks"),
+    [
+        (1000, (0.25,) * 4, 4),  # ends at the last moment: allowed
+        (999, (0.25,) * 3, 3),
+        (400, (0.25,), 1),
+        (1, (0.25,), 1),  # the first always runs
+        (0, (9.0,) * 4, 4),  # 0: no budget
+        (1000, (0.2, 0.6), 2),  # a third would end at .8 + .4
+        (1000, (0.4, 0.2, 0.1, 9.0), 4),  # a fourth would end at .7 + .7 / 3
+    ],
+)
+def test_it_stops_where_one_more_chunk_would_pass_the_budget(monkeypatch, budget_ms, seconds, chunks) -> None:
+    clock, size = Clock(monkeypatch), 4 * CHUNK
+    found = rerank(clock.scorer(*seconds), pool(np.arange(size, 0, -1)), top=100, budget_ms=budget_ms)
+    assert found.reached == chunks * CHUNK
+    assert found.stopped == ("all" if found.reached == size else "budget")
+    assert found.wanted == size
+    assert found.order.tolist()[found.reached :] == list(range(found.reached, size))
+
+
+def test_a_last_chunk_of_few_pairs_is_expected_to_take_less(monkeypatch) -> None:
+    clock = Clock(monkeypatch)
+    found = rerank(clock.scorer(0.8, 0.1), pool(np.arange(CHUNK + 2, 0, -1)), budget_ms=1000)
+    assert (found.reached, found.stopped) == (CHUNK + 2, "all")  # .8 + 2 * .05 is within the budget
+
+
+def test_the_deadline_of_the_request_counts_where_it_is_nearer(monkeypatch) -> None:
+    clock = Clock(monkeypatch)
+    of = pool(np.arange(4 * CHUNK, 0, -1))
+    near = rerank(clock.scorer(*(0.25,) * 4), of, top=100, budget_ms=1000, deadline=Deadline(clock.now + 0.5))
+    assert (near.reached, near.stopped) == (2 * CHUNK, "budget")
+    far = rerank(clock.scorer(*(0.25,) * 4), of, top=100, budget_ms=500, deadline=Deadline(clock.now + 9))
+    assert (far.reached, far.stopped) == (2 * CHUNK, "budget")
+
+
+def test_a_slow_model_is_stopped() -> None:
+    scorer = Told(seconds=0.002)
+    found = rerank(scorer, pool(np.arange(20 * CHUNK, 0, -1)), top=1000, budget_ms=100)
+    assert found.stopped == "budget"
+    assert CHUNK <= found.reached < 20 * CHUNK
+    assert sorted(found.order.tolist()) == list(range(20 * CHUNK))
+
+
+def test_without_time_left_it_is_unavailable() -> None:
+    scorer = Told()
+    with pytest.raises(StageUnavailable, match="time budget"):
+        rerank(scorer, pool([1.0]), deadline=Deadline.after_ms(0))
+    assert scorer.asked == []
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_score_that_is_no_number_makes_it_unavailable(score: float) -> None:
+    with pytest.raises(StageUnavailable, match="no number"):
+        rerank(Told(lambda _: score), pool([1.0]))
+
+
+def test_unhurried_is_the_same_without_a_budget() -> None:
+    stage = Reranker(Told(), RerankSpec("told", 7, 20.0), Calibration(2.0))
+    assert stage.unhurried() == Reranker(stage.scorer, RerankSpec("told", 7, 0.0), Calibration(2.0))
