@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
-EXTRAS := cpu,files,test
+EXTRAS := cpu,files,test,train
 WORKERS ?= 2
 SETS ?= squad11 medquad walmart-amazon drcd cmrc2018
 SYSTEMS ?= bm25,dense,rrf,hybrid,hybrid-tuned

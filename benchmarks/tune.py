@@ -21,6 +21,7 @@ from clew.core.measures.runs import Qrels
 
 if TYPE_CHECKING:
     from benchmarks.graph_learn import Learned
+    from benchmarks.rerank_learn import RerankTuned
     from clew.core.measures.judged import JudgedQueries
     from search.fusion import FusionSpec, Judged
     from search.pipeline import Searcher
@@ -51,6 +52,7 @@ class Tuned:
     """What tuning found: the fusion before and after, and mean nDCG@10 of both on the dev queries learned from.
 
     graph: what else an index with a graph learned, None for another; the measures are then those of whole searches.
+    rerank: the calibration that an index with a reranker learned; the measures are those before reranking.
     """
 
     before: FusionSpec
@@ -59,10 +61,13 @@ class Tuned:
     ndcg_after: float
     queries: int
     graph: GraphTuned | None = None
+    rerank: RerankTuned | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain data, the words of relations counted."""
+        """The same as plain data, the words of relations counted; without what the index has no part for."""
         table = asdict(replace(self, graph=None))
+        if self.rerank is None:
+            del table["rerank"]
         del table["graph"]
         return table | ({"graph": self.graph.as_dict()} if self.graph else {})
 
@@ -198,11 +203,16 @@ def publish_tuned(home: Path, name: str, tuned: Tuned) -> str:
 
     folder = existing(home, name)
     what = "fusion weights, relations and gate" if tuned.graph else "fusion weights"
+    what += " and the reranker's calibration" if tuned.rerank else ""
     with writing(folder.root):
         live = folder.read_release()
         learned = {**live.learned, "fusion": asdict(tuned.after)}
         if tuned.graph:
             learned |= {"relations": dict(tuned.graph.relations), "gate": dict(tuned.graph.gate)}
+        # One that was learned on other fused scores does not hold any more.
+        learned.pop("rerank", None)
+        if tuned.rerank:
+            learned["rerank"] = dict(tuned.rerank.after)
         release = replace(
             live,
             id=f"r{next_number(folder)}",
@@ -229,7 +239,14 @@ def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress
             seed=options.seed,
             progress=progress,
         )
-        return _with_graph(searcher, judged, qrels, found, options, progress) if has_graph else found
+        tuned = replace(searcher, fusion=found.after)
+        if has_graph:
+            found, tuned = _with_graph(searcher, judged, qrels, found, options, progress)
+        if searcher.reranker is not None and not options.judged_only:
+            from benchmarks.rerank_learn import learn_rerank
+
+            found = replace(found, rerank=learn_rerank(tuned, judged.queries, qrels, options.seed, progress))
+        return found
     finally:
         searcher.close()
 
@@ -241,8 +258,8 @@ def _with_graph(
     found: Tuned,
     options: Options,
     progress: Progress | None,
-) -> Tuned:
-    """What was learned of the other sources, and on top of it what the graph learns."""
+) -> tuple[Tuned, Searcher]:
+    """What was learned of the other sources, and on top of it what the graph learns; a searcher that uses it."""
     from benchmarks.graph_learn import Material, learned
 
     material = Material(judged.queries, dev, {}, options.seed)
@@ -251,8 +268,9 @@ def _with_graph(
         train = gained(judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown), options.gains)
         material = replace(material, train=train, dev=dev)
     got = learned(replace(searcher, fusion=found.after), material, progress)
-    before, after = (_measured(each, judged.queries, dev, names) for each in (searcher, got.applied(searcher)))
-    return replace(found, after=got.fusion, ndcg_before=before, ndcg_after=after, graph=GraphTuned.of(got))
+    tuned = got.applied(searcher)
+    before, after = (_measured(each, judged.queries, dev, names) for each in (searcher, tuned))
+    return replace(found, after=got.fusion, ndcg_before=before, ndcg_after=after, graph=GraphTuned.of(got)), tuned
 
 
 def _measured(searcher: Searcher, queries: Mapping[str, str], qrels: Qrels, names: Sequence[str]) -> float:

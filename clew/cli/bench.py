@@ -121,7 +121,9 @@ def tune(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Learn one fusion weight a source on dev queries, drawn towards the default; a graph's relations and gate too.
+    """Learn one fusion weight a source on dev queries, drawn towards the default.
+
+    A graph's relations and gate are learned too, and a reranker's calibration.
 
     Example: clew bench tune shop --judged examples/shop/judged --publish
     """
@@ -146,6 +148,11 @@ def tune(
         out(
             f"gate: learned on {found.graph.decided} queries that the graph helps or hurts, "
             f"opens at {found.graph.gate['threshold']:g}"
+        )
+    if found.rerank:
+        out(
+            f"reranker: calibrated on {found.rerank.pairs} pairs of {found.rerank.queries} queries: "
+            + ", ".join(f"{name} {value:.3g}" for name, value in found.rerank.after.items())
         )
     out(f"nDCG@10 on {found.queries} dev queries: {found.ndcg_before:.4f} → {found.ndcg_after:.4f}")
     out(f"published as release {release}" if release else "not published; add --publish for an index")

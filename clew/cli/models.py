@@ -22,7 +22,7 @@ ROLES = {"bi_encoder": "bi-encoder", "cross_encoder": "cross-encoder"}
 
 @app.callback()
 def models() -> None:
-    """List, show, verify, export and import models."""
+    """List, show, verify, quantise, export and import models."""
 
 
 @app.command("list")
@@ -120,6 +120,27 @@ def verify(
         out(f"no model under {home}")
     if any(row["problem"] for row in rows):
         raise typer.Exit(1)
+
+
+@app.command()
+def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Make the 8-bit form of a cross-encoder: a quarter of the size, more than twice as fast on a processor.
+
+    It is kept under the same name; `clew bench relevance --reranker NAME/ID` says what it costs in quality.
+
+    Example: clew models quantise my-reranker
+    """
+    from clew.models.keep import keep_quantised
+    from clew.models.kept import find, size
+    from clew.models.manifest import read_manifest
+
+    folder = keep_quantised(find(home, name), home)
+    manifest = read_manifest(folder)
+    took = size(folder, manifest)
+    if as_json:
+        out_json({"name": manifest.name, "id": manifest.id, "place": folder, "bytes": took})
+        return
+    out(f"{manifest.name}/{manifest.id}: {took:,} bytes, in {folder}")
 
 
 @app.command()

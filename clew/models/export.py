@@ -1,4 +1,4 @@
-"""Export a transformer to ONNX, in a process of its own: `python -m clew.models.export FOLDER FILE ROLE`.
+"""Export a transformer to ONNX, in a process of its own: `python -m clew.models.export FOLDER FILE ROLE PRECISION`.
 
 Its own process, because torch takes seconds to load, hundreds of megabytes, and brings an OpenMP library that the
 searching process is better off without.
@@ -15,22 +15,24 @@ from pathlib import Path
 from typing import Any, cast
 
 from clew.core.errors import StoreError
-from clew.models.manifest import Role
+from clew.models.manifest import Precision, Role
 
 OPSET = 17
 AGREEMENT = 1e-3
 """Largest difference allowed between a value of torch and of onnxruntime (they are of order 1)."""
+INT8_AGREEMENT = 0.5
+"""The same for the 8-bit form, whose single values move while their order stays; see the figures of a model's card."""
 
 
-def export_onnx(folder: Path, target: Path, role: Role = "bi_encoder") -> dict[str, Any]:
+def export_onnx(folder: Path, target: Path, role: Role = "bi_encoder", precision: Precision = "fp32") -> dict[str, Any]:
     """Write the ONNX form of a folder's network to `target`; torch stays out of this process.
 
-    Returns facts for the manifest: opset, versions, precision, measured difference to torch. Raises StoreError with the
-    last words of the other process when it fails.
+    precision: "fp32", or "int8" (see clew.models.quantise). Returns facts for the manifest: opset, versions, precision,
+    measured difference to torch. Raises StoreError with the last words of the other process when it fails.
     """
     paths = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
-        [sys.executable, "-m", "clew.models.export", str(folder), str(target), role],
+        [sys.executable, "-m", "clew.models.export", str(folder), str(target), role, precision],
         env={**os.environ, "PYTHONPATH": paths, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
         capture_output=True,
         text=True,
@@ -47,7 +49,7 @@ def export_onnx(folder: Path, target: Path, role: Role = "bi_encoder") -> dict[s
     return facts
 
 
-def write_onnx(folder: Path, target: Path, role: Role) -> dict[str, Any]:
+def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> dict[str, Any]:
     """Export in this process: inputs input_ids, attention_mask (and token_type_ids) (b, s).
 
     The output of a bi-encoder is last_hidden_state (b, s, dim), that of a cross-encoder logits (b, 1).
@@ -57,7 +59,7 @@ def write_onnx(folder: Path, target: Path, role: Role) -> dict[str, Any]:
 
     from clew.models.torch_runtime import load_transformer, takes_token_types
 
-    model = load_transformer(folder, role)
+    model = load_transformer(folder, role, "sdpa" if precision == "fp32" else "eager")
     names = ["input_ids", "attention_mask"] + ["token_type_ids"] * takes_token_types(model)
     output = "logits" if role == "cross_encoder" else "last_hidden_state"
 
@@ -94,6 +96,16 @@ def write_onnx(folder: Path, target: Path, role: Role) -> dict[str, Any]:
             opset_version=OPSET,
             dynamo=False,
         )
+    facts: dict[str, Any] = {"precision": "fp32"}
+    allowed = AGREEMENT
+    if precision == "int8":
+        from clew.models.quantise import quantise
+
+        whole = target.with_name("whole.onnx")
+        target.rename(whole)
+        facts = quantise(whole, target, model.config.num_attention_heads, model.config.hidden_size)
+        whole.unlink()
+        allowed = INT8_AGREEMENT
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     difference = 0.0
     for rows, width in ((1, 5), (3, 24)):
@@ -105,21 +117,21 @@ def write_onnx(folder: Path, target: Path, role: Role) -> dict[str, Any]:
         # What a bi-encoder gives for padding is not read; a pair has one value.
         read = apart if role == "cross_encoder" else apart[inputs[1].numpy().astype(bool)]
         difference = max(difference, float(read.max()))
-    if not difference <= AGREEMENT:
+    if not difference <= allowed:
         raise StoreError(f"onnxruntime and torch differ by {difference:.2g} on {folder}", "please report this model")
     return {
         "opset": OPSET,
         "torch": torch.__version__,
         "onnxruntime": onnxruntime.__version__,
-        "precision": "fp32",
         "difference": difference,
+        **facts,
     }
 
 
 def main() -> None:
-    """Export FOLDER to FILE for ROLE and print the facts as one line of JSON."""
-    folder, target, role = sys.argv[1:]
-    facts = write_onnx(Path(folder), Path(target), cast("Role", role))
+    """Export FOLDER to FILE for ROLE at PRECISION and print the facts as one line of JSON."""
+    folder, target, role, precision = sys.argv[1:]
+    facts = write_onnx(Path(folder), Path(target), cast("Role", role), cast("Precision", precision))
     sys.stdout.write("\n" + json.dumps(facts) + "\n")
 
 

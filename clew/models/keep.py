@@ -22,8 +22,8 @@ from clew.core.artifacts import digest_files, promote
 from clew.core.errors import FormatError, StoreError, UsageError
 from clew.core.files import disk_errors
 from clew.models.export import export_onnx
-from clew.models.folder import PICKLES, fingerprint, hidden_size, read_config, read_pair_length, role_of
-from clew.models.manifest import MANIFEST, ModelManifest, Role, dumps
+from clew.models.folder import PICKLES, fingerprint, hidden_size, read_config, read_pair_length, role_of, weight_files
+from clew.models.manifest import MANIFEST, ModelManifest, Precision, Role, dumps, read_manifest, verify
 from clew.models.runtimes import ONNX_FILE
 
 MODEL_NAME = re.compile(r"\w[\w.@-]{0,127}")
@@ -81,7 +81,24 @@ def keep_model(
     return keep(home, source, manifest)
 
 
-def keep(home: Path, source: Path, manifest: ModelManifest) -> Path:
+def keep_quantised(source: Path, home: Path) -> Path:
+    """Make the 8-bit artifact of a cross-encoder's artifact; returns its folder, of the same name.
+
+    It holds the quantised network alone, not the weights it was made of. Raises FormatError for a bi-encoder, for an
+    artifact that is 8-bit already, and for a network that is no BERT.
+    """
+    manifest = read_manifest(source)
+    if manifest.role != "cross_encoder":
+        raise FormatError(f"{source} holds a {manifest.role}", "only cross-encoders are quantised")
+    if manifest.precision != "fp32":
+        raise FormatError(f"{source} is quantised already ({manifest.precision})", "name the model it was made of")
+    verify(source, manifest)
+    lineage = {**manifest.lineage, "quantised from": manifest.id}
+    made = replace(manifest, created=now(), source=f"quantised from {manifest.name}/{manifest.id}", lineage=lineage)
+    return keep(home, source, made, "int8")
+
+
+def keep(home: Path, source: Path, manifest: ModelManifest, precision: Precision = "fp32") -> Path:
     """Copy and export `source` into the folder that the manifest's name and id give, unless it is there.
 
     Safe against other processes that do the same. The manifest's files, runtimes, dim and max_length are filled in.
@@ -92,7 +109,7 @@ def keep(home: Path, source: Path, manifest: ModelManifest) -> Path:
     with writing(target.parent):
         if not (target / MANIFEST).is_file():
             _log.info("keeping model %s (once) in %s", manifest.name, target)
-            write_folder(target, lambda staged: _fill(staged, source, manifest))
+            write_folder(target, lambda staged: _fill(staged, source, manifest, precision))
     return target
 
 
@@ -154,12 +171,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _fill(staged: Path, source: Path, manifest: ModelManifest) -> None:
+def _fill(staged: Path, source: Path, manifest: ModelManifest, precision: Precision) -> None:
     pairs = manifest.role == "cross_encoder"
     max_length = read_pair_length(source) if pairs else read_config(source).max_length
     shutil.copytree(source, staged, ignore=_LEFT_OUT, dirs_exist_ok=True, copy_function=shutil.copyfile)
     (staged / ONNX_FILE).parent.mkdir()
-    facts = export_onnx(staged, staged / ONNX_FILE, "cross_encoder" if pairs else "bi_encoder")
+    facts = export_onnx(staged, staged / ONNX_FILE, "cross_encoder" if pairs else "bi_encoder", precision)
+    if precision != "fp32":
+        for weights in weight_files(staged):
+            weights.unlink()
     written = replace(
         manifest,
         files=digest_files(staged),

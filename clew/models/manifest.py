@@ -18,6 +18,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 Role = Literal["bi_encoder", "cross_encoder"]
 ROLES: tuple[str, ...] = get_args(Role)
+Precision = Literal["fp32", "int8"]
 # Path of a file inside the folder: it leads nowhere else.
 _PART = r"(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f]+"
 FILE_NAME = re.compile(rf"{_PART}(?:/{_PART})*")

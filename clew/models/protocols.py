@@ -54,7 +54,8 @@ class Encoder(Protocol):
 class PairScorer(Protocol):
     """A cross-encoder: how well each text answers the query.
 
-    A pair's score does not depend on the other pairs of the call (alone against in a batch: within 0.01).
+    A pair's score does not depend on the other pairs of the call (alone against in a batch: within 0.01, and within
+    0.05 of an 8-bit form, where the last bit of a sum can turn a rounding).
     """
 
     @property

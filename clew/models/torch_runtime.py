@@ -38,17 +38,23 @@ class TorchModel:
         return vectors
 
 
-def load_transformer(folder: Path, role: Role = "bi_encoder") -> Any:
+def load_transformer(folder: Path, role: Role = "bi_encoder", attention: str = "sdpa") -> Any:
     """The folder's network in float32, ready for inference, with one label for a cross-encoder.
 
-    Nothing is downloaded, and no code of the folder's is run. Raises StoreError that names a weight it lacks.
+    attention: how it is computed, as transformers names it; "eager" leaves single steps, which can be fused. Nothing is
+    downloaded, and no code of the folder's is run. Raises StoreError that names a weight it lacks.
     """
     library: Any = logging
     library.set_verbosity_error()
     library.disable_progress_bar()
     kind = AutoModelForSequenceClassification if role == "cross_encoder" else AutoModel
     model, found = kind.from_pretrained(
-        str(folder), local_files_only=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
+        str(folder),
+        local_files_only=True,
+        trust_remote_code=False,
+        dtype=torch.float32,
+        attn_implementation=attention,
+        output_loading_info=True,
     )
     # transformers fills gaps with random numbers. A bi-encoder does not read the pooler.
     missing = sorted(key for key in found["missing_keys"] if role == "cross_encoder" or not key.startswith("pooler."))

@@ -164,6 +164,26 @@ def test_what_was_learned_for_something_else_is_dropped_and_said(learned, change
     assert any(reason in notice and was in notice and "clew bench tune makers" in notice for notice in notices)
 
 
+def test_a_reranker_is_calibrated_on_what_the_tuned_fusion_finds(learned):
+    root, home, table = learned
+    build(spec_of({**table, "rerank": {"model": "overlap", "top": 5}}, "makers.toml", root), home)
+    # The maker's own name is in no query, so the scorer of shared words has nothing to say of it.
+    found = tune_index("makers", home, root / "judged", Options())
+    assert found.rerank is not None
+    assert (found.rerank.queries, found.rerank.pairs, found.rerank.relevant) == (4, 20, 4)
+    assert found.rerank.before == {"scale": 1.0, "fused": 0.0, "bias": 0.0}
+    assert found.rerank.after["fused"] > 0
+    assert found.as_dict()["rerank"]["after"] == found.rerank.after
+    publish_tuned(home, "makers", found)
+    searcher = open_index(home, "makers")
+    try:
+        assert searcher.reranker.calibration.as_table() == found.rerank.after
+    finally:
+        searcher.close()
+    publish_tuned(home, "makers", replace(found, rerank=None))
+    assert "rerank" not in IndexFolder.of(home, "makers").read_release().learned
+
+
 def test_without_train_queries_dev_ones_are_learned_from(index, tmp_path):
     home, judged = index
     shutil.copytree(judged, tmp_path / "judged")

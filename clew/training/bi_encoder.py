@@ -1,0 +1,98 @@
+"""Train a bi-encoder: queries beside their relevant passages, away from hard negatives and the rest of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from clew.core.types import Vectors
+from clew.training.cross_encoder import by_data, mean_ndcg, seed_all
+from clew.training.examples import Example
+from clew.training.fit import Fitted, Progress, arguments, fit
+from clew.training.spec import TrainSpec
+
+
+def train_bi_encoder(
+    spec: TrainSpec,
+    base: Path,
+    run: Path,
+    examples: Sequence[Example],
+    dev: Mapping[str, Sequence[Example]],
+    progress: Progress,
+) -> Fitted:
+    """Fit an encoder to examples, starting from the weights in `base`; parameters as of `train_cross_encoder`.
+
+    The loss is cross-entropy over the passages of the whole batch (multiple negatives ranking, Henderson et al. 2017),
+    with gradients cached so that a batch may be larger than memory (GradCache, Gao et al. 2021).
+    """
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
+
+    seed_all(spec.seed)
+    model = load_encoder(base, spec.max_length)
+    loss = CachedMultipleNegativesRankingLoss(model, mini_batch_size=spec.fit.mini_batch)
+    given = arguments(SentenceTransformerTrainingArguments, spec.fit, run, spec.seed)
+    given.batch_sampler = "no_duplicates"  # a passage that is relevant to one query would be a negative of another
+
+    def make(callbacks: Sequence[Any]) -> Any:
+        return SentenceTransformerTrainer(
+            model=model, args=given, train_dataset=columns(examples), loss=loss, callbacks=list(callbacks)
+        )
+
+    return fit(make, spec.fit, run, lambda trained: mean_ndcg(dev, lambda rows: cosines(trained, rows)), progress)
+
+
+def columns(examples: Sequence[Example]) -> dict[str, Any]:
+    """Data set → table of anchor, positive and as many negatives as every example of it has."""
+    from datasets import Dataset
+
+    found = {}
+    for name, rows in by_data(examples).items():
+        split = [_split(row) for row in rows]
+        kept = [each for each in split if each[2]]
+        width = min((len(negatives) for _, _, negatives in kept), default=0)
+        table: dict[str, list[str]] = {
+            "anchor": [anchor for anchor, _, _ in kept],
+            "positive": [positive for _, positive, _ in kept],
+        }
+        for at in range(width):
+            table[f"negative_{at + 1}"] = [negatives[at] for _, _, negatives in kept]
+        if kept:
+            found[name] = Dataset.from_dict(table)
+    return found
+
+
+def _split(example: Example) -> tuple[str, str, list[str]]:
+    """(query, its best passage, its irrelevant passages) of an example."""
+    best = int(np.argmax(example.gains))
+    negatives = [passage for passage, gain in zip(example.passages, example.gains, strict=True) if gain == 0]
+    return example.text, example.passages[best], negatives
+
+
+def load_encoder(folder: Path, max_length: int) -> Any:
+    """A sentence-transformers encoder in float32; nothing is downloaded."""
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    library: Any = logging
+    library.set_verbosity_error()
+    library.disable_progress_bar()
+    model = SentenceTransformer(str(folder), local_files_only=True, model_kwargs={"dtype": torch.float32})
+    model.max_seq_length = max_length
+    return model
+
+
+def cosines(model: Any, examples: Sequence[Example]) -> list[Vectors]:
+    """(n,) float32 cosine of each example's query with its passages."""
+    queries = model.encode([example.text for example in examples], normalize_embeddings=True, show_progress_bar=False)
+    texts = list(dict.fromkeys(passage for example in examples for passage in example.passages))
+    vectors = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    place = {text: at for at, text in enumerate(texts)}
+    return [
+        vectors[[place[passage] for passage in example.passages]] @ query
+        for example, query in zip(examples, queries, strict=True)
+    ]

@@ -1,0 +1,142 @@
+"""Train a cross-encoder on lists of passages."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from clew.core.measures.ndcg import ndcg
+from clew.core.types import Vectors
+from clew.training.examples import Example
+from clew.training.fit import Fitted, Measure, Progress, arguments, fit
+from clew.training.losses import RankingLoss, scored
+from clew.training.spec import TrainSpec
+
+SCORED_AT_ONCE = 256
+
+
+def train_cross_encoder(
+    spec: TrainSpec,
+    base: Path,
+    run: Path,
+    examples: Sequence[Example],
+    dev: Mapping[str, Sequence[Example]],
+    progress: Progress,
+) -> Fitted:
+    """Fit a network with one score to examples, starting from the weights in `base`.
+
+    run: folder of the run; a second call goes on from what is there. dev: data set → candidates of its dev queries.
+    """
+    seed_all(spec.seed)
+    model = load(base, spec.max_length)
+    if spec.fit.dropout is not None:
+        set_dropout(model, spec.fit.dropout)
+    listwise = spec.fit.loss == "listwise"
+    loss = RankingLoss(
+        model,
+        list_weight=float(listwise),
+        point_weight=spec.fit.point if listwise else 1.0,
+        smoothing=spec.fit.smoothing,
+    )
+    gains = [list(example.gains) for example in examples]
+    return fit_lists(spec, model, loss, run, examples, gains, lambda trained: measured(trained, dev), progress)
+
+
+def fit_lists(
+    spec: TrainSpec,
+    model: Any,
+    loss: Any,
+    run: Path,
+    examples: Sequence[Example],
+    labels: Sequence[Sequence[float]],
+    measure: Measure,
+    progress: Progress,
+) -> Fitted:
+    """Fit a cross-encoder to lists of passages. labels: one number for each passage, as the loss reads them."""
+    from datasets import Dataset
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+
+    tables: dict[str, dict[str, list[Any]]] = {}
+    for example, wanted in zip(examples, labels, strict=True):
+        table = tables.setdefault(example.data, {"query": [], "passages": [], "label": []})
+        table["query"].append(example.text)
+        table["passages"].append(list(example.passages))
+        table["label"].append(list(wanted))
+
+    def make(callbacks: Sequence[Any]) -> Any:
+        return CrossEncoderTrainer(
+            model=model,
+            args=arguments(CrossEncoderTrainingArguments, spec.fit, run, spec.seed),
+            train_dataset={name: Dataset.from_dict(table) for name, table in tables.items()},
+            loss=loss,
+            callbacks=list(callbacks),
+        )
+
+    return fit(make, spec.fit, run, measure, progress)
+
+
+def load(folder: Path, max_length: int) -> Any:
+    """A cross-encoder with one score; its last layer is new where the folder holds none."""
+    from sentence_transformers import CrossEncoder
+    from transformers.utils import logging
+
+    library: Any = logging
+    library.set_verbosity_error()
+    library.disable_progress_bar()
+    model = CrossEncoder(str(folder), num_labels=1, local_files_only=True, model_kwargs={"dtype": torch.float32})
+    model.max_seq_length = max_length
+    return model
+
+
+def set_dropout(model: Any, share: float) -> None:
+    """Give every dropout of a network the same share."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+
+
+def measured(model: Any, dev: Mapping[str, Sequence[Example]]) -> dict[str, float]:
+    """nDCG@10 of each data set's lists under a model's order, and under "ndcg" the mean over the data sets."""
+    return mean_ndcg(dev, lambda rows: predicted(model, rows))
+
+
+def mean_ndcg(
+    dev: Mapping[str, Sequence[Example]], score: Callable[[Sequence[Example]], list[Vectors]]
+) -> dict[str, float]:
+    """The same for whatever scores the passages of examples."""
+    found: dict[str, float] = {}
+    for name, rows in dev.items():
+        each = zip(score(rows), rows, strict=True)
+        values = [ndcg(np.array(row.gains)[np.argsort(-scores, kind="stable")], row.gains) for scores, row in each]
+        found[name] = float(np.mean(values))
+    return {"ndcg": float(np.mean(list(found.values()))) if found else 0.0, **found}
+
+
+def predicted(model: Any, examples: Sequence[Example]) -> list[Vectors]:
+    """(n,) float32 scores of each example's passages."""
+    pairs = [(example.text, passage) for example in examples for passage in example.passages]
+    with torch.inference_mode():
+        parts = [scored(model, pairs[at : at + SCORED_AT_ONCE]) for at in range(0, len(pairs), SCORED_AT_ONCE)]
+    flat = torch.cat(parts).cpu().numpy() if parts else np.empty(0, np.float32)
+    borders = np.cumsum([len(example.passages) for example in examples])[:-1]
+    return list(np.split(flat, borders))
+
+
+def by_data(examples: Sequence[Example]) -> dict[str, list[Example]]:
+    """Examples by the data set they are from, in order."""
+    found: dict[str, list[Example]] = {}
+    for example in examples:
+        found.setdefault(example.data, []).append(example)
+    return found
+
+
+def seed_all(seed: int) -> None:
+    """Seed everything that a run draws from."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)

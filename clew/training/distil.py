@@ -1,0 +1,74 @@
+"""A smaller cross-encoder that orders as its teacher does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clew.core.errors import SpecError
+from clew.core.files import write_atomic
+from clew.training.cross_encoder import fit_lists, load, measured, predicted, seed_all
+from clew.training.examples import Example
+from clew.training.fit import Fitted, Progress
+from clew.training.losses import MarginLoss
+from clew.training.spec import TrainSpec
+
+TEACHER = "teacher.jsonl"
+
+
+def train_student(
+    spec: TrainSpec,
+    teacher: Path,
+    run: Path,
+    examples: Sequence[Example],
+    dev: Mapping[str, Sequence[Example]],
+    progress: Progress,
+) -> Fitted:
+    """Fit a network with `spec.layers` of the teacher's layers to its scores; parameters as of `train_cross_encoder`.
+
+    The layers that are kept lie evenly between the first and the last (Sanh et al. 2019). Raises SpecError for more
+    layers than the teacher has.
+    """
+    scores = taught(teacher, spec.max_length, run, examples, progress)
+    seed_all(spec.seed)
+    student = load(teacher, spec.max_length)
+    if spec.layers:
+        keep_layers(student, spec.layers)
+    return fit_lists(
+        spec, student, MarginLoss(student), run, examples, scores, lambda trained: measured(trained, dev), progress
+    )
+
+
+def taught(
+    teacher: Path, max_length: int, run: Path, examples: Sequence[Example], progress: Progress
+) -> list[list[float]]:
+    """The teacher's scores of each example's passages, computed once for a run."""
+    path = run / TEACHER
+    if not path.is_file():
+        model = load(teacher, max_length)
+        rows: list[list[float]] = []
+        for at in range(0, len(examples), 16):
+            rows += [scores.tolist() for scores in predicted(model, examples[at : at + 16])]
+            progress("teacher", len(rows), len(examples))
+        write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def keep_layers(model: Any, count: int) -> None:
+    """Leave a BERT-like network `count` of its layers. Raises SpecError where it has fewer, or no layers."""
+    network = model.model
+    encoder = getattr(network.base_model, "encoder", None)
+    layers = getattr(encoder, "layer", None)
+    if encoder is None or layers is None:
+        raise SpecError(f"a {type(network).__name__} cannot be cut", "leave layers out, or take a BERT-like teacher")
+    if count > len(layers):
+        raise SpecError(
+            f"layers is {count}, the teacher has {len(layers)}", f"expected 1 to {len(layers)}, or 0 for all"
+        )
+    step = (len(layers) - 1) / max(1, count - 1)
+    encoder.layer = torch.nn.ModuleList([layers[round(at * step)] for at in range(count)])
+    network.config.num_hidden_layers = count

@@ -1,0 +1,168 @@
+"""One run of a sentence-transformers trainer: checkpoints by the clock, exact resume, the best weights on dev kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, TrainerCallback
+
+from clew.core.errors import DataError
+from clew.core.files import disk_errors, write_atomic
+from clew.training.spec import FitSpec
+
+Progress = Callable[[str, int, int], None]
+# Model on dev → measure → value, 0 to 1; "ndcg" decides.
+Measure = Callable[[Any], Mapping[str, float]]
+DECIDES = "ndcg"
+CURVE, BEST, CHECKPOINTS = "curve.jsonl", "best", "checkpoints"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a run led to. folder: of the best weights. step: where they were. measures: theirs on dev."""
+
+    folder: Path
+    step: int
+    steps: int
+    seconds: float
+    measures: Mapping[str, float]
+
+
+def arguments(cls: type[Any], spec: FitSpec, run: Path, seed: int) -> Any:
+    """Training arguments of a spec. cls: the trainer's class of them."""
+    return cls(
+        output_dir=str(run / CHECKPOINTS),
+        num_train_epochs=spec.epochs,
+        per_device_train_batch_size=spec.batch,
+        gradient_accumulation_steps=spec.accumulate,
+        learning_rate=spec.learning_rate,
+        warmup_steps=spec.warmup,
+        lr_scheduler_type={"constant": "constant_with_warmup"}.get(spec.schedule, spec.schedule),
+        weight_decay=spec.weight_decay,
+        max_grad_norm=spec.clip,
+        bf16=spec.precision == "bf16",
+        fp16=spec.precision == "fp16",
+        use_cpu=not torch.cuda.is_available(),
+        seed=seed,
+        data_seed=seed,
+        save_strategy="no",  # by the clock, see _Watch
+        save_total_limit=2,
+        eval_strategy="no",
+        logging_steps=1,
+        logging_strategy="steps",
+        disable_tqdm=True,
+        report_to="none",
+        dataloader_num_workers=0,
+    )
+
+
+def fit(
+    make: Callable[[Sequence[TrainerCallback]], Any], spec: FitSpec, run: Path, measure: Measure, progress: Progress
+) -> Fitted:
+    """Train, or go on from the run's last checkpoint.
+
+    make: callbacks → trainer. measure: what dev says of a model. Raises DataError where the loss is no number or no
+    evaluation took place, StoreError where a checkpoint does not fit on the disk.
+    """
+    watch = _Watch(spec, run, measure, progress)
+    trainer = make([watch])
+    trainer.remove_callback(PrinterCallback)  # it prints every loss on stdout
+    start = time.perf_counter()
+    with disk_errors(run):
+        trainer.train(resume_from_checkpoint=_last_checkpoint(run))
+        if watch.best is None:
+            watch.evaluate(trainer.model, trainer.state.global_step)
+    if watch.best is None or not trainer.state.global_step:
+        raise DataError("the run made no step", "give it more examples, or a smaller batch")
+    step, measures = watch.best
+    return Fitted(run / BEST, step, trainer.state.global_step, time.perf_counter() - start, measures)
+
+
+def read_curve(run: Path) -> list[dict[str, Any]]:
+    """What was noted while a run went on, in order: step with loss and learning rate, or with measures on dev."""
+    path = run / CURVE
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class _Watch(TrainerCallback):
+    """Notes loss and measures, evaluates on dev, keeps the best weights, asks for checkpoints, and stops early."""
+
+    def __init__(self, spec: FitSpec, run: Path, measure: Measure, progress: Progress) -> None:
+        self._spec, self._run, self._measure, self._progress = spec, run, measure, progress
+        self._rows: list[dict[str, Any]] = []
+        self._saved = time.monotonic()
+        self.best: tuple[int, Mapping[str, float]] | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Forget what was noted after the checkpoint that is gone on from."""
+        self._rows = [row for row in read_curve(self._run) if row["step"] <= state.global_step]
+        self._write()
+        for row in self._rows:
+            if "dev" in row and (self.best is None or row["dev"][DECIDES] > self.best[1][DECIDES]):
+                self.best = (row["step"], row["dev"])
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:  # noqa: ARG002
+        """Note the loss."""
+        known = any("loss" in row and row["step"] == state.global_step for row in self._rows[-2:])
+        if logs and "loss" in logs and not known:
+            rate, norm = logs.get("learning_rate", 0.0), logs.get("grad_norm", 0.0)
+            self._rows.append({"step": state.global_step, "loss": logs["loss"], "rate": rate, "norm": float(norm)})
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> Any:  # noqa: ARG002
+        """Evaluate, stop, or save when it is time."""
+        step, steps = state.global_step, state.max_steps
+        self._progress("training", step, steps)
+        every = max(1, steps // self._spec.evaluations)
+        if step == steps or (step % every == 0 and steps - step >= every // 2):
+            self.evaluate(model, step)
+            if self._spec.patience and self._without_gain() >= self._spec.patience:
+                control.should_training_stop = True
+        if time.monotonic() - self._saved >= self._spec.checkpoint_minutes * 60:
+            control.should_save = True
+            self._saved = time.monotonic()
+        return control
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Keep the notes that belong to a checkpoint."""
+        self._write()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Keep the notes."""
+        self._write()
+
+    def evaluate(self, model: Any, step: int) -> None:
+        """Measure a model on dev, and keep its weights where they are the best so far."""
+        model.eval()
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=self._spec.precision == "bf16"):
+            measures = {name: round(float(value), 6) for name, value in self._measure(model).items()}
+        model.train()
+        self._rows.append({"step": step, "dev": measures})
+        if self.best is None or measures[DECIDES] > self.best[1][DECIDES]:
+            staged = self._run / f"{BEST}.new"
+            shutil.rmtree(staged, ignore_errors=True)
+            model.save_pretrained(str(staged), create_model_card=False)
+            shutil.rmtree(self._run / BEST, ignore_errors=True)
+            staged.rename(self._run / BEST)
+            self.best = (step, measures)
+        self._write()
+
+    def _without_gain(self) -> int:
+        """Evaluations since the best one."""
+        assert self.best is not None  # noqa: S101 - called after an evaluation
+        return sum("dev" in row and row["step"] > self.best[0] for row in self._rows)
+
+    def _write(self) -> None:
+        write_atomic(self._run / CURVE, "".join(json.dumps(row) + "\n" for row in self._rows).encode())
+
+
+def _last_checkpoint(run: Path) -> str | None:
+    """The newest checkpoint that is whole; None where there is none."""
+    found = [path for path in (run / CHECKPOINTS).glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None

@@ -1,0 +1,133 @@
+"""A training run from its spec to a kept model, in a folder of its own that a later call goes on from.
+
+<home>/training/<name>-<hash of the spec>/   spec.json, examples.jsonl, dev.jsonl, checkpoints/, curve.jsonl, curve.png, best/
+"""  # noqa: E501 - one line a folder
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from clew.core.errors import SpecError
+from clew.core.files import disk_errors, write_atomic
+from clew.models.manifest import Role
+from clew.models.store import keep_model, prepare, read_manifest, scorer_folder
+from clew.training.card import write_card
+from clew.training.cross_encoder import by_data, load, predicted, train_cross_encoder
+from clew.training.curve import plot
+from clew.training.distil import train_student
+from clew.training.examples import Example, read_examples, write_examples
+from clew.training.fit import Fitted, Progress
+from clew.training.gather import Gathered, OpenIndex, gather
+from clew.training.spec import TrainSpec
+from search.rerank.calibration import learn
+
+Kind = Literal["bi-encoder", "cross-encoder", "distil"]
+ROLES: Mapping[Kind, Role] = {"bi-encoder": "bi_encoder", "cross-encoder": "cross_encoder", "distil": "cross_encoder"}
+EXAMPLES, DEV, SPEC, NOTICES = "examples.jsonl", "dev.jsonl", "spec.json", "notices.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished run. run: its folder; model: that of the kept artifact. queries, pairs: what it learned from."""
+
+    run: Path
+    model: Path
+    fitted: Fitted
+    queries: int
+    pairs: int
+    notices: tuple[str, ...]
+
+
+def train(
+    kind: Kind, spec: TrainSpec, home: Path, open_index: OpenIndex, progress: Progress, tell: Callable[[str], None]
+) -> Trained:
+    """Gather, mine, train and keep, each step only where it was not done before.
+
+    open_index: opens the index that a data set is mined through. tell: gets what was left out, as it is found. Raises
+    SpecError for a spec that does not fit the kind, DataError for data that teach nothing, StoreError for a full disk.
+    """
+    if (kind == "distil") != bool(spec.teacher):
+        raise SpecError(
+            f"teacher is {spec.teacher!r}, which does not fit `clew train {kind}`",
+            "distilling copies a cross-encoder that teacher names; the others have none",
+        )
+    base, lineage = _origin(kind, spec, home)
+    run = run_folder(spec, home, lineage)
+    with disk_errors(run):
+        run.mkdir(parents=True, exist_ok=True)
+        gathered = _gathered(spec, run, open_index, progress, tell)
+    fitted = _fitted(kind, spec, base, run, gathered, progress)
+    plot(run)
+    pairs = sum(len(example.passages) for example in gathered.examples)
+    lineage |= {"queries": {name: len(rows) for name, rows in by_data(gathered.examples).items()}, "pairs": pairs}
+    measures = {"dev nDCG@10": dict(fitted.measures), "step": fitted.step, "steps": fitted.steps}
+    calibration = {} if kind == "bi-encoder" else calibrated(fitted.folder, spec.max_length, gathered.dev)
+    write_card(fitted.folder, kind, spec, lineage, measures)
+    model = keep_model(
+        fitted.folder, home, spec.name, ROLES[kind], lineage=lineage, metrics=measures, calibration=calibration,
+        licence=spec.licence,
+    )  # fmt: skip
+    return Trained(run, model, fitted, len(gathered.examples), pairs, tuple(gathered.notices))
+
+
+def run_folder(spec: TrainSpec, home: Path, lineage: Mapping[str, Any]) -> Path:
+    """Where the run of a spec lives: another spec or other weights to start from are another run."""
+    key = hashlib.sha256(json.dumps(lineage, sort_keys=True).encode()).hexdigest()[:12]
+    return home / "training" / f"{spec.name}-{key}"
+
+
+def calibrated(folder: Path, max_length: int, dev: Mapping[str, Sequence[Example]]) -> dict[str, float]:
+    """What turns a cross-encoder's scores into log-odds of relevance, learned on dev candidates.
+
+    Those that a search found are preferred, since they are what is reranked and have a fused score beside it.
+    """
+    rows = [row for each in dev.values() for row in each]
+    rows = [row for row in rows if row.fused] or rows
+    scores = np.concatenate(predicted(load(folder, max_length), rows)).astype(np.float64)
+    fused = np.array([value for row in rows for value in row.fused or (0.0,) * len(row.gains)], np.float64)
+    relevant = np.array([gain > 0 for row in rows for gain in row.gains], np.bool_)
+    return learn(scores, fused, relevant).as_table()
+
+
+def _origin(kind: Kind, spec: TrainSpec, home: Path) -> tuple[Path, dict[str, Any]]:
+    """(folder of the weights a run starts from, how it is told later what it came from)."""
+    if kind == "distil":
+        base = scorer_folder(spec.teacher, home)
+    else:
+        base = prepare(spec.base, home, "bi_encoder" if kind == "bi-encoder" else None)
+    return base, {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
+
+
+def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: Gathered, progress: Progress) -> Fitted:
+    given = (spec, base, run, gathered.examples, gathered.dev, progress)
+    if kind == "bi-encoder":
+        from clew.training.bi_encoder import train_bi_encoder
+
+        return train_bi_encoder(*given)
+    return train_student(*given) if kind == "distil" else train_cross_encoder(*given)
+
+
+def _gathered(
+    spec: TrainSpec, run: Path, open_index: OpenIndex, progress: Progress, tell: Callable[[str], None]
+) -> Gathered:
+    if not (run / SPEC).is_file():
+        found = gather(spec, open_index, progress)
+        write_examples(found.examples, run / EXAMPLES)
+        write_examples([row for rows in found.dev.values() for row in rows], run / DEV)
+        write_atomic(run / NOTICES, json.dumps(found.notices).encode())
+        write_atomic(run / SPEC, json.dumps(spec.as_table(), indent=1).encode())  # last: the others are whole then
+    found = Gathered(
+        list(read_examples(run / EXAMPLES)),
+        by_data(list(read_examples(run / DEV))),
+        json.loads((run / NOTICES).read_text()),
+    )
+    for notice in found.notices:
+        tell(notice)
+    return found

@@ -1,0 +1,172 @@
+"""The spec of a training run: what is learned from, how, and when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from clew.core.errors import SpecError, nearest
+from clew.core.spec import as_table, parse, read_toml
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """Judged queries that are learned from.
+
+    folder: BEIR folder (queries, qrels, corpus where candidates are judged), or its name under $CLEW_DATA. index: the
+    published index whose candidates are read ("": one over the folder, built when it is not there). split, dev: qrels
+    that are learned from, and those that are measured. queries: most train queries, drawn by the run's seed (0: all).
+    candidates: "mined": negatives come from the index; "judged": each query's judged documents are its candidates.
+    gains: gain of grade 0, 1, 2, … ("": the grades themselves), such as "0,0.01,0.1,1".
+    """
+
+    folder: str
+    index: str = ""
+    split: str = "train"
+    dev: str = "dev"
+    queries: int = 0
+    candidates: Literal["mined", "judged"] = "mined"
+    gains: str = ""
+
+    def __post_init__(self) -> None:
+        if self.queries < 0:
+            raise ValueError(f"queries is {self.queries}, expected 0 (all) or more")
+        if self.split == self.dev:
+            raise ValueError(f"split and dev are both {self.split!r}: what is learned from cannot be measured on")
+
+
+@dataclass(frozen=True, slots=True)
+class NegativesSpec:
+    """How negatives are chosen among an index's candidates.
+
+    count: negatives a query (1 to 100). depth: candidates looked at (1 to 1,000). top: share of them taken from the
+    first fifth of these, the rest from below (0 to 1). similar: a candidate whose words overlap with a relevant passage
+    by more than this is no negative (Jaccard, 0 to 1). margin: nor is one that the bi-encoder finds closer to the query
+    than the best relevant passage by more than this (cosine, 0 to 2): it may well be relevant and unjudged.
+    """
+
+    count: int = 7
+    depth: int = 50
+    top: float = 0.6
+    similar: float = 0.8
+    margin: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= 100:
+            raise ValueError(f"count is {self.count}, expected 1 to 100")
+        if not self.count < self.depth <= 1_000:
+            raise ValueError(f"depth is {self.depth}, expected more than count and at most 1000")
+        for name, value, most in (("top", self.top, 1), ("similar", self.similar, 1), ("margin", self.margin, 2)):
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} is {value}, expected 0 to {most}")
+
+
+@dataclass(frozen=True, slots=True)
+class FitSpec:
+    """How the network is fitted.
+
+    loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss, which anchors the scores
+    (0 to 10). smoothing: how far a target is drawn from 0 and 1 (0 to 0.4). epochs: passes over the examples. batch:
+    queries a step; accumulate: steps summed before the weights move; mini_batch: texts that a bi-encoder embeds at
+    once, which bounds memory and changes nothing else. learning_rate, warmup (share of the steps), schedule,
+    weight_decay, clip (largest gradient norm, 0: none), dropout (None: the model's). precision: of the passes through
+    the network. evaluations: how often dev is measured; patience: stop after so many without a better one (0: never).
+    dev_queries, dev_candidates: of each data set. checkpoint_minutes: time between checkpoints.
+    """
+
+    loss: Literal["listwise", "pointwise"] = "listwise"
+    point: float = 0.2
+    smoothing: float = 0.0
+    epochs: float = 1.0
+    batch: int = 8
+    accumulate: int = 1
+    learning_rate: float = 5e-5
+    warmup: float = 0.1
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    dropout: float | None = None
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    mini_batch: int = 32
+    evaluations: int = 4
+    patience: int = 0
+    dev_queries: int = 100
+    dev_candidates: int = 20
+    checkpoint_minutes: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in (
+            "epochs",
+            "batch",
+            "accumulate",
+            "mini_batch",
+            "learning_rate",
+            "evaluations",
+            "dev_queries",
+            "dev_candidates",
+        ):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected more than 0")
+        for name, most in (("warmup", 1.0), ("smoothing", 0.4), ("point", 10.0), ("dropout", 0.9)):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= most:
+                raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
+        for name in ("weight_decay", "clip", "patience", "checkpoint_minutes"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSpec:
+    """One training run.
+
+    name: of the model that comes out. base: weights it starts from ("default", a folder, a model kept under the home, a
+    Hugging Face name). max_length: word pieces of a query and a passage together. seed: of sampling, initial weights
+    and order. licence: of the result, for its card. data: what is learned from, mixed in proportion. teacher: the
+    cross-encoder that distilling copies; layers: how many of its layers the copy keeps (0: all).
+    """
+
+    name: str
+    data: tuple[DataSpec, ...]
+    base: str = "default"
+    max_length: int = 256
+    seed: int = 0
+    licence: str = ""
+    teacher: str = ""
+    layers: int = 0
+    negatives: NegativesSpec = field(default_factory=NegativesSpec)
+    fit: FitSpec = field(default_factory=FitSpec)
+
+    def as_table(self) -> dict[str, Any]:
+        """The plain table it can be parsed from again."""
+        return as_table(self)
+
+
+_PARTS = {"negatives": NegativesSpec, "fit": FitSpec}
+_PLAIN = ("name", "base", "max_length", "seed", "licence", "teacher", "layers")
+
+
+def load_spec(path: Path) -> TrainSpec:
+    """Read the TOML spec of a run. Raises SpecError that names the file, the table and the key."""
+    return spec_of(read_toml(path), str(path))
+
+
+def spec_of(table: Mapping[str, Any], where: str) -> TrainSpec:
+    """The spec that a table says. where: the file's name in messages."""
+    known = [*_PLAIN, "data", *_PARTS]
+    for key in table:
+        if key not in known:
+            raise SpecError(f"{where}: unknown key {key!r}", nearest(key, known))
+    rows = table.get("data")
+    if not isinstance(rows, list | tuple) or not rows:
+        raise SpecError(f"{where}: [[data]] is missing", "name at least one folder with queries and qrels")
+    parts: dict[str, Any] = {key: table[key] for key in _PLAIN if key in table}
+    parts["data"] = tuple(parse(DataSpec, row, f"{where} [[data]] {at}") for at, row in enumerate(rows, 1))
+    for key, cls in _PARTS.items():
+        if key in table:
+            parts[key] = parse(cls, table[key], f"{where} [{key}]")
+    return parse(TrainSpec, parts, where)

