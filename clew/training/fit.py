@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,16 @@ Progress = Callable[[str, int, int], None]
 # Model on dev → measure → value, 0 to 1; "ndcg" decides.
 Measure = Callable[[Any], Mapping[str, float]]
 DECIDES = "ndcg"
-CURVE, BEST, CHECKPOINTS = "curve.jsonl", "best", "checkpoints"
+CURVE, BEST, CHECKPOINTS, FINISHED = "curve.jsonl", "best", "checkpoints", "fitted.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What a run led to. folder: of the best weights. step: where they were. measures: theirs on dev."""
+    """What a run led to.
+
+    folder: of the best weights. step: where they were, of `steps`. seconds: since the run was begun or gone on with.
+    measures: of the best weights on dev.
+    """
 
     folder: Path
     step: int
@@ -68,9 +72,11 @@ def fit(
 ) -> Fitted:
     """Train, or go on from the run's last checkpoint.
 
-    make: callbacks → trainer. measure: what dev says of a model. Raises DataError where the loss is no number or no
-    evaluation took place, StoreError where a checkpoint does not fit on the disk.
+    make: callbacks → trainer. measure: what dev says of a model. A run that is finished is not begun again. Raises
+    DataError where the loss is no number or no step was made, StoreError where a checkpoint does not fit on the disk.
     """
+    if (run / FINISHED).is_file():
+        return Fitted(**{**json.loads((run / FINISHED).read_text()), "folder": run / BEST})
     watch = _Watch(spec, run, measure, progress)
     trainer = make([watch])
     trainer.remove_callback(PrinterCallback)  # it prints every loss on stdout
@@ -82,7 +88,10 @@ def fit(
     if watch.best is None or not trainer.state.global_step:
         raise DataError("the run made no step", "give it more examples, or a smaller batch")
     step, measures = watch.best
-    return Fitted(run / BEST, step, trainer.state.global_step, time.perf_counter() - start, measures)
+    fitted = Fitted(run / BEST, step, trainer.state.global_step, round(time.perf_counter() - start, 1), measures)
+    write_atomic(run / FINISHED, json.dumps({**asdict(fitted), "folder": BEST}).encode())
+    shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
+    return fitted
 
 
 def read_curve(run: Path) -> list[dict[str, Any]]:

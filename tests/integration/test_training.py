@@ -2,17 +2,20 @@
 
 import json
 import math
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from clew.core.errors import DataError
-from clew.training.cross_encoder import load, measured, predicted, train_cross_encoder
+from clew.cli import app
+from clew.core.errors import DataError, SpecError
+from clew.models.store import load_scorer, read_manifest
+from clew.training.cross_encoder import load, mean_ndcg, measured, predicted, train_cross_encoder
 from clew.training.examples import Example
-from clew.training.fit import BEST, CURVE, read_curve
+from clew.training.fit import BEST, CURVE, FINISHED, read_curve
+from clew.training.run import train
 from clew.training.spec import spec_of
 
 COLOURS = ["red", "blue", "green", "black", "white", "brown"]
@@ -126,10 +129,106 @@ def test_predictions_belong_to_their_example(base):
     assert np.allclose(other, predicted(model, [EXAMPLES[1]])[0], atol=1e-5)
 
 
+def test_a_finished_run_is_not_begun_again(base, tmp_path):
+    first = train_cross_encoder(spec(), base, tmp_path, EXAMPLES, DEV, quiet)
+    assert not (tmp_path / "checkpoints").exists()
+    assert train_cross_encoder(spec(), base, tmp_path, EXAMPLES, DEV, quiet) == first
+
+
 def test_a_curve_that_outlived_its_checkpoint_is_cut_back(base, tmp_path):
     train_cross_encoder(spec(), base, tmp_path, EXAMPLES, DEV, quiet)
-    shutil.rmtree(tmp_path / "checkpoints", ignore_errors=True)
+    (tmp_path / FINISHED).unlink()
     before = (tmp_path / CURVE).read_text()
     train_cross_encoder(spec(), base, tmp_path, EXAMPLES, DEV, quiet)
     steps = [json.loads(line)["step"] for line in (tmp_path / CURVE).read_text().splitlines()]
     assert steps == [json.loads(line)["step"] for line in before.splitlines()]
+
+
+def test_a_student_copies_its_teachers_differences(base, tmp_path):
+    from clew.training.distil import taught, train_student
+
+    quick = {"epochs": 6, "learning_rate": 5e-3, "dropout": 0.0, "evaluations": 2}
+    teacher = train_cross_encoder(spec(**quick), base, tmp_path / "t", EXAMPLES, DEV, quiet)
+    table = {"name": "s", "max_length": 32, "data": [{"folder": "shoes"}], "teacher": "t", "layers": 1}
+    small = spec_of({**table, "fit": quick}, "s.toml")
+    found = train_student(small, teacher.folder, tmp_path / "s", EXAMPLES, DEV, quiet)
+    student = load(found.folder, 32)
+    assert student.model.config.num_hidden_layers == 1
+    wanted = taught(teacher.folder, 32, tmp_path / "s", EXAMPLES, quiet)
+    got = predicted(student, EXAMPLES)
+    apart = [np.array(one) - np.mean(one) - other + np.mean(other) for one, other in zip(wanted, got, strict=True)]
+    spread = [np.array(one) - np.mean(one) for one in wanted]
+    assert np.mean(np.square(apart)) < 0.5 * np.mean(np.square(spread))
+    assert found.measures["ndcg"] > 0.9
+
+
+def test_more_layers_than_the_teacher_has_are_refused(base, tmp_path):
+    from clew.training.distil import train_student
+
+    table = {"name": "s", "max_length": 32, "data": [{"folder": "shoes"}], "teacher": "t", "layers": 3}
+    with pytest.raises(SpecError, match="the teacher has 2"):
+        train_student(spec_of(table, "s.toml"), base, tmp_path, EXAMPLES[:4], DEV, quiet)
+
+
+def test_an_encoder_learns_and_its_table_has_as_many_negatives_as_every_example(base, tmp_path):
+    from clew.training.bi_encoder import columns, cosines, load_encoder, train_bi_encoder
+
+    rows = [*EXAMPLES[:6], Example("shoes", "few", "red", ("a", "b"), ("x", "y"), (1.0, 0.0))]
+    assert columns(rows)["shoes"].column_names == ["anchor", "positive", "negative_1"]
+    before = load_encoder(base, 32)
+    found = train_bi_encoder(spec(epochs=8, learning_rate=5e-3, dropout=0.0), base, tmp_path, EXAMPLES, DEV, quiet)
+    assert found.measures["ndcg"] > measured_by(before, cosines)
+    assert found.measures["ndcg"] > 0.9
+    assert measured_by(load_encoder(found.folder, 32), cosines) == pytest.approx(found.measures["ndcg"], abs=1e-6)
+
+
+def measured_by(model, score):
+    return mean_ndcg(DEV, lambda rows: score(model, rows))["ndcg"]
+
+
+def test_the_command_trains_on_a_folder_and_keeps_a_model(base, tmp_path):
+    folder = write(tmp_path / "shoes")
+    path = tmp_path / "run.toml"
+    path.write_text(
+        f'name = "mine"\nbase = "{base}"\nmax_length = 32\nlicence = "MIT"\n[[data]]\nfolder = "{folder}"\n'
+        'candidates = "judged"\n[fit]\nbatch = 4\nepochs = 2\nevaluations = 1\n'
+    )
+    arguments = ["train", "cross-encoder", str(path), "--home", str(tmp_path / "home"), "--json"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    model = Path(report["model"])
+    manifest = read_manifest(model)
+    assert (manifest.name, manifest.role, manifest.licence, manifest.max_length) == ("mine", "cross_encoder", "MIT", 32)
+    assert manifest.lineage["spec"]["data"][0]["folder"] == str(folder)
+    assert manifest.metrics["dev nDCG@10"]["ndcg"] == report["fitted"]["measures"]["ndcg"]
+    assert set(manifest.calibration) == {"scale", "fused", "bias"}
+    assert "license: mit" in (model / "README.md").read_text()
+    assert (Path(report["run"]) / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert load_scorer("mine", tmp_path / "home").score("red", ["red shoe", "blue shoe"]).shape == (2,)
+    again = json.loads(CliRunner().invoke(app, arguments).stdout)
+    assert again["model"] == report["model"]
+
+
+def test_a_teacher_fits_distilling_only(tmp_path):
+    for kind, teacher in (("distil", ""), ("cross-encoder", "x")):
+        given = spec_of({"name": "x", "teacher": teacher, "data": [{"folder": "shoes"}]}, "run.toml")
+        with pytest.raises(SpecError, match="does not fit"):
+            train(kind, given, tmp_path, no_index, quiet, print)
+
+
+def write(root):
+    """A BEIR folder of shoes whose judgements name a right and a wrong colour."""
+    (root / "qrels").mkdir(parents=True)
+    docs = [{"_id": colour, "title": "", "text": f"a {colour} shoe"} for colour in COLOURS]
+    queries = [{"_id": f"q-{colour}", "text": colour} for colour in COLOURS]
+    for name, rows in (("corpus", docs), ("queries", queries)):
+        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for split, colours in (("train", COLOURS[:4]), ("dev", COLOURS[4:])):
+        rows = [f"q-{c}\t{d}\t{int(c == d)}\n" for c in colours for d in COLOURS]
+        (root / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
+    return root
+
+
+def no_index(data):
+    raise AssertionError("judged candidates need no index")

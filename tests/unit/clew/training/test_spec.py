@@ -1,9 +1,13 @@
 """The spec of a run: what is wrong is named by file, table and key."""
 
+import re
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
 from clew.core.errors import SpecError
-from clew.training.spec import TrainSpec, load_spec, spec_of
+from clew.training.spec import DataSpec, FitSpec, NegativesSpec, TrainSpec, load_spec, spec_of
 
 DATA = [{"folder": "squad11"}]
 
@@ -29,6 +33,13 @@ def test_the_recipe_of_the_shipped_reranker_is_a_spec():
     assert isinstance(spec, TrainSpec)
     assert {data.split for data in spec.data} == {"train"}
     assert {data.dev for data in spec.data} == {"dev"}
+
+
+@pytest.mark.parametrize("part", [TrainSpec, DataSpec, NegativesSpec, FitSpec])
+def test_every_key_is_described(part):
+    page = (Path(__file__).parents[4] / "docs" / "training.md").read_text()
+    described = set(re.findall(r"`(\w+)`", page))
+    assert {field.name for field in fields(part)} - {"data", "negatives", "fit"} <= described
 
 
 @pytest.mark.parametrize(
