@@ -17,7 +17,7 @@ from benchmarks.graph_material import Sizes
 from benchmarks.graph_speed import GRAPH_ITEMS
 from benchmarks.index import beir_spec, ensure, open_built, varied
 from benchmarks.peer import Peer, PeerError, prepare
-from benchmarks.peers.protocol import Round, median_ms, per_second
+from benchmarks.peers.protocol import LONG, SHORT, Round, median_ms, pairs_of, per_second
 from benchmarks.signature import code, environment
 from benchmarks.texts import queries_of, synthetic, titles
 from clew.core import threads
@@ -112,6 +112,16 @@ def _query_encode(bench: Bench) -> Iterator[Round]:
 
 
 @contextmanager
+def _rerank(bench: Bench, count: int, spans: int, queries: int) -> Iterator[Round]:
+    from clew.models.store import load_scorer
+
+    scorer = load_scorer("overlap" if bench.job.model.startswith("hashing") else "default", bench.home)
+    asked = pairs_of({"texts": bench.texts[:_ENCODED], "queries": bench.queries}, count, spans, queries)
+    scorer.score(*asked[0])
+    yield lambda: median_ms([partial(scorer.score, query, passages) for query, passages in asked])
+
+
+@contextmanager
 def _hybrid(bench: Bench) -> Iterator[Round]:
     from clew.models.store import load_encoder
     from search.types import SearchRequest
@@ -155,6 +165,22 @@ ITEMS: Mapping[str, Item] = {
     ),
     "query-encode": Item(
         "ms p50", False, _query_encode, {"sentence-transformers": "sentence_transformers"}, _ENCODED, "one query"
+    ),
+    "rerank": Item(
+        "ms p50",
+        False,
+        lambda bench: _rerank(bench, *SHORT),
+        {"sentence-transformers": "sentence_transformers"},
+        _ENCODED,
+        "50 pairs of about 60 word pieces, all scored",
+    ),
+    "rerank-long": Item(
+        "ms p50",
+        False,
+        lambda bench: _rerank(bench, *LONG),
+        {"sentence-transformers": "sentence_transformers"},
+        _ENCODED,
+        "100 pairs of about 200 word pieces, all scored",
     ),
     "hybrid": Item("ms p50", False, _hybrid, {"txtai": "txtai"}, about="a search in process, 10 hits"),
     "build": Item("docs/s", True, _build, {"txtai": "txtai"}, _ENCODED, "texts to a searchable index"),

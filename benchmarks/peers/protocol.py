@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 Round = Callable[[], float]
+# Pairs a query, texts in a passage, queries: pairs of about 60 and about 200 word pieces.
+SHORT, LONG = (50, 5, 7), (100, 18, 3)
 
 
 def serve(package: str, items: Mapping[str, Callable[[Mapping[str, Any]], Round]]) -> None:
@@ -52,3 +54,10 @@ def median_ms(calls: list[Callable[[], object]]) -> float:
         call()
         times.append(time.perf_counter() - start)
     return sorted(times)[len(times) // 2] * 1000
+
+
+def pairs_of(job: Mapping[str, Any], count: int, spans: int, queries: int) -> list[tuple[str, list[str]]]:
+    """Some queries, each with `count` passages that are made of `spans` of the job's texts in a row."""
+    texts = job["texts"]
+    passages = [" ".join(texts[(at * spans + part) % len(texts)] for part in range(spans)) for at in range(count)]
+    return [(query, passages) for query in job["queries"][:queries]]

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from benchmarks.peers.protocol import Round, median_ms, per_second, serve
+from benchmarks.peers.protocol import LONG, SHORT, Round, median_ms, pairs_of, per_second, serve
 
 
 def _model(job: Mapping[str, Any]) -> Any:
@@ -33,5 +33,27 @@ def query_encode(job: Mapping[str, Any]) -> Round:
     return lambda: median_ms([partial(once, query) for query in job["queries"]])
 
 
+def _rerank(job: Mapping[str, Any], count: int, spans: int, queries: int) -> Round:
+    import_module("torch").set_num_threads(job["threads"])
+    # The same backbone with a drawn head: the time does not depend on what it learned.
+    model = import_module("sentence_transformers").CrossEncoder(job["model"], num_labels=1, device="cpu")
+    asked = pairs_of(job, count, spans, queries)
+
+    def once(query: str, passages: list[str]) -> object:
+        return model.predict([(query, passage) for passage in passages], show_progress_bar=False)
+
+    once(*asked[0])
+    return lambda: median_ms([partial(once, query, passages) for query, passages in asked])
+
+
+def rerank(job: Mapping[str, Any]) -> Round:
+    return _rerank(job, *SHORT)
+
+
+def rerank_long(job: Mapping[str, Any]) -> Round:
+    return _rerank(job, *LONG)
+
+
 if __name__ == "__main__":
-    serve("sentence-transformers", {"encode": encode, "query-encode": query_encode})
+    items = {"encode": encode, "query-encode": query_encode, "rerank": rerank, "rerank-long": rerank_long}
+    serve("sentence-transformers", items)

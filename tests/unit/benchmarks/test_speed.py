@@ -17,7 +17,7 @@ def measured(names, home, **changes):
 
 def test_every_item_has_ours_peers_unit_and_ratio(tmp_path):
     found = measured([], tmp_path, peers=False)
-    assert list(found) == list(ITEMS) == ["bm25", "encode", "query-encode", "hybrid", "build"]
+    assert list(found) == list(ITEMS) == ["bm25", "encode", "query-encode", "rerank", "rerank-long", "hybrid", "build"]
     for name, figures in found.items():
         assert figures["ours"] > 0
         assert figures["unit"] == ITEMS[name].unit
