@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.engine import Engine
 from search.lookup import trouble_of
-from search.types import GraphUse, SearchResponse
+from search.types import AnswerResponse, GraphUse, SearchResponse
 
 access = logging.getLogger("clew.access")
 
@@ -68,8 +68,8 @@ class Metrics:
             registry=self.registry,
         )
 
-    def searched(self, response: SearchResponse) -> None:
-        """Count one search."""
+    def searched(self, response: SearchResponse | AnswerResponse) -> None:
+        """Count one search, or one question."""
         for stage, milliseconds in response.timings_ms.items():
             if stage == "total":
                 self.search_seconds.labels(response.index).observe(milliseconds / 1000)

@@ -8,7 +8,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from clew.core.errors import nearest
-from search.types import MAX_K, MAX_QUERY_CHARACTERS, MAX_WINDOW, Expand, SearchRequest
+from search.types import (
+    MAX_ANSWERS,
+    MAX_K,
+    MAX_QUERY_CHARACTERS,
+    MAX_WINDOW,
+    AnswerRequest,
+    Expand,
+    SearchRequest,
+)
 
 
 def _not_blank(text: str) -> str:
@@ -44,7 +52,16 @@ Probability = Annotated[
     float | None,
     Field(ge=0, le=1, description="Reranked documents less likely to be relevant than this (0 to 1) are dropped."),
 ]
+AnswerTime = Annotated[
+    Budget, Field(description="Wanted answer time in milliseconds; stages that do not fit are left out and named.")
+]
+Filters = Annotated[
+    dict[str, Any] | None,
+    Field(description='Field → value, values, or operators such as {"gte": 10}; joined by must, should, must_not.'),
+]
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
+Sources = Annotated[Names | None, Field(min_length=1, description="Candidate sources to use; null: all of the index.")]
+Fusion = Annotated[str | None, Field(max_length=64, description="How sources are joined; null: as the release says.")]
 
 
 class Request(BaseModel):
@@ -88,26 +105,16 @@ class SearchBody(Request):
     query: Query
     k: Count = 10
     offset: Offset = 0
-    filters: dict[str, Any] | None = Field(
-        default=None,
-        description='Field → value, values, or operators such as {"gte": 10}; joined by must, should, must_not.',
-    )
+    filters: Filters = None
     facets: Names = Field(default=[], description="Facet fields to count; empty: those of the profile.")
     profile: Profile = "product"
-    sources: Names | None = Field(
-        default=None, min_length=1, description="Candidate sources to use; null: all of the index."
-    )
-    fusion: str | None = Field(
-        default=None, max_length=64, description="How sources are joined; null: as the release says."
-    )
+    sources: Sources = None
+    fusion: Fusion = None
     expand: Expansion = "auto"
     rerank: Rerank = None
     min_probability: Probability = None
     explain: bool = Field(default=False, description="Give each hit its receipt, `why`.")
-    budget_ms: Budget = Field(
-        default=None,
-        description="Wanted answer time in milliseconds; stages that do not fit are left out and named.",
-    )
+    budget_ms: AnswerTime = None
 
     def request(self) -> SearchRequest:
         """The same search in the words of search."""
@@ -163,6 +170,50 @@ class WhyNotBody(SearchBody):
     )
 
     id: str = Field(min_length=1, max_length=2_000, description="Id of the document that was expected.")
+
+
+class AnswerBody(Request):
+    """A question to the texts of documents."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {"index": "shop", "query": "how long does the battery of the earbuds last"},
+                {"index": "shop", "query": "can the kettle keep water warm", "k": 3, "filters": {"brand": "Tarnwick"}},
+            ]
+        },
+    )
+
+    index: Index = None
+    query: Query
+    k: Annotated[
+        int, Field(ge=1, le=MAX_ANSWERS, description="How many documents, best first, are looked at for an answer.")
+    ] = 5
+    filters: Filters = None
+    sources: Sources = None
+    fusion: Fusion = None
+    expand: Expansion = "auto"
+    rerank: Rerank = None
+    min_probability: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="Answers less likely to be right than this (0 to 1) are left out."),
+    ] = None
+    budget_ms: AnswerTime = None
+
+    def request(self) -> AnswerRequest:
+        """The same question in the words of search."""
+        return AnswerRequest(
+            query=self.query,
+            k=self.k,
+            filters=self.filters,
+            sources=None if self.sources is None else tuple(self.sources),
+            fusion=self.fusion,
+            expand=self.expand,
+            rerank=self.rerank,
+            budget_ms=self.budget_ms,
+            min_probability=self.min_probability,
+        )
 
 
 class LinkBody(Request):

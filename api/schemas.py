@@ -101,8 +101,9 @@ class RerankUse(Answer):
     of: int = Field(description="How many it was to score.")
     dropped: int = Field(description="How many were less likely than min_probability.")
     unjudged: int = Field(description="How many of the hits shown it did not score.")
-    stopped: Literal["all", "budget", "unavailable"] = Field(
-        description="What ended it: all were scored; its budget; or it could not run, see degraded."
+    stopped: Literal["all", "budget", "settled", "unavailable"] = Field(
+        description="What ended it: all were scored; its budget; the others can hardly change what is shown first; or "
+        "it could not run, see degraded."
     )
 
 

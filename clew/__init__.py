@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from indexer.build import BuildReport
     from search.lookup import LinkReport
     from search.pipeline import Searcher
-    from search.types import Expand, SearchResponse, WhyNot
+    from search.types import AnswerResponse, Expand, SearchResponse, WhyNot
 
 __all__ = ["Index", "build", "open"]
 __version__ = "0.1.0"
@@ -99,6 +99,31 @@ class Index:
                 rerank, min_probability,
             )
         )  # fmt: skip
+
+    def answer(
+        self,
+        query: str,
+        *,
+        k: int = 5,
+        filters: Mapping[str, Any] | None = None,
+        sources: Sequence[str] | None = None,
+        fusion: str | None = None,
+        expand: Expand = "auto",
+        rerank: bool | None = None,
+        budget_ms: float | None = None,
+        min_probability: float | None = None,
+    ) -> AnswerResponse:
+        """The sentences that answer a question best, one of each of the first k documents (1 to 50).
+
+        The parameters are those of `search.types.AnswerRequest`. Raises QueryError that names one.
+        """
+        from search.types import AnswerRequest
+
+        self._check_open()
+        chosen = tuple(sources) if sources is not None else None
+        return self.searcher.answer(
+            AnswerRequest(query, k, filters, chosen, fusion, expand, rerank, budget_ms, min_probability)
+        )
 
     def link(self, text: str, *, trace: bool = False) -> LinkReport:
         """The entities of the index's graph that a text names; with `trace` also those that were considered, and why.

@@ -25,6 +25,11 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.5, "dense": 1.0, "graph": 1.0}
 _OF_DOCUMENTS = frozenset({"graph"})
 
 
+def passage_rows(sources: Sequence[str]) -> list[int]:
+    """Places of the sources that tell the passages of a document apart; all places where none does."""
+    return [row for row, name in enumerate(sources) if name not in _OF_DOCUMENTS] or list(range(len(sources)))
+
+
 @dataclass(frozen=True, slots=True)
 class FusionSpec:
     """How sources are joined.
@@ -136,8 +141,8 @@ class Pool:
 
     def best_passage(self, at: int) -> int:
         """The passage that the source with the largest part likes best; the graph speaks of whole documents only."""
-        rows = [row for row, name in enumerate(self.sources) if name not in _OF_DOCUMENTS] or range(len(self.sources))
-        return int(self.best[max(rows, key=lambda row: (self.parts[row, at], -row)), at])
+        best = max(passage_rows(self.sources), key=lambda row: (self.parts[row, at], -row))
+        return int(self.best[best, at])
 
     def parts_of(self, at: int) -> tuple[Contribution, ...]:
         """The fused score of one document as one contribution a source."""

@@ -16,6 +16,7 @@ import numpy as np
 from clew.core.artifacts import Hold
 from clew.core.errors import QueryError, StageUnavailable, unknown_name
 from clew.core.types import Bools, Deadline, Floats
+from search.answer import Answering, checked
 from search.docstore import DocStore
 from search.facets import count_facets
 from search.fields import Fields
@@ -27,7 +28,7 @@ from search.knowledge import Knowledge
 from search.present import Presenter
 from search.profile import load_profile
 from search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
-from search.rerank.ordering import Ordering, rank_in
+from search.rerank.ordering import Ordering
 from search.rerank.stage import Reranker
 from search.trace import Trace
 from search.types import (
@@ -35,6 +36,8 @@ from search.types import (
     MAX_K,
     MAX_QUERY_CHARACTERS,
     MAX_WINDOW,
+    AnswerRequest,
+    AnswerResponse,
     Expand,
     Hit,
     SearchRequest,
@@ -44,6 +47,7 @@ from search.types import (
 )
 from search.understand import Understanding
 from search.versions import IndexVersion, Release
+from search.whereabouts import fate, left_out
 
 # Facets count what matches a query term or is among this many of a source that scores everything.
 FACET_DEPTH = 1_000
@@ -144,6 +148,35 @@ class Searcher:
             rerank=ordering.use(reranker, window) if reranker is not None else None,
         )
 
+    def answer(self, request: AnswerRequest) -> AnswerResponse:
+        """The best sentences of the first documents. Raises what `search` raises."""
+        asked = checked(request)
+        check(asked)
+        reranker, trace = self._reranker(asked), Trace(Deadline.after_ms(request.budget_ms))
+        started = time.perf_counter()
+        with trace.needed("filter"):
+            kept = self._filtered(asked)
+        # What counts is how likely the sentence is, so no document is dropped for its passage.
+        query, ordering = self._ordered(replace(asked, min_probability=None), reranker, trace, kept)
+        parts = self.store, self.fields, self.understanding.analyzer, self.generators
+        answers = Answering(*parts, self._fusion(request.fusion), reranker).answers(query, ordering, request, trace)
+        trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
+        return AnswerResponse(
+            query=query.text,
+            answers=answers.found,
+            nothing_good=answers.nothing_good,
+            considered=len(ordering.pool.documents),
+            sentences=answers.read,
+            release=self.release.id,
+            index=self.release.index,
+            timings_ms=trace.timings_ms,
+            degraded=tuple(trace.degraded),
+            notes=(*query.notes, *answers.notes),
+            coverage=trace.coverage,
+            graph=None if trace.graph is None else replace(trace.graph, parts=()),
+            rerank=ordering.use(reranker, ordering.shown[: request.k]) if reranker is not None else None,
+        )
+
     def rank(
         self,
         query: str,
@@ -213,9 +246,9 @@ class Searcher:
         place = ordering.pool.place_of(document)
         if place is None:
             depth = self._depth(request, reranker)
-            reason = f"no source ranks it among its first {depth} documents{_left_out(trace)}"
+            reason = f"no source ranks it among its first {depth} documents{left_out(trace)}"
             return WhyNot(document_id, False, "candidates", reason, stages)
-        lost_at, reason = _fate(request, ordering, place)
+        lost_at, reason = fate(request, ordering, place)
         return WhyNot(document_id, lost_at is None, lost_at, reason, stages)
 
     # ------------------------------------------------------------------ stages
@@ -336,30 +369,3 @@ class Searcher:
         if at is not None:
             stages += ordering.stages(at)
         return tuple(stages)
-
-
-def _fate(request: SearchRequest, ordering: Ordering, at: int) -> tuple[str | None, str]:
-    """(the stage that lost the candidate at a place of the pool, why); None where it is among the hits."""
-    first, last = request.offset + 1, request.offset + request.k
-    fused, rank = rank_in(ordering.fused, at), rank_in(ordering.shown, at)
-    assert fused is not None  # noqa: S101 - every place of the pool has one
-    if rank is None:
-        _, _, probability = ordering.score(at)
-        if probability is None:
-            return "rerank", f"it was not judged, and no judged document reaches {request.min_probability:g}"
-        return "rerank", f"its probability {probability:.3g} is below min_probability {request.min_probability:g}"
-    if first <= rank <= last:
-        return None, f"it is hit {rank}"
-    outside = f"is outside hits {first} to {last}"
-    if rank == fused:
-        return "fusion", f"fused rank {fused} {outside}"
-    moved = first <= fused <= last or fused <= last < rank
-    return ("rerank" if moved else "fusion"), f"rank {rank} after reranking {outside}; its fused rank is {fused}"
-
-
-def _left_out(trace: Trace) -> str:
-    """What took no part in a search, and why, to be added to a sentence."""
-    told = [f"{lost.stage} was left out: {lost.reason}" for lost in trace.degraded]
-    if trace.graph is not None and not trace.graph.used:
-        told.append(f"the graph was not used: {trace.graph.reason}")
-    return "".join(f"; {each}" for each in told)

@@ -10,27 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from clew.core.sentences import sentences
-from clew.core.text import STOP_WORDS, Analyzer
+from clew.core.text import Analyzer
 from clew.core.types import FieldValue
 from search.fields import Fields, body, title_field
 from search.profile import ProfileSpec
 from search.protocols import ParsedQuery
+from search.terms import Match, QueryTerms, weighed_sentences, worth
 from search.types import Highlight
-
-# Chinese words that say as little by themselves as English stop words.
-_HAN_STOP_WORDS = frozenset("的 了 是 在 和 与 或 吗 呢 有 被 为".split())
-# A sentence that asks says less than one that tells.
-QUESTION_WEIGHT = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A query term in a text: what it weighs and where it is."""
-
-    term: str
-    weight: float
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -43,12 +29,9 @@ class Presenter:
     profile: ProfileSpec
 
     @cached_property
-    def weights(self) -> dict[str, float]:
-        """Query terms that are marked, with their weights. Stop words are only where the query has nothing else."""
-        idle = {token.term for token in self.analyzer.tokens(self.query.text)
-                if self.query.text[token.start : token.end].lower() in STOP_WORDS | _HAN_STOP_WORDS}  # fmt: skip
-        terms = sorted(self.query.terms, key=lambda pair: pair[1])
-        return {term: weight for term, weight in terms if term not in idle} or dict(terms)
+    def terms(self) -> QueryTerms:
+        """The query's terms, which are marked."""
+        return QueryTerms(self.analyzer, self.query)
 
     @cached_property
     def _shown(self) -> tuple[str, ...]:
@@ -69,7 +52,7 @@ class Presenter:
         found: list[Highlight] = []
         title = title_field(self.fields)
         text = values.get(title) if title else None
-        if title and isinstance(text, str) and (matches := self._matches(text)):
+        if title and isinstance(text, str) and (matches := self.terms.matches(text)):
             found.append(Highlight(title, text, merged(matches, 0, len(text))))
         best = self._best_part(values, span)
         return (*found, best) if best else tuple(found)
@@ -84,26 +67,13 @@ class Presenter:
             part = text[start:end]
             if not part.strip():
                 continue
-            matches = self._matches(part)
+            matches = self.terms.matches(part)
             cut = best_sentence(part, matches) if self.profile.answer else snippet(part, matches, self.profile.snippet)
             score = worth(match for match in matches if cut[0] <= match.start and match.end <= cut[1])
             if score > best_score:
                 best_score = score
                 best = Highlight(name, part[slice(*cut)], merged(matches, *cut), start - first + cut[0])
         return best
-
-    def _matches(self, text: str) -> list[Match]:
-        weights = self.weights
-        return [
-            Match(term, weights[term], start, end)
-            for term, start, end in self.analyzer.tokens(text)
-            if term in weights and end > start
-        ]
-
-
-def worth(matches: Iterable[Match]) -> float:
-    """Sum of the weights of the distinct terms."""
-    return sum({match.term: match.weight for match in matches}.values())
 
 
 def merged(matches: Iterable[Match], start: int, end: int) -> tuple[tuple[int, int], ...]:
@@ -120,18 +90,9 @@ def merged(matches: Iterable[Match], start: int, end: int) -> tuple[tuple[int, i
 
 
 def best_sentence(text: str, matches: list[Match]) -> tuple[int, int]:
-    """(start, end) of the sentence with the most worth in query terms; the first of equals, questions count half.
-
-    text must not be blank.
-    """
-    best, best_worth = (0, 0), -1.0
-    for start, end in sentences(text):
-        value = worth(match for match in matches if start <= match.start and match.end <= end)
-        if text[end - 1] in "?？":
-            value *= QUESTION_WEIGHT
-        if value > best_worth:
-            best, best_worth = (start, end), value
-    return best
+    """(start, end) of the sentence with the most worth in query terms, the first of equals; text must not be blank."""
+    start, end, _ = max(weighed_sentences(text, matches), key=lambda weighed: weighed[2])
+    return start, end
 
 
 def snippet(text: str, matches: list[Match], size: int) -> tuple[int, int]:

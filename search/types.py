@@ -11,6 +11,7 @@ from clew.core.types import Contribution
 MAX_QUERY_CHARACTERS = 10_000
 MAX_K = 1_000
 MAX_WINDOW = 10_000
+MAX_ANSWERS = 50
 
 Expand = Literal["off", "auto", "on"]
 EXPAND: tuple[Expand, ...] = ("off", "auto", "on")
@@ -130,7 +131,8 @@ class RerankUse:
 
     model: the cross-encoder. reranked: how many documents it scored, of how many it was to. dropped: how many were
     less likely than min_probability. unjudged: how many of the shown hits it did not score. stopped: what ended it:
-    "all" were scored, "budget" (one more chunk would not have fitted), or "unavailable" (see `degraded`).
+    "all" were scored, "budget" (one more chunk would not have fitted), "settled" (the others can hardly change what is
+    shown first), or "unavailable" (see `degraded`).
     """
 
     model: str
@@ -138,7 +140,7 @@ class RerankUse:
     of: int
     dropped: int
     unjudged: int
-    stopped: Literal["all", "budget", "unavailable"]
+    stopped: Literal["all", "budget", "settled", "unavailable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,91 @@ class SearchResponse:
     release: str
     index: str
     facets: Mapping[str, tuple[FacetValue, ...]] = field(default_factory=dict)
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    degraded: tuple[Degradation, ...] = ()
+    notes: tuple[str, ...] = ()
+    coverage: float = 1.0
+    graph: GraphUse | None = None
+    rerank: RerankUse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """One question to the texts of documents.
+
+    query: 1 to 10,000 characters. k: how many documents, from the first on, are looked at for an answer (1 to 50).
+    min_probability: answers less likely to be right than this (0 to 1) are left out. filters, sources, fusion, expand,
+    rerank and budget_ms are those of SearchRequest.
+    """
+
+    query: str
+    k: int = 5
+    filters: Mapping[str, Any] | None = None
+    sources: tuple[str, ...] | None = None
+    fusion: str | None = None
+    expand: Expand = "auto"
+    rerank: bool | None = None
+    budget_ms: float | None = None
+    min_probability: float | None = None
+
+    def search(self) -> SearchRequest:
+        """The search for the documents that are looked at."""
+        return SearchRequest(
+            query=self.query,
+            k=self.k,
+            filters=self.filters,
+            profile="qa",
+            sources=self.sources,
+            fusion=self.fusion,
+            expand=self.expand,
+            rerank=self.rerank,
+            budget_ms=self.budget_ms,
+            min_probability=self.min_probability,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The sentence of a document that answers best.
+
+    id, title: of the document ("" where it has no title). text: the sentence; it is body[start:end] of the document's
+    `search.fields.body`. field: the field it is from. passage: (start, end) of the passage it was found in; more: of
+    the document's other passages that were looked at, best first; all in characters of the body.
+    score: log-odds where scored_by is "rerank", else the weight of the query's terms in it (0 or more, "terms").
+    probability: that the sentence answers (0 to 1), document_probability: that the document is relevant; None where
+    that was not judged.
+    """
+
+    id: str
+    rank: int
+    text: str
+    title: str
+    field: str
+    start: int
+    end: int
+    passage: tuple[int, int]
+    score: float
+    scored_by: Literal["rerank", "terms"]
+    probability: float | None = None
+    document_probability: float | None = None
+    more: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResponse:
+    """The answers to one question, best first, at most one a document.
+
+    nothing_good: min_probability was given and no answer reaches it; `answers` is empty then. sentences: how many the
+    cross-encoder read for it. The other fields are those of SearchResponse.
+    """
+
+    query: str
+    answers: tuple[Answer, ...]
+    nothing_good: bool
+    considered: int
+    sentences: int
+    release: str
+    index: str
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[Degradation, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,14 +1,16 @@
-"""POST and GET /v1/search, POST /v1/why-not."""
+"""POST and GET /v1/search, POST /v1/answer, POST /v1/why-not."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
-from api.requests import SearchBody, SearchParameters, WhyNotBody
+from api.answer_schemas import AnswerResult
+from api.requests import AnswerBody, SearchBody, SearchParameters, WhyNotBody
 from api.runtime import PROBLEMS, Runtime
 from api.schemas import SearchResult, WhyNotResult
 from search.types import SearchRequest
@@ -18,16 +20,24 @@ def router(runtime: Runtime) -> APIRouter:
     """The search routes over a runtime."""
     routes = APIRouter(prefix="/v1", tags=["search"], responses=PROBLEMS)
 
+    async def timed(work: Callable[[], tuple[BaseModel, Mapping[str, float]]]) -> Response:
+        """The JSON of what the work returns, serialised in its thread too, with its timings in a header."""
+
+        def told() -> tuple[bytes, Mapping[str, float]]:
+            shown, timings = work()
+            return shown.model_dump_json().encode(), timings
+
+        body, timings = await runtime.run(told)
+        return Response(body, media_type="application/json", headers={"Server-Timing": server_timing(timings)})
+
     async def answered(index: str | None, wanted: SearchRequest, request_id: str) -> Response:
-        def work() -> tuple[bytes, Mapping[str, float]]:
+        def work() -> tuple[SearchResult, Mapping[str, float]]:
             with runtime.engine.lease(index) as searcher:
                 found = searcher.search(wanted)
             runtime.metrics.searched(found)
-            shown = SearchResult.model_validate(found).model_copy(update={"request_id": request_id})
-            return shown.model_dump_json().encode(), found.timings_ms
+            return SearchResult.model_validate(found).model_copy(update={"request_id": request_id}), found.timings_ms
 
-        body, timings = await runtime.run(work)
-        return Response(body, media_type="application/json", headers={"Server-Timing": server_timing(timings)})
+        return await timed(work)
 
     @routes.post("/search", response_model=SearchResult, summary="Search an index")
     async def search(body: SearchBody, request: Request) -> Response:
@@ -38,6 +48,19 @@ def router(runtime: Runtime) -> APIRouter:
     async def search_simple(parameters: Annotated[SearchParameters, Query()], request: Request) -> Response:
         """The same as POST for simple use: `/v1/search?index=shop&q=headphones&k=5`."""
         return await answered(parameters.index, parameters.request(), request.state.request_id)
+
+    @routes.post("/answer", response_model=AnswerResult, summary="Answer a question out of documents")
+    async def answer(body: AnswerBody, request: Request) -> Response:
+        """The sentences that answer best, one a document, with their place in its body and how likely they answer."""
+
+        def work() -> tuple[AnswerResult, Mapping[str, float]]:
+            with runtime.engine.lease(body.index) as searcher:
+                found = searcher.answer(body.request())
+            runtime.metrics.searched(found)
+            shown = AnswerResult.model_validate(found).model_copy(update={"request_id": request.state.request_id})
+            return shown, found.timings_ms
+
+        return await timed(work)
 
     @routes.post("/why-not", response_model=WhyNotResult, summary="Which stage lost a document")
     async def why_not(body: WhyNotBody, request: Request) -> Response:

@@ -113,6 +113,8 @@ def rerank_line(rerank: RerankUse) -> str:
     told = [f"reranked {rerank.reranked:,} of {rerank.of:,} by {visible(rerank.model)}"]
     if rerank.stopped == "budget":
         told.append("its time budget was used up")
+    elif rerank.stopped == "settled":
+        told.append("the others can hardly change the first hits")
     if rerank.dropped:
         told.append(f"{rerank.dropped:,} not likely enough and dropped")
     if rerank.unjudged:

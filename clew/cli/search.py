@@ -19,9 +19,10 @@ from clew.core.errors import DataError, QueryError, UsageError
 
 if TYPE_CHECKING:
     from search.pipeline import Searcher
-    from search.types import Expand, SearchRequest
+    from search.types import AnswerResponse, Expand, SearchRequest, SearchResponse
 
 RUN_DEPTH = 100
+ANSWER_DEPTH = 5
 
 
 def search(
@@ -29,7 +30,12 @@ def search(
     query: Annotated[str | None, typer.Argument(help="What to search for.", metavar="QUERY")] = None,
     home: Home = DEFAULT_HOME,
     k: Annotated[
-        int | None, typer.Option("-k", "--k", help=f"Documents wanted [default: 10; {RUN_DEPTH} with --queries].")
+        int | None,
+        typer.Option(
+            "-k",
+            "--k",
+            help=f"Documents wanted [default: 10; {RUN_DEPTH} with --queries, {ANSWER_DEPTH} with --answers].",
+        ),
     ] = None,
     offset: Annotated[int, typer.Option(help="Documents to skip.")] = 0,
     profile: Annotated[str, typer.Option(help="How hits are shown: product or qa.")] = "product",
@@ -54,9 +60,14 @@ def search(
     ] = None,
     min_probability: Annotated[
         float | None,
-        typer.Option("--min-probability", help="Drop reranked hits less likely to be relevant (0 to 1).", metavar="P"),
+        typer.Option(
+            "--min-probability", help="Drop reranked hits, or answers, that are less likely (0 to 1).", metavar="P"
+        ),
     ] = None,
     budget_ms: Annotated[float | None, typer.Option(help="Wanted answer time; what does not fit is left out.")] = None,
+    answers: Annotated[
+        bool, typer.Option("--answers", help="Show the sentence of each document that answers best.")
+    ] = False,
     why_not: Annotated[
         str | None, typer.Option("--why-not", help="Say which stage lost this document.", metavar="ID")
     ] = None,
@@ -75,6 +86,8 @@ def search(
 
     clew search shop "wireless headphones" -k 5 --filter brand=Sony --explain
 
+    clew search shop "how long does the battery last" --answers
+
     clew search shop "wireless headphones" --why-not P-0042
 
     clew search shop --queries queries.jsonl --run shop.run.gz -k 100
@@ -84,7 +97,7 @@ def search(
 
     wanted = SearchRequest(
         query=query or "",
-        k=(RUN_DEPTH if queries else 10) if k is None else k,
+        k=(RUN_DEPTH if queries else ANSWER_DEPTH if answers else 10) if k is None else k,
         offset=offset,
         facets=tuple(facets or ()),
         profile=profile,
@@ -99,13 +112,27 @@ def search(
     if queries is None and run is None:
         if query is None:
             raise UsageError("QUERY is missing", 'give one, such as: clew search shop "headphones"; or --queries FILE')
+        if answers:
+            _refuse(
+                "--answers",
+                {
+                    "--facet": bool(facets),
+                    "--explain": explain,
+                    "--why-not": why_not is not None,
+                    "--offset": offset != 0,
+                    # Its own profile is qa; product is what stands where none was given.
+                    "--profile": profile not in {"product", "qa"},
+                },
+            )
         check(wanted)
         with _opened(home, name, release) as searcher:
             if filters:
                 from search.filters import parse_filter_words
 
                 wanted = replace(wanted, filters=parse_filter_words(filters, searcher.fields))
-            if why_not is not None:
+            if answers:
+                _show_answers(searcher, wanted, as_json)
+            elif why_not is not None:
                 _show_why_not(searcher, wanted, why_not, as_json)
             else:
                 _show(searcher, wanted, as_json)
@@ -119,6 +146,7 @@ def search(
             "--filter": bool(filters),
             "--facet": bool(facets),
             "--explain": explain,
+            "--answers": answers,
             "--why-not": why_not is not None,
             "--offset": offset != 0,
             "--budget-ms": budget_ms is not None,
@@ -168,8 +196,39 @@ def _show(searcher: Searcher, wanted: SearchRequest, as_json: bool) -> None:
     page = Page(searcher.fields, on_terminal, shutil.get_terminal_size((100, 24)).columns if on_terminal else 200)
     for line in page.answer(response):
         out(line)
+    _tell(response, len(response.hits))
+
+
+def _show_answers(searcher: Searcher, wanted: SearchRequest, as_json: bool) -> None:
+    from search.types import AnswerRequest
+
+    response = searcher.answer(
+        AnswerRequest(
+            query=wanted.query,
+            k=wanted.k,
+            filters=wanted.filters,
+            sources=wanted.sources,
+            fusion=wanted.fusion,
+            expand=wanted.expand,
+            rerank=wanted.rerank,
+            budget_ms=wanted.budget_ms,
+            min_probability=wanted.min_probability,
+        )
+    )
+    if as_json:
+        out_json(asdict(response))
+        return
+    from clew.cli.answers import answer_lines
+
+    for line in answer_lines(response):
+        out(line)
+    _tell(response, len(response.answers))
+
+
+def _tell(response: SearchResponse | AnswerResponse, shown: int) -> None:
+    """How many were found, how long it took, and what was left out."""
     took = response.timings_ms.get("total", 0.0)
-    note(f"{len(response.hits)} of {response.considered:,} candidates, {took:.1f} ms, release {response.release}")
+    note(f"{shown} of {response.considered:,} candidates, {took:.1f} ms, release {response.release}")
     for said in response.notes:
         note(f"note: {said}")
     for lost in response.degraded:

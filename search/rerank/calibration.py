@@ -16,6 +16,7 @@ import numpy as np
 from clew.core.errors import DataError
 from clew.core.spec import parse
 from clew.core.types import Bools, Contribution, Floats, Vectors
+from search.rerank.ahead import Ahead
 
 LEAST_SCALE = 1e-3
 _SCALE, _FUSED = 0, 1
@@ -25,12 +26,14 @@ _SCALE, _FUSED = 0, 1
 class Calibration:
     """log-odds = scale * cross-encoder's score + fused * fused score + bias.
 
-    scale: above 0, so that the model's order is never turned round. fused: 0 or more. All are finite.
+    scale: above 0, so that the model's order is never turned round. fused: 0 or more. All are finite. ahead: what
+    candidates not read yet are expected to get, on this same scale; None where nobody learned it.
     """
 
     scale: float = 1.0
     fused: float = 0.0
     bias: float = 0.0
+    ahead: Ahead | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.scale < float("inf"):
@@ -59,14 +62,21 @@ class Calibration:
             Contribution("rerank", "bias", self.bias),
         )
 
-    def as_table(self) -> dict[str, float]:
-        """As it is stored in a release and with a model."""
-        return asdict(self)
+    def as_table(self) -> dict[str, Any]:
+        """As it is stored in a release and with a model: `ahead` only where it was learned."""
+        table = asdict(self)
+        if self.ahead is None:
+            del table["ahead"]
+        return table
 
     @classmethod
     def of_table(cls, table: Mapping[str, Any]) -> Calibration:
         """From what `as_table` gave; a key that is left out keeps its default. Raises SpecError that names the key."""
-        return parse(cls, table, "calibration of the reranker")
+        rest = dict(table)
+        # By itself, so that a wrong key inside it is named too.
+        if (ahead := rest.pop("ahead", None)) is not None:
+            rest["ahead"] = Ahead.of_table(ahead)
+        return parse(cls, rest, "calibration of the reranker")
 
 
 def learn(

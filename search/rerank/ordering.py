@@ -88,8 +88,7 @@ class Ordering:
         if self.reranked is None or min_probability is None or not 0 < self.dropped == self.reranked.reached:
             return ()
         best = Calibration.probability(self.reranked.log_odds[self.reranked.order[:1]])[0]
-        least = f"min_probability {min_probability:g}"
-        return (f"nothing good: none of {self.dropped:,} documents reaches {least}, the best has {best:.2g}",)
+        return (nothing_good(self.dropped, "documents", min_probability, float(best)),)
 
     def first(self, count: int) -> tuple[Ints, Floats]:
         """((n,) int64 places, (n,) float64 scores) of the first `count` shown, the scores on one descending scale.
@@ -105,6 +104,12 @@ class Ordering:
         if after.any():
             odds[after] = scores[after] - scores[after].max() + odds[~after].min() - 1
         return places, odds
+
+
+def nothing_good(count: int, what: str, min_probability: float, best: float) -> str:
+    """The note that none of `count` judged documents (or answers: `what`) is likely enough; probabilities 0 to 1."""
+    least = f"min_probability {min_probability:g}"
+    return f"nothing good: none of {count:,} {what} reaches {least}, the best has {best:.2g}"
 
 
 def rank_in(places: Ints, at: int) -> int | None:

@@ -1,4 +1,7 @@
-"""The rerank stage: a cross-encoder reads the first candidates together with the query, within a time budget."""
+"""The rerank stage: a cross-encoder reads the first candidates together with the query, within a time budget.
+
+It may stop before the budget does, where what is left can hardly change what is shown first.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class Reranked:
     log_odds: Floats
     reached: int
     wanted: int
-    stopped: Literal["all", "budget"]
+    stopped: Literal["all", "budget", "settled"]
     calibration: Calibration
 
 
@@ -51,8 +54,8 @@ class Reranker:
     def rerank(self, query_text: str, pool: Pool, store: DocStore, deadline: Deadline) -> Reranked:
         """Score the first documents of the fused order, each by its best passage, as far as the time reaches.
 
-        The first chunk always runs, since nothing is known of its time. Raises StageUnavailable where the deadline has
-        passed already, or where a score is no finite number.
+        The first chunk always runs, since nothing is known of its time or of what it finds. Raises StageUnavailable
+        where the deadline has passed already, or where a score is no finite number.
         """
         fused = pool.order()
         wanted = fused[: self.spec.top]
@@ -63,7 +66,7 @@ class Reranker:
         reached, stopped = 0, None
         while reached < len(wanted):
             chunk = wanted[reached : reached + CHUNK]
-            stopped = self._stop(reached, len(chunk), clock)
+            stopped = self._stop(wanted, reached, scores, pool.totals, clock)
             if stopped is not None:
                 break
             texts = [store.embedded_text(pool.best_passage(int(at))) for at in chunk]
@@ -80,9 +83,27 @@ class Reranker:
         """The same without a time budget, so that what it answers does not depend on the machine."""
         return replace(self, spec=replace(self.spec, budget_ms=0.0))
 
-    def _stop(self, reached: int, ahead: int, clock: _Clock) -> Literal["budget"] | None:
-        """Why the next chunk, of `ahead` pairs, is not scored; None to go on."""
-        return "budget" if not clock.allows(reached, ahead) else None
+    def thorough(self) -> Reranker:
+        """The same without any reason to stop, for what is learned or measured on all candidates."""
+        return replace(self, spec=replace(self.spec, budget_ms=0.0, settle=0.0))
+
+    def _stop(
+        self, wanted: Ints, reached: int, scores: Floats, fused: Floats, clock: _Clock
+    ) -> Literal["budget", "settled"] | None:
+        """Why the next chunk of `wanted`, of which the first `reached` are scored, is not; None to go on."""
+        if self._settled(wanted, reached, scores, fused):
+            return "settled"
+        return None if clock.allows(reached, min(CHUNK, len(wanted) - reached)) else "budget"
+
+    def _settled(self, wanted: Ints, reached: int, scores: Floats, fused: Floats) -> bool:
+        """Whether too few documents not scored yet are expected to enter the first settle_k to wait for them."""
+        ahead, k = self.calibration.ahead, self.spec.settle_k
+        if ahead is None or not self.spec.settle or reached < k:
+            return False
+        done, left = wanted[:reached], wanted[reached:]
+        # What enters has to pass the last of the first k as they stand now; each that does only raises this bar.
+        bar = float(np.partition(self.calibration.log_odds(scores[done], fused[done]), reached - k)[reached - k])
+        return ahead.above(fused[left], bar) < self.spec.settle
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,8 @@ def test_curl_lines_are_answered(page: Path, line: str, client: Any) -> None:
     assert answer.status_code == 200, f"{shown(page)}: {line}\n{answer.text}"
     if "search" in path:
         assert answer.json()["hits"], line
+    if "/v1/answer" in path:
+        assert answer.json()["answers"], line
 
 
 @pytest.fixture(scope="module")

@@ -209,7 +209,7 @@ def _name(requirement: str) -> str:
 
 
 def test_every_endpoint_and_parameter_is_documented() -> None:
-    from api.requests import EntityParameters, LinkBody, SearchBody
+    from api.requests import AnswerBody, EntityParameters, LinkBody, SearchBody
     from api.routes import documents, graph, health, indexes, search
 
     text = (DOCS / "http.md").read_text(encoding="utf-8")
@@ -221,8 +221,9 @@ def test_every_endpoint_and_parameter_is_documented() -> None:
     assert paths
     for path in paths:
         assert path.replace("{name}", "shop") in text, f"docs/http.md says nothing of {path}"
-    for name in {**SearchBody.model_fields, **LinkBody.model_fields, **EntityParameters.model_fields}:
-        assert f"`{name}`" in text, f"docs/http.md says nothing of the parameter {name}"
+    for model in (SearchBody, AnswerBody, LinkBody, EntityParameters):
+        for name in model.model_fields:
+            assert f"`{name}`" in text, f"docs/http.md says nothing of the parameter {name}"
 
 
 def test_every_setting_of_the_server_is_documented() -> None:

@@ -271,3 +271,5 @@ def test_the_examples_of_the_documentation_are_accepted(client):
         assert response.status_code == 200, response.text
     for example in schemas_shown["WhyNotBody"]["examples"]:
         assert client.post("/v1/why-not", json=example).status_code == 200
+    for example in schemas_shown["AnswerBody"]["examples"]:
+        assert client.post("/v1/answer", json=example).status_code == 200

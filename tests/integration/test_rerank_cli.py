@@ -145,6 +145,10 @@ def test_an_index_shows_its_reranker(run):
             "2 of the hits shown were not judged",
         ),
         (
+            RerankUse("default", 32, 50, 0, 0, "settled"),
+            "reranked 32 of 50 by default; the others can hardly change the first hits",
+        ),
+        (
             RerankUse("default", 0, 50, 0, 10, "unavailable"),
             "reranked 0 of 50 by default; 10 of the hits shown were not judged",
         ),

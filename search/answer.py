@@ -1,0 +1,241 @@
+"""Answers out of documents: the sentence of each of the first documents that answers a question best.
+
+A cross-encoder reads the sentences where the index reranks; else, and where it cannot, the query's terms decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from clew.core.errors import QueryError, StageUnavailable
+from clew.core.text import Analyzer
+from clew.core.types import FieldValue
+from search.docstore import DocStore
+from search.fields import Fields, body, embedded_text, title_field
+from search.fusion import Found, FusionSpec, Pool, passage_rows, standardised
+from search.protocols import CandidateGenerator, ParsedQuery
+from search.rerank.calibration import Calibration
+from search.rerank.ordering import Ordering, nothing_good
+from search.rerank.stage import Reranked, Reranker
+from search.terms import QueryTerms, weighed_sentences
+from search.trace import Trace
+from search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
+
+# Passages of one document that are looked at.
+PASSAGES = 3
+# Sentences that are read at most; more than MAX_ANSWERS, so that each document has one of them.
+SENTENCES = 64
+
+
+def checked(request: AnswerRequest) -> SearchRequest:
+    """The search that a request asks for. Raises QueryError where k, of which a search allows more, is too large."""
+    if not 1 <= request.k <= MAX_ANSWERS:
+        raise QueryError(f"k is {request.k:,}", f"k counts documents that are looked at: 1 to {MAX_ANSWERS}")
+    return request.search()
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a document: text is body[start:end]. worth: of the query's terms in it (0 or more)."""
+
+    text: str
+    field: str
+    start: int
+    end: int
+    passage: tuple[int, int]
+    worth: float
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is looked at of one document: its place in the pool, spans of its passages, best first, and sentences."""
+
+    at: int
+    title: str
+    passages: tuple[tuple[int, int], ...]
+    sentences: tuple[Sentence, ...]
+
+
+def sentences_of(
+    values: Mapping[str, FieldValue], fields: Fields, passages: Sequence[tuple[int, int]], terms: QueryTerms
+) -> tuple[Sentence, ...]:
+    """The sentences of a document's passages, those of the first passage first; what several hold comes once.
+
+    passages: (start, end) in characters of the document's body, best first.
+    """
+    text, places = body(values, fields)
+    found: list[Sentence] = []
+    for passage in passages:
+        # Windows overlap, and one may cut a sentence that another holds whole.
+        before = [other for other in found if other.start < passage[1] and passage[0] < other.end]
+        for name, first, last in places:
+            start, end = max(first, passage[0]), min(last, passage[1])
+            part = text[start:end]
+            for begin, stop, value in weighed_sentences(part, terms.matches(part)):
+                one = Sentence(part[begin:stop], name, start + begin, start + stop, passage, value)
+                if any(_holds(other, one) for other in before):
+                    continue
+                if cut := [other for other in before if _holds(one, other)]:
+                    found = [other for other in found if other not in cut]
+                found.append(one)
+    return tuple(found)
+
+
+def _holds(outer: Sentence, inner: Sentence) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def most_promising(groups: Sequence[Group], most: int = SENTENCES) -> list[tuple[int, int]]:
+    """(group, sentence) of at most `most` sentences: the best of each group, then the others, most worth first."""
+    firsts = [(row, best_by_terms(group)) for row, group in enumerate(groups) if group.sentences]
+    taken = set(firsts)
+    others = [
+        (row, at) for row, group in enumerate(groups) for at in range(len(group.sentences)) if (row, at) not in taken
+    ]
+    others.sort(key=lambda pair: -groups[pair[0]].sentences[pair[1]].worth)
+    return [*firsts, *others][:most]
+
+
+def best_by_terms(group: Group) -> int:
+    """Place of the sentence with the most worth in terms, the first of equals. The group must have one."""
+    return max(range(len(group.sentences)), key=lambda at: group.sentences[at].worth)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers found, best first; notes and nothing_good as in AnswerResponse; read: sentences that were scored."""
+
+    found: tuple[Answer, ...]
+    nothing_good: bool
+    notes: tuple[str, ...]
+    read: int
+
+    @classmethod
+    def likely(cls, found: Sequence[Answer], min_probability: float | None, read: int) -> Answers:
+        """Those of `found` that are likely enough (0 to 1), ranked.
+
+        An answer that was not judged stays, as a hit does, except where none of those that were judged is left.
+        """
+        judged = [answer.probability for answer in found if answer.probability is not None]
+        kept = [
+            answer for answer in found
+            if min_probability is None or answer.probability is None or answer.probability >= min_probability
+        ]  # fmt: skip
+        notes: tuple[str, ...] = ()
+        if min_probability is not None and judged and max(judged) < min_probability:
+            kept = []
+            notes = (nothing_good(len(judged), "answers", min_probability, max(judged)),)
+        elif min_probability is not None and not kept:
+            notes = ("nothing good: no document that was found holds a sentence",)
+        ranked = tuple(replace(answer, rank=rank) for rank, answer in enumerate(kept, 1))
+        return cls(ranked, min_probability is not None and not ranked, notes, read)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What answers are made with. reranker: None where terms decide. Safe for concurrent searches."""
+
+    store: DocStore
+    fields: Fields
+    analyzer: Analyzer
+    generators: Mapping[str, CandidateGenerator]
+    fusion: FusionSpec
+    reranker: Reranker | None
+
+    def answers(self, query: ParsedQuery, ordering: Ordering, request: AnswerRequest, trace: Trace) -> Answers:
+        """The best sentence of each of the first k documents of an ordering, those without any text left out.
+
+        With a cross-encoder the likeliest comes first, and what it did not reach follows; else documents keep their
+        order. Where documents could not be reranked, neither are sentences.
+        """
+        with trace.needed("answer"):
+            terms = QueryTerms(self.analyzer, query)
+            groups = [self._group(query, ordering.pool, int(at), terms) for at in ordering.shown[: request.k]]
+            groups = [group for group in groups if group.sentences]
+        scores: dict[tuple[int, int], float] = {}
+        reranked = ordering.reranked
+        if groups and reranked is not None and self.reranker is not None:
+            with trace.stage("answer"):
+                chosen = most_promising(groups, affordable(self.reranker, reranked, trace))
+                scores = self._scores(self.reranker, query.text, groups, chosen)
+        found = [_answer(self.store, group, row, scores, ordering) for row, group in enumerate(groups)]
+        found.sort(key=lambda answer: -answer.score if answer.probability is not None else float("inf"))
+        return Answers.likely(found, request.min_probability, len(scores))
+
+    def _group(self, query: ParsedQuery, pool: Pool, at: int, terms: QueryTerms) -> Group:
+        values = self.store.fields_of(int(pool.documents[at]))
+        title = title_field(self.fields)
+        spans = tuple(self.store.span(passage) for passage in self._passages(query, pool, at))
+        named = str(values.get(title) or "") if title else ""
+        return Group(at, named, spans, sentences_of(values, self.fields, spans, terms))
+
+    def _passages(self, query: ParsedQuery, pool: Pool, at: int) -> list[int]:
+        """The best passage of a candidate, then others that stand out from the collection as it does."""
+        best = pool.best_passage(at)
+        every = np.arange(*self.store.passage_range(int(pool.documents[at])), dtype=np.int64)
+        if len(every) == 1:
+            return [best]
+        rows = passage_rows(pool.sources)
+        names = tuple(pool.sources[row] for row in rows)
+        scores = np.stack([self.generators[name].score(query, every) for name in names]).astype(np.float64)
+        ranks = np.full(scores.shape, -1, np.int64)
+        worth = standardised(Found(names, scores, ranks, pool.found.background[rows]), self.fusion).sum(axis=0)
+        order = np.argsort(-worth, kind="stable")
+        others = [int(every[place]) for place in order if worth[place] > 0 and every[place] != best]
+        return [best, *others[: PASSAGES - 1]]
+
+    def _scores(
+        self, reranker: Reranker, query_text: str, groups: Sequence[Group], chosen: Sequence[tuple[int, int]]
+    ) -> dict[tuple[int, int], float]:
+        """The cross-encoder's score of each chosen sentence, read below its document's title, in one call."""
+        texts = [embedded_text(groups[row].title, groups[row].sentences[at].text) for row, at in chosen]
+        scores = np.asarray(reranker.scorer.score(query_text, texts), np.float64)
+        if not np.isfinite(scores).all():
+            raise StageUnavailable("its model gives a sentence a score that is no number")
+        return dict(zip(chosen, scores.tolist(), strict=True))
+
+
+def affordable(reranker: Reranker, reranked: Reranked, trace: Trace) -> int:
+    """How many sentences (1 to SENTENCES) can be read in the time left, at the time that a passage took.
+
+    A sentence is no longer than a passage, so this errs to the safe side. Raises StageUnavailable where not one can.
+    """
+    left = min(trace.deadline.left_ms, reranker.spec.budget_ms or float("inf"))
+    each = trace.timings_ms["rerank"] / max(1, reranked.reached)
+    if left < each:
+        raise StageUnavailable("the time budget does not reach it")
+    return SENTENCES if left == float("inf") or left >= each * SENTENCES else int(left / each)
+
+
+def _answer(
+    store: DocStore, group: Group, row: int, scores: Mapping[tuple[int, int], float], ordering: Ordering
+) -> Answer:
+    """The best sentence of a group: by the cross-encoder where it read any of them, else by terms."""
+    pool, at = ordering.pool, group.at
+    read = [place for place in range(len(group.sentences)) if (row, place) in scores]
+    if read and ordering.reranked is not None:
+        place = max(read, key=lambda place: scores[row, place])
+        odds = ordering.reranked.calibration.log_odds(np.array([scores[row, place]]), pool.totals[at : at + 1])
+        score, probability = float(odds[0]), float(Calibration.probability(odds)[0])
+    else:
+        place = best_by_terms(group)
+        score, probability = group.sentences[place].worth, None
+    best = group.sentences[place]
+    return Answer(
+        id=store.id(int(pool.documents[at])),
+        rank=0,
+        text=best.text,
+        title=group.title,
+        field=best.field,
+        start=best.start,
+        end=best.end,
+        passage=best.passage,
+        score=score,
+        scored_by="terms" if probability is None else "rerank",
+        probability=probability,
+        document_probability=ordering.score(at)[2],
+        more=tuple(span for span in group.passages if span != best.passage),
+    )

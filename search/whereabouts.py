@@ -1,0 +1,34 @@
+"""What became of a candidate that was expected among the hits, in words."""
+
+from __future__ import annotations
+
+from search.rerank.ordering import Ordering, rank_in
+from search.trace import Trace
+from search.types import SearchRequest
+
+
+def fate(request: SearchRequest, ordering: Ordering, at: int) -> tuple[str | None, str]:
+    """(the stage that lost the candidate at a place of the pool, why); None where it is among the hits."""
+    first, last = request.offset + 1, request.offset + request.k
+    fused, rank = rank_in(ordering.fused, at), rank_in(ordering.shown, at)
+    assert fused is not None  # noqa: S101 - every place of the pool has one
+    if rank is None:
+        _, _, probability = ordering.score(at)
+        if probability is None:
+            return "rerank", f"it was not judged, and no judged document reaches {request.min_probability:g}"
+        return "rerank", f"its probability {probability:.3g} is below min_probability {request.min_probability:g}"
+    if first <= rank <= last:
+        return None, f"it is hit {rank}"
+    outside = f"is outside hits {first} to {last}"
+    if rank == fused:
+        return "fusion", f"fused rank {fused} {outside}"
+    moved = first <= fused <= last or fused <= last < rank
+    return ("rerank" if moved else "fusion"), f"rank {rank} after reranking {outside}; its fused rank is {fused}"
+
+
+def left_out(trace: Trace) -> str:
+    """What took no part in a search, and why, to be added to a sentence."""
+    told = [f"{lost.stage} was left out: {lost.reason}" for lost in trace.degraded]
+    if trace.graph is not None and not trace.graph.used:
+        told.append(f"the graph was not used: {trace.graph.reason}")
+    return "".join(f"; {each}" for each in told)
