@@ -91,7 +91,7 @@ def measure(dataset: Dataset, home: Path, options: GraphOptions, progress: Progr
     """Learn on train and dev, then run every way on the split. Raises UsageError for a split that is learned on."""
     if options.split == "train":
         raise UsageError("split is 'train', which is learned on", "measure on dev or test")
-    qrels = judged_qrels(dataset, dataset.document_ids, options.relevance)
+    qrels = judged_qrels(dataset.judged, dataset.document_ids, options.relevance)
     searcher = open_graph(dataset, home, options)
     try:
         known = material(dataset, options)

@@ -23,6 +23,7 @@ from clew.core.measures.runs import Qrels, Run
 from clew.core.measures.significance import Comparison, compare, holm, interval
 
 if TYPE_CHECKING:
+    from clew.core.measures.judged import JudgedQueries
     from search.fusion import FusionSpec
     from search.pipeline import Searcher
     from search.rerank.stage import Reranker
@@ -110,7 +111,7 @@ def measure(
     """
     chosen = {name: systems.load(name) for name in options.names}
     # A BEIR folder knows its ids, so that bad judgements are found before anything is built.
-    qrels = judged_qrels(dataset, dataset.document_ids, options) if dataset.beir else {}
+    qrels = judged_qrels(dataset.judged, dataset.document_ids, options) if dataset.beir else {}
     runs: dict[str, Run] = {}
     spent: dict[str, float] = {}
     tuned: dict[str, Tuned] = {}
@@ -118,11 +119,11 @@ def measure(
     rerankers: dict[str, Any] = {}
     for backend in dict.fromkeys(system.backend for system in chosen.values()):
         group = {name: system for name, system in chosen.items() if system.backend == backend}
-        searcher = _reranking(_searcher(dataset, home, group, options), group, options, models or home)
+        searcher = reranking(opened(dataset, home, group, options), group, options, models or home)
         try:
             if searcher.reranker is not None and any(system.rerank for system in group.values()):
                 rerankers[backend] = reranker_signature(searcher.reranker)
-            qrels = qrels or judged_qrels(dataset, _Stored(searcher), options)
+            qrels = qrels or judged_qrels(dataset.judged, Stored(searcher), options)
             indexes[backend] = index_signature(searcher)
             tuned.update(_tuned(searcher, dataset, group, options, progress))
             weights = {name: found.after for name, found in tuned.items()}
@@ -148,7 +149,7 @@ def measure(
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class Stored:
     """The ids of an index."""
 
     searcher: Searcher
@@ -157,9 +158,12 @@ class _Stored:
         return isinstance(name, str) and self.searcher.store.find(name) is not None
 
 
-def judged_qrels(dataset: Dataset, documents: Container[str] | None, options: Options) -> Qrels:
-    """The judgements that count, as integer gains."""
-    grades = dataset.judged.qrels(options.split, documents, allow_unknown=options.allow_unknown)
+def judged_qrels(judged: JudgedQueries, documents: Container[str] | None, options: Options) -> Qrels:
+    """The judgements that count, as integer gains.
+
+    documents: the ids there are (None: not checked). Raises DataError for others, and where nothing is relevant.
+    """
+    grades = judged.qrels(options.split, documents, allow_unknown=options.allow_unknown)
     return _chosen(gained(grades, options.gains), options)
 
 
@@ -176,8 +180,8 @@ def _chosen(qrels: Qrels, options: Options) -> Qrels:
     return {name: qrels[name] for name in names}
 
 
-def _searcher(dataset: Dataset, home: Path, group: Mapping[str, System], options: Options) -> Searcher:
-    """The index that a group of systems shares."""
+def opened(dataset: Dataset, home: Path, group: Mapping[str, System], options: Options) -> Searcher:
+    """The index that a group of systems shares, built where it is not there yet."""
     dense = any("dense" in system.sources for system in group.values())
     backend = next(iter(group.values())).backend
     graph = graph_table(dataset.base) if any(system.graph for system in group.values()) else None
@@ -185,8 +189,11 @@ def _searcher(dataset: Dataset, home: Path, group: Mapping[str, System], options
     return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
 
-def _reranking(searcher: Searcher, group: Mapping[str, System], options: Options, models: Path) -> Searcher:
-    """The searcher with the run's reranker, where a system needs one and the index has none."""
+def reranking(searcher: Searcher, group: Mapping[str, System], options: Options, models: Path) -> Searcher:
+    """The searcher with the run's reranker, where a system needs one and the index has none.
+
+    models: home of that model. Raises NotFoundError where there is none of its name; the searcher is closed then.
+    """
     if searcher.reranker is not None or not any(system.rerank for system in group.values()):
         return searcher
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,8 @@ import numpy as np
 from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
-from clew.core.types import Bools, Deadline, Floats
+from clew.core.types import Bools, Deadline, Floats, Ints
+from search.rerank.ahead import learn_ahead
 from search.rerank.calibration import learn
 
 if TYPE_CHECKING:
@@ -25,20 +26,25 @@ MOST_QUERIES = 200
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a reranker made of the candidates of queries: (n,) scores, fused scores, and whether each is relevant."""
+    """What a reranker made of the candidates of queries.
+
+    scores, fused: (n,) float64 the cross-encoder's and fused scores. relevant: (n,) bool. query: (n,) int64 number of
+    the query each is of, 0 to queries - 1.
+    """
 
     scores: Floats
     fused: Floats
     relevant: Bools
+    query: Ints
     queries: int
 
 
 @dataclass(frozen=True, slots=True)
 class RerankTuned:
-    """A calibration before and after. pairs, relevant: what it was learned on; queries: theirs."""
+    """A calibration before and after, as tables. pairs, relevant: what it was learned on; queries: theirs."""
 
-    before: Mapping[str, float]
-    after: Mapping[str, float]
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
     queries: int
     pairs: int
     relevant: int
@@ -47,7 +53,7 @@ class RerankTuned:
 def learn_rerank(
     searcher: Searcher, queries: Mapping[str, str], dev: Qrels, seed: int = 0, progress: Progress | None = None
 ) -> RerankTuned:
-    """Learn the calibration of an index's reranker, drawn towards the one it has.
+    """Learn the calibration of an index's reranker, drawn towards the one it has, and what it says of documents ahead.
 
     searcher: with the fusion that it will be used with. Raises DataError where no candidate is relevant, or all are.
     """
@@ -55,18 +61,28 @@ def learn_rerank(
     start = searcher.reranker.calibration
     found = scored(searcher, queries, dev, seed, progress)
     after = learn(found.scores, found.fused, found.relevant, start)
+    after = replace(after, ahead=learn_ahead(after.log_odds(found.scores, found.fused), found.fused))
     return RerankTuned(
         start.as_table(), after.as_table(), found.queries, len(found.scores), int(np.count_nonzero(found.relevant))
     )
 
 
 def scored(
-    searcher: Searcher, queries: Mapping[str, str], qrels: Qrels, seed: int = 0, progress: Progress | None = None
+    searcher: Searcher,
+    queries: Mapping[str, str],
+    qrels: Qrels,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    most: int | None = MOST_QUERIES,
 ) -> Scored:
-    """Score the first candidates of judged queries, at most MOST_QUERIES of them, drawn by the seed."""
+    """Score the first candidates of judged queries, at most `most` of them (None: all), drawn by the seed.
+
+    Raises DataError where there is no query that search takes.
+    """
     names = judged_queries(qrels)
-    if len(names) > MOST_QUERIES:
-        names = random.Random(seed).sample(names, MOST_QUERIES)  # noqa: S311 - a reproducible choice, no secret
+    if most is not None and len(names) > most:
+        names = random.Random(seed).sample(names, most)  # noqa: S311 - a reproducible choice, no secret
     parts: list[tuple[Any, Any, list[bool]]] = []
     for done, name in enumerate(names, 1):
         try:
@@ -77,11 +93,12 @@ def scored(
         if progress:
             progress("reranking", done, len(names))
     if not parts:
-        raise DataError("no query to calibrate the reranker on", "check the split, and the gains if given")
+        raise DataError("no query whose candidates the reranker could score", "check the split, and the gains if given")
     return Scored(
         np.concatenate([part[0] for part in parts]),
         np.concatenate([part[1] for part in parts]),
         np.concatenate([np.array(part[2], np.bool_) for part in parts]),
+        np.repeat(np.arange(len(parts), dtype=np.int64), [len(part[2]) for part in parts]),
         len(parts),
     )
 
@@ -91,6 +108,6 @@ def _candidates(searcher: Searcher, text: str) -> tuple[Floats, Floats, list[str
     reranker = searcher.reranker
     assert reranker is not None  # noqa: S101 - see learn_rerank
     pool = searcher.pool(text, reranker.spec.top)
-    found = reranker.unhurried().rerank(text, pool, searcher.store, Deadline())
+    found = reranker.thorough().rerank(text, pool, searcher.store, Deadline())
     places = found.order[: found.reached]
     return found.scores[places], pool.totals[places], searcher.store.ids(pool.documents[places])

@@ -181,17 +181,29 @@ def tune_folder(path: Path, home: Path, options: Options, progress: Progress | N
 
 def tune_index(name: str, home: Path, judged: Path | None, options: Options, progress: Progress | None = None) -> Tuned:
     """Learn on the dev split of a folder of judged queries (None: the one of the index's spec), with a live index."""
+    return _tuned(*open_judged(name, home, judged), options, progress)
+
+
+def open_judged(name: str, home: Path, judged: Path | None) -> tuple[Searcher, JudgedQueries]:
+    """A live index and the folder of its judged queries (None: the one its spec names). The caller closes the index.
+
+    Raises NotFoundError where there is no such index or folder, or the spec names none.
+    """
     from clew.core.measures.judged import open_queries
     from search.assemble import open_index
 
     searcher = open_index(home, name)
-    named = judged or searcher.version.spec.get("quality", {}).get("queries")
-    if not named:
+    try:
+        named = judged or (searcher.version.spec.get("quality") or {}).get("queries")
+        if not named:
+            raise NotFoundError(
+                f"the spec of index {name!r} names no judged queries",
+                "give them with --judged DIR (queries and qrels/)",
+            )
+        return searcher, open_queries(Path(named))
+    except BaseException:
         searcher.close()
-        raise NotFoundError(
-            f"the spec of index {name!r} names no judged queries", "give them with --judged DIR (queries and qrels/)"
-        )
-    return _tuned(searcher, open_queries(Path(named)), options, progress)
+        raise
 
 
 def publish_tuned(home: Path, name: str, tuned: Tuned) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clew.cli.bench_calibration import calibration
 from clew.cli.bench_graph import graph
 from clew.cli.bench_link import link
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
@@ -29,6 +30,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of samples and resamplin
 
 
 app.command("graph")(graph)
+app.command("calibration")(calibration)
 
 
 @app.callback()
@@ -152,7 +154,7 @@ def tune(
     if found.rerank:
         out(
             f"reranker: calibrated on {found.rerank.pairs} pairs of {found.rerank.queries} queries: "
-            + ", ".join(f"{name} {value:.3g}" for name, value in found.rerank.after.items())
+            + ", ".join(f"{name} {value:.3g}" for name, value in found.rerank.after.items() if name != "ahead")
         )
     out(f"nDCG@10 on {found.queries} dev queries: {found.ndcg_before:.4f} → {found.ndcg_after:.4f}")
     out(f"published as release {release}" if release else "not published; add --publish for an index")

@@ -19,7 +19,7 @@ def write_card(
     start = f"distilled from {spec.teacher}" if spec.teacher else f"started from {spec.base}"
     counts = lineage["queries"]
     rows = [
-        f"| {data.folder} | {data.split} | {counts.get(Path(data.folder).name, 0):,} | {data.candidates} |"
+        f"| {data.folder or data.clicks} | {data.split} | {counts.get(data.name, 0):,} | {data.candidates} |"
         for data in spec.data
     ]
     scores = [f"| {name} | {value:.4f} |" for name, value in measures["dev nDCG@10"].items()]

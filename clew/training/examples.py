@@ -78,19 +78,20 @@ def cleaned(queries: Mapping[str, str], names: Iterable[str], held_out: Iterable
     Blank ones are dropped, those whose text is asked before, and those whose text a held-out query has: it would be
     measured on what it was taught.
     """
-    seen = {_folded(queries[name]) for name in held_out if name in queries}
+    seen = {folded(queries[name]) for name in held_out if name in queries}
     kept: list[str] = []
     count = 0
     for name in names:
         count += 1
-        text = _folded(queries[name])
+        text = folded(queries[name])
         if text and text not in seen:
             seen.add(text)
             kept.append(name)
     return kept, count - len(kept)
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """A query's text as queries are compared: case and the number of blanks do not matter."""
     return " ".join(text.casefold().split())
 
 

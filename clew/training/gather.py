@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from clew.core.errors import DataError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained, parse_gains
-from clew.core.measures.judged import JudgedQueries, first_file, open_queries, read_rows, text_of
+from clew.core.measures.judged import first_file, open_queries, read_rows, text_of
 from clew.core.measures.runs import Qrels
+from clew.training.clicks import aggregated, clicks_file, read_impressions
 from clew.training.examples import Example, cleaned, judged_example, sampled
-from clew.training.negatives import candidates_example, mined_example
+from clew.training.negatives import candidates_example, indexed_texts, mined_example
 from clew.training.spec import DataSpec, TrainSpec
 from search.fields import embedded_text
 
@@ -45,83 +46,123 @@ def gather(spec: TrainSpec, open_index: OpenIndex, progress: Progress) -> Gather
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Queries:
+    """The queries of a data set: what is taught, what is measured, and what else is not to be taught.
+
+    name: what results call it. where: its place in messages.
+    """
+
+    name: str
+    where: str
+    texts: Mapping[str, str]
+    train: Qrels
+    dev: Qrels
+    held_out: list[str]
+
+
 def _gather(spec: TrainSpec, data: DataSpec, open_index: OpenIndex, found: Gathered, progress: Progress) -> None:
-    judged = open_queries(Path(data.folder))
-    name = judged.folder.name
-    gains = parse_gains(data.gains) if data.gains else None
-    train, dev = (gained(judged.qrels(split, None), gains) for split in (data.split, data.dev))
-    held_out = [query for split in judged.splits if split != data.split for query in judged.qrels(split, None)]
-    names, dropped = cleaned(judged.queries, judged_queries(train), held_out)
+    read = _clicked(spec, data, found) if data.clicks else _of_folder(data)
+    names, dropped = cleaned(read.texts, judged_queries(read.train), read.held_out)
     if dropped:
-        found.notices.append(f"{name}: {dropped} train queries dropped: blank, asked twice, or asked on another split")
-    keys = {query: max(train[query], key=lambda document: train[query][document]) for query in names}
+        found.notices.append(
+            f"{read.name}: {dropped} train queries dropped: blank, asked twice, or asked on another split"
+        )
+    keys = {query: max(read.train[query], key=lambda document: read.train[query][document]) for query in names}
     names = sampled(names, keys, data.queries, spec.seed)
-    measured = sampled(judged_queries(dev), {}, spec.fit.dev_queries, spec.seed)
-    make = _judged(spec, judged, train, dev) if data.candidates == "judged" else None
-    if make is None:
+    measured = sampled(judged_queries(read.dev), {}, spec.fit.dev_queries, spec.seed)
+    if data.candidates == "judged" and not data.clicks:
+        make = _judged(spec, Path(read.where), read)
+        examples = [each for query in names if (each := make(query, read.train, spec.negatives.count + 1)) is not None]
+        rows = [each for query in measured if (each := make(query, read.dev, spec.fit.dev_candidates)) is not None]
+    else:
         searcher = open_index(data)
         try:
-            examples, rows = _mined(spec, searcher, judged, train, dev, names, measured, progress)
+            gathered = _shown if data.candidates == "judged" else _mined
+            examples, rows = gathered(spec, searcher, read, names, measured, progress)
         finally:
             searcher.close()
-    else:
-        examples = [each for query in names if (each := make(query, train, spec.negatives.count + 1)) is not None]
-        rows = [each for query in measured if (each := make(query, dev, spec.fit.dev_candidates)) is not None]
     for what, kept in ((data.split, examples), (data.dev, rows)):
         if not kept:
             raise DataError(
-                f"{judged.folder}: no query of split {what!r} has both a relevant and another passage",
-                "check the qrels, the gains, and that the index holds the judged documents",
+                f"{read.where}: no query of split {what!r} has both a relevant and another passage",
+                "check the clicks, least and dev of [clicks], and that the index holds the documents that were shown"
+                if data.clicks
+                else "check the qrels, the gains, and that the index holds the judged documents",
             )
     if len(examples) < len(names):
-        found.notices.append(f"{name}: {len(names) - len(examples)} train queries have nothing to compare")
+        found.notices.append(f"{read.name}: {len(names) - len(examples)} train queries have nothing to compare")
     found.examples += examples
-    found.dev[name] = rows
+    found.dev[read.name] = rows
+
+
+def _of_folder(data: DataSpec) -> _Queries:
+    """The queries of a BEIR folder."""
+    judged = open_queries(Path(data.folder))
+    gains = parse_gains(data.gains) if data.gains else None
+    train, dev = (gained(judged.qrels(split, None), gains) for split in (data.split, data.dev))
+    held_out = [query for split in judged.splits if split != data.split for query in judged.qrels(split, None)]
+    return _Queries(judged.folder.name, str(judged.folder), judged.queries, train, dev, held_out)
+
+
+def _clicked(spec: TrainSpec, data: DataSpec, found: Gathered) -> _Queries:
+    """The queries that a click log makes."""
+    path = clicks_file(Path(data.clicks))
+    made = aggregated(read_impressions(path), spec.clicks)
+    found.notices.append(f"{data.name}: {made.notice(spec.clicks)}")
+    return _Queries(data.name, str(path), made.queries, made.train, made.dev, list(made.dev))
 
 
 def _mined(
-    spec: TrainSpec,
-    searcher: Searcher,
-    judged: JudgedQueries,
-    train: Qrels,
-    dev: Qrels,
-    names: list[str],
-    measured: list[str],
-    progress: Progress,
+    spec: TrainSpec, searcher: Searcher, read: _Queries, names: list[str], measured: list[str], progress: Progress
 ) -> tuple[list[Example], list[Example]]:
     """(examples, dev candidates) of a set whose candidates come from its index."""
-    set_name = judged.folder.name
     examples: list[Example] = []
     for done, query in enumerate(names, 1):
-        text = judged.queries[query]
-        example = mined_example(searcher, set_name, query, text, train[query], spec.negatives, spec.seed)
+        text = read.texts[query]
+        example = mined_example(searcher, read.name, query, text, read.train[query], spec.negatives, spec.seed)
         if example is not None:
             examples.append(example)
-        progress(f"mining {set_name}", done, len(names))
+        progress(f"mining {read.name}", done, len(names))
     rows = []
     for query in measured:
-        text = judged.queries[query]
-        row = candidates_example(searcher, set_name, query, text, dev[query], spec.fit.dev_candidates)
+        text = read.texts[query]
+        row = candidates_example(searcher, read.name, query, text, read.dev[query], spec.fit.dev_candidates)
         if row is not None:
             rows.append(row)
     return examples, rows
 
 
-def _judged(
-    spec: TrainSpec, judged: JudgedQueries, train: Qrels, dev: Qrels
-) -> Callable[[str, Qrels, int], Example | None]:
+def _shown(
+    spec: TrainSpec, searcher: Searcher, read: _Queries, names: list[str], measured: list[str], progress: Progress
+) -> tuple[list[Example], list[Example]]:
+    """(examples, dev candidates) of a set whose candidates were shown: clicked, or passed over, and still indexed."""
+
+    def made(query: str, qrels: Qrels, most: int) -> Example | None:
+        texts = indexed_texts(searcher, read.texts[query], list(qrels[query]), spec.negatives.depth)
+        return judged_example(read.name, query, read.texts[query], qrels[query], texts, most, spec.seed)
+
+    examples: list[Example] = []
+    for done, query in enumerate(names, 1):
+        if (example := made(query, read.train, spec.negatives.count + 1)) is not None:
+            examples.append(example)
+        progress(f"reading {read.name}", done, len(names))
+    rows = [row for query in measured if (row := made(query, read.dev, spec.fit.dev_candidates)) is not None]
+    return examples, rows
+
+
+def _judged(spec: TrainSpec, folder: Path, read: _Queries) -> Callable[[str, Qrels, int], Example | None]:
     """What makes a query's example out of its judged documents. Raises DataError for documents that are nowhere."""
-    wanted = {document for qrels in (train, dev) for query in qrels.values() for document in query}
-    texts = _texts(judged.folder, wanted)
+    wanted = {document for qrels in (read.train, read.dev) for query in qrels.values() for document in query}
+    texts = _texts(folder, wanted)
     if missing := sorted(wanted - texts.keys()):
         raise DataError(
-            f"{judged.folder}: {len(missing)} judged documents are not in its corpus, such as {missing[0]!r}",
+            f"{folder}: {len(missing)} judged documents are not in its corpus, such as {missing[0]!r}",
             "judge documents by their ids in corpus.jsonl",
         )
-    name = judged.folder.name
 
     def make(query: str, qrels: Qrels, most: int) -> Example | None:
-        return judged_example(name, query, judged.queries[query], qrels[query], texts, most, spec.seed)
+        return judged_example(read.name, query, read.texts[query], qrels[query], texts, most, spec.seed)
 
     return make
 

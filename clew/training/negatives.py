@@ -25,7 +25,7 @@ def mined_example(
 ) -> Example | None:
     """A query with its relevant documents and hard negatives; None where the index lacks one of the two.
 
-    judged: document → integer gain; documents judged 0 are negatives before any that are mined. At most count / 2
+    judged: document → integer gain; one judged 0 is a negative where it is among the candidates. At most count / 2
     relevant documents are taken, the best first.
     """
     try:
@@ -80,6 +80,20 @@ def candidates_example(
     passages = tuple(passage_of(searcher, pool, at) for at in places)
     fused = tuple(float(pool.totals[at]) for at in order)
     return Example(data, query, text, tuple(ids), passages, gains, fused) if any(gains) else None
+
+
+def indexed_texts(searcher: Searcher, text: str, names: Sequence[str], depth: int) -> dict[str, str]:
+    """Document → what the model reads of it beside a query, of those that the index holds.
+
+    depth: candidates among which a document's best passage is looked for; one further down is read from its start.
+    Empty where search refuses the query.
+    """
+    try:
+        pool = searcher.pool(text, depth, sources=sources_of(searcher), expand="off")
+    except QueryError:
+        return {}
+    places = {name: at for name in names if (at := searcher.store.find(name)) is not None}
+    return {name: passage_of(searcher, pool, at) for name, at in places.items()}
 
 
 def sources_of(searcher: Searcher) -> tuple[str, ...]:

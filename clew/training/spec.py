@@ -9,34 +9,50 @@ from typing import Any, Literal
 
 from clew.core.errors import SpecError, nearest
 from clew.core.spec import as_table, parse, read_toml
+from clew.training.clicks import ClicksSpec
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """Judged queries that are learned from.
+    """Judged queries that are learned from, of a folder or made of a click log.
 
     folder: BEIR folder (queries, qrels, corpus where candidates are judged), or its name under $CLEW_DATA. index: the
     published index whose candidates are read ("": one over the folder, built when it is not there). split, dev: qrels
     that are learned from, and those that are measured. queries: most train queries, drawn by the run's seed (0: all).
     candidates: "mined": negatives come from the index; "judged": each query's judged documents are its candidates.
-    gains: gain of grade 0, 1, 2, … ("": the grades themselves), such as "0,0.01,0.1,1".
+    gains: gain of grade 0, 1, 2, … ("": the grades themselves), such as "0,0.01,0.1,1". clicks: a log of clicks instead
+    of a folder, or its name under $CLEW_DATA; `index` then holds its documents, [clicks] says how it is read, and with
+    candidates "judged" what was passed over is the negatives.
     """
 
-    folder: str
+    folder: str = ""
     index: str = ""
     split: str = "train"
     dev: str = "dev"
     queries: int = 0
     candidates: Literal["mined", "judged"] = "mined"
     gains: str = ""
+    clicks: str = ""
 
     def __post_init__(self) -> None:
+        if bool(self.folder) == bool(self.clicks):
+            both = "both folder and clicks are given" if self.folder else "neither folder nor clicks is given"
+            raise ValueError(f"{both}: name one folder with queries and qrels, or one click log")
+        if self.clicks and not self.index:
+            raise ValueError("clicks needs index: name the published index that holds the clicked documents")
+        if self.clicks and self.gains:
+            raise ValueError(f"gains is {self.gains!r}, but clicks make their own grades: leave gains out")
         if self.queries < 0:
             raise ValueError(f"queries is {self.queries}, expected 0 (all) or more")
         if self.split == self.dev:
             raise ValueError(f"split and dev are both {self.split!r}: what is learned from cannot be measured on")
+
+    @property
+    def name(self) -> str:
+        """What results call the set: the folder's name, or the click log's without its endings."""
+        return Path(self.folder).name if self.folder else Path(self.clicks).name.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +143,8 @@ class TrainSpec:
     name: of the model that comes out. base: weights it starts from ("default", a folder, a model kept under the home, a
     Hugging Face name). max_length: word pieces of a query and a passage together. seed: of sampling, initial weights
     and order. licence: of the result, for its card. data: what is learned from, mixed in proportion. teacher: the
-    cross-encoder that distilling copies; layers: how many of its layers the copy keeps (0: all).
+    cross-encoder that distilling copies; layers: how many of its layers the copy keeps (0: all). clicks: how click logs
+    are read, where data names one.
     """
 
     name: str
@@ -140,13 +157,23 @@ class TrainSpec:
     layers: int = 0
     negatives: NegativesSpec = field(default_factory=NegativesSpec)
     fit: FitSpec = field(default_factory=FitSpec)
+    clicks: ClicksSpec = field(default_factory=ClicksSpec)
 
     def as_table(self) -> dict[str, Any]:
-        """The plain table it can be parsed from again."""
-        return as_table(self)
+        """The plain table it can be parsed from again.
+
+        Without clicks nothing of them is in it: runs and models are known by this table, from before there were any.
+        """
+        table = as_table(self)
+        if self.clicks == ClicksSpec():
+            del table["clicks"]
+        for row in table["data"]:
+            if not row["clicks"]:
+                del row["clicks"]
+        return table
 
 
-_PARTS = {"negatives": NegativesSpec, "fit": FitSpec}
+_PARTS = {"negatives": NegativesSpec, "fit": FitSpec, "clicks": ClicksSpec}
 _PLAIN = ("name", "base", "max_length", "seed", "licence", "teacher", "layers")
 
 
@@ -163,7 +190,9 @@ def spec_of(table: Mapping[str, Any], where: str) -> TrainSpec:
             raise SpecError(f"{where}: unknown key {key!r}", nearest(key, known))
     rows = table.get("data")
     if not isinstance(rows, list | tuple) or not rows:
-        raise SpecError(f"{where}: [[data]] is missing", "name at least one folder with queries and qrels")
+        raise SpecError(
+            f"{where}: [[data]] is missing", "name at least one folder with queries and qrels, or a click log"
+        )
     parts: dict[str, Any] = {key: table[key] for key in _PLAIN if key in table}
     parts["data"] = tuple(parse(DataSpec, row, f"{where} [[data]] {at}") for at, row in enumerate(rows, 1))
     for key, cls in _PARTS.items():

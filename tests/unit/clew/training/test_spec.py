@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clew.core.errors import SpecError
+from clew.training.clicks import ClicksSpec
 from clew.training.spec import DataSpec, FitSpec, NegativesSpec, TrainSpec, load_spec, spec_of
 
 DATA = [{"folder": "squad11"}]
@@ -35,7 +36,7 @@ def test_the_recipe_of_the_shipped_reranker_is_a_spec():
     assert {data.dev for data in spec.data} == {"dev"}
 
 
-@pytest.mark.parametrize("part", [TrainSpec, DataSpec, NegativesSpec, FitSpec])
+@pytest.mark.parametrize("part", [TrainSpec, DataSpec, NegativesSpec, FitSpec, ClicksSpec])
 def test_every_key_is_described(part):
     page = (Path(__file__).parents[4] / "docs" / "training.md").read_text()
     described = set(re.findall(r"`(\w+)`", page))

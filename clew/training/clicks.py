@@ -1,0 +1,243 @@
+"""Click logs as judged queries: aggregated, corrected for where things were shown, cleaned, and split.
+
+People click what stands first, so a click is weighted by the inverse of the chance that its place is looked at, (1 /
+rank)^eta (Joachims et al. 2017). What was passed over above a click was looked at and not wanted (Joachims 2002).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clew.core.errors import DataError, NotFoundError, nearest
+from clew.core.measures.judged import data_home, read_rows
+from clew.core.measures.runs import Qrels
+from clew.training.examples import folded
+
+KEYS = ("query", "shown", "clicked", "time")
+# Grades are integers; a rate of 1 is this much.
+TOP_GRADE = 100
+# One click far down must not outweigh everything: weights are clipped at ten (Strehl et al. 2010).
+LEAST_PROPENSITY = 0.1
+_MINUTE = 60.0
+_LAYOUT = 'one object a line: {"query": "…", "shown": ["id", …], "clicked": ["id"], "time": "2026-01-31T12:00:00Z"}'
+
+
+@dataclass(frozen=True, slots=True)
+class ClicksSpec:
+    """How click logs are read.
+
+    eta: how fast attention falls with the rank (0: not at all, to 3). least: impressions below which a query is
+    dropped. per_minute: a query shown more often than this within a minute was not asked by people, and is dropped.
+    prior_clicks, prior_shown: the Beta prior of a click rate, as clicks in so many impressions; a document whose rate
+    is not above theirs is not relevant. dev: share of the queries that is measured and not learned from (0 to 1).
+    """
+
+    eta: float = 1.0
+    least: int = 3
+    per_minute: int = 30
+    prior_clicks: float = 1.0
+    prior_shown: float = 10.0
+    dev: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.eta <= 3:
+            raise ValueError(f"eta is {self.eta}, expected 0 (places do not matter) to 3")
+        for name in ("least", "per_minute"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if not 0 < self.prior_clicks < self.prior_shown < float("inf"):
+            raise ValueError(
+                f"prior_clicks is {self.prior_clicks} and prior_shown {self.prior_shown}, expected 0 < clicks < shown"
+            )
+        if not 0 < self.dev < 1:
+            raise ValueError(f"dev is {self.dev}, expected more than 0 and less than 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """One answered query. shown: document ids in their order; clicked: those that were clicked. time: Unix seconds."""
+
+    query: str
+    shown: tuple[str, ...]
+    clicked: frozenset[str] = frozenset()
+    time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClickedQueries:
+    """Judged queries made of clicks.
+
+    queries: id → text, as it was asked most often. train, dev: query → document → grade (0 to 100; 0: passed over); no
+    query is in both. impressions: all that were read. few, fast: queries dropped for too few impressions, and for too
+    many at once; unclicked: those in which nothing is relevant, which are not in train or dev either.
+    """
+
+    queries: Mapping[str, str]
+    train: Qrels
+    dev: Qrels
+    impressions: int
+    few: int
+    fast: int
+    unclicked: int
+
+    def notice(self, spec: ClicksSpec) -> str:
+        """What was read and what was left out, in one line."""
+        return (
+            f"{self.impressions:,} impressions gave {len(self.train):,} train and {len(self.dev):,} dev queries; "
+            f"dropped: {self.few:,} shown fewer than {spec.least} times, {self.fast:,} shown more than "
+            f"{spec.per_minute} times a minute, {self.unclicked:,} with nothing clicked often enough"
+        )
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was counted of one query: clicks by document and rank."""
+
+    impressions: int = 0
+    spellings: Counter[str] = field(default_factory=Counter)
+    times: list[float] = field(default_factory=list)
+    shown: Counter[str] = field(default_factory=Counter)
+    clicks: dict[str, Counter[int]] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
+
+    def add(self, seen: Impression) -> None:
+        self.impressions += 1
+        self.spellings[" ".join(seen.query.split())] += 1
+        if seen.time is not None:
+            self.times.append(seen.time)
+        self.shown.update(seen.shown)
+        last = max((rank for rank, name in enumerate(seen.shown, 1) if name in seen.clicked), default=0)
+        for rank, name in enumerate(seen.shown[:last], 1):
+            if name in seen.clicked:
+                self.clicks.setdefault(name, Counter())[rank] += 1
+            else:
+                self.passed.add(name)
+
+    def grades(self, spec: ClicksSpec) -> dict[str, int]:
+        """Document → grade; one that was neither clicked often enough nor passed over is not judged."""
+        base, found = spec.prior_clicks / spec.prior_shown, {}
+        for name in sorted({*self.clicks, *self.passed}):
+            rate = click_rate(self.shown[name], self.clicks.get(name, {}), spec)
+            if rate > base:
+                found[name] = max(1, round(TOP_GRADE * rate))
+            elif name in self.passed:
+                found[name] = 0
+        return found
+
+
+def propensity(rank: int, eta: float) -> float:
+    """The chance that a rank (from 1) is looked at, against the first: (1 / rank)^eta, LEAST_PROPENSITY at least."""
+    return max(math.pow(rank, -eta), LEAST_PROPENSITY)
+
+
+def click_rate(shown: int, clicks: Mapping[int, int], spec: ClicksSpec) -> float:
+    """How likely a document is clicked where it is looked at (0 to 1), drawn towards the prior.
+
+    shown: impressions it was in. clicks: rank → clicks there, each weighted by its inverse propensity.
+    """
+    # By rank, so that the sum does not depend on the order of the log.
+    weighted = math.fsum(clicks[rank] / propensity(rank, spec.eta) for rank in sorted(clicks))
+    return min(1.0, (weighted + spec.prior_clicks) / (shown + spec.prior_shown))
+
+
+def aggregated(impressions: Iterable[Impression], spec: ClicksSpec) -> ClickedQueries:
+    """The judged queries that impressions amount to, whatever their order.
+
+    Queries are one where they differ in case and blanks only. Which of them are dev is decided by a hash of that text,
+    so a query never changes sides when a log grows.
+    """
+    tallies: dict[str, _Tally] = {}
+    count = few = fast = unclicked = 0
+    for seen in impressions:
+        count += 1
+        if text := folded(seen.query):
+            tallies.setdefault(text, _Tally()).add(seen)
+    queries: dict[str, str] = {}
+    train: Qrels = {}
+    dev: Qrels = {}
+    for text in sorted(tallies):
+        tally = tallies[text]
+        if tally.impressions < spec.least:
+            few += 1
+        elif _bot_like(tally.times, spec.per_minute):
+            fast += 1
+        else:
+            grades = tally.grades(spec)
+            if not any(grades.values()):
+                unclicked += 1
+                continue
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            most = max(tally.spellings.values())
+            queries[digest[:16]] = min(each for each, times in tally.spellings.items() if times == most)
+            (dev if int(digest[:13], 16) < spec.dev * 16**13 else train)[digest[:16]] = grades
+    return ClickedQueries(queries, train, dev, count, few, fast, unclicked)
+
+
+def _bot_like(times: Sequence[float], per_minute: int) -> bool:
+    """Whether more than `per_minute` of these lie within some minute."""
+    ordered = sorted(times)
+    return any(late - early < _MINUTE for early, late in zip(ordered, ordered[per_minute:], strict=False))
+
+
+def clicks_file(path: Path) -> Path:
+    """A click log by its path, or by its name under $CLEW_DATA. Raises NotFoundError that names both."""
+    found = path if path.is_file() else data_home() / path
+    if not found.is_file():
+        raise NotFoundError(
+            f"{path}: no such file, neither here nor under {data_home()}",
+            f"clicks names a log, plain or compressed: {_LAYOUT}",
+        )
+    return found
+
+
+def read_impressions(path: Path) -> Iterator[Impression]:
+    """The impressions of a .jsonl log, plain or compressed. Raises DataError that names file, line and key."""
+    for number, row in read_rows(path):
+        where = f"{path}:{number}"
+        for key in row:
+            if key not in KEYS:
+                raise DataError(f"{where}: unknown key {key!r}", nearest(key, KEYS))
+        query = row.get("query")
+        if not isinstance(query, str) or not query.strip():
+            raise DataError(f"{where}: query is {query!r}, expected text", _LAYOUT)
+        shown = _ids(row, "shown", where)
+        if twice := next((name for name, times in Counter(shown).items() if times > 1), ""):
+            raise DataError(f"{where}: shown holds {twice!r} twice", "a document has one place in an answer")
+        clicked = _ids(row, "clicked", where)
+        if strange := next((name for name in clicked if name not in shown), ""):
+            raise DataError(
+                f"{where}: clicked holds {strange!r}, which was not shown", "log all that was shown, in order"
+            )
+        yield Impression(query, shown, frozenset(clicked), _time(row.get("time"), where))
+
+
+def _ids(row: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
+    value = row.get(key)
+    if not isinstance(value, list):
+        raise DataError(f"{where}: {key} is {value!r}, expected a list of document ids", _LAYOUT)
+    for name in value:
+        if not isinstance(name, str) or not name:
+            raise DataError(f"{where}: {key} holds {name!r}, expected a document id", "ids are text, as in the index")
+    return tuple(value)
+
+
+def _time(value: object, where: str) -> float | None:
+    """Unix seconds of a number or of ISO 8601 text; without a zone it is UTC."""
+    if value is None:
+        return None
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+        read = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except (ValueError, OverflowError):
+        raise DataError(
+            f"{where}: time is {value!r}, expected Unix seconds or a date and time as in ISO 8601",
+            "write it as 2026-01-31T12:00:00Z, or leave it out",
+        ) from None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
