@@ -44,7 +44,7 @@ def listwise(scores, gains):
 def test_the_listwise_part_is_listnets():
     found, _ = loss_of([["a" * 10, "b" * 20, "c" * 5], ["d" * 7, "e" * 3]], [[1.0, 0.5, 0.0], [0.0, 1.0]])
     expected = (listwise([1.0, 2.0, 0.5], [1.0, 0.5, 0.0]) + listwise([0.7, 0.3], [0.0, 1.0])) / 2
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_pointwise_part_is_cross_entropy_with_smoothed_gains():
