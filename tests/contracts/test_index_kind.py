@@ -270,7 +270,11 @@ def test_statistics_travel_and_are_subtractive(kind: IndexKind[Any, Any], tmp_pa
 
 
 def test_a_kind_can_be_pickled(kind: IndexKind[Any, Any], name: str, tmp_path: Path) -> None:
-    opened(pickle.loads(pickle.dumps(kind)), tmp_path).close()
+    reader, other = opened(kind, tmp_path / "itself"), opened(pickle.loads(pickle.dumps(kind)), tmp_path / "copy")
+    assert files(tmp_path / "itself") == files(tmp_path / "copy")
+    assert reader.size == other.size == PASSAGES
+    reader.close()
+    other.close()
 
 
 def test_closing_twice_is_closing_once(kind: IndexKind[Any, Any], tmp_path: Path) -> None:

@@ -30,4 +30,5 @@ def test_what_is_wrong_is_named(table: dict[str, object], message: str) -> None:
 
 @pytest.mark.parametrize("table", [{"top": 1}, {"top": 1000}, {"budget_ms": 0}])
 def test_the_borders_are_allowed(table: dict[str, object]) -> None:
-    parse(RerankSpec, table, "[rerank]")
+    spec = parse(RerankSpec, table, "[rerank]")
+    assert {name: getattr(spec, name) for name in table} == table
