@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from clew.cli.bench_calibration import calibration
 from clew.cli.bench_graph import graph
 from clew.cli.bench_link import link
-from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
+from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json, print_table, shown_progress
 from clew.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from benchmarks.tune import Progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command()(link)
@@ -98,7 +92,7 @@ def relevance(
         with shown_progress(folder.name) as progress:
             found.append(measure(folder, home / "bench", options, progress, models=home))
         if not json:
-            _print_table(table(found[-1]))
+            print_table(table(found[-1]))
     if to is not None:
         paths = write(to, found, full(found, environment(seed), code()), runs=runs)
         note(f"wrote {', '.join(str(path) for path in paths[:2])} and {len(paths) - 2} more files")
@@ -196,7 +190,7 @@ def speed(
     if json:
         out_json(found)
     else:
-        _print_table(table(found))
+        print_table(table(found))
 
 
 def _words(text: str, option: str) -> tuple[str, ...]:
@@ -210,30 +204,3 @@ def _gains(text: str) -> tuple[str, ...] | None:
     from clew.core.measures.gains import parse_gains
 
     return parse_gains(text) if text else None
-
-
-def _print_table(table: Any) -> None:
-    from rich.console import Console
-
-    # Piped into a file there is no width to fit into.
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
-
-
-@contextmanager
-def shown_progress(title: str) -> Iterator[Progress | None]:
-    """A progress bar on stderr where a person watches it, none otherwise."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(stage: str, done: int, of: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(f"{title}: {stage}", total=of)
-            bar.update(tasks[stage], completed=done)
-
-        yield show

@@ -46,7 +46,7 @@ def calibration(
     from benchmarks.calibration_report import full, plain, table, write
     from benchmarks.datasets import open_dataset
     from benchmarks.signature import code, environment
-    from clew.cli.bench import _print_table, shown_progress
+    from clew.cli.options import print_table, shown_progress
     from clew.core.measures.gains import parse_gains
     from search.versions import index_names
 
@@ -82,7 +82,7 @@ def calibration(
             else:
                 found.append(measure_folder(dataset, home / "bench", options, progress, models=home))
         if not json:
-            _print_table(table(found[-1]))
+            print_table(table(found[-1]))
     if to is not None:
         paths = write(to, found, full(found, environment(seed), code()))
         note(f"wrote {', '.join(map(str, paths))}")

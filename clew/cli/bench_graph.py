@@ -43,7 +43,7 @@ def graph(
     from benchmarks.report import full, table, write
     from benchmarks.report import plain as plain_results
     from benchmarks.signature import code, environment
-    from clew.cli.bench import _print_table, shown_progress
+    from clew.cli.options import print_table, shown_progress
     from clew.core.measures.gains import parse_gains
     from clew.core.measures.judged import data_home
 
@@ -64,7 +64,7 @@ def graph(
         with shown_progress(folder.name) as progress:
             found.append(measure(folder, home / "bench", options, progress))
         if not json:
-            _print_table(table(found[-1].result))
+            print_table(table(found[-1].result))
             for line in _effects(found[-1]):
                 out(line)
     results = [each.result for each in found]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,3 +40,31 @@ def out_json(value: Any) -> None:
 def note(text: str) -> None:
     """Print a line for the person at the terminal, on stderr."""
     sys.stderr.write(text + "\n")
+
+
+def print_table(table: Any) -> None:
+    """Print a rich table on stdout."""
+    from rich.console import Console
+
+    # Piped into a file there is no width to fit into.
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+@contextmanager
+def shown_progress(title: str) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A progress bar on stderr where a person watches it, none otherwise."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(stage: str, done: int, of: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(f"{title}: {stage}", total=of)
+            bar.update(tasks[stage], completed=done)
+
+        yield show

@@ -64,7 +64,7 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
 
     if missing := [name for name in ("datasets", "accelerate", "matplotlib") if find_spec(name) is None]:
         raise MissingExtraError(f"training needs {', '.join(missing)}", "pip install 'clew[train]'")
-    from clew.cli.bench import shown_progress
+    from clew.cli.options import shown_progress
     from clew.training.run import train
     from clew.training.spec import load_spec
 
