@@ -12,7 +12,8 @@ import torch
 from clew.core.types import Vectors
 from clew.training.cross_encoder import by_data, mean_ndcg, seed_all
 from clew.training.examples import Example
-from clew.training.fit import Fitted, Progress, arguments, fit
+from clew.training.fit import Fitted, arguments, fit
+from clew.training.gather import Progress
 from clew.training.spec import TrainSpec
 
 

@@ -13,7 +13,8 @@ from clew.core.errors import SpecError
 from clew.core.files import write_atomic
 from clew.training.cross_encoder import fit_lists, load, measured, predicted, seed_all
 from clew.training.examples import Example
-from clew.training.fit import Fitted, Progress
+from clew.training.fit import Fitted
+from clew.training.gather import Progress
 from clew.training.losses import MarginLoss
 from clew.training.spec import TrainSpec
 

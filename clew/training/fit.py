@@ -15,9 +15,9 @@ from transformers import PrinterCallback, TrainerCallback
 
 from clew.core.errors import DataError
 from clew.core.files import disk_errors, write_atomic
+from clew.training.gather import Progress
 from clew.training.spec import FitSpec
 
-Progress = Callable[[str, int, int], None]
 # Model on dev → measure → value, 0 to 1; "ndcg" decides.
 Measure = Callable[[Any], Mapping[str, float]]
 DECIDES = "ndcg"

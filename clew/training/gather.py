@@ -63,6 +63,10 @@ class _Queries:
 
 def _gather(spec: TrainSpec, data: DataSpec, open_index: OpenIndex, found: Gathered, progress: Progress) -> None:
     read = _clicked(spec, data, found) if data.clicks else _of_folder(data)
+    if read.name in found.dev:
+        raise DataError(
+            f"{read.where}: a second data set is called {read.name!r}", "rename its folder: measures go by its name"
+        )
     names, dropped = cleaned(read.texts, judged_queries(read.train), read.held_out)
     if dropped:
         found.notices.append(

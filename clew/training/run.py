@@ -23,8 +23,8 @@ from clew.training.cross_encoder import by_data, load, predicted, train_cross_en
 from clew.training.curve import plot
 from clew.training.distil import train_student
 from clew.training.examples import Example, read_examples, write_examples
-from clew.training.fit import Fitted, Progress
-from clew.training.gather import Gathered, OpenIndex, gather
+from clew.training.fit import Fitted
+from clew.training.gather import Gathered, OpenIndex, Progress, gather
 from clew.training.spec import TrainSpec
 from search.rerank.calibration import learn
 

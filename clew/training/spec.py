@@ -11,8 +11,6 @@ from clew.core.errors import SpecError, nearest
 from clew.core.spec import as_table, parse, read_toml
 from clew.training.clicks import ClicksSpec
 
-PRECISIONS = ("fp32", "bf16", "fp16")
-
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:

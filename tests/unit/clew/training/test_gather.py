@@ -96,6 +96,12 @@ def test_data_that_cannot_teach_are_named(tmp_path, judged, message):
         gather(run_of(write(tmp_path / "shoes", judged)), no_index, quiet)
 
 
+def test_two_data_sets_of_one_name_are_refused(tmp_path):
+    rows = [{"folder": str(write(tmp_path / at / "shoes")), "candidates": "judged"} for at in ("one", "other")]
+    with pytest.raises(DataError, match=r"other/shoes: a second data set is called 'shoes'"):
+        gather(spec_of({"name": "x", "data": rows}, "run.toml"), no_index, quiet)
+
+
 def test_a_split_that_is_not_there_is_named(tmp_path):
     with pytest.raises(NotFoundError, match="split 'validation'"):
         gather(run_of(write(tmp_path / "shoes"), dev="validation"), no_index, quiet)

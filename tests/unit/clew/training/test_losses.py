@@ -52,13 +52,13 @@ def test_the_pointwise_part_is_cross_entropy_with_smoothed_gains():
     odds, targets = [1.0, 2.0], [0.9, 0.1]
     chances = [1 / (1 + math.exp(-each)) for each in odds]
     each = [-(t * math.log(p) + (1 - t) * math.log(1 - p)) for p, t in zip(chances, targets, strict=True)]
-    assert float(found) == pytest.approx(sum(each) / 2, rel=1e-5)
+    assert found.item() == pytest.approx(sum(each) / 2, rel=1e-5)
 
 
 def test_a_list_without_a_gain_teaches_no_order():
     with_it, _ = loss_of([["a" * 10, "b" * 20], ["c", "d" * 4]], [[1.0, 0.0], [0.0, 0.0]])
     without, _ = loss_of([["a" * 10, "b" * 20]], [[1.0, 0.0]])
-    assert float(with_it) == pytest.approx(float(without), rel=1e-5)
+    assert with_it.item() == pytest.approx(without.item(), rel=1e-5)
 
 
 def test_weights_learn_from_it():
