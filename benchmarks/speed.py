@@ -38,7 +38,8 @@ _ENCODED = 1_000
 class Job:
     """What is measured: a corpus of `docs` synthetic texts (or the titles of a BEIR folder), `rounds` rounds.
 
-    graph: how much the graph's items measure.
+    reranker: the cross-encoder of the rerank items ("default": the one that comes with Clew). graph: how much the
+    graph's items measure.
     """
 
     docs: int = 20_000
@@ -46,6 +47,7 @@ class Job:
     data: Path | None = None
     peers: bool = True
     model: str = "default"
+    reranker: str = "default"
     seed: int = 0
     graph: Sizes = field(default_factory=Sizes)
 
@@ -115,7 +117,7 @@ def _query_encode(bench: Bench) -> Iterator[Round]:
 def _rerank(bench: Bench, count: int, spans: int, queries: int) -> Iterator[Round]:
     from clew.models.store import load_scorer
 
-    scorer = load_scorer("overlap" if bench.job.model.startswith("hashing") else "default", bench.home)
+    scorer = load_scorer(bench.job.reranker, bench.home)
     asked = pairs_of({"texts": bench.texts[:_ENCODED], "queries": bench.queries}, count, spans, queries)
     scorer.score(*asked[0])
     yield lambda: median_ms([partial(scorer.score, query, passages) for query, passages in asked])
@@ -187,6 +189,9 @@ ITEMS: Mapping[str, Item] = {
 }
 
 
+RERANK_ITEMS = ("rerank", "rerank-long")
+
+
 def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     """Measure items by name (none: all that are measured beside peers; the graph's only where they are named).
 
@@ -197,11 +202,21 @@ def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], Non
     for name in names:
         if name not in ITEMS and name not in GRAPH_ITEMS:
             raise unknown_name("speed item", name, [*ITEMS, *GRAPH_ITEMS])
-    wanted = list(dict.fromkeys(names)) or list(ITEMS)
+    wanted = list(dict.fromkeys(names)) or _measurable(job, say)
     task = graph_speed.Task(home, job.rounds, job.seed, job.model, job.graph, say)
     found = _beside_peers([name for name in wanted if name in ITEMS], home, job, say)
     found |= {name: graph_speed.measure(name, task) for name in wanted if name in GRAPH_ITEMS}
     return {name: found[name] for name in wanted}
+
+
+def _measurable(job: Job, say: Callable[[str], None]) -> list[str]:
+    """Every item that is measured beside peers; reranking only where there is a reranker."""
+    from clew.models.store import SHIPPED_SCORER
+
+    if job.reranker != "default" or SHIPPED_SCORER.is_dir():
+        return list(ITEMS)
+    say("rerank, rerank-long: left out, no reranker comes with this Clew; name one with --reranker")
+    return [name for name in ITEMS if name not in RERANK_ITEMS]
 
 
 def _beside_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:

@@ -170,6 +170,7 @@ def speed(
     peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Measure the peers too (.venv-peers).")] = True,
     to: Annotated[Path | None, typer.Option("--out", help="File for the figures, signature and environment.")] = None,
     model: Model = "default",
+    reranker: Annotated[str, typer.Option("--reranker", help="Cross-encoder of the rerank items.")] = "default",
     seed: Seed = 0,
     home: Home = DEFAULT_HOME,
     json: Json = False,
@@ -180,7 +181,11 @@ def speed(
     """
     from benchmarks.speed import Job, full, measure, table
 
-    job = Job(docs=docs, rounds=rounds, data=data, peers=peers, model=model, seed=seed)
+    if reranker not in {"default", "overlap"}:
+        from clew.models.store import scorer_folder
+
+        reranker = str(scorer_folder(reranker, home))  # by path: the benchmarks' home holds other models
+    job = Job(docs=docs, rounds=rounds, data=data, peers=peers, model=model, reranker=reranker, seed=seed)
     found = measure(items or [], home / "bench", job, note)
     if to is not None:
         from clew.core.files import write_atomic

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from benchmarks.speed import ITEMS, Job, full, measure, table
-from clew.core.errors import UnknownNameError, UsageError
+from clew.core.errors import NotFoundError, UnknownNameError, UsageError
 
 
 def quiet(_text):
@@ -12,7 +12,7 @@ def quiet(_text):
 
 
 def measured(names, home, **changes):
-    return measure(names, home, Job(docs=40, rounds=2, model="hashing", **changes), quiet)
+    return measure(names, home, Job(docs=40, rounds=2, model="hashing", **{"reranker": "overlap", **changes}), quiet)
 
 
 def test_every_item_has_ours_peers_unit_and_ratio(tmp_path):
@@ -27,6 +27,16 @@ def test_every_item_has_ours_peers_unit_and_ratio(tmp_path):
         assert set(figures["missing"]) == set(ITEMS[name].peers)
     assert table(found).row_count == sum(len(item.peers) for item in ITEMS.values())
     assert '"environment"' in full(found, Job())
+
+
+def test_without_a_reranker_all_the_rest_is_measured_and_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("clew.models.store.SHIPPED_SCORER", tmp_path / "none")
+    said = []
+    found = measure([], tmp_path, Job(docs=40, rounds=1, peers=False, model="hashing"), said.append)
+    assert list(found) == ["bm25", "encode", "query-encode", "hybrid", "build"]
+    assert any("--reranker" in line for line in said)
+    with pytest.raises(NotFoundError, match="no reranker comes with this Clew"):
+        measure(["rerank"], tmp_path, Job(docs=40, rounds=1, peers=False, model="hashing"), said.append)
 
 
 @pytest.fixture
