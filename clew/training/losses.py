@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
 from clew.core.errors import DataError
 
 # Word pieces of one forward pass, padding included. Pairs are sorted by length, so little of it is padding.
-PIECES_PER_PASS = 8_192
+PIECES_PER_PASS = 4_096
 _LEFT_OUT = -1e4
 
 
