@@ -10,26 +10,38 @@ from clew.core.files import write_atomic
 from clew.training.spec import TrainSpec
 
 
-def write_card(
-    folder: Path, kind: str, spec: TrainSpec, lineage: Mapping[str, Any], measures: Mapping[str, Any]
-) -> None:
-    """Write README.md into a model folder, with the head that model hubs read."""
-    what = "sentence-similarity" if kind == "bi-encoder" else "text-ranking"
+def write_card(folder: Path, spec: TrainSpec, lineage: Mapping[str, Any], measures: Mapping[str, Any]) -> None:
+    """Write README.md into a model folder, with the head that model hubs read.
+
+    lineage: of the run and, under "started from", of the one before it. measures: of the best weights on dev.
+    """
+    what = "sentence-similarity" if lineage["kind"] == "bi-encoder" else "text-ranking"
     head = ["---", *([f"license: {spec.licence.lower()}"] if spec.licence else []), f"pipeline_tag: {what}"]
-    start = f"distilled from {spec.teacher}" if spec.teacher else f"started from {spec.base}"
-    counts = lineage["queries"]
-    rows = [
-        f"| {data.folder or data.clicks} | {data.split} | {counts.get(data.name, 0):,} | {data.candidates} |"
-        for data in spec.data
-    ]
     scores = [f"| {name} | {value:.4f} |" for name, value in measures["dev nDCG@10"].items()]
     text = [
-        *head, "library_name: sentence-transformers", "---", "",
-        f"# {spec.name}", "",
-        f"A {kind} model, {start} (fingerprint {lineage['base'][:16]}), {lineage['pairs']:,} pairs, seed {spec.seed}.",
-        f"Made by `clew train {kind} SPEC`; the spec is in manifest.json under lineage.", "",
-        "| data | split | queries | candidates |", "| --- | --- | --- | --- |", *rows, "",
+        *head, "library_name: sentence-transformers", "---", "", f"# {spec.name}", "", *_run(lineage), "",
         f"nDCG@10 on candidates of dev queries, at step {measures['step']} of {measures['steps']}:", "",
         "| data | nDCG@10 |", "| --- | --- |", *scores, "",
     ]  # fmt: skip
+    before = lineage.get("started from")
+    while before:
+        text += ["## The run before", "", *_run(before), ""]
+        before = before.get("started from")
     write_atomic(folder / "README.md", "\n".join(text).encode())
+
+
+def _run(lineage: Mapping[str, Any]) -> list[str]:
+    """A run: how it is repeated, and what it learned from."""
+    kind, spec, counts = lineage["kind"], lineage["spec"], lineage["queries"]
+    start = f"distilled from {spec['teacher']}" if spec["teacher"] else f"started from {spec['base']}"
+    rows = []
+    for data in spec["data"]:
+        name = Path(data["folder"]).name or Path(data["clicks"]).name.partition(".")[0]
+        shown = (name, data["split"], f"{counts.get(name, 0):,}", data["candidates"], data.get("licence", ""))
+        rows.append(f"| {' | '.join(shown)} |")
+    return [
+        f"A {kind} model, {start} (fingerprint {lineage['base'][:16]}), {lineage['pairs']:,} pairs, seed "
+        f"{spec['seed']}.",
+        f"Made by `clew train {kind} SPEC`; the spec is in manifest.json under lineage.", "",
+        "| data | split | queries | candidates | licence |", "| --- | --- | --- | --- | --- |", *rows,
+    ]  # fmt: skip

@@ -17,7 +17,7 @@ import numpy as np
 from clew.core.errors import SpecError
 from clew.core.files import disk_errors, write_atomic
 from clew.models.manifest import Role
-from clew.models.store import keep_model, prepare, read_manifest, scorer_folder
+from clew.models.store import WHOLE_NAME, keep_model, prepare, read_manifest, scorer_folder
 from clew.training.card import write_card
 from clew.training.cross_encoder import by_data, load, predicted, train_cross_encoder
 from clew.training.curve import plot
@@ -66,10 +66,12 @@ def train(
     fitted = _fitted(kind, spec, base, run, gathered, progress)
     plot(run)
     pairs = sum(len(example.passages) for example in gathered.examples)
+    if before := read_manifest(base).lineage:
+        lineage["started from"] = before  # a trained model itself
     lineage |= {"queries": {name: len(rows) for name, rows in by_data(gathered.examples).items()}, "pairs": pairs}
     measures = {"dev nDCG@10": dict(fitted.measures), "step": fitted.step, "steps": fitted.steps}
     calibration = {} if kind == "bi-encoder" else calibrated(fitted.folder, spec.max_length, gathered.dev)
-    write_card(fitted.folder, kind, spec, lineage, measures)
+    write_card(fitted.folder, spec, lineage, measures)
     model = keep_model(
         fitted.folder, home, spec.name, ROLES[kind], lineage=lineage, metrics=measures, calibration=calibration,
         licence=spec.licence,
@@ -101,8 +103,16 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path) -> tuple[Path, dict[str, An
     if kind == "distil":
         base = scorer_folder(spec.teacher, home)
     else:
-        base = prepare(spec.base, home, "bi_encoder" if kind == "bi-encoder" else None)
-    return base, {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
+        # The default encoder as it comes is 8-bit; what it was made of is trained.
+        name = WHOLE_NAME if spec.base == "default" else spec.base
+        base = prepare(name, home, "bi_encoder" if kind == "bi-encoder" else None)
+    manifest = read_manifest(base)
+    if manifest.precision != "fp32":
+        key, name = ("teacher", spec.teacher) if kind == "distil" else ("base", spec.base)
+        raise SpecError(
+            f"{key} is {name!r}, an {manifest.precision} form without weights", "name the model it was made of"
+        )
+    return base, {"kind": kind, "base": manifest.fingerprint, "spec": spec.as_table()}
 
 
 def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: Gathered, progress: Progress) -> Fitted:

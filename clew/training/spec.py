@@ -22,7 +22,7 @@ class DataSpec:
     candidates: "mined": negatives come from the index; "judged": each query's judged documents are its candidates.
     gains: gain of grade 0, 1, 2, … ("": the grades themselves), such as "0,0.01,0.1,1". clicks: a log of clicks instead
     of a folder, or its name under $CLEW_DATA; `index` then holds its documents, [clicks] says how it is read, and with
-    candidates "judged" what was passed over is the negatives.
+    candidates "judged" what was passed over is the negatives. licence: of the data, for the model's card.
     """
 
     folder: str = ""
@@ -33,6 +33,7 @@ class DataSpec:
     candidates: Literal["mined", "judged"] = "mined"
     gains: str = ""
     clicks: str = ""
+    licence: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.folder) == bool(self.clicks):
@@ -138,11 +139,11 @@ class FitSpec:
 class TrainSpec:
     """One training run.
 
-    name: of the model that comes out. base: weights it starts from ("default", a folder, a model kept under the home, a
-    Hugging Face name). max_length: word pieces of a query and a passage together. seed: of sampling, initial weights
-    and order. licence: of the result, for its card. data: what is learned from, mixed in proportion. teacher: the
-    cross-encoder that distilling copies; layers: how many of its layers the copy keeps (0: all). clicks: how click logs
-    are read, where data names one.
+    name: of the model that comes out. base: weights it starts from ("default": those that the default encoder was made
+    of; a folder, a model kept under the home, a Hugging Face name). max_length: word pieces of a query and a passage
+    together. seed: of sampling, initial weights and order. licence: of the result, for its card. data: what is learned
+    from, mixed in proportion. teacher: the cross-encoder that distilling copies; layers: how many of its layers the
+    copy keeps (0: all). clicks: how click logs are read, where data names one.
     """
 
     name: str
@@ -160,14 +161,15 @@ class TrainSpec:
     def as_table(self) -> dict[str, Any]:
         """The plain table it can be parsed from again.
 
-        Without clicks nothing of them is in it: runs and models are known by this table, from before there were any.
+        What was added later is in it only where it is used: runs and models are known by this table.
         """
         table = as_table(self)
         if self.clicks == ClicksSpec():
             del table["clicks"]
         for row in table["data"]:
-            if not row["clicks"]:
-                del row["clicks"]
+            for key in ("clicks", "licence"):
+                if not row[key]:
+                    del row[key]
         return table
 
 
