@@ -84,6 +84,7 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
     from indexer.spec import spec_of
 
     deciding = {**table, "source": [sha256_file(file) for file in sources], "code": code_hash(_DECIDING)}
+    deciding["encoder"] = _encoder(table.get("dense", {}), home)
     if graph := table.get("graph"):
         files = [sha256_file(base / graph[kind]) for kind in ("nodes", "edges") if graph.get(kind)]
         deciding["graph"] = {**graph, "nodes": files, "edges": code_hash(_DECIDING_GRAPH)}
@@ -99,6 +100,14 @@ def open_built(home: Path, name: str) -> Searcher:
     from search.assemble import open_index
 
     return open_index(home, name)
+
+
+def _encoder(dense: Any, home: Path) -> str:
+    """What tells the encoder of a [dense] table apart from another of its name."""
+    from clew.models.store import prepare, read_manifest
+
+    model = "hashing" if dense is False else str(dense.get("model", "default"))
+    return model if model.startswith("hashing") else read_manifest(prepare(model, home)).id
 
 
 def _is_live(home: Path, name: str) -> bool:

@@ -16,7 +16,8 @@ from benchmarks import graph_speed
 from benchmarks.graph_material import Sizes
 from benchmarks.graph_speed import GRAPH_ITEMS
 from benchmarks.index import beir_spec, ensure, open_built, varied
-from benchmarks.peer import Peer, PeerError, prepare
+from benchmarks.peer import Peer, PeerError
+from benchmarks.peer import prepare as prepare_peers
 from benchmarks.peers.protocol import LONG, SHORT, Round, median_ms, pairs_of, per_second
 from benchmarks.signature import code, environment
 from benchmarks.texts import queries_of, synthetic, titles
@@ -189,9 +190,6 @@ ITEMS: Mapping[str, Item] = {
 }
 
 
-RERANK_ITEMS = ("rerank", "rerank-long")
-
-
 def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     """Measure items by name (none: all that are measured beside peers; the graph's only where they are named).
 
@@ -202,21 +200,11 @@ def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], Non
     for name in names:
         if name not in ITEMS and name not in GRAPH_ITEMS:
             raise unknown_name("speed item", name, [*ITEMS, *GRAPH_ITEMS])
-    wanted = list(dict.fromkeys(names)) or _measurable(job, say)
+    wanted = list(dict.fromkeys(names)) or list(ITEMS)
     task = graph_speed.Task(home, job.rounds, job.seed, job.model, job.graph, say)
     found = _beside_peers([name for name in wanted if name in ITEMS], home, job, say)
     found |= {name: graph_speed.measure(name, task) for name in wanted if name in GRAPH_ITEMS}
     return {name: found[name] for name in wanted}
-
-
-def _measurable(job: Job, say: Callable[[str], None]) -> list[str]:
-    """Every item that is measured beside peers; reranking only where there is a reranker."""
-    from clew.models.store import SHIPPED_SCORER
-
-    if job.reranker != "default" or SHIPPED_SCORER.is_dir():
-        return list(ITEMS)
-    say("rerank, rerank-long: left out, no reranker comes with this Clew; name one with --reranker")
-    return [name for name in ITEMS if name not in RERANK_ITEMS]
 
 
 def _beside_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
@@ -225,7 +213,7 @@ def _beside_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str
     home.mkdir(parents=True, exist_ok=True)
     texts = _texts(job)
     bench = Bench(job, home, texts, queries_of(texts, _QUERIES, job.seed), threads.configure())
-    not_installed = prepare(say) if job.peers else {}
+    not_installed = prepare_peers(say) if job.peers else {}
     for requirement, reason in not_installed.items():
         say(f"peers: {requirement} did not install: {reason}")
     found = {}
@@ -307,9 +295,7 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
     if name != "bm25":
         if bench.job.model.startswith("hashing"):
             raise PeerError("the hashing model is Clew's own")
-        from clew.models.store import prepare as prepare_model
-
-        model = str(prepare_model(bench.job.model, bench.home).resolve())
+        model = _whole(bench)
     return {
         "item": name,
         "texts": str(folder / "texts.json"),
@@ -317,6 +303,16 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
         "model": model,
         "threads": bench.threads,
     }
+
+
+def _whole(bench: Bench) -> str:
+    """The folder of the model's weights in float32, which is what peers load. Raises PeerError where there is none."""
+    from clew.models.store import WHOLE_NAME, prepare, read_manifest
+
+    folder = prepare(WHOLE_NAME if bench.job.model == "default" else bench.job.model, bench.home)
+    if (precision := read_manifest(folder).precision) != "fp32":
+        raise PeerError(f"{bench.job.model} is an {precision} form without the weights a peer could load")
+    return str(folder.resolve())
 
 
 def _summary(item: Item, figures: Mapping[str, list[float]], missing: Mapping[str, str]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def described_encoder(dense: DenseSpec | None, home: Path) -> dict[str, Any]:
         "fingerprint": encoder.fingerprint,
         "runtime": encoder.runtime,
         "dim": encoder.dim,
+        "agreement": encoder.agreement,
     }
 
 

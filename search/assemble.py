@@ -203,6 +203,7 @@ def _reranker(version: IndexVersion, home: Path, release: Release) -> Reranker |
 def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | None:
     if not version.encoder:
         return None
+    from clew.models.agreement import LEAST
     from clew.models.cached import CachedEncoder
     from clew.models.store import load_encoder
 
@@ -218,5 +219,13 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
             f"model {wanted!r} is not the encoder that built index {version.index!r} "
             f"(fingerprint {encoder.fingerprint[:12]}, built with {version.encoder['fingerprint'][:12]})",
             "open it with the model it was built with, or rebuild with `clew build`",
+        )
+    # Other forms of one model give vectors of one space, each as near to the whole model as its manifest says.
+    agreement = min(encoder.agreement, float(version.encoder.get("agreement", 1.0)))
+    if encoder.runtime != version.encoder["runtime"] and agreement < LEAST:
+        raise MismatchError(
+            f"index {version.index!r} was built on {version.encoder['runtime']}, and {wanted!r} runs on "
+            f"{encoder.runtime}: their vectors agree to {agreement:.3f} only (cosine, at least {LEAST} is needed)",
+            "open it with the form it was built with, or rebuild with `clew build`",
         )
     return CachedEncoder(encoder, None)

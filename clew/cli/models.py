@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="NAME, NAME/ID, or default for the default bi-encoder.")]
+Name = Annotated[str, typer.Argument(help="NAME, NAME/ID, or default for the default encoder.")]
 ROLES = {"bi_encoder": "bi-encoder", "cross_encoder": "cross-encoder"}
 
 
@@ -46,10 +46,7 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         about = (
             f"{ROLES[model.role]:<13}  {reads:<10}  {model.licence or 'no licence':<12}  {model.bytes / 1e6:>8,.1f} MB"
         )
-        when = model.created or "not used yet"
-        out(f"{mark} {model.name:<32}  {model.id}  {about}  {when}  {model.source}")
-    if not found:
-        out(f"no model under {home}")
+        out(f"{mark} {model.name:<32}  {model.id}  {about}  {model.created}  {model.source}")
 
 
 @app.command()
@@ -84,7 +81,7 @@ def show(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
 @app.command()
 def verify(
-    name: Annotated[str | None, typer.Argument(help="NAME, NAME/ID, or default for the default bi-encoder.")] = None,
+    name: Annotated[str | None, typer.Argument(help="NAME, NAME/ID, or default for the default encoder.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Verify every model there is.")] = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
@@ -116,17 +113,15 @@ def verify(
             f"{row['problem']}\n  hint: {row['hint']}" if row["problem"] else f"whole, {row['files']} files; it runs"
         )
         out(f"{row['name']}/{row['id']}: {state}")
-    if not rows and not as_json:
-        out(f"no model under {home}")
     if any(row["problem"] for row in rows):
         raise typer.Exit(1)
 
 
 @app.command()
 def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Make the 8-bit form of a cross-encoder: a quarter of the size, more than twice as fast on a processor.
+    """Make the 8-bit form of a model: a quarter of the size, faster on a processor, nearly the same.
 
-    It is kept under the same name; `clew bench relevance --reranker NAME/ID` says what it costs in quality.
+    It is kept as NAME-int8; `clew models show` says how near it is, `clew bench relevance` what it costs in quality.
 
     Example: clew models quantise my-reranker
     """

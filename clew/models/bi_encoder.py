@@ -28,7 +28,7 @@ class BiEncoder:
     their order, so the same call gives the same batches.
     """
 
-    def __init__(self, folder: Path, model: TokenModel, fingerprint: str) -> None:
+    def __init__(self, folder: Path, model: TokenModel, fingerprint: str, agreement: float = 1.0) -> None:
         """folder: a model folder (see clew.models.folder); model: its transformer, loaded."""
         self._config = read_config(folder)
         self._model = model
@@ -37,6 +37,7 @@ class BiEncoder:
         self._cut.enable_truncation(self._config.max_length)
         self._unknown = _unknown_id(self._pieces)
         self.fingerprint = fingerprint
+        self.agreement = agreement
         self.dim = model.dim
         self.runtime = model.name
         self.max_length = self._config.max_length
@@ -72,7 +73,7 @@ class BiEncoder:
 
     def _run(self, encodings: Sequence[Encoding]) -> Vectors:
         """(b, dim) unit vectors of one batch."""
-        width = max(1, len(encodings[0].ids))  # the longest text comes first
+        width = even(len(encodings[0].ids))  # the longest text comes first
         ids = np.zeros((len(encodings), width), np.int64)
         mask = np.zeros_like(ids)
         for row, encoding in enumerate(encodings):
@@ -96,6 +97,15 @@ def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         size = max(1, PIECES_PER_BATCH // max(1, lengths[order[at]]))
         yield order[at : at + size]
         at += size
+
+
+def even(width: int) -> int:
+    """The next even number of word pieces, at least two.
+
+    onnxruntime multiplies the last row of an odd number of rows in another way when it multiplies in 8 bits, so a text
+    that fills its batch to the last piece would get another result alone than in company.
+    """
+    return max(2, width + width % 2)
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:

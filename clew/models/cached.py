@@ -115,6 +115,7 @@ class CachedEncoder:
         self.dim = encoder.dim
         self.fingerprint = encoder.fingerprint
         self.runtime = encoder.runtime
+        self.agreement = encoder.agreement
         self.max_length = encoder.max_length
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from clew.core.types import Vectors
-from clew.models.bi_encoder import batches, open_tokenizer
+from clew.models.bi_encoder import batches, even, open_tokenizer
 from clew.models.runtimes import PairModel
 
 
@@ -32,7 +32,7 @@ class CrossEncoder:
         encodings = self._tokenizer.encode_batch([(query, text) for text in texts])
         scores = np.empty(len(texts), np.float32)
         for rows in batches([len(encoding.ids) for encoding in encodings]):
-            width = len(encodings[rows[0]].ids)  # the longest comes first
+            width = even(len(encodings[rows[0]].ids))  # the longest comes first
             ids, mask, types = (np.zeros((len(rows), width), np.int64) for _ in range(3))
             for at, row in enumerate(rows):
                 size = len(encodings[row].ids)

@@ -11,13 +11,15 @@ import os
 import subprocess
 import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from clew.core.errors import StoreError
+from clew.core.errors import MissingExtraError, StoreError
 from clew.models.manifest import Precision, Role
 
 OPSET = 17
+_NEEDED = ("torch", "sentence_transformers", "onnx")
 AGREEMENT = 1e-3
 """Largest difference allowed between a value of torch and of onnxruntime (they are of order 1)."""
 INT8_AGREEMENT = 0.5
@@ -28,8 +30,14 @@ def export_onnx(folder: Path, target: Path, role: Role = "bi_encoder", precision
     """Write the ONNX form of a folder's network to `target`; torch stays out of this process.
 
     precision: "fp32", or "int8" (see clew.models.quantise). Returns facts for the manifest: opset, versions, precision,
-    measured difference to torch. Raises StoreError with the last words of the other process when it fails.
+    measured difference to torch. Raises MissingExtraError where torch is not installed, and StoreError with the last
+    words of the other process when it fails.
     """
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise MissingExtraError(
+            f"bringing in the model in {folder} needs {', '.join(missing)}",
+            "pip install 'clew[train]', or import what another machine exported (`clew models export`)",
+        )
     paths = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
         [sys.executable, "-m", "clew.models.export", str(folder), str(target), role, precision],

@@ -40,12 +40,12 @@ class EncoderConfig:
 
 
 def read_config(folder: Path) -> EncoderConfig:
-    """Read the folder's settings, as sentence-transformers 2 to 6 write them.
+    """Read the folder's settings, as sentence-transformers 2 to 6 write them; its weights are not looked at.
 
     A plain Hugging Face folder (no modules.json) is read with mean pooling. Raises NotFoundError for a missing
-    file and FormatError for parts Clew does not run (dense layers, other poolings, pickles, code of its own).
+    file and FormatError for parts Clew does not run (dense layers, other poolings, code of its own).
     """
-    check_files(folder)
+    _check_settings(folder)
     pooling, pooled_prompt = _pooling(folder)
     settings = _read(folder / "sentence_bert_config.json")
     prompts = _prompts(_read(folder / "config_sentence_transformers.json"))
@@ -101,6 +101,12 @@ def hidden_size(folder: Path) -> int:
 
 def check_files(folder: Path) -> None:
     """Raises NotFoundError for a file that any model needs, FormatError for one that might run code."""
+    _check_settings(folder)
+    weight_files(folder)
+
+
+def _check_settings(folder: Path) -> None:
+    """The same for the files beside the weights."""
     if not folder.is_dir():
         raise NotFoundError(f"{folder} is not a folder", "give a sentence-transformers folder")
     for name in ("config.json", "tokenizer.json"):
@@ -114,7 +120,6 @@ def check_files(folder: Path) -> None:
             f"{folder / 'config.json'} asks to run code that comes with the model (auto_map), which Clew never does",
             "use a model whose network transformers knows itself",
         )
-    weight_files(folder)
 
 
 def weight_files(folder: Path) -> list[Path]:

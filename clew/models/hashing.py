@@ -25,6 +25,7 @@ class HashingEncoder:
     """Words (weight 2) and the character 3- and 4-grams inside them (weight 1), hashed with a sign into `dim` cells."""
 
     runtime = "numpy-fp32"
+    agreement = 1.0
     max_length = 512
 
     def __init__(self, dim: int = DEFAULT_DIM) -> None:

@@ -21,10 +21,11 @@ from typing import Any
 from clew.core.artifacts import digest_files, promote
 from clew.core.errors import FormatError, StoreError, UsageError
 from clew.core.files import disk_errors
+from clew.core.threads import count
 from clew.models.export import export_onnx
 from clew.models.folder import PICKLES, fingerprint, hidden_size, read_config, read_pair_length, role_of, weight_files
 from clew.models.manifest import MANIFEST, ModelManifest, Precision, Role, dumps, read_manifest, verify
-from clew.models.runtimes import ONNX_FILE
+from clew.models.runtimes import ONNX_FILE, OnnxModel, OnnxPairModel
 
 MODEL_NAME = re.compile(r"\w[\w.@-]{0,127}")
 CALIBRATION = ("scale", "fused", "bias")
@@ -82,19 +83,18 @@ def keep_model(
 
 
 def keep_quantised(source: Path, home: Path) -> Path:
-    """Make the 8-bit artifact of a cross-encoder's artifact; returns its folder, of the same name.
+    """Make the 8-bit artifact of a model's artifact; returns its folder, <home>/models/<name>-int8/<id>/.
 
-    It holds the quantised network alone, not the weights it was made of. Raises FormatError for a bi-encoder, for an
-    artifact that is 8-bit already, and for a network that is no BERT.
+    It holds the quantised network alone, not the weights it was made of, and has their fingerprint: vectors of both are
+    of one space. Raises FormatError for an artifact that is 8-bit already, and for a network that is no BERT.
     """
     manifest = read_manifest(source)
-    if manifest.role != "cross_encoder":
-        raise FormatError(f"{source} holds a {manifest.role}", "only cross-encoders are quantised")
     if manifest.precision != "fp32":
         raise FormatError(f"{source} is quantised already ({manifest.precision})", "name the model it was made of")
     verify(source, manifest)
     lineage = {**manifest.lineage, "quantised from": manifest.id}
-    made = replace(manifest, created=now(), source=f"quantised from {manifest.name}/{manifest.id}", lineage=lineage)
+    origin = f"quantised from {manifest.name}/{manifest.id}"
+    made = replace(manifest, name=f"{manifest.name}-int8", created=now(), source=origin, lineage=lineage)
     return keep(home, source, made, "int8")
 
 
@@ -166,6 +166,29 @@ def licence_of(source: Path) -> str:
     return match[1] if match else ""
 
 
+def _agreement(whole: Path, small: Path, max_length: int, role: str) -> dict[str, Any]:
+    """How far the 8-bit form in `small` is from the artifact it was made of, on the processor."""
+    from clew.models.agreement import encoders, scorers
+    from clew.models.bi_encoder import BiEncoder
+    from clew.models.cross_encoder import CrossEncoder
+
+    forms = ((whole, "fp32"), (small, "int8"))
+    if role == "bi_encoder":
+        return encoders(*(BiEncoder(folder, OnnxModel(folder, count(), form), "") for folder, form in forms))
+    return scorers(
+        *(CrossEncoder(folder, OnnxPairModel(folder, count(), form), "", max_length) for folder, form in forms)
+    )
+
+
+def _tell(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
+    """Say in the model's card that this is its 8-bit form, and how near it is."""
+    what = "vectors (cosine)" if "texts" in agreement else "log-odds (difference)"
+    figures = ", ".join(f"{name} {value}" for name, value in agreement.items())
+    words = f"{origin[0].upper()}{origin[1:]} by `clew models quantise`. Against the whole model's {what}: {figures}."
+    with card.open("a", encoding="utf-8") as file:
+        file.write(f"\n\n## 8-bit form\n\n{words}\n")
+
+
 def now() -> str:
     """UTC to the second, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -180,6 +203,8 @@ def _fill(staged: Path, source: Path, manifest: ModelManifest, precision: Precis
     if precision != "fp32":
         for weights in weight_files(staged):
             weights.unlink()
+        facts["agreement"] = _agreement(source, staged, max_length, manifest.role)
+        _tell(staged / "README.md", manifest.source, facts["agreement"])
     written = replace(
         manifest,
         files=digest_files(staged),

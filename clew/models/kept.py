@@ -10,9 +10,8 @@ import numpy as np
 from clew.core.artifacts import digest_files
 from clew.core.errors import ClewError, CorruptError, NotFoundError, nearest
 from clew.models import store
-from clew.models.folder import fingerprint, hidden_size, read_config
+from clew.models.folder import fingerprint
 from clew.models.hub import HUB_NAME
-from clew.models.keep import licence_of
 from clew.models.manifest import MANIFEST, ModelManifest, mend, read_manifest, verify
 from clew.models.runtimes import ONNX_FILE, OnnxModel, OnnxPairModel
 
@@ -21,8 +20,8 @@ _PROBES = ("clew", "a ball of thread", "")
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One model. bytes: of its files. default: "default" means this one. folder: None for the default bi-encoder
-    before its first use. problem: why its manifest cannot be read, "" for nearly all; the rest is empty then."""
+    """One model. bytes: of its files. default: "default" means this one, wherever a model of its role is named.
+    problem: why its manifest cannot be read, "" for nearly all; the rest is empty then."""
 
     name: str
     id: str
@@ -34,23 +33,20 @@ class ModelInfo:
     created: str
     source: str
     default: bool
-    folder: Path | None
+    folder: Path
     problem: str = ""
 
 
 def models(home: Path) -> list[ModelInfo]:
     """Every model under a home and that comes with Clew, by name, each name's newest first."""
-    found = [_info(folder, home) for folder in folders(home)]
-    source = store.default_source()
-    if source is not None and not (store.default_folder(home) / MANIFEST).is_file():
-        found.append(_packaged(source, home))
+    found = [_info(folder) for folder in folders(home)]
     return sorted(sorted(found, key=lambda model: model.created, reverse=True), key=lambda model: model.name)
 
 
 def folders(home: Path) -> list[Path]:
-    """Every artifact folder under a home and the one that comes with Clew."""
+    """Every artifact folder under a home, and those that come with Clew."""
     found = sorted(path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}"))
-    return found + [store.SHIPPED_SCORER] * (store.SHIPPED_SCORER / MANIFEST).is_file()
+    return found + _shipped()
 
 
 def find(home: Path, name: str) -> Path:
@@ -60,20 +56,15 @@ def find(home: Path, name: str) -> Path:
     offers the nearest name.
     """
     if name == "default":
-        folder = store.default_folder(home)
-        if not (folder / MANIFEST).is_file():
-            raise NotFoundError(
-                f"the default model is not kept under {home / 'models'} yet",
-                "its first use keeps it; `clew models import default` does it now",
-            )
-        return folder
-    shipped = read_manifest(store.SHIPPED_SCORER) if store.SHIPPED_SCORER in folders(home) else None
+        return store.prepare(name, home)
     kept = store.kept_folder(home, name) if HUB_NAME.fullmatch(name) else None
     if kept is not None:
         return kept
-    if shipped is not None and name in {shipped.name, f"{shipped.name}/{shipped.id}"}:
-        return store.SHIPPED_SCORER
-    known = {model.name for model in models(home) if model.folder is not None}
+    for folder in _shipped():
+        manifest = read_manifest(folder)
+        if name in {manifest.name, f"{manifest.name}/{manifest.id}"}:
+            return folder
+    known = {model.name for model in models(home)}
     raise NotFoundError(f"no model {name!r} under {home / 'models'}", nearest(name, known))
 
 
@@ -125,27 +116,23 @@ def _runs(folder: Path, manifest: ModelManifest) -> bool:
         return values.shape == (len(_PROBES),) and bool(np.isfinite(values).all())
     from clew.models.bi_encoder import BiEncoder
 
-    encoder = BiEncoder(folder, OnnxModel(folder, 1), manifest.fingerprint)
+    encoder = BiEncoder(folder, OnnxModel(folder, 1, manifest.precision), manifest.fingerprint)
     vectors = encoder.encode_passages(_PROBES)
     right = vectors.shape == (len(_PROBES), encoder.dim) and manifest.dim in {0, encoder.dim}
     return right and bool(np.isfinite(vectors).all())
 
 
-def _info(folder: Path, home: Path) -> ModelInfo:
-    default = folder in {store.SHIPPED_SCORER, store.default_folder(home)}
+def _shipped() -> list[Path]:
+    """The artifact folders that come with Clew."""
+    return [folder for folder in (store.SHIPPED_ENCODER, store.SHIPPED_SCORER) if (folder / MANIFEST).is_file()]
+
+
+def _info(folder: Path) -> ModelInfo:
+    default = folder in _shipped()
     try:
         found = read_manifest(folder)
     except ClewError as error:
         return ModelInfo(folder.parent.name, folder.name, "", 0, 0, "", 0, "", "", default, folder, error.message)
-    shipped = folder == store.SHIPPED_SCORER
-    name, id_ = (found.name, found.id) if shipped else (folder.parent.name, folder.name)
+    name, id_ = (found.name, found.id) if default else (folder.parent.name, folder.name)
     about = (found.role, found.dim, found.max_length, found.licence, size(folder, found), found.created, found.source)
     return ModelInfo(name, id_, *about, default, folder)
-
-
-def _packaged(source: Path, home: Path) -> ModelInfo:
-    """The default bi-encoder before its first use."""
-    name, id_ = store.default_folder(home).parts[-2:]
-    took = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
-    about = (hidden_size(source), read_config(source).max_length, licence_of(source), took, "", store.default_origin())
-    return ModelInfo(name, id_, "bi_encoder", *about, default=True, folder=None)

@@ -60,6 +60,11 @@ class ModelManifest:
         return str(self.runtimes.get("onnxruntime", {}).get("precision", "fp32"))
 
     @property
+    def agreement(self) -> float:
+        """Mean cosine of a bi-encoder's vectors with those of the whole model (clew.models.agreement); 1 for itself."""
+        return float(self.runtimes.get("onnxruntime", {}).get("agreement", {}).get("mean", 1.0))
+
+    @property
     def id(self) -> str:
         """Name of the model's folder: of what it computes and, for a trained one, of what is said of it."""
         return artifact_id(self.fingerprint, self.lineage, self.metrics, self.calibration)

@@ -30,6 +30,11 @@ class Encoder(Protocol):
         ...
 
     @property
+    def agreement(self) -> float:
+        """Mean cosine of the vectors with those of the whole model (clew.models.agreement); 1 where it is that."""
+        ...
+
+    @property
     def max_length(self) -> int:
         """Most word pieces the model reads of a text, special tokens included."""
         ...
@@ -54,8 +59,7 @@ class Encoder(Protocol):
 class PairScorer(Protocol):
     """A cross-encoder: how well each text answers the query.
 
-    A pair's score does not depend on the other pairs of the call (alone against in a batch: within 0.01, and within
-    0.05 of an 8-bit form, where the last bit of a sum can turn a rounding).
+    A pair's score does not depend on the other pairs of the call (alone against in a batch: within 0.01).
     """
 
     @property

@@ -14,7 +14,7 @@ ONNX_FILE = "onnx/model.onnx"
 
 
 class TokenModel(Protocol):
-    """A loaded transformer. Made with (model folder, threads); may be called from several threads."""
+    """A loaded transformer. May be called from several threads."""
 
     name: str
     """Runtime and precision, such as "onnxruntime-fp32"."""
@@ -23,7 +23,8 @@ class TokenModel(Protocol):
     reads: tuple[str, ...]
     """What it reads of a folder, as glob patterns: these files are verified before it is made."""
 
-    def __init__(self, folder: Path, threads: int) -> None: ...
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:
+        """precision: of the folder's exported form, as its manifest says."""
 
     def run(self, ids: Ints, mask: Ints) -> Vectors:
         """(b, s, dim) float32 last hidden states of (b, s) token ids; mask: 1 for a token, 0 for padding."""
@@ -51,13 +52,13 @@ RUNTIMES: Registry[type[TokenModel]] = Registry(
 
 
 class OnnxModel:
-    """The exported transformer in onnxruntime on the processor, float32."""
+    """The exported transformer in onnxruntime on the processor, at the precision of the export."""
 
-    name = "onnxruntime-fp32"
     reads: tuple[str, ...] = ("*.json", "*/config.json", ONNX_FILE)
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:
         self._session = open_session(folder / ONNX_FILE, threads)
+        self.name = f"onnxruntime-{precision}"
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
         self.dim = int(self._session.get_outputs()[0].shape[2])
 

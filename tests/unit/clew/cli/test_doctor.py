@@ -19,7 +19,7 @@ def only(findings: object) -> doctor.Finding:
 def test_a_good_machine_has_nothing_broken(tmp_path: Path) -> None:
     findings = doctor.examine(tmp_path / "home")
     assert [finding for finding in findings if finding.status == "broken"] == []
-    assert {"python", "packages", "faiss", "default model", "home", "indexes"} <= {f.check for f in findings}
+    assert {"python", "packages", "faiss", "default encoder", "home", "indexes"} <= {f.check for f in findings}
 
 
 def test_json_output_has_one_entry_for_each_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,12 +46,15 @@ def test_two_flavours_of_faiss_are_broken(monkeypatch: pytest.MonkeyPatch) -> No
     assert only(doctor.check_faiss()).status == "broken"
 
 
-def test_a_flipped_byte_in_the_weights_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clew.models.store.DEFAULT_WEIGHTS_SHA256", "0" * 64)
-    finding = only(doctor.check_model(tmp_path))
-    assert finding.status == "broken"
-    assert "model.safetensors" in finding.found
-    assert "pip install" in finding.mend
+def test_a_flipped_byte_in_a_model_is_found(trained_home: Path) -> None:
+    (file,) = trained_home.glob("models/*/*/onnx/model.onnx")
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(bytes(data))
+    (broken,) = (finding for finding in doctor.check_model(trained_home) if finding.status == "broken")
+    assert broken.check == "model tiny-reranker"
+    assert "model.onnx" in broken.found
+    assert "train it again" in broken.mend
 
 
 def test_the_packages_of_the_graph_stores(monkeypatch: pytest.MonkeyPatch) -> None:

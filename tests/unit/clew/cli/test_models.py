@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import NotFoundError, UsageError
-from clew.models.store import DEFAULT_NAME
+from clew.models.store import SHIPPED_ENCODER, WHOLE_NAME
 
 Run = Callable[..., str]
 
@@ -34,17 +34,16 @@ def table(text: str) -> Any:
 
 
 def test_list(run: Run, trained: Path) -> None:
-    default, tiny = run("list").splitlines()
-    assert default.startswith(f"* {DEFAULT_NAME} ")
-    assert "not used yet" in default
+    default, *_, tiny = run("list").splitlines()
+    assert default.startswith(f"* {WHOLE_NAME}-int8 ")
     assert tiny.split()[:4] == ["tiny-reranker", trained.name, "cross-encoder", "32"]
     assert tiny.endswith("clew train")
     assert "apache-2.0" in tiny
 
 
 def test_list_as_json(run: Run, trained: Path) -> None:
-    default, tiny = table(run("list", "--json"))
-    assert default["folder"] is None
+    default, *_, tiny = table(run("list", "--json"))
+    assert default["folder"] == str(SHIPPED_ENCODER)
     assert list(tiny) == ["name", "id", "role", "dim", "max_length", "licence", "bytes", "created", "source", "default",
                           "folder", "problem"]  # fmt: skip
     assert (tiny["id"], tiny["role"], tiny["max_length"]) == (trained.name, "cross_encoder", 32)
@@ -113,4 +112,5 @@ def test_export_and_import(run: Run, trained: Path, tmp_path: Path) -> None:
     back = table(run("import", str(file), "--name", "mine", "--json", home=home))
     assert list(back) == ["name", "id", "role", "place", "bytes"]
     assert back["name"] == "mine"
-    assert [row["name"] for row in table(run("list", "--json", home=home))] == [DEFAULT_NAME, "mine", "tiny-reranker"]
+    kept = [row["name"] for row in table(run("list", "--json", home=home)) if not row["default"]]
+    assert kept == ["mine", "tiny-reranker"]

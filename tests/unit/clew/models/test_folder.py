@@ -10,6 +10,7 @@ import pytest
 from clew.core.errors import FormatError, NotFoundError
 from clew.models.folder import (
     EncoderConfig,
+    check_files,
     fingerprint,
     hidden_size,
     read_config,
@@ -100,7 +101,7 @@ def test_a_missing_file_is_named(folder: Folder, missing: str) -> None:
     made = folder(OLD)
     (made / missing).unlink()
     with pytest.raises(NotFoundError, match=missing.removeprefix("model")):
-        read_config(made)
+        check_files(made)
 
 
 def test_no_folder(tmp_path: Path) -> None:
@@ -158,14 +159,14 @@ def test_pickled_weights_are_refused_by_name(folder: Folder, name: str) -> None:
     assert weight_files(made) == [made / "model.safetensors"]  # beside safetensors they are not read
     (made / "model.safetensors").unlink()
     with pytest.raises(FormatError, match=name) as caught:
-        read_config(made)
+        check_files(made)
     assert "safetensors" in caught.value.hint
 
 
 def test_a_missing_part_of_the_weights_is_named(folder: Folder) -> None:
     parts = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
     with pytest.raises(NotFoundError, match="model-00002-of-00002"):
-        read_config(folder({**OLD, "model.safetensors.index.json": parts}))
+        check_files(folder({**OLD, "model.safetensors.index.json": parts}))
 
 
 def test_a_missing_pooling_is_named(folder: Folder) -> None:

@@ -30,19 +30,27 @@ def sealed(folder: Path) -> None:
 
 
 def test_models_are_listed_with_what_they_are(trained_home: Path, folder: Path) -> None:
-    default, tiny = models(trained_home)
+    (tiny,) = (model for model in models(trained_home) if not model.default)
     assert (tiny.name, tiny.id, tiny.role, tiny.max_length) == ("tiny-reranker", folder.name, "cross_encoder", 32)
     assert (tiny.licence, tiny.source, tiny.default, tiny.problem) == ("apache-2.0", "clew train", False, "")
     assert tiny.bytes == size(folder, read_manifest(folder)) > 10_000
-    # Before its first use the default model is in its package only.
-    assert (default.name, default.folder, default.created) == (store.DEFAULT_NAME, None, "")
-    assert (default.dim, default.max_length, default.licence, default.default) == (384, 256, "apache-2.0", True)
-    assert store.DEFAULT_PACKAGE in default.source
 
 
-def test_a_home_that_is_not_there_has_the_default_model(tmp_path: Path) -> None:
-    assert [model.name for model in models(tmp_path / "none")] == [store.DEFAULT_NAME]
+def test_a_home_that_is_not_there_has_the_default_models(tmp_path: Path) -> None:
+    found = {model.role: model for model in models(tmp_path / "none")}
     assert not (tmp_path / "none").exists()
+    assert all(model.default for model in found.values())
+    encoder = found["bi_encoder"]
+    assert (encoder.name, encoder.folder) == (f"{store.WHOLE_NAME}-int8", store.SHIPPED_ENCODER)
+    assert (encoder.dim, encoder.max_length, encoder.licence) == (384, 256, "apache-2.0")
+    for name in ("default", encoder.name, f"{encoder.name}/{encoder.id}"):
+        assert find(tmp_path / "none", name) == store.SHIPPED_ENCODER
+
+
+def test_what_comes_with_clew_is_whole_and_small(tmp_path: Path) -> None:
+    for model in models(tmp_path):
+        assert check(model.folder).precision == "int8"
+        assert model.bytes < 30_000_000
 
 
 def test_what_comes_with_clew_is_listed_and_found(
@@ -52,7 +60,7 @@ def test_what_comes_with_clew_is_listed_and_found(
     monkeypatch.setattr(store, "SHIPPED_SCORER", tmp_path / "reranker")
     shipped = next(model for model in models(tmp_path) if model.role == "cross_encoder")
     assert (shipped.name, shipped.id, shipped.default) == ("tiny-reranker", trained.name, True)
-    assert folders(tmp_path) == [tmp_path / "reranker"]
+    assert folders(tmp_path) == [store.SHIPPED_ENCODER, tmp_path / "reranker"]
     for name in ("tiny-reranker", f"tiny-reranker/{trained.name}"):
         assert find(tmp_path, name) == tmp_path / "reranker"
 
@@ -67,7 +75,8 @@ def test_a_broken_manifest_is_listed_with_its_problem(trained_home: Path, folder
 def test_a_staging_folder_is_no_model(trained_home: Path, folder: Path) -> None:
     shutil.copytree(folder, folder.with_name(".staging-x"))
     shutil.copytree(folder, trained_home / "models" / ".staging-y" / "z")
-    assert folders(trained_home) == [folder]
+    assert folders(trained_home)[0] == folder
+    assert {path for path in folders(trained_home) if path.is_relative_to(trained_home)} == {folder}
 
 
 def test_a_model_is_found_by_name_and_id(trained_home: Path, folder: Path) -> None:
@@ -80,12 +89,6 @@ def test_a_model_that_is_not_there(trained_home: Path, name: str) -> None:
     with pytest.raises(NotFoundError, match="no model") as caught:
         find(trained_home, name)
     assert "tiny-reranker" in caught.value.hint
-
-
-def test_the_default_model_is_found_once_it_is_kept(trained_home: Path) -> None:
-    with pytest.raises(NotFoundError, match="not kept") as caught:
-        find(trained_home, "default")
-    assert "clew models import default" in caught.value.hint
 
 
 def test_a_whole_model_is_whole(folder: Path) -> None:

@@ -1,14 +1,14 @@
-"""The 8-bit form of a cross-encoder: smaller, nearly the same, and hardly another whatever is beside a pair."""
+"""The 8-bit form of a model: smaller, nearly the same, and hardly another whatever is beside a pair."""
 
 import numpy as np
 import pytest
 
-from clew.core.errors import FormatError
+from clew.core.errors import FormatError, MismatchError
 from clew.models.keep import keep_quantised
 from clew.models.kept import check
 from clew.models.manifest import read_manifest
 from clew.models.quantise import quantised_rows
-from clew.models.store import load_scorer, prepare
+from clew.models.store import load_encoder, load_scorer, prepare
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,8 @@ def quantised(trained, tmp_path_factory):
 
 def test_it_is_an_artifact_that_says_what_it_was_made_of(trained, quantised):
     before, after = read_manifest(trained), check(quantised)
-    assert (after.name, after.fingerprint, after.calibration) == (before.name, before.fingerprint, before.calibration)
+    assert (after.name, after.fingerprint) == (f"{before.name}-int8", before.fingerprint)
+    assert after.calibration == before.calibration
     assert (after.precision, after.max_length) == ("int8", before.max_length)
     assert after.id != before.id
     assert after.lineage == {**before.lineage, "quantised from": before.id}
@@ -40,12 +41,32 @@ def test_it_is_made_once(trained, quantised):
     assert keep_quantised(trained, quantised.parents[2]) == quantised
 
 
-def test_what_cannot_be_quantised_is_refused(quantised, tiny_model, tmp_path):
+def test_it_says_how_near_it_is(trained, quantised):
+    facts = read_manifest(quantised).runtimes["onnxruntime"]["agreement"]
+    assert facts["pairs"] == 96
+    assert 0 < facts["mean"] <= facts["most"] < 0.5
+    assert f"most {facts['most']}" in (quantised / "README.md").read_text()
+    assert "agreement" not in read_manifest(trained).runtimes["onnxruntime"]
+
+
+@pytest.mark.slow
+def test_a_bi_encoder_has_an_eight_bit_form_too(tiny_model, tmp_path):
+    home = tmp_path / "home"
+    whole = prepare(str(tiny_model(tmp_path / "encoder")), home)
+    small = keep_quantised(whole, home)
+    assert check(small).agreement == read_manifest(small).runtimes["onnxruntime"]["agreement"]["mean"] > 0.95
+    assert not list(small.glob("*.safetensors"))
+    texts = ["red shoe", "blue hat", "", "blue blue shoe hat red " * 20]
+    one, other = load_encoder(str(whole), home), load_encoder("encoder-int8", home)
+    assert (one.fingerprint, one.runtime[:12]) == (other.fingerprint, other.runtime[:12])
+    assert (one.encode_passages(texts) * other.encode_passages(texts)).sum(axis=1).min() > 0.9
+    with pytest.raises(MismatchError, match="int8 form alone"):
+        load_encoder("encoder-int8", home, runtime="torch")
+
+
+def test_what_cannot_be_quantised_is_refused(quantised, tmp_path):
     with pytest.raises(FormatError, match="quantised already"):
         keep_quantised(quantised, tmp_path)
-    encoder = prepare(str(tiny_model(tmp_path / "encoder")), tmp_path / "home")
-    with pytest.raises(FormatError, match="holds a bi_encoder"):
-        keep_quantised(encoder, tmp_path / "home")
 
 
 def test_rows_are_kept_to_half_a_step_of_their_scale():

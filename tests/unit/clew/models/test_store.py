@@ -32,20 +32,20 @@ TinyModel = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def kept(request: pytest.FixtureRequest) -> Path:
-    """The artifact folder of the default model, shared between runs."""
-    return prepare("default", request.config.rootpath / ".clew" / "tests")
+    """The artifact folder of a whole model, shared between runs."""
+    return prepare(store.WHOLE_NAME, request.config.rootpath / ".clew" / "tests")
 
 
 @pytest.fixture
 def home(kept: Path, tmp_path: Path) -> Path:
-    """A home with the default model in it, whose files may be replaced (not changed: they are links)."""
+    """A home with a whole model in it, whose files may be replaced (not changed: they are links)."""
     copy = tmp_path / "home" / "models" / kept.parent.name / kept.name
     shutil.copytree(kept, copy, copy_function=os.link)
     return tmp_path / "home"
 
 
-def default_folder(home: Path) -> Path:
-    (folder,) = (home / "models" / store.DEFAULT_NAME).iterdir()
+def whole_folder(home: Path) -> Path:
+    (folder,) = (home / "models" / store.WHOLE_NAME).iterdir()
     return folder
 
 
@@ -62,12 +62,32 @@ def test_hashing_needs_no_home(tmp_path: Path) -> None:
 
 
 def test_the_pinned_fingerprint_is_that_of_the_package(kept: Path) -> None:
-    assert fingerprint(kept) == store.DEFAULT_FINGERPRINT
+    assert fingerprint(kept) == store.WHOLE_FINGERPRINT
     manifest = read_manifest(kept)
-    assert manifest.fingerprint == store.DEFAULT_FINGERPRINT
-    assert manifest.files["model.safetensors"] == store.DEFAULT_WEIGHTS_SHA256
+    assert manifest.fingerprint == store.WHOLE_FINGERPRINT
+    assert manifest.files["model.safetensors"] == store.WHOLE_WEIGHTS_SHA256
     assert manifest.licence == "apache-2.0"
-    assert store.DEFAULT_PACKAGE in manifest.source
+    assert store.WHOLE_PACKAGE in manifest.source
+
+
+def test_the_default_is_the_eight_bit_form_that_comes_with_clew(kept: Path, tmp_path: Path) -> None:
+    encoder = load_encoder("default", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    assert (encoder.runtime, encoder.fingerprint) == ("onnxruntime-int8", store.WHOLE_FINGERPRINT)
+    whole = load_encoder(str(kept), tmp_path)
+    texts = ["red shoes", "The capital of France is Paris.", "how to cook rice in a pot without burning it"]
+    cosines = (encoder.encode_passages(texts) * whole.encode_passages(texts)).sum(axis=1)
+    assert cosines.min() > 0.99
+    assert (encoder.agreement, whole.agreement) == (read_manifest(store.SHIPPED_ENCODER).agreement, 1.0)
+    assert 0.99 < encoder.agreement < 1
+
+
+def test_a_model_missing_from_clew_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, load in (("SHIPPED_ENCODER", load_encoder), ("SHIPPED_SCORER", load_scorer)):
+        monkeypatch.setattr(store, name, tmp_path / "shipped")
+        with pytest.raises(NotFoundError, match="comes with Clew") as caught:
+            load("default", tmp_path)
+        assert caught.value.hint == "install Clew again"
 
 
 def test_serving_the_default_model_loads_no_torch(home: Path) -> None:
@@ -86,33 +106,33 @@ print(sorted(heavy & set(sys.modules)))
 
 @pytest.mark.parametrize("name", ["onnx/model.onnx", "tokenizer.json", "config.json"])
 def test_a_changed_file_is_refused_by_name(home: Path, name: str) -> None:
-    path = default_folder(home) / name
+    path = whole_folder(home) / name
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     replace(path, bytes(data))
     with pytest.raises(CorruptError, match=name) as caught:
-        load_encoder("default", home)
+        load_encoder(store.WHOLE_NAME, home)
     assert "delete" in caught.value.hint
 
 
 def test_a_missing_file_is_named(home: Path) -> None:
-    (default_folder(home) / "onnx" / "model.onnx").unlink()
+    (whole_folder(home) / "onnx" / "model.onnx").unlink()
     with pytest.raises(CorruptError, match=r"model\.onnx"):
-        load_encoder("default", home)
+        load_encoder(store.WHOLE_NAME, home)
 
 
 def test_a_broken_or_newer_manifest_is_refused(home: Path) -> None:
-    path = default_folder(home) / store.MANIFEST
+    path = whole_folder(home) / store.MANIFEST
     replace(path, b"{")
     with pytest.raises(CorruptError, match=r"manifest\.json"):
-        load_encoder("default", home)
+        load_encoder(store.WHOLE_NAME, home)
     replace(path, b'{"format": 99}')
     with pytest.raises(FormatError, match="99"):
-        load_encoder("default", home)
+        load_encoder(store.WHOLE_NAME, home)
 
 
 def test_an_artifact_is_found_by_folder_name_and_id(home: Path) -> None:
-    folder = default_folder(home)
+    folder = whole_folder(home)
     for name in (str(folder), folder.parent.name, f"{folder.parent.name}/{folder.name}"):
         assert prepare(name, home) == folder
 
@@ -124,15 +144,15 @@ def test_a_tampered_package_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     (package / "model" / "model.safetensors").write_bytes(b"other weights")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(CorruptError, match="pinned"):
-        load_encoder("default", tmp_path / "home")
+        load_encoder(store.WHOLE_NAME, tmp_path / "home")
     assert not list(tmp_path.glob("home/**/*.json"))
 
 
 def test_a_missing_package_names_the_install_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "DEFAULT_PACKAGE", "clew-no-such-package")
+    monkeypatch.setattr(store, "WHOLE_PACKAGE", "clew-no-such-package")
     with pytest.raises(MissingExtraError) as caught:
-        load_encoder("default", tmp_path)
-    assert "pip install clew-no-such-package" in caught.value.hint
+        load_encoder(store.WHOLE_NAME, tmp_path)
+    assert "clew[train]" in caught.value.hint
 
 
 @pytest.mark.parametrize("model", ["./nowhere", "/no/such/folder", "a/b/c", "../up", ""])
@@ -149,7 +169,7 @@ def test_a_hub_name_without_a_hub_offers_what_works_offline(home: Path, monkeypa
     with pytest.raises(NotFoundError, match="some-org/some-model") as caught:
         load_encoder("some-org/some-model", home)
     assert '"default"' in caught.value.hint
-    assert store.DEFAULT_NAME in caught.value.hint
+    assert store.WHOLE_NAME in caught.value.hint
 
 
 def test_a_reranker_on_the_hub_without_a_hub(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,10 +241,6 @@ def test_overlap_needs_no_home(tmp_path: Path) -> None:
 def test_the_default_reranker_is_the_one_that_comes_with_clew(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "SHIPPED_SCORER", tmp_path / "shipped")
-    with pytest.raises(NotFoundError, match="no reranker comes with this Clew") as caught:
-        load_scorer("default", tmp_path)
-    assert '"overlap"' in caught.value.hint
     monkeypatch.setattr(store, "SHIPPED_SCORER", trained)
     assert load_scorer("default", tmp_path).fingerprint == read_manifest(trained).fingerprint
     assert scorer_calibration("default", tmp_path) == {"scale": 1.5, "fused": 0.25, "bias": -1.0}
@@ -271,7 +287,7 @@ def test_a_model_of_the_other_role_is_refused_before_it_is_kept(
     home: Path, trained_home: Path, tiny_model: TinyModel, tmp_path: Path
 ) -> None:
     with pytest.raises(MismatchError, match="is a bi-encoder, and a cross-encoder is wanted"):
-        load_scorer(store.DEFAULT_NAME, home)
+        load_scorer(store.WHOLE_NAME, home)
     with pytest.raises(MismatchError, match="is a cross-encoder, and a bi-encoder is wanted"):
         load_encoder("tiny-reranker", trained_home)
     with pytest.raises(MismatchError, match="a cross-encoder is wanted"):

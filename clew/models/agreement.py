@@ -1,0 +1,60 @@
+"""How far the 8-bit form of a model is from the whole one, on a few texts of several kinds and lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from clew.models.protocols import Encoder, PairScorer
+
+LEAST = 0.99
+"""Mean cosine from which on vectors of one form may be searched with queries of the other."""
+
+QUERIES = (
+    "red running shoes",
+    "how long does a lithium battery last",
+    "who wrote the first dictionary of English",
+    "WH-1000XM5",
+    "symptoms of iron deficiency",
+    "waterproof jacket for hiking, men, large",
+    "difference between a process and a thread",
+    "cheap",
+)
+PASSAGES = (
+    "Lightweight running shoes with a breathable mesh upper, a cushioned sole and reflective strips. Red, size 42.",
+    "A lithium-ion battery keeps about 80 percent of its capacity after 500 full charges. Heat shortens its life, and "
+    "so does leaving it empty for months.",
+    "Samuel Johnson's dictionary appeared in 1755 after nine years of work. It was not the first one of the language, "
+    "but for more than a century it was the one that others were measured against.",
+    "Wireless headphones, noise cancelling, 30 hours, model WH-1000XM5, black.",
+    "Tiredness, pale skin and shortness of breath may point to a lack of iron. A blood test shows how much is stored. "
+    "Meat, beans and leafy vegetables contain iron; coffee and tea taken with a meal hinder its uptake.",
+    "Three-layer shell, taped seams, adjustable hood, pit zips. Packs into its own pocket. Machine washable at 30 °C.",
+    "Threads of a process share its memory, processes do not. Switching between threads costs less, but a fault in one "
+    "of them ends them all, and shared data must be guarded by locks.",
+    "Stainless steel. 250 ml.",
+    "Question: can the lid go into the dishwasher? Answer: yes, on the upper rack.",
+    "The river rises in the mountains, crosses four countries and reaches the sea through a wide delta, where some "
+    "three hundred kinds of birds rest on their way south.",
+    "Returns are accepted within 30 days of delivery as long as the item is unused and in its original packaging; the "
+    "cost of sending it back is refunded where the item was faulty.",
+    "naïve café, 5 × 7 in, No. 10, e-mail: info at example",
+)
+
+
+def encoders(whole: Encoder, small: Encoder) -> dict[str, Any]:
+    """Cosines between the vectors of both: their mean, the least, and of how many texts."""
+    cosines = np.concatenate(
+        [
+            (whole.encode_queries(QUERIES) * small.encode_queries(QUERIES)).sum(axis=1),
+            (whole.encode_passages(PASSAGES) * small.encode_passages(PASSAGES)).sum(axis=1),
+        ]
+    )
+    return {"texts": len(cosines), "mean": round(float(cosines.mean()), 5), "least": round(float(cosines.min()), 5)}
+
+
+def scorers(whole: PairScorer, small: PairScorer) -> dict[str, Any]:
+    """Differences between the log-odds of both: their mean size, the largest, and over how many pairs."""
+    apart = np.concatenate([np.abs(whole.score(each, PASSAGES) - small.score(each, PASSAGES)) for each in QUERIES])
+    return {"pairs": len(apart), "mean": round(float(apart.mean()), 4), "most": round(float(apart.max()), 4)}

