@@ -11,7 +11,7 @@ import torch
 
 from clew.core.errors import SpecError
 from clew.core.files import write_atomic
-from clew.training.cross_encoder import fit_lists, load, measured, predicted, seed_all
+from clew.training.cross_encoder import fit_lists, load, measured, predicted, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted
 from clew.training.gather import Progress
@@ -39,6 +39,8 @@ def train_student(
     student = load(teacher, spec.max_length)
     if spec.layers:
         keep_layers(student, spec.layers)
+    if spec.fit.dropout is not None:
+        set_dropout(student, spec.fit.dropout)
     return fit_lists(
         spec, student, MarginLoss(student), run, examples, scores, lambda trained: measured(trained, dev), progress
     )

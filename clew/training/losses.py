@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -52,7 +52,7 @@ class RankingLoss(nn.Module):
         loss = self._point_weight * binary_cross_entropy_with_logits(scores, smooth)
         if self._list_weight:
             loss = loss + self._list_weight * _listwise(scores, gains, owners, len(lists))
-        return _finite(loss, queries)
+        return finite(loss, lambda: queries)
 
 
 class MarginLoss(nn.Module):
@@ -81,7 +81,18 @@ class MarginLoss(nn.Module):
         loss = torch.stack(
             [((one - one.mean() - other + other.mean()) ** 2).mean() for one, other in zip(parts, wanted, strict=True)]
         ).mean()
-        return _finite(loss, queries)
+        return finite(loss, lambda: queries)
+
+
+def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
+    """The loss itself. Raises DataError with the queries of the batch where it is no number."""
+    if not torch.isfinite(loss):
+        shown = ", ".join(repr(str(query)[:60]) for query in queries()[:8])
+        raise DataError(
+            f"the loss of a batch is {float(loss.detach())}; its queries: {shown}",
+            "look at their texts, or lower learning_rate",
+        )
+    return loss
 
 
 def scored(
@@ -114,14 +125,3 @@ def _listwise(scores: Tensor, gains: Tensor, owners: Tensor, lists: int) -> Tens
     total = target.sum(dim=1, keepdim=True)
     each = -(target / total.clamp(min=1e-6) * log_softmax(table, dim=1)).sum(dim=1)
     return each.sum() / (total > 0).sum().clamp(min=1)
-
-
-def _finite(loss: Tensor, queries: Sequence[Any]) -> Tensor:
-    """The loss itself. Raises DataError with the queries of the batch where it is no number."""
-    if not torch.isfinite(loss):
-        shown = ", ".join(repr(str(query)[:60]) for query in queries[:8])
-        raise DataError(
-            f"the loss of a batch is {float(loss.detach())}; its queries: {shown}",
-            "look at their texts, or lower learning_rate",
-        )
-    return loss
