@@ -18,6 +18,7 @@ def write_card(
     head = ["---", *([f"license: {spec.licence.lower()}"] if spec.licence else []), f"pipeline_tag: {what}"]
     start = f"distilled from {spec.teacher}" if spec.teacher else f"started from {spec.base}"
     counts = lineage["queries"]
+    shared = f", {lineage['processes']} processes" if "processes" in lineage else ""
     rows = [
         f"| {data.folder or data.clicks} | {data.split} | {counts.get(data.name, 0):,} | {data.candidates} |"
         for data in spec.data
@@ -26,7 +27,8 @@ def write_card(
     text = [
         *head, "library_name: sentence-transformers", "---", "",
         f"# {spec.name}", "",
-        f"A {kind} model, {start} (fingerprint {lineage['base'][:16]}), {lineage['pairs']:,} pairs, seed {spec.seed}.",
+        f"A {kind} model, {start} (fingerprint {lineage['base'][:16]}), {lineage['pairs']:,} pairs, seed {spec.seed}"
+        f"{shared}.",
         f"Made by `clew train {kind} SPEC`; the spec is in manifest.json under lineage.", "",
         "| data | split | queries | candidates |", "| --- | --- | --- | --- |", *rows, "",
         f"nDCG@10 on candidates of dev queries, at step {measures['step']} of {measures['steps']}:", "",

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
+from torch.nn.parallel import DistributedDataParallel
 
 from clew.core.errors import DataError
 
@@ -100,14 +101,16 @@ def scored(
 ) -> Tensor:
     """(n,) float32 scores (log-odds) of pairs, those of like length computed together."""
     order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at][0]) - len(pairs[at][1]))
+    # Several processes train it in a wrapper that averages gradients and knows nothing else about it.
+    bare = model.module if isinstance(model, DistributedDataParallel) else model
     found: list[Tensor] = []
     at = 0
     while at < len(order):
         # About four characters are a word piece; the longest pair of a pass comes first.
-        longest = min(model.max_seq_length, sum(map(len, pairs[order[at]])) // 4 + 4)
+        longest = min(bare.max_seq_length, sum(map(len, pairs[order[at]])) // 4 + 4)
         part = order[at : at + max(1, PIECES_PER_PASS // longest)]
-        tokens = model.preprocess([pairs[each] for each in part], prompt=prompt, task=task)
-        tokens = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in tokens.items()}
+        tokens = bare.preprocess([pairs[each] for each in part], prompt=prompt, task=task)
+        tokens = {name: value.to(bare.device) if torch.is_tensor(value) else value for name, value in tokens.items()}
         found.append(model(tokens)["scores"].view(-1).float())
         at += len(part)
     places = torch.empty(len(order), dtype=torch.long)
