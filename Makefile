@@ -50,8 +50,9 @@ lint: setup ## ruff (check and format) and mypy (strict)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-soak: setup ## Kill builds at random points, twenty times over, and fill the disk under them
-	CLEW_KILLS=20 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_full_disk.py
+soak: setup ## Kill builds and training at random points, twenty times over, and fill the disk under them
+	CLEW_KILLS=20 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_full_disk.py \
+		tests/integration/test_training_kill.py tests/integration/test_training_full_disk.py
 
 neo4j: setup ## Start a Neo4j server for development, and say how to point Clew at it; Ctrl-C ends it
 	@$(BIN)/python -m benchmarks.neo4j_server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,12 +66,19 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
     if missing := [name for name in ("datasets", "accelerate", "matplotlib") if find_spec(name) is None]:
         raise MissingExtraError(f"training needs {', '.join(missing)}", "pip install 'clew[train]'")
     from clew.cli.options import shown_progress
-    from clew.training.run import train
+    from clew.training.ranks import joined
     from clew.training.spec import load_spec
 
-    read = load_spec(spec)
-    with shown_progress("train") as progress:
+    ranks = joined()
+    with ranks.in_turn():
+        read = load_spec(spec)
+    from clew.training.run import train
+
+    with shown_progress("train") if ranks.first else nullcontext() as progress:
         found = train(kind, read, home, lambda data: _index(data, home), progress or _silent, note)
+    ranks.leave()
+    if not ranks.first:
+        return
     if as_json:
         out_json(asdict(found))
         return

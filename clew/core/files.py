@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import re
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,10 @@ _CHUNK = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # What libraries that write files on their own say of a full disk, where they give no errno.
 _FULL_TEXT = re.compile(
-    r"no space left|disk is full|disk quota|file too large|requested and -?\d+ written", re.IGNORECASE
+    r"no space left|disk is full|disk quota|file too large|requested and -?\d+ written"
+    # torch.save, of a file that is shorter than what was written to it
+    r"|inline_container.*(unexpected pos|file write failed)",
+    re.IGNORECASE,
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -76,13 +80,19 @@ def disk_errors(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, RuntimeError, sqlite3.Error) as error:
+    except (OSError, RuntimeError, sqlite3.Error, *_errors_of("safetensors", "SafetensorError")) as error:
         if not (getattr(error, "errno", None) in _FULL or _FULL_TEXT.search(str(error))):
             raise
         raise StoreError(
             f"{path}: no space left to write ({error})",
             "free some space and run the same command again: what is live is untouched, finished work is kept",
         ) from error
+
+
+def _errors_of(library: str, name: str) -> tuple[type[Exception], ...]:
+    """An error class of a library that is loaded by now; none where nobody loaded it, who could have raised it."""
+    loaded = sys.modules.get(library)
+    return (getattr(loaded, name),) if loaded else ()
 
 
 def shown_url(url: str) -> str:

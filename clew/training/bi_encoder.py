@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from clew.core.types import Vectors
-from clew.training.cross_encoder import by_data, mean_ndcg, seed_all
+from clew.training.cross_encoder import by_data, mean_ndcg, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted, arguments, fit
 from clew.training.gather import Progress
+from clew.training.losses import finite
 from clew.training.spec import TrainSpec
 
 
@@ -35,7 +36,16 @@ def train_bi_encoder(
 
     seed_all(spec.seed)
     model = load_encoder(base, spec.max_length)
+    if spec.fit.dropout is not None:
+        set_dropout(model, spec.fit.dropout)
     loss = CachedMultipleNegativesRankingLoss(model, mini_batch_size=spec.fit.mini_batch)
+
+    def asked(features: Sequence[Mapping[str, torch.Tensor]]) -> Sequence[str]:
+        """The queries of a batch, out of the word pieces that are all the loss is given."""
+        read: Sequence[str] = model.tokenizer.batch_decode(features[0]["input_ids"], skip_special_tokens=True)
+        return read
+
+    loss.register_forward_hook(lambda _, inputs, found: finite(found, lambda: asked(inputs[0])))
     given = arguments(SentenceTransformerTrainingArguments, spec.fit, run, spec.seed)
     given.batch_sampler = "no_duplicates"  # a passage that is relevant to one query would be a negative of another
 

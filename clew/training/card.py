@@ -39,9 +39,10 @@ def _run(lineage: Mapping[str, Any]) -> list[str]:
         name = Path(data["folder"]).name or Path(data["clicks"]).name.partition(".")[0]
         shown = (name, data["split"], f"{counts.get(name, 0):,}", data["candidates"], data.get("licence", ""))
         rows.append(f"| {' | '.join(shown)} |")
+    shared = f", {lineage['processes']} processes" if "processes" in lineage else ""
     return [
         f"A {kind} model, {start} (fingerprint {lineage['base'][:16]}), {lineage['pairs']:,} pairs, seed "
-        f"{spec['seed']}.",
+        f"{spec['seed']}{shared}.",
         f"Made by `clew train {kind} SPEC`; the spec is in manifest.json under lineage.", "",
         "| data | split | queries | candidates | licence |", "| --- | --- | --- | --- | --- |", *rows,
     ]  # fmt: skip

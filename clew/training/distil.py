@@ -11,11 +11,12 @@ import torch
 
 from clew.core.errors import SpecError
 from clew.core.files import write_atomic
-from clew.training.cross_encoder import fit_lists, load, measured, predicted, seed_all
+from clew.training.cross_encoder import fit_lists, load, measured, predicted, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted
 from clew.training.gather import Progress
 from clew.training.losses import MarginLoss
+from clew.training.ranks import joined
 from clew.training.spec import TrainSpec
 
 TEACHER = "teacher.jsonl"
@@ -39,6 +40,8 @@ def train_student(
     student = load(teacher, spec.max_length)
     if spec.layers:
         keep_layers(student, spec.layers)
+    if spec.fit.dropout is not None:
+        set_dropout(student, spec.fit.dropout)
     return fit_lists(
         spec, student, MarginLoss(student), run, examples, scores, lambda trained: measured(trained, dev), progress
     )
@@ -47,15 +50,16 @@ def train_student(
 def taught(
     teacher: Path, max_length: int, run: Path, examples: Sequence[Example], progress: Progress
 ) -> list[list[float]]:
-    """The teacher's scores of each example's passages, computed once for a run."""
+    """The teacher's scores of each example's passages, computed once for a run, by its first process."""
     path = run / TEACHER
-    if not path.is_file():
-        model = load(teacher, max_length)
-        rows: list[list[float]] = []
-        for at in range(0, len(examples), 16):
-            rows += [scores.tolist() for scores in predicted(model, examples[at : at + 16])]
-            progress("teacher", len(rows), len(examples))
-        write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    with joined().in_turn():
+        if not path.is_file():
+            model = load(teacher, max_length)
+            rows: list[list[float]] = []
+            for at in range(0, len(examples), 16):
+                rows += [scores.tolist() for scores in predicted(model, examples[at : at + 16])]
+                progress("teacher", len(rows), len(examples))
+            write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 

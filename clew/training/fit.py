@@ -1,4 +1,7 @@
-"""One run of a sentence-transformers trainer: checkpoints by the clock, exact resume, the best weights on dev kept."""
+"""One run of a sentence-transformers trainer: checkpoints by the clock, exact resume, the best weights on dev kept.
+
+Several processes may share it (see `ranks`): the first measures, decides and writes, and all of them do what it says.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from transformers import PrinterCallback, TrainerCallback
 
 from clew.core.errors import DataError
 from clew.core.files import disk_errors, write_atomic
+from clew.training.checkpoints import last_checkpoint, seal
 from clew.training.gather import Progress
+from clew.training.ranks import Ranks, joined
 from clew.training.spec import FitSpec
 
 # Model on dev → measure → value, 0 to 1; "ndcg" decides.
@@ -29,7 +34,7 @@ class Fitted:
     """What a run led to.
 
     folder: of the best weights. step: where they were, of `steps`. seconds: since the run was begun or gone on with.
-    measures: of the best weights on dev.
+    measures: of the best weights on dev. processes: how many shared the run.
     """
 
     folder: Path
@@ -37,6 +42,7 @@ class Fitted:
     steps: int
     seconds: float
     measures: Mapping[str, float]
+    processes: int = 1
 
 
 def arguments(cls: type[Any], spec: FitSpec, run: Path, seed: int) -> Any:
@@ -64,6 +70,7 @@ def arguments(cls: type[Any], spec: FitSpec, run: Path, seed: int) -> Any:
         disable_tqdm=True,
         report_to="none",
         dataloader_num_workers=0,
+        dataloader_drop_last=joined().count > 1,  # every process has to have a batch, or the others wait for it
     )
 
 
@@ -73,22 +80,42 @@ def fit(
     """Train, or go on from the run's last checkpoint.
 
     make: callbacks → trainer. measure: what dev says of a model. A run that is finished is not begun again. Raises
-    DataError where the loss is no number or no step was made, StoreError where a checkpoint does not fit on the disk.
+    DataError where the loss is no number or no step was made, StoreError where a checkpoint does not fit on the disk,
+    UsageError where another number of processes began the run.
     """
-    if (run / FINISHED).is_file():
+    ranks = joined()
+    if ranks.once((run / FINISHED).is_file):
         return Fitted(**{**json.loads((run / FINISHED).read_text()), "folder": run / BEST})
-    watch = _Watch(spec, run, measure, progress)
+    watch = _Watch(spec, run, measure, progress, ranks)
     trainer = make([watch])
     trainer.remove_callback(PrinterCallback)  # it prints every loss on stdout
     start = time.perf_counter()
-    with disk_errors(run):
-        trainer.train(resume_from_checkpoint=_last_checkpoint(run))
-        if watch.best is None:
-            watch.evaluate(trainer.model, trainer.state.global_step)
+    with disk_errors(run), ranks.together():
+        ranks.once(lambda: _check_enough(trainer.train_dataset, spec, ranks))
+        checkpoint = ranks.once(lambda: last_checkpoint(run / CHECKPOINTS, ranks.count))
+        trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
+        ranks.wait()  # for those that still look at the checkpoints
+        return ranks.once(lambda: _ended(run, watch, trainer, time.perf_counter() - start, ranks.count))
+
+
+def _check_enough(tables: Mapping[str, Any], spec: FitSpec, ranks: Ranks) -> None:
+    """Raises DataError where there is not one full batch for each process; one process also takes one that is short."""
+    found = sum(len(rows) // spec.batch for rows in tables.values())
+    if ranks.count > 1 and found < ranks.count:
+        raise DataError(
+            f"{ranks.count} processes need as many full batches of {spec.batch}, and there are {found}",
+            "give it more examples, a smaller batch, or fewer processes",
+        )
+
+
+def _ended(run: Path, watch: _Watch, trainer: Any, seconds: float, processes: int) -> Fitted:
+    """What a run led to, kept so that it is not begun again; its checkpoints are not needed any more."""
+    if watch.best is None:
+        watch.evaluate(trainer.model, trainer.state.global_step)
     if watch.best is None or not trainer.state.global_step:
         raise DataError("the run made no step", "give it more examples, or a smaller batch")
     step, measures = watch.best
-    fitted = Fitted(run / BEST, step, trainer.state.global_step, round(time.perf_counter() - start, 1), measures)
+    fitted = Fitted(run / BEST, step, trainer.state.global_step, round(seconds, 1), measures, processes)
     write_atomic(run / FINISHED, json.dumps({**asdict(fitted), "folder": BEST}).encode())
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
     return fitted
@@ -101,21 +128,39 @@ def read_curve(run: Path) -> list[dict[str, Any]]:
 
 
 class _Watch(TrainerCallback):
-    """Notes loss and measures, evaluates on dev, keeps the best weights, asks for checkpoints, and stops early."""
+    """Notes loss and measures, evaluates on dev, keeps the best weights, asks for checkpoints, and stops early.
 
-    def __init__(self, spec: FitSpec, run: Path, measure: Measure, progress: Progress) -> None:
+    The first process does so. The others are told what it decided, since all have to stop and to save at the same step.
+    """
+
+    def __init__(self, spec: FitSpec, run: Path, measure: Measure, progress: Progress, ranks: Ranks) -> None:
         self._spec, self._run, self._measure, self._progress = spec, run, measure, progress
+        self._ranks = ranks
         self._rows: list[dict[str, Any]] = []
         self._saved = time.monotonic()
         self.best: tuple[int, Mapping[str, float]] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Forget what was noted after the checkpoint that is gone on from."""
+        if not self._ranks.first:
+            return
         self._rows = [row for row in read_curve(self._run) if row["step"] <= state.global_step]
         self._write()
+        if not (self._run / BEST).is_dir():  # killed between two best ones: they are measured again
+            return
         for row in self._rows:
             if "dev" in row and (self.best is None or row["dev"][DECIDES] > self.best[1][DECIDES]):
                 self.best = (row["step"], row["dev"])
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **_: Any) -> None:  # noqa: ARG002
+        """Tell the batches which pass this is, since their order is drawn for each.
+
+        The trainer does so too, but where several processes go on within a pass it does not reach them.
+        """
+        sampler = train_dataloader.batch_sampler
+        while hasattr(sampler, "batch_sampler"):
+            sampler = sampler.batch_sampler
+        sampler.set_epoch(int(state.epoch or 0))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:  # noqa: ARG002
         """Note the loss."""
@@ -126,25 +171,22 @@ class _Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> Any:  # noqa: ARG002
         """Evaluate, stop, or save when it is time."""
-        step, steps = state.global_step, state.max_steps
-        self._progress("training", step, steps)
-        every = max(1, steps // self._spec.evaluations)
-        if step == steps or (step % every == 0 and steps - step >= every // 2):
-            self.evaluate(model, step)
-            if self._spec.patience and self._without_gain() >= self._spec.patience:
-                control.should_training_stop = True
-        if time.monotonic() - self._saved >= self._spec.checkpoint_minutes * 60:
-            control.should_save = True
-            self._saved = time.monotonic()
+        stop, save = self._ranks.once(lambda: self._decided(model, state.global_step, state.max_steps))
+        control.should_training_stop = control.should_training_stop or stop
+        control.should_save = control.should_save or save
         return control
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Keep the notes that belong to a checkpoint."""
-        self._write()
+        """Keep the notes that belong to a checkpoint, and let it count once every process has written its part."""
+        self._ranks.wait()
+        if self._ranks.first:
+            self._write()
+            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}", self._ranks.count)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Keep the notes."""
-        self._write()
+        if self._ranks.first:
+            self._write()
 
     def evaluate(self, model: Any, step: int) -> None:
         """Measure a model on dev, and keep its weights where they are the best so far."""
@@ -162,6 +204,19 @@ class _Watch(TrainerCallback):
             self.best = (step, measures)
         self._write()
 
+    def _decided(self, model: Any, step: int, steps: int) -> tuple[bool, bool]:
+        """(whether to stop, whether to save a checkpoint) after a step; measures on dev where it is time to."""
+        self._progress("training", step, steps)
+        every = max(1, steps // self._spec.evaluations)
+        stop = False
+        if step == steps or (step % every == 0 and steps - step >= every // 2):
+            self.evaluate(model, step)
+            stop = bool(self._spec.patience) and self._without_gain() >= self._spec.patience
+        save = time.monotonic() - self._saved >= self._spec.checkpoint_minutes * 60
+        if save:
+            self._saved = time.monotonic()
+        return stop, save
+
     def _without_gain(self) -> int:
         """Evaluations since the best one."""
         assert self.best is not None  # noqa: S101 - called after an evaluation
@@ -169,9 +224,3 @@ class _Watch(TrainerCallback):
 
     def _write(self) -> None:
         write_atomic(self._run / CURVE, "".join(json.dumps(row) + "\n" for row in self._rows).encode())
-
-
-def _last_checkpoint(run: Path) -> str | None:
-    """The newest checkpoint that is whole; None where there is none."""
-    found = [path for path in (run / CHECKPOINTS).glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return str(max(found, key=lambda path: int(path.name.rpartition("-")[2]))) if found else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
+from torch.nn.parallel import DistributedDataParallel
 
 from clew.core.errors import DataError
 
@@ -52,7 +53,7 @@ class RankingLoss(nn.Module):
         loss = self._point_weight * binary_cross_entropy_with_logits(scores, smooth)
         if self._list_weight:
             loss = loss + self._list_weight * _listwise(scores, gains, owners, len(lists))
-        return _finite(loss, queries)
+        return finite(loss, lambda: queries)
 
 
 class MarginLoss(nn.Module):
@@ -81,7 +82,18 @@ class MarginLoss(nn.Module):
         loss = torch.stack(
             [((one - one.mean() - other + other.mean()) ** 2).mean() for one, other in zip(parts, wanted, strict=True)]
         ).mean()
-        return _finite(loss, queries)
+        return finite(loss, lambda: queries)
+
+
+def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
+    """The loss itself. Raises DataError with the queries of the batch where it is no number."""
+    if not torch.isfinite(loss):
+        shown = ", ".join(repr(str(query)[:60]) for query in queries()[:8])
+        raise DataError(
+            f"the loss of a batch is {float(loss.detach())}; its queries: {shown}",
+            "look at their texts, or lower learning_rate",
+        )
+    return loss
 
 
 def scored(
@@ -89,14 +101,16 @@ def scored(
 ) -> Tensor:
     """(n,) float32 scores (log-odds) of pairs, those of like length computed together."""
     order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at][0]) - len(pairs[at][1]))
+    # Several processes train it in a wrapper that averages gradients and knows nothing else about it.
+    bare = model.module if isinstance(model, DistributedDataParallel) else model
     found: list[Tensor] = []
     at = 0
     while at < len(order):
         # About four characters are a word piece; the longest pair of a pass comes first.
-        longest = min(model.max_seq_length, sum(map(len, pairs[order[at]])) // 4 + 4)
+        longest = min(bare.max_seq_length, sum(map(len, pairs[order[at]])) // 4 + 4)
         part = order[at : at + max(1, PIECES_PER_PASS // longest)]
-        tokens = model.preprocess([pairs[each] for each in part], prompt=prompt, task=task)
-        tokens = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in tokens.items()}
+        tokens = bare.preprocess([pairs[each] for each in part], prompt=prompt, task=task)
+        tokens = {name: value.to(bare.device) if torch.is_tensor(value) else value for name, value in tokens.items()}
         found.append(model(tokens)["scores"].view(-1).float())
         at += len(part)
     places = torch.empty(len(order), dtype=torch.long)
@@ -114,14 +128,3 @@ def _listwise(scores: Tensor, gains: Tensor, owners: Tensor, lists: int) -> Tens
     total = target.sum(dim=1, keepdim=True)
     each = -(target / total.clamp(min=1e-6) * log_softmax(table, dim=1)).sum(dim=1)
     return each.sum() / (total > 0).sum().clamp(min=1)
-
-
-def _finite(loss: Tensor, queries: Sequence[Any]) -> Tensor:
-    """The loss itself. Raises DataError with the queries of the batch where it is no number."""
-    if not torch.isfinite(loss):
-        shown = ", ".join(repr(str(query)[:60]) for query in queries[:8])
-        raise DataError(
-            f"the loss of a batch is {float(loss.detach())}; its queries: {shown}",
-            "look at their texts, or lower learning_rate",
-        )
-    return loss

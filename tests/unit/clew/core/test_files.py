@@ -8,6 +8,7 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 
 from clew.core.errors import DataError, NotFoundError, StoreError
 from clew.core.files import (
@@ -115,6 +116,8 @@ def test_credentials_are_not_shown():
         OSError("4096 requested and 12 written"),
         sqlite3.OperationalError("database or disk is full"),
         RuntimeError("write error in ann.faiss: 1 != 2 (No space left on device)"),
+        RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 576 vs 534"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
     ],
 )
 def test_a_full_disk_names_the_path_and_the_mend(tmp_path, error):
@@ -125,7 +128,8 @@ def test_a_full_disk_names_the_path_and_the_mend(tmp_path, error):
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(errno.EACCES, "no"), RuntimeError("bug"), sqlite3.OperationalError("locked")]
+    "error",
+    [OSError(errno.EACCES, "no"), RuntimeError("bug"), sqlite3.OperationalError("locked"), SafetensorError("cut")],
 )
 def test_other_errors_pass(tmp_path, error):
     with pytest.raises(type(error)) as raised, disk_errors(tmp_path):

@@ -54,10 +54,14 @@ def test_judged_documents_are_the_candidates(tmp_path):
     assert found.notices == []
 
 
+def index(folder, root):
+    table = {"name": "shoes", "source": {"path": str(folder), "form": "beir"}, "dense": {"model": "hashing-64"}}
+    build(index_spec(table, "shoes.toml", root), root / "home")
+
+
 def test_other_candidates_come_from_an_index(tmp_path):
     folder = write(tmp_path / "shoes")
-    table = {"name": "shoes", "source": {"path": str(folder), "form": "beir"}, "dense": {"model": "hashing-64"}}
-    build(index_spec(table, "shoes.toml", tmp_path), tmp_path / "home")
+    index(folder, tmp_path)
     asked = []
 
     def open_named(data):
@@ -69,6 +73,16 @@ def test_other_candidates_come_from_an_index(tmp_path):
     assert {len(example.ids) for example in found.examples} <= {2, 3, 4}
     assert all(example.ids[0] == example.query.removeprefix("q-") for example in found.examples)
     assert all(any(row.gains) and len(row.ids) == 8 for row in found.dev["shoes"])
+
+
+def test_queries_whose_documents_the_index_lacks_are_counted(tmp_path):
+    judged = {"train": [("q-red", "crimson", 1), ("q-blue", "blue", 1)], "dev": [("q-pink", "pink", 1)]}
+    folder = write(tmp_path / "shoes", judged)
+    index(folder, tmp_path)
+    run = run_of(folder, candidates="mined", index="shoes")
+    found = gather(run, lambda data: open_index(tmp_path / "home", data.index), quiet)
+    assert [example.query for example in found.examples] == ["q-blue"]
+    assert found.notices == ["shoes: 1 train queries have nothing to compare"]
 
 
 def test_what_dev_asks_is_not_taught(tmp_path):

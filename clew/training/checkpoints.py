@@ -1,0 +1,46 @@
+"""Checkpoints of a run: one counts when every file of it is on the disk, and not before."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from clew.core.errors import UsageError
+from clew.core.files import fsync_tree, write_atomic
+
+SEAL = "whole.json"
+
+
+def seal(checkpoint: Path, processes: int) -> None:
+    """Mark a checkpoint as whole. processes: how many wrote it, each its own part."""
+    fsync_tree(checkpoint)
+    write_atomic(checkpoint / SEAL, json.dumps({"processes": processes}).encode())
+
+
+def last_checkpoint(folder: Path, processes: int) -> Path | None:
+    """The newest whole checkpoint of a folder; None where there is none.
+
+    What is left of others, by a kill or a full disk, is removed: it takes room, and a trainer that keeps the newest two
+    would count it. Raises UsageError where another number of processes wrote it: each has its own place in the data.
+    """
+    whole = []
+    for path in folder.glob("checkpoint-*"):
+        if (path / SEAL).is_file():
+            whole.append(path)
+        else:
+            shutil.rmtree(path)
+    if not whole:
+        return None
+    found = max(whole, key=lambda path: int(path.name.rpartition("-")[2]))
+    wrote = json.loads((found / SEAL).read_text())["processes"]
+    if wrote != processes:
+        raise UsageError(
+            f"{found} was written by {_counted(wrote)}, and there {'is' if processes == 1 else 'are'} {processes} now",
+            f"start as many as before, or delete {folder} to fit anew",
+        )
+    return found
+
+
+def _counted(processes: int) -> str:
+    return "1 process" if processes == 1 else f"{processes} processes"
