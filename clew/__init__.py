@@ -163,10 +163,20 @@ def open(  # noqa: A001 - clew.open reads as what it does
 
 
 def build(
-    spec: str | os.PathLike[str], home: str | os.PathLike[str] | None = None, *, force: bool = False
+    spec: str | os.PathLike[str],
+    home: str | os.PathLike[str] | None = None,
+    *,
+    override: str | None = None,
+    until: str | None = None,
 ) -> BuildReport:
-    """Build, verify and publish a new version of the index that a spec file describes."""
+    """Build, verify and publish a new version of the index that a spec file describes.
+
+    override, until: why, and until which day (YYYY-MM-DD), it goes live also where the judged queries speak against it;
+    both or neither, UsageError otherwise. Raises QualityError where they do and nothing overrides them.
+    """
     from indexer.build import build as run
+    from indexer.override import Override
     from indexer.spec import read_spec
 
-    return run(read_spec(Path(spec)), _home(home), force=force)
+    chosen = Override.of(override, until)
+    return run(read_spec(Path(spec)), _home(home), override=chosen)

@@ -7,26 +7,29 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clew.core.artifacts import digest_files, link_tree, promote, verify_files
-from clew.core.errors import CorruptError, NotFoundError
+from clew.core.artifacts import digest_files, link_tree, promote
 from clew.core.files import disk_errors, shown_url, write_atomic
 from clew.core.text import Analyzer
 from clew.models.cached import EmbeddingCache
 from indexer import quality
+from indexer.clock import now
 from indexer.collect import collect
+from indexer.comparison import judge
 from indexer.encode import Encoding, encoder_of
 from indexer.graphs.attach import GraphVectors, joined, resolved
 from indexer.graphs.used import held
 from indexer.learned import carried
+from indexer.live import Live, find_live
 from indexer.lock import writing
 from indexer.models import described_encoder, described_reranker
+from indexer.override import Override, described, has_ended, settled
 from indexer.progress import Progress, Silent
-from indexer.publish import VERSION_FILE, good_shard, next_number, now, point_at, promote_shard, write_release
+from indexer.publish import VERSION_FILE, good_shard, next_number, point_at, promote_shard, write_release
 from indexer.runner import Runner, Task, local_runner
 from indexer.shards import (
     VECTORS,
@@ -46,6 +49,9 @@ from indexer.sweep import sweep_staging
 from indexer.verify import check_recall, check_searcher, recall_of
 from search.versions import IndexFolder, IndexVersion, Release, dumps
 
+if TYPE_CHECKING:
+    from search.pipeline import Searcher
+
 REJECTS = "rejects.jsonl"
 STATISTICS = "statistics"
 
@@ -56,7 +62,9 @@ class BuildReport:
 
     status: "published", or "unchanged" where the live release is the same already. rejected, empty: records left
     out, listed in the file `rejects`. encoded: texts encoded now, those of the graph's entities and relations
-    among them; reused: texts whose vector was known. relevance: measures on the judged queries. seconds: step → time.
+    among them; reused: texts whose vector was known. relevance: measures on the judged queries. comparison: with the
+    release of other models that it was held against; override: what the release was published against. Both are empty
+    where there was none. seconds: step → time.
     """
 
     index: str
@@ -74,6 +82,8 @@ class BuildReport:
     reused: int = 0
     recall: dict[str, float] = field(default_factory=dict)
     relevance: dict[str, float] = field(default_factory=dict)
+    comparison: dict[str, Any] = field(default_factory=dict)
+    override: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
@@ -82,13 +92,14 @@ def build(
     spec: IndexSpec,
     home: Path,
     *,
-    force: bool = False,
+    override: Override | None = None,
     progress: Progress | None = None,
     runner: Runner | None = None,
 ) -> BuildReport:
     """Build a new version of an index, verify it and make it live.
 
-    force: publish also where the judged queries say it is worse. runner: where tasks run (None: as the spec says).
+    override: publish also where the judged queries speak against it, and keep why. runner: where tasks run (None: as
+    the spec says).
     Killed at any point, the release that was live goes on serving, and the next call goes on from finished work.
     Raises DataError (file and line), LockedError, QualityError, StoreError (disk full), NotFoundError.
     """
@@ -100,7 +111,7 @@ def build(
         with disk_errors(folder.root), writing(folder.root):
             work = _Build(spec, home, folder, chosen, progress)
             with held(home, work.table):
-                return work.run(force)
+                return work.run(override)
     finally:
         progress.close()
         if runner is None:
@@ -121,7 +132,7 @@ class _Build:
         files = files_of(spec.source, spec.form)
         self._staging = Staging.of(folder, plan_of(spec.as_table(), files, self._encoder, self._analyzer))
 
-    def run(self, force: bool) -> BuildReport:
+    def run(self, override: Override | None) -> BuildReport:
         """Every step in turn."""
         # Before the long part, so that a missing file does not cost a build.
         judged = quality.read_judged(self._spec.quality) if self._spec.quality.queries else None
@@ -138,16 +149,21 @@ class _Build:
         with self._step("index", len(jobs)):
             shards = self._index(jobs)
             version = self._version(shards)
-        live = self._live()
-        if live is not None and live[0].reranker == self._reranker and self._same(version, live[1]):
-            return self._unchanged(*live)
-        learned, dropped = carried(*live, version, self._reranker) if live else ({}, [])
+        live, unread = find_live(self._folder)
+        renews = live is not None and override is not None and bool(live.release.override)
+        if live is not None and not renews and live.is_same(self._folder, version, self._reranker):
+            return self._unchanged(live, override)
+        learned, dropped = carried(live.release, live.version, version, self._reranker) if live else ({}, [])
         for notice in dropped:
             self._notice(notice)
-        with self._step("verify"):
-            version = self._verified(version, learned, judged, live[1] if live and not force else None, force)
+        with ExitStack() as opened:
+            searcher = self._verified(version, learned, opened)
+            verdict = self._judged(searcher, judged, live, unread) if judged else quality.Verdict()
+        self._report.override, said = settled(verdict, override, live)
+        if said:
+            self._notice(said)
         with self._step("publish"):
-            self._publish(version, learned)
+            self._publish(replace(version, relevance=self._report.relevance), learned)
         return self._report
 
     # ------------------------------------------------------------------ steps
@@ -278,36 +294,32 @@ class _Build:
         self._report.recall = dict(version.recall)
         return version
 
-    def _verified(
-        self,
-        version: IndexVersion,
-        learned: dict[str, Any],
-        judged: quality.Judged | None,
-        live: IndexVersion | None,
-        force: bool,
-    ) -> IndexVersion:
-        """The version with its measures, after it was opened from staging, every file read, and queried."""
+    def _verified(self, version: IndexVersion, learned: dict[str, Any], opened: ExitStack) -> Searcher:
+        """The version as it will be served, opened from staging, every file read, and queried."""
         from search.assemble import open_version
 
         name = f"r{version.id.split('-')[0]}"
         candidate = Release(name, version.index, version.id, "", version.created, learned, reranker=self._reranker)
-        searcher = open_version(self._staging.view, version, self._home, candidate, verify=True)
-        try:
+        with self._step("verify"):
+            searcher = open_version(self._staging.view, version, self._home, candidate, verify=True)
+            opened.callback(searcher.close)
             check_searcher(searcher, version)
-            relevance = quality.measure(searcher, judged) if judged else {}
-            if judged and (strangers := quality.not_indexed(searcher, judged)):
-                self._notice(
-                    f"{len(strangers)} relevant documents of the judged queries are not in the index and count as "
-                    f"not found, such as {strangers[0]!r}"
-                )
-        finally:
-            searcher.close()
-        if self._spec.dense is not None:
-            check_recall(self._report.recall, self._spec.dense.recall)
-        if judged and not force:
-            quality.gate(relevance, live.relevance if live else {}, self._spec.quality)
-        self._report.relevance = relevance
-        return replace(version, relevance=relevance)
+            if self._spec.dense is not None:
+                check_recall(self._report.recall, self._spec.dense.recall)
+        return searcher
+
+    def _judged(self, searcher: Searcher, judged: quality.Judged, live: Live | None, unread: str) -> quality.Verdict:
+        """What the judged queries say of the opened version, and of the live release beside it."""
+        if strangers := quality.not_indexed(searcher, judged):
+            self._notice(
+                f"{len(strangers)} relevant documents of the judged queries are not in the index and count as "
+                f"not found, such as {strangers[0]!r}"
+            )
+        with self._step("judge", len(judged.counted)):
+            place = self._folder, self._home
+            verdict = judge(searcher, judged, self._spec.quality, *place, live, unread, self._progress)
+        self._report.relevance, self._report.comparison = dict(verdict.relevance), dict(verdict.comparison)
+        return verdict
 
     def _publish(self, version: IndexVersion, learned: dict[str, Any]) -> None:
         folder, view = self._folder, self._staging.view
@@ -316,36 +328,22 @@ class _Build:
             promote_shard(folder, address, view.shard(address))
         write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
         promote(view.version(version.id), folder.version(version.id))
-        release = write_release(folder, version, "clew build", learned, self._reranker)
+        release = write_release(folder, version, "clew build", learned, self._reranker, self._report.override)
         point_at(folder, release.id)
         self._report.status = "published"
         self._report.release, self._report.version = release.id, version.id
         sweep_staging(folder)
 
-    # ------------------------------------------------------------------ the live release
-
-    def _live(self) -> tuple[Release, IndexVersion] | None:
-        try:
-            release = self._folder.read_release()
-            return release, self._folder.read_version(release)
-        except (NotFoundError, CorruptError):
-            return None
-
-    def _same(self, version: IndexVersion, live: IndexVersion) -> bool:
-        """Whether the live version is what was built, its files whole."""
-        try:
-            verify_files(self._folder.version(live.id), live.files)
-        except CorruptError:
-            return False
-        same = (version.content, version.shards, version.files, _settings(version.spec), version.encoder)
-        return same == (live.content, live.shards, live.files, _settings(live.spec), live.encoder) and all(
-            good_shard(self._folder.shard(address)) for address, _ in live.shards
-        )
-
-    def _unchanged(self, release: Release, version: IndexVersion) -> BuildReport:
+    def _unchanged(self, live: Live, override: Override | None) -> BuildReport:
         self._report.status = "unchanged"
-        self._report.release, self._report.version = release.id, version.id
-        self._report.relevance = dict(version.relevance)
+        self._report.release, self._report.version = live.release.id, live.version.id
+        self._report.relevance = dict(live.version.relevance)
+        self._report.comparison = dict(live.version.report.get("comparison", {}))
+        self._report.override = dict(live.release.override)
+        if has_ended(live.release):
+            self._notice(f"release {live.release.id} lives on an {described(live.release)}")
+        if override is not None:
+            self._notice("--override was not needed and is not recorded: nothing has changed")
         sweep_staging(self._folder)
         return self._report
 
@@ -362,7 +360,9 @@ class _Build:
 
     def _facts(self) -> dict[str, Any]:
         report = self._report
-        facts = {name: getattr(report, name) for name in ("rejected", "empty", "encoded", "reused", "seconds")}
+        facts = {
+            name: getattr(report, name) for name in ("rejected", "empty", "encoded", "reused", "comparison", "seconds")
+        }
         return facts | {"source": shown_url(self._spec.source.path)}
 
     def _notice(self, text: str) -> None:
@@ -375,16 +375,6 @@ class _Build:
         start = time.perf_counter()
         yield
         self._report.seconds[name] = round(time.perf_counter() - start, 3)
-
-
-def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a stored spec that decides how an index answers."""
-    kept = {key: value for key, value in json.loads(json.dumps(spec)).items() if key not in {"source", "build"}}
-    # Versions from before an optional table was known have no key for it.
-    kept = {key: value for key, value in kept.items() if value is not None}
-    if kept.get("graph"):
-        kept["graph"] |= {"nodes": "", "edges": ""}  # the snapshot says what was in them
-    return kept
 
 
 def _digest(path: Path) -> str:

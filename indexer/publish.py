@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from clew.core.artifacts import promote, verify_files
 from clew.core.errors import CorruptError, NotFoundError, nearest
 from clew.core.files import disk_errors, sha256_file, write_atomic
+from indexer.clock import now
 from indexer.graphs.used import check_graph
 from indexer.lock import writing
+from indexer.override import check_not_ended, has_ended, until
 from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
 
 HISTORY = "HISTORY"
@@ -26,7 +27,11 @@ VERSION_FILE = "version.json"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseInfo:
-    """A release as `clew indexes list` shows it."""
+    """A release as `clew indexes list` shows it.
+
+    override_until: the last day on which the override that it lives on holds (None: on none); override_ended: whether
+    that is over.
+    """
 
     id: str
     live: bool
@@ -35,11 +40,8 @@ class ReleaseInfo:
     documents: int | None
     passages: int | None
     note: str
-
-
-def now() -> str:
-    """The time as records keep it: UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    override_until: str | None = None
+    override_ended: bool = False
 
 
 def releases(folder: IndexFolder) -> list[ReleaseInfo]:
@@ -61,6 +63,8 @@ def releases(folder: IndexFolder) -> list[ReleaseInfo]:
                 documents=version.documents if version else None,
                 passages=version.passages if version else None,
                 note=release.note,
+                override_until=until(release) or None,
+                override_ended=has_ended(release),
             )
         )
     return found
@@ -105,6 +109,7 @@ def write_release(
     note: str,
     learned: Mapping[str, Any] | None = None,
     reranker: Mapping[str, Any] | None = None,
+    override: Mapping[str, Any] | None = None,
 ) -> Release:
     """Write the release of a version that is in place. It is not live yet."""
     release = Release(
@@ -116,6 +121,7 @@ def write_release(
         learned=learned or {},
         note=note,
         reranker=reranker or {},
+        override=override or {},
     )
     write_atomic(folder.release(release.id), dumps(release))
     return release
@@ -162,16 +168,25 @@ def forget(folder: IndexFolder, gone: set[str]) -> None:
 
 
 def activate(home: Path, name: str, release: str) -> Release:
-    """Make a release live, after its version and shards were found whole. Raises NotFoundError, CorruptError."""
+    """Make a release live, after its version and shards were found whole.
+
+    Raises NotFoundError, CorruptError, and QualityError for one whose override has ended, unless it is live already:
+    naming that again mends a damaged CURRENT.
+    """
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
         chosen = _checked(home, folder, release)
+        if history(folder)[-1:] != [release]:
+            check_not_ended(chosen)
         point_at(folder, release)
     return chosen
 
 
 def rollback(home: Path, name: str) -> Release:
-    """Make the release live that was live before. Raises NotFoundError where there is none."""
+    """Make the release live that was live before. Raises NotFoundError where there is none.
+
+    Also one whose override has ended: it is the way out of something worse, and whoever calls says so.
+    """
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
         entries = history(folder)

@@ -32,6 +32,7 @@ class SweepReport:
 def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> SweepReport:
     """Remove all but the `keep` newest releases, the live one, the one a rollback leads to, and what is open.
 
+    Where the live one was published by an override, the release it was held against stays too: so is the next one.
     Also removes the staging of builds that were killed. dry_run: only say what would go. Raises CorruptError when a
     kept release cannot be read: what it needs is then not known, so nothing is removed.
     """
@@ -41,7 +42,8 @@ def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> Swe
     with writing(folder.root):
         known = sorted((path.stem for path in folder.root.glob("releases/r*.json")), key=number_of)
         back = [entry for entry in history(folder) if entry in known][-2:]
-        kept = {*known[-keep:], *back, folder.live()[0]}
+        live = folder.live()[0]
+        kept = {*known[-keep:], *back, live, *_measure_of(folder, live, known)}
         wanted = {load(Release, folder.release(release)).version for release in kept}
         versions = {path.name for path in folder.root.glob("versions/*") if path.is_dir()}
         held = {version for version in versions - wanted if is_held(folder.version(version))}
@@ -73,6 +75,11 @@ def sweep_staging(folder: IndexFolder) -> None:
     for pattern in (".*.tmp", "releases/.*.tmp"):
         for left in folder.root.glob(pattern):
             left.unlink(missing_ok=True)
+
+
+def _measure_of(folder: IndexFolder, live: str, known: Iterable[str]) -> list[str]:
+    against = load(Release, folder.release(live)).override.get("against")
+    return [release for release in known if release == against]
 
 
 def _version_of(folder: IndexFolder, release: str) -> str:

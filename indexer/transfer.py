@@ -21,6 +21,7 @@ from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file, write_atomic
 from indexer.graphs.used import check_brought, held, place, snapshot_of
 from indexer.lock import writing
+from indexer.override import check_not_ended
 from indexer.publish import (
     VERSION_FILE,
     check_release,
@@ -81,7 +82,8 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
     """Bring an exported release in as the newest of its index (or of `name`), verified before it goes live.
 
     activate: make it live. Raises NotFoundError, DataError for a file that is no export or holds paths it must not,
-    CorruptError where a hash differs, MismatchError where it cannot be opened here.
+    CorruptError where a hash differs, MismatchError where it cannot be opened here, QualityError where it is to go live
+    on an override that has ended.
     """
     if not path.is_file():
         raise NotFoundError(f"{path} is not there", "`clew indexes export` writes such a file")
@@ -95,6 +97,8 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
         try:
             extract_archive(path, view.root, _MEMBER, _KIND, _HINT)
             release, version = _read(path, view, folder)
+            if activate:
+                check_not_ended(release)
             brought = _place_graph(view, home.absolute(), version)
             with held(home.absolute(), version.spec):
                 _check_opens(view, version, home.absolute(), release, brought)
@@ -103,7 +107,9 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
                 write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
                 promote(view.version(version.id), folder.version(version.id))
                 note = f"imported {release.index}/{release.id} from {path.name}"
-                written = write_release(folder, version, note, release.learned, release.reranker)
+                # What it was held against is a release of another home, where ids mean other things.
+                override = {**release.override, "against": ""} if release.override else {}
+                written = write_release(folder, version, note, release.learned, release.reranker, override)
                 if activate:
                     point_at(folder, written.id)
         finally:

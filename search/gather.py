@@ -151,6 +151,8 @@ class Gathering:
             request = replace(request, k=min(request.k * 2, generator.size))
         trace.answered += ranking.answered
         trace.asked += ranking.asked
+        if ranking.answered < ranking.asked:
+            trace.partial.append(name)
         kept = first[:wanted]
         return Seen(documents[kept], ranking.scores[kept], ranking.background or (0.0, 1.0))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from clew.core.artifacts import Hold
-from clew.core.errors import QueryError, StageUnavailable, unknown_name
+from clew.core.errors import QueryError, unknown_name
 from clew.core.types import Bools, Deadline, Floats
 from search.answer import Answering, checked
 from search.docstore import DocStore
@@ -199,7 +199,11 @@ class Searcher:
         reranker = self._reranker(request)
         deep = max(depth, reranker.spec.top) if reranker else depth
         parsed, pool, trace = self._found(request, deep, fusion, among)
-        found = reranker.unhurried().rerank(parsed.text, pool, self.store, trace.deadline) if reranker else None
+        found = None
+        if reranker is not None:
+            with trace.stage("rerank"):
+                found = reranker.unhurried().rerank(parsed.text, pool, self.store, trace.deadline)
+            trace.check_whole()
         places, scores = Ordering.of(pool, found).first(depth)
         return self.store.ids(pool.documents[places]), scores
 
@@ -298,8 +302,7 @@ class Searcher:
             kept[[at for at in map(self.store.find, among) if at is not None]] = True
         trace = Trace(Deadline())
         query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(fusion))
-        if trace.degraded:
-            raise StageUnavailable(f"{trace.degraded[0].stage}: {trace.degraded[0].reason}")
+        trace.check_whole()
         return query, pool, trace
 
     def _filtered(self, request: SearchRequest) -> Bools | None:

@@ -18,11 +18,12 @@ from search.types import Degradation, GraphUse
 
 @dataclass(slots=True)
 class Trace:
-    """What happened to one search on its way."""
+    """What happened to one search on its way. partial: sources of which not every shard answered."""
 
     deadline: Deadline
     timings_ms: dict[str, float] = field(default_factory=dict)
     degraded: list[Degradation] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
     answered: int = 0
     asked: int = 0
     graph: GraphUse | None = None
@@ -44,6 +45,13 @@ class Trace:
                 yield
             except StageUnavailable as reason:
                 self.degraded.append(Degradation(name, reason.message))
+
+    def check_whole(self) -> None:
+        """Raises StageUnavailable that names the stage where one was left out, or did not cover every shard."""
+        if self.degraded:
+            raise StageUnavailable(f"{self.degraded[0].stage}: {self.degraded[0].reason}")
+        if self.partial:
+            raise StageUnavailable(f"{self.partial[0]}: not every shard answered")
 
     @property
     def coverage(self) -> float:

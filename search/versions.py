@@ -86,6 +86,7 @@ class Release:
 
     version: id, and version_sha256 of its version.json. learned: fusion weights and the like. note: why it is there.
     reranker: name, fingerprint and runtime of the cross-encoder it was published with (empty where it reranks nothing).
+    override: why, until when and against which figures it was published (empty where nothing spoke against it).
     """
 
     id: str
@@ -96,6 +97,7 @@ class Release:
     learned: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     reranker: Mapping[str, Any] = field(default_factory=dict)
+    override: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 

@@ -39,7 +39,11 @@ def build(
     spec: Annotated[Path, typer.Argument(help="The index spec, a TOML file.")],
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
-    force: Annotated[bool, typer.Option("--force", help="Publish even where judged queries say it is worse.")] = False,
+    override: Annotated[
+        str | None,
+        typer.Option("--override", help="Why it goes live even where judged queries speak against it; needs --until."),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Last day of the override, YYYY-MM-DD.")] = None,
 ) -> None:
     """Build, verify and publish a new version of an index.
 
@@ -49,10 +53,12 @@ def build(
     Example: clew build shop.toml
     """
     from indexer import build as road
+    from indexer.override import Override
     from indexer.progress import for_terminal
     from indexer.spec import read_spec
 
-    report = road.build(read_spec(spec), home, force=force, progress=for_terminal())
+    chosen = Override.of(override, until)
+    report = road.build(read_spec(spec), home, override=chosen, progress=for_terminal())
     if as_json:
         from dataclasses import asdict
 
@@ -62,6 +68,8 @@ def build(
 
 
 def _print(report: BuildReport) -> None:
+    from indexer.comparison import told
+
     if report.status == "unchanged":
         out(f"{report.index}: unchanged, release {report.release} stays live")
     else:
@@ -72,6 +80,10 @@ def _print(report: BuildReport) -> None:
     for title, values in (("recall", report.recall), ("relevance", report.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+    if report.comparison:
+        out(f"  {told(report.comparison)}")
+    if report.override:
+        out(f"  override until {report.override['until']}: {report.override['reason']}")
     if report.rejects:
         out(f"  {report.rejected:,} records rejected, {report.empty:,} without text: see {report.rejects}")
     out(f"  {sum(report.seconds.values()):.1f} s: " + ", ".join(f"{n} {s:.1f}" for n, s in report.seconds.items()))

@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
 from clew.core.artifacts import verify_files
 from clew.core.errors import ClewError
+
+if TYPE_CHECKING:
+    from search.versions import Release
 
 Status = Literal["ok", "warning", "broken"]
 MARKS = {"ok": "ok", "warning": "!!", "broken": "XX"}
@@ -297,12 +300,27 @@ def check_indexes(home: Path, *, quick: bool) -> Iterator[Finding]:
         except OSError as error:
             yield Finding(f"index {name}", "broken", str(error), "see the file and its permissions")
             continue
-        version = searcher.version
+        version, release = searcher.version, searcher.release
         sources = ", ".join(searcher.sources)
         searcher.close()
         state = "opens" if quick else "every file as it was written"
         yield Finding(
             f"index {name}",
             "ok",
-            f"release {searcher.release.id}, {version.documents:,} documents, {sources}: {state}",
+            f"release {release.id}, {version.documents:,} documents, {sources}: {state}",
         )
+        yield from check_override(name, release)
+
+
+def check_override(name: str, release: Release) -> Iterator[Finding]:
+    """Whether the live release was published by an override, and whether that still holds."""
+    from indexer.override import described, has_ended
+
+    if not release.override:
+        return
+    found = f"release {release.id} lives on an {described(release)}"
+    if has_ended(release):
+        mend = f"roll back (`clew indexes rollback {name}`), or build it again: the judged queries decide"
+        yield Finding(f"override {name}", "broken", found, mend)
+    else:
+        yield Finding(f"override {name}", "ok", found)

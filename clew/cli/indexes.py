@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     from indexer.publish import releases
     from search.versions import IndexFolder, index_names
 
-    found = []
+    found: list[dict[str, Any]] = []
     for name in index_names(home):
         listed = releases(IndexFolder.of(home, name))
         live = next((release for release in listed if release.live), None)
@@ -42,6 +42,8 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
                 "passages": live.passages if live else None,
                 "created": live.created if live else None,
                 "releases": len(listed),
+                "override_until": live.override_until if live else None,
+                "override_ended": live.override_ended if live else False,
             }
         )
     if as_json:
@@ -49,7 +51,8 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         return
     for row in found:
         documents = f"{row['documents']:,}" if row["documents"] is not None else "?"
-        out(f"{row['index']:<24} {row['release'] or '?':<8} {documents:>12} documents  {row['created'] or '?'}")
+        line = f"{row['index']:<24} {row['release'] or '?':<8} {documents:>12} documents  {row['created'] or '?'}"
+        out(line + _override(row["override_until"], row["override_ended"]))
     if not found:
         out(f"no index under {home}")
 
@@ -60,7 +63,9 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
 
     Example: clew indexes show shop
     """
+    from indexer.comparison import told
     from indexer.graphs.used import described
+    from indexer.override import described as overridden
     from indexer.publish import existing, releases
 
     folder = existing(home, name)
@@ -83,9 +88,21 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
     for title, values in (("recall", version.recall), ("relevance", version.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{key} {value:.4f}" for key, value in values.items()))
+    if comparison := version.report.get("comparison"):
+        out(f"  {told(comparison)}")
+    if chosen.override:
+        out(f"  {overridden(chosen)}")
+        for objection in chosen.override["overrode"]:
+            out(f"    {objection['said']}")
     for info in listed:
         documents = f"{info.documents:,}" if info.documents is not None else "?"
-        out(f"{'*' if info.live else ' '} {info.id:<8} {info.created}  {documents:>12} documents  {info.note}")
+        line = f"{'*' if info.live else ' '} {info.id:<8} {info.created}  {documents:>12} documents  {info.note}"
+        out(line + _override(info.override_until, info.override_ended))
+
+
+def _override(until: str | None, ended: bool) -> str:
+    """The end of a line about a release that lives on an override."""
+    return "" if until is None else f"  override {'ended on' if ended else 'until'} {until}"
 
 
 @app.command()
@@ -111,7 +128,7 @@ def activate(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Make a release live.
+    """Make a release live; one whose override has ended is refused.
 
     Example: clew indexes activate shop r3
     """
@@ -128,8 +145,11 @@ def rollback(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
     Example: clew indexes rollback shop
     """
     from indexer import publish
+    from indexer.override import described, has_ended
 
     chosen = publish.rollback(home, name)
+    if has_ended(chosen):
+        note(f"release {chosen.id} lives on an {described(chosen)}")
     out_json(asdict(chosen)) if as_json else out(f"{name}: release {chosen.id} is live")
 
 

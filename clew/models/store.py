@@ -10,7 +10,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from clew.core.errors import CorruptError, MismatchError, MissingExtraError, NotFoundError
+from clew.core.errors import CorruptError, MismatchError, MissingExtraError, NotFoundError, StoreError
 from clew.core.files import sha256_file
 from clew.core.threads import count
 from clew.models.folder import fingerprint, role_of
@@ -26,6 +26,7 @@ from clew.models.runtimes import RUNTIMES, OnnxPairModel
 __all__ = [
     "ModelManifest",
     "keep_model",
+    "kept_folders",
     "load_encoder",
     "load_scorer",
     "prepare",
@@ -148,6 +149,17 @@ def kept_folder(home: Path, model: str) -> Path | None:
     return max(found, key=lambda folder: (read_manifest(folder).created, folder.name), default=None)
 
 
+def kept_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
+    """Artifact folders under a home that give a model of this fingerprint and runtime, by when they were kept."""
+    found = [path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}")]
+    read = [(_manifest(folder), folder) for folder in found]
+    return [
+        folder
+        for manifest, folder in sorted(read, key=lambda pair: (pair[0].created if pair[0] else "", pair[1].name))
+        if manifest and manifest.fingerprint == fingerprint and runtime.endswith(f"-{manifest.precision}")
+    ]
+
+
 def slug(model: str) -> str:
     """The name under which a Hugging Face model is kept."""
     return model.replace("/", "--")
@@ -173,6 +185,14 @@ def _keep_whole(home: Path) -> Path:
     if manifest.fingerprint != WHOLE_FINGERPRINT:
         raise CorruptError(f"{source} has other settings or another tokenizer than the pinned {WHOLE_NAME}", again)
     return keep(home, source, manifest)
+
+
+def _manifest(folder: Path) -> ModelManifest | None:
+    """The manifest of a folder; None where it cannot be read, which whoever needs that model will meet."""
+    try:
+        return read_manifest(folder)
+    except StoreError:
+        return None
 
 
 def _of_role(folder: Path, role: Role | None) -> Path:

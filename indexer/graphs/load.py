@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from clew.core.errors import DataError
 from clew.core.files import disk_errors, expand
+from indexer.clock import now
 from indexer.graphs.read import Link, Node, graph_form, lineage, read_edges, read_nodes
 from indexer.lock import writing
 from indexer.progress import Progress, Silent
-from indexer.publish import now
 from indexer.rejects import Rejects
 from indexer.sources.record import Fault
 from kg.freeze import write_snapshot

@@ -21,7 +21,9 @@ from clew.core.errors import (
 )
 from indexer import publish
 from indexer.build import build
+from indexer.clock import today
 from indexer.lock import writing
+from indexer.override import Override
 from indexer.spec import spec_of
 from indexer.sweep import gc
 from indexer.transfer import export, import_
@@ -207,12 +209,13 @@ def test_a_worse_version_is_refused_with_both_figures(root):
     (root / "shop.jsonl").write_text(text)
     with pytest.raises(QualityError, match=r"nDCG@10 fell from 1\.0000 \(live release\) to 0\.0000") as error:
         build(spec(root, quality=quality), home)
-    assert "--force" in error.value.hint
+    assert "--override" in error.value.hint
     folder = IndexFolder.of(home, "shop")
     assert folder.live()[0] == good.release
     assert {path.stem for path in folder.root.glob("releases/*.json")} == {"r1", "r2"}
-    forced = build(spec(root, quality=quality), home, force=True)
-    assert forced.status == "published"
+    forced = build(spec(root, quality=quality), home, override=Override("the page is gone", today()))
+    assert (forced.status, forced.release) == ("published", "r3")
+    assert [objection["rule"] for objection in forced.override["overrode"]] == ["max_drop"]
 
 
 def test_a_minimum_holds_for_the_first_release_too(built, tmp_path):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from clew.core.errors import DataError, NotFoundError, QualityError
-from indexer.quality import gate, read_judged
+from clew.core.errors import DataError, NotFoundError
+from indexer.quality import Judged, below_minimum, fallen, read_judged
 from indexer.spec import QualitySpec
 
 
@@ -45,23 +45,26 @@ def test_what_is_missing_is_named(judged, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("found", "live", "refused"),
+    ("found", "live", "rules"),
     [
-        (0.5, 0.5, False),
-        (0.49, 0.5, False),
-        (0.485, 0.5, True),
-        (0.9, 0.5, False),
-        (0.5, None, False),
-        (0.2, None, True),
+        (0.5, 0.5, []),
+        (0.49, 0.5, []),
+        (0.485, 0.5, ["max_drop"]),
+        (0.9, 0.5, []),
+        (0.5, None, []),
+        (0.2, None, ["minimum"]),
+        (0.2, 0.5, ["minimum", "max_drop"]),
     ],
 )
-def test_the_gate(found, live, refused):
+def test_what_speaks_against_a_version(found, live, rules):
     spec = QualitySpec("judged", max_drop=0.0101, minimum=0.3)
     before = {} if live is None else {"nDCG@10": live}
-    if refused:
-        with pytest.raises(QualityError) as error:
-            gate({"nDCG@10": found}, before, spec)
-        assert f"{found:.4f}" in error.value.message
-        assert "--force" in error.value.hint
-    else:
-        gate({"nDCG@10": found}, before, spec)
+    objections = [*below_minimum({"nDCG@10": found}, spec), *fallen({"nDCG@10": found}, before, spec)]
+    assert [objection.rule for objection in objections] == rules
+    for objection in objections:
+        assert f"{found:.4f}" in objection.said
+        assert objection.as_table()["after"] == found
+
+
+def test_only_queries_with_a_relevant_document_count():
+    assert Judged({}, {"a": {"d1": 1}, "b": {"d1": 0}, "c": {}}).counted == ["a"]

@@ -37,3 +37,15 @@ def test_coverage_is_the_share_of_shards_that_answered() -> None:
     assert trace.coverage == 1.0
     trace.answered, trace.asked = 3, 4
     assert trace.coverage == 0.75
+
+
+def test_whole_is_what_left_nothing_out() -> None:
+    trace = Trace(Deadline())
+    trace.check_whole()
+    trace.partial.append("dense")
+    with pytest.raises(StageUnavailable, match="dense: not every shard answered"):
+        trace.check_whole()
+    with trace.stage("graph"):
+        raise StageUnavailable("no server")
+    with pytest.raises(StageUnavailable, match="graph: no server"):
+        trace.check_whole()

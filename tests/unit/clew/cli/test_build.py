@@ -1,6 +1,7 @@
 """`clew init`, `clew build` and `clew indexes`: results on stdout, progress on stderr."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -130,3 +131,42 @@ def test_documents_of_signs_alone_can_be_built(tmp_path):
     )
     ended = CliRunner().invoke(app, ["build", f"{tmp_path}/a.toml", "--home", f"{tmp_path}/home"])
     assert ended.exit_code == 0, ended.exception
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--override", "faster"], "--override is given without --until"),
+        (["--until", "2030-01-31"], "--until is given without --override"),
+        (["--override", " ", "--until", "2030-01-31"], "--override is empty"),
+        (["--override", "faster", "--until", "soon"], "--until is 'soon'"),
+        (["--override", "faster", "--until", "2001-01-31"], "--until is 2001-01-31, which is past"),
+    ],
+)
+def test_an_override_that_cannot_be_ends_with_2_before_the_spec_is_read(words, named):
+    ended = subprocess.run([sys.executable, "-m", "clew", "build", "none.toml", *words], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"clew: {named}")
+    assert "\n  hint: " in ended.stderr
+
+
+def test_a_reranker_that_was_trained_again_under_its_name_is_compared_with_the_one_before(trained_home, tmp_path):
+    rows = [{"id": f"p{n}", "title": f"red shoe {n}"} for n in range(20)]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "red shoe"}\n')
+    (tmp_path / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq\tp1\t1\n")
+    (tmp_path / "items.toml").write_text(
+        'name = "items"\ndense = false\n[source]\npath = "items.jsonl"\n[fields]\ntitle = { type = "text" }\n'
+        '[rerank]\nmodel = "tiny-reranker"\n[quality]\nqueries = "."\n'
+    )
+    words = ["build", f"{tmp_path}/items.toml", "--home", str(trained_home), "--json"]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    (first,) = trained_home.glob("models/tiny-reranker/*-v1")
+    again = first.with_name("f" * 16 + "-v1")
+    shutil.copytree(first, again)
+    manifest = json.loads((again / "manifest.json").read_text())
+    manifest |= {"fingerprint": "f" * 64, "created": "2999-01-01T00:00:00Z"}
+    (again / "manifest.json").write_text(json.dumps(manifest))
+    report = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)
+    assert (report["release"], report["comparison"]["release"], report["comparison"]["tied"]) == ("r2", "r1", 1)

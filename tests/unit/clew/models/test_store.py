@@ -25,7 +25,7 @@ from clew.models import store
 from clew.models.folder import fingerprint
 from clew.models.hashing import HashingEncoder
 from clew.models.overlap import OverlapScorer
-from clew.models.store import load_encoder, load_scorer, prepare, read_manifest, scorer_calibration
+from clew.models.store import kept_folders, load_encoder, load_scorer, prepare, read_manifest, scorer_calibration
 
 TinyModel = Callable[..., Path]
 
@@ -310,3 +310,20 @@ def test_a_folder_that_cross_encoder_saved_is_kept_and_scores_as_it_does(tmp_pat
     expected = theirs.predict([("red hat", text) for text in texts], activation_fn=nn.Identity())
     np.testing.assert_allclose(ours.score("red hat", texts), expected, atol=1e-4)
     assert scorer_calibration("saved", tmp_path / "home") == {}
+
+
+def test_models_are_found_by_fingerprint_and_runtime_also_under_a_name_that_means_another(
+    trained_home: Path, trained: Path
+) -> None:
+    (first,) = trained_home.glob("models/tiny-reranker/*-v1")
+    fingerprint = read_manifest(trained).fingerprint
+    for name, old, new in (("ffff-v1", fingerprint, "f" * 64), ("8888-v1", '"fp32"', '"int8"')):
+        again = first.with_name(name)
+        shutil.copytree(first, again)
+        (again / "manifest.json").write_text((again / "manifest.json").read_text().replace(old, new))
+    (first.parent / "broken").mkdir()
+    (first.parent / "broken" / "manifest.json").write_text("{")
+    assert kept_folders(trained_home, fingerprint, "onnxruntime-fp32") == [first]
+    assert kept_folders(trained_home, fingerprint, "onnxruntime-int8") == [first.with_name("8888-v1")]
+    assert kept_folders(trained_home, "f" * 64, "onnxruntime-fp32") == [first.with_name("ffff-v1")]
+    assert kept_folders(trained_home, "0" * 64, "onnxruntime-fp32") == []
