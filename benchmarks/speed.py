@@ -137,16 +137,12 @@ def _hybrid(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def _build(bench: Bench) -> Iterator[Round]:
-    from clew.models.store import load_encoder
+    from clew.models.store import load_encoder, placed
 
     texts = bench.texts[:_ENCODED]
     load_encoder(bench.job.model, bench.home)
-    model = bench.job.model
-    if not model.startswith("hashing"):
-        from clew.models.store import prepare as prepare_model
-
-        # A folder by path, so that a fresh home does not export the model again.
-        model = str(prepare_model(model, bench.home))
+    # A folder by path, so that a fresh home does not export the model again.
+    model = placed(bench.job.model, bench.home, "bi_encoder")
 
     def once() -> float:
         # A home of its own each time: no vector is taken from a cache.
@@ -307,8 +303,11 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
     if name != "bm25":
         if bench.job.model.startswith("hashing"):
             raise PeerError("the hashing model is Clew's own")
+        from clew.models.averaged import parts_of
         from clew.models.store import prepare as prepare_model
 
+        if parts_of(bench.job.model):
+            raise PeerError("the average of two models is Clew's own")
         model = str(prepare_model(bench.job.model, bench.home).resolve())
     return {
         "item": name,

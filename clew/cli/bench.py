@@ -182,9 +182,9 @@ def speed(
     from benchmarks.speed import Job, full, measure, table
 
     if reranker not in {"default", "overlap"}:
-        from clew.models.store import scorer_folder
+        from clew.models.store import placed
 
-        reranker = str(scorer_folder(reranker, home))  # by path: the benchmarks' home holds other models
+        reranker = placed(reranker, home, "cross_encoder")  # by path: the benchmarks' home holds other models
     job = Job(docs=docs, rounds=rounds, data=data, peers=peers, model=model, reranker=reranker, seed=seed)
     found = measure(items or [], home / "bench", job, note)
     if to is not None:
