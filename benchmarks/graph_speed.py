@@ -5,7 +5,6 @@ medians over the rounds count.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ import numpy as np
 
 from benchmarks import graph_material as material
 from benchmarks.graph_material import FB15K, MINTAKA, SHOPIFY, SYNTHETIC, Sizes
+from benchmarks.memory import peak_bytes
 from benchmarks.signature import code_hash
 from clew.core.errors import NotFoundError
 from clew.core.types import Deadline, Vectors
@@ -288,19 +288,6 @@ def build_dictionary(folder: Path, names: int, seed: int) -> tuple[Figures, dict
         "disk MiB": sum(file.stat().st_size for file in files) / _MIB,
     }
     return figures, counts
-
-
-def peak_bytes() -> int:
-    """The most memory that this process had resident.
-
-    Linux hands `ru_maxrss` on from the process that spawned this one, so there the program's own mark is read.
-    """
-    status = Path("/proc/self/status")
-    if status.exists() and (mark := re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"))):
-        return int(mark[1]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes, where there is no /proc
 
 
 # ------------------------------------------------------------------ graph-load

@@ -138,16 +138,12 @@ def _hybrid(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def _build(bench: Bench) -> Iterator[Round]:
-    from clew.models.store import load_encoder
+    from clew.models.store import load_encoder, placed
 
     texts = bench.texts[:_ENCODED]
     load_encoder(bench.job.model, bench.home)
-    model = bench.job.model
-    if not model.startswith("hashing"):
-        from clew.models.store import prepare as prepare_model
-
-        # A folder by path, so that a fresh home does not export the model again.
-        model = str(prepare_model(model, bench.home))
+    # A folder by path, so that a fresh home does not export the model again.
+    model = placed(bench.job.model, bench.home, "bi_encoder")
 
     def once() -> float:
         # A home of its own each time: no vector is taken from a cache.
@@ -307,8 +303,11 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
 
 def _whole(bench: Bench) -> str:
     """The folder of the model's weights in float32, which is what peers load. Raises PeerError where there is none."""
+    from clew.models.averaged import parts_of
     from clew.models.store import WHOLE_NAME, prepare, read_manifest
 
+    if parts_of(bench.job.model):
+        raise PeerError("the average of two models is Clew's own")
     folder = prepare(WHOLE_NAME if bench.job.model == "default" else bench.job.model, bench.home)
     if (precision := read_manifest(folder).precision) != "fp32":
         raise PeerError(f"{bench.job.model} is an {precision} form without the weights a peer could load")

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from clew.core.errors import SpecError, nearest
+from clew.core.errors import SpecError, UsageError, nearest
 from clew.core.files import shown_url
 from clew.core.spec import as_table, parse, read_toml
 from clew.core.text import AnalyzerSpec
+from clew.models.averaged import PLUS, parts_of
 from indexer.passages import PassagesSpec
 from indexer.sources.forms import Form, SourceSpec, default_fields, form_of
 from kg.spec import GraphSpec
@@ -156,17 +157,27 @@ def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
         parts["quality"] = replace(parts["quality"], queries=_based(parts["quality"].queries, base))
     if table.get("rerank") is not None:
         parts["rerank"] = parse(RerankSpec, table["rerank"], f"{where} [rerank]")
-    parts |= {key: _with_model(parts[key], base) for key in ("dense", "rerank") if parts.get(key)}
+    parts |= {key: _with_model(parts[key], base, f"{where} [{key}]") for key in ("dense", "rerank") if parts.get(key)}
     if table.get("graph") is not None:
         parts["graph"] = _graph(table["graph"], str(table["name"]), where, base)
     fields = _fields(table.get("fields"), source, where)
     return parse(IndexSpec, {"name": table["name"], "fields": fields, **parts}, where)
 
 
-def _with_model(spec: Any, base: Path) -> Any:
+def _with_model(spec: Any, base: Path, where: str) -> Any:
     """The table with its model as from the spec's folder, if a folder it is; other words are names of models."""
-    model = base / spec.model
-    return replace(spec, model=str(model)) if model.is_dir() else spec
+    try:
+        return replace(spec, model=_based_model(spec.model, base))
+    except UsageError as error:
+        raise SpecError(f"{where}: model {error.message}", error.hint) from None
+
+
+def _based_model(model: str, base: Path) -> str:
+    """A folder as from the spec's folder, the parts of an average each; other words as they are."""
+    if (base / model).is_dir():
+        return str(base / model)
+    parts = parts_of(model, base)
+    return PLUS.join(_based_model(part, base) for part in parts) if parts else model
 
 
 def _graph(table: Mapping[str, Any], index: str, where: str, base: Path) -> GraphSpec:

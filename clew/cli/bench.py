@@ -1,4 +1,4 @@
-"""`clew bench`: measure relevance and speed, tune fusion weights."""
+"""`clew bench`: measure relevance and speed, compare models, tune fusion weights."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from clew.cli.bench_calibration import calibration
 from clew.cli.bench_graph import graph
 from clew.cli.bench_link import link
+from clew.cli.bench_models import models
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json, print_table, shown_progress
 from clew.core.errors import UsageError
 
@@ -25,11 +26,12 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of samples and resamplin
 
 app.command("graph")(graph)
 app.command("calibration")(calibration)
+app.command("models")(models)
 
 
 @app.callback()
 def bench() -> None:
-    """Measure relevance and speed, tune fusion weights.
+    """Measure relevance and speed, compare models, tune fusion weights.
 
     Example: clew bench relevance data/medquad --systems bm25,dense,hybrid
     """
@@ -182,9 +184,9 @@ def speed(
     from benchmarks.speed import Job, full, measure, table
 
     if reranker not in {"default", "overlap"}:
-        from clew.models.store import scorer_folder
+        from clew.models.store import placed
 
-        reranker = str(scorer_folder(reranker, home))  # by path: the benchmarks' home holds other models
+        reranker = placed(reranker, home, "cross_encoder")  # by path: the benchmarks' home holds other models
     job = Job(docs=docs, rounds=rounds, data=data, peers=peers, model=model, reranker=reranker, seed=seed)
     found = measure(items or [], home / "bench", job, note)
     if to is not None:

@@ -10,9 +10,10 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from clew.core.errors import CorruptError, MismatchError, MissingExtraError, NotFoundError, StoreError
+from clew.core.errors import CorruptError, MismatchError, MissingExtraError, NotFoundError, StoreError, UsageError
 from clew.core.files import sha256_file
 from clew.core.threads import count
+from clew.models.averaged import PLUS, AveragedEncoder, AveragedScorer, is_folder, parts_of
 from clew.models.folder import fingerprint, role_of
 from clew.models.hashing import hashing_encoder
 from clew.models.hub import HUB_NAME, fetch
@@ -29,12 +30,15 @@ __all__ = [
     "kept_folders",
     "load_encoder",
     "load_scorer",
+    "placed",
     "prepare",
     "read_manifest",
     "scorer_calibration",
     "scorer_folder",
 ]
 
+# Models without files.
+HASHING, OVERLAP = "hashing", "overlap"
 # What "default" means: artifacts that come with Clew.
 SHIPPED_ENCODER = Path(__file__).parent / "shipped" / "encoder"
 SHIPPED_SCORER = Path(__file__).parent / "shipped" / "reranker"
@@ -50,11 +54,14 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
 
     model: "default", the one that comes with Clew; "all-MiniLM-L6-v2", the whole model that was made of; "hashing" or
     "hashing-<dim>"; a sentence-transformers folder; a model kept under the home ("name" or "name/id"); a Hugging Face
-    name, "@revision" added or not. threads: of the runtime (None: as configured). runtime: "onnxruntime" or "torch".
-    Raises NotFoundError when there is no such model, MismatchError when it is a cross-encoder, and CorruptError when
-    its files are not those that were kept.
+    name, "@revision" added or not; two of these as "a+b", the average of both. threads: of the runtime (None: as
+    configured). runtime: "onnxruntime" or "torch". Raises NotFoundError when there is no such model, MismatchError when
+    it is a cross-encoder, CorruptError when its files are not those that were kept, and UsageError for an average that
+    is not of two models.
     """
-    if model == "hashing" or model.startswith("hashing-"):
+    if parts := parts_of(model):
+        return AveragedEncoder(*(load_encoder(part, home, threads, runtime=runtime) for part in parts))
+    if _is_hashing(model):
         return hashing_encoder(model)
     kind = RUNTIMES[runtime]
     folder = prepare(model, home, "bi_encoder")
@@ -70,12 +77,14 @@ def load_scorer(model: str, home: Path, threads: int | None = None) -> PairScore
     """Load a cross-encoder, exporting it first where that was not done yet.
 
     model: "overlap", which needs no model; "default", the one that comes with Clew; a folder that CrossEncoder saved,
-    or an artifact; a model kept under the home ("name" or "name/id"); a Hugging Face name, "@revision" added or not.
-    threads: of the runtime (None: as configured). Raises NotFoundError when there is no such model, MismatchError when
-    it is a bi-encoder, FormatError when it has more than one score, and CorruptError when its files are not those that
-    were kept.
+    or an artifact; a model kept under the home ("name" or "name/id"); a Hugging Face name, "@revision" added or not;
+    two of these as "a+b", the average of both. threads: of the runtime (None: as configured). Raises NotFoundError when
+    there is no such model, MismatchError when it is a bi-encoder, FormatError when it has more than one score,
+    CorruptError when its files are not those that were kept, and UsageError for an average that is not of two models.
     """
-    if model == "overlap":
+    if parts := parts_of(model):
+        return AveragedScorer(*(load_scorer(part, home, threads) for part in parts))
+    if model == OVERLAP:
         return OverlapScorer()
     folder = scorer_folder(model, home)
     manifest = read_manifest(folder)
@@ -89,9 +98,12 @@ def load_scorer(model: str, home: Path, threads: int | None = None) -> PairScore
 def scorer_calibration(model: str, home: Path) -> Mapping[str, float]:
     """What turns a cross-encoder's scores into probabilities: scale, fused and bias; empty where nothing was fitted.
 
-    model: as of `load_scorer`, and with its errors.
+    model: as of `load_scorer`, and with its errors. An average has none: what was fitted to the scores of one model
+    says nothing of a mean over two scales, so it has to be fitted anew.
     """
-    return {} if model == "overlap" else read_manifest(scorer_folder(model, home)).calibration
+    if model == OVERLAP or parts_of(model):
+        return {}
+    return read_manifest(scorer_folder(model, home)).calibration
 
 
 def scorer_folder(model: str, home: Path) -> Path:
@@ -104,13 +116,17 @@ def scorer_folder(model: str, home: Path) -> Path:
 def prepare(model: str, home: Path, role: Role | None = None) -> Path:
     """The artifact folder of a model, made now if need be.
 
-    model: any name that `load_encoder` takes but "hashing"; "default" is the bi-encoder. role: what it must be; None
-    takes either. Raises what `load_encoder` and `load_scorer` raise.
+    model: any name of one model that has files; "default" is the bi-encoder. role: what it must be; None takes either.
+    Raises what `load_encoder` and `load_scorer` raise, and UsageError for an average, which has two folders.
     """
+    if parts_of(model):
+        raise UsageError(f"{model!r} is an average of two models, and one model is wanted", "name one of the two")
+    if role is not None:
+        _check_named(model, role)
     if model == "default":
         return _shipped(SHIPPED_ENCODER, role)
-    folder = Path(model).expanduser()
-    if model and folder.is_dir():
+    if is_folder(model):
+        folder = Path(model).expanduser()
         if (folder / MANIFEST).is_file():
             return _of_role(folder, role)
         folder = folder.resolve()
@@ -123,6 +139,19 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
         return _of_role(_keep_whole(home), role)
     fetched, origin = fetch(model, home, role)
     return keep(home, fetched, described(fetched, slug(model), origin, role))
+
+
+def placed(model: str, home: Path, role: Role) -> str:
+    """The same model by the path of its folder, so that it is found from another home; each part of an average.
+
+    model: as of `load_encoder` or `load_scorer`, by role, and with their errors.
+    """
+    if parts := parts_of(model):
+        return PLUS.join(placed(part, home, role) for part in parts)
+    if _is_hashing(model) or model == OVERLAP:
+        _check_named(model, role)
+        return model
+    return str((scorer_folder(model, home) if role == "cross_encoder" else prepare(model, home, role)).resolve())
 
 
 def described(folder: Path, name: str, source: str, role: Role | None = None) -> ModelManifest:
@@ -202,8 +231,18 @@ def _of_role(folder: Path, role: Role | None) -> Path:
     return folder
 
 
-def _check_role(folder: Path, found: str, wanted: Role | None) -> None:
+def _is_hashing(model: str) -> bool:
+    return model == HASHING or model.startswith(f"{HASHING}-")
+
+
+def _check_named(model: str, wanted: Role) -> None:
+    """Raises MismatchError for the name of a model without files that is of the other role."""
+    if model == OVERLAP or _is_hashing(model):
+        _check_role(repr(model), "cross_encoder" if model == OVERLAP else "bi_encoder", wanted)
+
+
+def _check_role(model: Path | str, found: str, wanted: Role | None) -> None:
     if wanted is not None and found != wanted:
         names = {"bi_encoder": "a bi-encoder", "cross_encoder": "a cross-encoder"}
         use = "the model of [dense]" if found == "bi_encoder" else "a reranker"
-        raise MismatchError(f"{folder} is {names[found]}, and {names[wanted]} is wanted", f"it can be {use}")
+        raise MismatchError(f"{model} is {names[found]}, and {names[wanted]} is wanted", f"it can be {use}")

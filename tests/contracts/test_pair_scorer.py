@@ -24,7 +24,7 @@ TEXTS = [
     "naïve café ☕ \t\n x\u0301",
     "headphones " * 400,
 ]
-SCORERS = ["overlap", "real", "quantised", "default"]
+SCORERS = ["overlap", "real", "quantised", "default", "overlap+overlap", "overlap+real"]
 NEAR = 0.01
 
 
@@ -65,7 +65,8 @@ def quantised(request: pytest.FixtureRequest, real: Path) -> Path:
 
 @pytest.fixture(scope="module", params=SCORERS)
 def name(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue(request.param)) if request.param in {"real", "quantised"} else request.param
+    made = {"real", "quantised"}
+    return "+".join(str(request.getfixturevalue(p)) if p in made else p for p in request.param.split("+"))
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def test_identity_can_be_told_apart(scorer: PairScorer) -> None:
     assert len(scorer.fingerprint) == 64
     assert scorer.max_length >= 64
     assert scorer.runtime
-    if scorer.runtime != "python":
+    if scorer.runtime != "python":  # which is the overlap itself
         assert scorer.fingerprint != load_scorer("overlap", Path()).fingerprint
 
 

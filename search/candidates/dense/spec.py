@@ -10,7 +10,8 @@ from typing import Literal
 class DenseSpec:
     """How passages are found by their vectors.
 
-    model: "default", a model kept under the home, a sentence-transformers folder, a Hugging Face name, or "hashing".
+    model: "default", a model kept under the home, a sentence-transformers folder, a Hugging Face name, "hashing", or
+    two of these as "a+b", the average of both.
     recall: least share of the true 10 and 100 nearest passages that a search must find, measured at the build
     (above 0, at most 1). kind: "flat" (exact), "hnsw", "ivf", or "auto" (chosen from the number of passages).
     exact_below: up to so many passages, all or those a filter allows, a search compares with every one.

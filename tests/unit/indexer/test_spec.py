@@ -132,3 +132,14 @@ def test_a_model_folder_is_relative_to_the_spec(write, tmp_path):
     (tmp_path / "my-model").mkdir()
     spec = read_spec(write(FULL.replace('"hashing"', '"my-model"').replace('"overlap"', '"my-model"')))
     assert (spec.dense.model, spec.rerank.model) == (f"{tmp_path}/my-model",) * 2
+
+
+def test_each_model_of_an_average_may_be_a_folder_beside_the_spec(write, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "c++").mkdir()
+    spec = read_spec(write(FULL.replace('"hashing"', '"mine+default"').replace('"overlap"', '"overlap+c++"')))
+    assert (spec.dense.model, spec.rerank.model) == (f"{tmp_path}/mine+default", f"overlap+{tmp_path}/c++")
+    spec = read_spec(write(FULL.replace('"hashing"', '"c++"')))
+    assert (spec.dense.model, spec.rerank.model) == (f"{tmp_path}/c++", "overlap")
+    with pytest.raises(SpecError, match=r"toml \[rerank\]: model 'a\+b\+c' joins 3 models"):
+        read_spec(write(FULL.replace('"overlap"', '"a+b+c"')))

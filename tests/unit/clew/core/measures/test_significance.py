@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.core.measures.significance import Comparison, compare, holm, interval, non_inferior, randomisation_p
+from clew.core.measures.significance import (
+    Comparison,
+    compare,
+    holm,
+    interval,
+    interval_of_means,
+    non_inferior,
+    randomisation_p,
+)
 
 
 def test_exact_p_of_three_queries_that_all_gain():
@@ -80,6 +88,23 @@ def test_the_interval_is_near_the_normal_one_and_seeded():
 def test_values_without_spread_have_a_point_for_an_interval():
     assert interval([0.25]) == (0.25, 0.25)
     assert interval([1.0, 1.0, 1.0]) == (1.0, 1.0)
+
+
+def test_the_interval_of_one_sample_is_the_bootstrap_of_scipy():
+    values = np.random.default_rng(5).normal(0.5, 0.2, 300)
+    assert interval_of_means([values], seed=1) == pytest.approx(interval(values, seed=2), abs=0.002)
+    assert interval_of_means([values], seed=1) == interval_of_means([values], seed=1)
+    assert interval_of_means([np.array([0.25])]) == (0.25, 0.25)
+
+
+def test_every_sample_has_the_same_say_in_the_interval_of_means():
+    random = np.random.default_rng(6)
+    large, small = random.normal(0.8, 0.2, 900), random.normal(0.2, 0.2, 100)
+    low, high = interval_of_means([large, small], seed=1)
+    # The standard error of (a + b) / 2 is half the root of the summed squares of both.
+    spread = 1.96 * np.sqrt(large.var() / 900 + small.var() / 100) / 2
+    middle = (large.mean() + small.mean()) / 2
+    assert (low, high) == pytest.approx((middle - spread, middle + spread), abs=0.002)
 
 
 def test_compare_counts_wins_and_pairs_by_query():

@@ -1,0 +1,164 @@
+"""Models side by side, and the one to take for a budget. No model is loaded here: figures in, a choice out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from clew.core.errors import UsageError
+from clew.core.measures.significance import NON_INFERIOR_MEAN, interval_of_means
+from clew.core.types import Floats
+
+ModelRole = Literal["encoder", "reranker"]
+ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
+Values = Mapping[str, Mapping[str, float]]
+"""Data set → query → nDCG@10 (0 to 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a model may take; infinity: anything.
+
+    ms: milliseconds of one query, for an encoder. rerank_ms: milliseconds of 50 pairs, for a reranker. mb: memory that
+    loading and running it adds, in 10^6 bytes.
+    """
+
+    ms: float = float("inf")
+    rerank_ms: float = float("inf")
+    mb: float = float("inf")
+
+    def __post_init__(self) -> None:
+        named = {"--budget-ms": self.ms, "--rerank-budget-ms": self.rerank_ms, "--budget-mb": self.mb}
+        for option, value in named.items():
+            if not value > 0:
+                raise UsageError(f"{option} is {value:g}", "give a number above 0, or leave it out for any")
+
+    def ms_of(self, role: ModelRole) -> float:
+        """Milliseconds that a model of this role may take."""
+        return self.ms if role == "encoder" else self.rerank_ms
+
+    def shown(self, role: ModelRole) -> str:
+        """The budget in words; empty where anything fits."""
+        parts = {"ms": self.ms_of(role), "MB": self.mb}
+        return " and ".join(f"{value:g} {unit}" for unit, value in parts.items() if value < float("inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Mean nDCG@10 of one model minus another's on the same queries, every data set with the same say.
+
+    low, high: its 95 % bootstrap interval, queries drawn anew within each data set.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What an average adds to the better of its two parts (`over`)."""
+
+    over: str
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model and all that was measured of it.
+
+    name: as it was given. runtime, precision: such as "onnxruntime" and "fp32"; of an average those of both. dim: width
+    of the vectors, 0 for a reranker. disk_mb: files that are read, memory_mb: what loading and running adds to a
+    process's peak, in 10^6 bytes. ms: median milliseconds of one query (an encoder) or of 50 pairs (a reranker).
+    per_second: passages or pairs. gain: of an average.
+    """
+
+    role: ModelRole
+    name: str
+    runtime: str
+    precision: str
+    dim: int
+    disk_mb: float
+    memory_mb: float
+    ms: float
+    per_second: float
+    values: Values
+    gain: Gain | None = None
+
+    @property
+    def quality(self) -> float:
+        """Mean over the data sets of mean nDCG@10."""
+        return mean_of(self.values)
+
+    @property
+    def serves(self) -> bool:
+        """Whether a build and a search run it so: they never use torch."""
+        return "torch" not in self.runtime.split("+")
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The model to take, None where none fits, and why. difference: from the best within the budget, None of itself."""
+
+    row: Row | None
+    difference: Difference | None
+    why: str
+
+
+def mean_of(values: Values) -> float:
+    """Mean over the data sets of the mean over each one's queries."""
+    return float(np.mean([np.mean(list(each.values())) for each in values.values()]))
+
+
+def interval_of(values: Values, seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of `mean_of`."""
+    return interval_of_means([np.array(list(each.values())) for each in values.values()], seed)
+
+
+def difference(values: Values, baseline: Values, seed: int = 0) -> Difference:
+    """How much better one model is than another. Both have values of the same queries; KeyError otherwise."""
+    samples: list[Floats] = [
+        np.array([values[name][query] - value for query, value in each.items()]) for name, each in baseline.items()
+    ]
+    return Difference(float(np.mean([sample.mean() for sample in samples])), *interval_of_means(samples, seed))
+
+
+def gain(values: Values, parts: Mapping[str, Values], seed: int = 0) -> Gain:
+    """What an average adds to the better of its parts (name → values; the first of equals)."""
+    over = max(parts, key=lambda name: mean_of(parts[name]))
+    return Gain(over, difference(values, parts[over], seed))
+
+
+def suggestion(rows: Sequence[Row], budget: Budget, seed: int = 0) -> Suggestion:
+    """Of the rows of one role that fit the budget, the fastest that is not inferior to the best of them.
+
+    Not inferior: mean nDCG@10 at most .005 lower. The interval is not asked for: on a sample of queries it is wide, so
+    nothing but the best itself would pass; it is told beside. Rows that a search cannot run so are left out.
+    """
+    usable = [row for row in rows if row.serves]
+    if not usable:
+        return Suggestion(None, None, "nothing was measured in a runtime that a search uses: add onnxruntime")
+    role = usable[0].role
+    fit = [row for row in usable if row.ms <= budget.ms_of(role) and row.memory_mb <= budget.mb]
+    if not fit:
+        fastest, smallest = min(row.ms for row in usable), min(row.memory_mb for row in usable)
+        why = f"none of {len(usable)} fits {budget.shown(role)}: the fastest takes {fastest:.3g} ms, "
+        return Suggestion(None, None, f"{why}the smallest {smallest:.3g} MB")
+    best = max(fit, key=lambda row: (row.quality, -row.ms))
+    against = {id(row): difference(row.values, best.values, seed) for row in fit}
+    equal = [row for row in fit if against[id(row)].mean >= NON_INFERIOR_MEAN]
+    chosen = min(equal, key=lambda row: (row.ms, -row.quality))
+    within = f" within {budget.shown(role)}" if budget.shown(role) else ""
+    if chosen is best:
+        others = "no faster one comes within .005 of it" if len(fit) > 1 else "it is the only one"
+        return Suggestion(best, None, f"the best of {len(fit)}{within}; {others}")
+    found = against[id(chosen)]
+    return Suggestion(
+        chosen,
+        found,
+        f"{best.ms / max(chosen.ms, 1e-9):.1f} times as fast as {best.name}, the best of {len(fit)}{within}, and "
+        f"{found.mean:+.4f} [{found.low:+.4f}, {found.high:+.4f}] from it",
+    )

@@ -1,0 +1,130 @@
+"""What models cost: files that are read, memory that is added, and time, measured in rounds that take turns."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+from benchmarks.memory import peak_bytes
+from benchmarks.model_choice import ModelRole
+from benchmarks.peers.protocol import median_ms, per_second
+from clew.core import threads
+from clew.core.errors import ClewError
+from clew.models.averaged import parts_of
+from clew.models.protocols import Encoder, PairScorer
+from clew.models.runtimes import RUNTIMES, OnnxPairModel
+from clew.models.store import load_encoder, load_scorer, placed, read_manifest
+
+T = TypeVar("T")
+PAIRS = 50
+_QUERIES, _PASSAGES, _LISTS = 50, 64, 5
+# Of a text, in characters: about 256 word pieces, so that every model reads as much.
+_READ = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """The texts that are timed, the same for every model: queries, passages, and lists of 50 texts with a query."""
+
+    queries: tuple[str, ...]
+    passages: tuple[str, ...]
+    lists: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """ms: median milliseconds of one query, or of 50 pairs. per_second: passages, or pairs."""
+
+    ms: float
+    per_second: float
+
+
+def timed(sets: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Timed:
+    """What is timed, of (queries, texts) of each data set in turn, neither of them empty."""
+    queries = _in_turn([each for each, _ in sets], _QUERIES)
+    texts = [text[:_READ] for text in _in_turn([each for _, each in sets], PAIRS * _LISTS)]
+    asked = tuple(islice(cycle(queries), _LISTS))
+    # A small data set fills its lists by saying the same again.
+    lists = ((query, tuple(islice(cycle(texts), at * PAIRS, (at + 1) * PAIRS))) for at, query in enumerate(asked))
+    return Timed(tuple(queries), tuple(texts[:_PASSAGES]), tuple(lists))
+
+
+def encoder_round(encoder: Encoder, given: Timed) -> Pace:
+    """One timed round of an encoder: each query alone, then the passages together."""
+    ms = median_ms([partial(encoder.encode_queries, [query]) for query in given.queries])
+    return Pace(ms, per_second(len(given.passages), lambda: encoder.encode_passages(given.passages)))
+
+
+def scorer_round(scorer: PairScorer, given: Timed) -> Pace:
+    """One timed round of a reranker: the lists one after the other."""
+    ms = median_ms([partial(scorer.score, query, texts) for query, texts in given.lists])
+    return Pace(ms, PAIRS * 1000 / max(ms, 1e-9))
+
+
+def paced(cases: Mapping[T, Callable[[], Pace]], rounds: int, say: Callable[[str], None]) -> dict[T, Pace]:
+    """Medians over rounds in which the cases take turns, after one that does not count: the first is slower."""
+    found: dict[T, list[Pace]] = {case: [] for case in cases}
+    for at in range(rounds + 1):
+        for case, once in cases.items():
+            pace = once()
+            if at:
+                found[case].append(pace)
+        say(f"speed: round {at} of {rounds}" if at else "speed: warming up")
+    return {
+        case: Pace(median(each.ms for each in paces), median(each.per_second for each in paces))
+        for case, paces in found.items()
+    }
+
+
+def disk_bytes(role: ModelRole, name: str, home: Path, runtime: str) -> int:
+    """Bytes of the files that a model's runtime reads, an average's each once; 0 for one without files."""
+    if parts := parts_of(name):
+        return sum(disk_bytes(role, part, home, runtime) for part in set(parts))
+    folder = Path(placed(name, home, "bi_encoder" if role == "encoder" else "cross_encoder"))
+    if not folder.is_absolute():  # the name of one without files
+        return 0
+    patterns = RUNTIMES[runtime].reads if role == "encoder" else OnnxPairModel.reads
+    read = [file for file in read_manifest(folder).files if any(fnmatch.fnmatch(file, each) for each in patterns)]
+    return sum((folder / file).stat().st_size for file in read)
+
+
+def memory_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Timed) -> int:
+    """What loading and running a model adds to the peak of a process of its own, the runtime's libraries among it.
+
+    Raises ClewError where that process dies, most likely for want of memory.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            return pool.submit(added_bytes, role, name, home, runtime, given, threads.count()).result()
+        except BrokenProcessPool:
+            raise ClewError(
+                f"the process that measured the memory of {name!r} died", "it may have been too much: leave it out"
+            ) from None
+
+
+def added_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Timed, number: int) -> int:
+    """By how much this process's peak of memory rises. number: threads."""
+    threads.configure(number)
+    before = peak_bytes()
+    if role == "encoder":
+        encoder = load_encoder(name, home, runtime=runtime)
+        encoder.encode_queries(given.queries[:1])
+        encoder.encode_passages(given.passages)
+    else:
+        load_scorer(name, home).score(*given.lists[0])
+    return peak_bytes() - before
+
+
+def _in_turn(each: Sequence[Sequence[str]], count: int) -> list[str]:
+    """The first `count` texts, one of each data set in turn."""
+    longest = max(map(len, each))
+    return [texts[at] for at in range(longest) for texts in each if at < len(texts)][:count]

@@ -1,0 +1,164 @@
+"""How well models rank the judged queries of a data set, without an index of each model's own.
+
+An encoder ranks the judged documents and a seeded sample of the others, all of them compared, as a build would cut and
+encode them. A reranker orders the first documents that a search without one finds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import systems
+from benchmarks.datasets import Dataset
+from benchmarks.relevance import Options as Judging
+from benchmarks.relevance import judged_qrels, opened
+from clew.core.errors import DataError, QueryError, UsageError
+from clew.core.fold import normalise
+from clew.core.measures.evaluation import evaluate
+from clew.core.measures.runs import Qrels, Run
+from clew.core.types import Ints, Vectors
+from clew.models.protocols import Encoder, PairScorer
+from indexer.passages import PassagesSpec, cut
+from indexer.shards import fitting
+from search.fields import embedded_text
+from search.understand import UNKNOWN_LIMIT
+
+NDCG = "nDCG@10"
+DEPTH = 10
+# Documents of a list that a reranker reads: as many as [rerank] top is by default.
+LISTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Judged queries of a data set and the documents that are ranked for them.
+
+    queries: id → text. documents: ids; titles, bodies: theirs, in the order of the corpus, which has `of` documents.
+    """
+
+    name: str
+    queries: Mapping[str, str]
+    qrels: Qrels
+    documents: tuple[str, ...]
+    titles: tuple[str, ...]
+    bodies: tuple[str, ...]
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What a search finds for judged queries: query → (ids, texts) of its first documents, best first.
+
+    A query that search refuses has no list.
+    """
+
+    name: str
+    queries: Mapping[str, str]
+    qrels: Qrels
+    found: Mapping[str, tuple[list[str], list[str]]]
+
+
+def sample(dataset: Dataset, judging: Judging, others: int) -> Sample:
+    """The queries of the split (a sample of them) and their documents.
+
+    others: documents beside the judged ones, drawn by the seed; all where there are no more. Raises DataError where the
+    data set is no BEIR folder, or the judgements do not fit it.
+    """
+    known = dataset.document_ids
+    if known is None:
+        raise DataError(f"{dataset.name} is no BEIR folder", "name a folder with corpus.jsonl")
+    qrels = judged_qrels(dataset.judged, known, judging)
+    judged = {document for each in qrels.values() for document in each} & known
+    rest = sorted(known - judged)
+    drawn = random.Random(judging.seed).sample(rest, min(others, len(rest)))  # noqa: S311 - reproducible, no secret
+    kept = judged.union(drawn)
+    rows = [row for row in dataset.texts() if row[0] in kept]
+    ids, titles, bodies = (tuple(row[at] for row in rows) for at in range(3))
+    queries = {query: normalise(dataset.judged.queries[query]) for query in qrels}
+    return Sample(dataset.name, queries, qrels, ids, titles, bodies, len(known))
+
+
+def dense_values(encoder: Encoder, material: Sample) -> dict[str, float]:
+    """Query → nDCG@10 of the documents by their best passage's cosine; 0 for a query that the encoder cannot read."""
+    texts, first = _passages(encoder, material)
+    vectors = _encoded(encoder, texts)
+    readable = {name: text for name, text in material.queries.items() if encoder.unknown_share(text) <= UNKNOWN_LIMIT}
+    run: Run = {}
+    for name, query in zip(readable, encoder.encode_queries(list(readable.values())), strict=True):
+        scores = np.maximum.reduceat(vectors @ query, first)
+        # Ties as in a search: the document that comes first in the corpus.
+        best = np.argsort(-scores, kind="stable")[:DEPTH]
+        run[name] = {material.documents[at]: float(scores[at]) for at in best.tolist()}
+    return _measured(material.qrels, run)
+
+
+def lists(dataset: Dataset, home: Path, judging: Judging) -> Lists:
+    """The first documents that the system of `judging` finds, by its index over the whole data set.
+
+    home: where indexes are kept; one that is not there yet is built. Raises UsageError for a system that reranks,
+    learns or needs a graph, DataError where the judgements do not fit.
+    """
+    name = judging.systems[0]
+    system = systems.load(name)
+    if system.rerank or system.tuned or system.graph:
+        raise UsageError(f"lists cannot come from {name}", "name bm25, dense, rrf or hybrid")
+    qrels = judged_qrels(dataset.judged, dataset.document_ids, judging)
+    queries = {query: normalise(dataset.judged.queries[query]) for query in qrels}
+    searcher = opened(dataset, home, {name: system}, judging)
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    try:
+        for query, text in queries.items():
+            try:
+                pool = searcher.pool(text, LISTED, sources=system.sources, fusion=system.fusion)
+            except QueryError:  # one that search refuses (empty, too long) finds nothing
+                continue
+            places = pool.order()[:LISTED]
+            texts = [searcher.store.embedded_text(pool.best_passage(int(at))) for at in places]
+            found[query] = (searcher.store.ids(pool.documents[places]), texts)
+    finally:
+        searcher.close()
+    return Lists(dataset.name, queries, qrels, found)
+
+
+def reranked_values(scorer: PairScorer, material: Lists) -> dict[str, float]:
+    """Query → nDCG@10 of its list, ordered by the scores alone; equals stay as they were."""
+    run: Run = {}
+    for query, (ids, texts) in material.found.items():
+        scores = scorer.score(material.queries[query], texts)
+        run[query] = {ids[at]: float(scores[at]) for at in np.argsort(-scores, kind="stable").tolist()}
+    return _measured(material.qrels, run)
+
+
+def listed_values(material: Lists) -> dict[str, float]:
+    """Query → nDCG@10 of its list as it was found."""
+    run: Run = {query: {name: -float(at) for at, name in enumerate(ids)} for query, (ids, _) in material.found.items()}
+    return _measured(material.qrels, run)
+
+
+def _measured(qrels: Qrels, run: Run) -> dict[str, float]:
+    return dict(evaluate(qrels, run, (NDCG,)).per_query[NDCG])
+
+
+def _passages(encoder: Encoder, material: Sample) -> tuple[list[str], Ints]:
+    """The texts that a build would encode, and (documents,) int64 place of each document's first one."""
+    spec = fitting(PassagesSpec(), encoder.max_length)
+    texts: list[str] = []
+    first = np.empty(len(material.documents), np.int64)
+    windows = cut(material.bodies, material.titles, encoder, spec)
+    for at, (title, body, spans) in enumerate(zip(material.titles, material.bodies, windows, strict=True)):
+        first[at] = len(texts)
+        texts += [embedded_text(title, body[start:end]) for start, end in spans]
+    return texts, first
+
+
+def _encoded(encoder: Encoder, texts: list[str]) -> Vectors:
+    """(n, dim) float32 vectors of n passages, 0 for those the encoder cannot read, as in a build."""
+    vectors = np.zeros((len(texts), encoder.dim), np.float32)
+    readable = [at for at, text in enumerate(texts) if encoder.unknown_share(text) <= UNKNOWN_LIMIT]
+    vectors[readable] = encoder.encode_passages([texts[at] for at in readable])
+    return vectors

@@ -1,0 +1,287 @@
+"""Which model? Encoders and rerankers side by side on dev queries: quality, speed, memory, and one for a budget.
+
+Nothing is chosen on test. What is measured of a model is in `benchmarks.model_quality` and `benchmarks.model_cost`, how
+one is chosen in `benchmarks.model_choice`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.datasets import Dataset
+from benchmarks.model_choice import ROLES, Budget, Gain, ModelRole, Row, Suggestion, Values, gain, mean_of, suggestion
+from benchmarks.model_cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
+from benchmarks.model_quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
+from benchmarks.model_shelf import Shelf
+from benchmarks.relevance import Options as Judging
+from clew.core.errors import UsageError, unknown_name
+from clew.models.averaged import parts_of
+from clew.models.cached import EmbeddingCache
+from clew.models.runtimes import RUNTIMES
+
+ONNX = "onnxruntime"
+TEST = "test"
+_MB = 1_000_000
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is compared, and on what.
+
+    encoders, rerankers: names of models, an average ("a+b") among them; each role's first is what the others are
+    compared with. runtimes: of the encoders. queries: at most so many judged queries of a data set; documents: how
+    many others an encoder ranks beside the judged ones; both drawn by the seed. lists: the system whose first
+    documents are reranked. gains, allow_unknown: as in `benchmarks.relevance.Options`.
+    """
+
+    encoders: tuple[str, ...] = ()
+    rerankers: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = (ONNX,)
+    split: str = "dev"
+    queries: int = 200
+    documents: int = 2_000
+    lists: str = "bm25"
+    rounds: int = 3
+    gains: tuple[str, ...] | None = None
+    allow_unknown: bool = False
+    seed: int = 0
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        if not self.encoders and not self.rerankers:
+            raise UsageError("there is nothing to compare", "name models: --encoders default,my-encoder")
+        if self.split == TEST:
+            raise UsageError(
+                f"split is {TEST!r}, and models are chosen on dev: a choice made on test spoils what test says of it",
+                "leave --split out; `clew bench relevance` measures the chosen one on test",
+            )
+        for runtime in self.runtimes:
+            if runtime not in RUNTIMES:
+                raise unknown_name(RUNTIMES.kind, runtime, RUNTIMES)
+        if self.encoders and not self.runtimes:
+            raise UsageError("there is no runtime to run encoders in", f"known: {', '.join(RUNTIMES)}")
+        least = {"queries": (self.queries, 1), "documents": (self.documents, 0), "rounds": (self.rounds, 1)}
+        for name, (value, lowest) in least.items():
+            if value < lowest:
+                raise UsageError(f"{name} is {value}", f"give {lowest} or more")
+
+    @property
+    def judging(self) -> Judging:
+        """How the judgements are read, and where lists come from."""
+        return Judging(
+            systems=(self.lists,),
+            baseline=self.lists,
+            split=self.split,
+            gains=self.gains,
+            sample=self.queries,
+            seed=self.seed,
+            allow_unknown=self.allow_unknown,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SetFacts:
+    """What a data set was measured with. documents: those that encoders rank, of `of`; 0 where there is no encoder.
+
+    listed: nDCG@10 of the lists as they were found; None where there is no reranker.
+    """
+
+    queries: int
+    documents: int
+    of: int
+    listed: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Models side by side. sets: name → facts. rows: encoders first, each role in the order given."""
+
+    options: Options
+    sets: Mapping[str, SetFacts]
+    rows: tuple[Row, ...]
+    suggestions: Mapping[ModelRole, Suggestion]
+    signature: Mapping[str, Any]
+
+    def of(self, role: ModelRole) -> list[Row]:
+        """The rows of one role."""
+        return [row for row in self.rows if row.role == role]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A model in a runtime. asked: the runtime's name, its own without files; runtime: as the model says."""
+
+    role: ModelRole
+    name: str
+    asked: str
+    runtime: str
+    fingerprint: str
+    dim: int
+
+
+def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say) -> Compared:
+    """Load every model, then measure quality, speed and memory of each.
+
+    home: where models are kept; indexes and known vectors are kept under its bench/. say: is told how far it is. Raises
+    UsageError for two data sets of one name, what loading a model raises, and DataError where judgements do not fit.
+    """
+    names = [dataset.name for dataset in datasets]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"two data sets are named {min(twice)!r}", "results go by folder name: rename one")
+    with _shelf(home) as shelf:
+        candidates = [*_encoders(shelf, options, say), *_rerankers(shelf, options, say)]
+        samples = [sample(each, options.judging, options.documents) for each in datasets] if options.encoders else []
+        found = [_lists(each, home, options, say) for each in datasets] if options.rerankers else []
+        quality = _Quality(shelf, samples, found, say)
+        values = {
+            candidate: quality.values(candidate.role, candidate.name, candidate.asked) for candidate in candidates
+        }
+        gains = {candidate: quality.gain(candidate, options.seed) for candidate in candidates}
+        given = timed([_texts(each) for each in (samples or found)])
+        paces = _paces(shelf, candidates, given, options.rounds, say)
+        rows = tuple(_row(each, home, given, values[each], paces[each], gains[each], say) for each in candidates)
+    by_role = {role: [row for row in rows if row.role == role] for role in ROLES}
+    return Compared(
+        options=options,
+        sets=_facts(names, samples, found),
+        rows=rows,
+        suggestions={role: suggestion(own, options.budget, options.seed) for role, own in by_role.items() if own},
+        signature={
+            "sets": {dataset.name: dataset.signature for dataset in datasets},
+            "models": {
+                role: {each.name: each.fingerprint for each in candidates if each.role == role} for role in ROLES
+            },
+        },
+    )
+
+
+class _Quality:
+    """nDCG@10 of models on every data set, each computed once."""
+
+    def __init__(self, shelf: Shelf, samples: Sequence[Sample], found: Sequence[Lists], say: Say) -> None:
+        self._shelf, self._samples, self._lists, self._say = shelf, samples, found, say
+        self._known: dict[tuple[ModelRole, str, str], Values] = {}
+
+    def values(self, role: ModelRole, name: str, runtime: str) -> Values:
+        """Data set → query → nDCG@10."""
+        key = (role, name, runtime)
+        if key not in self._known:
+            if role == "encoder":
+                encoder = self._shelf.remembering_encoder(name, runtime)
+                values = {each.name: dense_values(encoder, each) for each in self._samples}
+            else:
+                scorer = self._shelf.remembering_scorer(name)
+                values = {each.name: reranked_values(scorer, each) for each in self._lists}
+            self._known[key] = values
+            self._say(f"quality: {role} {name} ({runtime}): nDCG@10 {mean_of(values):.4f}")
+        return self._known[key]
+
+    def gain(self, candidate: _Candidate, seed: int) -> Gain | None:
+        """What an average adds to the better of its parts; None for another model."""
+        parts = parts_of(candidate.name)
+        if parts is None:
+            return None
+        of_parts = {part: self.values(candidate.role, part, candidate.asked) for part in parts}
+        return gain(self.values(candidate.role, candidate.name, candidate.asked), of_parts, seed)
+
+
+@contextmanager
+def _shelf(home: Path) -> Iterator[Shelf]:
+    # Apart from the cache of builds: their vectors come out bit for bit as in batches of their own.
+    cache = EmbeddingCache(home / "bench" / "models.sqlite")
+    try:
+        yield Shelf(home, cache)
+    finally:
+        cache.close()
+
+
+def _encoders(shelf: Shelf, options: Options, say: Say) -> list[_Candidate]:
+    """Every encoder in every runtime; one that no runtime changes, once."""
+    found: dict[tuple[str, str], _Candidate] = {}
+    for name in dict.fromkeys(options.encoders):
+        for runtime in dict.fromkeys(options.runtimes):
+            say(f"loading encoder {name} ({runtime})")
+            encoder = shelf.encoder(name, runtime)
+            candidate = _Candidate("encoder", name, runtime, encoder.runtime, encoder.fingerprint, encoder.dim)
+            found.setdefault((name, encoder.runtime), candidate)
+    return list(found.values())
+
+
+def _rerankers(shelf: Shelf, options: Options, say: Say) -> list[_Candidate]:
+    found = []
+    for name in dict.fromkeys(options.rerankers):
+        say(f"loading reranker {name}")
+        scorer = shelf.scorer(name)
+        found.append(_Candidate("reranker", name, ONNX, scorer.runtime, scorer.fingerprint, 0))
+    return found
+
+
+def _lists(dataset: Dataset, home: Path, options: Options, say: Say) -> Lists:
+    say(f"{dataset.name}: lists of {options.lists}")
+    return lists(dataset, home / "bench", options.judging)
+
+
+def _texts(material: Sample | Lists) -> tuple[list[str], list[str]]:
+    """(queries, texts) that are timed."""
+    queries = list(material.queries.values())
+    if isinstance(material, Lists):
+        return queries, [text for _, texts in material.found.values() for text in texts] or queries
+    pairs = zip(material.titles, material.bodies, strict=True)
+    return queries, [f"{title}\n{body}".strip() for title, body in pairs]
+
+
+def _paces(
+    shelf: Shelf, candidates: Sequence[_Candidate], given: Timed, rounds: int, say: Say
+) -> dict[_Candidate, Pace]:
+    cases: dict[_Candidate, Callable[[], Pace]] = {}
+    for candidate in candidates:
+        if candidate.role == "encoder":
+            cases[candidate] = partial(encoder_round, shelf.encoder(candidate.name, candidate.asked), given)
+        else:
+            cases[candidate] = partial(scorer_round, shelf.scorer(candidate.name), given)
+    return paced(cases, rounds, say)
+
+
+def _row(
+    candidate: _Candidate, home: Path, given: Timed, values: Values, pace: Pace, gained: Gain | None, say: Say
+) -> Row:
+    say(f"memory: {candidate.role} {candidate.name} ({candidate.asked})")
+    what = (candidate.role, candidate.name, home, candidate.asked)
+    runtime, precision = split_runtime(candidate.runtime)
+    return Row(
+        role=candidate.role,
+        name=candidate.name,
+        runtime=runtime,
+        precision=precision,
+        dim=candidate.dim,
+        disk_mb=disk_bytes(*what) / _MB,
+        memory_mb=memory_bytes(*what, given) / _MB,
+        ms=pace.ms,
+        per_second=pace.per_second,
+        values=values,
+        gain=gained,
+    )
+
+
+def split_runtime(runtime: str) -> tuple[str, str]:
+    """Runtime and precision of "onnxruntime-fp32"; of an average those of both, what they share said once."""
+    parts = [part.partition("-") for part in runtime.split("+")]
+    names, precisions = dict.fromkeys(part[0] for part in parts), dict.fromkeys(part[2] for part in parts if part[2])
+    return "+".join(names), "+".join(precisions)
+
+
+def _facts(names: Sequence[str], samples: Sequence[Sample], found: Sequence[Lists]) -> dict[str, SetFacts]:
+    facts = {}
+    for at, name in enumerate(names):
+        queries = (samples or found)[at].queries
+        documents, of = (len(samples[at].documents), samples[at].of) if samples else (0, 0)
+        listed = mean_of({name: listed_values(found[at])}) if found else None
+        facts[name] = SetFacts(len(queries), documents, of, listed)
+    return facts

@@ -1,0 +1,179 @@
+"""Compared models as one table, as JSON, and as files in a folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.model_choice import Difference, Row, Suggestion, difference, interval_of, mean_of
+from benchmarks.model_quality import NDCG
+from benchmarks.models import Compared
+from benchmarks.signature import code, environment
+from clew.core.files import write_atomic
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEADINGS = (
+    "role", "model", "runtime", "precision", "dim", "MB on disk", "MB of memory", f"{NDCG} [95 %]", "to the first",
+    "ms", "a second", "gain of averaging",
+)  # fmt: skip
+_TEXT = 4  # columns of words come first
+
+
+def plain(found: Compared) -> dict[str, Any]:
+    """What `clew bench models --json` prints; docs/bench.md says what the keys mean."""
+    return {
+        "split": found.options.split,
+        "sets": {name: asdict(facts) for name, facts in found.sets.items()},
+        "models": [_row(found, row) for row in found.rows],
+        "budget": {
+            key: None if value == float("inf") else value for key, value in asdict(found.options.budget).items()
+        },
+        "suggestions": {role: _suggested(each) for role, each in found.suggestions.items()},
+    }
+
+
+def full(found: Compared) -> dict[str, Any]:
+    """The same with the value of every query, and with all that the figures depend on."""
+    return {
+        "results": plain(found),
+        "queries": [{"model": row.name, "runtime": row.runtime, NDCG: row.values} for row in found.rows],
+        "signature": {
+            "code": code(),
+            "options": {**asdict(found.options), "budget": plain(found)["budget"]},
+            **found.signature,
+        },
+        "environment": environment(found.options.seed),
+    }
+
+
+def write(folder: Path, found: Compared) -> list[Path]:
+    """Write models.json and models.md into a folder."""
+    report = full(found)
+    paths = [folder / "models.json", folder / "models.md"]
+    write_atomic(paths[0], (json.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n").encode())
+    write_atomic(paths[1], markdown(found, report).encode())
+    return paths
+
+
+def table(found: Compared) -> Table:
+    """All models for the terminal."""
+    from rich.table import Table
+
+    shown = Table(title=about(found), title_justify="left")
+    for at, heading in enumerate(HEADINGS):
+        shown.add_column(heading, justify="left" if at < _TEXT else "right", overflow="fold")
+    for row in found.rows:
+        shown.add_row(*_cells(found, row))
+    return shown
+
+
+def about(found: Compared) -> str:
+    """What was measured, in words."""
+    lines = []
+    for name, facts in found.sets.items():
+        parts = [f"{name} ({found.options.split}): {facts.queries:,} queries"]
+        if facts.of:
+            parts.append(f"encoders rank {facts.documents:,} of {facts.of:,} documents, the judged ones among them")
+        if facts.listed is not None:
+            parts.append(f"rerankers the lists of {found.options.lists}, {NDCG} {facts.listed:.3f} as they are")
+        lines.append("; ".join(parts))
+    return "\n".join(lines)
+
+
+def advice(found: Compared) -> list[str]:
+    """A line for each role: the model to take, and why."""
+    return [
+        f"{role}: {each.row.name}: {each.why}" if each.row else f"{role}: no suggestion: {each.why}"
+        for role, each in found.suggestions.items()
+    ]
+
+
+def markdown(found: Compared, report: dict[str, Any]) -> str:
+    """The report for people."""
+    machine, source = report["environment"], report["signature"]["code"]
+    return "\n".join(
+        [
+            "# Models",
+            "",
+            f"{machine['time']}, {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, "
+            f"Clew {source['clew']} (source {source['sha256'][:12]}, commit {source.get('commit') or 'none'}), "
+            f"seed {machine['seed']}.",
+            "",
+            *(f"- {line}" for line in about(found).splitlines()),
+            "",
+            f"{NDCG}: mean over the data sets, with a 95 % bootstrap interval; beside it the difference to the "
+            "first of its role. ms: one query of an encoder, 50 pairs of a reranker; a second: passages or pairs.",
+            "",
+            f"| {' | '.join(HEADINGS)} |",
+            "| --- |" + " --- |" * (_TEXT - 1) + " ---: |" * (len(HEADINGS) - _TEXT),
+            *(f"| {' | '.join(_cells(found, row))} |" for row in found.rows),
+            "",
+            *(f"- {line}" for line in advice(found)),
+            "",
+        ]
+    )
+
+
+def _cells(found: Compared, row: Row) -> list[str]:
+    low, high = interval_of(row.values, found.options.seed)
+    versus = _versus_first(found, row)
+    return [
+        row.role,
+        row.name,
+        row.runtime,
+        row.precision,
+        str(row.dim or ""),
+        f"{row.disk_mb:,.1f}",
+        f"{row.memory_mb:,.1f}",
+        f"{row.quality:.3f} [{low:.3f}, {high:.3f}]",
+        _signed(versus) if versus else "the first",
+        f"{row.ms:,.3g}",
+        f"{row.per_second:,.0f}",
+        f"{_signed(row.gain.difference)} over {row.gain.over}" if row.gain else "",
+    ]
+
+
+def _row(found: Compared, row: Row) -> dict[str, Any]:
+    low, high = interval_of(row.values, found.options.seed)
+    figures = ("disk_mb", "memory_mb", "ms", "per_second")
+    versus = _versus_first(found, row)
+    return {
+        "role": row.role,
+        "model": row.name,
+        "runtime": row.runtime,
+        "precision": row.precision,
+        "dim": row.dim,
+        **{key: round(getattr(row, key), 4) for key in figures},
+        NDCG: round(row.quality, 6),
+        "ci": [round(low, 6), round(high, 6)],
+        "sets": {name: round(mean_of({name: each}), 6) for name, each in row.values.items()},
+        "difference": _rounded(versus) if versus else None,
+        "gain": {"over": row.gain.over, **_rounded(row.gain.difference)} if row.gain else None,
+    }
+
+
+def _versus_first(found: Compared, row: Row) -> Difference | None:
+    """From the first row of the same role; None for that row."""
+    first = found.of(row.role)[0]
+    return None if row is first else difference(row.values, first.values, found.options.seed)
+
+
+def _suggested(each: Suggestion) -> dict[str, Any]:
+    return {
+        "model": each.row.name if each.row else None,
+        "runtime": each.row.runtime if each.row else None,
+        "difference": _rounded(each.difference) if each.difference else None,
+        "why": each.why,
+    }
+
+
+def _rounded(found: Difference) -> dict[str, float]:
+    return {key: round(value, 6) for key, value in asdict(found).items()}
+
+
+def _signed(found: Difference) -> str:
+    return f"{found.mean:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
