@@ -25,7 +25,7 @@ def test_history_follows_the_pointer(folder):
     assert folder.live()[0] == "r3"
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from(["r1", "r2", "r3"]), min_size=1, max_size=8), st.integers(0, 8))
 def test_history_ends_with_the_live_release_also_after_a_kill(tmp_path_factory, moves, kept):
     folder = IndexFolder(tmp_path_factory.mktemp("history") / "shop")
