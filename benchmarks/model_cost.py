@@ -26,7 +26,7 @@ from clew.models.store import load_encoder, load_scorer, placed, read_manifest
 
 T = TypeVar("T")
 PAIRS = 50
-_QUERIES, _PASSAGES, _LISTS = 50, 64, 5
+_QUERIES, _PASSAGES, _LISTS = 50, 32, 5
 # Of a text, in characters: about 256 word pieces, so that every model reads as much.
 _READ = 1_000
 

@@ -62,6 +62,12 @@ def test_titles_of_a_data_set_can_be_the_texts(beir, tmp_path):
     assert measured(["query-encode"], tmp_path, peers=False, data=beir)["query-encode"]["ours"] > 0
 
 
+def test_an_average_of_two_models_is_measured_as_one(tmp_path):
+    job = Job(docs=40, rounds=1, peers=False, model="hashing-16+hashing-32", reranker="overlap+overlap")
+    found = measure(["query-encode", "rerank", "build"], tmp_path, job, quiet)
+    assert all(figures["ours"] > 0 for figures in found.values())
+
+
 def test_bad_words_are_refused(tmp_path):
     with pytest.raises(UnknownNameError):
         measured(["bm52"], tmp_path)
