@@ -7,7 +7,6 @@ import hashlib
 import io
 import os
 import re
-import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -80,19 +79,15 @@ def disk_errors(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, RuntimeError, sqlite3.Error, *_errors_of("safetensors", "SafetensorError")) as error:
-        if not (getattr(error, "errno", None) in _FULL or _FULL_TEXT.search(str(error))):
+    except Exception as error:
+        # By its name: safetensors need not be installed.
+        known = isinstance(error, OSError | RuntimeError | sqlite3.Error) or type(error).__name__ == "SafetensorError"
+        if not (known and (getattr(error, "errno", None) in _FULL or _FULL_TEXT.search(str(error)))):
             raise
         raise StoreError(
             f"{path}: no space left to write ({error})",
             "free some space and run the same command again: what is live is untouched, finished work is kept",
         ) from error
-
-
-def _errors_of(library: str, name: str) -> tuple[type[Exception], ...]:
-    """An error class of a library that is loaded by now; none where nobody loaded it, who could have raised it."""
-    loaded = sys.modules.get(library)
-    return (getattr(loaded, name),) if loaded else ()
 
 
 def shown_url(url: str) -> str:

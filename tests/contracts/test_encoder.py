@@ -86,7 +86,7 @@ def test_identity_can_be_told_apart(encoder: Encoder) -> None:
     assert len(encoder.fingerprint) == 64
     assert encoder.fingerprint != load_encoder("hashing-32", Path()).fingerprint
     assert encoder.runtime.endswith(("-fp32", "-int8"))
-    assert encoder.agreement == 1 or encoder.runtime.endswith("-int8")
+    assert encoder.agreement == 1 or "-int8" in encoder.runtime
 
 
 def test_the_default_model_does_not_know_chinese() -> None:
