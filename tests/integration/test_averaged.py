@@ -44,6 +44,7 @@ def test_an_average_is_built_searched_and_reranked_with(root):
     with clew.open("shop", root / "home") as index:
         assert index.searcher.version.encoder == {
             "model": BOTH, "fingerprint": both.fingerprint, "runtime": "numpy-fp32+numpy-fp32", "dim": 48,
+            "agreement": 1.0,
         }  # fmt: skip
         found = index.search("running shoe", sources=("dense",), rerank=False, k=5, explain=True)
         cosines = [
