@@ -95,17 +95,24 @@ def randomisation_p(differences: Floats, seed: int = 0) -> float:
 
 def interval(values: Floats | Sequence[float], seed: int = 0) -> tuple[float, float]:
     """95 % percentile bootstrap interval of the mean, seeded. One value has no spread: (value, value)."""
+    return interval_of_means([np.asarray(values, np.float64)], seed)
+
+
+def interval_of_means(samples: Sequence[Floats], seed: int = 0) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the mean of several samples' means, seeded: each sample has the same say.
+
+    samples: one (n,) float64 for each data set, n its own; each is resampled by itself.
+    """
     from scipy import stats
 
-    sample = np.asarray(values, np.float64)
-    if len(sample) < 2 or (sample == sample[0]).all():
-        mean = float(sample.mean())
+    if all((sample == sample[:1]).all() for sample in samples):
+        mean = float(_mean_of_means(*samples))
         return mean, mean
     found: Any = stats.bootstrap(
-        (sample,),
-        np.mean,
+        [np.repeat(sample, 2) if len(sample) == 1 else sample for sample in samples],  # it wants two of each
+        _mean_of_means,
         n_resamples=RESAMPLES,
-        batch=_batch(len(sample)),
+        batch=_batch(max(map(len, samples))),
         confidence_level=LEVEL,
         method="percentile",
         vectorized=True,
@@ -114,19 +121,8 @@ def interval(values: Floats | Sequence[float], seed: int = 0) -> tuple[float, fl
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def interval_of_means(samples: Sequence[Floats], seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean of several samples' means, seeded: each sample has the same say.
-
-    samples: one (n,) float64 for each data set, n its own; each is resampled by itself.
-    """
-    rng = np.random.default_rng(seed)
-    means = np.zeros(RESAMPLES)
-    for sample in samples:
-        for first in range(0, RESAMPLES, _batch(len(sample))):
-            drawn = rng.integers(0, len(sample), (min(_batch(len(sample)), RESAMPLES - first), len(sample)))
-            means[first : first + len(drawn)] += sample[drawn].mean(axis=1)
-    low, high = np.percentile(means / len(samples), [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
-    return float(low), float(high)
+def _mean_of_means(*samples: Floats, axis: int = -1) -> Any:
+    return sum(sample.mean(axis=axis) for sample in samples) / len(samples)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
