@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,17 +82,19 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
     rebuild: build a new version in any case.
     """
     from indexer.build import build
+    from indexer.models import described_encoder
     from indexer.spec import spec_of
 
+    spec = spec_of(table, f"spec of {table['name']}", base)
     deciding = {**table, "source": [sha256_file(file) for file in sources], "code": code_hash(_DECIDING)}
-    deciding["encoder"] = _encoder(table.get("dense", {}), home)
+    deciding["encoder"] = described_encoder(spec.dense, home)  # a name may come to mean another model
     if graph := table.get("graph"):
         files = [sha256_file(base / graph[kind]) for kind in ("nodes", "edges") if graph.get(kind)]
         deciding["graph"] = {**graph, "nodes": files, "edges": code_hash(_DECIDING_GRAPH)}
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
     name = f"{table['name'][:40]}-{key}"
     if rebuild or not _is_live(home, name):
-        build(spec_of({**table, "name": name}, f"spec of {table['name']}", base), home)
+        build(replace(spec, name=name), home)
     return name
 
 
@@ -100,14 +103,6 @@ def open_built(home: Path, name: str) -> Searcher:
     from search.assemble import open_index
 
     return open_index(home, name)
-
-
-def _encoder(dense: Any, home: Path) -> str:
-    """What tells the encoder of a [dense] table apart from another of its name."""
-    from clew.models.store import prepare, read_manifest
-
-    model = "hashing" if dense is False else str(dense.get("model", "default"))
-    return model if model.startswith("hashing") else read_manifest(prepare(model, home)).id
 
 
 def _is_live(home: Path, name: str) -> bool:
