@@ -23,6 +23,7 @@ from clew.core.errors import UsageError, unknown_name
 from clew.models.averaged import parts_of
 from clew.models.cached import EmbeddingCache
 from clew.models.runtimes import RUNTIMES
+from search.fields import embedded_text
 
 ONNX = "onnxruntime"
 TEST = "test"
@@ -234,7 +235,7 @@ def _texts(material: Sample | Lists) -> tuple[list[str], list[str]]:
     if isinstance(material, Lists):
         return queries, [text for _, texts in material.found.values() for text in texts] or queries
     pairs = zip(material.titles, material.bodies, strict=True)
-    return queries, [f"{title}\n{body}".strip() for title, body in pairs]
+    return queries, [embedded_text(title, body) for title, body in pairs]
 
 
 def _paces(
