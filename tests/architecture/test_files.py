@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def functions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.Functi
             yield from functions(node, f"{inside}{node.name}.")
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             yield inside + node.name, node
+
+
+def test_an_installation_holds_every_file_of_the_models_that_come_with_clew() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    models = ROOT / "clew" / "models"
+    packed = {path for pattern in project["tool"]["setuptools"]["package-data"]["*"] for path in models.glob(pattern)}
+    files = {path for path in (models / "shipped").rglob("*") if path.is_file()}
+    assert files
+    assert not {shown(path) for path in files - packed}
 
 
 def test_no_file_is_longer_than_the_ceiling() -> None:
