@@ -13,7 +13,8 @@ from benchmarks.datasets import Dataset
 from benchmarks.graph_learn import DEPTH, Learned, Material, Progress, answered, default_examples, learned
 from benchmarks.graph_oracle import oracle_run, read_gold
 from benchmarks.index import ensure, graph_table, open_built, varied
-from benchmarks.relevance import Options, SetResult, compared, index_signature, judged_qrels, using
+from benchmarks.prepared import using
+from benchmarks.relevance import Options, SetResult, compared, index_signature, judged_qrels
 from benchmarks.report import PRIMARY
 from benchmarks.systems import System
 from clew.core.errors import QueryError, UsageError

@@ -9,13 +9,15 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import systems
 from benchmarks.datasets import Dataset
 from benchmarks.index import ensure, graph_table, open_built, varied
+from benchmarks.pairs import SharedScorer
+from benchmarks.prepared import learned, prepared
 from benchmarks.systems import System
-from benchmarks.tune import Progress, Tuned, dev_qrels, tune
+from benchmarks.tune import Progress, Tuned
 from clew.core.errors import DataError, QueryError, UsageError
 from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged_queries
 from clew.core.measures.gains import gained
@@ -77,7 +79,8 @@ class SystemResult:
 
     intervals: measure → 95 % interval of the mean. comparisons: measure → comparison with the baseline, and p:
     measure → its p after Holm's correction over the systems of the set (both empty for the baseline).
-    seconds: time of all queries. tuned: what was learned, for a tuned system.
+    seconds: time of all queries; where several systems rerank, the first pays for the pairs they share. tuned: what was
+    learned, for a tuned system. pairs: read by the cross-encoder, a query (0: it does not rerank).
     """
 
     evaluation: Evaluation
@@ -87,6 +90,7 @@ class SystemResult:
     p: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     tuned: Tuned | None = None
+    pairs: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ def measure(
     qrels = judged_qrels(dataset.judged, dataset.document_ids, options) if dataset.beir else {}
     runs: dict[str, Run] = {}
     spent: dict[str, float] = {}
+    pairs: dict[str, int] = {}
     tuned: dict[str, Tuned] = {}
     indexes: dict[str, Any] = {}
     rerankers: dict[str, Any] = {}
@@ -125,19 +130,21 @@ def measure(
                 rerankers[backend] = reranker_signature(searcher.reranker)
             qrels = qrels or judged_qrels(dataset.judged, Stored(searcher), options)
             indexes[backend] = index_signature(searcher)
-            tuned.update(_tuned(searcher, dataset, group, options, progress))
-            weights = {name: found.after for name, found in tuned.items()}
-            found, times = _run(searcher, group, weights, dataset.judged.queries, qrels, options, progress)
+            tuned.update(learned(searcher, dataset.judged, group, options, progress))
+            found, times, asked = _run(searcher, group, tuned, dataset.judged.queries, qrels, options, progress)
         finally:
             searcher.close()
         runs.update(found)
         spent.update(times)
+        pairs.update(asked)
     return SetResult(
         name=dataset.name,
         options=options,
         queries={name: dataset.judged.queries[name] for name in qrels},
         qrels=qrels,
-        systems=compared({name: runs[name] for name in chosen}, qrels, options.baseline, options.seed, spent, tuned),
+        systems=compared(
+            {name: runs[name] for name in chosen}, qrels, options.baseline, options.seed, spent, tuned, pairs
+        ),
         signature={
             "files": dataset.signature,
             "indexes": indexes,
@@ -237,52 +244,36 @@ def index_signature(searcher: Searcher) -> dict[str, Any]:
     }
 
 
-def _tuned(
-    searcher: Searcher,
-    dataset: Dataset,
-    group: Mapping[str, System],
-    options: Options,
-    progress: Progress | None,
-) -> dict[str, Tuned]:
-    found: dict[str, Tuned] = {}
-    for name, system in group.items():
-        if system.tuned:
-            qrels = gained(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown), options.gains)
-            found[name] = tune(
-                searcher,
-                dataset.judged.queries,
-                qrels,
-                depth=options.depth,
-                sources=system.sources,
-                judged_only=options.judged_only,
-                seed=options.seed,
-                progress=progress,
-            )
-    return found
-
-
 def _run(
     searcher: Searcher,
     group: Mapping[str, System],
-    weights: Mapping[str, FusionSpec],
+    tuned: Mapping[str, Tuned],
     queries: Mapping[str, str],
     qrels: Qrels,
     options: Options,
     progress: Progress | None,
-) -> tuple[dict[str, Run], dict[str, float]]:
-    """Every system's results. Systems take turns on each query, so they share its vector and the machine's mood."""
+) -> tuple[dict[str, Run], dict[str, float], dict[str, int]]:
+    """Every system's results, its seconds and pairs.
+
+    Systems take turns on each query, so they share its vector, its pairs' scores, and the machine's mood.
+    """
     runs: dict[str, Run] = {name: {} for name in group}
     spent = dict.fromkeys(group, 0.0)
+    known: dict[tuple[str, str], float] = {}
+    searchers = {name: prepared(searcher, system, tuned.get(name), known) for name, system in group.items()}
     for done, query in enumerate(qrels, 1):
         for name, system in group.items():
             start = time.perf_counter()
-            listed = _listed(searcher, queries[query], system, weights.get(name, system.fusion), qrels[query], options)
+            fusion = tuned[name].after if name in tuned else system.fusion
+            listed = _listed(searchers[name], queries[query], system, fusion, qrels[query], options)
             spent[name] += time.perf_counter() - start
             if listed:
                 runs[name][query] = listed
+        known.clear()
         if progress:
             progress("searching", done, len(qrels))
-    return runs, spent
+    scorers = {name: each.reranker.scorer for name, each in searchers.items() if each.reranker is not None}
+    return runs, spent, {name: each.pairs for name, each in scorers.items() if isinstance(each, SharedScorer)}
 
 
 def _listed(
@@ -297,7 +288,7 @@ def _listed(
     depth = max(options.depth, len(judged)) if options.judged_only else options.depth
     among = list(judged) if options.judged_only else None
     try:
-        ids, scores = using(searcher, system.use).rank(
+        ids, scores = searcher.rank(
             text,
             depth,
             sources=system.sources,
@@ -316,14 +307,6 @@ def _listed(
     return listed
 
 
-def using(searcher: Searcher, use: Sequence[Literal["ranking", "terms"]]) -> Searcher:
-    """The searcher with another way to use its graph; itself where none is named."""
-    knowledge = searcher.knowledge
-    if knowledge is None or not use:
-        return searcher
-    return replace(searcher, knowledge=replace(knowledge, spec=replace(knowledge.spec, use=list(use))))
-
-
 def _unretrieved(judged: Mapping[str, int], listed: Mapping[str, float]) -> Sequence[str]:
     """Judged documents that a system did not retrieve, in an order that knows nothing of their grades."""
     return sorted((name for name in judged if name not in listed), key=lambda n: hashlib.sha256(n.encode()).digest())
@@ -336,6 +319,7 @@ def compared(
     seed: int,
     spent: Mapping[str, float],
     tuned: Mapping[str, Tuned] | None = None,
+    pairs: Mapping[str, int] | None = None,
 ) -> dict[str, SystemResult]:
     """Measures of every run, and its comparison with the baseline's, Holm-corrected over the others."""
     evaluations = {name: evaluate(qrels, run, MEASURES) for name, run in runs.items()}
@@ -357,6 +341,7 @@ def compared(
             p=corrected[name],
             seconds=spent[name],
             tuned=tuned.get(name) if tuned else None,
+            pairs=(pairs or {}).get(name, 0) / max(len(qrels), 1),
         )
         for name, found in evaluations.items()
     }

@@ -36,6 +36,7 @@ def plain(results: Sequence[SetResult]) -> dict[str, dict[str, Any]]:
                 "queries": found.evaluation.queries,
                 "missing": found.evaluation.missing,
                 "seconds": round(found.seconds, 3),
+                "pairs": round(found.pairs, 2),
                 "ci": {metric: [round(low, 6), round(high, 6)] for metric, (low, high) in found.intervals.items()},
                 "p": {metric: round(p, 6) for metric, p in found.p.items()},
             }
@@ -130,13 +131,13 @@ def _set_section(result: SetResult) -> list[str]:
         "",
         f"Split {options.split}, {len(result.qrels)} queries, {kind}{gains}, model {options.model}.",
         "",
-        f"| system | {' | '.join(MEASURES)} | missing | ms a query |",
-        "| --- |" + " ---: |" * (len(MEASURES) + 2),
+        f"| system | {' | '.join(MEASURES)} | missing | ms a query | pairs a query |",
+        "| --- |" + " ---: |" * (len(MEASURES) + 3),
     ]
     for name, found in result.systems.items():
         figures = " | ".join(_figure(found, metric) for metric in MEASURES)
         pace = found.seconds * 1000 / max(len(result.qrels), 1)
-        lines.append(f"| {name} | {figures} | {found.evaluation.missing} | {pace:.1f} |")
+        lines.append(f"| {name} | {figures} | {found.evaluation.missing} | {pace:.1f} | {found.pairs:.1f} |")
     lines += _versus_baseline(result)
     for name, found in result.systems.items():
         if found.tuned:

@@ -13,8 +13,10 @@ from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
 from clew.core.types import Bools, Deadline, Floats, Ints
+from search.profile import load_profile
 from search.rerank.ahead import learn_ahead
 from search.rerank.calibration import learn
+from search.types import SearchRequest
 
 if TYPE_CHECKING:
     from search.pipeline import Searcher
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 # Three numbers are settled long before; more only cost time, about a second a query.
 MOST_QUERIES = 200
+SERVED_DEPTH = load_profile(SearchRequest("").profile).depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,23 @@ class RerankTuned:
 
 
 def learn_rerank(
-    searcher: Searcher, queries: Mapping[str, str], dev: Qrels, seed: int = 0, progress: Progress | None = None
+    searcher: Searcher,
+    queries: Mapping[str, str],
+    dev: Qrels,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    depth: int = SERVED_DEPTH,
+    judged_only: bool = False,
 ) -> RerankTuned:
     """Learn the calibration of an index's reranker, drawn towards the one it has, and what it says of documents ahead.
 
-    searcher: with the fusion that it will be used with. Raises DataError where no candidate is relevant, or all are.
+    searcher: with the fusion that it will be used with. depth: documents each source is asked for. judged_only: each
+    query's judged documents are its only candidates. Raises DataError where no candidate is relevant, or all are.
     """
     assert searcher.reranker is not None  # noqa: S101 - the caller looked
     start = searcher.reranker.calibration
-    found = scored(searcher, queries, dev, seed, progress)
+    found = scored(searcher, queries, dev, seed, progress, depth=depth, judged_only=judged_only)
     after = learn(found.scores, found.fused, found.relevant, start)
     after = replace(after, ahead=learn_ahead(after.log_odds(found.scores, found.fused), found.fused))
     return RerankTuned(
@@ -75,10 +86,12 @@ def scored(
     progress: Progress | None = None,
     *,
     most: int | None = MOST_QUERIES,
+    depth: int = SERVED_DEPTH,
+    judged_only: bool = False,
 ) -> Scored:
     """Score the first candidates of judged queries, at most `most` of them (None: all), drawn by the seed.
 
-    Raises DataError where there is no query that search takes.
+    depth, judged_only: as in `learn_rerank`. Raises DataError where there is no query that search takes.
     """
     names = judged_queries(qrels)
     if most is not None and len(names) > most:
@@ -86,7 +99,8 @@ def scored(
     parts: list[tuple[Any, Any, list[bool]]] = []
     for done, name in enumerate(names, 1):
         try:
-            scores, fused, ids = _candidates(searcher, queries[name])
+            among = list(qrels[name]) if judged_only else None
+            scores, fused, ids = _candidates(searcher, queries[name], depth, among)
         except QueryError:  # one that search refuses (empty, too long) shows nothing
             continue
         parts.append((scores, fused, [qrels[name].get(document, 0) > 0 for document in ids]))
@@ -103,11 +117,12 @@ def scored(
     )
 
 
-def _candidates(searcher: Searcher, text: str) -> tuple[Floats, Floats, list[str]]:
+def _candidates(searcher: Searcher, text: str, depth: int, among: list[str] | None) -> tuple[Floats, Floats, list[str]]:
     """(scores, fused scores, ids) of the candidates of a query that are reranked."""
     reranker = searcher.reranker
     assert reranker is not None  # noqa: S101 - see learn_rerank
-    pool = searcher.pool(text, reranker.spec.top)
+    # As deep as a search goes: fused scores depend on what else was found.
+    pool = searcher.pool(text, max(depth, reranker.spec.top, len(among or ())), among=among)
     found = reranker.thorough().rerank(text, pool, searcher.store, Deadline())
     places = found.order[: found.reached]
     return found.scores[places], pool.totals[places], searcher.store.ids(pool.documents[places])

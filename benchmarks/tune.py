@@ -255,10 +255,13 @@ def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress
         tuned = replace(searcher, fusion=found.after)
         if has_graph:
             found, tuned = _with_graph(searcher, judged, qrels, found, options, progress)
-        if searcher.reranker is not None and not options.judged_only:
+        if searcher.reranker is not None:
             from benchmarks.rerank_learn import learn_rerank
 
-            found = replace(found, rerank=learn_rerank(tuned, judged.queries, qrels, options.seed, progress))
+            calibration = learn_rerank(
+                tuned, judged.queries, qrels, options.seed, progress, judged_only=options.judged_only
+            )
+            found = replace(found, rerank=calibration)
         return found
     finally:
         searcher.close()

@@ -20,7 +20,8 @@ class System:
     about: one line for reports. sources: candidate sources. fusion: how they are joined (None: the index's default).
     backend: BM25 backend the index is built with. tuned: fusion weights are learned on the dev split first. expand:
     when the graph is used, as in a search; use: how, as in [graph] use (empty: as the spec says). rerank: the first
-    documents are reranked, by the index's cross-encoder or the one that the run names.
+    documents are reranked, by the index's cross-encoder or the one that the run names; where the system is tuned, with
+    a calibration learned on dev too. settle: stop reranking early, as in [rerank].
     """
 
     about: str
@@ -31,6 +32,7 @@ class System:
     expand: Expand = "off"
     use: tuple[Literal["ranking", "terms"], ...] = ()
     rerank: bool = False
+    settle: float = 0.0
 
     @property
     def graph(self) -> bool:

@@ -117,6 +117,38 @@ def test_a_system_may_rerank_with_the_model_that_the_run_names(shared):
     assert measured(shared, systems=("hybrid",), reranker="overlap").signature["rerankers"] == {}
 
 
+def test_a_tuned_system_that_reranks_uses_the_calibration_of_dev(shared):
+    names = ("hybrid-tuned", "hybrid-rerank", "hybrid-tuned-rerank")
+    found = measured(shared, systems=names, reranker="overlap")
+    learned = found.signature["learned"]
+    assert "rerank" not in learned["hybrid-tuned"]
+    calibration = learned["hybrid-tuned-rerank"]["rerank"]["after"]
+    assert calibration != found.signature["rerankers"]["bm25"]["calibration"]
+    assert learned["hybrid-tuned-rerank"]["after"] == learned["hybrid-tuned"]["after"]
+    for query in found.queries:
+        plain, tuned = (found.systems[name].run[query] for name in ("hybrid-rerank", "hybrid-tuned-rerank"))
+        assert max(plain.values()) != max(tuned.values())
+
+
+def test_judged_documents_alone_are_what_a_reranking_system_learns_from_and_orders(beir, tmp_path):
+    with (beir / "qrels" / "dev.tsv").open("a") as dev:
+        dev.write("q6\tmug\t0\n")
+    shared = beir, tmp_path / "home"
+    found = measured(shared, systems=("bm25", "hybrid-tuned-rerank"), reranker="overlap", judged_only=True)
+    taught = found.signature["learned"]["hybrid-tuned-rerank"]["rerank"]
+    assert (taught["queries"], taught["pairs"], taught["relevant"]) == (2, 3, 2)
+    for query, judged in found.qrels.items():
+        assert set(found.systems["hybrid-tuned-rerank"].run[query]) == set(judged)
+
+
+def test_systems_say_how_many_pairs_they_had_read(shared):
+    found = measured(shared, systems=("hybrid", "hybrid-rerank", "hybrid-tuned-rerank"), reranker="overlap")
+    listed = [len(run) for run in found.systems["hybrid-rerank"].run.values()]
+    for name in ("hybrid-rerank", "hybrid-tuned-rerank"):
+        assert found.systems[name].pairs == sum(listed) / len(found.qrels)
+    assert found.systems["hybrid"].pairs == 0
+
+
 def test_systems_that_do_not_rerank_are_not_and_an_index_keeps_its_own_reranker(shared, tmp_path):
     folder, _ = shared
     spec = {**beir_spec(folder), "rerank": {"model": "overlap", "top": 3, "budget_ms": 0}}
