@@ -22,7 +22,7 @@ ROLES = {"bi_encoder": "bi-encoder", "cross_encoder": "cross-encoder"}
 
 @app.callback()
 def models() -> None:
-    """List, show, verify, quantise, export and import models."""
+    """List, show, verify, quantise, dequantise, export and import models."""
 
 
 @app.command("list")
@@ -126,16 +126,23 @@ def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
     Example: clew models quantise my-reranker
     """
     from clew.models.keep import keep_quantised
-    from clew.models.kept import find, size
-    from clew.models.manifest import read_manifest
+    from clew.models.kept import find
 
-    folder = keep_quantised(find(home, name), home)
-    manifest = read_manifest(folder)
-    took = size(folder, manifest)
-    if as_json:
-        out_json({"name": manifest.name, "id": manifest.id, "place": folder, "bytes": took})
-        return
-    out(f"{manifest.name}/{manifest.id}: {took:,} bytes, in {folder}")
+    _say_kept(keep_quantised(find(home, name), home), as_json)
+
+
+@app.command()
+def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Make whole weights of an 8-bit model, so that it can be trained on, as NAME-whole (without -int8).
+
+    The reranker that comes with Clew is clew-reranker-int8.
+
+    Example: clew models dequantise clew-reranker-int8
+    """
+    from clew.models.keep import keep_dequantised
+    from clew.models.kept import find
+
+    _say_kept(keep_dequantised(find(home, name), home), as_json)
 
 
 @app.command()
@@ -193,3 +200,16 @@ def _lines(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from _lines(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key} {value:.4g}" if isinstance(value, float) else f"{prefix}{key} {value}"
+
+
+def _say_kept(folder: Path, as_json: bool) -> None:
+    """Tell of a model that was made."""
+    from clew.models.kept import size
+    from clew.models.manifest import read_manifest
+
+    manifest = read_manifest(folder)
+    took = size(folder, manifest)
+    if as_json:
+        out_json({"name": manifest.name, "id": manifest.id, "place": folder, "bytes": took})
+        return
+    out(f"{manifest.name}/{manifest.id}: {took:,} bytes, in {folder}")

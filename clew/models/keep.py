@@ -98,6 +98,35 @@ def keep_quantised(source: Path, home: Path) -> Path:
     return keep(home, source, made, "int8")
 
 
+def keep_dequantised(source: Path, home: Path) -> Path:
+    """Make whole weights of an 8-bit artifact; returns their folder, <home>/models/<name>-whole/<id>/.
+
+    They can be trained on, as `base` or `teacher`. Calibration and what is said of the model go with them. Raises
+    FormatError for an artifact that has its weights, and for an 8-bit form that Clew did not make.
+    """
+    from safetensors.numpy import save_file
+
+    from clew.models.dequantise import dequantise
+
+    manifest = read_manifest(source)
+    if manifest.precision == "fp32":
+        raise FormatError(f"{source} has its weights already", "train it by its name")
+    verify(source, manifest)
+    lineage = {**manifest.lineage, "dequantised from": manifest.id}
+    origin = f"dequantised from {manifest.name}/{manifest.id}"
+    name = f"{manifest.name.removesuffix('-int8')}-whole"
+    with tempfile.TemporaryDirectory() as scratch, disk_errors(Path(scratch)):
+        folder = Path(scratch) / name
+        shutil.copytree(source, folder, ignore=_LEFT_OUT, copy_function=shutil.copyfile)
+        save_file(dequantise(source / ONNX_FILE), str(folder / "model.safetensors"), metadata={"format": "pt"})
+        with (folder / "README.md").open("a", encoding="utf-8") as card:
+            card.write(f"\n\n## Whole weights\n\n{origin[0].upper()}{origin[1:]} by `clew models dequantise`.\n")
+        made = replace(
+            manifest, name=name, created=now(), source=origin, lineage=lineage, fingerprint=fingerprint(folder)
+        )
+        return keep(home, folder, made)
+
+
 def keep(home: Path, source: Path, manifest: ModelManifest, precision: Precision = "fp32") -> Path:
     """Copy and export `source` into the folder that the manifest's name and id give, unless it is there.
 

@@ -110,7 +110,8 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path) -> tuple[Path, dict[str, An
     if manifest.precision != "fp32":
         key, name = ("teacher", spec.teacher) if kind == "distil" else ("base", spec.base)
         raise SpecError(
-            f"{key} is {name!r}, an {manifest.precision} form without weights", "name the model it was made of"
+            f"{key} is {name!r}, an {manifest.precision} form without weights",
+            "name the model it was made of, or make whole weights: clew models dequantise NAME",
         )
     return base, {"kind": kind, "base": manifest.fingerprint, "spec": spec.as_table()}
 

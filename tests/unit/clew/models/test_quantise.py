@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from clew.core.errors import FormatError, MismatchError
-from clew.models.keep import keep_quantised
+from clew.models.dequantise import dequantise
+from clew.models.keep import keep_dequantised, keep_quantised
 from clew.models.kept import check
 from clew.models.manifest import read_manifest
 from clew.models.quantise import quantised_rows
+from clew.models.runtimes import ONNX_FILE, multiplies_bytes, open_session
 from clew.models.store import load_encoder, load_scorer, prepare
 
 
@@ -67,6 +70,55 @@ def test_a_bi_encoder_has_an_eight_bit_form_too(tiny_model, tmp_path):
 def test_what_cannot_be_quantised_is_refused(quantised, tmp_path):
     with pytest.raises(FormatError, match="quantised already"):
         keep_quantised(quantised, tmp_path)
+
+
+def test_whole_weights_are_made_of_it_again(trained, quantised):
+    home = quantised.parents[2]
+    whole = keep_dequantised(quantised, home)
+    before, small, after = read_manifest(trained), read_manifest(quantised), check(whole)
+    assert (after.name, after.precision) == (f"{before.name}-whole", "fp32")
+    assert after.calibration == small.calibration
+    assert after.lineage == {**small.lineage, "dequantised from": small.id}
+    assert after.fingerprint != small.fingerprint
+    wanted, found = (load_file(folder / "model.safetensors") for folder in (trained, whole))
+    assert wanted.keys() == found.keys()
+    for name, weight in wanted.items():
+        step = np.abs(weight).max() / 127 if weight.ndim == 2 else 0.0
+        assert np.abs(weight - found[name]).max() <= 1.01 * step, name
+    texts = ["red shoe", "blue hat", "shoes", ""]
+    one, other = (load_scorer(str(folder), home).score("red", texts) for folder in (quantised, whole))
+    assert np.abs(one - other).max() < 0.1 * max(1.0, float(np.ptp(one)))
+    assert keep_dequantised(quantised, home) == whole
+    with pytest.raises(FormatError, match="has its weights already"):
+        keep_dequantised(whole, home)
+
+
+def test_a_network_that_clew_did_not_quantise_has_no_weights_to_give(tmp_path):
+    import onnx
+    from onnx import TensorProto, helper
+
+    node = helper.make_node("MatMulNBits", ["x", "w", "s"], ["y"], name="/other/MatMul_Q8", domain="com.microsoft")
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    onnx.save(helper.make_model(helper.make_graph([node], "g", tensors[:1], tensors[1:])), tmp_path / "model.onnx")
+    with pytest.raises(FormatError, match="layer is not known"):
+        dequantise(tmp_path / "model.onnx")
+
+
+def test_weights_are_widened_where_a_processor_cannot_multiply_bytes(quantised, tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    for flags, able in (("fma avx2", False), ("avx2 avx512_vnni", True), ("avx2 avx_vnni fma", True)):
+        cpuinfo.write_text(f"processor : 0\nflags\t\t: {flags}\n")
+        multiplies_bytes.cache_clear()
+        assert multiplies_bytes(cpuinfo) is able
+    cpuinfo.write_text("processor : 0\nFeatures : asimddp\n")
+    multiplies_bytes.cache_clear()
+    assert multiplies_bytes(cpuinfo)
+    assert multiplies_bytes(tmp_path / "none")
+    ids = np.arange(2, 26, dtype=np.int64).reshape(2, 12) % 9
+    feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    plain, wide = (open_session(quantised / ONNX_FILE, 1, widened=widened) for widened in (False, True))
+    one, other = (session.run(None, feed)[0] for session in (plain, wide))
+    assert 0 < np.abs(one - other).max() < 0.1
 
 
 def test_rows_are_kept_to_half_a_step_of_their_scale():
