@@ -44,11 +44,11 @@ class BiEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, dim) float32 unit vectors of n queries."""
-        return self._encode(texts, self._config.query_prompt)
+        return self._encode(texts, self._config.query_prompt, self._model)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """(n, dim) float32 unit vectors of n passages."""
-        return self._encode(texts, self._config.passage_prompt)
+        return self._encode(texts, self._config.passage_prompt, self._model.bulk())
 
     def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
@@ -62,16 +62,16 @@ class BiEncoder:
     def _prepared(self, text: str, prompt: str) -> str:
         return (prompt + text).lower() if self._config.lower else prompt + text
 
-    def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
+    def _encode(self, texts: Sequence[str], prompt: str, model: TokenModel) -> Vectors:
         vectors = np.empty((len(texts), self.dim), np.float32)
         for first in range(0, len(texts), WINDOW):
             window = [self._prepared(text, prompt) for text in texts[first : first + WINDOW]]
             encodings = self._cut.encode_batch_fast(window)
             for rows in batches([len(encoding.ids) for encoding in encodings]):
-                vectors[[first + row for row in rows]] = self._run([encodings[row] for row in rows])
+                vectors[[first + row for row in rows]] = self._run([encodings[row] for row in rows], model)
         return vectors
 
-    def _run(self, encodings: Sequence[Encoding]) -> Vectors:
+    def _run(self, encodings: Sequence[Encoding], model: TokenModel) -> Vectors:
         """(b, dim) unit vectors of one batch."""
         width = even(len(encodings[0].ids))  # the longest text comes first
         ids = np.zeros((len(encodings), width), np.int64)
@@ -79,7 +79,7 @@ class BiEncoder:
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = encoding.ids
             mask[row, : len(encoding.ids)] = 1
-        hidden = self._model.run(ids, mask)
+        hidden = model.run(ids, mask)
         if self._config.pooling == "cls":
             pooled = hidden[:, 0]
         else:

@@ -42,6 +42,10 @@ class TorchModel:
         vectors: Vectors = hidden.cpu().numpy()
         return vectors
 
+    def bulk(self) -> TorchModel:
+        """Itself."""
+        return self
+
 
 def load_transformer(folder: Path, role: Role = "bi_encoder", attention: str = "sdpa") -> Any:
     """The folder's network in float32, ready for inference, with one label for a cross-encoder.
