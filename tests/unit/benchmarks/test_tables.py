@@ -41,6 +41,24 @@ def test_graphs_have_a_table_of_their_own() -> None:
     assert "| tiny | 0.400 / 0.500 / 0.900 | **0.610** / 0.500 / 0.900 |" in lines
 
 
+def test_rerankers_have_a_table_of_their_own_with_intervals() -> None:
+    def figures(ndcg: float, pairs: float = 0.0) -> dict[str, Any]:
+        found = {"nDCG@10": ndcg, "RR@10": 0.5, "ci": {"nDCG@10": [ndcg - 0.1, ndcg + 0.1]}, "queries": 500}
+        return {**found, "pairs": pairs, "p": {"nDCG@10": 0.004}}
+
+    rows = {
+        "bm25": figures(0.6),
+        "hybrid-tuned-rerank": figures(0.8, 50.0),
+        "hybrid-tuned-settled": figures(0.79, 20.5),
+    }
+    options = {"baseline": "bm25", "judged_only": True}
+    reranked = {**report(), "results": {"tiny": rows}, "signature": {"options": options}}
+    lines = section([report(), reranked]).splitlines()
+    ours = "0.800 [0.700, 0.900] / 0.500 | 0.790 [0.690, 0.890] / 0.500 | 0.004 | 20.5 |"
+    assert f"| tiny, judged lists | 500 | 0.600 [0.500, 0.700] / 0.500 \\* |  |  |  | {ours}" in lines
+    assert "| tiny | 0.400 / 0.500 / 0.900 | **0.610** / 0.500 / 0.900 |" in lines
+
+
 def test_only_what_lies_between_the_markers_changes() -> None:
     assert refreshed(PAGE, []) == f"before\n{START}\n{END}\nafter\n"
     again = refreshed(PAGE, [report()])
