@@ -176,6 +176,10 @@ class IndexSummary(Answer):
     passages: int | None = Field(description="Passages in it.")
     problem: str | None = Field(description="Why the newest release cannot be opened, where it cannot.")
     graph: GraphState | None = Field(description="Its graph; null: it has none.")
+    override: Json | None = Field(
+        description="reason, until, when and against which figures (overrode) it was published; null: nothing spoke "
+        "against it."
+    )
 
 
 class IndexDetail(IndexSummary):

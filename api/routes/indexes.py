@@ -25,6 +25,7 @@ def summary(state: IndexState) -> IndexSummary:
         passages=searcher.version.passages if searcher else None,
         problem=state.failure.error.message if state.failure else None,
         graph=graph_state(searcher.knowledge) if searcher and searcher.knowledge else None,
+        override=dict(searcher.release.override) or None if searcher else None,
     )
 
 

@@ -14,8 +14,12 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from api.app import create_app
+from api.engine import Engine
+from api.settings import Settings
 from clew.cli import app, doctor
 from clew.core.errors import CorruptError, QualityError, StageUnavailable
 from clew.core.files import write_atomic
@@ -409,6 +413,15 @@ def test_list_show_and_doctor_say_that_an_override_holds_or_has_ended(excused, c
     assert (opens.status, ended.status, ended.check) == ("ok", "broken", "override shop")
     assert f"release r2 lives on an override ended on {yesterday}" in ended.found
     assert "rollback" in ended.mend
+
+
+def test_the_service_says_that_a_release_lives_on_an_override(excused):
+    with TestClient(create_app(Engine(excused / "home"), Settings(home=excused / "home"))) as client:
+        for found in (client.get("/v1/indexes/shop").json(), client.get("/v1/indexes").json()["indexes"][0]):
+            assert found["override"] == live(excused).override
+    publish.rollback(excused / "home", "shop")
+    with TestClient(create_app(Engine(excused / "home"), Settings(home=excused / "home"))) as client:
+        assert client.get("/v1/indexes/shop").json()["override"] is None
 
 
 def test_after_its_end_a_release_is_not_activated_but_serves_on_and_can_be_rolled_back_to(excused):
