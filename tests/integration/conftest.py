@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+# Python tells a hook what it is about to do to a file; what libraries write for themselves comes in between.
+MORTAL = """
+import os, signal, sys
+
+WATCHED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree", "sqlite3.connect"}
+
+def die_at(folder, at):
+    count = 0
+
+    def hook(event, arguments):
+        nonlocal count
+        if event in WATCHED and str(arguments[0]).startswith(folder):
+            count += 1
+            if count == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+    return lambda: count
+"""
+
+
+@pytest.fixture(scope="session")
+def mortal() -> Callable[[Path, str], None]:
+    """Writes a program to a file, with a function before it: die_at(folder, at) lets it kill itself.
+
+    That happens at the at-th thing it does to what lies in the folder (0: never); die_at returns what counts them.
+    """
+
+    def write(file: Path, program: str) -> None:
+        file.write_text(MORTAL + program)
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -23,25 +23,14 @@ from search.versions import IndexFolder
 
 KILLS = int(os.environ.get("CLEW_KILLS", "4"))
 PROGRAM = """
-import os, signal, sys
 from pathlib import Path
 from indexer.build import build
 from indexer.spec import read_spec
 
 def main(spec, home, at):
-    count = 0
-    watched = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree", "sqlite3.connect"}
-
-    def hook(event, arguments):
-        nonlocal count
-        if event in watched and str(arguments[0]).startswith(home):
-            count += 1
-            if count == int(at):
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
+    count = die_at(home, int(at))
     build(read_spec(Path(spec)), Path(home))
-    print(count)
+    print(count())
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
@@ -112,11 +101,11 @@ def run(root, home, at=0):
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
+def prepared(tmp_path_factory, mortal):
     """A home with an old release, changed edges, and what an uninterrupted build makes of them."""
     root = tmp_path_factory.mktemp("kill")
     (root / "shop.toml").write_text(TOML)
-    (root / "program.py").write_text(PROGRAM)
+    mortal(root / "program.py", PROGRAM)
     write_catalogue(root)
     write_edges(root, 1)
     old = build(read_spec(root / "shop.toml"), root / "old")

@@ -38,9 +38,7 @@ step = 16
 [build]
 shards = 2
 """
-# What a build does to files. Python tells a hook of it before it happens; sqlite's own writes come in between.
 PROGRAM = """
-import os, signal, sys
 from pathlib import Path
 from indexer import encode
 from indexer.build import build
@@ -48,19 +46,9 @@ from indexer.spec import read_spec
 
 def main(spec, home, chunk, at):
     encode.CHUNK = int(chunk)
-    count = 0
-    watched = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "shutil.rmtree", "sqlite3.connect"}
-
-    def hook(event, arguments):
-        nonlocal count
-        if event in watched and str(arguments[0]).startswith(home):
-            count += 1
-            if count == int(at):
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
+    count = die_at(home, int(at))
     build(read_spec(Path(spec)), Path(home))
-    print(count)
+    print(count())
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
@@ -82,11 +70,11 @@ def run(root, home, at=0):
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
+def prepared(tmp_path_factory, mortal):
     """A home with an old release, a changed source, and what an uninterrupted build makes of it."""
     root = tmp_path_factory.mktemp("kill")
     (root / "shop.toml").write_text(SPEC)
-    (root / "program.py").write_text(PROGRAM)
+    mortal(root / "program.py", PROGRAM)
     write_catalogue(root, 30)
     old = build(read_spec(root / "shop.toml"), root / "old")
     write_catalogue(root, 40)

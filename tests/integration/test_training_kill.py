@@ -34,9 +34,7 @@ learning_rate = 2e-3
 evaluations = 4
 checkpoint_minutes = 0
 """
-# Python tells a hook of what it does to a file before it happens; what libraries write comes in between.
 PROGRAM = """
-import os, signal, sys
 from pathlib import Path
 from clew.training.cross_encoder import by_data, train_cross_encoder
 from clew.training.examples import read_examples
@@ -44,18 +42,9 @@ from clew.training.spec import load_spec
 
 def main(root, base, run, at):
     rows, dev = (list(read_examples(Path(root) / name)) for name in ("examples.jsonl", "dev.jsonl"))
-    count, watched = 0, {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
-
-    def hook(event, arguments):
-        nonlocal count
-        if event in watched and str(arguments[0]).startswith(run):
-            count += 1
-            if count == int(at):
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
+    count = die_at(run, int(at))
     train_cross_encoder(load_spec(Path(root) / "run.toml"), Path(base), Path(run), rows, by_data(dev), lambda *_: None)
-    print(count)
+    print(count())
 
 main(*sys.argv[1:])
 """
@@ -73,9 +62,9 @@ def run_program(root, base, run, at=0):
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_a_killed_run_goes_on_to_the_same_dev_measure(base, tmp_path):
+def test_a_killed_run_goes_on_to_the_same_dev_measure(base, mortal, tmp_path):
     (tmp_path / "run.toml").write_text(SPEC)
-    (tmp_path / "program.py").write_text(PROGRAM)
+    mortal(tmp_path / "program.py", PROGRAM)
     write_examples([example(at) for at in range(48)], tmp_path / "examples.jsonl")
     write_examples([example(at) for at in range(6)], tmp_path / "dev.jsonl")
     whole = run_program(tmp_path, base, tmp_path / "whole")
