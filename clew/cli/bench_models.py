@@ -52,9 +52,9 @@ def models(
     Example: clew bench models medquad squad11 --encoders default,mine,default+mine --budget-ms 20 --budget-mb 200
     """
     from benchmarks.datasets import open_dataset
-    from benchmarks.model_choice import Budget
-    from benchmarks.models import Options, measure
-    from benchmarks.models_report import advice, plain, table, write
+    from benchmarks.models.choice import Budget
+    from benchmarks.models.compare import Options, measure
+    from benchmarks.models.report import advice, plain, table, write
     from clew.cli.options import print_table
     from clew.core.measures.gains import parse_gains
 

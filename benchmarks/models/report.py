@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.model_choice import Difference, Row, Suggestion, difference, interval_of, mean_of
-from benchmarks.model_quality import NDCG
-from benchmarks.models import Compared
+from benchmarks.models.choice import Difference, Row, Suggestion, difference, interval_of, mean_of
+from benchmarks.models.compare import Compared
+from benchmarks.models.quality import NDCG
 from benchmarks.signature import code, environment
 from clew.core.files import write_atomic
 

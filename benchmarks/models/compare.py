@@ -1,7 +1,7 @@
 """Which model? Encoders and rerankers side by side on dev queries: quality, speed, memory, and one for a budget.
 
-Nothing is chosen on test. What is measured of a model is in `benchmarks.model_quality` and `benchmarks.model_cost`, how
-one is chosen in `benchmarks.model_choice`.
+Nothing is chosen on test. What is measured of a model is in the files `quality` and `cost` beside this one, how one is
+chosen in `choice`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import Dataset
-from benchmarks.model_choice import ROLES, Budget, Gain, ModelRole, Row, Suggestion, Values, gain, mean_of, suggestion
-from benchmarks.model_cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
-from benchmarks.model_quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
-from benchmarks.model_shelf import Shelf
+from benchmarks.models.choice import ROLES, Budget, Gain, ModelRole, Row, Suggestion, Values, gain, mean_of, suggestion
+from benchmarks.models.cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
+from benchmarks.models.quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
+from benchmarks.models.shelf import Shelf
 from benchmarks.relevance import Options as Judging
 from clew.core.errors import UsageError, unknown_name
 from clew.models.averaged import parts_of

@@ -15,7 +15,7 @@ from statistics import median
 from typing import TypeVar
 
 from benchmarks.memory import peak_bytes
-from benchmarks.model_choice import ModelRole
+from benchmarks.models.choice import ModelRole
 from benchmarks.peers.protocol import median_ms, per_second
 from clew.core import threads
 from clew.core.errors import ClewError
