@@ -102,8 +102,8 @@ class RerankUse(Answer):
     dropped: int = Field(description="How many were less likely than min_probability.")
     unjudged: int = Field(description="How many of the hits shown it did not score.")
     stopped: Literal["all", "budget", "settled", "unavailable"] = Field(
-        description="What ended it: all were scored; its budget; the others can hardly change what is shown first; or "
-        "it could not run, see degraded."
+        description="What ended it: all were scored; its budget; hardly anything relevant is expected among the "
+        "others; or it could not run, see degraded."
     )
 
 

@@ -16,6 +16,7 @@ from clew.core.types import Bools, Deadline, Floats, Ints
 from search.profile import load_profile
 from search.rerank.ahead import learn_ahead
 from search.rerank.calibration import learn
+from search.rerank.stage import CHUNK
 from search.types import SearchRequest
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def learn_rerank(
     depth: int = SERVED_DEPTH,
     judged_only: bool = False,
 ) -> RerankTuned:
-    """Learn the calibration of an index's reranker, drawn towards the one it has, and what it says of documents ahead.
+    """Learn the calibration of an index's reranker, drawn towards the one it has, and of what is not read yet.
 
     searcher: with the fusion that it will be used with. depth: documents each source is asked for. judged_only: each
     query's judged documents are its only candidates. Raises DataError where no candidate is relevant, or all are.
@@ -72,7 +73,8 @@ def learn_rerank(
     start = searcher.reranker.calibration
     found = scored(searcher, queries, dev, seed, progress, depth=depth, judged_only=judged_only)
     after = learn(found.scores, found.fused, found.relevant, start)
-    after = replace(after, ahead=learn_ahead(after.log_odds(found.scores, found.fused), found.fused))
+    log_odds = after.log_odds(found.scores, found.fused)
+    after = replace(after, ahead=learn_ahead(log_odds, found.fused, found.relevant, found.query, CHUNK))
     return RerankTuned(
         start.as_table(), after.as_table(), found.queries, len(found.scores), int(np.count_nonzero(found.relevant))
     )

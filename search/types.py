@@ -131,8 +131,8 @@ class RerankUse:
 
     model: the cross-encoder. reranked: how many documents it scored, of how many it was to. dropped: how many were
     less likely than min_probability. unjudged: how many of the shown hits it did not score. stopped: what ended it:
-    "all" were scored, "budget" (one more chunk would not have fitted), "settled" (the others can hardly change what is
-    shown first), or "unavailable" (see `degraded`).
+    "all" were scored, "budget" (one more chunk would not have fitted), "settled" (hardly anything relevant is
+    expected among the others), or "unavailable" (see `degraded`).
     """
 
     model: str

@@ -114,7 +114,7 @@ def rerank_line(rerank: RerankUse) -> str:
     if rerank.stopped == "budget":
         told.append("its time budget was used up")
     elif rerank.stopped == "settled":
-        told.append("the others can hardly change the first hits")
+        told.append("hardly anything relevant is expected among the others")
     if rerank.dropped:
         told.append(f"{rerank.dropped:,} not likely enough and dropped")
     if rerank.unjudged:

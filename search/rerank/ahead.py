@@ -1,45 +1,44 @@
-"""What a document that was not read yet may turn out to be worth, foretold from its fused score."""
+"""How many relevant documents are left among the candidates not read yet, foretold from what has been read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import erfc, isfinite, sqrt
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from clew.core.errors import DataError
 from clew.core.spec import parse
-from clew.core.types import Floats
-
-# A fit without any residue would claim to know what it never saw.
-LEAST_DEVIATION = 1e-3
-LEAST_PAIRS = 3
+from clew.core.types import Bools, Floats, Ints
+from search.rerank.logistic import logistic, probabilities
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """The log-odds of a candidate not read yet are Normal: mean a + b * fused score, deviation s.
+    """Log-odds that a candidate not read yet is relevant: bias + fused * its fused score + doubt * log(1 - p).
 
-    a, b: any finite number. s: above 0.
+    p: probability of the best one that was read. Where one document answers a query, the others become as unlikely as
+    that one is likely, and doubt is near 1; where many do, it is 0 or below. All are finite.
     """
 
-    a: float
-    b: float
-    s: float
+    bias: float
+    fused: float
+    doubt: float
 
     def __post_init__(self) -> None:
-        for name, value in (("a", self.a), ("b", self.b)):
+        for name, value in asdict(self).items():
             if not isfinite(value):
                 raise ValueError(f"{name} is {value}, expected a finite number")
-        if not 0 < self.s < float("inf"):
-            raise ValueError(f"s is {self.s}, expected a number above 0")
 
-    def above(self, fused: Floats, bar: float) -> float:
-        """How many of n candidates with these fused scores, (n,), are expected to get log-odds above `bar` (0 to n)."""
-        distances = (bar - (self.a + self.b * np.asarray(fused, np.float64))) / (self.s * sqrt(2))
-        return sum(erfc(float(distance)) for distance in distances) / 2
+    def left(self, fused: Floats, best: float) -> float:
+        """How many of n candidates with these fused scores, (n,), are expected to be relevant (0 to n).
+
+        best: highest calibrated log-odds of those that were read.
+        """
+        log_odds = self.bias + self.fused * np.asarray(fused, np.float64) + self.doubt * _log_doubt(best)
+        return float(probabilities(log_odds).sum())
 
     def as_table(self) -> dict[str, float]:
         """As it is stored in a release."""
@@ -51,19 +50,32 @@ class Ahead:
         return parse(cls, table, "calibration of the reranker, ahead")
 
 
-def learn_ahead(log_odds: Floats, fused: Floats) -> Ahead | None:
-    """The line of least squares through the candidates of all queries, and the deviation around it.
+def learn_ahead(log_odds: Floats, fused: Floats, relevant: Bools, query: Ints, every: int) -> Ahead | None:
+    """Learned at each place where reranking may stop, on the candidates that would be left there.
 
-    log_odds, fused: (n,) calibrated log-odds and fused scores of candidates that were read. What differs between
-    queries is part of the deviation, so a query is never taken to be an easy one. None for fewer than LEAST_PAIRS.
-    Raises DataError for numbers that are not finite.
+    log_odds, fused: (n,) calibrated log-odds and fused scores of candidates that were read; relevant: (n,) bool; query:
+    (n,) int64 number of the query each is of. every: candidates that are read at a time. None where no query has more
+    than that. Raises DataError for numbers that are not finite.
     """
     if not (np.isfinite(log_odds).all() and np.isfinite(fused).all()):
         raise DataError("log_odds or fused hold what is no finite number", "leave out pairs that were not scored")
-    if len(fused) < LEAST_PAIRS:
+    rows: list[Floats] = []
+    targets: list[Bools] = []
+    for each in np.unique(query):
+        own = np.flatnonzero(query == each)
+        own = own[np.argsort(-fused[own], kind="stable")]
+        for read in range(every, len(own), every):
+            left = own[read:]
+            doubt = np.full(len(left), _log_doubt(float(log_odds[own[:read]].max())))
+            rows.append(np.stack([np.ones(len(left)), fused[left], doubt], axis=1))
+            targets.append(relevant[left])
+    if not rows:
         return None
-    centre, spread = float(fused.mean()), float(((fused - fused.mean()) ** 2).sum())
-    b = float(((fused - centre) * log_odds).sum()) / spread if spread > 0 else 0.0
-    a = float(log_odds.mean()) - b * centre
-    s = sqrt(float(((log_odds - a - b * fused) ** 2).sum()) / (len(fused) - 2))
-    return Ahead(round(a, 6), round(b, 6), max(round(s, 6), LEAST_DEVIATION))
+    # Drawn to even odds: with little to learn from, reading goes on.
+    weights = logistic(np.concatenate(rows), np.concatenate(targets).astype(np.float64), np.zeros(3))
+    return Ahead(*(round(float(weight), 6) for weight in weights))
+
+
+def _log_doubt(log_odds: float) -> float:
+    """log(1 - p) of the probability p that log-odds stand for."""
+    return -float(np.logaddexp(0.0, log_odds))

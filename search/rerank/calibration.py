@@ -17,6 +17,7 @@ from clew.core.errors import DataError
 from clew.core.spec import parse
 from clew.core.types import Bools, Contribution, Floats, Vectors
 from search.rerank.ahead import Ahead
+from search.rerank.logistic import logistic, loss, probabilities
 
 LEAST_SCALE = 1e-3
 _SCALE, _FUSED = 0, 1
@@ -26,8 +27,8 @@ _SCALE, _FUSED = 0, 1
 class Calibration:
     """log-odds = scale * cross-encoder's score + fused * fused score + bias.
 
-    scale: above 0, so that the model's order is never turned round. fused: 0 or more. All are finite. ahead: what
-    candidates not read yet are expected to get, on this same scale; None where nobody learned it.
+    scale: above 0, so that the model's order is never turned round. fused: 0 or more. All are finite. ahead: how
+    many relevant ones candidates not read yet are expected to hold; None where nobody learned it.
     """
 
     scale: float = 1.0
@@ -51,8 +52,7 @@ class Calibration:
     @staticmethod
     def probability(log_odds: Floats) -> Floats:
         """(n,) float64 probabilities (0 to 1) of n log-odds."""
-        found: Floats = 1 / (1 + np.exp(-np.clip(log_odds, -500.0, 500.0)))
-        return found
+        return probabilities(log_odds)
 
     def parts(self, score: float, fused: float) -> tuple[Contribution, ...]:
         """The log-odds of one document as three contributions; they add up."""
@@ -89,8 +89,8 @@ def learn(
     """The calibration that makes judged pairs likeliest, drawn towards `start` (None: the default).
 
     scores, fused: (n,) cross-encoder and fused scores. relevant: (n,) bool. strength: of the pull (L2, in pairs).
-    Targets are smoothed as Platt (1999) does, so that separable pairs give no endless slope. Convex, minimised by
-    Newton's method. Raises DataError where the pairs cannot teach anything.
+    Targets are smoothed as Platt (1999) does, so that separable pairs give no endless slope. Raises DataError
+    where the pairs cannot teach anything.
     """
     _check(scores, fused, relevant)
     begin = start or Calibration()
@@ -100,11 +100,11 @@ def learn(
     origin = np.array([begin.scale, begin.fused, begin.bias])
     # The best point within bounds is the best of those that hold some bounds exactly and lie within the others.
     tried = [
-        _fitted(table, targets, origin, strength, held)
+        logistic(table, targets, origin, strength, held)
         for held in ({}, {_FUSED: 0.0}, {_SCALE: LEAST_SCALE}, {_SCALE: LEAST_SCALE, _FUSED: 0.0})
     ]
     allowed = [weights for weights in tried if weights[_SCALE] >= LEAST_SCALE and weights[_FUSED] >= 0]
-    best = min(allowed, key=lambda weights: _loss(table, targets, origin, strength, weights))
+    best = min(allowed, key=lambda weights: loss(table, targets, origin, strength, weights))
     scale, beside, bias = (round(float(weight), 6) for weight in best)
     return Calibration(scale, beside, bias)
 
@@ -123,30 +123,3 @@ def _check(scores: Floats | Vectors, fused: Floats, relevant: Bools) -> None:
             f"relevant: all {len(relevant)} pairs are {kind}" if len(relevant) else "relevant: there is no pair",
             "judge some candidates that answer their query and some that do not",
         )
-
-
-def _fitted(table: Floats, targets: Floats, origin: Floats, strength: float, held: Mapping[int, float]) -> Floats:
-    """(3,) weights of the least loss, those in `held` kept at their values."""
-    weights = origin.copy()
-    weights[list(held)] = list(held.values())
-    free = [at for at in range(len(origin)) if at not in held]
-    for _ in range(100):
-        chances = Calibration.probability(table @ weights)
-        slope = (table.T @ (chances - targets) + strength * (weights - origin))[free]
-        bend = (table * (chances * (1 - chances))[:, None]).T @ table + strength * np.eye(len(origin))
-        step = np.zeros_like(weights)
-        step[free] = np.linalg.solve(bend[np.ix_(free, free)], slope)
-        size, before = 1.0, _loss(table, targets, origin, strength, weights)
-        # A whole step may overshoot where the start is far off.
-        while size > 1e-9 and _loss(table, targets, origin, strength, weights - size * step) > before:
-            size /= 2
-        weights = weights - size * step
-        if float(np.abs(size * step).max()) < 1e-9:
-            break
-    return weights
-
-
-def _loss(table: Floats, targets: Floats, origin: Floats, strength: float, weights: Floats) -> float:
-    odds = table @ weights
-    pull = strength / 2 * float(np.sum((weights - origin) ** 2))
-    return float(np.sum(np.logaddexp(0.0, odds) - targets * odds)) + pull

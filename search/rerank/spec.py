@@ -13,15 +13,14 @@ class RerankSpec:
 
     model: the cross-encoder, any name that `clew.models.store.load_scorer` takes. top: documents that are scored, from
     the first of the fused order on (1 to 1,000). budget_ms: time the stage may take in milliseconds (0: any); what it
-    does not reach keeps its fused order. settle: stop where fewer documents than this, of those not scored yet, are
-    expected to enter the first settle_k (0: never; needs a calibration with `ahead`). settle_k: 1 to 1,000.
+    does not reach keeps its fused order. settle: stop where fewer relevant documents than this are expected among those
+    not scored yet (0: never; needs a calibration with `ahead`).
     """
 
     model: str = "default"
     top: int = 50
     budget_ms: float = 500.0
     settle: float = 0.0
-    settle_k: int = 10
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -31,6 +30,4 @@ class RerankSpec:
         if not 0 <= self.budget_ms < float("inf"):
             raise ValueError(f"budget_ms is {self.budget_ms}, expected 0 (no budget) or more milliseconds")
         if not 0 <= self.settle < float("inf"):
-            raise ValueError(f"settle is {self.settle}, expected 0 (never stop early) or more documents, such as 0.05")
-        if not 1 <= self.settle_k <= MOST:
-            raise ValueError(f"settle_k is {self.settle_k}, expected 1 to {MOST:,} documents")
+            raise ValueError(f"settle is {self.settle}, expected 0 (never stop early) or more documents, such as 0.02")

@@ -1,6 +1,6 @@
 """The rerank stage: a cross-encoder reads the first candidates together with the query, within a time budget.
 
-It may stop before the budget does, where what is left can hardly change what is shown first.
+It may stop before the budget does, where hardly anything relevant is left to read.
 """
 
 from __future__ import annotations
@@ -96,14 +96,13 @@ class Reranker:
         return None if clock.allows(reached, min(CHUNK, len(wanted) - reached)) else "budget"
 
     def _settled(self, wanted: Ints, reached: int, scores: Floats, fused: Floats) -> bool:
-        """Whether too few documents not scored yet are expected to enter the first settle_k to wait for them."""
-        ahead, k = self.calibration.ahead, self.spec.settle_k
-        if ahead is None or not self.spec.settle or reached < k:
+        """Whether too few relevant documents are expected among those not scored yet to wait for them."""
+        ahead = self.calibration.ahead
+        if ahead is None or not self.spec.settle or not reached:
             return False
         done, left = wanted[:reached], wanted[reached:]
-        # What enters has to pass the last of the first k as they stand now; each that does only raises this bar.
-        bar = float(np.partition(self.calibration.log_odds(scores[done], fused[done]), reached - k)[reached - k])
-        return ahead.above(fused[left], bar) < self.spec.settle
+        best = float(self.calibration.log_odds(scores[done], fused[done]).max())
+        return ahead.left(fused[left], best) < self.spec.settle
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ def test_an_index_shows_its_reranker(run):
         ),
         (
             RerankUse("default", 32, 50, 0, 0, "settled"),
-            "reranked 32 of 50 by default; the others can hardly change the first hits",
+            "reranked 32 of 50 by default; hardly anything relevant is expected among the others",
         ),
         (
             RerankUse("default", 0, 50, 0, 10, "unavailable"),

@@ -173,7 +173,7 @@ def test_a_reranker_is_calibrated_on_what_the_tuned_fusion_finds(learned):
     assert (found.rerank.queries, found.rerank.pairs, found.rerank.relevant) == (4, 20, 4)
     assert found.rerank.before == {"scale": 1.0, "fused": 0.0, "bias": 0.0}
     assert found.rerank.after["fused"] > 0
-    assert found.rerank.after["ahead"]["s"] > 0
+    assert "ahead" not in found.rerank.after  # five candidates are read at once, so that nothing is ever left
     assert found.as_dict()["rerank"]["after"] == found.rerank.after
     publish_tuned(home, "makers", found)
     searcher = open_index(home, "makers")
