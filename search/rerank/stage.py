@@ -21,8 +21,10 @@ from search.rerank.spec import RerankSpec
 if TYPE_CHECKING:
     from search.docstore import DocStore
 
-# Few enough that a budget is kept closely, enough that texts of like length meet in a batch.
+# Enough that texts of like length meet in a batch, few enough that settling early spares many.
 CHUNK = 16
+# Where time is short, how many show how long one takes.
+FIRST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class Reranker:
     def rerank(self, query_text: str, pool: Pool, store: DocStore, deadline: Deadline) -> Reranked:
         """Score the first documents of the fused order, each by its best passage, as far as the time reaches.
 
-        The first chunk always runs, since nothing is known of its time or of what it finds. Raises StageUnavailable
-        where the deadline has passed already, or where a score is no finite number.
+        The first few are always read, since nothing is known of their time; then as many at a time as fit. Raises
+        StageUnavailable where the deadline has passed already, or where a score is no finite number.
         """
         fused = pool.order()
         wanted = fused[: self.spec.top]
@@ -63,12 +65,17 @@ class Reranker:
             raise StageUnavailable("the time budget was used up before it")
         scores = np.full(len(fused), np.nan)
         clock = _Clock.started(self.spec.budget_ms, deadline)
-        reached, stopped = 0, None
+        reached = 0
+        stopped: Literal["all", "budget", "settled"] = "all"
         while reached < len(wanted):
-            chunk = wanted[reached : reached + CHUNK]
-            stopped = self._stop(wanted, reached, scores, pool.totals, clock)
-            if stopped is not None:
+            if self._settled(wanted, reached, scores, pool.totals):
+                stopped = "settled"
                 break
+            size = clock.fit(reached)
+            if not size:
+                stopped = "budget"
+                break
+            chunk = wanted[reached : reached + size]
             texts = [store.embedded_text(pool.best_passage(int(at))) for at in chunk]
             scores[chunk] = self.scorer.score(query_text, texts)
             if not np.isfinite(scores[chunk]).all():
@@ -77,7 +84,7 @@ class Reranker:
         log_odds = self.calibration.log_odds(scores, pool.totals)
         first = wanted[:reached]
         order = np.concatenate([first[np.argsort(-log_odds[first], kind="stable")], fused[reached:]])
-        return Reranked(order, scores, log_odds, reached, len(wanted), stopped or "all", self.calibration)
+        return Reranked(order, scores, log_odds, reached, len(wanted), stopped, self.calibration)
 
     def unhurried(self) -> Reranker:
         """The same without a time budget, so that what it answers does not depend on the machine."""
@@ -87,18 +94,10 @@ class Reranker:
         """The same without any reason to stop, for what is learned or measured on all candidates."""
         return replace(self, spec=replace(self.spec, budget_ms=0.0, settle=0.0))
 
-    def _stop(
-        self, wanted: Ints, reached: int, scores: Floats, fused: Floats, clock: _Clock
-    ) -> Literal["budget", "settled"] | None:
-        """Why the next chunk of `wanted`, of which the first `reached` are scored, is not; None to go on."""
-        if self._settled(wanted, reached, scores, fused):
-            return "settled"
-        return None if clock.allows(reached, min(CHUNK, len(wanted) - reached)) else "budget"
-
     def _settled(self, wanted: Ints, reached: int, scores: Floats, fused: Floats) -> bool:
         """Whether too few relevant documents are expected among those not scored yet to wait for them."""
         ahead = self.calibration.ahead
-        if ahead is None or not self.spec.settle or not reached:
+        if ahead is None or not self.spec.settle or reached < CHUNK:
             return False
         done, left = wanted[:reached], wanted[reached:]
         best = float(self.calibration.log_odds(scores[done], fused[done]).max())
@@ -117,7 +116,12 @@ class _Clock:
         now = time.monotonic()
         return cls(now, min(deadline.at, now + budget_ms / 1000 if budget_ms else float("inf")))
 
-    def allows(self, done: int, ahead: int) -> bool:
-        """Whether `ahead` more pairs fit, at the mean time of those that are done; the first ones always do."""
+    def fit(self, done: int) -> int:
+        """How many more pairs to read at once: a chunk, or what fits at the mean time of those that are done."""
+        if self.end == float("inf"):
+            return CHUNK
+        if not done:
+            return FIRST
         now = time.monotonic()
-        return not done or now + (now - self.start) / done * ahead <= self.end
+        pace = (now - self.start) / done
+        return min(CHUNK, max(0, int((self.end - now) / pace + 1e-9))) if pace > 0 else CHUNK

@@ -13,7 +13,7 @@ from clew.core.types import Deadline
 from search.fusion import Found, FusionSpec, Pool
 from search.rerank.calibration import Calibration
 from search.rerank.spec import RerankSpec
-from search.rerank.stage import CHUNK, Reranker
+from search.rerank.stage import CHUNK, FIRST, Reranker
 
 
 class Texts:
@@ -108,61 +108,64 @@ class Clock:
         self.now = 1_000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
-    def scorer(self, *seconds: float) -> Told:
-        """Each call takes the next of these seconds."""
-        left = list(seconds)
+    def scorer(self, *paces: float) -> Told:
+        """A pair takes so many seconds, in each call the next of these, at last the last."""
+        left = list(paces)
         told = Told()
         plain = told.score
 
         def score(query: str, texts: Sequence[str]) -> np.ndarray:
-            self.now += left.pop(0)
+            self.now += len(texts) * (left.pop(0) if len(left) > 1 else left[0])
             return plain(query, texts)
 
         told.score = score
         return told
 
 
+PACE = 1 / 128
+
+
 @pytest.mark.parametrize(
-    ("budget_ms", "seconds", "chunks"),
+    ("budget_ms", "asked"),
     [
-        (1000, (0.25,) * 4, 4),  # ends at the last moment: allowed
-        (999, (0.25,) * 3, 3),
-        (400, (0.25,), 1),
-        (1, (0.25,), 1),  # the first always runs
-        (0, (9.0,) * 4, 4),  # 0: no budget
-        (1000, (0.2, 0.6), 2),  # a third would end at .8 + .4
-        (1000, (0.4, 0.2, 0.1, 9.0), 4),  # a fourth would end at .7 + .7 / 3
+        (500, [FIRST, CHUNK, CHUNK, CHUNK, 12]),  # ends at the last moment
+        (499, [FIRST, CHUNK, CHUNK, CHUNK, 11]),
+        (160, [FIRST, CHUNK]),
+        (100, [FIRST, 8]),
+        (1, [FIRST]),  # the first always run
+        (0, [CHUNK] * 4),  # 0: no budget
     ],
 )
-def test_it_stops_where_one_more_chunk_would_pass_the_budget(monkeypatch, budget_ms, seconds, chunks) -> None:
-    clock, size = Clock(monkeypatch), 4 * CHUNK
-    found = rerank(clock.scorer(*seconds), pool(np.arange(size, 0, -1)), top=100, budget_ms=budget_ms)
-    assert found.reached == chunks * CHUNK
-    assert found.stopped == ("all" if found.reached == size else "budget")
-    assert found.wanted == size
-    assert found.order.tolist()[found.reached :] == list(range(found.reached, size))
+def test_it_reads_what_fits_into_the_budget(monkeypatch, budget_ms, asked) -> None:
+    scorer = Clock(monkeypatch).scorer(PACE)
+    found = rerank(scorer, pool(np.arange(64, 0, -1)), top=100, budget_ms=budget_ms)
+    assert [len(texts) for texts in scorer.asked] == asked
+    assert (found.reached, found.wanted) == (sum(asked), 64)
+    assert found.stopped == ("all" if found.reached == 64 else "budget")
+    assert found.order.tolist()[found.reached :] == list(range(found.reached, 64))
 
 
-def test_a_last_chunk_of_few_pairs_is_expected_to_take_less(monkeypatch) -> None:
-    clock = Clock(monkeypatch)
-    found = rerank(clock.scorer(0.8, 0.1), pool(np.arange(CHUNK + 2, 0, -1)), budget_ms=1000)
-    assert (found.reached, found.stopped) == (CHUNK + 2, "all")  # .8 + 2 * .05 is within the budget
+def test_what_fits_is_judged_by_all_that_was_read(monkeypatch) -> None:
+    scorer = Clock(monkeypatch).scorer(PACE, 4 * PACE, PACE)
+    rerank(scorer, pool(np.arange(64, 0, -1)), top=100, budget_ms=600)
+    # After twenty .53 s are gone, .0266 a pair: two more fit. They take less, so that some more do.
+    assert [len(texts) for texts in scorer.asked] == [FIRST, CHUNK, 2, 2, 1, 1]
 
 
 def test_the_deadline_of_the_request_counts_where_it_is_nearer(monkeypatch) -> None:
     clock = Clock(monkeypatch)
-    of = pool(np.arange(4 * CHUNK, 0, -1))
-    near = rerank(clock.scorer(*(0.25,) * 4), of, top=100, budget_ms=1000, deadline=Deadline(clock.now + 0.5))
-    assert (near.reached, near.stopped) == (2 * CHUNK, "budget")
-    far = rerank(clock.scorer(*(0.25,) * 4), of, top=100, budget_ms=500, deadline=Deadline(clock.now + 9))
-    assert (far.reached, far.stopped) == (2 * CHUNK, "budget")
+    of = pool(np.arange(64, 0, -1))
+    near = rerank(clock.scorer(PACE), of, top=100, budget_ms=500, deadline=Deadline(clock.now + 0.25))
+    assert (near.reached, near.stopped) == (32, "budget")
+    far = rerank(clock.scorer(PACE), of, top=100, budget_ms=250, deadline=Deadline(clock.now + 9))
+    assert (far.reached, far.stopped) == (32, "budget")
 
 
 def test_a_slow_model_is_stopped() -> None:
     scorer = Told(seconds=0.002)
     found = rerank(scorer, pool(np.arange(20 * CHUNK, 0, -1)), top=1000, budget_ms=100)
     assert found.stopped == "budget"
-    assert CHUNK <= found.reached < 20 * CHUNK
+    assert FIRST <= found.reached < 20 * CHUNK
     assert sorted(found.order.tolist()) == list(range(20 * CHUNK))
 
 
