@@ -18,6 +18,7 @@ RESULTS = Path(__file__).parent / "results"
 START, END = "<!-- results: python -m benchmarks.tables -->", "<!-- /results -->"
 SHOWN = ("nDCG@10", "RR@10", "R@100")
 RERANK_SHOWN = ("bm25", "hybrid", "hybrid-tuned", "hybrid-rerank", "hybrid-tuned-rerank", "hybrid-tuned-settled")
+_BEST_FIRST = ("hybrid-tuned-rerank", "hybrid-rerank", "hybrid-tuned-settled")
 GRAPH_SHOWN = ("never", "graph", "always", "gated", "always-terms", "gated-terms", "oracle")
 
 
@@ -55,8 +56,8 @@ def rerank_section(found: list[dict[str, Any]]) -> str:
         return ""
     lines = [
         f"What reranking adds: nDCG@10 with its 95 % interval / RR@10 on the test splits. {_machines(found)}",
-        r"p: hybrid-tuned-rerank against the baseline (\*), nDCG@10, Holm-corrected; pairs: that hybrid-tuned-settled "
-        "read for a query, of 50 at most.",
+        r"p: hybrid-tuned-rerank (where it is not there, the last) against the baseline (\*), nDCG@10, Holm-corrected; "
+        "pairs: that hybrid-tuned-settled read for a query, of 50 at most.",
         "",
         f"| data set | queries | {' | '.join(RERANK_SHOWN)} | p | pairs |",
         "| --- |" + " --- |" * (len(RERANK_SHOWN) + 3),
@@ -66,7 +67,7 @@ def rerank_section(found: list[dict[str, Any]]) -> str:
         for name, rows in report["results"].items():
             judged = ", judged lists" if options["judged_only"] else ""
             figures = (_interval_cell(rows.get(system), system == options["baseline"]) for system in RERANK_SHOWN)
-            whole = [rows[system] for system in RERANK_SHOWN[3:5] if system in rows][-1]
+            whole = next(rows[system] for system in _BEST_FIRST if system in rows)
             settled = f"{rows[RERANK_SHOWN[5]]['pairs']:.1f}" if RERANK_SHOWN[5] in rows else ""
             lines.append(
                 f"| {name}{judged} | {whole['queries']:,} | {' | '.join(figures)} "
