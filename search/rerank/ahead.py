@@ -12,7 +12,9 @@ import numpy as np
 from clew.core.errors import DataError
 from clew.core.spec import parse
 from clew.core.types import Bools, Floats, Ints
-from search.rerank.logistic import logistic, probabilities
+from search.rerank.logistic import bounded, probabilities
+
+_FUSED, _DOUBT = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Ahead:
     """Log-odds that a candidate not read yet is relevant: bias + fused * its fused score + doubt * log(1 - p).
 
     p: probability of the best one that was read. Where one document answers a query, the others become as unlikely as
-    that one is likely, and doubt is near 1; where many do, it is 0 or below. All are finite.
+    that one is likely, and doubt is near 1; where many do, it is 0. All are finite, fused and doubt not below 0.
     """
 
     bias: float
@@ -31,6 +33,8 @@ class Ahead:
         for name, value in asdict(self).items():
             if not isfinite(value):
                 raise ValueError(f"{name} is {value}, expected a finite number")
+            if name != "bias" and value < 0:
+                raise ValueError(f"{name} is {value}, expected 0 or more")
 
     def left(self, fused: Floats, best: float) -> float:
         """How many of n candidates with these fused scores, (n,), are expected to be relevant (0 to n).
@@ -72,7 +76,9 @@ def learn_ahead(log_odds: Floats, fused: Floats, relevant: Bools, query: Ints, e
     if not rows:
         return None
     # Drawn to even odds: with little to learn from, reading goes on.
-    weights = logistic(np.concatenate(rows), np.concatenate(targets).astype(np.float64), np.zeros(3))
+    weights = bounded(
+        np.concatenate(rows), np.concatenate(targets).astype(np.float64), np.zeros(3), 1.0, {_FUSED: 0.0, _DOUBT: 0.0}
+    )
     return Ahead(*(round(float(weight), 6) for weight in weights))
 
 

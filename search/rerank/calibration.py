@@ -17,7 +17,7 @@ from clew.core.errors import DataError
 from clew.core.spec import parse
 from clew.core.types import Bools, Contribution, Floats, Vectors
 from search.rerank.ahead import Ahead
-from search.rerank.logistic import logistic, loss, probabilities
+from search.rerank.logistic import bounded, probabilities
 
 LEAST_SCALE = 1e-3
 _SCALE, _FUSED = 0, 1
@@ -98,13 +98,7 @@ def learn(
     hits = int(np.count_nonzero(relevant))
     targets = np.where(relevant, (hits + 1) / (hits + 2), 1 / (len(table) - hits + 2))
     origin = np.array([begin.scale, begin.fused, begin.bias])
-    # The best point within bounds is the best of those that hold some bounds exactly and lie within the others.
-    tried = [
-        logistic(table, targets, origin, strength, held)
-        for held in ({}, {_FUSED: 0.0}, {_SCALE: LEAST_SCALE}, {_SCALE: LEAST_SCALE, _FUSED: 0.0})
-    ]
-    allowed = [weights for weights in tried if weights[_SCALE] >= LEAST_SCALE and weights[_FUSED] >= 0]
-    best = min(allowed, key=lambda weights: loss(table, targets, origin, strength, weights))
+    best = bounded(table, targets, origin, strength, {_SCALE: LEAST_SCALE, _FUSED: 0.0})
     scale, beside, bias = (round(float(weight), 6) for weight in best)
     return Calibration(scale, beside, bias)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 
@@ -35,6 +36,18 @@ def logistic(
         if float(np.abs(size * step).max()) < 1e-9:
             break
     return weights
+
+
+def bounded(table: Floats, targets: Floats, origin: Floats, strength: float, least: Mapping[int, float]) -> Floats:
+    """The same where some weights have a least value. least: column → value; few, for all subsets of them are tried."""
+    # The best point within bounds is the best of those that hold some bounds exactly and lie within the others.
+    tried = [
+        logistic(table, targets, origin, strength, {at: least[at] for at in held})
+        for size in range(len(least) + 1)
+        for held in combinations(least, size)
+    ]
+    allowed = [weights for weights in tried if all(weights[at] >= value for at, value in least.items())]
+    return min(allowed, key=lambda weights: loss(table, targets, origin, strength, weights))
 
 
 def loss(table: Floats, targets: Floats, origin: Floats, strength: float, weights: Floats) -> float:

@@ -30,4 +30,4 @@ class RerankSpec:
         if not 0 <= self.budget_ms < float("inf"):
             raise ValueError(f"budget_ms is {self.budget_ms}, expected 0 (no budget) or more milliseconds")
         if not 0 <= self.settle < float("inf"):
-            raise ValueError(f"settle is {self.settle}, expected 0 (never stop early) or more documents, such as 0.02")
+            raise ValueError(f"settle is {self.settle}, expected 0 (never stop early) or more documents, such as 0.003")

@@ -123,6 +123,13 @@ def test_what_is_expected_is_what_is_there() -> None:
     assert there[sure].mean() < 0.05
 
 
+def test_a_better_fused_score_never_makes_a_candidate_less_likely() -> None:
+    log_odds, fused, relevant, query = lists(8, 1, 50)
+    found = learn_ahead(log_odds, -fused, relevant, query, CHUNK)
+    assert found is not None
+    assert found.fused >= 0
+
+
 def test_many_answers_are_not_taken_for_one() -> None:
     found = learn_ahead(*lists(5, 12), CHUNK)
     assert found is not None
@@ -158,6 +165,7 @@ def test_it_is_stored_with_the_calibration_where_it_was_learned() -> None:
         ({"doubt": float("inf")}, "doubt is inf"),
         ({"c": 1}, "ahead: unknown key 'c'"),
         ({"fused": None}, "ahead: fused"),
+        ({"doubt": -0.5}, "doubt is -0.5, expected 0 or more"),
     ],
 )
 def test_a_table_that_cannot_be_is_named(change: dict[str, object], says: str) -> None:
