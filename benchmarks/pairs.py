@@ -1,4 +1,4 @@
-"""A cross-encoder that several systems share: a pair is scored once, and what each system asks for is counted."""
+"""A cross-encoder that several share: a pair is scored once, and what each of them asks for is counted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from clew.models.protocols import PairScorer
 
 @dataclass(slots=True)
 class SharedScorer:
-    """A cross-encoder as one system uses it.
+    """A cross-encoder as one of several uses it.
 
-    known: (query, text) → score, shared by the systems that take turns on a query; who shares it empties it. pairs: how
-    many were asked for, known or not.
+    known: (query, text) → score, shared by whoever is given the same one, who may empty it. pairs: how many were asked
+    for, known or not.
     """
 
     scorer: PairScorer

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from clew.core.types import Vectors
+from benchmarks.pairs import SharedScorer
 from clew.models.averaged import AveragedEncoder, AveragedScorer, parts_of
 from clew.models.cached import CachedEncoder, EmbeddingCache
 from clew.models.protocols import Encoder, PairScorer
@@ -19,7 +18,7 @@ class Shelf:
         self._home, self._cache = home, cache
         self._encoders: dict[tuple[str, str], Encoder] = {}
         self._scorers: dict[str, PairScorer] = {}
-        self._remembering: dict[str, RememberingScorer] = {}
+        self._remembering: dict[str, SharedScorer] = {}
 
     def encoder(self, name: str, runtime: str) -> Encoder:
         """A bi-encoder that computes whatever it is asked for. Raises what `load_encoder` raises."""
@@ -47,28 +46,10 @@ class Shelf:
         return self._scorers[name]
 
     def remembering_scorer(self, name: str) -> PairScorer:
-        """The same, with the scores of lists that were scored before."""
+        """The same, with the scores of pairs that were scored before."""
         if parts := parts_of(name):
             first, second = (self.remembering_scorer(part) for part in parts)
             return AveragedScorer(first, second)
         if name not in self._remembering:
-            self._remembering[name] = RememberingScorer(self.scorer(name))
+            self._remembering[name] = SharedScorer(self.scorer(name), {})
         return self._remembering[name]
-
-
-class RememberingScorer:
-    """A cross-encoder that scores no list of texts twice for a query."""
-
-    def __init__(self, scorer: PairScorer) -> None:
-        self._scorer = scorer
-        self._known: dict[tuple[str, ...], Vectors] = {}
-        self.fingerprint = scorer.fingerprint
-        self.runtime = scorer.runtime
-        self.max_length = scorer.max_length
-
-    def score(self, query: str, texts: Sequence[str]) -> Vectors:
-        """(n,) float32 log-odds that each text is what the query wants."""
-        key = (query, *texts)
-        if key not in self._known:
-            self._known[key] = self._scorer.score(query, texts)
-        return self._known[key]
