@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from clew.core.errors import ClewError
+from clew.core.spec import parse
+from search.fusion import FusionSpec
+from search.gate import Gate
+from search.rerank.calibration import Calibration
 from search.versions import IndexVersion, Release
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
+    "fusion": lambda table: parse(FusionSpec, table, "[fusion]"),
+    "gate": Gate.of_table,
+    "rerank": Calibration.of_table,
+}
 
 
 def carried(
@@ -23,7 +34,9 @@ def carried(
         if not table:
             continue
         then, now = _rests_on(part, before, release.reranker), _rests_on(part, after, reranker or {})
-        if changed := next((name for name in now if then[name] != now[name]), ""):
+        if not _readable(part, table):
+            reasons.setdefault("the form in which this is kept", []).append(part)
+        elif changed := next((name for name in now if then[name] != now[name]), ""):
             reasons.setdefault(changed, []).append(part)
         else:
             kept[part] = table
@@ -33,6 +46,15 @@ def carried(
         for reason, parts in reasons.items()
     ]
     return kept, lost
+
+
+def _readable(part: str, table: Mapping[str, Any]) -> bool:
+    """Whether this Clew still reads what an earlier one learned."""
+    try:
+        _READERS.get(part, dict)(table)
+    except (ClewError, KeyError, TypeError):
+        return False
+    return True
 
 
 def _rests_on(part: str, version: IndexVersion, reranker: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.core.artifacts import Hold, verify_files
-from clew.core.errors import MismatchError, NotFoundError
+from clew.core.errors import FormatError, MismatchError, NotFoundError, SpecError
 from clew.core.spec import parse
 from clew.core.text import Analyzer, AnalyzerSpec
 from search.candidates import KINDS
@@ -79,8 +79,9 @@ def open_index(
     """Open an index: the live release, or the one named.
 
     verify: read every file once and compare its sha256 (about 1 GB a second). model: another bi-encoder than the
-    spec's, for an index whose model was moved. Raises NotFoundError, CorruptError that names the file, FormatError,
-    or MismatchError where the encoder, the reranker or the text analysis is not what the index was built with.
+    spec's, for an index whose model was moved. Raises NotFoundError, CorruptError that names the file, FormatError for
+    what another version of Clew wrote, or MismatchError where the encoder, the reranker or the text analysis is not
+    what the index was built with.
     """
     folder = IndexFolder.of(home, name)
     chosen = folder.read_release(release)
@@ -100,6 +101,12 @@ def open_version(
     hold = Hold(folder.version(version.id))
     try:
         return _opened(folder, version, home, release, hold, verify=verify, model=model)
+    except SpecError as error:  # a spec is read before it is built, so what is kept was right then
+        hold.release()
+        raise FormatError(
+            f"index {version.index!r}, release {release.id}, is of another version of Clew: {error.message}",
+            "rebuild with `clew build`, which encodes nothing anew",
+        ) from None
     except BaseException:
         hold.release()
         raise
