@@ -32,9 +32,11 @@ def learned(
         if system.tuned:
             systems_of.setdefault(system.sources, []).append(name)
     found: dict[str, Tuned] = {}
+    if not systems_of:
+        return found  # and no dev split is needed
+    qrels = gained(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
+    queries, alone = judged.queries, options.judged_only
     for sources, names in systems_of.items():
-        qrels = gained(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
-        queries, alone = judged.queries, options.judged_only
         fusion = tune(
             searcher,
             queries,

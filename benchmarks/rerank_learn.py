@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 # Three numbers are settled long before; more only cost time, about a second a query.
 MOST_QUERIES = 200
-SERVED_DEPTH = load_profile(SearchRequest("").profile).depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,14 @@ def learn_rerank(
     seed: int = 0,
     progress: Progress | None = None,
     *,
-    depth: int = SERVED_DEPTH,
+    depth: int | None = None,
     judged_only: bool = False,
 ) -> RerankTuned:
     """Learn the calibration of an index's reranker, drawn towards the one it has, and of what is not read yet.
 
-    searcher: with the fusion that it will be used with. depth: documents each source is asked for. judged_only: each
-    query's judged documents are its only candidates. Raises DataError where no candidate is relevant, or all are.
+    searcher: with the fusion that it will be used with. depth: documents each source is asked for (None: as a search
+    does). judged_only: each query's judged documents are its only candidates. Raises DataError where no candidate is
+    relevant, or all are.
     """
     assert searcher.reranker is not None  # noqa: S101 - the caller looked
     start = searcher.reranker.calibration
@@ -88,7 +88,7 @@ def scored(
     progress: Progress | None = None,
     *,
     most: int | None = MOST_QUERIES,
-    depth: int = SERVED_DEPTH,
+    depth: int | None = None,
     judged_only: bool = False,
 ) -> Scored:
     """Score the first candidates of judged queries, at most `most` of them (None: all), drawn by the seed.
@@ -98,11 +98,13 @@ def scored(
     names = judged_queries(qrels)
     if most is not None and len(names) > most:
         names = random.Random(seed).sample(names, most)  # noqa: S311 - a reproducible choice, no secret
+    # Fused scores depend on what else was found.
+    deep = load_profile(SearchRequest("").profile).depth if depth is None else depth
     parts: list[tuple[Any, Any, list[bool]]] = []
     for done, name in enumerate(names, 1):
         try:
             among = list(qrels[name]) if judged_only else None
-            scores, fused, ids = _candidates(searcher, queries[name], depth, among)
+            scores, fused, ids = _candidates(searcher, queries[name], deep, among)
         except QueryError:  # one that search refuses (empty, too long) shows nothing
             continue
         parts.append((scores, fused, [qrels[name].get(document, 0) > 0 for document in ids]))
@@ -123,7 +125,6 @@ def _candidates(searcher: Searcher, text: str, depth: int, among: list[str] | No
     """(scores, fused scores, ids) of the candidates of a query that are reranked."""
     reranker = searcher.reranker
     assert reranker is not None  # noqa: S101 - see learn_rerank
-    # As deep as a search goes: fused scores depend on what else was found.
     pool = searcher.pool(text, max(depth, reranker.spec.top, len(among or ())), among=among)
     found = reranker.thorough().rerank(text, pool, searcher.store, Deadline())
     places = found.order[: found.reached]

@@ -28,9 +28,9 @@ def logistic(
         bend = (table * (chances * (1 - chances))[:, None]).T @ table + strength * np.eye(len(origin))
         step = np.zeros_like(weights)
         step[free] = np.linalg.solve(bend[np.ix_(free, free)], slope)
-        size, before = 1.0, loss(table, targets, origin, strength, weights)
+        size, before = 1.0, _loss(table, targets, origin, strength, weights)
         # A whole step may overshoot where the start is far off.
-        while size > 1e-9 and loss(table, targets, origin, strength, weights - size * step) > before:
+        while size > 1e-9 and _loss(table, targets, origin, strength, weights - size * step) > before:
             size /= 2
         weights = weights - size * step
         if float(np.abs(size * step).max()) < 1e-9:
@@ -47,10 +47,10 @@ def bounded(table: Floats, targets: Floats, origin: Floats, strength: float, lea
         for held in combinations(least, size)
     ]
     allowed = [weights for weights in tried if all(weights[at] >= value for at, value in least.items())]
-    return min(allowed, key=lambda weights: loss(table, targets, origin, strength, weights))
+    return min(allowed, key=lambda weights: _loss(table, targets, origin, strength, weights))
 
 
-def loss(table: Floats, targets: Floats, origin: Floats, strength: float, weights: Floats) -> float:
+def _loss(table: Floats, targets: Floats, origin: Floats, strength: float, weights: Floats) -> float:
     """What `logistic` minimises: cross-entropy in nats, summed over rows, and the pull."""
     odds = table @ weights
     pull = strength / 2 * float(np.sum((weights - origin) ** 2))
