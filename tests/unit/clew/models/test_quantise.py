@@ -5,13 +5,15 @@ import pytest
 from safetensors.numpy import load_file
 
 from clew.core.errors import FormatError, MismatchError
+from clew.models import runtimes
+from clew.models.bi_encoder import BiEncoder
 from clew.models.dequantise import dequantise
 from clew.models.keep import keep_dequantised, keep_quantised
 from clew.models.kept import check
 from clew.models.manifest import read_manifest
 from clew.models.quantise import quantised_rows
-from clew.models.runtimes import ONNX_FILE, multiplies_bytes, open_session
-from clew.models.store import load_encoder, load_scorer, prepare
+from clew.models.runtimes import ONNX_FILE, OnnxModel, multiplies_bytes, open_session
+from clew.models.store import SHIPPED_ENCODER, load_encoder, load_scorer, prepare
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +130,19 @@ def test_rows_are_kept_to_half_a_step_of_their_scale():
     rows, scales = quantised_rows(table)
     assert (rows.dtype, rows.shape, scales.shape) == (np.int8, (50, 7), (50, 1))
     assert (np.abs(rows * scales - table) <= scales * 0.5001).all()
+
+
+def test_passages_are_multiplied_in_float32_only_where_the_processor_wants_it(monkeypatch):
+    texts = ["a ball of thread", "the minotaur waits in the middle of the labyrinth"]
+    found = {}
+    for able in (True, False):
+        monkeypatch.setattr(runtimes, "multiplies_bytes", lambda able=able: able)
+        model = OnnxModel(SHIPPED_ENCODER, 1, "int8")
+        assert (model.bulk() is model) is able
+        assert model.bulk() is model.bulk()
+        assert model.bulk().name == model.name == "onnxruntime-int8"
+        encoder = BiEncoder(SHIPPED_ENCODER, model, "")
+        found[able] = encoder.encode_queries(texts), encoder.encode_passages(texts)
+    assert np.array_equal(found[True][0], found[False][0])
+    assert np.array_equal(*found[True])
+    assert 0.998 < (found[True][1] * found[False][1]).sum(axis=1).min() < 1 - 1e-6
