@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from clew.core.errors import UsageError
 
@@ -21,6 +24,8 @@ _LIBRARY_VARIABLES = (
     "RAYON_NUM_THREADS",
 )
 _configured: int | None = None
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def configure(threads: int | None = None) -> int:
@@ -48,6 +53,19 @@ def configure(threads: int | None = None) -> int:
 def count() -> int:
     """The number last configured; configures the default where nobody has."""
     return configure() if _configured is None else _configured
+
+
+def in_lanes(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
+    """work(item) of each item in order, at most `lanes` at once in all of the process; raises what work raises.
+
+    For work that lets other threads run, as numeric libraries do. It must not call this function.
+    """
+    return map(work, items) if lanes == 1 or len(items) < 2 else _pool(lanes).map(work, items)
+
+
+@cache
+def _pool(lanes: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(lanes, thread_name_prefix="clew-lane")
 
 
 def available() -> int:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clew.core import threads
 from clew.core.types import Vectors
+from clew.models.batches import batches, padded
 from clew.models.folder import read_config
 from clew.models.runtimes import TokenModel
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-# Word pieces in a batch, padding included. On a processor small batches of equal length are fastest.
-PIECES_PER_BATCH = 1536
 # Texts tokenised at once, which bounds memory; they are sorted by length within such a window.
 WINDOW = 2048
 
@@ -24,8 +25,7 @@ WINDOW = 2048
 class BiEncoder:
     """Texts to unit vectors. May be called from several threads.
 
-    Vectors are always normalised, so inner products are cosines. Batches depend on the texts of a call alone, in
-    their order, so the same call gives the same batches.
+    Vectors are always normalised, so inner products are cosines.
     """
 
     def __init__(self, folder: Path, model: TokenModel, fingerprint: str, agreement: float = 1.0) -> None:
@@ -44,11 +44,11 @@ class BiEncoder:
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """(n, dim) float32 unit vectors of n queries."""
-        return self._encode(texts, self._config.query_prompt, self._model)
+        return self._encode(texts, self._config.query_prompt)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """(n, dim) float32 unit vectors of n passages."""
-        return self._encode(texts, self._config.passage_prompt, self._model.bulk())
+        return self._encode(texts, self._config.passage_prompt)
 
     def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
@@ -62,23 +62,22 @@ class BiEncoder:
     def _prepared(self, text: str, prompt: str) -> str:
         return (prompt + text).lower() if self._config.lower else prompt + text
 
-    def _encode(self, texts: Sequence[str], prompt: str, model: TokenModel) -> Vectors:
+    def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
         vectors = np.empty((len(texts), self.dim), np.float32)
         for first in range(0, len(texts), WINDOW):
             window = [self._prepared(text, prompt) for text in texts[first : first + WINDOW]]
             encodings = self._cut.encode_batch_fast(window)
-            for rows in batches([len(encoding.ids) for encoding in encodings]):
-                vectors[[first + row for row in rows]] = self._run([encodings[row] for row in rows], model)
+            model, lanes = self._model.lanes() if len(window) > 1 else (self._model, 1)
+            groups = list(batches([len(encoding.ids) for encoding in encodings], model.pieces, lanes))
+            work = partial(self._run, model=model)
+            found = threads.in_lanes(work, [[encodings[row] for row in rows] for rows in groups], lanes)
+            for rows, part in zip(groups, found, strict=True):
+                vectors[[first + row for row in rows]] = part
         return vectors
 
     def _run(self, encodings: Sequence[Encoding], model: TokenModel) -> Vectors:
-        """(b, dim) unit vectors of one batch."""
-        width = even(len(encodings[0].ids))  # the longest text comes first
-        ids = np.zeros((len(encodings), width), np.int64)
-        mask = np.zeros_like(ids)
-        for row, encoding in enumerate(encodings):
-            ids[row, : len(encoding.ids)] = encoding.ids
-            mask[row, : len(encoding.ids)] = 1
+        """(b, dim) unit vectors of one batch, the longest text first."""
+        ids, mask, _ = padded(encodings)
         hidden = model.run(ids, mask)
         if self._config.pooling == "cls":
             pooled = hidden[:, 0]
@@ -87,25 +86,6 @@ class BiEncoder:
         lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
         unit: Vectors = pooled / np.maximum(lengths, 1e-12)
         return unit
-
-
-def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows of each batch, longest texts first: equal lengths together, at most PIECES_PER_BATCH pieces."""
-    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    at = 0
-    while at < len(order):
-        size = max(1, PIECES_PER_BATCH // max(1, lengths[order[at]]))
-        yield order[at : at + size]
-        at += size
-
-
-def even(width: int) -> int:
-    """The next even number of word pieces, at least two.
-
-    onnxruntime multiplies the last row of an odd number of rows in another way when it multiplies in 8 bits, so a text
-    that fills its batch to the last piece would get another result alone than in company.
-    """
-    return max(2, width + width % 2)
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:

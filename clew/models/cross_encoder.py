@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from clew.core import threads
 from clew.core.types import Vectors
-from clew.models.bi_encoder import batches, even, open_tokenizer
+from clew.models.batches import batches, padded
+from clew.models.bi_encoder import open_tokenizer
 from clew.models.runtimes import PairModel
 
 
@@ -31,12 +33,10 @@ class CrossEncoder:
         """(n,) float32 log-odds that each text is what the query wants."""
         encodings = self._tokenizer.encode_batch([(query, text) for text in texts])
         scores = np.empty(len(texts), np.float32)
-        for rows in batches([len(encoding.ids) for encoding in encodings]):
-            width = even(len(encodings[rows[0]].ids))  # the longest comes first
-            ids, mask, types = (np.zeros((len(rows), width), np.int64) for _ in range(3))
-            for at, row in enumerate(rows):
-                size = len(encodings[row].ids)
-                ids[at, :size], types[at, :size] = encodings[row].ids, encodings[row].type_ids
-                mask[at, :size] = 1
-            scores[rows] = self._model.run(ids, mask, types)
+        groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.pieces, self._model.lanes))
+        found = threads.in_lanes(
+            lambda rows: self._model.run(*padded([encodings[row] for row in rows])), groups, self._model.lanes
+        )
+        for rows, part in zip(groups, found, strict=True):
+            scores[rows] = part
         return scores

@@ -1,7 +1,7 @@
 """Whole weights out of an 8-bit network, so that it can be trained on: what `clew.models.quantise` did, turned round.
 
-Every weight is its 8-bit number times the scale of its block or row. What rounding took is gone: the scores are as near
-to those of the 8-bit form as that form's are to what it was made of.
+Every weight is its 8-bit number times the scale of its output or row. What rounding took is gone: the scores are as
+near to those of the 8-bit form as that form's are to what it was made of.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from clew.core.errors import FormatError, MissingExtraError
+from clew.models.first_piece import FIRST
+from clew.models.quantise import BYTES, ROWS, SCALES, SHIFT, SHIFTED
+from clew.models.smoothing import PARTS, SMOOTH
 
-_ZERO = 128
-"""What stands for 0 in MatMulNBits' 8-bit numbers where it has no zero points."""
 # How the exporter names the network inside the one it is given, in weights and in the nodes that use them.
 _NETWORK = "transformer."
-_ROWS, _SCALES = "_rows", "_scales"
 
 
 def dequantise(file: Path) -> dict[str, Any]:
@@ -36,37 +36,38 @@ def dequantise(file: Path) -> dict[str, Any]:
     found = {
         name.removeprefix(_NETWORK): tensor
         for name, tensor in tensors.items()
-        if name.startswith(_NETWORK) and not name.endswith((_ROWS, _SCALES))
+        if name.startswith(_NETWORK) and not name.endswith((ROWS, SCALES))
     }
-    for name in [name.removesuffix(_ROWS) for name in tensors if name.startswith(_NETWORK) and name.endswith(_ROWS)]:
-        table = tensors[f"{name}{_ROWS}"].astype(np.float32) * tensors[f"{name}{_SCALES}"]
+    for name in [name.removesuffix(ROWS) for name in tensors if name.startswith(_NETWORK) and name.endswith(ROWS)]:
+        table = tensors[f"{name}{ROWS}"].astype(np.float32) * tensors[f"{name}{SCALES}"]
         found[name.removeprefix(_NETWORK)] = table
     for node in graph.node:
-        if node.op_type == "MatMulNBits":
+        if node.op_type == "MatMulIntegerToFloat":
             name = _layer(node.name, file)
-            found[f"{name}.weight"] = _product(node, tensors)
+            numbers, scales = tensors[node.input[1]], tensors[node.input[3]]
+            found[f"{name}.weight"] = numbers.T * scales[:, None] * _parts(node.input[0], tensors)
         elif node.op_type == "MultiHeadAttention":
             parts = np.split(tensors[node.input[3]], 3)
             for product, bias in zip(node.input[:3], parts, strict=True):
                 found[f"{_layer(product, file)}.bias"] = bias
+    for shifted in [name for name in found if name.endswith(SHIFTED)]:
+        name = shifted.removesuffix(SHIFTED)
+        taken_off = SHIFT * found[f"{name.removesuffix('.bias')}.weight"].sum(axis=1)
+        found[name] = (found.pop(shifted) + taken_off).astype(np.float32)
     return {name: np.ascontiguousarray(weight) for name, weight in found.items()}
 
 
+def _parts(read: str, tensors: dict[str, Any]) -> Any:
+    """What a product's inputs were multiplied by to even them out; read: the name of these inputs in 8 bits."""
+    smooth = read.removesuffix(BYTES).removesuffix(FIRST)
+    return tensors[f"{smooth.removesuffix(SMOOTH)}{PARTS}"] if smooth.endswith(SMOOTH) else 1
+
+
 def _layer(name: str, file: Path) -> str:
-    """bert.encoder.layer.0.attention.self.query of /transformer/bert/encoder/layer.0/attention/self/query/MatMul_…"""
+    """bert.encoder.layer.0.attention.self.query of /transformer/bert/encoder/layer.0/attention/self/query/MatMul…"""
     path, _, last = name.removeprefix("/").replace("/", ".").rpartition(".")
-    if not path.startswith(_NETWORK) or not last.startswith("MatMul_"):
+    if not path.startswith(_NETWORK) or not last.startswith("MatMul"):
         raise FormatError(
             f"{file} has a product {name!r} whose layer is not known", "give an 8-bit form that Clew made"
         )
     return path.removeprefix(_NETWORK)
-
-
-def _product(node: Any, tensors: dict[str, Any]) -> Any:
-    """(outputs, inputs) float32 weight of a product in 8 bits, as torch's Linear keeps it."""
-    settings = {attribute.name: attribute.i for attribute in node.attribute}
-    numbers, scales = tensors[node.input[1]], tensors[node.input[2]]
-    outputs, inputs = settings["N"], settings["K"]
-    blocks = numbers.astype(np.float32) - _ZERO  # (outputs, blocks, block)
-    whole = blocks * scales.reshape(outputs, blocks.shape[1], 1)
-    return whole.reshape(outputs, -1)[:, :inputs]

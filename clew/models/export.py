@@ -111,7 +111,8 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
 
         whole = target.with_name("whole.onnx")
         target.rename(whole)
-        facts = quantise(whole, target, model.config.num_attention_heads, model.config.hidden_size)
+        config = model.config
+        facts = quantise(whole, target, config.num_attention_heads, config.hidden_size, config.vocab_size)
         whole.unlink()
         allowed = INT8_AGREEMENT
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])

@@ -13,10 +13,12 @@ from clew.core.registry import Registry
 from clew.core.types import Ints, Vectors
 
 ONNX_FILE = "onnx/model.onnx"
-# The attribute of onnxruntime's MatMulNBits as it stands in the file: field 3 of a node's attribute is its number.
-_IN_BYTES, _IN_FLOATS = (b"accuracy_level\x18" + level for level in (b"\x04", b"\x01"))
 # As Linux names them: AVX-512, AVX and AMX.
 _BYTE_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+
+# Small batches on one thread each beat large ones that all threads share: they stay in a core's cache, are of nearly
+# one length, and nobody waits for the others after every product.
+_PIECES = 256
 
 
 class TokenModel(Protocol):
@@ -26,6 +28,8 @@ class TokenModel(Protocol):
     """Runtime and precision, such as "onnxruntime-fp32"."""
     dim: int
     """Width of the token vectors."""
+    pieces: int
+    """Word pieces in a batch, padding included, at which it is fastest."""
     reads: tuple[str, ...]
     """What it reads of a folder, as glob patterns: these files are verified before it is made."""
 
@@ -36,8 +40,8 @@ class TokenModel(Protocol):
         """(b, s, dim) float32 last hidden states of (b, s) token ids; mask: 1 for a token, 0 for padding."""
         ...
 
-    def bulk(self) -> TokenModel:
-        """The same for passages, which are long and many; itself where it is as fast for these."""
+    def lanes(self) -> tuple[TokenModel, int]:
+        """What computes several batches fastest, and how many of its calls at once; the first time may load it."""
         ...
 
 
@@ -46,6 +50,10 @@ class PairModel(Protocol):
 
     name: str
     """Runtime and precision, such as "onnxruntime-int8"."""
+    pieces: int
+    """Word pieces in a batch, padding included, at which it is fastest."""
+    lanes: int
+    """How many calls at once are fastest."""
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
         """(b,) float32 scores of (b, s) token ids; mask: 1 for a token, 0 for padding; types: 1 in the second text."""
@@ -65,10 +73,11 @@ class OnnxModel:
     """The exported transformer in onnxruntime on the processor, at the precision of the export."""
 
     reads: tuple[str, ...] = ("*.json", "*/config.json", ONNX_FILE)
+    pieces = _PIECES
 
-    def __init__(self, folder: Path, threads: int, precision: str, *, bulk: bool = False) -> None:
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:
         self._given = folder, threads, precision
-        self._session = open_session(folder / ONNX_FILE, threads, widened=bulk and precision == "int8")
+        self._session = open_session(folder / ONNX_FILE, threads)
         self.name = f"onnxruntime-{precision}"
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
         self.dim = int(self._session.get_outputs()[0].shape[2])
@@ -81,24 +90,27 @@ class OnnxModel:
         hidden: Vectors = self._session.run(None, feed)[0]
         return hidden
 
-    @cached_property
-    def _bulk(self) -> OnnxModel:
-        """Opened when it is first asked for, since what only answers queries needs none."""
-        return OnnxModel(*self._given, bulk=True)
+    def lanes(self) -> tuple[OnnxModel, int]:
+        """A session of one thread for all of the threads at once; a session of all threads answers one query faster."""
+        threads = self._given[1]
+        return (self, 1) if threads == 1 else (self._narrow, threads)
 
-    def bulk(self) -> OnnxModel:
-        """The same for passages, its 8-bit weights widened where the processor cannot multiply in 8 bits."""
-        return self if self._given[2] != "int8" or multiplies_bytes() else self._bulk
+    @cached_property
+    def _narrow(self) -> OnnxModel:
+        """Opened when it is first asked for: what only answers queries needs none."""
+        folder, _, precision = self._given
+        return OnnxModel(folder, 1, precision)
 
 
 class OnnxPairModel:
     """The exported network of a cross-encoder in onnxruntime on the processor, at the precision of the export."""
 
     reads = ("*.json", ONNX_FILE)
+    pieces = _PIECES
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        widened = precision == "int8" and not multiplies_bytes()
-        self._session = open_session(folder / ONNX_FILE, threads, widened=widened)
+        self.lanes = threads
+        self._session = open_session(folder / ONNX_FILE, 1)
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
         self.name = f"onnxruntime-{precision}"
 
@@ -113,20 +125,19 @@ class OnnxPairModel:
 
 @cache
 def multiplies_bytes(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor has instructions for products of 8-bit numbers; taken for granted where nothing says so."""
+    """Whether the processor is known to have instructions for products of 8-bit numbers."""
     try:
         found = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:
-        return True
-    return found is None or not _BYTE_PRODUCTS.isdisjoint(found[1].split())
+        return False
+    return found is not None and not _BYTE_PRODUCTS.isdisjoint(found[1].split())
 
 
-def open_session(file: Path, threads: int, *, widened: bool = False) -> Any:
+def open_session(file: Path, threads: int, *, exact: bool | None = None) -> Any:
     """An onnxruntime session on the processor.
 
-    widened: of an 8-bit network that `clew.models.quantise` wrote, multiply in float32 instead of 8 bits. Where a
-    processor lacks instructions for the latter, that is faster by up to two fifths for long batches, though slower for
-    a single query.
+    exact: multiply 8-bit numbers in 16 bits. x86 processors without instructions for the former would add their
+    products up in too few bits, and clip sums that are large. Takes half as long again. None: where it is needed.
     """
     import onnxruntime
 
@@ -135,6 +146,10 @@ def open_session(file: Path, threads: int, *, widened: bool = False) -> Any:
     options.inter_op_num_threads = 1
     # Warnings about single graph nodes are of no use to a user.
     options.log_severity_level = 3
-    # onnxruntime has no option for it, and reading the network to change it would take another package.
-    network = file.read_bytes().replace(_IN_BYTES, _IN_FLOATS) if widened else str(file)
-    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    if not multiplies_bytes() if exact is None else exact:
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    # onnxruntime's fused form of an addition and a layer norm is slower than the two.
+    slow = ["SkipLayerNormFusion"]
+    return onnxruntime.InferenceSession(
+        str(file), options, providers=["CPUExecutionProvider"], disabled_optimizers=slow
+    )

@@ -19,6 +19,7 @@ class TorchModel:
 
     name = "torch-fp32"
     reads = ("*.json", "*/config.json", "*.safetensors")
+    pieces = 1536
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
         if precision != "fp32":
@@ -42,9 +43,9 @@ class TorchModel:
         vectors: Vectors = hidden.cpu().numpy()
         return vectors
 
-    def bulk(self) -> TorchModel:
-        """Itself."""
-        return self
+    def lanes(self) -> tuple[TorchModel, int]:
+        """Itself, one call at a time: torch has threads of its own."""
+        return self, 1
 
 
 def load_transformer(folder: Path, role: Role = "bi_encoder", attention: str = "sdpa") -> Any:

@@ -44,7 +44,7 @@ def test_no_text_gives_no_rows(encoder: Encoder) -> None:
 def test_a_text_does_not_depend_on_its_batch(encoder: Encoder) -> None:
     together = encoder.encode_passages([*TEXTS, *(f"filler number {n} " * n for n in range(40))])[: len(TEXTS)]
     alone = np.concatenate([encoder.encode_passages([text]) for text in TEXTS])
-    assert (together * alone).sum(axis=1).min() >= 0.9999
+    assert (together * alone).sum(axis=1).min() >= 0.999999
 
 
 def test_the_same_call_gives_the_same_bits(encoder: Encoder) -> None:

@@ -25,7 +25,7 @@ TEXTS = [
     "headphones " * 400,
 ]
 SCORERS = ["overlap", "real", "quantised", "default", "overlap+overlap", "overlap+real"]
-NEAR = 0.01
+NEAR = 1e-4
 
 
 def real_cross_encoder(home: Path, folder: Path) -> Path:

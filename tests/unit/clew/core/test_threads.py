@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -81,3 +82,26 @@ assert numba.get_num_threads() == 2, numba.get_num_threads()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_work_in_lanes_comes_back_in_order_and_overlaps() -> None:
+    together = Barrier(2, timeout=20)
+
+    def work(item: int) -> int:
+        together.wait()
+        return item * item
+
+    assert list(threads.in_lanes(work, range(6), 2)) == [0, 1, 4, 9, 16, 25]
+    assert list(threads.in_lanes(abs, [-3], 2)) == [3]
+    assert list(threads.in_lanes(abs, [-3, 2], 1)) == [3, 2]
+
+
+def test_what_work_in_lanes_raises_is_raised() -> None:
+    def work(item: int) -> int:
+        if item == 3:
+            raise ValueError(f"item {item}")
+        return item
+
+    with pytest.raises(ValueError, match="item 3"):
+        list(threads.in_lanes(work, range(6), 2))
+    assert list(threads.in_lanes(work, [1, 2], 2)) == [1, 2]

@@ -1,0 +1,88 @@
+"""Leave out of a fused network what only its unread pieces need.
+
+A cross-encoder reads its score off the first piece. So the last layer has to attend from that piece alone, and the
+products after it have one row for each pair instead of one for each piece: a seventh less work for six layers, and the
+same score.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+FIRST = "_first_piece"
+"""Ends the name of a tensor's first piece."""
+_ROWS = frozenset({"Add", "BiasGelu", "FastGelu", "Gelu", "LayerNormalization", "MatMul", "Mul"})
+"""What gives each piece an output of its own, whatever the other pieces are."""
+
+
+def keep_first_piece(model: Any) -> int:
+    """Change an ONNX model whose tensors are (b, s, …) in place; returns how many nodes see one piece from now on.
+
+    A network that reads the other pieces too, as a bi-encoder does, stays as it is.
+    """
+    graph = model.graph
+    nodes = list(graph.node)
+    constants = _constants(graph)
+    # Tensors of which more than the first piece is read.
+    whole = {entry.name for entry in graph.output}
+    narrowed: dict[int, list[int]] = {}
+    for at in reversed(range(len(nodes))):
+        node = nodes[at]
+        if _picks_first(node, constants):
+            continue
+        places = [] if whole.intersection(node.output) else _piecewise(node, constants)
+        if places:
+            narrowed[at] = places
+        whole.update(name for place, name in enumerate(node.input) if place not in places)
+    if narrowed:
+        del graph.node[:]
+        graph.node.extend(_rewired(nodes, narrowed, whole, graph))
+    return len(narrowed)
+
+
+def _constants(graph: Any) -> dict[str, Any]:
+    """Name → value of what does not depend on the inputs."""
+    from onnx import numpy_helper
+
+    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+    return found
+
+
+def _picks_first(node: Any, constants: dict[str, Any]) -> bool:
+    """Whether a node takes the first piece of its input: x[:, 0]."""
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+    return node.op_type == "Gather" and axis == 1 and np.array_equal(constants.get(node.input[1], ()), 0)
+
+
+def _piecewise(node: Any, constants: dict[str, Any]) -> list[int]:
+    """Places of the inputs of which the first piece is enough for the first piece of the output."""
+    if node.op_type == "MultiHeadAttention":
+        return [0]  # what attends; what is attended to is needed whole
+    if node.op_type not in _ROWS or (node.op_type == "MatMul" and node.input[1] not in constants):
+        return []
+    return [place for place, name in enumerate(node.input) if name and name not in constants]
+
+
+def _rewired(nodes: list[Any], narrowed: dict[int, list[int]], whole: set[str], graph: Any) -> list[Any]:
+    """The nodes, and before those that want the first piece of a whole tensor one that cuts it off."""
+    from onnx import helper, numpy_helper
+
+    bounds = {"first_piece_start": [0], "first_piece_end": [1], "first_piece_axis": [1]}
+    for name, value in bounds.items():
+        graph.initializer.append(numpy_helper.from_array(np.array(value, np.int64), name))
+    rewired: list[Any] = []
+    sliced: set[str] = set()
+    for at, node in enumerate(nodes):
+        for place in narrowed.get(at, ()):
+            if (name := node.input[place]) in whole:
+                node.input[place] = f"{name}{FIRST}"
+                if name not in sliced:
+                    sliced.add(name)
+                    rewired.append(helper.make_node("Slice", [name, *bounds], [node.input[place]]))
+        rewired.append(node)
+    return rewired
