@@ -18,7 +18,7 @@ from typing import Any
 
 Round = Callable[[], float]
 # Pairs a query, texts in a passage, queries: pairs of about 60 and about 200 word pieces.
-SHORT, LONG = (50, 5, 7), (100, 18, 3)
+SHORT, LONG = (50, 3, 7), (100, 12, 3)
 
 
 def serve(package: str, items: Mapping[str, Callable[[Mapping[str, Any]], Round]]) -> None:
