@@ -10,6 +10,7 @@ only unread pieces need is left out (`clew.models.first_piece`). Nothing has to 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,29 @@ def quantise(source: Path, target: Path, heads: int, hidden: int, vocabulary: in
     if not layers:
         raise FormatError(f"{source} has no attention that can be fused", "8 bits are for BERT-like networks")
     model = fused.model
+    _unshare(model.graph)
     smooth(model, vocabulary)
     keep_first_piece(model)
     _Products(model.graph).quantise()
     _quantise_tables(model)
     onnx.save(model, str(target))
     return {"precision": "int8", "bits": BITS, "layers": layers}
+
+
+def _unshare(graph: Any) -> None:
+    """Give each product and each addition weights of its own: what is equal, an exporter keeps once."""
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    uses = Counter(name for node in graph.node for name in node.input)
+    for node in graph.node:
+        if node.op_type not in ("Add", "MatMul"):
+            continue
+        for at, name in enumerate(node.input):
+            if name in weights and uses[name] > 1:
+                uses[name] -= 1
+                own = type(weights[name])()
+                own.CopyFrom(weights[name])
+                own.name = node.input[at] = f"{name}_{uses[name]}"
+                graph.initializer.append(own)
 
 
 class _Products:

@@ -167,6 +167,22 @@ def test_what_goes_before_the_rounding_changes_no_result(role, trained, tiny_mod
     assert done[smooth] == 2 * json.loads((folder / "config.json").read_text())["num_hidden_layers"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["roberta", "distilbert", "electra", "albert"])
+def test_networks_like_bert_have_an_eight_bit_form(kind, tmp_path):
+    # Fresh biases are all zeros, so the exporter keeps one for many additions.
+    from transformers import AutoConfig, AutoModel
+
+    sizes = {"vocab_size": 500, "max_position_embeddings": 64, "embedding_size": 32}
+    one = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    other = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
+    config = AutoConfig.for_model(kind, **sizes, **(other if kind == "distilbert" else one))
+    AutoModel.from_config(config).save_pretrained(tmp_path)
+    facts = write_onnx(tmp_path, tmp_path / "model.onnx", "bi_encoder", "int8")
+    assert facts["layers"] >= 1
+    assert 0 < facts["difference"] < 0.05
+
+
 def test_rows_are_kept_to_half_a_step_of_their_scale():
     table = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32) * np.logspace(-6, 3, 50)[:, None]
     table = table.astype(np.float32)
