@@ -34,7 +34,7 @@ def section(found: list[dict[str, Any]]) -> str:
     others = [part for part in (rerank_section(rerankers), graph_section(graphs)) if part]
     if not found:
         return "\n".join(others)
-    sets = {name: systems for report in found for name, systems in report["results"].items()}
+    sets = {name + _models(report): systems for report in found for name, systems in report["results"].items()}
     systems = list(dict.fromkeys(name for rows in sets.values() for name in rows))
     lines = [
         "## Measured",
@@ -64,13 +64,20 @@ def rerank_section(found: list[dict[str, Any]]) -> str:
     for report in found:
         options = report["signature"]["options"]
         for name, rows in report["results"].items():
-            judged = ", judged lists" if options["judged_only"] else ""
+            judged = (", judged lists" if options["judged_only"] else "") + _models(report)
             figures = (_interval_cell(rows.get(system), system == options["baseline"]) for system in RERANK_SHOWN)
             queries = rows[options["baseline"]]["queries"]
             p = f"{rows['hybrid-tuned-rerank']['p']['nDCG@10']:.3g}" if "hybrid-tuned-rerank" in rows else ""
             settled = f"{rows['hybrid-tuned-settled']['pairs']:.1f}" if "hybrid-tuned-settled" in rows else ""
             lines.append(f"| {name}{judged} | {queries:,} | {' | '.join(figures)} | {p} | {settled} |")
     return "\n".join(lines) + "\n"
+
+
+def _models(report: dict[str, Any]) -> str:
+    """The models of a report that are not those that come with Clew, to follow a data set's name."""
+    options = report.get("signature", {}).get("options", {})
+    named = (options.get(key) for key in ("model", "reranker"))
+    return "".join(f", {model}" for model in named if model not in (None, "default"))
 
 
 def _reranks(report: dict[str, Any]) -> bool:

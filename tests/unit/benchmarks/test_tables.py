@@ -29,6 +29,13 @@ def test_the_best_of_each_row_is_bold_and_gaps_stay_empty() -> None:
     assert "An Oven, 2 cores" in "\n".join(lines)
 
 
+def test_models_that_do_not_come_with_clew_are_named() -> None:
+    other = {**report(), "signature": {"options": {"model": "mine", "reranker": None}}}
+    usual = {**report(), "signature": {"options": {"model": "default", "reranker": "default"}}}
+    lines = section([usual, other]).splitlines()
+    assert [line.split(" | ")[0] for line in lines if line.startswith("| tiny")] == ["| tiny", "| tiny, mine"]
+
+
 def test_graphs_have_a_table_of_their_own() -> None:
     rows = {
         name: {"nDCG@10": at / 10, "p": {"nDCG@10": 0.04}, "queries": 1_200}
