@@ -208,8 +208,8 @@ def open_judged(name: str, home: Path, judged: Path | None) -> tuple[Searcher, J
 
 def publish_tuned(home: Path, name: str, tuned: Tuned) -> str:
     """Publish a release of the live version with learned weights and make it live; returns its id."""
+    from clew.core.clock import now
     from clew.core.files import write_atomic
-    from indexer.clock import now
     from indexer.lock import writing
     from indexer.publish import existing, next_number, point_at
     from search.versions import dumps

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.core.artifacts import digest_files, link_tree, promote
+from clew.core.clock import now
 from clew.core.files import disk_errors, shown_url, write_atomic
 from clew.core.text import Analyzer
 from clew.models.cached import EmbeddingCache
 from indexer import quality
-from indexer.clock import now
 from indexer.collect import collect
 from indexer.comparison import judge
 from indexer.encode import Encoding, encoder_of

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from clew.core.clock import now, today
 from clew.core.errors import QualityError, UsageError
-from indexer.clock import now, today
 from search.versions import Release
 
 if TYPE_CHECKING:

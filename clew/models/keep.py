@@ -14,11 +14,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from clew.core.artifacts import digest_files, promote
+from clew.core.clock import now
 from clew.core.errors import FormatError, StoreError, UsageError
 from clew.core.files import disk_errors
 from clew.core.threads import count
@@ -216,11 +216,6 @@ def _tell(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
     words = f"{origin[0].upper()}{origin[1:]} by `clew models quantise`. Against the whole model's {what}: {figures}."
     with card.open("a", encoding="utf-8") as file:
         file.write(f"\n\n## 8-bit form\n\n{words}\n")
-
-
-def now() -> str:
-    """UTC to the second, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _fill(staged: Path, source: Path, manifest: ModelManifest, precision: Precision) -> None:

@@ -10,6 +10,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from clew.core.clock import now
 from clew.core.errors import CorruptError, MismatchError, MissingExtraError, NotFoundError, StoreError, UsageError
 from clew.core.files import sha256_file
 from clew.core.threads import count
@@ -17,7 +18,7 @@ from clew.models.averaged import PLUS, AveragedEncoder, AveragedScorer, is_folde
 from clew.models.folder import fingerprint, role_of
 from clew.models.hashing import hashing_encoder
 from clew.models.hub import HUB_NAME, fetch
-from clew.models.keep import keep, keep_model, licence_of, name_of, now
+from clew.models.keep import keep, keep_model, licence_of, name_of
 from clew.models.manifest import MANIFEST, ModelManifest, Role, read_manifest, verify
 from clew.models.overlap import OverlapScorer
 from clew.models.protocols import Encoder, PairScorer

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from clew.core.clock import now
 from clew.core.errors import DataError
 from clew.core.files import disk_errors, expand
-from indexer.clock import now
 from indexer.graphs.read import Link, Node, graph_form, lineage, read_edges, read_nodes
 from indexer.lock import writing
 from indexer.progress import Progress, Silent

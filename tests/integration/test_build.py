@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from clew.core.artifacts import HOLD
+from clew.core.clock import today
 from clew.core.errors import (
     CorruptError,
     DataError,
@@ -21,7 +22,6 @@ from clew.core.errors import (
 )
 from indexer import publish
 from indexer.build import build
-from indexer.clock import today
 from indexer.lock import writing
 from indexer.override import Override
 from indexer.spec import spec_of

@@ -21,6 +21,7 @@ from api.app import create_app
 from api.engine import Engine
 from api.settings import Settings
 from clew.cli import app, doctor
+from clew.core.clock import today
 from clew.core.errors import CorruptError, QualityError, StageUnavailable
 from clew.core.files import write_atomic
 from clew.core.measures import evaluate
@@ -29,7 +30,6 @@ from clew.models.hashing import HashingEncoder
 from clew.models.overlap import OverlapScorer
 from indexer import publish, quality
 from indexer.build import build
-from indexer.clock import today
 from indexer.override import Override
 from indexer.spec import spec_of
 from indexer.sweep import gc
