@@ -131,12 +131,12 @@ def measure_folder(
 ) -> CalibrationResult:
     """Learn a calibration on a data set's dev split, then measure it on the split of the options.
 
-    home: where indexes are kept. models: home of the reranker (None: the same). Raises NotFoundError where there is no
+    home: where indexes are kept. models: home of the models (None: the same). Raises NotFoundError where there is no
     dev split or no such model, DataError where dev candidates teach nothing or the judgements do not fit.
     """
     dev = gained(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown), options.gains)
     group = {SYSTEM: systems.load(SYSTEM)}
-    searcher = reranking(opened(dataset, home, group, options), group, options, models or home)
+    searcher = reranking(opened(dataset, home, group, options, models), group, options, models or home)
     try:
         learned = learn_rerank(searcher, dataset.judged.queries, dev, options.seed, progress)
         found = Calibration.of_table(learned.after)

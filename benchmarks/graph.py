@@ -21,6 +21,7 @@ from clew.core.errors import QueryError, UsageError
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
 from clew.core.types import Floats
+from clew.models.store import kept_path
 from search.gate import FEATURES, Gate, learn
 
 if TYPE_CHECKING:
@@ -88,12 +89,22 @@ class GraphResult:
     graph: Mapping[str, Any]
 
 
-def measure(dataset: Dataset, home: Path, options: GraphOptions, progress: Progress | None = None) -> GraphResult:
-    """Learn on train and dev, then run every way on the split. Raises UsageError for a split that is learned on."""
+def measure(
+    dataset: Dataset,
+    home: Path,
+    options: GraphOptions,
+    progress: Progress | None = None,
+    *,
+    models: Path | None = None,
+) -> GraphResult:
+    """Learn on train and dev, then run every way on the split. Raises UsageError for a split that is learned on.
+
+    home: where indexes are kept. models: home of the bi-encoder (None: the same).
+    """
     if options.split == "train":
         raise UsageError("split is 'train', which is learned on", "measure on dev or test")
     qrels = judged_qrels(dataset.judged, dataset.document_ids, options.relevance)
-    searcher = open_graph(dataset, home, options)
+    searcher = open_graph(dataset, home, options, models)
     try:
         known = material(dataset, options)
         answers = answered(searcher, known, progress)
@@ -131,11 +142,11 @@ def measure(dataset: Dataset, home: Path, options: GraphOptions, progress: Progr
     return GraphResult(result, found, terms, effects, signature["graph"])
 
 
-def open_graph(dataset: Dataset, home: Path, options: GraphOptions) -> Searcher:
-    """The index of a data set with a graph, built where it is not there yet."""
+def open_graph(dataset: Dataset, home: Path, options: GraphOptions, models: Path | None = None) -> Searcher:
+    """The index of a data set with a graph, built where it is not there yet. home, models: as for `measure`."""
     own = dataset.spec.get("graph") if options.graph is None else None
     graph = {**(own or graph_table(options.graph or dataset.base)), **options.table}
-    table = varied(dataset.spec, model=options.model, graph=graph)
+    table = varied(dataset.spec, model=kept_path(options.model, models or home), graph=graph)
     return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
 
@@ -187,12 +198,20 @@ def _listed(searcher: Searcher, text: str, system: System) -> tuple[dict[str, fl
 
 
 def default_gate(
-    datasets: Sequence[Dataset], home: Path, options: GraphOptions, progress: Progress | None = None
+    datasets: Sequence[Dataset],
+    home: Path,
+    options: GraphOptions,
+    progress: Progress | None = None,
+    *,
+    models: Path | None = None,
 ) -> Gate:
-    """A gate learned on the train and dev queries of several data sets, each with the same say."""
+    """A gate learned on the train and dev queries of several data sets, each with the same say.
+
+    home, models: as for `measure`.
+    """
     pooled: list[tuple[Floats, float]] = []
     for dataset in datasets:
-        searcher = open_graph(dataset, home, options)
+        searcher = open_graph(dataset, home, options, models)
         try:
             examples = default_examples(searcher, material(dataset, options), progress)
         finally:

@@ -29,6 +29,7 @@ from clew.core.types import Floats, Vectors
 from clew.core.words import words
 from clew.models.cached import CachedEncoder, EmbeddingCache
 from clew.models.protocols import Encoder
+from clew.models.store import kept_path
 from indexer.encode import Encoding, encoder_of
 from indexer.graphs.attach import entity_vectors
 from indexer.graphs.load import load
@@ -76,8 +77,13 @@ class Material:
     names: row of the graph → what gold mentions call the entity, "" where they cannot. vectors: (entities, dim).
     """
 
-    def __init__(self, folder: Path, home: Path, options: Options, say: Callable[[str], None]) -> None:
-        """home: where snapshots and vectors are kept. Raises DataError, NotFoundError or UsageError."""
+    def __init__(
+        self, folder: Path, home: Path, options: Options, say: Callable[[str], None], *, models: Path | None = None
+    ) -> None:
+        """home: where snapshots and vectors are kept. models: home of the bi-encoder (None: the same).
+
+        Raises DataError, NotFoundError or UsageError.
+        """
         self.folder, self._home, self.options = _folder(folder), home, options
         self.file = found_in(self.folder, "questions.jsonl")
         graph = _folder(options.graph) / "graph" if options.graph else self.folder / "graph"
@@ -91,10 +97,11 @@ class Material:
             for question, kept in zip(questions, self.questions, strict=True)
         }
         self.cache = EmbeddingCache(home / "cache" / "embeddings.sqlite")
-        self.encoder: Encoder = encoder_of(options.model, home)
+        model = kept_path(options.model, models or home)
+        self.encoder: Encoder = encoder_of(model, home)
         say(f"vectors of {self.snapshot.counts.entities:,} entities")
         with tempfile.TemporaryDirectory() as work:
-            encoding = Encoding(options.model, home, self.cache, InProcess(), Silent())
+            encoding = Encoding(model, home, self.cache, InProcess(), Silent())
             self.vectors: NDArray[np.float16] = entity_vectors(self.snapshot, (), encoding, Path(work))
 
     def of_split(self, split: str) -> list[Question]:

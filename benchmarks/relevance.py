@@ -23,6 +23,7 @@ from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
 from clew.core.measures.significance import Comparison, compare, holm, interval
+from clew.models.store import kept_path
 
 if TYPE_CHECKING:
     from clew.core.measures.judged import JudgedQueries
@@ -110,8 +111,8 @@ def measure(
 ) -> SetResult:
     """Run every system on one data set and compare it with the baseline.
 
-    home: where indexes are kept. models: home of the reranker (None: the same). Raises DataError for judgements that do
-    not fit the data set, NotFoundError where a system reranks and there is no such model.
+    home: where indexes are kept. models: home of the models (None: the same). Raises DataError for judgements that do
+    not fit the data set, NotFoundError where there is no such model.
     """
     chosen = {name: systems.load(name) for name in options.names}
     # A BEIR folder knows its ids, so that bad judgements are found before anything is built.
@@ -124,7 +125,7 @@ def measure(
     rerankers: dict[str, Any] = {}
     for backend in dict.fromkeys(system.backend for system in chosen.values()):
         group = {name: system for name, system in chosen.items() if system.backend == backend}
-        searcher = reranking(opened(dataset, home, group, options), group, options, models or home)
+        searcher = reranking(opened(dataset, home, group, options, models), group, options, models or home)
         try:
             if searcher.reranker is not None and any(system.rerank for system in group.values()):
                 rerankers[backend] = reranker_signature(searcher.reranker)
@@ -187,12 +188,15 @@ def _chosen(qrels: Qrels, options: Options) -> Qrels:
     return {name: qrels[name] for name in names}
 
 
-def opened(dataset: Dataset, home: Path, group: Mapping[str, System], options: Options) -> Searcher:
-    """The index that a group of systems shares, built where it is not there yet."""
+def opened(
+    dataset: Dataset, home: Path, group: Mapping[str, System], options: Options, models: Path | None = None
+) -> Searcher:
+    """The index that a group of systems shares, built where it is not there yet. models: as for `measure`."""
     dense = any("dense" in system.sources for system in group.values())
     backend = next(iter(group.values())).backend
     graph = graph_table(dataset.base) if any(system.graph for system in group.values()) else None
-    table = varied(dataset.spec, model=options.model, dense=dense, backend=backend, graph=graph)
+    model = kept_path(options.model, models or home)
+    table = varied(dataset.spec, model=model, dense=dense, backend=backend, graph=graph)
     return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
 

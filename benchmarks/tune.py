@@ -18,6 +18,7 @@ from clew.core.errors import DataError, NotFoundError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels
+from clew.models.store import kept_path
 
 if TYPE_CHECKING:
     from benchmarks.graph_learn import Learned
@@ -169,13 +170,19 @@ def example(
     return Judged(pool.found, gains, sorted((float(gain) for gain in judged.values()), reverse=True))
 
 
-def tune_folder(path: Path, home: Path, options: Options, progress: Progress | None = None) -> Tuned:
-    """Learn on the dev split of a data set, with the index that benchmarks of it use."""
+def tune_folder(
+    path: Path, home: Path, options: Options, progress: Progress | None = None, *, models: Path | None = None
+) -> Tuned:
+    """Learn on the dev split of a data set, with the index that benchmarks of it use.
+
+    home: where indexes are kept. models: home of the models (None: the same).
+    """
     from benchmarks.datasets import open_dataset
     from benchmarks.index import ensure, open_built, varied
 
     dataset = open_dataset(path)
-    name = ensure(varied(dataset.spec, model=options.model), dataset.sources, dataset.base, home)
+    table = varied(dataset.spec, model=kept_path(options.model, models or home))
+    name = ensure(table, dataset.sources, dataset.base, home)
     return _tuned(open_built(home, name), dataset.judged, options, progress)
 
 

@@ -133,7 +133,7 @@ def tune(
     options = Options(_gains(gains), judged_only, allow_unknown, model, seed)
     with shown_progress(Path(target).name) as progress:
         if is_folder:
-            found = tune_folder(Path(target), home / "bench", options, progress)
+            found = tune_folder(Path(target), home / "bench", options, progress, models=home)
         else:
             found = tune_index(target, home, judged, options, progress)
     release = publish_tuned(home, target, found) if publish else None

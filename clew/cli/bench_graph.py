@@ -57,12 +57,12 @@ def graph(
     opened = [open_dataset(path) for path in folders]
     if gate:
         with shown_progress("gate") as progress:
-            out_json(default_gate(opened, home / "bench", options, progress).as_table())
+            out_json(default_gate(opened, home / "bench", options, progress, models=home).as_table())
         return
     found: list[GraphResult] = []
     for folder in opened:
         with shown_progress(folder.name) as progress:
-            found.append(measure(folder, home / "bench", options, progress))
+            found.append(measure(folder, home / "bench", options, progress, models=home))
         if not json:
             print_table(table(found[-1].result))
             for line in _effects(found[-1]):

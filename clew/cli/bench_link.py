@@ -40,7 +40,7 @@ def link(
 
     if learn and to is not None:
         raise UsageError("--learn measures nothing, --out has nothing to hold", "leave one of the two out")
-    material = Material(folder, home / "bench", Options(graph, key, split, model, seed), note)
+    material = Material(folder, home / "bench", Options(graph, key, split, model, seed), note, models=home)
     try:
         if learn:
             _learn(material, json=json)

@@ -155,6 +155,14 @@ def placed(model: str, home: Path, role: Role) -> str:
     return str((scorer_folder(model, home) if role == "cross_encoder" else prepare(model, home, role)).resolve())
 
 
+def kept_path(model: str, home: Path) -> str:
+    """The same model by the path of its folder where it is kept under the home; each part of an average."""
+    if parts := parts_of(model):
+        return PLUS.join(kept_path(part, home) for part in parts)
+    folder = kept_folder(home, model)
+    return model if folder is None else str(folder.resolve())
+
+
 def described(folder: Path, name: str, source: str, role: Role | None = None) -> ModelManifest:
     """The manifest of a model that is to be kept as it is. Raises MismatchError when it has another role."""
     found = role_of(folder)

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import ClewError, NotFoundError, UsageError
+from clew.models.store import prepare
 from indexer.build import build
 from indexer.spec import spec_of
 
@@ -123,3 +124,19 @@ def test_speed_prints_figures_with_every_peer_named(run):
     assert list(figures) == ["bm25"]
     assert figures["bm25"]["ours"] > 0
     assert figures["bm25"]["peers"] == {"bm25s": None, "rank-bm25": None}
+
+
+@pytest.mark.slow
+def test_a_kept_encoder_is_named_as_it_is_kept(tiny_model, tmp_path):
+    home = tmp_path / "home"
+    prepare(str(tiny_model(tmp_path / "mine")), home)
+    (tmp_path / "mine").rename(tmp_path / "elsewhere")
+    folder = tmp_path / "shoes"
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "corpus.jsonl").write_text('{"_id": "a", "text": "red shoe"}\n{"_id": "b", "text": "blue hat"}\n')
+    (folder / "queries.jsonl").write_text('{"_id": "q", "text": "blue hat"}\n')
+    (folder / "qrels" / "test.tsv").write_text("q\tb\t1\n")
+    options = ["--systems", "dense", "--baseline", "dense", "--model", "mine", "--home", str(home), "--json"]
+    found = CliRunner().invoke(app, ["bench", "relevance", str(folder), *options])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["shoes"]["dense"]["R@100"] == 1.0
