@@ -1,7 +1,7 @@
 """The tables of measured relevance in README.md, made from benchmarks/results: `python -m benchmarks.tables`.
 
-Every results.json under benchmarks/results, as `clew bench relevance` and `clew bench graph` write it, adds its data
-sets: to the table of rerankers where a system reranks, else to the first. Without any the section is empty.
+Every results.json under benchmarks/results that `clew bench relevance` or `clew bench graph` wrote adds its data sets:
+to the table of rerankers where a system reranks, else to the first. Without any the section is empty.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ GRAPH_SHOWN = ("never", "graph", "always", "gated", "always-terms", "gated-terms
 
 
 def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """Everything measured, in order of the paths."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("results.json"))]
+    """All comparisons of systems, in order of the paths."""
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("results.json")))
+    return [report for report in found if "against_baseline" in report]
 
 
 def section(found: list[dict[str, Any]]) -> str:
