@@ -110,7 +110,8 @@ def graph_section(found: list[dict[str, Any]]) -> str:
             figures = (f"{rows[system]['nDCG@10']:.3f}" if system in rows else "" for system in GRAPH_SHOWN)
             effect = report["effects"][name]["gated"]
             lines.append(
-                f"| {name}, {report.get('graph') or 'its own'} | {rows['gated']['queries']:,} | {' | '.join(figures)} "
+                f"| {name}, {report.get('graph') or 'its own'}{_models(report)} | {rows['gated']['queries']:,} "
+                f"| {' | '.join(figures)} "
                 f"| {rows['gated']['p']['nDCG@10']:.3g} | {effect['helped']:.0%} / {effect['hurt']:.0%} |"
             )
     return "\n".join(lines) + "\n"

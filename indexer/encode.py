@@ -2,7 +2,8 @@
 
 Texts are taken in source order in chunks of a fixed size. Of a chunk only those texts are encoded that were in no
 chunk before and are not in the cache, and the chunk goes into the cache as a whole. So after a kill every chunk is
-either all there or not begun, the batches come out as they would have, and so do the vectors, bit for bit.
+either all there or not begun, the batches come out as they would have with as many threads, and so do the vectors, bit
+for bit.
 """
 
 from __future__ import annotations

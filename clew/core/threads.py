@@ -56,9 +56,10 @@ def count() -> int:
 
 
 def in_lanes(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
-    """work(item) of each item in order, at most `lanes` at once in all of the process; raises what work raises.
+    """work(item) of each item in order; raises what work raises.
 
-    For work that lets other threads run, as numeric libraries do. It must not call this function.
+    At most `lanes` at once, over all calls with this count; where there is one item or one lane, the caller works. For
+    work that lets other threads run, as numeric libraries do. It must not call this function.
     """
     return map(work, items) if lanes == 1 or len(items) < 2 else _pool(lanes).map(work, items)
 

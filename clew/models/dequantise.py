@@ -50,10 +50,16 @@ def dequantise(file: Path) -> dict[str, Any]:
             parts = np.split(tensors[node.input[3]], 3)
             for product, bias in zip(node.input[:3], parts, strict=True):
                 found[f"{_layer(product, file)}.bias"] = bias
+    if not any(node.op_type == "MatMulIntegerToFloat" for node in graph.node):
+        raise FormatError(f"{file} has no products in 8 bits", "give an 8-bit form that this version of Clew made")
     for shifted in [name for name in found if name.endswith(SHIFTED)]:
         name = shifted.removesuffix(SHIFTED)
-        taken_off = SHIFT * found[f"{name.removesuffix('.bias')}.weight"].sum(axis=1)
-        found[name] = (found.pop(shifted) + taken_off).astype(np.float32)
+        bias = found.pop(shifted)
+        weight = found.get(f"{name.removesuffix('.bias')}.weight")
+        found[name] = bias if weight is None else (bias + SHIFT * weight.sum(axis=1)).astype(np.float32)
+    # Equal weights have one name in an exported network: which layers they are of, nothing says any more.
+    if shared := [name for name in found if not name.endswith((".bias", ".weight"))]:
+        raise FormatError(f"{file} shares weights among its layers ({shared[0]})", "train the model it was made of")
     return {name: np.ascontiguousarray(weight) for name, weight in found.items()}
 
 

@@ -62,7 +62,8 @@ def _picks_first(node: Any, constants: dict[str, Any]) -> bool:
 def _piecewise(node: Any, constants: dict[str, Any]) -> list[int]:
     """Places of the inputs of which the first piece is enough for the first piece of the output."""
     if node.op_type == "MultiHeadAttention":
-        return [0]  # what attends; what is attended to is needed whole
+        # What attends; what is attended to is needed whole. A bias of the attention has a row for each that attends.
+        return [] if len(node.input) > 5 and node.input[5] else [0]
     if node.op_type not in _ROWS or (node.op_type == "MatMul" and node.input[1] not in constants):
         return []
     return [place for place, name in enumerate(node.input) if name and name not in constants]

@@ -101,7 +101,8 @@ class _Products:
     def quantise(self) -> None:
         """Change the graph in place."""
         for node in list(self._graph.node):
-            if node.op_type == "MatMul" and node.input[1] in self._weights:
+            weights = self._weights.get(node.input[1]) if node.op_type == "MatMul" else None
+            if weights is not None and len(weights.dims) == 2:
                 self._product(node)
             else:
                 self._nodes.append(node)
@@ -126,7 +127,10 @@ class _Products:
         """Whether x is shifted, so that y's bias takes it off; sums: (n,) of the weights of each output."""
         if x not in self._makers or self._makers[x].op_type not in _GELUS:
             return False
-        (after,) = (node for node in self._graph.node if y in node.input)
+        readers = [node for node in self._graph.node if y in node.input]
+        if len(readers) != 1 or sum(x in node.input for node in self._graph.node) != 1:
+            return False
+        after = readers[0]
         places = [at for at, name in enumerate(after.input) if after.op_type == "Add" and name in self._weights]
         for at in places:
             bias = self._weights[after.input[at]]

@@ -26,7 +26,7 @@ def smooth(model: Any, vocabulary: int) -> int:
     from onnx import helper, numpy_helper
 
     graph = model.graph
-    weights = {tensor.name: tensor for tensor in graph.initializer}
+    weights = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
     norms = {node.output[0] for node in graph.node if node.op_type == "LayerNormalization"}
     readers: dict[str, list[Any]] = {}
     for node in graph.node:

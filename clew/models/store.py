@@ -159,7 +159,7 @@ def kept_path(model: str, home: Path) -> str:
     """The same model by the path of its folder where it is kept under the home; each part of an average."""
     if parts := parts_of(model):
         return PLUS.join(kept_path(part, home) for part in parts)
-    folder = kept_folder(home, model)
+    folder = None if is_folder(model) else kept_folder(home, model)
     return model if folder is None else str(folder.resolve())
 
 

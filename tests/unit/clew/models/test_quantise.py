@@ -19,6 +19,8 @@ from clew.models.runtimes import ONNX_FILE, multiplies_bytes, open_session
 from clew.models.smoothing import smooth
 from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, load_encoder, load_scorer, prepare
 
+DOMAIN = "com.microsoft"
+
 
 @pytest.fixture(scope="module")
 def quantised(trained, tmp_path_factory):
@@ -102,15 +104,16 @@ def test_whole_weights_are_made_of_it_again(trained, quantised):
 
 def test_a_network_that_clew_did_not_quantise_has_no_weights_to_give(tmp_path):
     import onnx
-    from onnx import TensorProto, helper
+    from onnx import TensorProto, helper, numpy_helper
 
-    node = helper.make_node(
-        "MatMulIntegerToFloat", ["x", "w", "u", "s"], ["y"], name="/other/MatMul", domain="com.microsoft"
-    )
     tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
-    onnx.save(helper.make_model(helper.make_graph([node], "g", tensors[:1], tensors[1:])), tmp_path / "model.onnx")
-    with pytest.raises(FormatError, match="layer is not known"):
-        dequantise(tmp_path / "model.onnx")
+    weights = [numpy_helper.from_array(np.ones(shape, np.float32), name) for name, shape in (("w", (2, 2)), ("s", 2))]
+    for kind, why in (("MatMulIntegerToFloat", "layer is not known"), ("MatMulNBits", "no products in 8 bits")):
+        node = helper.make_node(kind, ["x", "w", "u", "s"], ["y"], name="/other/MatMul", domain=DOMAIN)
+        graph = helper.make_graph([node], "g", tensors[:1], tensors[1:], weights)
+        onnx.save(helper.make_model(graph), tmp_path / "model.onnx")
+        with pytest.raises(FormatError, match=why):
+            dequantise(tmp_path / "model.onnx")
 
 
 def test_instructions_for_products_of_bytes_must_be_seen(tmp_path):
@@ -123,6 +126,30 @@ def test_instructions_for_products_of_bytes_must_be_seen(tmp_path):
     multiplies_bytes.cache_clear()
     assert not multiplies_bytes(cpuinfo)
     assert not multiplies_bytes(tmp_path / "none")
+
+
+def test_sums_of_the_largest_bytes_are_not_clipped(tmp_path):
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    rows = np.full((5, 64), 255, np.uint8)
+    numbers = np.random.default_rng(0).choice(np.array([-127, 127], np.int8), (64, 16))
+    numbers[:, 0] = 127
+    constants = {"numbers": numbers, "one": np.float32(1), "scales": np.ones(16, np.float32), "zero": np.uint8(0)}
+    graph = helper.make_graph(
+        [helper.make_node("MatMulIntegerToFloat", ["rows", "numbers", "one", "scales", "zero"], ["y"], domain=DOMAIN)],
+        "g",
+        [helper.make_tensor_value_info("rows", TensorProto.UINT8, [None, 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 16])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN, 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "model.onnx")
+    wanted = rows.astype(np.int64) @ numbers.astype(np.int64)
+    assert wanted.max() == 64 * 255 * 127
+    for exact in (None, True):
+        (found,) = open_session(tmp_path / "model.onnx", 1, exact=exact).run(None, {"rows": rows})
+        assert np.array_equal(found, wanted)
 
 
 @pytest.mark.parametrize("folder", [SHIPPED_ENCODER, SHIPPED_SCORER], ids=lambda folder: folder.name)
@@ -181,6 +208,8 @@ def test_networks_like_bert_have_an_eight_bit_form(kind, tmp_path):
     facts = write_onnx(tmp_path, tmp_path / "model.onnx", "bi_encoder", "int8")
     assert facts["layers"] >= 1
     assert 0 < facts["difference"] < 0.05
+    with pytest.raises(FormatError, match="shares weights among its layers"):
+        dequantise(tmp_path / "model.onnx")
 
 
 def test_rows_are_kept_to_half_a_step_of_their_scale():
