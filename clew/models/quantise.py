@@ -1,4 +1,4 @@
-"""The 8-bit form of an exported BERT: a quarter of the size, three times as fast on a processor, nearly the same.
+"""The 8-bit form of an exported BERT: a quarter of the size, two to three times as fast, nearly the same.
 
 Weights of matrix products are kept in 8 bits with a scale for every output. At run time each row of activations is
 brought to 8 bits with a scale of its own, so a text's result does not depend on what its batch-mates say, as it does

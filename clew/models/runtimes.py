@@ -137,7 +137,7 @@ def open_session(file: Path, threads: int, *, exact: bool | None = None) -> Any:
     """An onnxruntime session on the processor.
 
     exact: multiply 8-bit numbers in 16 bits. x86 processors without instructions for the former would add their
-    products up in too few bits, and clip sums that are large. Takes half as long again. None: where it is needed.
+    products up in too few bits, and clip sums that are large. Slower by more than half. None: where it is needed.
     """
     import onnxruntime
 
