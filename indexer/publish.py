@@ -168,10 +168,10 @@ def forget(folder: IndexFolder, gone: set[str]) -> None:
 
 
 def activate(home: Path, name: str, release: str) -> Release:
-    """Make a release live, after its version and shards were found whole.
+    """Make a release live, after its version and shards were found whole and it was opened.
 
-    Raises NotFoundError, CorruptError, and QualityError for one whose override has ended, unless it is live already:
-    naming that again mends a damaged CURRENT.
+    Raises NotFoundError, CorruptError, what `search.assemble.open_version` raises, and QualityError for one whose
+    override has ended, unless it is live already: naming that again mends a damaged CURRENT.
     """
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
@@ -183,7 +183,7 @@ def activate(home: Path, name: str, release: str) -> Release:
 
 
 def rollback(home: Path, name: str) -> Release:
-    """Make the release live that was live before. Raises NotFoundError where there is none.
+    """Make the release live that was live before, checked as by `activate`. Raises NotFoundError where there is none.
 
     Also one whose override has ended: it is the way out of something worse, and whoever calls says so.
     """
@@ -222,11 +222,15 @@ def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVer
 
 
 def _checked(home: Path, folder: IndexFolder, release: str) -> Release:
+    from search.assemble import open_version
+
     known = [path.stem for path in folder.root.glob("releases/*.json")]
     if release not in known:
         raise NotFoundError(f"index {folder.name!r} has no release {release!r}", nearest(release, known))
     chosen = folder.read_release(release)
-    check_release(home, folder, chosen)
+    version = check_release(home, folder, chosen)
+    # As readers will: its files may be whole and its spec, models or text analysis not those of this Clew.
+    open_version(folder, version, home, chosen, verify=False).close()
     return chosen
 
 

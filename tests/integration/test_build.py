@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from clew.core.clock import today
 from clew.core.errors import (
     CorruptError,
     DataError,
+    FormatError,
     LockedError,
     MismatchError,
     NotFoundError,
     QualityError,
     UsageError,
 )
+from clew.core.files import write_atomic
 from indexer import publish
 from indexer.build import build
 from indexer.lock import writing
@@ -30,7 +33,7 @@ from indexer.transfer import export, import_
 from indexer.verify import verify_release
 from search.assemble import open_index
 from search.types import SearchRequest
-from search.versions import CURRENT, IndexFolder
+from search.versions import CURRENT, IndexFolder, dumps
 
 WORDS = "lamp desk oak walnut steel brass reading floor bright warm quiet kettle toaster cordless travel blue".split()
 SPEC = {
@@ -282,6 +285,18 @@ def test_a_damaged_release_is_not_activated(three):
     with pytest.raises(CorruptError, match=r"version\.json"):
         publish.activate(three, "shop", "r1")
     assert live(three) == "r3"
+
+
+def test_a_release_that_cannot_be_opened_does_not_go_live(three):
+    folder = IndexFolder.of(three, "shop")
+    old = replace(folder.read_release("r2"), learned={"fusion": {"method": "rrf", "weight": {"bm25": 1.0}}})
+    write_atomic(folder.release("r2"), dumps(old))
+    for attempt in (lambda: publish.activate(three, "shop", "r2"), lambda: publish.rollback(three, "shop")):
+        with pytest.raises(FormatError, match=r"r2, is of another version of Clew: \[fusion\]"):
+            attempt()
+        assert live(three) == "r3"
+    publish.activate(three, "shop", "r1")
+    assert live(three) == "r1"
 
 
 def test_releases_are_listed_newest_first(three):
