@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -24,6 +25,8 @@ _LIBRARY_VARIABLES = (
     "RAYON_NUM_THREADS",
 )
 _configured: int | None = None
+_pools: dict[int, ThreadPoolExecutor] = {}
+_pools_lock = threading.Lock()
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -58,15 +61,32 @@ def count() -> int:
 def in_lanes(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
     """work(item) of each item in order; raises what work raises.
 
-    At most `lanes` at once, over all calls with this count; where there is one item or one lane, the caller works. For
-    work that lets other threads run, as numeric libraries do. It must not call this function.
+    At most `lanes` at once, over all calls with this count, which take turns; where there is one item or one lane, the
+    caller works. For work that lets other threads run, as numeric libraries do. It must not call this function.
     """
-    return map(work, items) if lanes == 1 or len(items) < 2 else _pool(lanes).map(work, items)
+    return map(work, items) if lanes == 1 or len(items) < 2 else _ahead(work, items, lanes)
 
 
-@cache
+def _ahead(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
+    # Only as many wait as keep the lanes busy: a short call beside a long one is not behind all of it.
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(_pool(lanes).submit(work, item))
+            if len(waiting) > 2 * lanes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for left in waiting:
+            left.cancel()
+
+
 def _pool(lanes: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(lanes, thread_name_prefix="clew-lane")
+    with _pools_lock:
+        if lanes not in _pools:
+            _pools[lanes] = ThreadPoolExecutor(lanes, thread_name_prefix="clew-lane")
+        return _pools[lanes]
 
 
 def available() -> int:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 
@@ -94,6 +95,24 @@ def test_work_in_lanes_comes_back_in_order_and_overlaps() -> None:
     assert list(threads.in_lanes(work, range(6), 2)) == [0, 1, 4, 9, 16, 25]
     assert list(threads.in_lanes(abs, [-3], 2)) == [3]
     assert list(threads.in_lanes(abs, [-3, 2], 1)) == [3, 2]
+
+
+def test_a_short_call_in_lanes_does_not_wait_for_all_of_a_long_one() -> None:
+    began, go, short = Event(), Event(), Event()
+
+    def work(item: int) -> int:
+        began.set()
+        assert go.wait(20)
+        # Nearly all of the long call has to find the short one done.
+        return item if item < 20 or short.wait(20) else -1
+
+    with ThreadPoolExecutor(1) as beside:
+        long = beside.submit(lambda: list(threads.in_lanes(work, range(60), 2)))
+        assert began.wait(20)
+        go.set()
+        assert list(threads.in_lanes(abs, [-1, -2, -3], 2)) == [1, 2, 3]
+        short.set()
+        assert long.result(60) == list(range(60))
 
 
 def test_what_work_in_lanes_raises_is_raised() -> None:
