@@ -16,6 +16,7 @@ import numpy as np
 from clew.core.errors import CorruptError, FormatError, LockedError
 from clew.core.files import disk_errors
 from clew.core.types import Vectors
+from clew.models.manifest import INT8_FORM
 from clew.models.protocols import Encoder
 
 FORMAT = 1
@@ -25,7 +26,9 @@ _WAIT_SECONDS = 60.0
 
 def cache_key(encoder: Encoder, role: str, text: str) -> str:
     """sha256 hex of what decides a vector: the encoder, its runtime, "query" or "passage", the text."""
-    content = "\0".join((encoder.fingerprint, encoder.runtime, role, text))
+    # The fingerprint is of the weights, which 8 bits may be rounded from in several ways.
+    runtime = encoder.runtime.replace("-int8", f"-int8.{INT8_FORM}")
+    content = "\0".join((encoder.fingerprint, runtime, role, text))
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -24,7 +24,7 @@ from clew.core.files import disk_errors
 from clew.core.threads import count
 from clew.models.export import export_onnx
 from clew.models.folder import PICKLES, fingerprint, hidden_size, read_config, read_pair_length, role_of, weight_files
-from clew.models.manifest import MANIFEST, ModelManifest, Precision, Role, dumps, read_manifest, verify
+from clew.models.manifest import INT8_FORM, MANIFEST, ModelManifest, Precision, Role, dumps, read_manifest, verify
 from clew.models.runtimes import ONNX_FILE, OnnxModel, OnnxPairModel
 
 MODEL_NAME = re.compile(r"\w[\w.@-]{0,127}")
@@ -92,7 +92,7 @@ def keep_quantised(source: Path, home: Path) -> Path:
     if manifest.precision != "fp32":
         raise FormatError(f"{source} is quantised already ({manifest.precision})", "name the model it was made of")
     verify(source, manifest)
-    lineage = {**manifest.lineage, "quantised from": manifest.id}
+    lineage = {**manifest.lineage, "quantised from": manifest.id, "form": INT8_FORM}
     origin = f"quantised from {manifest.name}/{manifest.id}"
     made = replace(manifest, name=f"{manifest.name}-int8", created=now(), source=origin, lineage=lineage)
     return keep(home, source, made, "int8")

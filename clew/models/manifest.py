@@ -19,6 +19,8 @@ MANIFEST = "manifest.json"
 Role = Literal["bi_encoder", "cross_encoder"]
 ROLES: tuple[str, ...] = get_args(Role)
 Precision = Literal["fp32", "int8"]
+INT8_FORM = 2
+"""Of how 8-bit networks are written (clew.models.quantise): raised where the same weights would give other values."""
 # Path of a file inside the folder: it leads nowhere else.
 _PART = r"(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f]+"
 FILE_NAME = re.compile(rf"{_PART}(?:/{_PART})*")

@@ -70,6 +70,15 @@ def test_keys_tell_encoder_role_and_text_apart() -> None:
     assert len(made) == 8
 
 
+def test_a_vector_of_another_form_of_eight_bits_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, small = HashingEncoder(16), HashingEncoder(16)
+    small.runtime = "onnxruntime-int8"
+    before = [cache_key(encoder, "query", "a") for encoder in (whole, small)]
+    monkeypatch.setattr("clew.models.cached.INT8_FORM", 99)
+    after = [cache_key(encoder, "query", "a") for encoder in (whole, small)]
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
+
+
 @pytest.mark.parametrize(
     "content", [b"this is no database, but it is long enough to look at" * 40, b"SQLite format 3\0" + b"\xff" * 5000]
 )

@@ -13,7 +13,7 @@ from clew.models.export import write_onnx
 from clew.models.first_piece import keep_first_piece
 from clew.models.keep import keep_dequantised, keep_quantised
 from clew.models.kept import check
-from clew.models.manifest import read_manifest
+from clew.models.manifest import INT8_FORM, read_manifest
 from clew.models.quantise import quantised_rows
 from clew.models.runtimes import ONNX_FILE, multiplies_bytes, open_session
 from clew.models.smoothing import smooth
@@ -34,7 +34,7 @@ def test_it_is_an_artifact_that_says_what_it_was_made_of(trained, quantised):
     assert after.calibration == before.calibration
     assert (after.precision, after.max_length) == ("int8", before.max_length)
     assert after.id != before.id
-    assert after.lineage == {**before.lineage, "quantised from": before.id}
+    assert after.lineage == {**before.lineage, "quantised from": before.id, "form": INT8_FORM}
     assert not list(quantised.glob("*.safetensors"))
     assert load_scorer(str(quantised), quantised.parent).runtime == "onnxruntime-int8"
 
@@ -50,6 +50,12 @@ def test_it_scores_nearly_as_the_whole_one(trained, quantised):
 
 def test_it_is_made_once(trained, quantised):
     assert keep_quantised(trained, quantised.parents[2]) == quantised
+
+
+def test_another_form_of_eight_bits_is_another_artifact(trained, quantised, monkeypatch):
+    monkeypatch.setattr("clew.models.keep.INT8_FORM", INT8_FORM + 1)
+    monkeypatch.setattr("clew.models.keep.keep", lambda home, source, manifest, precision: home / manifest.id)
+    assert keep_quantised(trained, quantised.parents[2]).name != quantised.name
 
 
 def test_it_says_how_near_it_is(trained, quantised):
