@@ -176,7 +176,7 @@ def test_more_layers_than_the_teacher_has_are_refused(base, tmp_path):
         train_student(spec_of(table, "s.toml"), base, tmp_path, EXAMPLES[:4], DEV, quiet)
 
 
-def test_an_encoder_learns_and_its_table_has_as_many_negatives_as_every_example(base, tmp_path):
+def test_an_encoder_learns_and_its_table_has_as_many_negatives_as_every_example(base, tmp_path, capfd):
     from clew.training.bi_encoder import columns, cosines, load_encoder, train_bi_encoder
 
     rows = [*EXAMPLES[:6], Example("shoes", "few", "red", ("a", "b"), ("x", "y"), (1.0, 0.0))]
@@ -200,6 +200,7 @@ def test_an_encoder_learns_and_its_table_has_as_many_negatives_as_every_example(
 
     assert found.measures["ndcg"] > max(0.9, measured_by(base))
     assert measured_by(found.folder) == pytest.approx(found.measures["ndcg"], abs=1e-6)
+    assert "widget" not in capfd.readouterr().err
 
 
 def test_the_command_trains_on_a_folder_and_keeps_a_model(base, tmp_path):
