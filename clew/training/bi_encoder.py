@@ -94,7 +94,7 @@ def load_encoder(folder: Path, max_length: int) -> Any:
     library.disable_progress_bar()
     model = SentenceTransformer(str(folder), local_files_only=True, model_kwargs={"dtype": torch.float32})
     model.max_seq_length = max_length
-    # Else the trainer looks for some, with a progress bar of its own, for a card that is never written.
+    # Examples for a card that is never written: without any, the trainer looks for some under a progress bar.
     model.model_card_data.widget = [{"text": ""}]
     return model
 
