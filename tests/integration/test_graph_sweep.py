@@ -68,11 +68,15 @@ def test_without_a_server_its_labels_stay(home, ask):
     assert in_server(ask, old) == (12_000, 1)
 
 
-def test_forgetting_what_is_not_there_is_no_error(spec):
-    store = Neo4jStore(spec, f"Clew_{secrets.token_hex(8)}")
+def test_forgetting_what_is_not_there_changes_nothing(home, spec, ask):
+    new, old = labels(home)
+    before = in_server(ask, new), in_server(ask, old)
+    absent = f"Clew_{secrets.token_hex(8)}"
+    store = Neo4jStore(spec, absent)
     store.forget()
     store.forget()
     store.close()
+    assert (in_server(ask, absent), in_server(ask, new), in_server(ask, old)) == ((0, 0), *before)
 
 
 def test_an_existing_database_is_never_forgotten(spec):
