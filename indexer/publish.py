@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew.core.artifacts import promote, verify_files
 from clew.core.clock import now
@@ -20,6 +20,9 @@ from indexer.graphs.used import check_graph
 from indexer.lock import writing
 from indexer.override import check_not_ended, has_ended, until
 from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
+
+if TYPE_CHECKING:
+    from search.pipeline import Searcher
 
 HISTORY = "HISTORY"
 VERSION_FILE = "version.json"
@@ -170,8 +173,8 @@ def forget(folder: IndexFolder, gone: set[str]) -> None:
 def activate(home: Path, name: str, release: str) -> Release:
     """Make a release live, after its version and shards were found whole and it was opened.
 
-    Raises NotFoundError, CorruptError, what `search.assemble.open_version` raises, and QualityError for one whose
-    override has ended, unless it is live already: naming that again mends a damaged CURRENT.
+    Raises NotFoundError, what `open_whole` raises, and QualityError for one whose override has ended, unless it is live
+    already: naming that again mends a damaged CURRENT.
     """
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
@@ -221,16 +224,23 @@ def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVer
     return version
 
 
-def _checked(home: Path, folder: IndexFolder, release: str) -> Release:
+def open_whole(home: Path, folder: IndexFolder, release: Release) -> Searcher:
+    """Open a release as readers will, after every file that it needs was read. The caller closes it.
+
+    Raises what `check_release` and `search.assemble.open_version` raise: files may be whole, and the spec, the models
+    or the text analysis not those of this Clew.
+    """
     from search.assemble import open_version
 
+    return open_version(folder, check_release(home, folder, release), home, release, verify=False)
+
+
+def _checked(home: Path, folder: IndexFolder, release: str) -> Release:
     known = [path.stem for path in folder.root.glob("releases/*.json")]
     if release not in known:
         raise NotFoundError(f"index {folder.name!r} has no release {release!r}", nearest(release, known))
     chosen = folder.read_release(release)
-    version = check_release(home, folder, chosen)
-    # As readers will: its files may be whole and its spec, models or text analysis not those of this Clew.
-    open_version(folder, version, home, chosen, verify=False).close()
+    open_whole(home, folder, chosen).close()
     return chosen
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clew.core.errors import CorruptError, QualityError
 from indexer.graphs.used import snapshot_of
-from indexer.publish import check_release, existing
+from indexer.publish import existing, open_whole
 from kg.manifest import load
 from search.fields import body, title_field
 from search.types import MAX_QUERY_CHARACTERS, SearchRequest
@@ -96,12 +96,10 @@ def verify_release(home: Path, name: str, release: str | None = None) -> VerifyR
 
     Raises CorruptError that names the file, NotFoundError, FormatError or MismatchError.
     """
-    from search.assemble import open_version
-
     folder = existing(home, name)
     chosen = folder.read_release(release)
-    version = check_release(home, folder, chosen)
-    searcher = open_version(folder, version, home, chosen, verify=False)
+    searcher = open_whole(home, folder, chosen)
+    version = searcher.version
     try:
         canaries = check_searcher(searcher, version)
     finally:
