@@ -14,7 +14,7 @@ from clew.training.cross_encoder import by_data, mean_ndcg, seed_all, set_dropou
 from clew.training.examples import Example
 from clew.training.fit import Fitted, arguments, fit
 from clew.training.gather import Progress
-from clew.training.losses import finite
+from clew.training.losses import ContrastiveLoss
 from clew.training.spec import TrainSpec
 
 
@@ -26,26 +26,14 @@ def train_bi_encoder(
     dev: Mapping[str, Sequence[Example]],
     progress: Progress,
 ) -> Fitted:
-    """Fit an encoder to examples, starting from the weights in `base`; parameters as of `train_cross_encoder`.
-
-    The loss is cross-entropy over the passages of the whole batch (multiple negatives ranking, Henderson et al. 2017),
-    with gradients cached so that a batch may be larger than memory (GradCache, Gao et al. 2021).
-    """
+    """Fit an encoder to examples, starting from the weights in `base`; parameters as of `train_cross_encoder`."""
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-    from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 
     seed_all(spec.seed)
     model = load_encoder(base, spec.max_length)
     if spec.fit.dropout is not None:
         set_dropout(model, spec.fit.dropout)
-    loss = CachedMultipleNegativesRankingLoss(model, mini_batch_size=spec.fit.mini_batch)
-
-    def asked(features: Sequence[Mapping[str, torch.Tensor]]) -> Sequence[str]:
-        """The queries of a batch, out of the word pieces that are all the loss is given."""
-        read: Sequence[str] = model.tokenizer.batch_decode(features[0]["input_ids"], skip_special_tokens=True)
-        return read
-
-    loss.register_forward_hook(lambda _, inputs, found: finite(found, lambda: asked(inputs[0])))
+    loss = ContrastiveLoss(model, spec.fit.pieces)
     given = arguments(SentenceTransformerTrainingArguments, spec.fit, run, spec.seed)
     given.batch_sampler = "no_duplicates"  # a passage that is relevant to one query would be a negative of another
 
@@ -58,20 +46,24 @@ def train_bi_encoder(
 
 
 def columns(examples: Sequence[Example]) -> dict[str, Any]:
-    """Data set → table of anchor, positive and as many negatives as every example of it has."""
+    """Data set → table of anchor, positive and as many negatives as 99 of 100 examples of it have.
+
+    The others repeat their last one: were they to decide, a few queries without candidates would leave all with one.
+    """
     from datasets import Dataset
 
     found = {}
     for name, rows in by_data(examples).items():
         split = [_split(row) for row in rows]
         kept = [each for each in split if each[2]]
-        width = min((len(negatives) for _, _, negatives in kept), default=0)
+        counts = sorted(len(negatives) for _, _, negatives in kept)
+        width = counts[len(counts) // 100] if counts else 0
         table: dict[str, list[str]] = {
             "anchor": [anchor for anchor, _, _ in kept],
             "positive": [positive for _, positive, _ in kept],
         }
         for at in range(width):
-            table[f"negative_{at + 1}"] = [negatives[at] for _, _, negatives in kept]
+            table[f"negative_{at + 1}"] = [negatives[min(at, len(negatives) - 1)] for _, _, negatives in kept]
         if kept:
             found[name] = Dataset.from_dict(table)
     return found

@@ -43,6 +43,7 @@ def train_cross_encoder(
         list_weight=float(listwise),
         point_weight=spec.fit.point if listwise else 1.0,
         smoothing=spec.fit.smoothing,
+        pieces=spec.fit.pieces,
     )
     gains = [list(example.gains) for example in examples]
     return fit_lists(spec, model, loss, run, examples, gains, lambda trained: measured(trained, dev), progress)

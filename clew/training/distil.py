@@ -43,7 +43,14 @@ def train_student(
     if spec.fit.dropout is not None:
         set_dropout(student, spec.fit.dropout)
     return fit_lists(
-        spec, student, MarginLoss(student), run, examples, scores, lambda trained: measured(trained, dev), progress
+        spec,
+        student,
+        MarginLoss(student, spec.fit.pieces),
+        run,
+        examples,
+        scores,
+        lambda trained: measured(trained, dev),
+        progress,
     )
 
 

@@ -1,20 +1,23 @@
-"""The loss of a reranker: which passage is the best of a list, and whether each is relevant at all."""
+"""Losses: which passage of a list is the best, whether each is relevant at all, which passage of a batch is whose."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
 from torch.nn.parallel import DistributedDataParallel
 
 from clew.core.errors import DataError
 
-# Word pieces of one forward pass, padding included. Pairs are sorted by length, so little of it is padding.
-PIECES_PER_PASS = 4_096
+# Word pieces of one pass through the network at which it is fastest. Texts are sorted by length, so that little of it
+# is padding.
+PIECES_PER_PASS = {"cpu": 4_096, "cuda": 32_768}
 _LEFT_OUT = -1e4
+_ALL = 2**31
 
 
 class RankingLoss(nn.Module):
@@ -22,12 +25,14 @@ class RankingLoss(nn.Module):
 
     list_weight, point_weight: of the two parts. The first is the listwise loss of Cao et al. 2007 (ListNet) with the
     gains, made to sum to 1, as the target; the second is binary cross-entropy with the gain as the target, which
-    fixes what a score of 0 means. smoothing: targets of the second lie between it and 1 - it.
+    fixes what a score of 0 means. smoothing: targets of the second lie between it and 1 - it. pieces: see `scored`.
     """
 
-    def __init__(self, model: Any, *, list_weight: float, point_weight: float, smoothing: float = 0.0) -> None:
+    def __init__(
+        self, model: Any, *, list_weight: float, point_weight: float, smoothing: float = 0.0, pieces: int = 0
+    ) -> None:
         super().__init__()
-        self.model = model
+        self.model, self._pieces = model, pieces
         self._list_weight, self._point_weight, self._smoothing = list_weight, point_weight, smoothing
 
     def forward(
@@ -43,7 +48,7 @@ class RankingLoss(nn.Module):
         """
         queries, lists = inputs[0], inputs[1]
         pairs = [(query, passage) for query, passages in zip(queries, lists, strict=True) for passage in passages]
-        scores = scored(self.model, pairs, prompt=prompt, task=task)
+        scores = scored(self.model, pairs, self._pieces, prompt=prompt, task=task)
         gains = torch.cat([each.to(scores.device, torch.float32) for each in labels])
         owners = torch.repeat_interleave(
             torch.arange(len(lists), device=scores.device),
@@ -60,11 +65,12 @@ class MarginLoss(nn.Module):
     """A student's differences between the passages of a list against its teacher's (margin-MSE, Hofstätter 2020).
 
     All pairs of a list at once: both are centred on their mean, whose squared distance is half the mean over the pairs.
+    pieces: see `scored`.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, pieces: int = 0) -> None:
         super().__init__()
-        self.model = model
+        self.model, self._pieces = model, pieces
 
     def forward(
         self,
@@ -76,7 +82,7 @@ class MarginLoss(nn.Module):
         """The loss of a batch. inputs: (queries, lists of passages); labels: (n,) the teacher's scores of each list."""
         queries, lists = inputs[0], inputs[1]
         pairs = [(query, passage) for query, passages in zip(queries, lists, strict=True) for passage in passages]
-        scores = scored(self.model, pairs, prompt=prompt, task=task)
+        scores = scored(self.model, pairs, self._pieces, prompt=prompt, task=task)
         parts = torch.split(scores, [len(each) for each in lists])
         wanted = [each.to(scores.device, torch.float32) for each in labels]
         loss = torch.stack(
@@ -96,19 +102,65 @@ def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
     return loss
 
 
+class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
+    """Cross-entropy over the passages of the whole batch, texts of like length embedded together.
+
+    The loss is that of multiple negatives ranking (Henderson et al. 2017), with gradients cached so that a batch may be
+    larger than memory (GradCache, Gao et al. 2021). pieces: of one pass through the network, padding left out; 0: what
+    suits the device.
+    """
+
+    def __init__(self, model: Any, pieces: int = 0) -> None:
+        # The loss itself in one part: its way back leads through the order of the rows, which can be gone once.
+        super().__init__(
+            model, mini_batch_size=_ALL, mini_batch_num_tokens=pieces or PIECES_PER_PASS[model.device.type]
+        )
+        self._places: list[Tensor] = []
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
+        """The loss of a batch: of queries, of their passages, and of each further column of passages.
+
+        Raises DataError with the queries of the batch where it is no number.
+        """
+        given = list(sentence_features)
+        orders = [features["attention_mask"].sum(dim=1).argsort(descending=True, stable=True) for features in given]
+        self._places = [order.argsort() for order in orders]
+        columns = [
+            {name: value[order] if torch.is_tensor(value) else value for name, value in features.items()}
+            for features, order in zip(given, orders, strict=True)
+        ]
+        return finite(super().forward(columns, labels), lambda: self._asked(given[0]["input_ids"]))
+
+    def calculate_loss(
+        self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
+    ) -> Tensor:
+        """The loss of embedded columns, their rows put back in the order of the batch."""
+        columns = [[torch.cat(parts)[place]] for parts, place in zip(reps, self._places, strict=True)]
+        return super().calculate_loss(columns, labels, with_backward=with_backward)
+
+    def _asked(self, ids: Tensor) -> Sequence[str]:
+        """The queries of a batch, out of the word pieces that are all a loss is given."""
+        read: Sequence[str] = self.model.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return read
+
+
 def scored(
-    model: Any, pairs: Sequence[tuple[str, str]], *, prompt: str | None = None, task: str | None = None
+    model: Any, pairs: Sequence[tuple[str, str]], pieces: int = 0, *, prompt: str | None = None, task: str | None = None
 ) -> Tensor:
-    """(n,) float32 scores (log-odds) of pairs, those of like length computed together."""
+    """(n,) float32 scores (log-odds) of pairs, those of like length computed together.
+
+    pieces: word pieces of one pass through the network, padding included; 0: what suits the device.
+    """
     order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at][0]) - len(pairs[at][1]))
     # Several processes train it in a wrapper that averages gradients and knows nothing else about it.
     bare = model.module if isinstance(model, DistributedDataParallel) else model
+    most = pieces or PIECES_PER_PASS[bare.device.type]
     found: list[Tensor] = []
     at = 0
     while at < len(order):
         # About four characters are a word piece; the longest pair of a pass comes first.
         longest = min(bare.max_seq_length, sum(map(len, pairs[order[at]])) // 4 + 4)
-        part = order[at : at + max(1, PIECES_PER_PASS // longest)]
+        part = order[at : at + max(1, most // longest)]
         tokens = bare.preprocess([pairs[each] for each in part], prompt=prompt, task=task)
         tokens = {name: value.to(bare.device) if torch.is_tensor(value) else value for name, value in tokens.items()}
         found.append(model(tokens)["scores"].view(-1).float())

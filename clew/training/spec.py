@@ -86,11 +86,12 @@ class FitSpec:
 
     loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss, which anchors the scores
     (0 to 10). smoothing: how far a target is drawn from 0 and 1 (0 to 0.4). epochs: passes over the examples. batch:
-    queries a step; accumulate: steps summed before the weights move; mini_batch: texts that a bi-encoder embeds at
-    once, which bounds memory and changes nothing else. learning_rate, warmup (share of the steps), schedule,
-    weight_decay, clip (largest gradient norm, 0: none), dropout (None: the model's). precision: of the passes through
-    the network. evaluations: how often dev is measured; patience: stop after so many without a better one (0: never).
-    dev_queries, dev_candidates: of each data set. checkpoint_minutes: time between checkpoints.
+    queries a step; accumulate: steps summed before the weights move; pieces: word pieces of one pass through the
+    network, which bounds memory and changes nothing else (0: what suits the processor or the GPU). learning_rate,
+    warmup (share of the steps), schedule, weight_decay, clip (largest gradient norm, 0: none), dropout (None: the
+    model's). precision: of the passes through the network. evaluations: how often dev is measured; patience: stop after
+    so many without a better one (0: never). dev_queries, dev_candidates: of each data set. checkpoint_minutes: time
+    between checkpoints.
     """
 
     loss: Literal["listwise", "pointwise"] = "listwise"
@@ -106,7 +107,7 @@ class FitSpec:
     clip: float = 1.0
     dropout: float | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    mini_batch: int = 32
+    pieces: int = 0
     evaluations: int = 4
     patience: int = 0
     dev_queries: int = 100
@@ -118,7 +119,6 @@ class FitSpec:
             "epochs",
             "batch",
             "accumulate",
-            "mini_batch",
             "learning_rate",
             "evaluations",
             "dev_queries",
@@ -130,7 +130,7 @@ class FitSpec:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
                 raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
-        for name in ("weight_decay", "clip", "patience", "checkpoint_minutes"):
+        for name in ("weight_decay", "clip", "patience", "checkpoint_minutes", "pieces"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
 

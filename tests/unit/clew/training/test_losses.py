@@ -1,4 +1,4 @@
-"""The ranking loss against its definition, and scores against one pair at a time."""
+"""The losses against their definitions, and scores against one pair at a time."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from clew.core.errors import DataError
-from clew.training.losses import RankingLoss, scored
+from clew.training.losses import ContrastiveLoss, RankingLoss, scored
 
 
 class Lengths:
@@ -75,8 +75,71 @@ def test_a_loss_that_is_no_number_names_the_queries():
 def test_scores_come_in_the_order_of_the_pairs_whatever_the_passes(monkeypatch):
     pairs = [("q", "x" * length) for length in (300, 3, 41, 7, 220, 90)]
     whole = scored(Lengths(), pairs).tolist()
-    monkeypatch.setattr("clew.training.losses.PIECES_PER_PASS", 100)
+    monkeypatch.setattr("clew.training.losses.PIECES_PER_PASS", {"cpu": 100})
     model = Lengths()
     assert scored(model, pairs).tolist() == whole == pytest.approx([len(passage) * 0.1 for _, passage in pairs])
     assert len(model.batches) > 1
     assert sum(model.batches) == len(pairs)
+
+
+class Bags(torch.nn.Sequential):
+    """A network that embeds a text as the mean of its pieces' vectors, and notes the shape of what it is given."""
+
+    device = torch.device("cpu")
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        super().__init__(torch.nn.Embedding(100, 8, dtype=torch.float64))
+        self.tokenizer = self
+        self.shapes: list[tuple[int, ...]] = []
+
+    def forward(self, features):
+        self.shapes.append(tuple(features["input_ids"].shape))
+        mask = features["attention_mask"][:, :, None]
+        found = (self[0](features["input_ids"]) * mask).sum(dim=1) / mask.sum(dim=1)
+        return {**features, "sentence_embedding": found}
+
+    def batch_decode(self, ids, skip_special_tokens):
+        return [f"pieces {row.tolist()}" for row in ids]
+
+
+def bag(*texts):
+    width = max(map(len, texts))
+    ids = [[*text, *[0] * (width - len(text))] for text in texts]
+    mask = [[1] * len(text) + [0] * (width - len(text)) for text in texts]
+    return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
+
+
+QUERIES = bag([1, 2], [3, 4, 5, 6], [7])
+PASSAGES = bag([1, 8, 9, 10, 11], [4], [7, 12, 13])
+NEGATIVES = bag([2], [5, 14, 15, 16, 17, 18], [19, 20])
+
+
+def test_a_batch_of_any_size_can_be_learned_from():
+    many = [{name: value.repeat(40, 1) for name, value in each.items()} for each in (QUERIES, PASSAGES)]
+    model = Bags()
+    ContrastiveLoss(model)(many, torch.empty(0)).backward()
+    assert torch.isfinite(model[0].weight.grad).all()
+
+
+def test_texts_of_like_length_are_embedded_together_and_the_loss_is_that_of_the_whole_batch():
+    model, same = Bags(), Bags()
+    found = ContrastiveLoss(model, pieces=6)([QUERIES, PASSAGES, NEGATIVES], torch.empty(0))
+    found.backward()
+    embedded = [
+        torch.nn.functional.normalize(same(each)["sentence_embedding"]) for each in (QUERIES, PASSAGES, NEGATIVES)
+    ]
+    scores = 20 * embedded[0] @ torch.cat(embedded[1:]).T
+    expected = torch.nn.functional.cross_entropy(scores, torch.arange(3))
+    expected.backward()
+    assert found.item() == pytest.approx(expected.item())
+    assert torch.allclose(model[0].weight.grad, same[0].weight.grad)
+    # The longest first, no column of padding alone, at most six pieces at once.
+    assert model.shapes[:6] == [(2, 4), (1, 1), (1, 5), (2, 3), (1, 6), (2, 2)]
+
+
+def test_a_contrastive_loss_that_is_no_number_names_the_queries():
+    model = Bags()
+    model[0].weight.data[3] = float("nan")
+    with pytest.raises(DataError, match=r"nan.*pieces \[1, 2, 0, 0\].*pieces \[3, 4, 5, 6\]"):
+        ContrastiveLoss(model)([QUERIES, PASSAGES], torch.empty(0))
