@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Options:
     """What is compared, and on what.
 
     encoders, rerankers: names of models, an average ("a+b") among them; each role's first is what the others are
-    compared with. runtimes: of the encoders. queries: at most so many judged queries of a data set; documents: how
+    compared with. runtimes: that each runs in. queries: at most so many judged queries of a data set; documents: how
     many others an encoder ranks beside the judged ones; both drawn by the seed. lists: the system whose first
     documents are reranked. gains, allow_unknown: as in `benchmarks.relevance.Options`.
     """
@@ -66,8 +67,8 @@ class Options:
         for runtime in self.runtimes:
             if runtime not in RUNTIMES:
                 raise unknown_name(RUNTIMES.kind, runtime, RUNTIMES)
-        if self.encoders and not self.runtimes:
-            raise UsageError("there is no runtime to run encoders in", f"known: {', '.join(RUNTIMES)}")
+        if not self.runtimes:
+            raise UsageError("there is no runtime to run models in", f"known: {', '.join(RUNTIMES)}")
         least = {"queries": (self.queries, 1), "documents": (self.documents, 0), "rounds": (self.rounds, 1)}
         for name, (value, lowest) in least.items():
             if value < lowest:
@@ -137,7 +138,7 @@ def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say)
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"two data sets are named {min(twice)!r}", "results go by folder name: rename one")
     with _shelf(home) as shelf:
-        candidates = [*_encoders(shelf, options, say), *_rerankers(shelf, options, say)]
+        candidates = _candidates(shelf, options, say)
         samples = [sample(each, options.judging, options.documents) for each in datasets] if options.encoders else []
         found = [_lists(each, home, options, say) for each in datasets] if options.rerankers else []
         quality = _Quality(shelf, samples, found, say)
@@ -178,7 +179,7 @@ class _Quality:
                 encoder = self._shelf.remembering_encoder(name, runtime)
                 values = {each.name: dense_values(encoder, each) for each in self._samples}
             else:
-                scorer = self._shelf.remembering_scorer(name)
+                scorer = self._shelf.remembering_scorer(name, runtime)
                 values = {each.name: reranked_values(scorer, each) for each in self._lists}
             self._known[key] = values
             self._say(f"quality: {role} {name} ({runtime}): nDCG@10 {mean_of(values):.4f}")
@@ -203,25 +204,16 @@ def _shelf(home: Path) -> Iterator[Shelf]:
         cache.close()
 
 
-def _encoders(shelf: Shelf, options: Options, say: Say) -> list[_Candidate]:
-    """Every encoder in every runtime; one that no runtime changes, once."""
-    found: dict[tuple[str, str], _Candidate] = {}
-    for name in dict.fromkeys(options.encoders):
-        for runtime in dict.fromkeys(options.runtimes):
-            say(f"loading encoder {name} ({runtime})")
-            encoder = shelf.encoder(name, runtime)
-            candidate = _Candidate("encoder", name, runtime, encoder.runtime, encoder.fingerprint, encoder.dim)
-            found.setdefault((name, encoder.runtime), candidate)
+def _candidates(shelf: Shelf, options: Options, say: Say) -> list[_Candidate]:
+    """Every model in every runtime, encoders first; one that no runtime changes, once."""
+    found: dict[tuple[ModelRole, str, str], _Candidate] = {}
+    for role, names in zip(ROLES, (options.encoders, options.rerankers), strict=True):
+        for name, runtime in product(dict.fromkeys(names), dict.fromkeys(options.runtimes)):
+            say(f"loading {role} {name} ({runtime})")
+            model = shelf.encoder(name, runtime) if role == "encoder" else shelf.scorer(name, runtime)
+            candidate = _Candidate(role, name, runtime, model.runtime, model.fingerprint, getattr(model, "dim", 0))
+            found.setdefault((role, name, model.runtime), candidate)
     return list(found.values())
-
-
-def _rerankers(shelf: Shelf, options: Options, say: Say) -> list[_Candidate]:
-    found = []
-    for name in dict.fromkeys(options.rerankers):
-        say(f"loading reranker {name}")
-        scorer = shelf.scorer(name)
-        found.append(_Candidate("reranker", name, ONNX, scorer.runtime, scorer.fingerprint, 0))
-    return found
 
 
 def _lists(dataset: Dataset, home: Path, options: Options, say: Say) -> Lists:
@@ -246,7 +238,7 @@ def _paces(
         if candidate.role == "encoder":
             cases[candidate] = partial(encoder_round, shelf.encoder(candidate.name, candidate.asked), given)
         else:
-            cases[candidate] = partial(scorer_round, shelf.scorer(candidate.name), given)
+            cases[candidate] = partial(scorer_round, shelf.scorer(candidate.name, candidate.asked), given)
     return paced(cases, rounds, say)
 
 

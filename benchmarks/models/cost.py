@@ -21,7 +21,7 @@ from clew.core import threads
 from clew.core.errors import ClewError
 from clew.models.averaged import parts_of
 from clew.models.protocols import Encoder, PairScorer
-from clew.models.runtimes import RUNTIMES, OnnxPairModel
+from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES
 from clew.models.store import load_encoder, load_scorer, placed, read_manifest
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ def disk_bytes(role: ModelRole, name: str, home: Path, runtime: str) -> int:
     folder = Path(placed(name, home, "bi_encoder" if role == "encoder" else "cross_encoder"))
     if not folder.is_absolute():  # the name of one without files
         return 0
-    patterns = RUNTIMES[runtime].reads if role == "encoder" else OnnxPairModel.reads
+    patterns = (RUNTIMES if role == "encoder" else PAIR_RUNTIMES)[runtime].reads
     read = [file for file in read_manifest(folder).files if any(fnmatch.fnmatch(file, each) for each in patterns)]
     return sum((folder / file).stat().st_size for file in read)
 
@@ -120,7 +120,7 @@ def added_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Tim
         encoder.encode_queries(given.queries[:1])
         encoder.encode_passages(given.passages)
     else:
-        load_scorer(name, home).score(*given.lists[0])
+        load_scorer(name, home, runtime=runtime).score(*given.lists[0])
     return peak_bytes() - before
 
 

@@ -17,8 +17,8 @@ class Shelf:
     def __init__(self, home: Path, cache: EmbeddingCache) -> None:
         self._home, self._cache = home, cache
         self._encoders: dict[tuple[str, str], Encoder] = {}
-        self._scorers: dict[str, PairScorer] = {}
-        self._remembering: dict[str, SharedScorer] = {}
+        self._scorers: dict[tuple[str, str], PairScorer] = {}
+        self._remembering: dict[tuple[str, str], SharedScorer] = {}
 
     def encoder(self, name: str, runtime: str) -> Encoder:
         """A bi-encoder that computes whatever it is asked for. Raises what `load_encoder` raises."""
@@ -36,20 +36,20 @@ class Shelf:
             return AveragedEncoder(first, second)
         return CachedEncoder(self.encoder(name, runtime), self._cache)
 
-    def scorer(self, name: str) -> PairScorer:
+    def scorer(self, name: str, runtime: str) -> PairScorer:
         """A cross-encoder that computes whatever it is asked for. Raises what `load_scorer` raises."""
         if parts := parts_of(name):
-            first, second = (self.scorer(part) for part in parts)
+            first, second = (self.scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)
-        if name not in self._scorers:
-            self._scorers[name] = load_scorer(name, self._home)
-        return self._scorers[name]
+        if (name, runtime) not in self._scorers:
+            self._scorers[name, runtime] = load_scorer(name, self._home, runtime=runtime)
+        return self._scorers[name, runtime]
 
-    def remembering_scorer(self, name: str) -> PairScorer:
+    def remembering_scorer(self, name: str, runtime: str) -> PairScorer:
         """The same, with the scores of pairs that were scored before."""
         if parts := parts_of(name):
-            first, second = (self.remembering_scorer(part) for part in parts)
+            first, second = (self.remembering_scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)
-        if name not in self._remembering:
-            self._remembering[name] = SharedScorer(self.scorer(name), {})
-        return self._remembering[name]
+        if (name, runtime) not in self._remembering:
+            self._remembering[name, runtime] = SharedScorer(self.scorer(name, runtime), {})
+        return self._remembering[name, runtime]

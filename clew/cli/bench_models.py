@@ -18,7 +18,7 @@ def models(
     rerankers: Annotated[
         str, typer.Option("--rerankers", help="Cross-encoders, comma-separated; a+b is an average.")
     ] = "",
-    runtimes: Annotated[str, typer.Option("--runtimes", help="Of the encoders: onnxruntime, torch.")] = "onnxruntime",
+    runtimes: Annotated[str, typer.Option("--runtimes", help="Of the models: onnxruntime, torch.")] = "onnxruntime",
     split: Annotated[str, typer.Option("--split", help="Qrels to compare on; never test.")] = "dev",
     queries: Annotated[int, typer.Option("--queries", help="At most so many a data set, drawn by --seed.")] = 200,
     documents: Annotated[

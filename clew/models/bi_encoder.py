@@ -78,11 +78,7 @@ class BiEncoder:
     def _run(self, encodings: Sequence[Encoding], model: TokenModel) -> Vectors:
         """(b, dim) unit vectors of one batch, the longest text first."""
         ids, mask, _ = padded(encodings)
-        hidden = model.run(ids, mask)
-        if self._config.pooling == "cls":
-            pooled = hidden[:, 0]
-        else:
-            pooled = (hidden * mask[:, :, None].astype(np.float32)).sum(axis=1)
+        pooled = model.run(ids, mask, self._config.pooling)
         lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
         unit: Vectors = pooled / np.maximum(lengths, 1e-12)
         return unit

@@ -11,13 +11,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from clew.core.errors import FormatError, NotFoundError
 from clew.core.files import sha256_file
 from clew.models.manifest import FILE_NAME, Role
 
-POOLINGS = ("mean", "cls")
+Pooling = Literal["mean", "cls"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
 """Weights that run code when they are opened."""
 # Keys of config.json that say who wrote it and how, not what the network computes.
@@ -32,7 +33,7 @@ class EncoderConfig:
     passage_prompt: put in front of each text. lower: lower-case texts first.
     """
 
-    pooling: str
+    pooling: Pooling
     max_length: int
     query_prompt: str = ""
     passage_prompt: str = ""
@@ -186,7 +187,7 @@ def _modules(folder: Path, known: tuple[str, ...]) -> dict[str, Path]:
     return steps
 
 
-def _pooling(folder: Path) -> tuple[str, bool]:
+def _pooling(folder: Path) -> tuple[Pooling, bool]:
     """The pooling, and whether a prompt's pieces take part in it."""
     if not (folder / "modules.json").is_file():
         return "mean", True

@@ -11,6 +11,7 @@ import numpy as np
 
 from clew.core.registry import Registry
 from clew.core.types import Ints, Vectors
+from clew.models.folder import Pooling
 
 ONNX_FILE = "onnx/model.onnx"
 # As Linux names them: AVX-512, AVX and AMX.
@@ -22,7 +23,7 @@ _PIECES = 256
 
 
 class TokenModel(Protocol):
-    """A loaded transformer. May be called from several threads."""
+    """A loaded transformer whose token vectors become one. May be called from several threads."""
 
     name: str
     """Runtime and precision, such as "onnxruntime-fp32"."""
@@ -36,8 +37,11 @@ class TokenModel(Protocol):
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
         """precision: of the folder's exported form, as its manifest says."""
 
-    def run(self, ids: Ints, mask: Ints) -> Vectors:
-        """(b, s, dim) float32 last hidden states of (b, s) token ids; mask: 1 for a token, 0 for padding."""
+    def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
+        """(b, dim) float32 vectors of (b, s) token ids, of any length; mask: 1 for a token, 0 for padding.
+
+        pooling: "cls" takes the first token's last hidden state, "mean" the sum over the tokens.
+        """
         ...
 
     def lanes(self) -> tuple[TokenModel, int]:
@@ -54,6 +58,11 @@ class PairModel(Protocol):
     """Word pieces in a batch, padding included, at which it is fastest."""
     lanes: int
     """How many calls at once are fastest."""
+    reads: tuple[str, ...]
+    """As of TokenModel."""
+
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:
+        """As of TokenModel."""
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
         """(b,) float32 scores of (b, s) token ids; mask: 1 for a token, 0 for padding; types: 1 in the second text."""
@@ -65,6 +74,13 @@ RUNTIMES: Registry[type[TokenModel]] = Registry(
     {
         "onnxruntime": "clew.models.runtimes:OnnxModel",
         "torch": "clew.models.torch_runtime:TorchModel",
+    },
+)
+PAIR_RUNTIMES: Registry[type[PairModel]] = Registry(
+    "runtime",
+    {
+        "onnxruntime": "clew.models.runtimes:OnnxPairModel",
+        "torch": "clew.models.torch_runtime:TorchPairModel",
     },
 )
 
@@ -82,13 +98,13 @@ class OnnxModel:
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
         self.dim = int(self._session.get_outputs()[0].shape[2])
 
-    def run(self, ids: Ints, mask: Ints) -> Vectors:
-        """(b, s, dim) float32 last hidden states."""
+    def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
+        """(b, dim) float32 vectors, of any length."""
         feed = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = np.zeros_like(ids)
         hidden: Vectors = self._session.run(None, feed)[0]
-        return hidden
+        return hidden[:, 0] if pooling == "cls" else (hidden * mask[:, :, None].astype(np.float32)).sum(axis=1)
 
     def lanes(self) -> tuple[OnnxModel, int]:
         """A session of one thread for all of the threads at once; a session of all threads answers one query faster."""
@@ -105,7 +121,7 @@ class OnnxModel:
 class OnnxPairModel:
     """The exported network of a cross-encoder in onnxruntime on the processor, at the precision of the export."""
 
-    reads = ("*.json", ONNX_FILE)
+    reads: tuple[str, ...] = ("*.json", ONNX_FILE)
     pieces = _PIECES
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:

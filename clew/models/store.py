@@ -22,7 +22,7 @@ from clew.models.keep import keep, keep_model, licence_of, name_of
 from clew.models.manifest import MANIFEST, ModelManifest, Role, read_manifest, verify
 from clew.models.overlap import OverlapScorer
 from clew.models.protocols import Encoder, PairScorer
-from clew.models.runtimes import RUNTIMES, OnnxPairModel
+from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES
 
 # What other rooms need of models is found here.
 __all__ = [
@@ -74,25 +74,27 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
     return BiEncoder(folder, network, manifest.fingerprint, manifest.agreement)
 
 
-def load_scorer(model: str, home: Path, threads: int | None = None) -> PairScorer:
+def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: str = "onnxruntime") -> PairScorer:
     """Load a cross-encoder, exporting it first where that was not done yet.
 
     model: "overlap", which needs no model; "default", the one that comes with Clew; a folder that CrossEncoder saved,
     or an artifact; a model kept under the home ("name" or "name/id"); a Hugging Face name, "@revision" added or not;
-    two of these as "a+b", the average of both. threads: of the runtime (None: as configured). Raises NotFoundError when
-    there is no such model, MismatchError when it is a bi-encoder, FormatError when it has more than one score,
-    CorruptError when its files are not those that were kept, and UsageError for an average that is not of two models.
+    two of these as "a+b", the average of both. threads: of the runtime (None: as configured). runtime: "onnxruntime" or
+    "torch". Raises NotFoundError when there is no such model, MismatchError when it is a bi-encoder, FormatError when
+    it has more than one score, CorruptError when its files are not those that were kept, and UsageError for an average
+    that is not of two models.
     """
     if parts := parts_of(model):
-        return AveragedScorer(*(load_scorer(part, home, threads) for part in parts))
+        return AveragedScorer(*(load_scorer(part, home, threads, runtime=runtime) for part in parts))
     if model == OVERLAP:
         return OverlapScorer()
+    kind = PAIR_RUNTIMES[runtime]
     folder = scorer_folder(model, home)
     manifest = read_manifest(folder)
-    verify(folder, manifest, OnnxPairModel.reads)
+    verify(folder, manifest, kind.reads)
     from clew.models.cross_encoder import CrossEncoder
 
-    network = OnnxPairModel(folder, count() if threads is None else threads, manifest.precision)
+    network = kind(folder, count() if threads is None else threads, manifest.precision)
     return CrossEncoder(folder, network, manifest.fingerprint, manifest.max_length)
 
 
@@ -194,8 +196,13 @@ def kept_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
     return [
         folder
         for manifest, folder in sorted(read, key=lambda pair: (pair[0].created if pair[0] else "", pair[1].name))
-        if manifest and manifest.fingerprint == fingerprint and runtime.endswith(f"-{manifest.precision}")
+        if manifest and manifest.fingerprint == fingerprint and _gives(manifest.precision, runtime)
     ]
+
+
+def _gives(precision: str, runtime: str) -> bool:
+    """Whether weights kept at a precision are those of a runtime: torch rounds whole ones itself on a GPU."""
+    return runtime.endswith(f"-{precision}") or (precision == "fp32" and runtime.startswith("torch-"))
 
 
 def slug(model: str) -> str:

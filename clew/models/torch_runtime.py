@@ -1,4 +1,4 @@
-"""The transformer in torch: the reference that exports are held against, and the way to a GPU for building."""
+"""Networks in torch: the reference that exports are held against, and the way to a GPU, where they run in bfloat16."""
 
 from __future__ import annotations
 
@@ -6,22 +6,61 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import AutoModel, AutoModelForSequenceClassification
 from transformers.utils import logging
 
 from clew.core.errors import MismatchError, StoreError
 from clew.core.types import Ints, Vectors
+from clew.models.folder import Pooling
 from clew.models.manifest import Role
+
+_READS = ("*.json", "*/config.json", "*.safetensors")
+# Word pieces of a batch at which it is fastest.
+_PIECES = {"cpu": 1_536, "cuda": 32_768}
 
 
 class TorchModel:
-    """A Hugging Face transformer in torch, float32, on the GPU where torch sees one."""
+    """A Hugging Face transformer in torch: float32 on the processor, bfloat16 on the GPU where torch sees one."""
 
-    name = "torch-fp32"
-    reads = ("*.json", "*/config.json", "*.safetensors")
-    pieces = 1536
+    reads: tuple[str, ...] = _READS
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
+        self._network = _Network(folder, threads, precision, "bi_encoder")
+        self.name, self.pieces, self.dim = self._network.name, self._network.pieces, self._network.dim
+
+    def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
+        """(b, dim) float32 vectors, of any length."""
+        with torch.inference_mode():
+            found, there = self._network(ids, mask, None)
+            hidden = found.last_hidden_state.float()
+            return _brought(hidden[:, 0] if pooling == "cls" else (hidden * there[:, :, None]).sum(dim=1))
+
+    def lanes(self) -> tuple[TorchModel, int]:
+        """Itself, one call at a time: torch has threads of its own."""
+        return self, 1
+
+
+class TorchPairModel:
+    """A cross-encoder's network in torch, on the same devices."""
+
+    reads: tuple[str, ...] = _READS
+    lanes = 1
+
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:
+        self._network = _Network(folder, threads, precision, "cross_encoder")
+        self.name, self.pieces = self._network.name, self._network.pieces
+
+    def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
+        """(b,) float32 scores."""
+        with torch.inference_mode():
+            return _brought(self._network(ids, mask, types)[0].logits.float().view(len(ids)))
+
+
+class _Network:
+    """A loaded network on its device. Calling it gives what transformers gives, and the mask as it lies there."""
+
+    def __init__(self, folder: Path, threads: int, precision: str, role: Role) -> None:
         if precision != "fp32":
             raise MismatchError(
                 f"{folder} holds the {precision} form alone, without the weights that torch reads",
@@ -29,23 +68,25 @@ class TorchModel:
             )
         torch.set_num_threads(threads)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = load_transformer(folder).to(self._device)
+        self._model = load_transformer(folder, role).to(self._device)
+        if self._device.type == "cuda":
+            self._model = self._model.to(torch.bfloat16)
         self._typed = takes_token_types(self._model)
+        self.name = "torch-bf16" if self._device.type == "cuda" else "torch-fp32"
+        self.pieces = _PIECES[self._device.type]
         self.dim = int(self._model.config.hidden_size)
 
-    def run(self, ids: Ints, mask: Ints) -> Vectors:
-        """(b, s, dim) float32 last hidden states."""
+    def __call__(self, ids: Ints, mask: Ints, types: Ints | None) -> tuple[Any, Tensor]:
         feed = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         if self._typed:
-            feed["token_type_ids"] = torch.zeros_like(feed["input_ids"])
-        with torch.inference_mode():
-            hidden = self._model(**{name: value.to(self._device) for name, value in feed.items()}).last_hidden_state
-        vectors: Vectors = hidden.cpu().numpy()
-        return vectors
+            feed["token_type_ids"] = torch.zeros_like(feed["input_ids"]) if types is None else torch.from_numpy(types)
+        there = {name: value.to(self._device, non_blocking=True) for name, value in feed.items()}
+        return self._model(**there), there["attention_mask"]
 
-    def lanes(self) -> tuple[TorchModel, int]:
-        """Itself, one call at a time: torch has threads of its own."""
-        return self, 1
+
+def _brought(values: Tensor) -> Vectors:
+    found: Vectors = values.cpu().numpy()
+    return found
 
 
 def load_transformer(folder: Path, role: Role = "bi_encoder", attention: str = "sdpa") -> Any:

@@ -27,10 +27,12 @@ MAY_IMPORT = {
 }
 
 # Vendor → where it may be imported, also inside functions. A place is a folder or a file.
+# The last measures the first two.
+TORCH = ("clew/models/", "clew/training/", "benchmarks/device.py")
 VENDORS = {
-    "torch": ("clew/models/", "clew/training/"),
-    "transformers": ("clew/models/", "clew/training/"),
-    "sentence_transformers": ("clew/models/", "clew/training/"),
+    "torch": TORCH,
+    "transformers": TORCH,
+    "sentence_transformers": TORCH,
     "faiss": ("search/candidates/dense/",),
     "neo4j": ("kg/neo4j_store.py",),
     "networkx": ("kg/networkx_store.py",),
