@@ -160,6 +160,7 @@ def test_serving_loads_no_training_library(module: str) -> None:
     assert loaded_by(f"import {module}", NOT_IN_SERVING) == set()
 
 
+@pytest.mark.slow
 def test_importing_everything_writes_nothing(tmp_path: Path) -> None:
     """Importing opens no index, makes no folder and reads no model."""
     modules = [

@@ -92,6 +92,7 @@ def test_texts_are_cut_into_its_pieces(folder):
     assert encoding.ids[-2:] == [3, 2]
 
 
+@pytest.mark.slow
 def test_the_folder_is_a_model_that_runs(folder, tmp_path):
     config = read_config(folder)
     assert (config.pooling, config.max_length) == ("mean", PLACES)

@@ -28,6 +28,7 @@ def quantised(trained, tmp_path_factory):
     return keep_quantised(trained, tmp_path_factory.mktemp("quantised"))
 
 
+@pytest.mark.slow
 def test_it_is_an_artifact_that_says_what_it_was_made_of(trained, quantised):
     before, after = read_manifest(trained), check(quantised)
     assert (after.name, after.fingerprint) == (f"{before.name}-int8", before.fingerprint)
@@ -39,6 +40,7 @@ def test_it_is_an_artifact_that_says_what_it_was_made_of(trained, quantised):
     assert load_scorer(str(quantised), quantised.parent).runtime == "onnxruntime-int8"
 
 
+@pytest.mark.slow
 def test_it_scores_nearly_as_the_whole_one(trained, quantised):
     texts = ["red shoe", "blue hat", "red hat red hat", "shoes", "", "blue blue shoe hat red"]
     whole, small = (load_scorer(str(folder), folder.parent) for folder in (trained, quantised))
@@ -48,16 +50,19 @@ def test_it_scores_nearly_as_the_whole_one(trained, quantised):
         assert np.corrcoef(one, other)[0, 1] > 0.99
 
 
+@pytest.mark.slow
 def test_it_is_made_once(trained, quantised):
     assert keep_quantised(trained, quantised.parents[2]) == quantised
 
 
+@pytest.mark.slow
 def test_another_form_of_eight_bits_is_another_artifact(trained, quantised, monkeypatch):
     monkeypatch.setattr("clew.models.keep.INT8_FORM", INT8_FORM + 1)
     monkeypatch.setattr("clew.models.keep.keep", lambda home, source, manifest, precision: home / manifest.id)
     assert keep_quantised(trained, quantised.parents[2]).name != quantised.name
 
 
+@pytest.mark.slow
 def test_it_says_how_near_it_is(trained, quantised):
     facts = read_manifest(quantised).runtimes["onnxruntime"]["agreement"]
     assert facts["pairs"] == 96
@@ -81,11 +86,13 @@ def test_a_bi_encoder_has_an_eight_bit_form_too(tiny_model, tmp_path):
         load_encoder("encoder-int8", home, runtime="torch")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_quantised_is_refused(quantised, tmp_path):
     with pytest.raises(FormatError, match="quantised already"):
         keep_quantised(quantised, tmp_path)
 
 
+@pytest.mark.slow
 def test_whole_weights_are_made_of_it_again(trained, quantised):
     home = quantised.parents[2]
     whole = keep_dequantised(quantised, home)
