@@ -137,6 +137,15 @@ def test_it_dies_with_its_owner_also_when_that_is_killed(state):
     assert gone(int(pid), Path(home))
 
 
+@pytest.fixture
+def interruptible():
+    """Started programs end on SIGINT, also where these tests run under nohup and would have them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_runs_one_until_it_is_told_to_end(number, tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEO4J_")}
