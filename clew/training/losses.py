@@ -13,9 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from clew.core.errors import DataError
 
-# Word pieces of one pass through the network at which it is fastest. Texts are sorted by length, so that little of it
-# is padding.
-PIECES_PER_PASS = {"cpu": 4_096, "cuda": 32_768}
+# Word pieces of one pass through the network at which a processor and a GPU are fastest. Texts are sorted by length,
+# so that little of it is padding.
+_ON_A_PROCESSOR, _ON_A_GPU = 4_096, 32_768
 _LEFT_OUT = -1e4
 _ALL = 2**31
 
@@ -91,17 +91,6 @@ class MarginLoss(nn.Module):
         return finite(loss, lambda: queries)
 
 
-def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
-    """The loss itself. Raises DataError with the queries of the batch where it is no number."""
-    if not torch.isfinite(loss):
-        shown = ", ".join(repr(str(query)[:60]) for query in queries()[:8])
-        raise DataError(
-            f"the loss of a batch is {float(loss.detach())}; its queries: {shown}",
-            "look at their texts, or lower learning_rate",
-        )
-    return loss
-
-
 class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
     """Cross-entropy over the passages of the whole batch, texts of like length embedded together.
 
@@ -112,9 +101,8 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
 
     def __init__(self, model: Any, pieces: int = 0) -> None:
         # The loss itself in one part: its way back leads through the order of the rows, which can be gone once.
-        super().__init__(
-            model, mini_batch_size=_ALL, mini_batch_num_tokens=pieces or PIECES_PER_PASS[model.device.type]
-        )
+        super().__init__(model, mini_batch_size=_ALL, mini_batch_num_tokens=pieces or _fastest(model.device))
+        self._tokenizer = model.tokenizer  # which the wrapper that several processes train it in has not
         self._places: list[Tensor] = []
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
@@ -140,8 +128,19 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
 
     def _asked(self, ids: Tensor) -> Sequence[str]:
         """The queries of a batch, out of the word pieces that are all a loss is given."""
-        read: Sequence[str] = self.model.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        read: Sequence[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return read
+
+
+def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
+    """The loss itself. Raises DataError with the queries of the batch where it is no number."""
+    if not torch.isfinite(loss):
+        shown = ", ".join(repr(str(query)[:60]) for query in queries()[:8])
+        raise DataError(
+            f"the loss of a batch is {float(loss.detach())}; its queries: {shown}",
+            "look at their texts, or lower learning_rate",
+        )
+    return loss
 
 
 def scored(
@@ -154,7 +153,7 @@ def scored(
     order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at][0]) - len(pairs[at][1]))
     # Several processes train it in a wrapper that averages gradients and knows nothing else about it.
     bare = model.module if isinstance(model, DistributedDataParallel) else model
-    most = pieces or PIECES_PER_PASS[bare.device.type]
+    most = pieces or _fastest(bare.device)
     found: list[Tensor] = []
     at = 0
     while at < len(order):
@@ -168,6 +167,10 @@ def scored(
     places = torch.empty(len(order), dtype=torch.long)
     places[torch.tensor(order)] = torch.arange(len(order))
     return torch.cat(found)[places.to(found[0].device)]
+
+
+def _fastest(device: torch.device) -> int:
+    return _ON_A_GPU if device.type == "cuda" else _ON_A_PROCESSOR
 
 
 def _listwise(scores: Tensor, gains: Tensor, owners: Tensor, lists: int) -> Tensor:

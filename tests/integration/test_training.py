@@ -176,11 +176,24 @@ def test_more_layers_than_the_teacher_has_are_refused(base, tmp_path):
         train_student(spec_of(table, "s.toml"), base, tmp_path, EXAMPLES[:4], DEV, quiet)
 
 
-def test_an_encoder_learns_and_its_table_has_as_many_negatives_as_every_example(base, tmp_path, capfd):
-    from clew.training.bi_encoder import columns, cosines, load_encoder, train_bi_encoder
+def test_a_few_examples_with_fewer_negatives_take_none_from_the_others():
+    from clew.training.bi_encoder import columns
 
-    rows = [*EXAMPLES[:6], Example("shoes", "few", "red", ("a", "b"), ("x", "y"), (1.0, 0.0))]
-    assert columns(rows)["shoes"].column_names == ["anchor", "positive", "negative_1"]
+    def example(negatives: int) -> Example:
+        names = ("yes", *(f"no{at}" for at in range(negatives)))
+        return Example("shoes", f"q{negatives}", "red", names, names, (1.0, *(0.0 for _ in range(negatives))))
+
+    many = columns([*(example(3) for _ in range(120)), example(1)])["shoes"]
+    assert many.column_names == ["anchor", "positive", "negative_1", "negative_2", "negative_3"]
+    assert list(many[0].values())[2:] == ["no0", "no1", "no2"]
+    assert list(many[120].values())[2:] == ["no0", "no0", "no0"]
+    few = columns([*(example(3) for _ in range(9)), example(1)])["shoes"]
+    assert few.column_names == ["anchor", "positive", "negative_1"]
+
+
+def test_an_encoder_learns(base, tmp_path, capfd):
+    from clew.training.bi_encoder import cosines, load_encoder, train_bi_encoder
+
     # What belongs together shares no word, so an untrained network cannot know it.
     pairs = dict(zip(COLOURS, ["table", "river", "engine", "garden", "letter", "winter"], strict=True))
 

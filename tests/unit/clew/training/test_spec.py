@@ -56,6 +56,7 @@ def test_every_key_is_described(part):
         ({"fit": {"smoothing": 0.5}}, "smoothing is 0.5"),
         ({"fit": {"loss": "magic"}}, "loss"),
         ({"fit": {"clip": -1}}, "clip is -1"),
+        ({"fit": {"pieces": -1}}, "pieces is -1"),
     ],
 )
 def test_what_is_wrong_is_named(change, message):
