@@ -16,6 +16,7 @@ from benchmarks.datasets import Dataset
 from benchmarks.index import ensure, graph_table, open_built, varied
 from benchmarks.pairs import SharedScorer
 from benchmarks.prepared import learned, prepared
+from benchmarks.signature import model_name
 from benchmarks.systems import System
 from benchmarks.tune import Progress, Tuned
 from clew.core.errors import DataError, QueryError, UsageError
@@ -226,7 +227,7 @@ def _reranker(model: str, home: Path) -> Reranker:
 def reranker_signature(reranker: Reranker) -> dict[str, Any]:
     """What of a reranker the figures depend on."""
     return {
-        "model": reranker.spec.model,
+        "model": model_name(reranker.spec.model),
         "fingerprint": reranker.scorer.fingerprint,
         "runtime": reranker.scorer.runtime,
         "top": reranker.spec.top,
@@ -242,7 +243,7 @@ def index_signature(searcher: Searcher) -> dict[str, Any]:
         "content": version.content,
         "documents": version.documents,
         "passages": version.passages,
-        "encoder": dict(version.encoder),
+        "encoder": {**version.encoder, "model": model_name(version.encoder["model"])} if version.encoder else {},
         "analyzer": version.analyzer,
         "recall": dict(version.recall),
     }

@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from clew.models.averaged import PLUS, parts_of
+
 ROOT = Path(__file__).resolve().parent.parent
 _ROOMS = ("clew", "kg", "search", "indexer", "benchmarks")
 _LIBRARIES = (
@@ -45,6 +47,13 @@ def environment(seed: int) -> dict[str, Any]:
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "seed": seed,
     }
+
+
+def model_name(model: str) -> str:
+    """How results call a model: one that was placed by the path of its folder by that folder's name/id."""
+    if parts := parts_of(model):
+        return PLUS.join(map(model_name, parts))
+    return "/".join(Path(model).parts[-2:]) if Path(model).is_absolute() else model
 
 
 def code() -> dict[str, Any]:

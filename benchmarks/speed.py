@@ -19,7 +19,7 @@ from benchmarks.index import beir_spec, ensure, open_built, varied
 from benchmarks.peer import Peer, PeerError
 from benchmarks.peer import prepare as prepare_peers
 from benchmarks.peers.protocol import LONG, SHORT, Round, median_ms, pairs_of, per_second
-from benchmarks.signature import code, environment
+from benchmarks.signature import code, environment, model_name
 from benchmarks.texts import queries_of, synthetic, titles
 from clew.core import threads
 from clew.core.errors import UsageError, unknown_name
@@ -224,7 +224,7 @@ def full(found: Mapping[str, Any], job: Job) -> str:
     graph = {"graph": graph_speed.signature()} if found.keys() & GRAPH_ITEMS.keys() else {}
     report = {
         "results": found,
-        "signature": {"code": code(), "options": asdict(job), **graph},
+        "signature": {"code": code(), "options": {**asdict(job), "reranker": model_name(job.reranker)}, **graph},
         "environment": environment(job.seed),
     }
     return json.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n"
