@@ -20,6 +20,7 @@ from clew.core import threads
 from clew.core.errors import UsageError
 
 if TYPE_CHECKING:
+    import torch
     from rich.table import Table
 
 _LENGTH = 256
@@ -84,10 +85,9 @@ def measure(home: Path, job: Job, say: Callable[[str], None]) -> dict[str, Any]:
     """
     import torch
 
-    number = threads.configure()
-    torch.set_num_threads(number)
+    threads.configure()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    material = _Material(home, job)
+    material = _Material(home, job, _TRAINING[device.type])
     peak = _peak(device)
     say(f"{_device(device)['name']}: {peak:.3g} TFLOP/s at its best")
     items: dict[str, dict[str, Any]] = {}
@@ -119,20 +119,18 @@ def table(found: Mapping[str, Any]) -> Table:
 class _Material:
     """Texts, models and what a piece costs."""
 
-    def __init__(self, home: Path, job: Job) -> None:
-        from torch import cuda
+    def __init__(self, home: Path, job: Job, training: _Training) -> None:
         from transformers import AutoConfig
 
         from clew.models.bi_encoder import open_tokenizer
         from clew.models.keep import keep_dequantised
         from clew.models.store import WHOLE_NAME, prepare, read_manifest, scorer_folder
 
-        self.home = home
+        self.home, self.training = home, training
         draw = random.Random(job.seed)  # noqa: S311 - reproducible texts, no secret
         spans = synthetic(2_000, job.seed)
         self.texts = [" ".join(draw.choices(spans, k=draw.randint(*_SPANS))) for _ in range(job.texts)]
-        self.training = _TRAINING["cuda" if cuda.is_available() else "cpu"]
-        self.queries = queries_of(spans, self.training.queries, job.seed)
+        self.queries = queries_of(spans, training.queries, job.seed)
         self.encoder = prepare(WHOLE_NAME if job.model == "default" else job.model, home, "bi_encoder")
         self.scorer = scorer_folder(job.reranker, home)
         if read_manifest(self.scorer).precision != "fp32":
@@ -169,7 +167,6 @@ class _Material:
 
 
 def _encode(material: _Material) -> dict[str, _Work]:
-    import torch
     from sentence_transformers import SentenceTransformer
 
     from clew.models.store import load_encoder
@@ -183,18 +180,14 @@ def _encode(material: _Material) -> dict[str, _Work]:
             material.texts, batch_size=batch, normalize_embeddings=True, show_progress_bar=False
         )
 
-    def work(once: Callable[[], object]) -> _Work:
-        return _Work("texts/s", len(material.texts), material.lengths, once)
-
+    ours = {f"Clew {encoder.runtime}": lambda: encoder.encode_passages(material.texts)}
     return {
-        f"Clew {encoder.runtime}": work(lambda: encoder.encode_passages(material.texts)),
-        "sentence-transformers fp32": work(peer(32, torch.float32)),
-        f"sentence-transformers bf16, batches of {_BIG_BATCH}": work(peer(_BIG_BATCH, torch.bfloat16)),
+        who: _Work("texts/s", len(material.texts), material.lengths, once)
+        for who, once in {**ours, **_peers(peer)}.items()
     }
 
 
 def _rerank(material: _Material) -> dict[str, _Work]:
-    import torch
     from sentence_transformers import CrossEncoder
 
     from clew.models.store import load_scorer
@@ -204,18 +197,22 @@ def _rerank(material: _Material) -> dict[str, _Work]:
     pairs = [(query, text) for query, texts in lists for text in texts]
     lengths = material.pair_lengths(lists)
 
-    def work(once: Callable[[], object]) -> _Work:
-        return _Work("pairs/s", len(pairs), lengths, once)
-
     def peer(batch: int, dtype: torch.dtype) -> Callable[[], object]:
         model = CrossEncoder(str(material.scorer), local_files_only=True, model_kwargs={"dtype": dtype})
         model.max_seq_length = _LENGTH
         return lambda: model.predict(pairs, batch_size=batch, show_progress_bar=False)
 
+    ours = {f"Clew {scorer.runtime}": lambda: [scorer.score(query, texts) for query, texts in lists]}
+    return {who: _Work("pairs/s", len(pairs), lengths, once) for who, once in {**ours, **_peers(peer)}.items()}
+
+
+def _peers(make: Callable[[int, torch.dtype], Callable[[], object]]) -> dict[str, Callable[[], object]]:
+    """sentence-transformers as it comes and at its best. make: batch and precision → one round of it."""
+    import torch
+
     return {
-        f"Clew {scorer.runtime}": work(lambda: [scorer.score(query, texts) for query, texts in lists]),
-        "sentence-transformers fp32": work(peer(32, torch.float32)),
-        f"sentence-transformers bf16, batches of {_BIG_BATCH}": work(peer(_BIG_BATCH, torch.bfloat16)),
+        "sentence-transformers fp32": make(32, torch.float32),
+        f"sentence-transformers bf16, batches of {_BIG_BATCH}": make(_BIG_BATCH, torch.bfloat16),
     }
 
 
@@ -316,7 +313,7 @@ def _timed(
     return found
 
 
-def _peak(device: Any) -> float:
+def _peak(device: torch.device) -> float:
     """TFLOP/s of a large product, the median of ten."""
     import torch
 
@@ -333,7 +330,7 @@ def _peak(device: Any) -> float:
     return float(2 * size**3 / median(took[3:]) / 1e12)
 
 
-def _device(device: Any) -> dict[str, Any]:
+def _device(device: torch.device) -> dict[str, Any]:
     """What the device is."""
     import torch
 

@@ -41,10 +41,10 @@ def test_operations_are_counted_as_torch_counts_them(request: pytest.FixtureRequ
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.device import _Material
+    from benchmarks.device import _TRAINING, _Material
     from clew.models.torch_runtime import load_transformer
 
-    material = _Material(request.config.rootpath / ".clew" / "tests", Job(texts=1))
+    material = _Material(request.config.rootpath / ".clew" / "tests", Job(texts=1), _TRAINING["cpu"])
     model = load_transformer(material.encoder, attention="eager")
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         model(input_ids=torch.ones((1, 100), dtype=torch.long), attention_mask=torch.ones((1, 100), dtype=torch.long))

@@ -159,6 +159,7 @@ def test_only_the_files_that_are_read_count(monkeypatch, tmp_path):
     monkeypatch.setattr(model_cost, "read_manifest", lambda folder: Manifest)
     sizes = [disk_bytes("encoder", "mine", tmp_path, runtime) for runtime in ("onnxruntime", "torch")]
     assert sizes == [21, 301]
+    assert disk_bytes("reranker", "mine", tmp_path, "torch") == 301
     assert disk_bytes("reranker", "mine+other", tmp_path, "onnxruntime") == 42
     assert disk_bytes("reranker", "mine+mine", tmp_path, "onnxruntime") == 21
     assert disk_bytes("encoder", "hashing", tmp_path, "onnxruntime") == 0
@@ -226,9 +227,10 @@ def test_parts_that_are_not_compared_are_measured_for_the_gain_alone(shared):
 
 
 def test_a_runtime_that_changes_nothing_is_measured_once(shared):
-    options = Options(encoders=("hashing-16",), runtimes=("onnxruntime", "torch"), documents=3, rounds=1)
+    both = ("onnxruntime", "torch")
+    options = Options(encoders=("hashing-16",), rerankers=("overlap",), runtimes=both, documents=3, rounds=1)
     found = measure([open_dataset(shared[0])], shared[1], options, quiet)
-    assert [(row.name, row.runtime, row.precision) for row in found.rows] == [("hashing-16", "numpy", "fp32")]
+    assert [(row.name, row.runtime) for row in found.rows] == [("hashing-16", "numpy"), ("overlap", "python")]
 
 
 def test_vectors_are_computed_once_over_comparisons(shared, tmp_path, monkeypatch):
