@@ -41,8 +41,8 @@ def section(found: list[dict[str, Any]]) -> str:
         "## Measured",
         "",
         f"{' / '.join(SHOWN)} on the test splits; the best nDCG@10 of each row is bold. {_machines(found)}",
-        "[docs/bench.md](docs/bench.md) says how this is measured, [docs/models.md](docs/models.md) what the models are "
-        "that some rows name.",
+        "[docs/bench.md](docs/bench.md) says how this is measured, [docs/models.md](docs/models.md) what the models "
+        "are that some rows name.",
         "",
         f"| data set | {' | '.join(systems)} |",
         "| --- |" + " --- |" * len(systems),
