@@ -46,8 +46,7 @@ _TRAINING = {"cuda": _Training(10, 32, 256), "cpu": _Training(1, 2, 4)}
 class Job:
     """texts: passages to encode, and pairs to score. rounds: of each measurement; their medians count.
 
-    model, reranker: bi-encoder and cross-encoder. torch reads whole weights: of the "default" bi-encoder those it was
-    made of, of an 8-bit cross-encoder those that `clew models dequantise` makes.
+    model, reranker: bi-encoder and cross-encoder, of which torch reads the whole weights.
     """
 
     texts: int = 20_000
@@ -123,18 +122,15 @@ class _Material:
         from transformers import AutoConfig
 
         from clew.models.bi_encoder import open_tokenizer
-        from clew.models.keep import keep_dequantised
-        from clew.models.store import WHOLE_NAME, prepare, read_manifest, scorer_folder
+        from clew.models.store import prepare, scorer_folder, whole_folder
 
         self.home, self.training = home, training
         draw = random.Random(job.seed)  # noqa: S311 - reproducible texts, no secret
         spans = synthetic(2_000, job.seed)
         self.texts = [" ".join(draw.choices(spans, k=draw.randint(*_SPANS))) for _ in range(job.texts)]
         self.queries = queries_of(spans, training.queries, job.seed)
-        self.encoder = prepare(WHOLE_NAME if job.model == "default" else job.model, home, "bi_encoder")
-        self.scorer = scorer_folder(job.reranker, home)
-        if read_manifest(self.scorer).precision != "fp32":
-            self.scorer = keep_dequantised(self.scorer, home)
+        self.encoder = whole_folder(prepare(job.model, home, "bi_encoder"), home)
+        self.scorer = whole_folder(scorer_folder(job.reranker, home), home)
         tokenizer = open_tokenizer(self.encoder)
         tokenizer.enable_truncation(_LENGTH)
         self.lengths = [len(each.ids) for each in tokenizer.encode_batch_fast(self.texts)]

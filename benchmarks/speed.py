@@ -302,16 +302,13 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
 
 
 def _whole(bench: Bench) -> str:
-    """The folder of the model's weights in float32, which is what peers load. Raises PeerError where there is none."""
+    """The folder of the model's weights in float32, which is what peers load. Raises PeerError for an average."""
     from clew.models.averaged import parts_of
-    from clew.models.store import WHOLE_NAME, prepare, read_manifest
+    from clew.models.store import prepare, whole_folder
 
     if parts_of(bench.job.model):
         raise PeerError("the average of two models is Clew's own")
-    folder = prepare(WHOLE_NAME if bench.job.model == "default" else bench.job.model, bench.home)
-    if (precision := read_manifest(folder).precision) != "fp32":
-        raise PeerError(f"{bench.job.model} is an {precision} form without the weights a peer could load")
-    return str(folder.resolve())
+    return str(whole_folder(prepare(bench.job.model, bench.home), bench.home).resolve())
 
 
 def _summary(item: Item, figures: Mapping[str, list[float]], missing: Mapping[str, str]) -> dict[str, Any]:

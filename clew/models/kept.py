@@ -46,7 +46,7 @@ def models(home: Path) -> list[ModelInfo]:
 def folders(home: Path) -> list[Path]:
     """Every artifact folder under a home, and those that come with Clew."""
     found = sorted(path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}"))
-    return found + _shipped()
+    return found + store.shipped_folders()
 
 
 def find(home: Path, name: str) -> Path:
@@ -60,10 +60,6 @@ def find(home: Path, name: str) -> Path:
     kept = store.kept_folder(home, name) if HUB_NAME.fullmatch(name) else None
     if kept is not None:
         return kept
-    for folder in _shipped():
-        manifest = read_manifest(folder)
-        if name in {manifest.name, f"{manifest.name}/{manifest.id}"}:
-            return folder
     known = {model.name for model in models(home)}
     raise NotFoundError(f"no model {name!r} under {home / 'models'}", nearest(name, known))
 
@@ -122,13 +118,8 @@ def _runs(folder: Path, manifest: ModelManifest) -> bool:
     return right and bool(np.isfinite(vectors).all())
 
 
-def _shipped() -> list[Path]:
-    """The artifact folders that come with Clew."""
-    return [folder for folder in (store.SHIPPED_ENCODER, store.SHIPPED_SCORER) if (folder / MANIFEST).is_file()]
-
-
 def _info(folder: Path) -> ModelInfo:
-    default = folder in _shipped()
+    default = folder in store.shipped_folders()
     try:
         found = read_manifest(folder)
     except ClewError as error:

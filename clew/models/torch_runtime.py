@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import AutoModel, AutoModelForSequenceClassification
 from transformers.utils import logging
 
-from clew.core.errors import MismatchError, StoreError
+from clew.core.errors import StoreError
 from clew.core.types import Ints, Vectors
 from clew.models.folder import Pooling
 from clew.models.manifest import Role
@@ -24,9 +24,10 @@ class TorchModel:
     """A Hugging Face transformer in torch: float32 on the processor, bfloat16 on the GPU where torch sees one."""
 
     reads: tuple[str, ...] = _READS
+    whole = True
 
-    def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        self._network = _Network(folder, threads, precision, "bi_encoder")
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - whole weights have one
+        self._network = _Network(folder, threads, "bi_encoder")
         self.name, self.pieces, self.dim = self._network.name, self._network.pieces, self._network.dim
 
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
@@ -45,10 +46,11 @@ class TorchPairModel:
     """A cross-encoder's network in torch, on the same devices."""
 
     reads: tuple[str, ...] = _READS
+    whole = True
     lanes = 1
 
-    def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        self._network = _Network(folder, threads, precision, "cross_encoder")
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - whole weights have one
+        self._network = _Network(folder, threads, "cross_encoder")
         self.name, self.pieces = self._network.name, self._network.pieces
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
@@ -60,12 +62,7 @@ class TorchPairModel:
 class _Network:
     """A loaded network on its device. Calling it gives what transformers gives, and the mask as it lies there."""
 
-    def __init__(self, folder: Path, threads: int, precision: str, role: Role) -> None:
-        if precision != "fp32":
-            raise MismatchError(
-                f"{folder} holds the {precision} form alone, without the weights that torch reads",
-                "use onnxruntime, or name the model it was made of",
-            )
+    def __init__(self, folder: Path, threads: int, role: Role) -> None:
         torch.set_num_threads(threads)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = load_transformer(folder, role).to(self._device)

@@ -17,7 +17,7 @@ import numpy as np
 from clew.core.errors import SpecError
 from clew.core.files import disk_errors, write_atomic
 from clew.models.manifest import Role
-from clew.models.store import WHOLE_NAME, keep_model, prepare, read_manifest, scorer_folder
+from clew.models.store import keep_model, prepare, read_manifest, scorer_folder, whole_folder
 from clew.training.card import write_card
 from clew.training.cross_encoder import by_data, load, predicted, train_cross_encoder
 from clew.training.curve import plot
@@ -101,19 +101,11 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path) -> tuple[Path, dict[str, An
             "distilling copies a cross-encoder that teacher names; the others have none",
         )
     if kind == "distil":
-        base = scorer_folder(spec.teacher, home)
+        named = scorer_folder(spec.teacher, home)
     else:
-        # The default encoder as it comes is 8-bit; what it was made of is trained.
-        name = WHOLE_NAME if spec.base == "default" else spec.base
-        base = prepare(name, home, "bi_encoder" if kind == "bi-encoder" else None)
-    manifest = read_manifest(base)
-    if manifest.precision != "fp32":
-        key, name = ("teacher", spec.teacher) if kind == "distil" else ("base", spec.base)
-        raise SpecError(
-            f"{key} is {name!r}, an {manifest.precision} form without weights",
-            "name the model it was made of, or make whole weights: clew models dequantise NAME",
-        )
-    return base, {"kind": kind, "base": manifest.fingerprint, "spec": spec.as_table()}
+        named = prepare(spec.base, home, "bi_encoder" if kind == "bi-encoder" else None)
+    base = whole_folder(named, home)
+    return base, {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
 
 
 def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: Gathered, progress: Progress) -> Fitted:

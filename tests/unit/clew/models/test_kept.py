@@ -63,6 +63,7 @@ def test_what_comes_with_clew_is_listed_and_found(
     assert folders(tmp_path) == [store.SHIPPED_ENCODER, tmp_path / "reranker"]
     for name in ("tiny-reranker", f"tiny-reranker/{trained.name}"):
         assert find(tmp_path, name) == tmp_path / "reranker"
+        assert store.prepare(name, tmp_path, "cross_encoder") == tmp_path / "reranker"
 
 
 def test_a_broken_manifest_is_listed_with_its_problem(trained_home: Path, folder: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from onnxruntime import InferenceSession
 from safetensors.numpy import load_file
 
-from clew.core.errors import FormatError, MismatchError
+from clew.core.errors import FormatError
 from clew.models.dequantise import dequantise
 from clew.models.export import write_onnx
 from clew.models.first_piece import keep_first_piece
@@ -17,7 +17,7 @@ from clew.models.manifest import INT8_FORM, read_manifest
 from clew.models.quantise import quantised_rows
 from clew.models.runtimes import ONNX_FILE, multiplies_bytes, open_session
 from clew.models.smoothing import smooth
-from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, load_encoder, load_scorer, prepare
+from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, load_encoder, load_scorer, prepare, whole_folder
 
 DOMAIN = "com.microsoft"
 
@@ -82,8 +82,30 @@ def test_a_bi_encoder_has_an_eight_bit_form_too(tiny_model, tmp_path):
     one, other = load_encoder(str(whole), home), load_encoder("encoder-int8", home)
     assert (one.fingerprint, one.runtime[:12]) == (other.fingerprint, other.runtime[:12])
     assert (one.encode_passages(texts) * other.encode_passages(texts)).sum(axis=1).min() > 0.9
-    with pytest.raises(MismatchError, match="int8 form alone"):
-        load_encoder("encoder-int8", home, runtime="torch")
+
+
+@pytest.mark.slow
+def test_torch_reads_the_whole_weights_of_an_eight_bit_form(tiny_model, tmp_path):
+    home, other = tmp_path / "home", tmp_path / "other"
+    whole = prepare(str(tiny_model(tmp_path / "encoder")), home)
+    small = keep_quantised(whole, home)
+    assert (whole_folder(whole, home), whole_folder(small, home)) == (whole, whole)
+    made = whole_folder(small, other)  # what it was made of is not there
+    assert (made, whole_folder(small, other)) == (other / "models" / "encoder-whole" / made.name,) * 2
+    texts = ["red shoe", "blue hat", "blue blue shoe hat red"]
+    one = load_encoder(str(small), other)
+    for place in (home, other):
+        found = load_encoder(str(small), place, runtime="torch")
+        assert (found.fingerprint, found.agreement, found.runtime) == (one.fingerprint, one.agreement, "torch-fp32")
+        assert (one.encode_passages(texts) * found.encode_passages(texts)).sum(axis=1).min() > 0.9
+
+
+@pytest.mark.slow
+def test_a_reranker_of_eight_bits_runs_in_torch_too(trained, quantised, tmp_path):
+    texts = ["red shoe", "blue hat", "shoes", ""]
+    one, other = (load_scorer(str(quantised), tmp_path, runtime=each) for each in ("onnxruntime", "torch"))
+    assert (one.fingerprint, other.runtime) == (other.fingerprint, "torch-fp32")
+    assert np.corrcoef(one.score("red", texts), other.score("red", texts))[0, 1] > 0.99
 
 
 @pytest.mark.slow
