@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,11 +51,23 @@ def print_table(table: Any) -> None:
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
+# Between two lines of progress where no terminal shows a bar; what is faster says nothing.
+_LINE_SECONDS = 10.0
+
+
 @contextmanager
-def shown_progress(title: str) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A progress bar on stderr where a person watches it, none otherwise."""
+def shown_progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """(stage, done, of) → a progress bar on stderr, or where that is no terminal a line now and then."""
     if not sys.stderr.isatty():
-        yield None
+        last = time.monotonic()
+
+        def say(stage: str, done: int, of: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _LINE_SECONDS:
+                last = time.monotonic()
+                note(f"{title}: {stage}: {done:,} of {of:,}" + (f" ({done / of:.0%})" if of else ""))
+
+        yield say
         return
     from rich.console import Console
     from rich.progress import Progress as Bar
