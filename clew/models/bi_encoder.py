@@ -67,7 +67,7 @@ class BiEncoder:
         for first in range(0, len(texts), WINDOW):
             window = [self._prepared(text, prompt) for text in texts[first : first + WINDOW]]
             encodings = self._cut.encode_batch_fast(window)
-            model, lanes = self._model.lanes() if len(window) > 1 else (self._model, 1)
+            model, lanes = self._model.for_batches() if len(window) > 1 else (self._model, 1)
             groups = list(batches([len(encoding.ids) for encoding in encodings], model.pieces, lanes))
             work = partial(self._run, model=model)
             found = threads.in_lanes(work, [[encodings[row] for row in rows] for rows in groups], lanes)

@@ -46,7 +46,7 @@ class TokenModel(Protocol):
         """
         ...
 
-    def lanes(self) -> tuple[TokenModel, int]:
+    def for_batches(self) -> tuple[TokenModel, int]:
         """What computes several batches fastest, and how many of its calls at once; the first time may load it."""
         ...
 
@@ -110,7 +110,7 @@ class OnnxModel:
         hidden: Vectors = self._session.run(None, feed)[0]
         return hidden[:, 0] if pooling == "cls" else (hidden * mask[:, :, None].astype(np.float32)).sum(axis=1)
 
-    def lanes(self) -> tuple[OnnxModel, int]:
+    def for_batches(self) -> tuple[OnnxModel, int]:
         """A session of one thread for all of the threads at once; a session of all threads answers one query faster."""
         threads = self._given[1]
         return (self, 1) if threads == 1 else (self._narrow, threads)

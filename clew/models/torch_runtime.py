@@ -37,7 +37,7 @@ class TorchModel:
             hidden = found.last_hidden_state.float()
             return _brought(hidden[:, 0] if pooling == "cls" else (hidden * there[:, :, None]).sum(dim=1))
 
-    def lanes(self) -> tuple[TorchModel, int]:
+    def for_batches(self) -> tuple[TorchModel, int]:
         """Itself, one call at a time: torch has threads of its own."""
         return self, 1
 
