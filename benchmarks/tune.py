@@ -217,7 +217,7 @@ def publish_tuned(home: Path, name: str, tuned: Tuned) -> str:
     """Publish a release of the live version with learned weights and make it live; returns its id."""
     from clew.core.clock import now
     from clew.core.files import write_atomic
-    from indexer.lock import writing
+    from clew.core.lock import writing
     from indexer.publish import existing, next_number, point_at
     from search.versions import dumps
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from clew.core.artifacts import digest_files, link_tree, promote
 from clew.core.clock import now
 from clew.core.files import disk_errors, shown_url, write_atomic
+from clew.core.lock import writing
 from clew.core.text import Analyzer
 from clew.models.cached import EmbeddingCache
 from indexer import quality
@@ -25,7 +26,6 @@ from indexer.graphs.attach import GraphVectors, joined, resolved
 from indexer.graphs.used import held
 from indexer.learned import carried
 from indexer.live import Live, find_live
-from indexer.lock import writing
 from indexer.models import described_encoder, described_reranker
 from indexer.override import Override, described, has_ended, settled
 from indexer.progress import Progress, Silent

@@ -16,8 +16,8 @@ from clew.core.artifacts import promote, verify_files
 from clew.core.clock import now
 from clew.core.errors import CorruptError, NotFoundError, nearest
 from clew.core.files import disk_errors, sha256_file, write_atomic
+from clew.core.lock import writing
 from indexer.graphs.used import check_graph
-from indexer.lock import writing
 from indexer.override import check_not_ended, has_ended, until
 from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
 

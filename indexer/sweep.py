@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clew.core.artifacts import is_held
 from clew.core.errors import CorruptError, NotFoundError, UsageError
-from indexer.lock import writing
+from clew.core.lock import writing
 from indexer.publish import existing, forget, history, number_of
 from search.versions import IndexFolder, IndexVersion, Release, load
 

@@ -19,8 +19,8 @@ from clew.core.archive import check_target, extract_archive, opened_archive, wri
 from clew.core.artifacts import HOLD, digest_files, promote, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file, write_atomic
+from clew.core.lock import writing
 from indexer.graphs.used import check_brought, held, place, snapshot_of
-from indexer.lock import writing
 from indexer.override import check_not_ended
 from indexer.publish import (
     VERSION_FILE,

@@ -100,6 +100,16 @@ def hidden_size(folder: Path) -> int:
     return next((size for size in found if isinstance(size, int)), 0)
 
 
+def most_pieces(folder: Path) -> int:
+    """Most word pieces that the network has places for, special tokens included; 0 where config.json is silent."""
+    config = _read(folder / "config.json")
+    places, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
+    if not isinstance(places, int) or places < 1:
+        return 0
+    # RoBERTa and its kin count places from the one after padding's.
+    return places - (padding + 1 if "roberta" in str(config.get("model_type")) and isinstance(padding, int) else 0)
+
+
 def check_files(folder: Path) -> None:
     """Raises NotFoundError for a file that any model needs, FormatError for one that might run code."""
     _check_settings(folder)

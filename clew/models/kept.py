@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from clew.core.artifacts import digest_files
-from clew.core.errors import ClewError, CorruptError, NotFoundError, nearest
+from clew.core.errors import ClewError, CorruptError, NotFoundError, UsageError, nearest
 from clew.models import store
 from clew.models.folder import fingerprint
 from clew.models.hub import HUB_NAME
@@ -53,10 +53,12 @@ def find(home: Path, name: str) -> Path:
     """The artifact folder of a model that is there.
 
     name: "name" (the one kept last), "name/id", or "default" for the default bi-encoder. Raises NotFoundError that
-    offers the nearest name.
+    offers the nearest name, and UsageError for a name without files.
     """
     if name == "default":
         return store.prepare(name, home)
+    if store.without_files(name):
+        raise UsageError(f"{name!r} is no network: it has no files", "there is nothing to show or to change of it")
     kept = store.kept_folder(home, name) if HUB_NAME.fullmatch(name) else None
     if kept is not None:
         return kept

@@ -136,12 +136,15 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
     """The artifact folder of a model, made now if need be.
 
     model: any name of one model that has files; "default" is the bi-encoder. role: what it must be; None takes either.
-    Raises what `load_encoder` and `load_scorer` raise, and UsageError for an average, which has two folders.
+    Raises what `load_encoder` and `load_scorer` raise, and UsageError for an average, which has two folders, and for a
+    name without files.
     """
     if parts_of(model):
         raise UsageError(f"{model!r} is an average of two models, and one model is wanted", "name one of the two")
     if role is not None:
         _check_named(model, role)
+    if without_files(model):
+        raise UsageError(f"{model!r} is no network: it has no files", 'name a model that has, such as "default"')
     if model == "default":
         return _shipped(SHIPPED_ENCODER, role)
     if is_folder(model):
@@ -167,7 +170,7 @@ def placed(model: str, home: Path, role: Role) -> str:
     """
     if parts := parts_of(model):
         return PLUS.join(placed(part, home, role) for part in parts)
-    if _is_hashing(model) or model == OVERLAP:
+    if without_files(model):
         _check_named(model, role)
         return model
     return str((scorer_folder(model, home) if role == "cross_encoder" else prepare(model, home, role)).resolve())
@@ -203,7 +206,9 @@ def kept_folder(home: Path, model: str) -> Path | None:
         return exact
     found = [path.parent for path in (home / "models" / slug(model)).glob(f"[!.]*/{MANIFEST}")]
     if found:
-        return max(found, key=lambda folder: (read_manifest(folder).created, folder.name))
+        read = {folder: _manifest(folder) for folder in found}
+        # One that cannot be read is taken where there is no other, so that whoever needs it is told.
+        return max(found, key=lambda folder: (told.created if (told := read[folder]) else "", folder.name))
     shipped = ((read_manifest(folder), folder) for folder in shipped_folders())
     return next((folder for told, folder in shipped if model in {told.name, f"{told.name}/{told.id}"}), None)
 
@@ -290,13 +295,18 @@ def _of_role(folder: Path, role: Role | None) -> Path:
     return folder
 
 
+def without_files(model: str) -> bool:
+    """Whether a name means what needs no network: hashed words, shared words."""
+    return model == OVERLAP or _is_hashing(model)
+
+
 def _is_hashing(model: str) -> bool:
     return model == HASHING or model.startswith(f"{HASHING}-")
 
 
 def _check_named(model: str, wanted: Role) -> None:
     """Raises MismatchError for the name of a model without files that is of the other role."""
-    if model == OVERLAP or _is_hashing(model):
+    if without_files(model):
         _check_role(repr(model), "cross_encoder" if model == OVERLAP else "bi_encoder", wanted)
 
 

@@ -17,7 +17,7 @@ from clew.core.artifacts import promote
 from clew.core.errors import ClewError, CorruptError, DataError, UsageError
 from clew.core.files import disk_errors
 from clew.models import store
-from clew.models.keep import check_name, keep, name_of, writing
+from clew.models.keep import check_free, check_name, keep, name_of, writing
 from clew.models.kept import check, find, size
 from clew.models.manifest import FILE_NAME, MANIFEST, ModelManifest, dumps, read_manifest, verify
 
@@ -67,22 +67,33 @@ def import_model(home: Path, source: str, name: str | None = None) -> ModelTrans
 
     source: a file or folder that was exported; a folder that sentence-transformers or transformers saved; "default" or
     a Hugging Face name. name: what it is called here; its own name by default, and not for a model given by name. One
-    that is here already, whole, stays as it is.
+    that is here already stays as it is where it is whole; a damaged one is replaced, and one given by name is an error.
 
     Raises NotFoundError, UsageError, DataError for a file that is no export or holds what it must not, FormatError,
     and CorruptError for a damaged file; the home is then as it was.
     """
     if name is not None:
         check_name(name)
+    if not source:
+        raise UsageError("the model to import is empty", "give a file, a folder or a name")
     path = Path(source).expanduser()
     if path.is_file() or (path / MANIFEST).is_file():
         return _brought(home, path, name)
     if path.is_dir():
         path = path.resolve()
-        return _report(keep(home, path, store.described(path, name or name_of(path), f"folder {path}")))
+        manifest = store.described(path, name or name_of(path), f"folder {path}")
+        check_free(home, manifest.name, manifest.role)
+        target = home / "models" / manifest.name / manifest.id
+        if target.is_dir():
+            with writing(target.parent):
+                if not _is_whole(target):
+                    shutil.rmtree(target)
+        return _report(keep(home, path, manifest))
     if name is not None:
         raise UsageError(f"{source!r} is no file or folder, and a model given by name keeps it", "leave --name out")
-    return _report(store.prepare(source, home))
+    folder = store.prepare(source, home)
+    check(folder)
+    return _report(folder)
 
 
 def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
@@ -99,6 +110,7 @@ def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
             check_name(manifest.name)
             (staged / MANIFEST).write_text(dumps(manifest), encoding="utf-8")
             staged.chmod(0o755)  # mkdtemp's folders are private
+            check_free(home, manifest.name, manifest.role)
             target = root / manifest.name / manifest.id
             with writing(target.parent):
                 if not _is_whole(target):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from clew.core.errors import DataError
 from clew.core.measures.ndcg import ndcg
 from clew.core.types import Vectors
 from clew.training.examples import Example
@@ -112,10 +113,15 @@ def measured(model: Any, dev: Mapping[str, Sequence[Example]]) -> dict[str, floa
 def mean_ndcg(
     dev: Mapping[str, Sequence[Example]], score: Callable[[Sequence[Example]], list[Vectors]]
 ) -> dict[str, float]:
-    """The same for whatever scores the passages of examples."""
+    """The same for whatever scores the passages of examples. Raises DataError for scores that are no finite numbers."""
     found: dict[str, float] = {}
     for name, rows in dev.items():
-        each = zip(score(rows), rows, strict=True)
+        each = list(zip(score(rows), rows, strict=True))
+        if not all(np.isfinite(scores).all() for scores, _ in each):
+            raise DataError(
+                f"the weights have gone astray: scores on dev of {name} are no finite numbers",
+                "lower [fit] learning_rate, or bound the gradients with clip = 1",
+            )
         values = [ndcg(np.array(row.gains)[np.argsort(-scores, kind="stable")], row.gains) for scores, row in each]
         found[name] = float(np.mean(values))
     return {"ndcg": float(np.mean(list(found.values()))) if found else 0.0, **found}

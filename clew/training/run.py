@@ -1,6 +1,6 @@
 """A training run from its spec to a kept model, in a folder of its own that a later call goes on from.
 
-<home>/training/<name>-<hash of the spec>/   spec.json, examples.jsonl, dev.jsonl, checkpoints/, curve.jsonl, curve.png, best/
+<home>/training/<name>-<hash of spec and data>/   spec.json, examples.jsonl, dev.jsonl, checkpoints/, curve.jsonl, curve.png, best/
 """  # noqa: E501 - one line a folder
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,9 @@ import numpy as np
 
 from clew.core.errors import SpecError
 from clew.core.files import disk_errors, write_atomic
+from clew.core.lock import writing
+from clew.models.folder import most_pieces
+from clew.models.keep import check_free
 from clew.models.manifest import Role
 from clew.models.store import keep_model, prepare, read_manifest, scorer_folder, whole_folder
 from clew.training.card import write_card
@@ -23,9 +27,10 @@ from clew.training.cross_encoder import by_data, load, predicted, train_cross_en
 from clew.training.curve import plot
 from clew.training.distil import train_student
 from clew.training.examples import Example, read_examples, write_examples
-from clew.training.fit import Fitted
+from clew.training.fit import FINISHED, Fitted
 from clew.training.gather import Gathered, OpenIndex, Progress, gather
 from clew.training.ranks import joined
+from clew.training.sources import digests
 from clew.training.spec import TrainSpec
 from search.rerank.calibration import learn
 
@@ -53,29 +58,30 @@ def train(
 
     open_index: opens the index that a data set is mined through. tell: gets what was left out, as it is found. Started
     by torchrun, every process calls it and gets the same answer, and only the first one tells, gathers and keeps.
-    Raises SpecError for a spec that does not fit the kind, DataError for data that teach nothing, StoreError for a full
-    disk.
+    Raises SpecError for a spec that does not fit the kind, DataError for data that teach nothing or weights that went
+    astray, LockedError where another call is at it, StoreError for a full disk.
     """
     ranks = joined()
     if not ranks.first:
         progress, tell = _unseen, _unheard
     with ranks.in_turn():
         base, lineage = _origin(kind, spec, home)
-        run = run_folder(spec, home, lineage)
-        with disk_errors(run):
-            run.mkdir(parents=True, exist_ok=True)
+    run = run_folder(spec, home, lineage)
+    with disk_errors(run), writing(run) if ranks.first else nullcontext():
+        with ranks.in_turn():
             gathered = _gathered(spec, run, open_index, progress, tell)
-    if ranks.count > 1:
-        each = spec.fit.batch * spec.fit.accumulate
-        tell(f"{ranks.count} processes, {each * ranks.count} queries a step: {each} in each process")
-    with disk_errors(run):
+        if ranks.count > 1:
+            each = spec.fit.batch * spec.fit.accumulate
+            tell(f"{ranks.count} processes, {each * ranks.count} queries a step: {each} in each process")
+        if ranks.first and (run / FINISHED).is_file():
+            tell(f"this run was finished before, and is as it was; to train anew, delete {run}")
         fitted = _fitted(kind, spec, base, run, gathered, progress)
         model = ranks.once(lambda: _kept(kind, spec, home, base, lineage, fitted, gathered))
     return Trained(run, model, fitted, len(gathered.examples), _pairs(gathered), tuple(gathered.notices))
 
 
 def run_folder(spec: TrainSpec, home: Path, lineage: Mapping[str, Any]) -> Path:
-    """Where the run of a spec lives: another spec or other weights to start from are another run."""
+    """Where the run of a spec lives: another spec, other data or other weights to start from are another run."""
     key = hashlib.sha256(json.dumps(lineage, sort_keys=True).encode()).hexdigest()[:12]
     return home / "training" / f"{spec.name}-{key}"
 
@@ -104,8 +110,15 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path) -> tuple[Path, dict[str, An
         named = scorer_folder(spec.teacher, home)
     else:
         named = prepare(spec.base, home, "bi_encoder" if kind == "bi-encoder" else None)
+    check_free(home, spec.name, ROLES[kind])
     base = whole_folder(named, home)
-    return base, {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
+    if 0 < (most := most_pieces(base)) < spec.max_length:
+        raise SpecError(
+            f"max_length is {spec.max_length}, and {base.parent.name} reads {most} word pieces at most",
+            f"give max_length = {most} or less",
+        )
+    lineage = {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
+    return base, {**lineage, "data": digests(spec, home)}
 
 
 def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: Gathered, progress: Progress) -> Fitted:

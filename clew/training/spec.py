@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from clew.core.errors import SpecError, nearest
+from clew.core.errors import SpecError, UsageError, nearest
 from clew.core.spec import as_table, parse, read_toml
+from clew.models.keep import check_name
 from clew.training.clicks import ClicksSpec
 
 
@@ -124,14 +126,14 @@ class FitSpec:
             "dev_queries",
             "dev_candidates",
         ):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected more than 0")
         for name, most in (("warmup", 1.0), ("smoothing", 0.4), ("point", 10.0), ("dropout", 0.9)):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
                 raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
         for name in ("weight_decay", "clip", "patience", "checkpoint_minutes", "pieces"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
 
 
@@ -141,9 +143,10 @@ class TrainSpec:
 
     name: of the model that comes out. base: weights it starts from ("default": those that the default encoder was made
     of; a folder, a model kept under the home, a Hugging Face name). max_length: word pieces of a query and a passage
-    together. seed: of sampling, initial weights and order. licence: of the result, for its card. data: what is learned
-    from, mixed in proportion. teacher: the cross-encoder that distilling copies; layers: how many of its layers the
-    copy keeps (0: all). clicks: how click logs are read, where data names one.
+    together (8 or more, at most what the base reads). seed: of sampling, initial weights and order (0 to 2**32 - 1).
+    licence: of the result, for its card. data: what is learned from, mixed in proportion. teacher: the cross-encoder
+    that distilling copies; layers: how many of its layers the copy keeps (0: all). clicks: how click logs are read,
+    where data names one.
     """
 
     name: str
@@ -157,6 +160,15 @@ class TrainSpec:
     negatives: NegativesSpec = field(default_factory=NegativesSpec)
     fit: FitSpec = field(default_factory=FitSpec)
     clicks: ClicksSpec = field(default_factory=ClicksSpec)
+
+    def __post_init__(self) -> None:
+        try:
+            check_name(self.name)
+        except UsageError as error:
+            raise ValueError(f"{error.message}: {error.hint}") from None
+        for name, least, most in (("max_length", 8, 100_000), ("seed", 0, 2**32 - 1), ("layers", 0, 1_000)):
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected {least} to {most}")
 
     def as_table(self) -> dict[str, Any]:
         """The plain table it can be parsed from again.
@@ -174,12 +186,32 @@ class TrainSpec:
 
 
 _PARTS = {"negatives": NegativesSpec, "fit": FitSpec, "clicks": ClicksSpec}
+_PAGE = "docs/training.md"
+# No paths, whatever lies beside the spec.
+_WORDS = {"", "default"}
 _PLAIN = ("name", "base", "max_length", "seed", "licence", "teacher", "layers")
 
 
 def load_spec(path: Path) -> TrainSpec:
-    """Read the TOML spec of a run. Raises SpecError that names the file, the table and the key."""
-    return spec_of(read_toml(path), str(path))
+    """Read the TOML spec of a run. Raises SpecError that names the file, the table and the key.
+
+    Folders and click logs that lie beside the spec, or below, are named from there.
+    """
+    return spec_of(_placed(read_toml(path, f"{_PAGE} shows one"), path.absolute().parent), str(path))
+
+
+def _placed(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The table with whole paths for what is there, seen from the spec's folder; anything else is left as it is."""
+
+    def whole(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+        there = {key: folder / row[key] for key in keys if isinstance(row.get(key), str) and row[key] not in _WORDS}
+        return {**row, **{key: str(path.resolve()) for key, path in there.items() if path.exists()}}
+
+    rows = table.get("data")
+    if isinstance(rows, list):
+        rows = [whole(row, ("folder", "clicks")) if isinstance(row, Mapping) else row for row in rows]
+        table = {**table, "data": rows}
+    return whole(table, ("base", "teacher"))
 
 
 def spec_of(table: Mapping[str, Any], where: str) -> TrainSpec:
@@ -194,8 +226,8 @@ def spec_of(table: Mapping[str, Any], where: str) -> TrainSpec:
             f"{where}: [[data]] is missing", "name at least one folder with queries and qrels, or a click log"
         )
     parts: dict[str, Any] = {key: table[key] for key in _PLAIN if key in table}
-    parts["data"] = tuple(parse(DataSpec, row, f"{where} [[data]] {at}") for at, row in enumerate(rows, 1))
+    parts["data"] = tuple(parse(DataSpec, row, f"{where} [[data]] {at}", _PAGE) for at, row in enumerate(rows, 1))
     for key, cls in _PARTS.items():
         if key in table:
-            parts[key] = parse(cls, table[key], f"{where} [{key}]")
-    return parse(TrainSpec, parts, where)
+            parts[key] = parse(cls, table[key], f"{where} [{key}]", _PAGE)
+    return parse(TrainSpec, parts, where, _PAGE)

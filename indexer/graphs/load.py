@@ -11,8 +11,8 @@ from typing import TypeVar
 from clew.core.clock import now
 from clew.core.errors import DataError
 from clew.core.files import disk_errors, expand
+from clew.core.lock import writing
 from indexer.graphs.read import Link, Node, graph_form, lineage, read_edges, read_nodes
-from indexer.lock import writing
 from indexer.progress import Progress, Silent
 from indexer.rejects import Rejects
 from indexer.sources.record import Fault

@@ -10,8 +10,8 @@ from pathlib import Path
 from clew.core.artifacts import is_held
 from clew.core.errors import UsageError
 from clew.core.files import disk_errors
+from clew.core.lock import writing
 from indexer.graphs.used import snapshot_of
-from indexer.lock import writing
 from kg.freeze import STAGING
 from kg.manifest import MANIFEST
 from kg.snapshot import graph_folder, list_snapshots

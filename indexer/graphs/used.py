@@ -11,7 +11,7 @@ from typing import Any
 from clew.core.artifacts import Hold, digest_files, promote, verify_files
 from clew.core.errors import CorruptError, DataError, FormatError, NotFoundError, StoreError
 from clew.core.files import disk_errors
-from indexer.lock import writing
+from clew.core.lock import writing
 from kg.manifest import MANIFEST, SNAPSHOT_ID, GraphManifest, load
 from kg.snapshot import graph_folder
 

@@ -23,9 +23,9 @@ from clew.core.errors import (
     UsageError,
 )
 from clew.core.files import write_atomic
+from clew.core.lock import writing
 from indexer import publish
 from indexer.build import build
-from indexer.lock import writing
 from indexer.override import Override
 from indexer.spec import spec_of
 from indexer.sweep import gc

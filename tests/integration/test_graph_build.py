@@ -21,11 +21,11 @@ from clew.core.errors import (
     NotFoundError,
     SpecError,
 )
+from clew.core.lock import writing
 from indexer import publish
 from indexer.build import build
 from indexer.graphs import attach, load, sweep
 from indexer.graphs.used import described
-from indexer.lock import writing
 from indexer.progress import Silent
 from indexer.spec import spec_of
 from indexer.sweep import gc

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from clew.cli import app
-from clew.core.errors import DataError, SpecError
-from clew.models.store import load_scorer, read_manifest
+from clew.core.errors import DataError, LockedError, SpecError, UsageError
+from clew.models.store import load_scorer, prepare, read_manifest
 from clew.training.cross_encoder import load, mean_ndcg, measured, predicted, train_cross_encoder
 from clew.training.examples import Example
 from clew.training.fit import BEST, CURVE, FINISHED, read_curve
@@ -236,8 +236,49 @@ def test_the_command_trains_on_a_folder_and_keeps_a_model(base, tmp_path):
     assert "license: mit" in (model / "README.md").read_text()
     assert (Path(report["run"]) / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert load_scorer("mine", tmp_path / "home").score("red", ["red shoe", "blue shoe"]).shape == (2,)
-    again = json.loads(CliRunner().invoke(app, arguments).stdout)
-    assert again["model"] == report["model"]
+    again = CliRunner().invoke(app, arguments)
+    assert json.loads(again.stdout)["model"] == report["model"]
+    assert f"finished before, and is as it was; to train anew, delete {report['run']}" in again.stderr
+    judged = folder / "qrels" / "train.tsv"
+    judged.write_text(judged.read_text().replace("q-red\tblue\t0", "q-red\tblue\t1"))
+    other = json.loads(CliRunner().invoke(app, arguments).stdout)
+    assert other["run"] != report["run"]
+    assert read_manifest(Path(other["model"])).lineage["data"] != manifest.lineage["data"]
+
+
+def test_two_calls_are_not_at_one_run_together(base, tmp_path):
+    folder = write(tmp_path / "shoes")
+    home = tmp_path / "home"
+    rows = {"data": [{"folder": str(folder), "candidates": "judged"}]}
+    given = spec_of({"name": "mine", "base": str(base), "max_length": 32, **rows}, "run.toml")
+
+    def at_it(stage: str, done: int, of: int) -> None:
+        with pytest.raises(LockedError, match=r"training run 'mine-.* is being written by another process"):
+            train("cross-encoder", given, home, no_index, quiet, said.append)
+        said.append("refused")
+
+    said: list[str] = []
+    train("cross-encoder", given, home, no_index, at_it, said.append)
+    assert "refused" in said
+
+
+def test_what_cannot_be_kept_or_read_is_said_before_anything_is_learned(base, tmp_path):
+    home = tmp_path / "home"
+    rows = {"data": [{"folder": str(write(tmp_path / "shoes")), "candidates": "judged"}]}
+    long = spec_of({"name": "mine", "base": str(base), "max_length": 4_096, **rows}, "run.toml")
+    with pytest.raises(SpecError, match="max_length is 4096, and tiny reads 512 word pieces at most"):
+        train("cross-encoder", long, home, no_index, quiet, print)
+    taken = spec_of({"name": read_manifest(prepare(str(base), home)).name, **rows}, "run.toml")
+    with pytest.raises(UsageError, match="cross-encoders are kept as"):
+        train("bi-encoder", taken, home, no_index, quiet, print)
+    assert not (home / "training").exists()
+
+
+def test_weights_that_went_astray_are_not_kept(base, tmp_path):
+    wild = spec(epochs=1, learning_rate=1e30, warmup=0.0, clip=0.0, evaluations=1)
+    with pytest.raises(DataError, match=r"scores on dev of shoes are no finite numbers|loss"):
+        train_cross_encoder(wild, base, tmp_path, EXAMPLES[:8], DEV, quiet)
+    assert not (tmp_path / FINISHED).exists()
 
 
 def test_a_teacher_fits_distilling_only(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -102,9 +103,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from clew.models.keep import keep_model
 
     root = tmp_path_factory.mktemp("trained")
+    # Exporting takes seconds: the workers of a run share what the first of them kept.
+    shared = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else root
     return keep_model(
         make_tiny_model(root / "run", role="cross_encoder"),
-        root / "home",
+        shared / "home",
         "tiny-reranker",
         "cross_encoder",
         lineage={"base": "0" * 64, "spec": {"seed": 7, "data": ["shop"]}},

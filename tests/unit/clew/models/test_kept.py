@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.core.errors import CorruptError, FormatError, NotFoundError
+from clew.core.errors import CorruptError, FormatError, NotFoundError, UsageError
 from clew.core.files import sha256_file
 from clew.models import store
 from clew.models.kept import check, find, folders, models, size
@@ -90,6 +90,12 @@ def test_a_model_that_is_not_there(trained_home: Path, name: str) -> None:
     with pytest.raises(NotFoundError, match="no model") as caught:
         find(trained_home, name)
     assert "tiny-reranker" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["hashing", "overlap"])
+def test_a_name_without_files_has_nothing_to_find(trained_home: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="is no network"):
+        find(trained_home, name)
 
 
 def test_a_whole_model_is_whole(folder: Path) -> None:

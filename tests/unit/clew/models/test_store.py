@@ -20,6 +20,7 @@ from clew.core.errors import (
     NotFoundError,
     StoreError,
     UnknownNameError,
+    UsageError,
 )
 from clew.models import store
 from clew.models.folder import fingerprint
@@ -329,3 +330,11 @@ def test_models_are_found_by_fingerprint_and_runtime_also_under_a_name_that_mean
     assert kept_folders(trained_home, fingerprint, "torch-bf16") == [first]
     assert kept_folders(trained_home, "f" * 64, "onnxruntime-fp32") == [first.with_name("ffff-v1")]
     assert kept_folders(trained_home, "0" * 64, "onnxruntime-fp32") == []
+    # One whose manifest cannot be read hides no other.
+    assert store.kept_folder(trained_home, "tiny-reranker") in {first, *map(first.with_name, ("ffff-v1", "8888-v1"))}
+
+
+@pytest.mark.parametrize("name", ["hashing", "hashing-64", "overlap"])
+def test_a_name_without_files_is_no_network(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no network"):
+        prepare(name, tmp_path)

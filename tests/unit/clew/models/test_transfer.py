@@ -13,6 +13,7 @@ from clew.core.errors import ClewError, CorruptError, DataError, MissingExtraErr
 from clew.models import store
 from clew.models.kept import check, find
 from clew.models.manifest import MANIFEST, read_manifest
+from clew.models.runtimes import ONNX_FILE
 from clew.models.store import load_scorer
 from clew.models.transfer import export_model, import_model
 
@@ -187,3 +188,19 @@ def test_a_saved_folder_is_checked_before_it_is_kept(tiny_model: Callable[..., P
     with pytest.raises(NotFoundError, match=r"tokenizer\.json is missing"):
         import_model(tmp_path / "home2", str(source), "mine")
     assert nothing_kept(tmp_path / "home2")
+
+
+@pytest.mark.slow
+def test_a_damaged_model_is_replaced_by_importing_its_folder_again(tiny_model, tmp_path):
+    source = tiny_model(tmp_path / "tiny")
+    found = import_model(tmp_path / "home", str(source), "mine").place
+    part = found / ONNX_FILE
+    part.write_bytes(part.read_bytes()[:100])
+    assert import_model(tmp_path / "home", str(source), "mine").place == found
+    check(found)
+
+
+def test_nothing_is_no_model_to_import(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="the model to import is empty"):
+        import_model(tmp_path / "home", "")

@@ -62,3 +62,46 @@ def test_every_key_is_described(part):
 def test_what_is_wrong_is_named(change, message):
     with pytest.raises(SpecError, match=message):
         spec_of({"name": "x", "data": DATA, **change}, "run.toml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("name", "my model/x", "is no name for a model: use letters"),
+        ("name", "default", "cannot be called 'default'"),
+        ("name", "../../esc", "is no name for a model"),
+        ("max_length", 0, "max_length is 0, expected 8 to"),
+        ("seed", -1, "seed is -1, expected 0 to"),
+        ("layers", -1, "layers is -1, expected 0 to"),
+    ],
+)
+def test_what_no_run_can_be_is_refused_before_it_begins(key, value, why):
+    with pytest.raises(SpecError, match=why) as caught:
+        spec_of({"name": "x", "data": [{"folder": "d"}], key: value}, "run.toml")
+    assert caught.value.message.startswith("run.toml")
+    assert caught.value.hint == "see docs/training.md"
+
+
+@pytest.mark.parametrize("key", ["epochs", "learning_rate", "clip", "weight_decay", "checkpoint_minutes"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0])
+def test_what_is_no_number_to_fit_with_is_refused(key, value):
+    with pytest.raises(SpecError, match=key):
+        spec_of({"name": "x", "data": [{"folder": "d"}], "fit": {key: value}}, "run.toml")
+
+
+def test_what_lies_beside_the_spec_is_named_from_there(tmp_path):
+    for name in ("ds", "weights", "default"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "log.jsonl").write_text("")
+    rows = '[[data]]\nfolder = "ds"\n[[data]]\nfolder = "squad11"\n[[data]]\nclicks = "log.jsonl"\nindex = "shop"\n'
+    (tmp_path / "run.toml").write_text('name = "x"\nbase = "weights"\nteacher = "default"\n' + rows)
+    spec = load_spec(tmp_path / "run.toml")
+    assert [row.folder for row in spec.data] == [str(tmp_path / "ds"), "squad11", ""]
+    assert (spec.data[2].clicks, spec.base) == (str(tmp_path / "log.jsonl"), str(tmp_path / "weights"))
+    assert spec.teacher == "default"
+
+
+def test_a_spec_that_is_not_there_is_no_index_spec(tmp_path):
+    with pytest.raises(SpecError, match="no such file") as caught:
+        load_spec(tmp_path / "none.toml")
+    assert caught.value.hint == "docs/training.md shows one"

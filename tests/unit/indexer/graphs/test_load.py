@@ -8,9 +8,9 @@ import pytest
 
 from clew.core.errors import ClewError, DataError, LockedError, NotFoundError, UsageError
 from clew.core.files import sha256_file
+from clew.core.lock import writing
 from indexer.graphs.load import load
 from indexer.graphs.read import read_edges, read_nodes
-from indexer.lock import writing
 from kg.snapshot import Snapshot, find_snapshot, graph_names
 from kg.spec import Neo4jSpec
 from kg.types import Edge, Entity

@@ -1,4 +1,4 @@
-"""One writer at a time for each index and each graph."""
+"""One writer at a time for each index, each graph and each training run."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ OWNER = ".lock.pid"
 
 @contextmanager
 def writing(root: Path) -> Iterator[None]:
-    """Hold the folder of an index or a graph as its only writer; the operating system frees it when the process ends.
+    """Hold the folder of an index, a graph or a training run as its only writer.
 
+    The operating system frees it when the process ends.
     Raises LockedError that names the process holding it, StoreError where the folder may not be written.
     """
     from filelock import FileLock, Timeout
@@ -26,7 +27,7 @@ def writing(root: Path) -> Iterator[None]:
         lock = FileLock(root / LOCK, timeout=0, thread_local=False, preserve_lock_file=True)
         lock.acquire()
     except Timeout:
-        what = "graph" if root.parent.name == "graphs" else "index"
+        what = {"graphs": "graph", "training": "training run"}.get(root.parent.name, "index")
         raise LockedError(
             f"{what} {root.name!r} is being written by another process ({_owner(root)})",
             "wait until it is done, or stop that process; a killed one leaves no lock behind",

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from clew.core.errors import LockedError, StoreError
-from indexer.lock import writing
+from clew.core.lock import writing
 
 HOLDER = """
 import pathlib, sys
-from indexer.lock import writing
+from clew.core.lock import writing
 with writing(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     input()

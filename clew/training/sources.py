@@ -1,0 +1,39 @@
+"""What a run's data are: a digest of each set, so that other data under the same name are another run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from clew.core.files import sha256_file
+from clew.core.measures.judged import first_file, open_queries
+from clew.training.clicks import clicks_file
+from clew.training.spec import DataSpec, TrainSpec
+from search.versions import IndexFolder
+
+
+def digests(spec: TrainSpec, home: Path) -> dict[str, str]:
+    """Name of each data set → sha256, in hex, over all that is read of it.
+
+    That is the queries, the qrels of every split (what is asked on another one is not taught), the documents, and of a
+    click log the log; documents are those of the index where one is named, by what its live version holds. Raises
+    NotFoundError for what is not there.
+    """
+    return {data.name: _digest(data, home) for data in spec.data}
+
+
+def _digest(data: DataSpec, home: Path) -> str:
+    if data.clicks:
+        files = {"clicks": clicks_file(Path(data.clicks))}
+    else:
+        judged = open_queries(Path(data.folder))
+        files = {"queries": judged.queries_file, **{f"qrels {split}": file for split, file in judged.splits.items()}}
+        # Judged candidates are read from the corpus even where an index is named.
+        if (data.candidates == "judged" or not data.index) and (corpus := first_file(judged.folder, "corpus.jsonl")):
+            files["corpus"] = corpus
+    parts = {name: sha256_file(file) for name, file in files.items()}
+    if data.index:
+        folder = IndexFolder.of(home, data.index)
+        parts["index"] = folder.read_version(folder.read_release()).content
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
