@@ -22,7 +22,7 @@ from benchmarks.peers.protocol import LONG, SHORT, Round, median_ms, pairs_of, p
 from benchmarks.signature import code, environment, model_name
 from benchmarks.texts import queries_of, synthetic, titles
 from clew.core import threads
-from clew.core.errors import UsageError, unknown_name
+from clew.core.errors import FormatError, UsageError, unknown_name
 from clew.core.files import write_atomic
 
 if TYPE_CHECKING:
@@ -302,13 +302,16 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
 
 
 def _whole(bench: Bench) -> str:
-    """The folder of the model's weights in float32, which is what peers load. Raises PeerError for an average."""
+    """The folder of the model's weights in float32, which is what peers load. Raises PeerError where there are none."""
     from clew.models.averaged import parts_of
     from clew.models.store import prepare, whole_folder
 
     if parts_of(bench.job.model):
         raise PeerError("the average of two models is Clew's own")
-    return str(whole_folder(prepare(bench.job.model, bench.home), bench.home).resolve())
+    try:
+        return str(whole_folder(prepare(bench.job.model, bench.home), bench.home).resolve())
+    except FormatError as error:
+        raise PeerError(error.message) from None
 
 
 def _summary(item: Item, figures: Mapping[str, list[float]], missing: Mapping[str, str]) -> dict[str, Any]:

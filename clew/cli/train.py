@@ -74,8 +74,8 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
         read = load_spec(spec)
     from clew.training.run import train
 
-    with shown_progress("train") if ranks.first else nullcontext() as progress:
-        found = train(kind, read, home, lambda data: _index(data, home), progress or _silent, note)
+    with shown_progress("train") if ranks.first else nullcontext(_silent) as progress:
+        found = train(kind, read, home, lambda data: _index(data, home), progress, note)
     ranks.leave()
     if not ranks.first:
         return
@@ -90,7 +90,7 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
 
 
 def _silent(stage: str, done: int, of: int) -> None:
-    """No progress where nobody watches."""
+    """No progress: the first process shows it."""
 
 
 def _index(data: DataSpec, home: Path) -> Searcher:

@@ -106,7 +106,7 @@ class MismatchError(StoreError):
 
 
 class LockedError(ClewError):
-    """Another process is writing the same index."""
+    """Another process is writing the same index, graph or training run."""
 
     code = "locked"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from clew.core.errors import LockedError, StoreError
 
 LOCK = ".lock"
 OWNER = ".lock.pid"
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR}
 
 
 @contextmanager
@@ -32,7 +34,9 @@ def writing(root: Path) -> Iterator[None]:
             f"{what} {root.name!r} is being written by another process ({_owner(root)})",
             "wait until it is done, or stop that process; a killed one leaves no lock behind",
         ) from None
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
         raise StoreError(f"{root} may not be written: {error.strerror}", "choose another --home") from None
     try:
         (root / OWNER).write_text(f"{os.getpid()}\n", encoding="ascii")

@@ -21,6 +21,11 @@ Pooling = Literal["mean", "cls"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
 """Weights that run code when they are opened."""
+# Networks that count places from the one after padding's.
+_FROM_PADDING = frozenset(
+    {"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "mpnet", "longformer", "xmod"}
+    | {"data2vec-text", "ibert", "esm"}
+)
 # Keys of config.json that say who wrote it and how, not what the network computes.
 _INCIDENTAL = ("_name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "use_cache")
 
@@ -101,13 +106,19 @@ def hidden_size(folder: Path) -> int:
 
 
 def most_pieces(folder: Path) -> int:
-    """Most word pieces that the network has places for, special tokens included; 0 where config.json is silent."""
+    """Most word pieces that the network has places for, special tokens included; 0 where nothing bounds them."""
     config = _read(folder / "config.json")
     places, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
-    if not isinstance(places, int) or places < 1:
+    # DeBERTa's places are relative.
+    if not isinstance(places, int) or places < 1 or config.get("position_biased_input") is False:
         return 0
-    # RoBERTa and its kin count places from the one after padding's.
-    return places - (padding + 1 if "roberta" in str(config.get("model_type")) and isinstance(padding, int) else 0)
+    return places - (padding + 1 if config.get("model_type") in _FROM_PADDING and isinstance(padding, int) else 0)
+
+
+def layers(folder: Path) -> int:
+    """Layers of the network; 0 where config.json is silent."""
+    found = _read(folder / "config.json").get("num_hidden_layers")
+    return found if isinstance(found, int) else 0
 
 
 def check_files(folder: Path) -> None:

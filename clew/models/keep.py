@@ -55,9 +55,8 @@ def keep_model(
     are part of the id. calibration: empty, or finite numbers under scale, fused and bias. Equal weights of which the
     same is said are kept once.
 
-    Raises UsageError for a name or calibration that cannot be and for the name of models of another role, NotFoundError
-    for a missing file, FormatError for a pickle, code in the folder, or a model of another role, StoreError where the
-    export fails.
+    Raises UsageError for a name or calibration that cannot be, NotFoundError for a missing file, FormatError for a
+    pickle, code in the folder, or a model of another role, StoreError where the export fails.
     """
     check_name(name)
     if calibration and set(calibration) != set(CALIBRATION):
@@ -68,7 +67,6 @@ def keep_model(
         raise UsageError(f"calibration of {name!r} holds what is no finite number: {dict(calibration)}", "fit it again")
     if (found := role_of(source)) != role:
         raise FormatError(f"{source} holds a {found}, not a {role}", "give the folder that its own trainer saved")
-    check_free(home, name, role)
     manifest = ModelManifest(
         name=name,
         source="clew train",
@@ -129,16 +127,19 @@ def keep_dequantised(source: Path, home: Path) -> Path:
         return keep(home, folder, made)
 
 
-def keep(home: Path, source: Path, manifest: ModelManifest, precision: Precision = "fp32") -> Path:
+def keep(
+    home: Path, source: Path, manifest: ModelManifest, precision: Precision = "fp32", *, anew: bool = False
+) -> Path:
     """Copy and export `source` into the folder that the manifest's name and id give, unless it is there.
 
-    Safe against other processes that do the same. The manifest's files, runtimes, dim and max_length are filled in.
+    anew: take the place of one that is there. Safe against other processes that do the same. The manifest's files,
+    runtimes, dim and max_length are filled in.
     """
     target = home / "models" / manifest.name / manifest.id
-    if (target / MANIFEST).is_file():
+    if (target / MANIFEST).is_file() and not anew:
         return target
     with writing(target.parent):
-        if not (target / MANIFEST).is_file():
+        if anew or not (target / MANIFEST).is_file():
             _log.info("keeping model %s (once) in %s", manifest.name, target)
             write_folder(target, lambda staged: _fill(staged, source, manifest, precision))
     return target
@@ -181,18 +182,6 @@ def check_name(name: str) -> None:
         raise UsageError(
             f"a model cannot be called {name!r}: that is what another one is called", "choose another name"
         )
-
-
-def check_free(home: Path, name: str, role: str) -> None:
-    """Raises UsageError where models of another role are kept under a name: they would hide each other."""
-    for path in sorted((home / "models" / name).glob(f"[!.]*/{MANIFEST}")):
-        try:
-            found = read_manifest(path.parent).role
-        except StoreError:  # whoever needs that model will meet it
-            continue
-        if found != role:
-            kinds = {"bi_encoder": "bi-encoders", "cross_encoder": "cross-encoders"}
-            raise UsageError(f"{kinds[found]} are kept as {name!r}, and this is none of them", "choose another name")
 
 
 def name_of(path: Path) -> str:

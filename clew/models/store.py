@@ -58,8 +58,8 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
     "hashing-<dim>"; a sentence-transformers folder; a model kept under the home ("name" or "name/id"); a Hugging Face
     name, "@revision" added or not; two of these as "a+b", the average of both. threads: of the runtime (None: as
     configured). runtime: "onnxruntime" or "torch". Raises NotFoundError when there is no such model, MismatchError when
-    it is a cross-encoder, CorruptError when its files are not those that were kept, and UsageError for an average that
-    is not of two models.
+    it is a cross-encoder, CorruptError when its files are not those that were kept, UsageError for an average that is
+    not of two models, and for torch what `whole_folder` raises, since it reads whole weights.
     """
     if parts := parts_of(model):
         return AveragedEncoder(*(load_encoder(part, home, threads, runtime=runtime) for part in parts))
@@ -82,8 +82,8 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
     or an artifact; a model kept under the home ("name" or "name/id"); a Hugging Face name, "@revision" added or not;
     two of these as "a+b", the average of both. threads: of the runtime (None: as configured). runtime: "onnxruntime" or
     "torch". Raises NotFoundError when there is no such model, MismatchError when it is a bi-encoder, FormatError when
-    it has more than one score, CorruptError when its files are not those that were kept, and UsageError for an average
-    that is not of two models.
+    it has more than one score, CorruptError when its files are not those that were kept, UsageError for an average that
+    is not of two models, and for torch what `whole_folder` raises.
     """
     if parts := parts_of(model):
         return AveragedScorer(*(load_scorer(part, home, threads, runtime=runtime) for part in parts))
@@ -121,14 +121,17 @@ def whole_folder(folder: Path, home: Path) -> Path:
 
     folder: any artifact of the model. Of an 8-bit form it is what that was made of, where a package brings it or it is
     kept under the home; else weights are made of the form now and kept, as `clew models dequantise` does. Raises
-    FormatError for an 8-bit form that Clew did not make.
+    FormatError for an 8-bit form that Clew did not make, MissingExtraError where its packages are missing, CorruptError
+    for a tampered package or form, StoreError where the home cannot be written.
     """
     manifest = read_manifest(folder)
     if manifest.precision == "fp32":
         return folder
     if manifest.fingerprint == WHOLE_FINGERPRINT and _package():
         return prepare(WHOLE_NAME, home)
-    kept = _kept(home, lambda other: other.precision == "fp32" and _is_whole_of(other, manifest))
+    kept = kept_folders(home, manifest.fingerprint, "torch-fp32") or _kept(
+        home, lambda other: other.lineage.get("dequantised from") == manifest.id
+    )
     return kept[-1] if kept else keep_dequantised(folder, home)
 
 
@@ -209,8 +212,19 @@ def kept_folder(home: Path, model: str) -> Path | None:
         read = {folder: _manifest(folder) for folder in found}
         # One that cannot be read is taken where there is no other, so that whoever needs it is told.
         return max(found, key=lambda folder: (told.created if (told := read[folder]) else "", folder.name))
-    shipped = ((read_manifest(folder), folder) for folder in shipped_folders())
-    return next((folder for told, folder in shipped if model in {told.name, f"{told.name}/{told.id}"}), None)
+    shipped = [(folder, told) for folder in shipped_folders() if (told := _manifest(folder))]
+    return next((folder for folder, told in shipped if model in {told.name, f"{told.name}/{told.id}"}), None)
+
+
+def check_free(home: Path, name: str, role: str) -> None:
+    """Raises UsageError where the model of that name has another role: the two would hide each other."""
+    folder = kept_folder(home, name)
+    told = _manifest(folder) if folder else None
+    if told and told.role != role:
+        kinds = {"bi_encoder": "a bi-encoder", "cross_encoder": "a cross-encoder"}
+        raise UsageError(
+            f"{name!r} is {kinds[told.role]} already, and {kinds[role]} is to be kept", "choose another name"
+        )
 
 
 def shipped_folders() -> list[Path]:
@@ -228,10 +242,6 @@ def _kept(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
     found = [path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}")]
     read = [(manifest, folder) for folder in found if (manifest := _manifest(folder)) and wanted(manifest)]
     return [folder for _, folder in sorted(read, key=lambda pair: (pair[0].created, pair[1].name))]
-
-
-def _is_whole_of(whole: ModelManifest, quantised: ModelManifest) -> bool:
-    return whole.fingerprint == quantised.fingerprint or whole.lineage.get("dequantised from") == quantised.id
 
 
 def _read_by(kind: type[TokenModel] | type[PairModel], named: Path, home: Path) -> tuple[Path, ModelManifest]:

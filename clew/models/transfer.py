@@ -17,7 +17,7 @@ from clew.core.artifacts import promote
 from clew.core.errors import ClewError, CorruptError, DataError, UsageError
 from clew.core.files import disk_errors
 from clew.models import store
-from clew.models.keep import check_free, check_name, keep, name_of, writing
+from clew.models.keep import check_name, keep, name_of, writing
 from clew.models.kept import check, find, size
 from clew.models.manifest import FILE_NAME, MANIFEST, ModelManifest, dumps, read_manifest, verify
 
@@ -82,13 +82,9 @@ def import_model(home: Path, source: str, name: str | None = None) -> ModelTrans
     if path.is_dir():
         path = path.resolve()
         manifest = store.described(path, name or name_of(path), f"folder {path}")
-        check_free(home, manifest.name, manifest.role)
-        target = home / "models" / manifest.name / manifest.id
-        if target.is_dir():
-            with writing(target.parent):
-                if not _is_whole(target):
-                    shutil.rmtree(target)
-        return _report(keep(home, path, manifest))
+        store.check_free(home, manifest.name, manifest.role)
+        there = home / "models" / manifest.name / manifest.id
+        return _report(keep(home, path, manifest, anew=there.is_dir() and not _is_whole(there)))
     if name is not None:
         raise UsageError(f"{source!r} is no file or folder, and a model given by name keeps it", "leave --name out")
     folder = store.prepare(source, home)
@@ -110,7 +106,7 @@ def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
             check_name(manifest.name)
             (staged / MANIFEST).write_text(dumps(manifest), encoding="utf-8")
             staged.chmod(0o755)  # mkdtemp's folders are private
-            check_free(home, manifest.name, manifest.role)
+            store.check_free(home, manifest.name, manifest.role)
             target = root / manifest.name / manifest.id
             with writing(target.parent):
                 if not _is_whole(target):

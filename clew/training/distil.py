@@ -35,8 +35,6 @@ def train_student(
     The layers that are kept lie evenly between the first and the last (Sanh et al. 2019). Raises SpecError for more
     layers than the teacher has.
     """
-    if spec.layers:
-        keep_layers(load(teacher, spec.max_length), spec.layers)  # what cannot be is said before the teacher reads
     scores = taught(teacher, spec.max_length, run, examples, progress)
     seed_all(spec.seed)
     student = load(teacher, spec.max_length)

@@ -18,10 +18,9 @@ import numpy as np
 from clew.core.errors import SpecError
 from clew.core.files import disk_errors, write_atomic
 from clew.core.lock import writing
-from clew.models.folder import most_pieces
-from clew.models.keep import check_free
+from clew.models.folder import layers, most_pieces
 from clew.models.manifest import Role
-from clew.models.store import keep_model, prepare, read_manifest, scorer_folder, whole_folder
+from clew.models.store import check_free, keep_model, prepare, read_manifest, scorer_folder, whole_folder
 from clew.training.card import write_card
 from clew.training.cross_encoder import by_data, load, predicted, train_cross_encoder
 from clew.training.curve import plot
@@ -58,22 +57,23 @@ def train(
 
     open_index: opens the index that a data set is mined through. tell: gets what was left out, as it is found. Started
     by torchrun, every process calls it and gets the same answer, and only the first one tells, gathers and keeps.
-    Raises SpecError for a spec that does not fit the kind, DataError for data that teach nothing or weights that went
-    astray, LockedError where another call is at it, StoreError for a full disk.
+    Raises SpecError for a spec that does not fit the kind or the weights it starts from, UsageError for a name that
+    models of another role have, NotFoundError for data and models that are not there, DataError for data that teach
+    nothing and weights that went astray, LockedError where another call is at it, StoreError for a full disk.
     """
     ranks = joined()
     if not ranks.first:
         progress, tell = _unseen, _unheard
-    with ranks.in_turn():
-        base, lineage = _origin(kind, spec, home)
+    base, lineage = ranks.once(lambda: _origin(kind, spec, home))
     run = run_folder(spec, home, lineage)
-    with disk_errors(run), writing(run) if ranks.first else nullcontext():
+    finished = (run / FINISHED).is_file()  # nothing is written any more
+    with disk_errors(run), writing(run) if ranks.first and not finished else nullcontext():
         with ranks.in_turn():
             gathered = _gathered(spec, run, open_index, progress, tell)
         if ranks.count > 1:
             each = spec.fit.batch * spec.fit.accumulate
             tell(f"{ranks.count} processes, {each * ranks.count} queries a step: {each} in each process")
-        if ranks.first and (run / FINISHED).is_file():
+        if finished:
             tell(f"this run was finished before, and is as it was; to train anew, delete {run}")
         fitted = _fitted(kind, spec, base, run, gathered, progress)
         model = ranks.once(lambda: _kept(kind, spec, home, base, lineage, fitted, gathered))
@@ -114,9 +114,11 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path) -> tuple[Path, dict[str, An
     base = whole_folder(named, home)
     if 0 < (most := most_pieces(base)) < spec.max_length:
         raise SpecError(
-            f"max_length is {spec.max_length}, and {base.parent.name} reads {most} word pieces at most",
+            f"max_length is {spec.max_length}, and {spec.teacher or spec.base} reads {most} word pieces at most",
             f"give max_length = {most} or less",
         )
+    if kind == "distil" and 0 < (most := layers(base)) < spec.layers:
+        raise SpecError(f"layers is {spec.layers}, the teacher has {most}", f"expected 1 to {most}, or 0 for all")
     lineage = {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
     return base, {**lineage, "data": digests(spec, home)}
 

@@ -17,8 +17,8 @@ def digests(spec: TrainSpec, home: Path) -> dict[str, str]:
     """Name of each data set → sha256, in hex, over all that is read of it.
 
     That is the queries, the qrels of every split (what is asked on another one is not taught), the documents, and of a
-    click log the log; documents are those of the index where one is named, by what its live version holds. Raises
-    NotFoundError for what is not there.
+    click log the log. Documents are those of the index where one is named, by what its live version holds; of a folder
+    without a corpus.jsonl they are every file in it that is not hidden. Raises NotFoundError for what is not there.
     """
     return {data.name: _digest(data, home) for data in spec.data}
 
@@ -29,11 +29,18 @@ def _digest(data: DataSpec, home: Path) -> str:
     else:
         judged = open_queries(Path(data.folder))
         files = {"queries": judged.queries_file, **{f"qrels {split}": file for split, file in judged.splits.items()}}
-        # Judged candidates are read from the corpus even where an index is named.
-        if (data.candidates == "judged" or not data.index) and (corpus := first_file(judged.folder, "corpus.jsonl")):
-            files["corpus"] = corpus
+        if data.candidates == "judged" or not data.index:
+            files |= _documents(judged.folder)
     parts = {name: sha256_file(file) for name, file in files.items()}
     if data.index:
         folder = IndexFolder.of(home, data.index)
         parts["index"] = folder.read_version(folder.read_release()).content
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _documents(folder: Path) -> dict[str, Path]:
+    """The corpus; without one a spec in the folder says what is indexed, and that lies beside it or below."""
+    if corpus := first_file(folder, "corpus.jsonl"):
+        return {"corpus": corpus}
+    names = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: path for name, path in names.items() if not f"/{name}".count("/.")}  # a home may lie there

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -127,14 +128,14 @@ class FitSpec:
             "dev_candidates",
         ):
             if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected more than 0")
+                raise ValueError(f"{name} is {getattr(self, name)}, expected a finite number above 0")
         for name, most in (("warmup", 1.0), ("smoothing", 0.4), ("point", 10.0), ("dropout", 0.9)):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
                 raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
         for name in ("weight_decay", "clip", "patience", "checkpoint_minutes", "pieces"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
+                raise ValueError(f"{name} is {getattr(self, name)}, expected a finite number from 0 on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class TrainSpec:
     together (8 or more, at most what the base reads). seed: of sampling, initial weights and order (0 to 2**32 - 1).
     licence: of the result, for its card. data: what is learned from, mixed in proportion. teacher: the cross-encoder
     that distilling copies; layers: how many of its layers the copy keeps (0: all). clicks: how click logs are read,
-    where data names one.
+    where data names one. written: whole path → how the file had it.
     """
 
     name: str
@@ -160,6 +161,7 @@ class TrainSpec:
     negatives: NegativesSpec = field(default_factory=NegativesSpec)
     fit: FitSpec = field(default_factory=FitSpec)
     clicks: ClicksSpec = field(default_factory=ClicksSpec)
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -173,9 +175,13 @@ class TrainSpec:
     def as_table(self) -> dict[str, Any]:
         """The plain table it can be parsed from again.
 
-        What was added later is in it only where it is used: runs and models are known by this table.
+        What was added later is in it only where it is used: runs and models are known by this table. Paths are as they
+        were written: where a folder lay on this machine is nobody's business.
         """
         table = as_table(self)
+        del table["written"]
+        for row, keys in ((table, ("base", "teacher")), *((row, ("folder", "clicks")) for row in table["data"])):
+            row |= {key: self.written.get(row[key], row[key]) for key in keys}
         if self.clicks == ClicksSpec():
             del table["clicks"]
         for row in table["data"]:
@@ -195,23 +201,23 @@ _PLAIN = ("name", "base", "max_length", "seed", "licence", "teacher", "layers")
 def load_spec(path: Path) -> TrainSpec:
     """Read the TOML spec of a run. Raises SpecError that names the file, the table and the key.
 
-    Folders and click logs that lie beside the spec, or below, are named from there.
+    Paths that lead somewhere from the spec's folder start there.
     """
-    return spec_of(_placed(read_toml(path, f"{_PAGE} shows one"), path.absolute().parent), str(path))
-
-
-def _placed(table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The table with whole paths for what is there, seen from the spec's folder; anything else is left as it is."""
-
-    def whole(row: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-        there = {key: folder / row[key] for key in keys if isinstance(row.get(key), str) and row[key] not in _WORDS}
-        return {**row, **{key: str(path.resolve()) for key, path in there.items() if path.exists()}}
-
-    rows = table.get("data")
-    if isinstance(rows, list):
-        rows = [whole(row, ("folder", "clicks")) if isinstance(row, Mapping) else row for row in rows]
-        table = {**table, "data": rows}
-    return whole(table, ("base", "teacher"))
+    folder = path.absolute().parent
+    spec = spec_of(read_toml(path, f"{_PAGE} shows one"), str(path))
+    named = {spec.base, spec.teacher, *(name for data in spec.data for name in (data.folder, data.clicks))}
+    whole = {name: str(folder / name) for name in named - _WORDS if os.path.exists(folder / name)}  # noqa: PTH110 - Path's raises for long names
+    data = tuple(
+        replace(row, folder=whole.get(row.folder, row.folder), clicks=whole.get(row.clicks, row.clicks))
+        for row in spec.data
+    )
+    return replace(
+        spec,
+        base=whole.get(spec.base, spec.base),
+        teacher=whole.get(spec.teacher, spec.teacher),
+        data=data,
+        written={there: name for name, there in whole.items()},
+    )
 
 
 def spec_of(table: Mapping[str, Any], where: str) -> TrainSpec:

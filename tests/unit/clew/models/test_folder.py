@@ -13,6 +13,7 @@ from clew.models.folder import (
     check_files,
     fingerprint,
     hidden_size,
+    most_pieces,
     read_config,
     read_pair_length,
     role_of,
@@ -245,3 +246,18 @@ def test_the_fingerprint_of_a_cross_encoder(folder: Folder, name: str, content: 
     before = fingerprint(made)
     (made / name).write_text(content)
     assert (fingerprint(made) == before) is same
+
+
+@pytest.mark.parametrize(
+    ("config", "most"),
+    [
+        ({"model_type": "bert", "max_position_embeddings": 512, "pad_token_id": 0}, 512),
+        ({"model_type": "mpnet", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+        ({"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+        ({"model_type": "deberta-v2", "max_position_embeddings": 512, "position_biased_input": False}, 0),
+        ({"model_type": "t5"}, 0),
+    ],
+)
+def test_how_many_pieces_a_network_has_places_for(config, most, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert most_pieces(tmp_path) == most

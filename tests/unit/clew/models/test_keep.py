@@ -130,9 +130,3 @@ def test_names_of_folders_and_licences(tmp_path: Path) -> None:
     assert licence_of(tmp_path) == ""
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
     assert licence_of(tmp_path) == "mit"
-
-
-def test_a_name_of_models_of_another_role_is_refused(trained_home: Path, tiny_model: TinyModel, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cross-encoders are kept as 'tiny-reranker'"):
-        keep_model(tiny_model(tmp_path / "encoder"), trained_home, "tiny-reranker", "bi_encoder", **SAID)
-    assert len(list((trained_home / "models" / "tiny-reranker").glob("[!.]*"))) == 1

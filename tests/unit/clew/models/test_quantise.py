@@ -1,6 +1,7 @@
 """The 8-bit form of a model: smaller, nearly the same, and hardly another whatever is beside a pair."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -92,6 +93,8 @@ def test_torch_reads_the_whole_weights_of_an_eight_bit_form(tiny_model, tmp_path
     assert (whole_folder(whole, home), whole_folder(small, home)) == (whole, whole)
     made = whole_folder(small, other)  # what it was made of is not there
     assert (made, whole_folder(small, other)) == (other / "models" / "encoder-whole" / made.name,) * 2
+    shutil.copytree(made.parent, home / "models" / "encoder-whole")
+    assert whole_folder(small, home) == whole  # not what was made of it later
     texts = ["red shoe", "blue hat", "blue blue shoe hat red"]
     one = load_encoder(str(small), other)
     for place in (home, other):

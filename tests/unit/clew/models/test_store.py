@@ -330,8 +330,21 @@ def test_models_are_found_by_fingerprint_and_runtime_also_under_a_name_that_mean
     assert kept_folders(trained_home, fingerprint, "torch-bf16") == [first]
     assert kept_folders(trained_home, "f" * 64, "onnxruntime-fp32") == [first.with_name("ffff-v1")]
     assert kept_folders(trained_home, "0" * 64, "onnxruntime-fp32") == []
-    # One whose manifest cannot be read hides no other.
-    assert store.kept_folder(trained_home, "tiny-reranker") in {first, *map(first.with_name, ("ffff-v1", "8888-v1"))}
+    # One whose manifest cannot be read hides no other; of those kept at one time the last by id is taken.
+    assert store.kept_folder(trained_home, "tiny-reranker") == max(first, *map(first.with_name, ("ffff-v1", "8888-v1")))
+    for each in first.parent.glob("[!.]*-v1"):
+        shutil.rmtree(each)
+    with pytest.raises(StoreError, match="broken"):
+        prepare("tiny-reranker", trained_home, "cross_encoder")
+
+
+def test_a_name_is_of_models_of_one_role(trained_home: Path, tmp_path: Path) -> None:
+    store.check_free(trained_home, "tiny-reranker", "cross_encoder")
+    store.check_free(trained_home, "another", "bi_encoder")
+    shipped = read_manifest(store.SHIPPED_SCORER).name
+    for home, name in ((trained_home, "tiny-reranker"), (tmp_path / "none", shipped)):
+        with pytest.raises(UsageError, match="is a cross-encoder already, and a bi-encoder is to be kept"):
+            store.check_free(home, name, "bi_encoder")
 
 
 @pytest.mark.parametrize("name", ["hashing", "hashing-64", "overlap"])

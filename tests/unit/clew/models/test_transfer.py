@@ -191,11 +191,16 @@ def test_a_saved_folder_is_checked_before_it_is_kept(tiny_model: Callable[..., P
 
 
 @pytest.mark.slow
-def test_a_damaged_model_is_replaced_by_importing_its_folder_again(tiny_model, tmp_path):
+def test_a_damaged_model_is_replaced_by_importing_its_folder_again(tiny_model, tmp_path, monkeypatch):
     source = tiny_model(tmp_path / "tiny")
     found = import_model(tmp_path / "home", str(source), "mine").place
     part = found / ONNX_FILE
     part.write_bytes(part.read_bytes()[:100])
+    with monkeypatch.context() as patch:
+        patch.setattr("clew.models.keep.export_onnx", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            import_model(tmp_path / "home", str(source), "mine")
+        assert found.is_dir()
     assert import_model(tmp_path / "home", str(source), "mine").place == found
     check(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from clew.core.errors import NotFoundError
 from clew.training.sources import digests
 from clew.training.spec import spec_of
+from indexer.build import build
+from indexer.spec import read_spec
 
 
 @pytest.fixture
@@ -39,12 +42,48 @@ def test_a_change_of_anything_that_is_read_shows(folder: Path, name: str) -> Non
     assert found(folder) != before
 
 
+def test_of_a_folder_with_an_index_spec_every_file_counts(folder: Path) -> None:
+    (folder / "corpus.jsonl").rename(folder / "products.jsonl")
+    before = found(folder, candidates="mined")
+    (folder / ".clew").mkdir()
+    (folder / ".clew" / "cache").write_text("a home changes all the time")
+    assert found(folder, candidates="mined") == before
+    (folder / "products.jsonl").write_text("")
+    assert found(folder, candidates="mined") != before
+
+
 def test_a_log_of_clicks_counts_and_what_is_not_there_is_named(folder: Path) -> None:
     log = folder / "clicks.jsonl"
     log.write_text("{}\n")
-    row = {"clicks": str(log), "index": "shop", "candidates": "judged"}
+    home = folder.parent / "home"
+    spec = spec_of({"name": "x", "data": [{"clicks": str(log), "index": "shop"}]}, "run.toml")
     with pytest.raises(NotFoundError, match="shop"):
-        digests(spec_of({"name": "x", "data": [row]}, "run.toml"), folder.parent / "home")
+        digests(spec, home)
+    build_index(folder, home)
+    before = digests(spec, home)
+    log.write_text("{}\n{}\n")
+    assert digests(spec, home) != before
     log.unlink()
     with pytest.raises(NotFoundError, match=r"clicks\.jsonl"):
-        digests(spec_of({"name": "x", "data": [row]}, "run.toml"), folder.parent / "home")
+        digests(spec, home)
+
+
+def build_index(folder: Path, home: Path) -> None:
+    """An index of the folder's documents, without vectors."""
+    (folder.parent / "shop.toml").write_text(
+        'name = "shop"\n[source]\npath = "shoes/corpus.jsonl"\nid = "_id"\n[fields]\ntext = { type = "text" }\n'
+    )
+    spec = read_spec(folder.parent / "shop.toml")
+    build(replace(spec, dense=None), home)
+
+
+def test_of_an_index_what_it_holds_counts(folder: Path) -> None:
+    home = folder.parent / "home"
+    build_index(folder, home)
+    mined, judged = ({"candidates": each, "index": "shop"} for each in ("mined", "judged"))
+    before = found(folder, **mined), found(folder, **judged)
+    (folder / "corpus.jsonl").write_text('{"_id": "d", "text": "green"}\n{"_id": "e", "text": "blue"}\n')
+    assert found(folder, **mined) == before[0]  # the index is as it was
+    assert found(folder, **judged) != before[1]
+    build_index(folder, home)
+    assert found(folder, **mined) != before[0]

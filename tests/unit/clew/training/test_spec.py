@@ -40,7 +40,7 @@ def test_the_recipe_of_the_shipped_reranker_is_a_spec():
 def test_every_key_is_described(part):
     page = (Path(__file__).parents[4] / "docs" / "training.md").read_text()
     described = set(re.findall(r"`(\w+)`", page))
-    assert {field.name for field in fields(part)} - {"data", "negatives", "fit"} <= described
+    assert {field.name for field in fields(part)} - {"data", "negatives", "fit", "written"} <= described
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,10 @@ def test_what_lies_beside_the_spec_is_named_from_there(tmp_path):
     assert [row.folder for row in spec.data] == [str(tmp_path / "ds"), "squad11", ""]
     assert (spec.data[2].clicks, spec.base) == (str(tmp_path / "log.jsonl"), str(tmp_path / "weights"))
     assert spec.teacher == "default"
+    table = spec.as_table()
+    assert [row["folder"] for row in table["data"]] == ["ds", "squad11", ""]
+    assert (table["data"][2]["clicks"], table["base"]) == ("log.jsonl", "weights")
+    assert spec_of(table, "run.toml").data[1] == spec.data[1]
 
 
 def test_a_spec_that_is_not_there_is_no_index_spec(tmp_path):
