@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from clew.cli import options
@@ -11,7 +13,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = iter([0.0, 3.0, 12.0, 12.0, 13.0, 30.0, 30.0])
-    monkeypatch.setattr(options.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(options, "time", SimpleNamespace(monotonic=lambda: next(now)))
     with options.shown_progress("train") as progress:
         for done in (1, 2, 3, 1_500):
             progress("mining", done, 2_000)
