@@ -266,7 +266,7 @@ def test_what_cannot_be_kept_or_read_is_said_before_anything_is_learned(base, tm
     home = tmp_path / "home"
     rows = {"data": [{"folder": str(write(tmp_path / "shoes")), "candidates": "judged"}]}
     long = spec_of({"name": "mine", "base": str(base), "max_length": 4_096, **rows}, "run.toml")
-    with pytest.raises(SpecError, match="max_length is 4096, and tiny reads 512 word pieces at most"):
+    with pytest.raises(SpecError, match=r"max_length is 4096, and .*tiny reads 512 word pieces at most"):
         train("cross-encoder", long, home, no_index, quiet, print)
     taken = spec_of({"name": read_manifest(prepare(str(base), home)).name, **rows}, "run.toml")
     with pytest.raises(UsageError, match="'tiny' is a cross-encoder already, and a bi-encoder is to be kept"):

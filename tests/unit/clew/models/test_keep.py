@@ -38,7 +38,7 @@ def test_a_trained_model_becomes_an_artifact(trained: Path) -> None:
 def test_the_same_again_is_kept_once(trained: Path) -> None:
     manifest = read_manifest(trained)
     again = keep_model(
-        trained.parents[3] / "run",
+        trained,
         trained.parents[2],
         "tiny-reranker",
         "cross_encoder",
