@@ -1,4 +1,4 @@
-"""One writer at a time for each index, each graph and each training run."""
+"""One writer at a time for each index, each graph, each training run and the models of each name."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTD
 
 
 @contextmanager
-def writing(root: Path) -> Iterator[None]:
-    """Hold the folder of an index, a graph or a training run as its only writer.
+def writing(root: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold a folder as its only writer. The operating system frees it when the process ends.
 
-    The operating system frees it when the process ends.
-    Raises LockedError that names the process holding it, StoreError where the folder may not be written.
+    wait: for another writer, however long it takes, instead of refusing. Raises LockedError that names the process
+    holding it, StoreError where the folder may not be written.
     """
     from filelock import FileLock, Timeout
 
+    lock = FileLock(root / LOCK, timeout=-1 if wait else 0, thread_local=False, preserve_lock_file=True)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / LOCK, timeout=0, thread_local=False, preserve_lock_file=True)
         lock.acquire()
+        (root / OWNER).write_text(f"{os.getpid()}\n", encoding="ascii")
     except Timeout:
         what = {"graphs": "graph", "training": "training run"}.get(root.parent.name, "index")
         raise LockedError(
@@ -35,11 +36,11 @@ def writing(root: Path) -> Iterator[None]:
             "wait until it is done, or stop that process; a killed one leaves no lock behind",
         ) from None
     except OSError as error:
+        lock.release()
         if error.errno not in _UNWRITABLE:
             raise
         raise StoreError(f"{root} may not be written: {error.strerror}", "choose another --home") from None
     try:
-        (root / OWNER).write_text(f"{os.getpid()}\n", encoding="ascii")
         yield
     finally:
         (root / OWNER).unlink(missing_ok=True)

@@ -19,8 +19,9 @@ from typing import Any
 
 from clew.core.artifacts import digest_files, promote
 from clew.core.clock import now
-from clew.core.errors import FormatError, StoreError, UsageError
+from clew.core.errors import FormatError, UsageError
 from clew.core.files import disk_errors
+from clew.core.lock import writing
 from clew.core.threads import count
 from clew.models.export import export_onnx
 from clew.models.folder import PICKLES, fingerprint, hidden_size, read_config, read_pair_length, role_of, weight_files
@@ -138,7 +139,7 @@ def keep(
     target = home / "models" / manifest.name / manifest.id
     if (target / MANIFEST).is_file() and not anew:
         return target
-    with writing(target.parent):
+    with staging(target.parent):
         if anew or not (target / MANIFEST).is_file():
             _log.info("keeping model %s (once) in %s", manifest.name, target)
             write_folder(target, lambda staged: _fill(staged, source, manifest, precision))
@@ -146,21 +147,15 @@ def keep(
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """The only writer of the models of one name. What one that was killed left behind is swept first.
+def staging(folder: Path) -> Iterator[None]:
+    """Be the only writer of the models of one name, after any other. What a killed one left behind is swept first.
 
-    folder: <home>/models/<name>. Raises StoreError where it cannot be written.
+    folder: <home>/models/<name>. Raises StoreError where it may not be written.
     """
-    from filelock import FileLock
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"), disk_errors(folder):
-            for stale in folder.glob(".staging-*"):  # its writer is gone: we have the lock
-                shutil.rmtree(stale, ignore_errors=True)
-            yield
-    except PermissionError as error:
-        raise StoreError(f"{folder} cannot be written: {error}", "choose another home with --home") from None
+    with disk_errors(folder), writing(folder, wait=True):
+        for stale in folder.glob(".staging-*"):  # its writer is gone: we have the lock
+            shutil.rmtree(stale, ignore_errors=True)
+        yield
 
 
 def write_folder(target: Path, fill: Callable[[Path], None]) -> None:

@@ -17,7 +17,7 @@ from clew.core.artifacts import promote
 from clew.core.errors import ClewError, CorruptError, DataError, UsageError
 from clew.core.files import disk_errors
 from clew.models import store
-from clew.models.keep import check_name, keep, name_of, writing
+from clew.models.keep import check_name, keep, name_of, staging
 from clew.models.kept import check, find, size
 from clew.models.manifest import FILE_NAME, MANIFEST, ModelManifest, dumps, read_manifest, verify
 
@@ -94,7 +94,7 @@ def import_model(home: Path, source: str, name: str | None = None) -> ModelTrans
 
 def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
     root = home / "models"
-    with writing(root):
+    with staging(root):
         staged = Path(tempfile.mkdtemp(prefix=".staging-", dir=root))
         try:
             if path.is_dir():
@@ -108,7 +108,7 @@ def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
             staged.chmod(0o755)  # mkdtemp's folders are private
             store.check_free(home, manifest.name, manifest.role)
             target = root / manifest.name / manifest.id
-            with writing(target.parent):
+            with staging(target.parent):
                 if not _is_whole(target):
                     promote(staged, target)
         finally:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from threading import Thread
 
 import pytest
 
@@ -40,6 +41,22 @@ def test_a_killed_writer_leaves_no_lock(tmp_path, holder):
         assert (tmp_path / "shop" / ".lock.pid").read_text() == f"{os.getpid()}\n"
 
 
+def test_a_writer_that_waits_comes_after_the_other(tmp_path, holder):
+    come = []
+
+    def write():
+        with writing(tmp_path / "shop", wait=True):
+            come.append((tmp_path / "shop" / ".lock.pid").read_text())
+
+    waiting = Thread(target=write)
+    waiting.start()
+    waiting.join(0.3)
+    assert not come
+    holder.communicate(b"\n")
+    waiting.join(30)
+    assert come == [f"{os.getpid()}\n"]
+
+
 def test_the_lock_is_freed_also_after_an_error(tmp_path):
     with pytest.raises(KeyError), writing(tmp_path / "shop"):
         raise KeyError
@@ -53,7 +70,7 @@ def test_a_home_that_cannot_be_is_named(tmp_path):
         pass
 
 
-@pytest.mark.parametrize(("room", "what"), [("indexes", "index"), ("graphs", "graph")])
+@pytest.mark.parametrize(("room", "what"), [("indexes", "index"), ("graphs", "graph"), ("training", "training run")])
 def test_the_message_says_what_is_being_written(tmp_path, room, what):
     folder = tmp_path / room / "shop"
     with (
