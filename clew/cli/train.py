@@ -72,9 +72,9 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
     ranks = joined()
     with ranks.in_turn():
         read = load_spec(spec)
-    from clew.training.run import train
+    from clew.training.run import train, unseen
 
-    with shown_progress("train") if ranks.first else nullcontext(_silent) as progress:
+    with shown_progress("train") if ranks.first else nullcontext(unseen) as progress:
         found = train(kind, read, home, lambda data: _index(data, home), progress, note)
     ranks.leave()
     if not ranks.first:
@@ -87,10 +87,6 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
     out("dev nDCG@10: " + ", ".join(f"{name} {value:.3f}" for name, value in fitted.measures.items()))
     out(f"best at step {fitted.step} of {fitted.steps}; curve: {found.run / 'curve.png'}")
     out(f"kept as {read.name}: {found.model}")
-
-
-def _silent(stage: str, done: int, of: int) -> None:
-    """No progress: the first process shows it."""
 
 
 def _index(data: DataSpec, home: Path) -> Searcher:

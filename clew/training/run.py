@@ -63,7 +63,7 @@ def train(
     """
     ranks = joined()
     if not ranks.first:
-        progress, tell = _unseen, _unheard
+        progress, tell = unseen, _unheard
     base, lineage = ranks.once(lambda: _origin(kind, spec, home))
     run = run_folder(spec, home, lineage)
     finished = (run / FINISHED).is_file()  # nothing is written any more
@@ -156,7 +156,7 @@ def _pairs(gathered: Gathered) -> int:
     return sum(len(example.passages) for example in gathered.examples)
 
 
-def _unseen(stage: str, done: int, of: int) -> None:
+def unseen(stage: str, done: int, of: int) -> None:
     """No progress: the first process shows it."""
 
 

@@ -43,4 +43,4 @@ def _documents(folder: Path) -> dict[str, Path]:
     if corpus := first_file(folder, "corpus.jsonl"):
         return {"corpus": corpus}
     names = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name: path for name, path in names.items() if not f"/{name}".count("/.")}  # a home may lie there
+    return {name: path for name, path in names.items() if "/." not in f"/{name}"}  # a home may lie there

@@ -142,12 +142,12 @@ class FitSpec:
 class TrainSpec:
     """One training run.
 
-    name: of the model that comes out. base: weights it starts from ("default": those that the default encoder was made
-    of; a folder, a model kept under the home, a Hugging Face name). max_length: word pieces of a query and a passage
-    together (8 or more, at most what the base reads). seed: of sampling, initial weights and order (0 to 2**32 - 1).
-    licence: of the result, for its card. data: what is learned from, mixed in proportion. teacher: the cross-encoder
-    that distilling copies; layers: how many of its layers the copy keeps (0: all). clicks: how click logs are read,
-    where data names one. written: whole path → how the file had it.
+    name: of the model that comes out. base: weights it starts from ("default": those of the default encoder; a folder,
+    a model of `clew models list`, a Hugging Face name; of an 8-bit form its whole weights). max_length: word pieces of
+    a query and a passage together (8 or more, at most what the base reads). seed: of sampling, initial weights and
+    order (0 to 2**32 - 1). licence: of the result, for its card. data: what is learned from, mixed in proportion.
+    teacher: the cross-encoder that distilling copies; layers: how many of its layers the copy keeps (0: all). clicks:
+    how click logs are read, where data names one. written: whole path → how the file had it.
     """
 
     name: str
@@ -206,7 +206,8 @@ def load_spec(path: Path) -> TrainSpec:
     folder = path.absolute().parent
     spec = spec_of(read_toml(path, f"{_PAGE} shows one"), str(path))
     named = {spec.base, spec.teacher, *(name for data in spec.data for name in (data.folder, data.clicks))}
-    whole = {name: str(folder / name) for name in named - _WORDS if os.path.exists(folder / name)}  # noqa: PTH110 - Path's raises for long names
+    # Path's own `exists` raises for names that are too long for a file.
+    whole = {name: str(folder / name) for name in named - _WORDS if os.path.exists(folder / name)}  # noqa: PTH110
     data = tuple(
         replace(row, folder=whole.get(row.folder, row.folder), clicks=whole.get(row.clicks, row.clicks))
         for row in spec.data

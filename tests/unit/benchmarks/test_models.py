@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -152,12 +153,17 @@ def test_only_the_files_that_are_read_count(monkeypatch, tmp_path):
     for name, size in {"config.json": 1, "onnx/model.onnx": 20, "model.safetensors": 300}.items():
         (folder / name).write_bytes(b" " * size)
 
+    # What torch reads of an 8-bit form lies elsewhere.
+    whole = tmp_path / "whole"
+    shutil.copytree(folder, whole)
+    (folder / "model.safetensors").write_bytes(b"")
+
     class Manifest:
         files = dict.fromkeys(["config.json", "onnx/model.onnx", "model.safetensors"], "")
 
     monkeypatch.setattr(model_cost, "placed", lambda name, home, role: name if name == "hashing" else str(folder))
     monkeypatch.setattr(model_cost, "read_manifest", lambda folder: Manifest)
-    monkeypatch.setattr(model_cost, "whole_folder", lambda folder, home: folder)
+    monkeypatch.setattr(model_cost, "whole_folder", lambda folder, home: whole)
     sizes = [disk_bytes("encoder", "mine", tmp_path, runtime) for runtime in ("onnxruntime", "torch")]
     assert sizes == [21, 301]
     assert disk_bytes("reranker", "mine", tmp_path, "torch") == 301
