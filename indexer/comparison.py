@@ -8,7 +8,6 @@ the lower end of its 95 % interval at -.01 or above; with fewer than 200 queries
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ from clew.core.measures.significance import (
     non_inferior,
 )
 from indexer.live import Live, Models, models_of
-from indexer.models import kept_as
 from indexer.progress import Progress, Silent
 from indexer.quality import GATE, Judged, Objection, Verdict, below_minimum, fallen, measure
 from indexer.spec import QualitySpec
@@ -98,7 +96,9 @@ def beside(
     A query counts where the release holds a relevant document of it: it could not have found any other. Raises what
     opening it raises, and QualityError where none of the queries counts or a stage of the release did not run.
     """
-    searcher = opened(release, folder, home)
+    from search.assemble import open_version
+
+    searcher = open_version(folder, release.version, home, release.release)
     try:
         counted = {name: judged.qrels[name] for name in judged.counted if _holds_relevant(searcher, judged.qrels[name])}
         if not counted:
@@ -126,19 +126,6 @@ def beside(
         "detectable": found.detectable,
         "non_inferior": is_non_inferior(found),
     }
-
-
-def opened(release: Live, folder: IndexFolder, home: Path) -> Searcher:
-    """A published release as it was served: with its own models, also where their names mean others by now."""
-    from search.assemble import open_version
-
-    version = release.version
-    rerank = version.spec.get("rerank")
-    if rerank is not None and release.release.reranker:
-        rerank = {**rerank, "model": kept_as(release.release.reranker, home)}
-    version = replace(version, spec={**version.spec, "rerank": rerank})
-    encoder = kept_as(version.encoder, home) if version.encoder else None
-    return open_version(folder, version, home, release.release, model=encoder)
 
 
 def is_non_inferior(found: Comparison) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,3 @@ def described_reranker(rerank: RerankSpec | None, home: Path) -> dict[str, Any]:
 
     scorer = load_scorer(rerank.model, home)
     return {"model": rerank.model, "fingerprint": scorer.fingerprint, "runtime": scorer.runtime}
-
-
-def kept_as(recorded: Mapping[str, Any], home: Path) -> str:
-    """What loads the model that a record names: its folder under the home, found by fingerprint, else its name.
-
-    A model that was trained again under the same name does not hide the one before it.
-    """
-    from clew.models.store import kept_folders
-
-    folders = kept_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
-    return str(folders[-1]) if folders else str(recorded["model"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,10 @@ def open_version(
     verify: bool = True,
     model: str | None = None,
 ) -> Searcher:
-    """Open one version as `release` would serve it. Held from now until `Searcher.close`, gc leaves it alone."""
+    """Open one version as `release` would serve it, with the models it was published with where the home keeps them.
+
+    Held from now until `Searcher.close`, gc leaves it alone.
+    """
     hold = Hold(folder.version(version.id))
     try:
         return _opened(folder, version, home, release, hold, verify=verify, model=model)
@@ -189,20 +193,23 @@ def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | Non
 
 
 def _reranker(version: IndexVersion, home: Path, release: Release) -> Reranker | None:
+    from clew.models.store import kept_as
+
     table = version.spec.get("rerank")
     if table is None:
         return None
     spec = parse(RerankSpec, table, "[rerank]")
+    published = replace(spec, model=kept_as(release.reranker, home)) if release.reranker else spec
     try:
-        found = load_reranker(spec, home, release.learned.get("rerank"))
+        found = load_reranker(published, home, release.learned.get("rerank"))
     except NotFoundError as error:
         raise NotFoundError(error.message, f"the index reranks with {spec.model!r}; {error.hint}") from None
-    published = str(release.reranker.get("fingerprint", ""))
-    if found.scorer.fingerprint != published:
+    wanted = str(release.reranker.get("fingerprint", ""))
+    if found.scorer.fingerprint != wanted:
         raise MismatchError(
             f"model {spec.model!r} is not the reranker that release {release.id} of index {version.index!r} was "
-            f"published with (fingerprint {found.scorer.fingerprint[:12]}, published with {published[:12] or 'none'})",
-            "bring back the model it was published with, or rebuild with `clew build`",
+            f"published with (fingerprint {found.scorer.fingerprint[:12]}, published with {wanted[:12] or 'none'})",
+            "keep the model it was published with (`clew models import`), or rebuild with `clew build`",
         )
     return found
 
@@ -212,9 +219,9 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         return None
     from clew.models.agreement import LEAST
     from clew.models.cached import CachedEncoder
-    from clew.models.store import load_encoder
+    from clew.models.store import kept_as, load_encoder
 
-    wanted = model or str(version.encoder["model"])
+    wanted = model or kept_as(version.encoder, home)
     try:
         encoder = load_encoder(wanted, home)
     except NotFoundError as error:
@@ -223,9 +230,9 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         ) from None
     if encoder.fingerprint != version.encoder["fingerprint"]:
         raise MismatchError(
-            f"model {wanted!r} is not the encoder that built index {version.index!r} "
+            f"model {model or version.encoder['model']!r} is not the encoder that built index {version.index!r} "
             f"(fingerprint {encoder.fingerprint[:12]}, built with {version.encoder['fingerprint'][:12]})",
-            "open it with the model it was built with, or rebuild with `clew build`",
+            "keep the model it was built with (`clew models import`), open it with that, or rebuild with `clew build`",
         )
     # Other forms of one model give vectors of one space, each as near to the whole model as its manifest says.
     agreement = min(encoder.agreement, float(version.encoder.get("agreement", 1.0)))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from clew.core.clock import now
 from clew.core.errors import CorruptError, MismatchError, MissingExtraError, NotFoundError, StoreError, UsageError
@@ -28,6 +29,7 @@ from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES, PairModel, TokenModel
 __all__ = [
     "ModelManifest",
     "keep_model",
+    "kept_as",
     "kept_folders",
     "load_encoder",
     "load_scorer",
@@ -235,6 +237,16 @@ def shipped_folders() -> list[Path]:
 def kept_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
     """Artifact folders under a home that give a model of this fingerprint and runtime, by when they were kept."""
     return _kept(home, lambda other: other.fingerprint == fingerprint and _gives(other.precision, runtime))
+
+
+def kept_as(recorded: Mapping[str, Any], home: Path) -> str:
+    """What loads the model that an index records: its folder under the home, found by fingerprint, else its name.
+
+    recorded: "model", "fingerprint", "runtime". Neither a model that was trained again under the same name nor another
+    default hides the one that an index was made with.
+    """
+    folders = kept_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
+    return str(folders[-1]) if folders else str(recorded["model"])
 
 
 def _kept(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:

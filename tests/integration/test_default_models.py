@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from clew.core.errors import MismatchError
+from clew.models import store
 from clew.models.store import WHOLE_NAME
 from indexer.build import build
 from indexer.spec import read_spec
@@ -63,6 +65,25 @@ def test_building_and_searching_need_none_of_the_training_packages(tmp_path) -> 
     found = json.loads(clew("search", "shop", "something to boil water in", "--json"))
     assert found["hits"][0]["id"] == "kettle"
     assert not (tmp_path / "home" / "models").exists()
+
+
+@pytest.mark.slow
+def test_an_index_keeps_its_encoder_where_the_default_is_another_by_now(tmp_path, monkeypatch) -> None:
+    home = tmp_path / "home"
+    build(read_spec(Path(write_spec(tmp_path))), home)
+    other = tmp_path / "other"
+    shutil.copytree(store.SHIPPED_ENCODER, other)
+    manifest = json.loads((other / "manifest.json").read_text())
+    (other / "manifest.json").write_text(json.dumps({**manifest, "fingerprint": "f" * 64}))
+    before = store.SHIPPED_ENCODER
+    monkeypatch.setattr(store, "SHIPPED_ENCODER", other)
+    with pytest.raises(MismatchError, match="model 'default' is not the encoder that built index 'shop'") as caught:
+        open_index(home, "shop")
+    assert "clew models import" in caught.value.hint
+    shutil.copytree(before, home / "models" / "the-one-before" / "v1")
+    index = open_index(home, "shop")
+    assert index.search(SearchRequest("something to boil water in")).hits[0].id == "kettle"
+    index.close()
 
 
 @pytest.mark.slow
