@@ -59,7 +59,8 @@ class Ranking:
     ordinals: (k,) int64 passage ordinals, version-wide. scores: (k,) float64, descending; ties by ascending ordinal.
     answered, asked: shards that answered, of those asked.
     background: mean and standard deviation of the source's score for this query over all its passages, those without
-    a score counted as 0; what fusion measures a score against. None where the source does not know it.
+    a score counted as 0; what fusion measures a score against. None where the source does not know it. A source whose
+    score is a sum over query terms takes these for independent of each other.
     """
 
     ordinals: Ints

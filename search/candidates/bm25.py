@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from search.candidates.sharded import Sharded
 from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 _ALL = np.empty(0, np.bool_)
+# Terms that a shard remembers, then it begins anew.
+_KNOWN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class BM25Kind:
 
 def warm() -> None:
     """Compile the kernel, or load it where it is compiled already (.5 s), so that no query waits for it."""
-    import search.candidates.bm25_kernel  # noqa: F401
+    import search.candidates.bm25_kernel
+    import search.candidates.bm25_pruning  # noqa: F401
 
 
 class BM25:
@@ -104,8 +107,12 @@ class BM25:
         return self._sharded.size
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best k allowed passages that hold a query term of weight above 0."""
-        return self._sharded.candidates(request)
+        """The best k allowed passages that hold a query term of weight above 0.
+
+        The background's mean is exact. Its deviation is what it would be if the terms occurred independently of each
+        other: the true one takes the scores of all passages.
+        """
+        return replace(self._sharded.candidates(request), background=self._background(request.query))
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
         """(n,) float64 scores; 0.0 for a passage without any query term."""
@@ -131,26 +138,37 @@ class BM25:
         """Release the memory maps."""
         self._sharded.close()
 
+    def _background(self, query: ParsedQuery) -> tuple[float, float]:
+        mean = variance = 0.0
+        size = self.size
+        for text, weight in weights_of(query).items():
+            idf = total = squares = 0.0
+            for shard in self._shards:
+                if (term := shard.term(text)) is not None:
+                    idf, total, squares = term.idf, total + term.total / size, squares + term.squares / size
+            mean += weight * idf * total
+            variance += (weight * idf) ** 2 * (squares - total**2)
+        return mean, math.sqrt(max(0.0, variance))
+
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """A query term as one shard scores it: its postings lie at start to end; weight sums its repetitions."""
+    """A term of the shard: its postings lie at start to end; what it adds to passages is most, total, squares.
+
+    most, total, squares: with weight 1 and idf 1, the largest, the sum and the sum of squares over the shard.
+    """
 
     text: str
-    weight: float
     idf: float
     start: int
     end: int
+    most: float
+    total: float
+    squares: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Workspace:
-    """What one running query needs, kept for the next; see `bm25_kernel.score_matches`."""
-
-    scores: Floats
-    seen: Bools
-    touched: NDArray[np.int32]
-    best: Floats
+# scores, touched and best of `bm25_pruning.best_matches`, kept for the next query.
+_Workspace: TypeAlias = tuple[Floats, NDArray[np.int32], Floats]
 
 
 class BM25Shard:
@@ -165,6 +183,7 @@ class BM25Shard:
         self._base = spec.k1 * (1 - spec.b) if average else spec.k1
         self._slope = spec.k1 * spec.b / average if average else 0.0
         self._spare: list[_Workspace] = []
+        self._known: dict[str, _Term | None] = {}
 
     @property
     def size(self) -> int:
@@ -172,39 +191,36 @@ class BM25Shard:
         return self._size
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best k allowed passages that hold a query term of weight above 0."""
-        from search.candidates import bm25_kernel
+        """The best k allowed passages that hold a query term of weight above 0; without background."""
+        from search.candidates.bm25_pruning import best_matches
 
         terms = self._terms(request.query)
         if request.k <= 0 or not terms:
-            return replace(empty_ranking(), background=(0.0, 0.0))
-        space = self._workspace()
-        found = bm25_kernel.score_matches(
-            np.array([term.start for term in terms], np.int64),
-            np.array([term.end for term in terms], np.int64),
-            np.array([term.weight * term.idf for term in terms], np.float64),
+            return empty_ranking()
+        weights = np.array([weight * term.idf for term, weight in terms])
+        bounds = np.maximum(weights * np.array([term.most for term, _ in terms]), 0.0)
+        scores, touched, best = space = self._workspace()
+        found = best_matches(
+            request.k,
+            np.array([term.start for term, _ in terms], np.int64),
+            np.array([term.end for term, _ in terms], np.int64),
+            weights,
+            bounds,
+            np.argsort(np.where(weights < 0, -np.inf, -bounds)),
             self._postings.passages,
             self._postings.frequencies,
             self._postings.lengths,
             self._spec.k1 + 1,
             self._base,
             self._slope,
-            space.scores,
-            space.seen,
-            space.touched,
+            _ALL if request.allowed is None else np.ascontiguousarray(request.allowed, np.bool_),
+            scores,
+            touched,
+            best,
         )
-        allowed = _ALL if request.allowed is None else np.ascontiguousarray(request.allowed, np.bool_)
-        sums = np.zeros(2)
-        found = bm25_kernel.tally(found, allowed, space.scores, space.seen, space.touched, sums)
-        least = -np.inf
-        if found > request.k:
-            least = bm25_kernel.kth_score(found, request.k, space.scores, space.touched, space.best)
-        found = bm25_kernel.collect(found, least, space.scores, space.seen, space.touched, space.best)
-        best = ranked(space.touched[:found].astype(np.int64), space.best[:found], request.k)
+        ranking = ranked(touched[:found].astype(np.int64), best[:found], request.k)
         self._spare.append(space)
-        mean = float(sums[0]) / self._size
-        deviation = math.sqrt(max(0.0, float(sums[1]) / self._size - mean**2))
-        return replace(best, background=(mean, deviation))
+        return ranking
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
         """(n,) float64 scores; 0.0 for a passage without any query term."""
@@ -227,13 +243,13 @@ class BM25Shard:
                     "tf": float(tf[0]),
                     "df": self._statistics.document_frequency(term.text),
                     "idf": term.idf,
-                    "weight": term.weight,
+                    "weight": weight,
                     "length": length,
                     "average_length": self._statistics.average_length,
                     **({"from": query.origins[term.text]} if term.text in query.origins else {}),
                 },
             )
-            for term, tf, part in zip(terms, frequencies, parts, strict=True)
+            for (term, weight), tf, part in zip(terms, frequencies, parts, strict=True)
             if tf[0] > 0
         ]
 
@@ -249,38 +265,64 @@ class BM25Shard:
         """Let go of the memory maps; the system unmaps them once no running query reads them. May be called twice."""
         vars(self).pop("_postings", None)
         self._spare.clear()
+        self._known.clear()
 
-    def _terms(self, query: ParsedQuery) -> list[_Term]:
-        """Query terms that the shard holds, in query order, repetitions added up."""
-        weights: dict[str, float] = {}
-        for term, weight in query.terms:
-            if weight > 0:
-                weights[term] = weights.get(term, 0.0) + weight
-        ranges = {term: self._postings.range(term) for term in weights}
-        return [
-            _Term(term, weight, self._statistics.idf(term, self._spec.epsilon), *ranges[term])
-            for term, weight in weights.items()
-            if ranges[term][0] < ranges[term][1]
-        ]
+    def term(self, text: str) -> _Term | None:
+        """A term with its postings; None where the shard has none. Remembered, since its list is read once for it."""
+        try:
+            return self._known[text]
+        except KeyError:
+            pass
+        start, end = self._postings.range(text)
+        found = self._read(text, start, end) if start < end else None
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known[text] = found
+        return found
 
-    def _parts(self, terms: Sequence[_Term], ordinals: Ints) -> tuple[Floats, Floats]:
+    def _read(self, text: str, start: int, end: int) -> _Term:
+        from search.candidates.bm25_pruning import moments
+
+        sums = np.empty(3)
+        held = self._postings
+        moments(
+            start, end, held.passages, held.frequencies, held.lengths, self._spec.k1 + 1, self._base, self._slope, sums
+        )
+        return _Term(text, self._statistics.idf(text, self._spec.epsilon), start, end, *sums.tolist())
+
+    def _terms(self, query: ParsedQuery) -> list[tuple[_Term, float]]:
+        """Query terms that the shard holds with their weights, in query order, repetitions added up."""
+        return [(term, weight) for text, weight in weights_of(query).items() if (term := self.term(text))]
+
+    def _parts(self, terms: Sequence[tuple[_Term, float]], ordinals: Ints) -> tuple[Floats, Floats]:
         """tf and share of the score, each (terms, n) float64; the same arithmetic as the kernel's."""
         from search.candidates import bm25_kernel
 
-        starts, ends = (np.array([getattr(term, name) for term in terms], np.int64) for name in ("start", "end"))
+        starts, ends = (np.array([getattr(term, name) for term, _ in terms], np.int64) for name in ("start", "end"))
         frequencies = np.empty((len(terms), len(ordinals)), np.float64)
         bm25_kernel.look_up(
             starts, ends, self._postings.passages, self._postings.frequencies, ordinals.astype(np.int64), frequencies
         )
-        weights = np.array([[term.weight * term.idf] for term in terms], np.float64).reshape(len(terms), 1)
+        weights = np.array([[weight * term.idf] for term, weight in terms], np.float64).reshape(len(terms), 1)
         lengths = self._postings.lengths[ordinals].astype(np.float64)
         # A term that is not there adds 0, also where the denominator is 0 (k1 = 0).
         below = np.where(frequencies > 0, frequencies + (self._base + self._slope * lengths), 1.0)
         return frequencies, weights * (frequencies * (self._spec.k1 + 1) / below)
 
     def _workspace(self) -> _Workspace:
+        from search.candidates.bm25_pruning import UNMET
+
         try:
             return self._spare.pop()
         except IndexError:
             n = self._size
-            return _Workspace(np.zeros(n), np.zeros(n, np.bool_), np.empty(n, np.int32), np.empty(n))
+            return np.full(n, UNMET), np.empty(n, np.int32), np.empty(n)
+
+
+def weights_of(query: ParsedQuery) -> dict[str, float]:
+    """Query terms of weight above 0 → their weight, repetitions added up, in query order."""
+    weights: dict[str, float] = {}
+    for term, weight in query.terms:
+        if weight > 0:
+            weights[term] = weights.get(term, 0.0) + weight
+    return weights

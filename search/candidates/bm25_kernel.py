@@ -14,17 +14,19 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
-import numpy as np
 from numba import types as nb
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _read(dtype: Any) -> Any:
+def read_only(dtype: Any) -> Any:
+    """The type of a one-dimensional array that is only read."""
     return nb.Array(dtype, 1, "C", readonly=True)
 
 
-def _compiled(signature: Any) -> Callable[[Function], Function]:
+def compiled(signature: Any) -> Callable[[Function], Function]:
+    """Compile a function for one signature when its module is imported, or load what was compiled before."""
+
     def compile_it(function: Function) -> Function:
         try:
             made: Function = numba.njit(signature, cache=True, nogil=True)(function)
@@ -37,9 +39,9 @@ def _compiled(signature: Any) -> Callable[[Function], Function]:
     return compile_it
 
 
-@_compiled(
+@compiled(
     nb.int64(
-        _read(nb.int32), _read(nb.int64), _read(nb.float64), nb.int64,
+        read_only(nb.int32), read_only(nb.int64), read_only(nb.float64), nb.int64,
         nb.int64[::1], nb.int64[::1], nb.int32[::1], nb.int32[::1], nb.float64[::1],
     )
 )  # fmt: skip
@@ -74,9 +76,9 @@ def count_words(
     return found
 
 
-@_compiled(
+@compiled(
     nb.void(
-        _read(nb.int32), _read(nb.int32), _read(nb.float32), _read(nb.int32), nb.int64[::1],
+        read_only(nb.int32), read_only(nb.int32), read_only(nb.float32), read_only(nb.int32), nb.int64[::1],
         nb.int32[::1], nb.float32[::1],
     )
 )  # fmt: skip
@@ -93,114 +95,10 @@ def sort_postings(term: Any, passage: Any, tf: Any, rank: Any, cursor: Any, pass
         frequencies[to] = tf[at]
 
 
-@_compiled(
-    nb.int64(
-        _read(nb.int64), _read(nb.int64), _read(nb.float64),
-        _read(nb.int32), _read(nb.float32), _read(nb.float32), nb.float64, nb.float64, nb.float64,
-        nb.float64[::1], nb.boolean[::1], nb.int32[::1],
-    )
-)  # fmt: skip
-def score_matches(
-    starts: Any, ends: Any, weights: Any, passages: Any, tf: Any, lengths: Any, scale: float, base: float,
-    slope: float, scores: Any, seen: Any, touched: Any,
-) -> int:  # fmt: skip
-    """Score all passages that hold a term; returns how many they are.
-
-    starts, ends: (t,) int64 postings of each query term. weights: (t,) float64 query weight times idf.
-    passages, tf: the postings. lengths: (n,) float32. scale = k1 + 1; base + slope * length is the denominator's
-    constant. scores, seen, touched: (n,) workspaces, the first two all 0;
-    written: touched[:found] are the passages, in the order in which they were met, and scores holds their scores.
-    """
-    found = 0
-    for t in range(len(starts)):
-        weight = weights[t]
-        for at in range(starts[t], ends[t]):
-            passage = passages[at]
-            if not seen[passage]:
-                seen[passage] = True
-                touched[found] = passage
-                found += 1
-            frequency = np.float64(tf[at])
-            scores[passage] += weight * (frequency * scale / (frequency + (base + slope * lengths[passage])))
-    return found
-
-
-@_compiled(nb.int64(nb.int64, _read(nb.boolean), nb.float64[::1], nb.boolean[::1], nb.int32[::1], nb.float64[::1]))
-def tally(found: int, allowed: Any, scores: Any, seen: Any, touched: Any, sums: Any) -> int:
-    """Sum up all scores and their squares in sums, (2,); then keep the allowed of the touched passages.
-
-    allowed: (n,) bool, or (0,) for all. Returns how many are kept; the others' workspaces are 0 again.
-    """
-    total = 0.0
-    squares = 0.0
-    kept = 0
-    for at in range(found):
-        passage = touched[at]
-        score = scores[passage]
-        total += score
-        squares += score * score
-        if len(allowed) == 0 or allowed[passage]:
-            touched[kept] = passage
-            kept += 1
-        else:
-            scores[passage] = 0.0
-            seen[passage] = False
-    sums[0] = total
-    sums[1] = squares
-    return kept
-
-
-@_compiled(nb.float64(nb.int64, nb.int64, nb.float64[::1], nb.int32[::1], nb.float64[::1]))
-def kth_score(found: int, k: int, scores: Any, touched: Any, heap: Any) -> float:
-    """The k-th best score of the touched passages, 0 < k <= found. heap: (n,) workspace."""
-    for at in range(k):
-        # A heap of the k best scores so far, with the smallest on top.
-        child = at
-        score = scores[touched[at]]
-        while child > 0 and heap[(child - 1) // 2] > score:
-            heap[child] = heap[(child - 1) // 2]
-            child = (child - 1) // 2
-        heap[child] = score
-    for at in range(k, found):
-        score = scores[touched[at]]
-        if score <= heap[0]:
-            continue
-        parent, child = 0, 1
-        while child < k:
-            if child + 1 < k and heap[child + 1] < heap[child]:
-                child += 1
-            if heap[child] >= score:
-                break
-            heap[parent] = heap[child]
-            parent, child = child, 2 * child + 1
-        heap[parent] = score
-    return float(heap[0])
-
-
-@_compiled(
-    nb.int64(nb.int64, nb.float64, nb.float64[::1], nb.boolean[::1], nb.int32[::1], nb.float64[::1])
-)  # fmt: skip
-def collect(found: int, least: float, scores: Any, seen: Any, touched: Any, best: Any) -> int:
-    """Bring touched passages that score at least `least` to the front of touched, their scores to best; clean up.
-
-    Returns how many they are. scores and seen are all 0 afterwards.
-    """
-    kept = 0
-    for at in range(found):
-        passage = touched[at]
-        score = scores[passage]
-        scores[passage] = 0.0
-        seen[passage] = False
-        if score >= least:
-            touched[kept] = passage
-            best[kept] = score
-            kept += 1
-    return kept
-
-
-@_compiled(
+@compiled(
     nb.void(
-        _read(nb.int64), _read(nb.int64), _read(nb.int32), _read(nb.float32), _read(nb.int64), nb.float64[:, ::1],
+        read_only(nb.int64), read_only(nb.int64), read_only(nb.int32), read_only(nb.float32), read_only(nb.int64),
+        nb.float64[:, ::1],
     )
 )  # fmt: skip
 def look_up(starts: Any, ends: Any, passages: Any, tf: Any, wanted: Any, frequencies: Any) -> None:

@@ -17,7 +17,7 @@ from clew.core.errors import CorruptError, SpecError
 from clew.core.mapped import read_table
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, ranked
-from search.candidates.bm25 import BM25Kind, BM25Spec
+from search.candidates.bm25 import BM25Kind, BM25Spec, weights_of
 from search.candidates.bm25_postings import field_texts
 from search.candidates.bm25_statistics import FORMAT, TermStatistics, VersionStatistics
 from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
@@ -91,7 +91,7 @@ class RankBM25:
             matching &= request.allowed
         ordinals = np.flatnonzero(matching)
         best = ranked(ordinals, every[ordinals], max(request.k, 0))
-        return replace(best, background=(float(every.mean()), float(every.std())) if len(every) else (0.0, 0.0))
+        return replace(best, background=self._background(request.query))
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
         """(n,) float64 scores; 0.0 for a passage without any query term."""
@@ -121,6 +121,11 @@ class RankBM25:
             value = weight * float(self._model.get_scores([term])[ordinal])
             found.append(Contribution("bm25", f"term {term!r}", value, detail))
         return found
+
+    def _background(self, query: ParsedQuery) -> tuple[float, float]:
+        """As of `BM25.candidates`: the deviation is that of terms which occur independently of each other."""
+        scores = [weight * self._model.get_scores([term]) for term, weight in weights_of(query).items() if self._model]
+        return (sum(float(each.mean()) for each in scores), sum(float(each.var()) for each in scores) ** 0.5)
 
     def document_frequency(self, term: str) -> int:
         """Passages of the version that hold the index term."""

@@ -32,6 +32,8 @@ class Sharded:
         """
         if not self._shards:
             return empty_ranking()
+        if len(self._shards) == 1:
+            return self._shards[0].candidates(request)
         found: list[Ranking] = []
         sizes: list[int] = []
         reasons: list[str] = []

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from clew.core.types import Ints, Vectors
+from clew.core.types import Floats, Ints, Vectors
 
 # Numbers are taken in steps of 2^-16 and summed as integers, so that sums do not depend on how passages are sharded
 # and deleted passages come out exactly. Blocks are small enough for float64 to hold their sums without rounding.
@@ -19,7 +20,7 @@ _STEPS = 1 << 16
 _ROWS = 65_536
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Moments:
     """Sums over vectors; a zero vector (a text the model cannot read) does not count.
 
@@ -57,6 +58,12 @@ class Moments:
         if not self.count:
             return 0.0, 0.0
         query = vector.astype(np.float64) / _STEPS
-        mean = float(query @ self.total) / self.count
-        square = float(query @ self.product @ query) / self.count
+        total, product = self._floats
+        mean = float(query @ total) / self.count
+        square = float(query @ product @ query) / self.count
         return mean, math.sqrt(max(0.0, square - mean**2))
+
+    @cached_property
+    def _floats(self) -> tuple[Floats, Floats]:
+        """total and product as float64, made once for all queries."""
+        return self.total.astype(np.float64), self.product.astype(np.float64)

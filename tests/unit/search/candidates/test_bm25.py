@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -109,6 +110,34 @@ def test_a_small_k_gives_the_head_of_a_large_one(tmp_path: Path) -> None:
     assert len({score for _, score in full}) < len(full)  # ties are there to be broken
     for k in (1, 2, 3, 10, 50, len(full) - 1, len(full)):
         assert ask(reader, "a", "b", k=k) == full[:k]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("words", [6, 2_000])
+def test_the_best_are_those_of_scoring_every_passage(tmp_path: Path, words: int, shards: int) -> None:
+    """Words as unequally frequent as in a language: with six all but one are in most passages, and weigh nothing."""
+    generator = np.random.default_rng(words)
+    vocabulary, chance = [f"w{i}" for i in range(words)], 1 / np.arange(1, words + 1)
+    drawn = partial(generator.choice, vocabulary, p=chance / chance.sum())
+    reader = built(tmp_path, [" ".join(drawn(8 if at % 3 else at % 20)) for at in range(4_000)], shards)
+    for _ in range(60):
+        query = asked(*((str(w), float(generator.choice([1.0, 0.3]))) for w in drawn(generator.integers(1, 7))))
+        allowed = generator.random(4_000) < generator.choice([1.0, 0.5, 0.01])
+        scores = reader.score(query, np.arange(4_000))
+        keep = np.flatnonzero(reader.matches_any([term for term, _ in query.terms]) & allowed)
+        order = keep[np.lexsort((keep, -scores[keep]))]
+        for k in (1, 10, 1_000):
+            found = reader.candidates(CandidateRequest(query, k, allowed))
+            assert found.ordinals.tolist() == order[:k].tolist()
+            assert found.scores.tolist() == scores[order[:k]].tolist()
+
+
+def test_terms_that_weigh_less_than_nothing(tmp_path: Path) -> None:
+    reader = built(tmp_path, ["a b", "a b c", "b a a", "a", "b b b"])
+    found = ask(reader, "a", "b", "c", k=2)
+    scores = reader.score(asked("a", "b", "c"), np.arange(5))
+    assert scores.min() < 0
+    assert found == [(int(at), scores[at]) for at in np.lexsort((np.arange(5), -scores))[:2]]
 
 
 def test_weights_of_query_terms_scale_and_add_up(tmp_path: Path) -> None:
@@ -278,7 +307,7 @@ def test_the_kernel_loads_from_a_folder_nobody_can_write(tmp_path: Path, home: s
     environment = {k: v for k, v in os.environ.items() if k not in {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}}
     environment |= {"HOME": str(tmp_path / home), "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-B", "-c", "import kernel_copy; print(kernel_copy.kth_score.signatures)"],
+        [sys.executable, "-B", "-c", "import kernel_copy; print(kernel_copy.look_up.signatures)"],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
