@@ -20,7 +20,7 @@ from benchmarks.peer import Peer, PeerError
 from benchmarks.peer import prepare as prepare_peers
 from benchmarks.peers.protocol import LONG, SHORT, Round, median_ms, pairs_of, per_second
 from benchmarks.signature import code, environment, model_name
-from benchmarks.texts import queries_of, synthetic, titles
+from benchmarks.texts import phrases, queries_of, spans, synthetic
 from clew.core import threads
 from clew.core.errors import FormatError, UsageError, unknown_name
 from clew.core.files import write_atomic
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from search.pipeline import Searcher
 
-_QUERIES = 500
+_QUERIES = 1_000
 # What encodes or builds gets no more texts than this a round: the pace is the same and a round stays short.
 _ENCODED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is measured: a corpus of `docs` synthetic texts (or the titles of a BEIR folder), `rounds` rounds.
+    """What is measured: a corpus of `docs` spans of the texts of BEIR folders, or synthetic texts; `rounds` rounds.
 
     reranker: the cross-encoder of the rerank items ("default": the one that comes with Clew). graph: how much the
     graph's items measure.
@@ -45,7 +45,7 @@ class Job:
 
     docs: int = 20_000
     rounds: int = 3
-    data: Path | None = None
+    data: tuple[Path, ...] = ()
     peers: bool = True
     model: str = "default"
     reranker: str = "default"
@@ -207,8 +207,8 @@ def _beside_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str
     if not names:
         return {}
     home.mkdir(parents=True, exist_ok=True)
-    texts = _texts(job)
-    bench = Bench(job, home, texts, queries_of(texts, _QUERIES, job.seed), threads.configure())
+    texts, queries = _material(job)
+    bench = Bench(job, home, texts, queries, threads.configure())
     not_installed = prepare_peers(say) if job.peers else {}
     for requirement, reason in not_installed.items():
         say(f"peers: {requirement} did not install: {reason}")
@@ -248,12 +248,15 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> Table:
     return shown
 
 
-def _texts(job: Job) -> list[str]:
-    if job.data is None:
-        return synthetic(job.docs, job.seed)
+def _material(job: Job) -> tuple[list[str], list[str]]:
+    """Texts and queries. Those of data sets are spans of other texts where there are more than are indexed."""
+    if not job.data:
+        texts = synthetic(job.docs, job.seed)
+        return texts, queries_of(texts, _QUERIES, job.seed)
     from benchmarks.datasets import open_dataset
 
-    return titles(open_dataset(job.data), job.docs)
+    texts, others = spans([open_dataset(folder) for folder in job.data], job.docs)
+    return texts, phrases(others or texts, _QUERIES, job.seed)
 
 
 def _measure(name: str, item: Item, bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
@@ -335,7 +338,7 @@ def _summary(item: Item, figures: Mapping[str, list[float]], missing: Mapping[st
 @contextmanager
 def _searcher(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[Searcher]:
     """An index of the texts, built or reused."""
-    source = f"{bench.job.data.name}-" if bench.job.data else f"synthetic-{bench.job.seed}-"
+    source = "".join(f"{folder.name}-" for folder in bench.job.data) or f"synthetic-{bench.job.seed}-"
     corpus = _write_corpus(bench.home / "speed" / f"{source}{len(texts)}", texts)
     table = varied(beir_spec(corpus.parent), model=bench.job.model, dense=dense)
     searcher = open_built(bench.home, ensure(table, [corpus], corpus.parent, bench.home))

@@ -168,9 +168,12 @@ def speed(
             "graph-load.",
         ),
     ] = None,
-    docs: Annotated[int, typer.Option("--docs", help="Documents of the synthetic corpus.")] = 20_000,
+    docs: Annotated[int, typer.Option("--docs", help="Documents of the corpus.")] = 20_000,
     rounds: Annotated[int, typer.Option("--rounds", help="Rounds; ours and each peer take turns, medians count.")] = 3,
-    data: Annotated[Path | None, typer.Option("--data", help="Use the titles of a BEIR folder instead.")] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", help="BEIR folder whose texts are cut into spans, again for each; synthetic without."),
+    ] = None,
     peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Measure the peers too (.venv-peers).")] = True,
     to: Annotated[Path | None, typer.Option("--out", help="File for the figures, signature and environment.")] = None,
     model: Model = "default",
@@ -189,7 +192,7 @@ def speed(
         from clew.models.store import placed
 
         reranker = placed(reranker, home, "cross_encoder")  # by path: the benchmarks' home holds other models
-    job = Job(docs=docs, rounds=rounds, data=data, peers=peers, model=model, reranker=reranker, seed=seed)
+    job = Job(docs=docs, rounds=rounds, data=tuple(data or ()), peers=peers, model=model, reranker=reranker, seed=seed)
     found = measure(items or [], home / "bench", job, note)
     if to is not None:
         from clew.core.files import write_atomic

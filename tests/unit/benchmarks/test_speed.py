@@ -1,3 +1,4 @@
+import json
 import os
 import sys
 
@@ -58,8 +59,18 @@ def fields_of(item):
     return {name: getattr(item, name) for name in item.__dataclass_fields__}
 
 
-def test_titles_of_a_data_set_can_be_the_texts(beir, tmp_path):
-    assert measured(["query-encode"], tmp_path, peers=False, data=beir)["query-encode"]["ours"] > 0
+def test_spans_of_data_sets_can_be_the_texts(tmp_path):
+    folders = []
+    for name in ("a", "b"):
+        (tmp_path / name / "qrels").mkdir(parents=True)
+        rows = [
+            {"_id": f"{name}{at}", "title": "Notes", "text": "words that follow one another " * 8} for at in range(8)
+        ]
+        (tmp_path / name / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (tmp_path / name / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "words"}) + "\n")
+        (tmp_path / name / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\nq\t{name}0\t1\n")
+        folders.append(tmp_path / name)
+    assert measured(["bm25"], tmp_path, peers=False, data=tuple(folders))["bm25"]["ours"] > 0
 
 
 def test_an_average_of_two_models_is_measured_as_one(tmp_path):
