@@ -171,7 +171,8 @@ def _write_ids(ids: list[str], directory: Path) -> None:
 class DocStore:
     """Documents of the shards of one version, under version-wide ordinals. Safe for concurrent readers.
 
-    documents, passages: how many there are. document_of: (passages,) int64 document of each passage, ascending.
+    documents, passages: how many there are. document_of: (passages,) int64 document of each passage, ascending. first:
+    (documents + 1,) int64 first passage of each document, and the one after all.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class DocStore:
         self.document_of, self._start, self._end = places
         self.documents: int = table.num_rows
         self.passages: int = len(self.document_of)
-        self._first = np.searchsorted(self.document_of, np.arange(self.documents + 1)).astype(np.int64)
+        self.first = np.searchsorted(self.document_of, np.arange(self.documents + 1)).astype(np.int64)
         self._ids = ids
         self._cached: dict[str, Column] = {}
 
@@ -269,7 +270,7 @@ class DocStore:
 
     def passage_range(self, document: int) -> tuple[int, int]:
         """First passage of a document and the one after its last."""
-        return int(self._first[document]), int(self._first[document + 1])
+        return int(self.first[document]), int(self.first[document + 1])
 
     def span(self, passage: int) -> tuple[int, int]:
         """(start, end) of a passage in characters of its document's body."""
@@ -299,7 +300,7 @@ class DocStore:
             for name in linked:
                 value = values.get(name) or []
                 given = list(map(str, value)) if isinstance(value, list) else [str(value)]
-                linked[name] += [given] * int(self._first[document + 1] - self._first[document])
+                linked[name] += [given] * int(self.first[document + 1] - self.first[document])
             title = title_field(fields)
             for name, texts in found.items():
                 value = values.get(name) or ""

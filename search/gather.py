@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -142,6 +143,9 @@ class Gathering:
     def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> Seen:
         """A source's first k documents: fetches passages until k documents are distinct."""
         generator, wanted = self.generators[name], request.k
+        # As many as k documents have, so that one question is enough most of the time.
+        usual = math.ceil(wanted * generator.size / max(1, self.store.documents))
+        request = replace(request, k=max(wanted, min(usual, generator.size)))
         while True:
             ranking = generator.candidates(request)
             documents = self.store.document_of[ranking.ordinals]
@@ -159,9 +163,9 @@ class Gathering:
     def _joined(self, query: ParsedQuery, lists: Mapping[str, Seen], fusion: FusionSpec) -> Pool:
         """The union of the sources' documents, each scored by every source on its best passage there."""
         union = np.unique(np.concatenate([found.documents for found in lists.values()] or [np.empty(0, np.int64)]))
-        spans = [self.store.passage_range(int(document)) for document in union]
-        ordinals = np.concatenate([np.arange(*span) for span in spans]) if spans else np.empty(0, np.int64)
-        heads = np.cumsum([0, *(last - first for first, last in spans)])[:-1].astype(np.int64)
+        first, counts = self.store.first[union], self.store.first[union + 1] - self.store.first[union]
+        heads = np.cumsum(counts) - counts
+        ordinals = np.arange(counts.sum()) + np.repeat(first - heads, counts)
         scores = np.full((len(lists), len(union)), np.nan)
         ranks = np.full((len(lists), len(union)), -1, np.int64)
         best = np.full((len(lists), len(union)), -1, np.int64)
@@ -178,7 +182,7 @@ def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats
     """Best score and its passage in each group of neighbouring passages (the first of equals; NaN where all are)."""
     filled = np.where(np.isnan(scores), -np.inf, scores)
     best = np.maximum.reduceat(filled, heads)
-    group = np.repeat(np.arange(len(heads)), np.diff([*heads, len(scores)]))
+    group = np.repeat(np.arange(len(heads)), np.diff(heads, append=len(scores)))
     winners = np.flatnonzero(filled == best[group])
     _, first = np.unique(group[winners], return_index=True)
     return np.where(np.isneginf(best), np.nan, best), ordinals[winners[first]]
