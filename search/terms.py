@@ -46,8 +46,8 @@ class QueryTerms:
         weights = self.weights
         return [
             Match(term, weights[term], start, end)
-            for term, start, end in self.analyzer.tokens(text)
-            if term in weights and end > start
+            for term, start, end in self.analyzer.tokens(text, weights)
+            if end > start
         ]
 
 

@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import chain
@@ -147,10 +147,10 @@ class Analyzer:
                 found += chain.from_iterable(map(self._chunk_terms.__getitem__, chunks))
         return found
 
-    def tokens(self, text: str) -> list[Token]:
-        """The same terms with their places in the original text, by ascending start."""
+    def tokens(self, text: str, among: Container[str] | None = None) -> list[Token]:
+        """The same terms with their places in the original text, by ascending start. among: the wanted (None: all)."""
         folded, starts, ends = fold(text)
-        found = list(self._folded_tokens(folded, _ASCII_CHUNK if text.isascii() else _CHUNK))
+        found = self._folded_tokens(folded, _ASCII_CHUNK if text.isascii() else _CHUNK, among)
         if starts is None or ends is None:
             return found
         return [Token(term, starts[start], ends[end - 1]) for term, start, end in found]
@@ -163,15 +163,20 @@ class Analyzer:
             return "mixed" if latin else "han"
         return "latin" if latin else "other"
 
-    def _folded_tokens(self, folded: str, pattern: re.Pattern[str]) -> Iterator[Token]:
+    def _folded_tokens(self, folded: str, pattern: re.Pattern[str], among: Container[str] | None) -> list[Token]:
+        found: list[Token] = []
+        chunks = self._chunks
         for start, end, han in han_runs(folded):
             if han:
-                yield from (Token(term, start + a, start + b) for term, a, b in _segment(folded[start:end]))
+                words = [Token(term, start + a, start + b) for term, a, b in _segment(folded[start:end])]
+                found += [word for word in words if among is None or word.term in among]
                 continue
             for match in pattern.finditer(folded, start, end):
-                at = match.start()
-                for term, a, b in self._chunks[match.group()]:
-                    yield Token(term, at + a, at + b)
+                for term, a, b in chunks[match.group()]:
+                    if among is None or term in among:
+                        at = match.start()
+                        found.append(Token(term, at + a, at + b))
+        return found
 
     def _analyse(self, chunk: str) -> tuple[Token, ...]:
         """Tokens of one chunk, with places in the chunk."""

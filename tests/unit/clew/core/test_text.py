@@ -147,3 +147,10 @@ def test_words_beyond_the_memo_are_still_cut(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module._Memo, "capacity", 3)
     analyzer = Analyzer()
     assert [analyzer.terms(f"cats{i} dogs") for i in range(9)] == [[f"cats{i}", "cat", str(i), "dog"] for i in range(9)]
+
+
+@pytest.mark.parametrize("text", ["The red shoes, RED and e-mail X100", "Größe 8mm – 红色的鞋 red", "", "红"])
+def test_tokens_among_some_terms_are_those_of_all(text: str) -> None:
+    analyzer = Analyzer()
+    wanted = {"red", "shoe", "x100", "红", "email"}
+    assert analyzer.tokens(text, wanted) == [token for token in analyzer.tokens(text) if token.term in wanted]
