@@ -75,7 +75,7 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
     from clew.training.run import train, unseen
 
     with shown_progress("train") if ranks.first else nullcontext(unseen) as progress:
-        found = train(kind, read, home, lambda data: _index(data, home), progress, note)
+        found = train(kind, read, home, lambda data: _index(data, read.negatives.model, home), progress, note)
     ranks.leave()
     if not ranks.first:
         return
@@ -89,7 +89,7 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
     out(f"kept as {read.name}: {found.model}")
 
 
-def _index(data: DataSpec, home: Path) -> Searcher:
+def _index(data: DataSpec, model: str, home: Path) -> Searcher:
     """The index that negatives are mined through: the one named, or one over the data set's documents."""
     from search.assemble import open_index
 
@@ -97,7 +97,10 @@ def _index(data: DataSpec, home: Path) -> Searcher:
         return open_index(home, data.index)
     from benchmarks.datasets import open_dataset
     from benchmarks.index import ensure, open_built, varied
+    from clew.models.store import placed
 
     dataset = open_dataset(Path(data.folder))
     bench = home / "bench"
-    return open_built(bench, ensure(varied(dataset.spec), dataset.sources, dataset.base, bench))
+    # By path, since that home holds other models; "default" leaves a folder's own spec what it says.
+    table = varied(dataset.spec, model=model if model == "default" else placed(model, home, "bi_encoder"))
+    return open_built(bench, ensure(table, dataset.sources, dataset.base, bench))

@@ -56,7 +56,7 @@ WHOLE_FINGERPRINT = "ab857605a40aa1e49285f14542e19b6759bb1780651d91f2da470d34f1d
 def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime: str = "onnxruntime") -> Encoder:
     """Load a bi-encoder, exporting it first where that was not done yet.
 
-    model: "default", the one that comes with Clew; "all-MiniLM-L6-v2", the whole model that was made of; "hashing" or
+    model: "default", the one that comes with Clew; "all-MiniLM-L6-v2", the whole model it started from; "hashing" or
     "hashing-<dim>"; a sentence-transformers folder; a model kept under the home ("name" or "name/id"); a Hugging Face
     name, "@revision" added or not; two of these as "a+b", the average of both. threads: of the runtime (None: as
     configured). runtime: "onnxruntime" or "torch". Raises NotFoundError when there is no such model, MismatchError when

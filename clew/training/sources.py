@@ -8,22 +8,23 @@ from pathlib import Path
 
 from clew.core.files import sha256_file
 from clew.core.measures.judged import first_file, open_queries
+from clew.models.store import load_encoder
 from clew.training.clicks import clicks_file
 from clew.training.spec import DataSpec, TrainSpec
 from search.versions import IndexFolder
 
 
 def digests(spec: TrainSpec, home: Path) -> dict[str, str]:
-    """Name of each data set → sha256, in hex, over all that is read of it.
+    """Name of each data set → sha256, in hex, over all that is read of it, and the model it is mined with.
 
     That is the queries, the qrels of every split (what is asked on another one is not taught), the documents, and of a
     click log the log. Documents are those of the index where one is named, by what its live version holds; of a folder
     without a corpus.jsonl they are every file in it that is not hidden. Raises NotFoundError for what is not there.
     """
-    return {data.name: _digest(data, home) for data in spec.data}
+    return {data.name: _digest(data, spec.negatives.model, home) for data in spec.data}
 
 
-def _digest(data: DataSpec, home: Path) -> str:
+def _digest(data: DataSpec, model: str, home: Path) -> str:
     if data.clicks:
         files = {"clicks": clicks_file(Path(data.clicks))}
     else:
@@ -32,6 +33,8 @@ def _digest(data: DataSpec, home: Path) -> str:
         if data.candidates == "judged" or not data.index:
             files |= _documents(judged.folder)
     parts = {name: sha256_file(file) for name, file in files.items()}
+    if data.candidates == "mined" and not data.index:
+        parts["model"] = load_encoder(model, home).fingerprint
     if data.index:
         folder = IndexFolder.of(home, data.index)
         parts["index"] = folder.read_version(folder.read_release()).content

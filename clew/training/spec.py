@@ -64,7 +64,8 @@ class NegativesSpec:
     count: negatives a query (1 to 100). depth: candidates looked at (1 to 1,000). top: share of them taken from the
     first fifth of these, the rest from below (0 to 1). similar: a candidate whose words overlap with a relevant passage
     by more than this is no negative (Jaccard, 0 to 1). margin: nor is one that the bi-encoder finds closer to the query
-    than the best relevant passage by more than this (cosine, 0 to 2): it may well be relevant and unjudged.
+    than the best relevant passage by more than this (cosine, 0 to 2): it may well be relevant and unjudged. model: the
+    bi-encoder of the index that is built over a folder's documents where no index is named.
     """
 
     count: int = 7
@@ -72,6 +73,7 @@ class NegativesSpec:
     top: float = 0.6
     similar: float = 0.8
     margin: float = 0.1
+    model: str = "default"
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= 100:
@@ -184,6 +186,8 @@ class TrainSpec:
             row |= {key: self.written.get(row[key], row[key]) for key in keys}
         if self.clicks == ClicksSpec():
             del table["clicks"]
+        if self.negatives.model == "default":
+            del table["negatives"]["model"]
         for row in table["data"]:
             for key in ("clicks", "licence"):
                 if not row[key]:

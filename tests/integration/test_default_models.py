@@ -14,7 +14,8 @@ import pytest
 
 from clew.core.errors import MismatchError
 from clew.models import store
-from clew.models.store import WHOLE_NAME
+from clew.models.keep import keep_quantised
+from clew.models.store import WHOLE_NAME, prepare
 from indexer.build import build
 from indexer.spec import read_spec
 from search.assemble import open_index, open_version
@@ -89,7 +90,10 @@ def test_an_index_keeps_its_encoder_where_the_default_is_another_by_now(tmp_path
 @pytest.mark.slow
 def test_an_index_is_searched_with_another_form_of_its_model_where_they_agree(tmp_path) -> None:
     home = tmp_path / "home"
-    build(read_spec(Path(write_spec(tmp_path))), home)
+    small = keep_quantised(prepare(WHOLE_NAME, home), home)
+    spec = Path(write_spec(tmp_path))
+    spec.write_text(f'{SPEC}[dense]\nmodel = "{small}"\n')
+    build(read_spec(spec), home)
     folder = IndexFolder.of(home, "shop")
     release = folder.read_release()
     version = folder.read_version(release)

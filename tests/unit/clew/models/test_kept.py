@@ -41,8 +41,8 @@ def test_a_home_that_is_not_there_has_the_default_models(tmp_path: Path) -> None
     assert not (tmp_path / "none").exists()
     assert all(model.default for model in found.values())
     encoder = found["bi_encoder"]
-    assert (encoder.name, encoder.folder) == (f"{store.WHOLE_NAME}-int8", store.SHIPPED_ENCODER)
-    assert (encoder.dim, encoder.max_length, encoder.licence) == (384, 256, "apache-2.0")
+    assert (encoder.name, encoder.folder) == ("clew-encoder-int8", store.SHIPPED_ENCODER)
+    assert (encoder.dim, encoder.max_length, encoder.licence) == (384, 256, "CC-BY-SA-4.0")
     for name in ("default", encoder.name, f"{encoder.name}/{encoder.id}"):
         assert find(tmp_path / "none", name) == store.SHIPPED_ENCODER
 

@@ -71,16 +71,15 @@ def test_the_pinned_fingerprint_is_that_of_the_package(kept: Path) -> None:
     assert store.WHOLE_PACKAGE in manifest.source
 
 
-def test_the_default_is_the_eight_bit_form_that_comes_with_clew(kept: Path, tmp_path: Path) -> None:
+def test_the_default_is_an_eight_bit_model_that_comes_with_clew(tmp_path: Path) -> None:
     encoder = load_encoder("default", tmp_path / "none")
     assert not (tmp_path / "none").exists()
-    assert (encoder.runtime, encoder.fingerprint) == ("onnxruntime-int8", store.WHOLE_FINGERPRINT)
-    whole = load_encoder(str(kept), tmp_path)
-    texts = ["red shoes", "The capital of France is Paris.", "how to cook rice in a pot without burning it"]
-    cosines = (encoder.encode_passages(texts) * whole.encode_passages(texts)).sum(axis=1)
-    assert cosines.min() > 0.99
-    assert (encoder.agreement, whole.agreement) == (read_manifest(store.SHIPPED_ENCODER).agreement, 1.0)
-    assert 0.99 < encoder.agreement < 1
+    manifest = read_manifest(store.SHIPPED_ENCODER)
+    assert (encoder.runtime, encoder.fingerprint) == ("onnxruntime-int8", manifest.fingerprint)
+    assert 0.99 < encoder.agreement == manifest.agreement < 1
+    texts = ["how to cook rice", "Bring water to the boil, add the rice, cover it.", "The capital of France is Paris."]
+    query, near, far = encoder.encode_passages(texts)
+    assert query @ near > query @ far + 0.2
 
 
 def test_a_model_missing_from_clew_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,9 +26,16 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def found(folder: Path, **more: str) -> dict[str, str]:
+def found(folder: Path, model: str = "default", **more: str) -> dict[str, str]:
     row = {"folder": str(folder), "candidates": "judged", **more}
-    return digests(spec_of({"name": "x", "data": [row]}, "run.toml"), folder.parent / "home")
+    table = {"name": "x", "data": [row], "negatives": {"model": model}}
+    return digests(spec_of(table, "run.toml"), folder.parent / "home")
+
+
+def test_negatives_mined_with_another_model_are_other_data(folder: Path) -> None:
+    before = found(folder, candidates="mined")
+    assert found(folder, candidates="mined", model="hashing-32") != before
+    assert found(folder, model="hashing-32") == found(folder)
 
 
 @pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/train.tsv", "qrels/test.tsv"])

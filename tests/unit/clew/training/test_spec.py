@@ -27,13 +27,23 @@ def test_a_spec_is_read_with_its_tables(tmp_path):
     assert spec_of(spec.as_table(), "again") == spec
 
 
-def test_the_recipe_of_the_shipped_reranker_is_a_spec():
+@pytest.mark.parametrize("name", ["encoder", "reranker", "reranker-more", "student"])
+def test_the_recipes_are_specs_that_learn_from_train_and_name_what_they_are_mined_with(name):
     from importlib.resources import files
 
-    spec = load_spec(files("clew.training") / "recipes" / "reranker.toml")
+    spec = load_spec(files("clew.training") / "recipes" / f"{name}.toml")
     assert isinstance(spec, TrainSpec)
     assert {data.split for data in spec.data} == {"train"}
     assert {data.dev for data in spec.data} == {"dev"}
+    assert spec.negatives.model == "all-MiniLM-L6-v2-int8"
+    assert spec_of(spec.as_table(), "again").negatives == spec.negatives
+
+
+def test_what_was_added_later_is_in_the_table_only_where_it_is_used():
+    table = {"name": "x", "data": [{"folder": "a"}]}
+    assert "model" not in spec_of(table, "run.toml").as_table()["negatives"]
+    other = spec_of({**table, "negatives": {"model": "mine"}}, "run.toml")
+    assert other.as_table()["negatives"]["model"] == "mine"
 
 
 @pytest.mark.parametrize("part", [TrainSpec, DataSpec, NegativesSpec, FitSpec, ClicksSpec])
