@@ -23,25 +23,25 @@ from kg.dictionary import ALIAS, LOWER, TRANSLATION, UPPER, Dictionary, Span, fo
 
 # What the model looks at, and what each is worth in log-odds: with a vector of the text, and without one.
 WEIGHTS: Mapping[str, tuple[float, float]] = {
-    "bias": (-5.55, -4.22),
-    "alias": (-0.2, -0.58),
-    "translation": (-0.2, -0.58),
-    "as written": (0.96, 1.55),
-    "two words": (0.7, 0.87),
-    "more words": (0.96, 1.0),
-    "log characters": (-0.05, 0.47),
-    "prominence": (3.37, 2.78),
-    "log rivals": (-1.16, -1.4),
-    "capitals": (0.51, 0.61),
-    "no capitals": (-2.04, -2.3),
-    "common noun": (-1.39, -1.8),
-    "capitals beside": (-1.5, -1.56),
-    "function words": (-2.45, -3.31),
-    "share of text": (0.92, 2.85),
-    "lower-case acronym": (-0.29, -0.38),
-    "letters mended": (0.47, 0.29),
-    "cosine": (6.59, 0.0),
-    "cosine below best": (1.79, 0.0),
+    "bias": (-5.42, -4.22),
+    "alias": (-0.13, -0.58),
+    "translation": (-0.13, -0.58),
+    "as written": (0.98, 1.55),
+    "two words": (0.72, 0.87),
+    "more words": (0.97, 1.0),
+    "log characters": (0.12, 0.47),
+    "prominence": (3.47, 2.78),
+    "log rivals": (-1.12, -1.4),
+    "capitals": (0.52, 0.61),
+    "no capitals": (-2.06, -2.3),
+    "common noun": (-1.34, -1.8),
+    "capitals beside": (-1.48, -1.56),
+    "function words": (-2.7, -3.31),
+    "share of text": (1.08, 2.85),
+    "lower-case acronym": (-0.37, -0.38),
+    "letters mended": (0.36, 0.29),
+    "cosine": (6.2, 0.0),
+    "cosine below best": (1.71, 0.0),
 }
 FEATURES = tuple(WEIGHTS)
 _COSINE = FEATURES.index("cosine")
@@ -60,7 +60,7 @@ class LinkSpec:
     linked (empty: all). mend: whether typing errors are mended. most: mentions of one text (1 to 32).
     """
 
-    threshold: float = 0.4
+    threshold: float = 0.45
     rival: float = 0.5
     types: list[str] = field(default_factory=list)
     mend: bool = True
