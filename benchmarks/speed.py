@@ -82,17 +82,40 @@ class Item:
 
 
 @contextmanager
-def _bm25(bench: Bench) -> Iterator[Round]:
+def _bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
     from search.protocols import CandidateRequest
 
     with _searcher(bench, bench.texts, dense=False) as searcher:
         understand, source = searcher.understanding, searcher.generators["bm25"]
+        terms = [understand.terms(query) for query in bench.queries]
 
-        def once(query: str) -> object:
-            return source.candidates(CandidateRequest(understand.terms(query), 100))
+        def from_text() -> object:
+            return [source.candidates(CandidateRequest(understand.terms(query), 100)) for query in bench.queries]
 
-        once(bench.queries[0])
-        yield lambda: per_second(len(bench.queries), lambda: [once(query) for query in bench.queries])
+        def from_terms() -> object:
+            return [source.candidates(CandidateRequest(query, 100)) for query in terms]
+
+        source.candidates(CandidateRequest(terms[0], 100))
+        yield lambda: per_second(len(terms), from_terms if analysed else from_text)
+
+
+@contextmanager
+def _bm25_build(bench: Bench) -> Iterator[Round]:
+    from clew.core.text import Analyzer
+    from search.candidates.bm25 import BM25Kind, BM25Spec, warm
+    from search.protocols import PassageSet
+
+    warm()
+    passages = PassageSet({"text": bench.texts})
+
+    def once() -> None:
+        kind = BM25Kind(BM25Spec(), {"text": 1.0}, Analyzer())
+        with tempfile.TemporaryDirectory(dir=bench.home) as folder:
+            whole = kind.combine([kind.survey(passages)])
+            kind.build(passages, whole, Path(folder) / "shard")
+            kind.save(whole, Path(folder) / "whole")
+
+    yield lambda: per_second(len(bench.texts), once)
 
 
 @contextmanager
@@ -157,8 +180,20 @@ def _build(bench: Bench) -> Iterator[Round]:
 
 ITEMS: Mapping[str, Item] = {
     "bm25": Item(
-        "queries/s", True, _bm25, {"bm25s": "bm25s", "rank-bm25": "rank_bm25"}, about="one client, query to best 100"
+        "queries/s",
+        True,
+        lambda bench: _bm25(bench, analysed=False),
+        {"bm25s": "bm25s", "rank-bm25": "rank_bm25"},
+        about="one client, text of a query to best 100",
     ),
+    "bm25-terms": Item(
+        "queries/s",
+        True,
+        lambda bench: _bm25(bench, analysed=True),
+        {"bm25s": "bm25s"},
+        about="one client, terms of a query to best 100",
+    ),
+    "bm25-build": Item("docs/s", True, _bm25_build, {"bm25s": "bm25s"}, about="texts to a BM25 index on disk"),
     "encode": Item(
         "docs/s", True, _encode, {"sentence-transformers": "sentence_transformers"}, _ENCODED, "short texts to vectors"
     ),
@@ -291,7 +326,7 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
     folder = Path(open_things.enter_context(tempfile.TemporaryDirectory()))
     (folder / "texts.json").write_text(json.dumps(list(bench.texts[: item.most_texts])), encoding="utf-8")
     model = ""
-    if name != "bm25":
+    if not name.startswith("bm25"):
         if bench.job.model.startswith("hashing"):
             raise PeerError("the hashing model is Clew's own")
         model = _whole(bench)

@@ -1,31 +1,53 @@
-"""bm25s with its numba backend: one query at a time, best 100."""
+"""bm25s with its numba backend: one query at a time, best 100; and indexing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 from benchmarks.peers.protocol import Round, per_second, serve
 
 
-def search(job: Mapping[str, Any]) -> Round:
-    bm25s = import_module("bm25s")
+def _tokens(texts: list[str]) -> Any:
     stemmer = import_module("Stemmer").Stemmer("english")
+    return import_module("bm25s").tokenize(texts, stopwords=None, stemmer=stemmer, show_progress=False)
 
-    def tokens(texts: list[str]) -> Any:
-        return bm25s.tokenize(texts, stopwords=None, stemmer=stemmer, show_progress=False)
 
-    index = bm25s.BM25(backend="numba")
-    index.index(tokens(job["texts"]), show_progress=False)
-    queries, k = job["queries"], min(100, len(job["texts"]))
+def _indexed(texts: list[str]) -> Any:
+    index = import_module("bm25s").BM25(backend="numba")
+    index.index(_tokens(texts), show_progress=False)
+    return index
 
-    def once(query: str) -> object:
-        return index.retrieve(tokens([query]), k=k, show_progress=False, n_threads=0)
+
+def _search(job: Mapping[str, Any], queries: list[Any], read: Callable[[Any], Any]) -> Round:
+    index, k = _indexed(job["texts"]), min(100, len(job["texts"]))
+
+    def once(query: Any) -> object:
+        return index.retrieve(read(query), k=k, show_progress=False, n_threads=0)
 
     once(queries[0])
     return lambda: per_second(len(queries), lambda: [once(query) for query in queries])
 
 
+def search(job: Mapping[str, Any]) -> Round:
+    return _search(job, job["queries"], lambda query: _tokens([query]))
+
+
+def search_terms(job: Mapping[str, Any]) -> Round:
+    return _search(job, [_tokens([query]) for query in job["queries"]], lambda query: query)
+
+
+def build(job: Mapping[str, Any]) -> Round:
+    texts = job["texts"]
+
+    def once() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            _indexed(texts).save(folder, show_progress=False)
+
+    return lambda: per_second(len(texts), once)
+
+
 if __name__ == "__main__":
-    serve("bm25s", {"bm25": search})
+    serve("bm25s", {"bm25": search, "bm25-terms": search_terms, "bm25-build": build})

@@ -164,8 +164,8 @@ def speed(
         list[str] | None,
         typer.Argument(
             metavar="[ITEM]...",
-            help="bm25, encode, query-encode, rerank, rerank-long, hybrid, build; or link, expand, dictionary, "
-            "graph-load.",
+            help="bm25, bm25-terms, bm25-build, encode, query-encode, rerank, rerank-long, hybrid, build; or link, "
+            "expand, dictionary, graph-load.",
         ),
     ] = None,
     docs: Annotated[int, typer.Option("--docs", help="Documents of the corpus.")] = 20_000,
