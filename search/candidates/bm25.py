@@ -192,21 +192,28 @@ class BM25Shard:
 
     def candidates(self, request: CandidateRequest) -> Ranking:
         """The best k allowed passages that hold a query term of weight above 0; without background."""
-        from search.candidates.bm25_pruning import best_matches
+        from search.candidates.bm25_pruning import STEPS, best_matches
 
         terms = self._terms(request.query)
         if request.k <= 0 or not terms:
             return empty_ranking()
-        weights = np.array([weight * term.idf for term, weight in terms])
-        bounds = np.maximum(weights * np.array([term.most for term, _ in terms]), 0.0)
+        weights = [weight * term.idf for term, weight in terms]
+        bounds = [
+            max(round(weight * term.most * STEPS) / STEPS, 0.0)
+            for weight, (term, _) in zip(weights, terms, strict=True)
+        ]
+        order = sorted(range(len(terms)), key=lambda at: (weights[at] >= 0, -bounds[at]))
+        places = [[term.start for term, _ in terms], [term.end for term, _ in terms], order]
+        starts, ends, turns = np.array(places, np.int64)
+        floats = np.array([weights, bounds])
         scores, touched, best = space = self._workspace()
         found = best_matches(
             request.k,
-            np.array([term.start for term, _ in terms], np.int64),
-            np.array([term.end for term, _ in terms], np.int64),
-            weights,
-            bounds,
-            np.argsort(np.where(weights < 0, -np.inf, -bounds)),
+            starts,
+            ends,
+            floats[0],
+            floats[1],
+            turns,
             self._postings.passages,
             self._postings.frequencies,
             self._postings.lengths,
@@ -297,6 +304,7 @@ class BM25Shard:
     def _parts(self, terms: Sequence[tuple[_Term, float]], ordinals: Ints) -> tuple[Floats, Floats]:
         """tf and share of the score, each (terms, n) float64; the same arithmetic as the kernel's."""
         from search.candidates import bm25_kernel
+        from search.candidates.bm25_pruning import STEPS
 
         starts, ends = (np.array([getattr(term, name) for term, _ in terms], np.int64) for name in ("start", "end"))
         frequencies = np.empty((len(terms), len(ordinals)), np.float64)
@@ -307,7 +315,7 @@ class BM25Shard:
         lengths = self._postings.lengths[ordinals].astype(np.float64)
         # A term that is not there adds 0, also where the denominator is 0 (k1 = 0).
         below = np.where(frequencies > 0, frequencies + (self._base + self._slope * lengths), 1.0)
-        return frequencies, weights * (frequencies * (self._spec.k1 + 1) / below)
+        return frequencies, np.rint(weights * (frequencies * (self._spec.k1 + 1) / below) * STEPS) / STEPS
 
     def _workspace(self) -> _Workspace:
         from search.candidates.bm25_pruning import UNMET

@@ -3,8 +3,10 @@
 MaxScore (Turtle, Flood: Query evaluation: strategies and optimizations, IPM 1995), a term at a time: terms are taken
 by what they can add at most, largest first. Once the k-th best score so far exceeds all that the terms still to come
 can add together, no passage that holds only these can be among the best, so they are only added to passages met
-before, of which those that cannot reach the k-th score any more are dropped before each term. What is left is scored
-anew in the query's order, so scores and ties equal those of scoring everything, however passages are sharded.
+before, of which those that cannot reach the k-th score any more are dropped before each term.
+
+What a term adds is rounded to a multiple of 2^-38, so that sums below 2^15 are exact in float64 and do not depend on
+the order of the terms: scores and ties equal those of scoring everything, however passages are sharded.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from search.candidates.bm25_kernel import compiled, read_only
 
 # The score of a passage that was not met.
 UNMET = -np.inf
-# Sums in another order differ in their last bits: what is nearer to a limit than this share of it counts as equal.
-_SLACK = 1e-12
+# Steps of what a term adds, in 1: a power of two.
+STEPS = 2.0**38
 # Looking a passage up in a list costs about as much as reading this many of its postings.
 _LOOK_UP = 24
 
@@ -95,13 +97,6 @@ def collect(found: int, least: float, scores: Any, seen: Any, touched: Any, best
     return kept
 
 
-@compiled(nb.float64(nb.int64, nb.int64, nb.float64[::1], nb.int32[::1], nb.float64[::1]))
-def _limit(found: int, k: int, scores: Any, touched: Any, heap: Any) -> float:
-    """What a passage has to reach to be one of the k best, less what rounding may take."""
-    score = _kth_score(found, k, scores, touched, heap)
-    return float(score - abs(score) * _SLACK)
-
-
 @compiled(
     nb.void(
         nb.int64, nb.int64, nb.int64, nb.float64, read_only(nb.int32), read_only(nb.float32), read_only(nb.float32),
@@ -125,13 +120,15 @@ def _add(
                     high = middle
             if low < end and passages[low] == passage:
                 frequency = np.float64(tf[low])
-                scores[passage] += weight * (frequency * scale / (frequency + (base + slope * lengths[passage])))
+                part = weight * (frequency * scale / (frequency + (base + slope * lengths[passage])))
+                scores[passage] += np.rint(part * STEPS) / STEPS
     else:
         for at in range(start, end):
             passage = passages[at]
             if scores[passage] > UNMET:
                 frequency = np.float64(tf[at])
-                scores[passage] += weight * (frequency * scale / (frequency + (base + slope * lengths[passage])))
+                part = weight * (frequency * scale / (frequency + (base + slope * lengths[passage])))
+                scores[passage] += np.rint(part * STEPS) / STEPS
 
 
 @compiled(nb.int64(nb.int64, nb.float64, nb.float64[::1], nb.int32[::1]))
@@ -165,6 +162,7 @@ def _meet(
             continue
         frequency = np.float64(tf[at])
         part = weight * (frequency * scale / (frequency + (base + slope * lengths[passage])))
+        part = np.rint(part * STEPS) / STEPS
         if scores[passage] == UNMET:
             scores[passage] = part
             touched[found] = passage
@@ -185,13 +183,13 @@ def best_matches(
     k: int, starts: Any, ends: Any, weights: Any, bounds: Any, order: Any, passages: Any, tf: Any, lengths: Any,
     scale: float, base: float, slope: float, allowed: Any, scores: Any, touched: Any, best: Any,
 ) -> int:  # fmt: skip
-    """Find the k best passages, and all that tie with the last of them up to rounding; returns how many they are.
+    """Find the k best passages, and all that tie with the last of them; returns how many they are.
 
     k: above 0. starts, ends: (t,) int64 postings of each term, in the query's order; weights: (t,) query weight times
-    idf; bounds: (t,) what each can add at most, 0 or more. order: (t,) int64 terms: first those of a weight below 0,
-    then by bound, the largest first. passages, tf: the postings. lengths: (n,) float32. scale = k1 + 1; base + slope *
-    length is the denominator's constant. allowed: (n,) bool, or (0,) for all. scores: (n,) workspace, all UNMET before
-    and after; touched, best: (n,) written: the passages, in no order, and their scores.
+    idf; bounds: (t,) what each can add at most, 0 or more, in whole steps. order: (t,) int64 terms: first those of a
+    weight below 0, then by bound, the largest first. passages, tf: the postings. lengths: (n,) float32. scale = k1 + 1;
+    base + slope * length is the denominator's constant. allowed: (n,) bool, or (0,) for all. scores: (n,) workspace,
+    all UNMET before and after; touched, best: (n,) written: the passages, in no order, and their scores.
     """
     rest = np.zeros(len(order) + 1)
     left = np.zeros(len(order) + 1, np.int64)
@@ -202,7 +200,7 @@ def best_matches(
     while turn < len(order):
         # Looking for the k-th score reads every passage met so far: worth it where more than that is still to be read.
         if k <= found < left[turn]:
-            least = _limit(found, k, scores, touched, best)
+            least = _kth_score(found, k, scores, touched, best)
             if rest[turn] < least:
                 break
         t = order[turn]
@@ -212,18 +210,13 @@ def best_matches(
         turn += 1
     while turn < len(order):
         found = _drop(found, least - rest[turn], scores, touched)
-        if found == k:
-            break
         t = order[turn]
         _add(found, starts[t], ends[t], weights[t], passages, tf, lengths, scale, base, slope, scores, touched)
         turn += 1
-        least = _limit(found, k, scores, touched, best)
+        if found > k:
+            least = _kth_score(found, k, scores, touched, best)
     if found > k:
-        found = _drop(found, _limit(found, k, scores, touched, best), scores, touched)
-    for row in range(found):
-        scores[touched[row]] = 0.0
-    for t in range(len(order)):
-        _add(found, starts[t], ends[t], weights[t], passages, tf, lengths, scale, base, slope, scores, touched)
+        found = _drop(found, _kth_score(found, k, scores, touched, best), scores, touched)
     for row in range(found):
         best[row] = scores[touched[row]]
         scores[touched[row]] = UNMET
