@@ -25,7 +25,9 @@ def _search(job: Mapping[str, Any], queries: list[Any], read: Callable[[Any], An
     index, k = _indexed(job["texts"]), min(100, len(job["texts"]))
 
     def once(query: Any) -> object:
-        return index.retrieve(read(query), k=k, show_progress=False, n_threads=0)
+        tokens = read(query)
+        # It refuses a query without any word.
+        return index.retrieve(tokens, k=k, show_progress=False, n_threads=0) if tokens.ids[0] else None
 
     once(queries[0])
     return lambda: per_second(len(queries), lambda: [once(query) for query in queries])
