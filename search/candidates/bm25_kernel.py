@@ -1,11 +1,11 @@
-"""The loops of BM25, compiled: counting words, sorting postings, scoring.
+"""The loops of BM25 over words and postings, compiled; `bm25_pruning` has those that rank.
 
 Importing this module compiles or loads the machine code, so import it (or call `search.candidates.bm25.warm`)
 before the first query is timed. The code is cached beside this file, in the user's cache folder where that is
 read-only (numba's own rule; NUMBA_CACHE_DIR overrides it), and nowhere if neither can be written.
 
-All arrays a function only reads are typed read-only, so memory-mapped files go in as they are. No fast-math: sums
-are taken in query-term order, in float64, which is what makes scores equal however passages are sharded.
+All arrays a function only reads are typed read-only, so memory-mapped files go in as they are. No fast-math: what a
+term adds to a passage has the same bits wherever it is computed.
 """
 
 from __future__ import annotations

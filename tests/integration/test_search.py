@@ -1,15 +1,18 @@
 """The query's road over a really built index: parts add up, k counts documents, what is left out is said."""
 
 import json
+import math
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import clew
 from clew.core.errors import MismatchError, QueryError, StageUnavailable, UnknownNameError, UsageError
+from search.profile import load_profile
 from search.types import SearchRequest
 
 SPEC = """
@@ -84,6 +87,26 @@ def test_hits_are_in_order_and_pages_continue_each_other(index):
 def test_k_counts_documents_not_passages(index):
     assert index.searcher.store.passages > index.searcher.store.documents
     assert len({hit.id for hit in index.search("oak", k=100).hits}) == 100
+
+
+def test_a_source_is_asked_at_once_for_the_passages_that_k_documents_have(index):
+    asked = []
+
+    class Noting:
+        def __init__(self, source):
+            self.source = source
+
+        def __getattr__(self, name):
+            return getattr(self.source, name)
+
+        def candidates(self, request):
+            asked.append(request.k)
+            return self.source.candidates(request)
+
+    searcher, store = index.searcher, index.searcher.store
+    noting = replace(searcher, generators={"dense": Noting(searcher.generators["dense"])})
+    noting.search(SearchRequest("oak lamp"))
+    assert asked[0] == math.ceil(load_profile("product").depth * store.passages / store.documents)
 
 
 def test_an_exact_identifier_is_hit_1(index):
