@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from benchmarks.peers.protocol import Round, per_second, serve
 
 
+@cache
+def _stemmer() -> Any:
+    """Made once: it remembers the words that it has seen."""
+    return import_module("Stemmer").Stemmer("english")
+
+
 def _tokens(texts: list[str]) -> Any:
-    stemmer = import_module("Stemmer").Stemmer("english")
-    return import_module("bm25s").tokenize(texts, stopwords=None, stemmer=stemmer, show_progress=False)
+    return import_module("bm25s").tokenize(texts, stopwords=None, stemmer=_stemmer(), show_progress=False)
 
 
 def _indexed(texts: list[str]) -> Any:
