@@ -111,7 +111,7 @@ def _bm25_build(bench: Bench) -> Iterator[Round]:
     def once() -> None:
         kind = BM25Kind(BM25Spec(), {"text": 1.0}, Analyzer())
         with tempfile.TemporaryDirectory(dir=bench.home) as folder:
-            whole = kind.combine([kind.survey(passages)])
+            whole = kind.combine([kind.survey(passages, Path(folder) / "shard")])
             kind.build(passages, whole, Path(folder) / "shard")
             kind.save(whole, Path(folder) / "whole")
 

@@ -1,6 +1,7 @@
 """The tasks of one shard: cut its documents, survey them, build its files. Each reads and writes only its work folder.
 
 <work>/cut/          documents and passages
+<work>/surveyed/     what the index kinds write before the statistics of all shards are known, one folder for each
 <work>/shard/        what becomes the shard: these, one folder for each index kind, manifest.json
 <work>/vectors.npy   (passages, dim) float32 unit vectors
 """
@@ -56,6 +57,11 @@ class ShardJob:
     def cut(self) -> Path:
         """The folder of the documents and passages."""
         return self.work / "cut"
+
+    @property
+    def surveyed(self) -> Path:
+        """The folder of what the index kinds' surveys write."""
+        return self.work / "surveyed"
 
     @property
     def shard(self) -> Path:
@@ -121,7 +127,14 @@ def _passages(job: ShardJob) -> PassageSet:
 def survey_shard(job: ShardJob) -> dict[str, Any]:
     """Source name → what the shard adds to the version's statistics."""
     passages = _passages(job)
-    return {source: kind.survey(passages) for source, kind in kinds(job.spec, job.home).items()}
+    found = {}
+    with disk_errors(job.work):
+        shutil.rmtree(job.surveyed, ignore_errors=True)
+        for source, kind in kinds(job.spec, job.home).items():
+            folder = job.surveyed / source
+            folder.mkdir(parents=True)
+            found[source] = kind.survey(passages, folder)
+    return found
 
 
 def build_shard(job: ShardJob, wholes: Mapping[str, Any]) -> dict[str, str]:
@@ -133,7 +146,7 @@ def build_shard(job: ShardJob, wholes: Mapping[str, Any]) -> dict[str, str]:
         link_tree(job.cut, job.shard)
         for source, kind in kinds(job.spec, job.home).items():
             folder = job.shard / source
-            folder.mkdir()
+            link_tree(job.surveyed / source, folder)
             facts[source] = kind.build(passages, wholes[source], folder)
             derived += [f"{source}/{name}" for name in kind.derived()]
         (job.shard / SETTINGS).write_bytes(_settings(job.spec))

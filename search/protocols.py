@@ -144,8 +144,8 @@ class IndexKind(Protocol[Part, Whole]):
     `Part` and `Whole` can be pickled. A kind writes only inside the folder it is given.
     """
 
-    def survey(self, passages: PassageSet) -> Part:
-        """What one shard adds to the statistics of the version."""
+    def survey(self, passages: PassageSet, directory: Path) -> Part:
+        """What one shard adds to the statistics of the version. Files that need no other shard go into `directory`."""
         ...
 
     def combine(self, add: Sequence[Part], remove: Sequence[Part] = ()) -> Whole:
@@ -153,7 +153,10 @@ class IndexKind(Protocol[Part, Whole]):
         ...
 
     def build(self, passages: PassageSet, whole: Whole, directory: Path) -> Mapping[str, Any]:
-        """Write the shard's files into `directory`; returns facts for the manifest (kind, sizes, recall)."""
+        """Write the rest of the shard's files into `directory`, where those of its survey are.
+
+        Returns facts for the manifest (kind, sizes, recall).
+        """
         ...
 
     def save(self, whole: Whole, directory: Path) -> None:

@@ -60,17 +60,20 @@ class BM25Kind:
         self.weights = dict(weights)
         self.analyzer = analyzer
 
-    def survey(self, passages: PassageSet) -> TermStatistics:
-        """Count passages, words and the passages that hold each term."""
-        return count_words(passages, self.weights, self.analyzer).statistics()
+    def survey(self, passages: PassageSet, directory: Path) -> TermStatistics:
+        """Count passages, words and the passages that hold each term, and write the shard's postings."""
+        counts = count_words(passages, self.weights, self.analyzer)
+        write_postings(counts, directory)
+        return counts.statistics()
 
     def combine(self, add: Sequence[TermStatistics], remove: Sequence[TermStatistics] = ()) -> TermStatistics:
         """Add the shards' counts, take deleted passages' counts out."""
         return combine(add, remove)
 
     def build(self, passages: PassageSet, whole: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
-        """Write the shard's postings; they do not depend on `whole`."""
-        return write_postings(count_words(passages, self.weights, self.analyzer), directory)
+        """Nothing is left to write."""
+        held = Postings(directory)
+        return {"passages": len(held.lengths), "terms": held.terms, "postings": len(held.passages)}
 
     def save(self, whole: TermStatistics, directory: Path) -> None:
         """Write the version's statistics."""

@@ -15,7 +15,6 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,8 +121,8 @@ def _words(
     return np.array(words, np.int32), np.array(ends, np.int64)
 
 
-def write_postings(counts: WordCounts, directory: Path) -> Mapping[str, Any]:
-    """Write a shard's files; the same counts give the same bytes. Returns facts for the manifest."""
+def write_postings(counts: WordCounts, directory: Path) -> None:
+    """Write a shard's files; the same counts give the same bytes."""
     import marisa_trie
 
     from search.candidates import bm25_kernel
@@ -142,7 +141,6 @@ def write_postings(counts: WordCounts, directory: Path) -> Mapping[str, Any]:
         (OFFSETS, offsets), (PASSAGES, passages), (FREQUENCIES, frequencies), (LENGTHS, counts.lengths),
     ):  # fmt: skip
         np.save(directory / name, values)
-    return {"passages": len(counts.lengths), "terms": terms, "postings": postings}
 
 
 class Postings:
@@ -155,6 +153,11 @@ class Postings:
         self.passages: NDArray[np.int32] = open_array(directory / PASSAGES)
         self.frequencies: NDArray[np.float32] = open_array(directory / FREQUENCIES)
         self.lengths: NDArray[np.float32] = open_array(directory / LENGTHS)
+
+    @property
+    def terms(self) -> int:
+        """How many terms the shard holds."""
+        return len(self._offsets) - 1
 
     def range(self, term: str) -> tuple[int, int]:
         """Where the postings of a term lie: (start, end), equal where the shard has none."""

@@ -13,7 +13,6 @@ What a document's node, values and title say holds for all its passages, what a 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,8 +36,6 @@ from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, 
 FORMAT = 1
 ENTITIES, OFFSETS, PASSAGES, WEIGHTS = "entities.npy", "offsets.npy", "passages.npy", "weights.npy"
 FREQUENCIES, TABLE = "frequencies.npy", "graph.json"
-# Most postings, of 24 bytes each, that wait in memory between a shard's survey and its build.
-_MOST_WAITING = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,26 +59,6 @@ class _Postings:
     weights: Floats
 
 
-class _Waiting:
-    """Postings that a survey in this process found, until the build of the same shard takes them."""
-
-    def __init__(self) -> None:
-        self._found: dict[bytes, _Postings] = {}
-
-    def keep(self, key: bytes, found: _Postings) -> None:
-        """Keep the postings of a shard; the oldest ones go where there are too many."""
-        self._found[key] = found
-        while self._found and sum(len(each.rows) for each in self._found.values()) > _MOST_WAITING:
-            del self._found[next(iter(self._found))]
-
-    def take(self, key: bytes) -> _Postings | None:
-        """Hand the postings of a shard out, once."""
-        return self._found.pop(key, None)
-
-
-_waiting = _Waiting()
-
-
 class GraphKind:
     """Entity postings as an index kind."""
 
@@ -91,12 +68,21 @@ class GraphKind:
         self._fields = fields
         self._folder = folder
 
-    def survey(self, passages: PassageSet) -> EntityCounts:
-        """How many passages are about each entity."""
+    def survey(self, passages: PassageSet, directory: Path) -> EntityCounts:
+        """How many passages are about each entity; writes the shard's postings."""
         found = self._postings(passages)
-        # Linking takes long, and the build of the shard needs the same.
-        _waiting.keep(self._key(passages), found)
-        entities, frequencies = np.unique(found.rows, return_counts=True)
+        order = np.lexsort((found.passages, found.rows))
+        entities, heads, frequencies = np.unique(found.rows[order], return_index=True, return_counts=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, values in (
+            (ENTITIES, entities.astype(np.int32)),
+            (OFFSETS, np.append(heads, len(order)).astype(np.int64)),
+            (PASSAGES, found.passages[order].astype(np.int32)),
+            (WEIGHTS, found.weights[order].astype(np.float32)),
+        ):
+            np.save(directory / name, values)
+        table = {"format": FORMAT, "passages": len(passages.documents)}
+        (directory / TABLE).write_text(json.dumps(table) + "\n", encoding="utf-8")
         return EntityCounts(len(passages.documents), entities.astype(np.int64), frequencies.astype(np.int64))
 
     def combine(self, add: Sequence[EntityCounts], remove: Sequence[EntityCounts] = ()) -> EntityCounts:
@@ -112,23 +98,14 @@ class GraphKind:
         return EntityCounts(passages, entities[total > 0], total[total > 0])
 
     def build(self, passages: PassageSet, whole: EntityCounts, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
-        """Write the shard's postings; they do not depend on `whole`."""
-        found = _waiting.take(self._key(passages)) or self._postings(passages)
-        order = np.lexsort((found.passages, found.rows))
-        entities, heads = np.unique(found.rows[order], return_index=True)
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, values in (
-            (ENTITIES, entities.astype(np.int32)),
-            (OFFSETS, np.append(heads, len(order)).astype(np.int64)),
-            (PASSAGES, found.passages[order].astype(np.int32)),
-            (WEIGHTS, found.weights[order].astype(np.float32)),
-        ):
-            np.save(directory / name, values)
-        table = {"format": FORMAT, "passages": len(passages.documents)}
-        (directory / TABLE).write_text(json.dumps(table) + "\n", encoding="utf-8")
-        annotated = len(np.unique(found.passages))
-        return {"passages": len(passages.documents), "annotated": annotated, "entities": len(entities),
-                "postings": len(order)}  # fmt: skip
+        """Nothing is left to write."""
+        held = open_array(directory / PASSAGES)
+        return {
+            "passages": len(passages.documents),
+            "annotated": len(np.unique(held)),
+            "entities": len(open_array(directory / ENTITIES)),
+            "postings": len(held),
+        }
 
     def save(self, whole: EntityCounts, directory: Path) -> None:
         """Write the version's counts."""
@@ -148,17 +125,6 @@ class GraphKind:
     def derived(self) -> frozenset[str]:
         """None: all files come out the same."""
         return frozenset()
-
-    def _key(self, passages: PassageSet) -> bytes:
-        """What decides a shard's postings: the graph, the spec, and everything that is read of the passages."""
-        key = hashlib.blake2b(repr((str(self._folder), self._spec, sorted(self._fields.items()))).encode())
-        for column in (passages.documents, *(column for texts in self._texts(passages) for column in texts)):
-            for value in column:
-                key.update(repr(value).encode())
-        for name, values in sorted(passages.linked.items()):
-            for given in values:
-                key.update(repr((name, given)).encode())
-        return key.digest()
 
     def _postings(self, passages: PassageSet) -> _Postings:
         snapshot = Snapshot.open(self._folder, verify=False)

@@ -18,7 +18,7 @@ from clew.core.mapped import read_table
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, ranked
 from search.candidates.bm25 import BM25Kind, BM25Spec, weights_of
-from search.candidates.bm25_postings import field_texts
+from search.candidates.bm25_postings import count_words, field_texts
 from search.candidates.bm25_statistics import FORMAT, TermStatistics, VersionStatistics
 from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
@@ -37,6 +37,10 @@ class RankBM25Kind(BM25Kind):
                     f'[fields] {name}: weight is {weight}, but backend = "rank_bm25" needs whole numbers',
                     'round it, or use backend = "bm25"',
                 )
+
+    def survey(self, passages: PassageSet, directory: Path) -> TermStatistics:  # noqa: ARG002
+        """Count passages, words and the passages that hold each term."""
+        return count_words(passages, self.weights, self.analyzer).statistics()
 
     def build(self, passages: PassageSet, whole: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
         """Write the passages' words, each as often as its field weighs."""

@@ -133,8 +133,8 @@ def kind(name: str) -> IndexKind[Any, Any]:
 def opened(kind: IndexKind[Any, Any], folder: Path, shards: int = 1) -> CandidateGenerator:
     cuts = [PASSAGES * i // shards for i in range(shards + 1)]
     sets = [passages(a, b) for a, b in pairwise(cuts)]
-    whole = kind.combine([kind.survey(part) for part in sets])
     folders = [folder / f"shard{i}" for i in range(shards)]
+    whole = kind.combine([kind.survey(part, shard) for part, shard in zip(sets, folders, strict=True)])
     for part, shard in zip(sets, folders, strict=True):
         kind.build(part, whole, shard)
     kind.save(whole, folder / "whole")
@@ -251,7 +251,7 @@ def test_the_same_passages_give_the_same_bytes(kind: IndexKind[Any, Any], name: 
 
 def test_a_kind_writes_only_inside_its_folder(kind: IndexKind[Any, Any], tmp_path: Path) -> None:
     part = passages()
-    whole = kind.combine([kind.survey(part)])
+    whole = kind.combine([kind.survey(part, tmp_path / "shard")])
     kind.build(part, whole, tmp_path / "shard")
     assert {path.name for path in tmp_path.iterdir()} == {"shard"}
     before = files(tmp_path)
@@ -266,12 +266,13 @@ def test_facts_go_into_a_json_manifest(kind: IndexKind[Any, Any], tmp_path: Path
     import json
 
     part = passages()
-    facts = kind.build(part, kind.combine([kind.survey(part)]), tmp_path / "shard")
+    facts = kind.build(part, kind.combine([kind.survey(part, tmp_path / "shard")]), tmp_path / "shard")
     assert json.loads(json.dumps(dict(facts))) == dict(facts)
 
 
 def test_statistics_travel_and_are_subtractive(kind: IndexKind[Any, Any], tmp_path: Path) -> None:
-    kept, gone = (pickle.loads(pickle.dumps(kind.survey(part))) for part in (passages(0, 40), passages(40)))
+    sets = {"kept": passages(0, 40), "gone": passages(40)}
+    kept, gone = (pickle.loads(pickle.dumps(kind.survey(part, tmp_path / name))) for name, part in sets.items())
     kind.save(kind.combine([kept]), tmp_path / "never")
     kind.save(pickle.loads(pickle.dumps(kind.combine([kept, gone], [gone]))), tmp_path / "removed")
     kind.save(kind.combine([gone, kept]), tmp_path / "one order")
@@ -314,8 +315,8 @@ def test_a_query_of_nothing_finds_nothing(kind: IndexKind[Any, Any], name: str, 
 
 def test_shards_without_passages(kind: IndexKind[Any, Any], name: str, tmp_path: Path) -> None:
     sets = [passages(0, 0), passages(), passages(0, 0)]
-    whole = kind.combine([kind.survey(part) for part in sets])
     folders = [tmp_path / str(i) for i in range(3)]
+    whole = kind.combine([kind.survey(part, folder) for part, folder in zip(sets, folders, strict=True)])
     for part, folder in zip(sets, folders, strict=True):
         kind.build(part, whole, folder)
     kind.save(whole, tmp_path / "whole")

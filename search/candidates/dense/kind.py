@@ -55,7 +55,7 @@ class DenseKind:
         self._spec = spec
         self._queries = queries
 
-    def survey(self, passages: PassageSet) -> DenseCounts:
+    def survey(self, passages: PassageSet, directory: Path) -> DenseCounts:  # noqa: ARG002
         """Count, width and moments of a shard's vectors. Raises DataError for a broken vector."""
         vectors = _vectors(passages)
         _check(vectors, vectors.shape[1])

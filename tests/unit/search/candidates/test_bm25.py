@@ -34,8 +34,8 @@ def opened(folder: Path, kind: BM25Kind, rows: list[dict[str, str]], shards: int
     sets = [
         PassageSet({name: [row.get(name, "") for row in rows[a:b]] for name in kind.weights}) for a, b in pairwise(cuts)
     ]
-    whole = kind.combine([kind.survey(passages) for passages in sets])
     folders = [folder / f"shard{i}" for i in range(shards)]
+    whole = kind.combine([kind.survey(passages, shard) for passages, shard in zip(sets, folders, strict=True)])
     for passages, shard in zip(sets, folders, strict=True):
         kind.build(passages, whole, shard)
     kind.save(whole, folder / "whole")
@@ -188,7 +188,8 @@ def test_matches_any(tmp_path: Path) -> None:
 def test_deleted_passages_are_taken_out_of_the_statistics(tmp_path: Path) -> None:
     kind = BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER)
     base, gone = PassageSet({"text": TEXTS}), PassageSet({"text": TEXTS[1:3]})
-    left = kind.combine([kind.survey(base)], [kind.survey(gone)])
+    taken_out = kind.survey(gone, tmp_path / "gone")
+    left = kind.combine([kind.survey(base, tmp_path / "shard")], [taken_out])
     kind.build(base, left, tmp_path / "shard")
     kind.save(left, tmp_path / "whole")
     reader = kind.open([tmp_path / "shard"], tmp_path / "whole")
@@ -197,7 +198,7 @@ def test_deleted_passages_are_taken_out_of_the_statistics(tmp_path: Path) -> Non
         reader.score(asked("red", "blue"), np.array([0, 3, 4, 5])), fresh.score(asked("red", "blue"), np.arange(4))
     )
     with pytest.raises(ValueError, match="below zero"):
-        kind.combine([kind.survey(gone)], [kind.survey(base)])
+        kind.combine([taken_out], [kind.survey(base, tmp_path / "shard")])
 
 
 def test_long_corpora_are_counted_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +253,7 @@ def test_no_word_at_all_and_no_passage_at_all(tmp_path: Path) -> None:
 
 def test_a_field_that_passages_lack_counts_as_empty(tmp_path: Path) -> None:
     kind = BM25Kind(BM25Spec(), {"title": 2.0, "text": 1.0}, ANALYZER)
-    part = kind.survey(PassageSet({"text": ["a b", "a"]}))
+    part = kind.survey(PassageSet({"text": ["a b", "a"]}), tmp_path)
     assert part.words == (0, 3)
 
 

@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from clew.core.errors import NotFoundError
 from clew.core.text import Analyzer
 from kg.annotate import TEXT_WEIGHT, open_linker
 from kg.expand import Reached
@@ -67,8 +66,8 @@ def cut(first, last):
 def opened(snapshot, folder, *annotate, cuts=(0, PASSAGES)):
     kind = GraphKind(spec(*annotate), FIELDS, snapshot.folder)
     sets = [cut(first, last) for first, last in pairwise(cuts)]
-    whole = kind.combine([kind.survey(part) for part in sets])
     folders = [folder / str(at) for at in range(len(sets))]
+    whole = kind.combine([kind.survey(part, shard) for part, shard in zip(sets, folders, strict=True)])
     for part, shard in zip(sets, folders, strict=True):
         kind.build(part, whole, shard)
     kind.save(whole, folder / "whole")
@@ -172,31 +171,13 @@ def test_a_query_without_the_graph_has_no_score(snapshot, tmp_path):
     assert reader.explain(plain, 0) == []
 
 
-def test_a_build_takes_what_the_survey_of_the_same_shard_found(snapshot, tmp_path):
+def test_a_shard_is_linked_once(snapshot, tmp_path):
     folder = shutil.copytree(snapshot.folder, tmp_path / snapshot.folder.name)
     kind = GraphKind(spec("title", "text"), FIELDS, folder)
-    parts = [cut(0, 3), cut(3, PASSAGES)]
-    whole = kind.combine([kind.survey(part) for part in parts])
-    kind.build(parts[0], whole, tmp_path / "linked again" / "0")
-    kind.survey(parts[0])
+    part, shard = cut(0, 3), tmp_path / "shard"
+    whole = kind.combine([kind.survey(part, shard)])
     shutil.rmtree(folder)
-    kind.build(cut(0, 3), whole, tmp_path / "taken")
-    for file in (tmp_path / "taken").iterdir():
-        assert file.read_bytes() == (tmp_path / "linked again" / "0" / file.name).read_bytes()
-    # It is handed out once, and to no other shard or spec.
-    for other, part in ((kind, cut(0, 3)), (kind, cut(4, 5)), (GraphKind(spec("title"), FIELDS, folder), parts[1])):
-        with pytest.raises(NotFoundError):
-            other.build(part, whole, tmp_path / "unknown")
-
-
-def test_what_waits_for_a_build_is_bounded(snapshot, tmp_path, monkeypatch):
-    folder = shutil.copytree(snapshot.folder, tmp_path / snapshot.folder.name)
-    kind = GraphKind(spec("title"), FIELDS, folder)
-    first, last = cut(0, 3), cut(3, PASSAGES)
-    monkeypatch.setattr("search.candidates.graph._MOST_WAITING", 9)
-    whole = kind.combine([kind.survey(part) for part in (first, last)])
-    shutil.rmtree(folder)
-    # Three annotations on each of three passages, then a few more: the oldest shard had to go.
-    assert kind.build(last, whole, tmp_path / "last")["postings"] > 0
-    with pytest.raises(NotFoundError):
-        kind.build(first, whole, tmp_path / "first")
+    facts = kind.build(part, whole, shard)
+    assert facts["passages"] == facts["annotated"] == 3
+    assert facts["entities"] == len(whole.entities)
+    assert facts["postings"] == whole.frequencies.sum()

@@ -20,7 +20,8 @@ QUERY = ParsedQuery("", (("soni", 1.0), ("red", 0.5), ("hat", 1.0), ("red", 0.5)
 
 
 def opened(folder: Path, kind: BM25Kind, deleted: PassageSet | None = None) -> CandidateGenerator:
-    whole = kind.combine([kind.survey(ROWS)], [kind.survey(deleted)] if deleted else [])
+    taken_out = [kind.survey(deleted, folder / "deleted")] if deleted else []
+    whole = kind.combine([kind.survey(ROWS, folder / "shard")], taken_out)
     kind.build(ROWS, whole, folder / "shard")
     kind.save(whole, folder / "whole")
     return kind.open([folder / "shard"], folder / "whole")

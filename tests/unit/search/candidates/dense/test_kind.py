@@ -33,15 +33,15 @@ ANN = DenseSpec(kind="hnsw", exact_below=0)
 
 def build(spec: DenseSpec, vectors: np.ndarray, folder: Path, queries: np.ndarray | None = None) -> dict[str, Any]:
     kind, passages = DenseKind(spec, queries), PassageSet({}, vectors)
-    return dict(kind.build(passages, kind.combine([kind.survey(passages)]), folder))
+    return dict(kind.build(passages, kind.combine([kind.survey(passages, folder)]), folder))
 
 
 def built(root: Path, spec: DenseSpec, *shards: np.ndarray) -> CandidateGenerator:
     kind = DenseKind(spec)
     sets = [PassageSet({}, vectors) for vectors in shards]
-    whole = kind.combine([kind.survey(passages) for passages in sets])
-    kind.save(whole, root / "whole")
     folders = [root / str(n) for n in range(len(sets))]
+    whole = kind.combine([kind.survey(passages, folder) for passages, folder in zip(sets, folders, strict=True)])
+    kind.save(whole, root / "whole")
     for passages, folder in zip(sets, folders, strict=True):
         kind.build(passages, whole, folder)
     return kind.open(folders, root / "whole")
@@ -205,15 +205,15 @@ def test_a_cosine_of_exactly_zero_is_a_score(tmp_path: Path) -> None:
     assert found.scores.tolist() == [1, 0, 0]
 
 
-def test_counts_are_added_and_taken_away() -> None:
+def test_counts_are_added_and_taken_away(tmp_path: Path) -> None:
     kind = DenseKind(DenseSpec())
-    parts = [kind.survey(PassageSet({}, VECTORS[:n])) for n in (5, 0, 7)]
+    parts = [kind.survey(PassageSet({}, VECTORS[:n]), tmp_path) for n in (5, 0, 7)]
     whole, less = kind.combine(parts), kind.combine(parts, parts[:1])
     assert (whole.passages, whole.dim) == (12, DIM)
     assert (less.passages, less.dim) == (7, DIM)
     assert np.array_equal(less.moments.product, parts[2].moments.product)
     with pytest.raises(MismatchError, match="16 and 32"):
-        kind.combine([*parts, kind.survey(PassageSet({}, np.eye(16, dtype=np.float32)))])
+        kind.combine([*parts, kind.survey(PassageSet({}, np.eye(16, dtype=np.float32)), tmp_path)])
 
 
 def test_the_background_is_mean_and_deviation_of_all_cosines(tmp_path: Path) -> None:
