@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.core.text import Analyzer
-from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, empty_ranking, ranked
+from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, empty_ranking
 from search.candidates.bm25_postings import Postings, count_words, write_postings
 from search.candidates.bm25_statistics import TermStatistics, VersionStatistics, combine, save
 from search.candidates.sharded import Sharded
@@ -115,7 +115,8 @@ class BM25:
         The background's mean is exact. Its deviation is what it would be if the terms occurred independently of each
         other: the true one takes the scores of all passages.
         """
-        return replace(self._sharded.candidates(request), background=self._background(request.query))
+        found = self._sharded.candidates(request)
+        return Ranking(found.ordinals, found.scores, found.answered, found.asked, self._background(request.query))
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
         """(n,) float64 scores; 0.0 for a passage without any query term."""
@@ -159,6 +160,7 @@ class _Term:
     """A term of the shard: its postings lie at start to end; what it adds to passages is most, total, squares.
 
     most, total, squares: with weight 1 and idf 1, the largest, the sum and the sum of squares over the shard.
+    shift: of its skips, see `bm25_pruning.skip_shift`.
     """
 
     text: str
@@ -168,6 +170,7 @@ class _Term:
     most: float
     total: float
     squares: float
+    shift: int
 
 
 # scores, touched and best of `bm25_pruning.best_matches`, kept for the next query.
@@ -178,15 +181,27 @@ class BM25Shard:
     """One shard's postings, scored with the statistics of its version. Safe to ask from several threads."""
 
     def __init__(self, postings: Postings, statistics: VersionStatistics, spec: BM25Spec) -> None:
+        from search.candidates.bm25_kernel import HeldPostings
+
         self._postings = postings
         self._statistics = statistics
-        self._spec = spec
+        self._epsilon = spec.epsilon
         self._size = len(postings.lengths)
         average = statistics.average_length
-        self._base = spec.k1 * (1 - spec.b) if average else spec.k1
-        self._slope = spec.k1 * spec.b / average if average else 0.0
+        self._held = HeldPostings(
+            postings.passages,
+            postings.codes,
+            postings.values,
+            postings.rare,
+            postings.lengths,
+            scale=spec.k1 + 1,
+            base=spec.k1 * (1 - spec.b) if average else spec.k1,
+            slope=spec.k1 * spec.b / average if average else 0.0,
+        )
         self._spare: list[_Workspace] = []
         self._known: dict[str, _Term | None] = {}
+        # Takes memory only where it is written: for terms that were asked for.
+        self._skips = np.empty(len(postings.passages) // 8 + 1, np.int32)
 
     @property
     def size(self) -> int:
@@ -195,40 +210,24 @@ class BM25Shard:
 
     def candidates(self, request: CandidateRequest) -> Ranking:
         """The best k allowed passages that hold a query term of weight above 0; without background."""
-        from search.candidates.bm25_pruning import STEPS, best_matches
+        from search.candidates.bm25_pruning import best_matches
 
         terms = self._terms(request.query)
         if request.k <= 0 or not terms:
             return empty_ranking()
-        weights = [weight * term.idf for term, weight in terms]
-        bounds = [
-            max(round(weight * term.most * STEPS) / STEPS, 0.0)
-            for weight, (term, _) in zip(weights, terms, strict=True)
-        ]
-        order = sorted(range(len(terms)), key=lambda at: (weights[at] >= 0, -bounds[at]))
-        places = [[term.start for term, _ in terms], [term.end for term, _ in terms], order]
-        starts, ends, turns = np.array(places, np.int64)
-        floats = np.array([weights, bounds])
         scores, touched, best = space = self._workspace()
         found = best_matches(
             request.k,
-            starts,
-            ends,
-            floats[0],
-            floats[1],
-            turns,
-            self._postings.passages,
-            self._postings.frequencies,
-            self._postings.lengths,
-            self._spec.k1 + 1,
-            self._base,
-            self._slope,
+            np.array([[t.start for t, _ in terms], [t.end for t, _ in terms], [t.shift for t, _ in terms]]),
+            np.array([[weight * term.idf for term, weight in terms], [term.most for term, _ in terms]]),
+            self._held,
+            self._skips,
             _ALL if request.allowed is None else np.ascontiguousarray(request.allowed, np.bool_),
             scores,
             touched,
             best,
         )
-        ranking = ranked(touched[:found].astype(np.int64), best[:found], request.k)
+        ranking = Ranking(touched[:found].astype(np.int64), best[:found].copy())
         self._spare.append(space)
         return ranking
 
@@ -274,6 +273,7 @@ class BM25Shard:
     def close(self) -> None:
         """Let go of the memory maps; the system unmaps them once no running query reads them. May be called twice."""
         vars(self).pop("_postings", None)
+        vars(self).pop("_held", None)
         self._spare.clear()
         self._known.clear()
 
@@ -291,14 +291,12 @@ class BM25Shard:
         return found
 
     def _read(self, text: str, start: int, end: int) -> _Term:
-        from search.candidates.bm25_pruning import moments
+        from search.candidates.bm25_pruning import read_term, skip_shift
 
-        sums = np.empty(3)
-        held = self._postings
-        moments(
-            start, end, held.passages, held.frequencies, held.lengths, self._spec.k1 + 1, self._base, self._slope, sums
-        )
-        return _Term(text, self._statistics.idf(text, self._spec.epsilon), start, end, *sums.tolist())
+        sums, shift = np.empty(3), skip_shift(start, end, self._size)
+        read_term(start, end, shift, self._held, self._skips, sums)
+        most, total, squares = sums.tolist()
+        return _Term(text, self._statistics.idf(text, self._epsilon), start, end, most, total, squares, shift)
 
     def _terms(self, query: ParsedQuery) -> list[tuple[_Term, float]]:
         """Query terms that the shard holds with their weights, in query order, repetitions added up."""
@@ -311,14 +309,13 @@ class BM25Shard:
 
         starts, ends = (np.array([getattr(term, name) for term, _ in terms], np.int64) for name in ("start", "end"))
         frequencies = np.empty((len(terms), len(ordinals)), np.float64)
-        bm25_kernel.look_up(
-            starts, ends, self._postings.passages, self._postings.frequencies, ordinals.astype(np.int64), frequencies
-        )
+        bm25_kernel.look_up(starts, ends, self._held, ordinals.astype(np.int64), frequencies)
         weights = np.array([[weight * term.idf] for term, weight in terms], np.float64).reshape(len(terms), 1)
-        lengths = self._postings.lengths[ordinals].astype(np.float64)
+        held = self._held
+        lengths = held.lengths[ordinals].astype(np.float64)
         # A term that is not there adds 0, also where the denominator is 0 (k1 = 0).
-        below = np.where(frequencies > 0, frequencies + (self._base + self._slope * lengths), 1.0)
-        return frequencies, np.rint(weights * (frequencies * (self._spec.k1 + 1) / below) * STEPS) / STEPS
+        below = np.where(frequencies > 0, frequencies + (held.base + held.slope * lengths), 1.0)
+        return frequencies, np.rint(weights * (frequencies * held.scale / below) * STEPS) / STEPS
 
     def _workspace(self) -> _Workspace:
         from search.candidates.bm25_pruning import UNMET

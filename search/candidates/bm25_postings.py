@@ -5,7 +5,9 @@ Nothing here depends on other shards, so a shard stays as it is when others come
     terms.marisa      the shard's terms; a term's id is its row in offsets
     offsets.npy       (terms + 1,) int64: where each term's postings begin
     passages.npy      (postings,) int32 passage ordinals within the shard, ascending for each term
-    frequencies.npy   (postings,) float32 term frequency: sum over fields of weight x occurrences
+    frequencies.npy   (postings,) uint8 codes of term frequencies: sums over fields of weight x occurrences
+    values.npy        (255 + rare,) float32 frequency of each code; then those of code 255, in order
+    rare.npy          (rare,) int64 which postings have code 255: those beyond the first 255 different frequencies
     lengths.npy       (passages,) float32 length: sum over fields of weight x words
 """
 
@@ -21,13 +23,15 @@ from numpy.typing import NDArray
 
 from clew.core.mapped import open_array, open_trie
 from clew.core.text import Analyzer
-from clew.core.types import Ints
+from clew.core.types import Floats, Ints
 from search.candidates.bm25_statistics import TERMS, TermStatistics
 from search.protocols import PassageSet
 
 OFFSETS = "offsets.npy"
 PASSAGES = "passages.npy"
 FREQUENCIES = "frequencies.npy"
+VALUES = "values.npy"
+RARE = "rare.npy"
 LENGTHS = "lengths.npy"
 
 # Passages whose words are held at a time.
@@ -136,9 +140,13 @@ def write_postings(counts: WordCounts, directory: Path) -> None:
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(held)])
     passages, frequencies = np.empty(postings, np.int32), np.empty(postings, np.float32)
     bm25_kernel.sort_postings(counts.term, counts.passage, counts.tf, rank, offsets[:-1].copy(), passages, frequencies)
+    codes, coded = np.empty(postings, np.uint8), np.zeros(bm25_kernel.RARE, np.float32)
+    known = bm25_kernel.encode(frequencies, coded, codes)
+    rare = np.flatnonzero(codes == bm25_kernel.RARE) if known == bm25_kernel.RARE else np.empty(0, np.int64)
     (directory / TERMS).write_bytes(trie.tobytes())
     for name, values in (
-        (OFFSETS, offsets), (PASSAGES, passages), (FREQUENCIES, frequencies), (LENGTHS, counts.lengths),
+        (OFFSETS, offsets), (PASSAGES, passages), (FREQUENCIES, codes),
+        (VALUES, np.concatenate([coded, frequencies[rare]])), (RARE, rare), (LENGTHS, counts.lengths),
     ):  # fmt: skip
         np.save(directory / name, values)
 
@@ -151,7 +159,9 @@ class Postings:
         self._trie = open_trie(directory / TERMS)
         self._offsets = open_array(directory / OFFSETS)
         self.passages: NDArray[np.int32] = open_array(directory / PASSAGES)
-        self.frequencies: NDArray[np.float32] = open_array(directory / FREQUENCIES)
+        self.codes: NDArray[np.uint8] = open_array(directory / FREQUENCIES)
+        self.values: Floats = open_array(directory / VALUES).astype(np.float64)
+        self.rare: Ints = open_array(directory / RARE)
         self.lengths: NDArray[np.float32] = open_array(directory / LENGTHS)
 
     @property

@@ -19,7 +19,7 @@ from clew.core.errors import MismatchError
 from clew.core.mapped import open_array, open_trie, read_table
 from clew.core.types import Ints
 
-FORMAT = 1
+FORMAT = 2
 STATISTICS = "statistics.json"
 TERMS = "terms.marisa"
 FREQUENCIES = "document_frequencies.npy"

@@ -157,6 +157,21 @@ def test_field_weights_act_inside_tf_and_length(tmp_path: Path) -> None:
     np.testing.assert_allclose(reader.score(asked("red"), np.array([0, 1])), by_hand, rtol=1e-6)
 
 
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_term_may_have_more_frequencies_than_there_are_codes(tmp_path: Path, shards: int) -> None:
+    most = 400
+    corpus = [" ".join(["b"] + ["a"] * times) for times in range(1, most + 1)]
+    reader = built(tmp_path, corpus, shards)
+    oracle = BM25Okapi([text.split() for text in corpus]).get_scores(["a", "b"])
+    np.testing.assert_allclose(reader.score(asked("a", "b"), np.arange(most)), oracle, atol=1e-9)
+    assert ask(reader, "a", "b", k=most) == [
+        (at, reader.score(asked("a", "b"), np.array([at]))[0]) for at in np.lexsort((np.arange(most), -oracle))
+    ]
+    for times in (1, 254, 255, 256, 399):
+        shown = {part.what: part.detail["tf"] for part in reader.explain(asked("a", "b"), times - 1)}
+        assert shown == {"term 'a'": times, "term 'b'": 1}
+
+
 def test_explain_shows_the_numbers_of_each_term(tmp_path: Path) -> None:
     reader = built(tmp_path, TEXTS)
     parts = reader.explain(asked("shoe", ("hat", 0.5), "red", "unknown"), 2)
@@ -293,8 +308,8 @@ def test_missing_and_broken_files_are_named(tmp_path: Path, file: str) -> None:
 def test_another_format_is_refused(tmp_path: Path) -> None:
     built(tmp_path, TEXTS)
     path = tmp_path / "whole" / "statistics.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
-    with pytest.raises(FormatError, match="format 99, this Clew reads 1"):
+    path.write_text(path.read_text().replace('"format": 2', '"format": 99'))
+    with pytest.raises(FormatError, match="format 99, this Clew reads 2"):
         BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER).open([tmp_path / "shard0"], tmp_path / "whole")
 
 
