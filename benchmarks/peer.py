@@ -92,7 +92,8 @@ class Peer:
             },
         )
         try:
-            self.version = str(self._ask(job)["version"])
+            ready = self._ask(job)
+            self.facts: dict[str, Any] = {"version": str(ready["version"]), **ready["facts"]}
         except PeerError:
             self.close()
             raise

@@ -4,229 +4,38 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import graph_speed
-from benchmarks.graph_material import Sizes
 from benchmarks.graph_speed import GRAPH_ITEMS
-from benchmarks.index import beir_spec, ensure, open_built, varied
 from benchmarks.peer import Peer, PeerError
 from benchmarks.peer import prepare as prepare_peers
-from benchmarks.peers.protocol import LONG, SHORT, Round, median_ms, pairs_of, per_second
+from benchmarks.peers.protocol import Round, facts_of
 from benchmarks.signature import code, environment, model_name
+from benchmarks.speed_items import ITEMS, Bench, Item, Job
 from benchmarks.texts import phrases, queries_of, spans, synthetic
 from clew.core import threads
-from clew.core.errors import FormatError, UsageError, unknown_name
-from clew.core.files import write_atomic
+from clew.core.errors import FormatError, unknown_name
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from search.pipeline import Searcher
-
 _QUERIES = 1_000
-# What encodes or builds gets no more texts than this a round: the pace is the same and a round stays short.
-_ENCODED = 1_000
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is measured: a corpus of `docs` spans of the texts of BEIR folders, or synthetic texts; `rounds` rounds.
-
-    reranker: the cross-encoder of the rerank items ("default": the one that comes with Clew). graph: how much the
-    graph's items measure.
-    """
-
-    docs: int = 20_000
-    rounds: int = 3
-    data: tuple[Path, ...] = ()
-    peers: bool = True
-    model: str = "default"
-    reranker: str = "default"
-    seed: int = 0
-    graph: Sizes = field(default_factory=Sizes)
-
-    def __post_init__(self) -> None:
-        for name, value in (("docs", self.docs), ("rounds", self.rounds)):
-            if value < 1:
-                raise UsageError(f"{name} is {value}", "give 1 or more")
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """The prepared material: texts, queries, where indexes and models lie, threads."""
-
-    job: Job
-    home: Path
-    texts: Sequence[str]
-    queries: Sequence[str]
-    threads: int
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing to measure. ours: prepares it and gives one timed round. peers: name → module of benchmarks.peers."""
-
-    unit: str
-    higher_is_better: bool
-    ours: Callable[[Bench], Any]
-    peers: Mapping[str, str] = field(default_factory=dict)
-    most_texts: int | None = None
-    about: str = ""
-
-
-@contextmanager
-def _bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
-    from search.protocols import CandidateRequest
-
-    with _searcher(bench, bench.texts, dense=False) as searcher:
-        understand, source = searcher.understanding, searcher.generators["bm25"]
-        terms = [understand.terms(query) for query in bench.queries]
-
-        def from_text() -> object:
-            return [source.candidates(CandidateRequest(understand.terms(query), 100)) for query in bench.queries]
-
-        def from_terms() -> object:
-            return [source.candidates(CandidateRequest(query, 100)) for query in terms]
-
-        source.candidates(CandidateRequest(terms[0], 100))
-        yield lambda: per_second(len(terms), from_terms if analysed else from_text)
-
-
-@contextmanager
-def _bm25_build(bench: Bench) -> Iterator[Round]:
-    from clew.core.text import Analyzer
-    from search.candidates.bm25 import BM25Kind, BM25Spec, warm
-    from search.protocols import PassageSet
-
-    warm()
-    passages = PassageSet({"text": bench.texts})
-
-    def once() -> None:
-        kind = BM25Kind(BM25Spec(), {"text": 1.0}, Analyzer())
-        with tempfile.TemporaryDirectory(dir=bench.home) as folder:
-            whole = kind.combine([kind.survey(passages, Path(folder) / "shard")])
-            kind.build(passages, whole, Path(folder) / "shard")
-            kind.save(whole, Path(folder) / "whole")
-
-    yield lambda: per_second(len(bench.texts), once)
-
-
-@contextmanager
-def _encode(bench: Bench) -> Iterator[Round]:
-    from clew.models.store import load_encoder
-
-    encoder = load_encoder(bench.job.model, bench.home)
-    texts = bench.texts[:_ENCODED]
-    encoder.encode_passages(texts[:8])
-    yield lambda: per_second(len(texts), lambda: encoder.encode_passages(texts))
-
-
-@contextmanager
-def _query_encode(bench: Bench) -> Iterator[Round]:
-    from clew.models.store import load_encoder
-
-    encoder = load_encoder(bench.job.model, bench.home)
-    encoder.encode_queries([bench.queries[0]])
-    yield lambda: median_ms([partial(encoder.encode_queries, [query]) for query in bench.queries])
-
-
-@contextmanager
-def _rerank(bench: Bench, count: int, spans: int, queries: int) -> Iterator[Round]:
-    from clew.models.store import load_scorer
-
-    scorer = load_scorer(bench.job.reranker, bench.home)
-    asked = pairs_of({"texts": bench.texts[:_ENCODED], "queries": bench.queries}, count, spans, queries)
-    scorer.score(*asked[0])
-    yield lambda: median_ms([partial(scorer.score, query, passages) for query, passages in asked])
-
-
-@contextmanager
-def _hybrid(bench: Bench) -> Iterator[Round]:
-    from clew.models.store import load_encoder
-    from search.types import SearchRequest
-
-    with _searcher(bench, bench.texts, dense=True) as searcher:
-        # The bare encoder: a cache of query vectors would answer every round but the first.
-        bare = _without_cache(searcher, load_encoder(bench.job.model, bench.home))
-        bare.search(SearchRequest(bench.queries[0]))
-        yield lambda: median_ms([partial(bare.search, SearchRequest(query)) for query in bench.queries])
-
-
-@contextmanager
-def _build(bench: Bench) -> Iterator[Round]:
-    from clew.models.store import load_encoder, placed
-
-    texts = bench.texts[:_ENCODED]
-    load_encoder(bench.job.model, bench.home)
-    # A folder by path, so that a fresh home does not export the model again.
-    model = placed(bench.job.model, bench.home, "bi_encoder")
-
-    def once() -> float:
-        # A home of its own each time: no vector is taken from a cache.
-        with tempfile.TemporaryDirectory(dir=bench.home) as fresh:
-            corpus = _write_corpus(Path(fresh) / "corpus", texts)
-            table = varied(beir_spec(corpus.parent), model=model)
-            return per_second(len(texts), lambda: ensure(table, [corpus], corpus.parent, Path(fresh)))
-
-    yield once
-
-
-ITEMS: Mapping[str, Item] = {
-    "bm25": Item(
-        "queries/s",
-        True,
-        lambda bench: _bm25(bench, analysed=False),
-        {"bm25s": "bm25s", "rank-bm25": "rank_bm25"},
-        about="one client, text of a query to best 100",
-    ),
-    "bm25-terms": Item(
-        "queries/s",
-        True,
-        lambda bench: _bm25(bench, analysed=True),
-        {"bm25s": "bm25s"},
-        about="one client, terms of a query to best 100",
-    ),
-    "bm25-build": Item("docs/s", True, _bm25_build, {"bm25s": "bm25s"}, about="texts to a BM25 index on disk"),
-    "encode": Item(
-        "docs/s", True, _encode, {"sentence-transformers": "sentence_transformers"}, _ENCODED, "short texts to vectors"
-    ),
-    "query-encode": Item(
-        "ms p50", False, _query_encode, {"sentence-transformers": "sentence_transformers"}, _ENCODED, "one query"
-    ),
-    "rerank": Item(
-        "ms p50",
-        False,
-        lambda bench: _rerank(bench, *SHORT),
-        {"sentence-transformers": "sentence_transformers"},
-        _ENCODED,
-        "50 pairs of about 60 word pieces, all scored",
-    ),
-    "rerank-long": Item(
-        "ms p50",
-        False,
-        lambda bench: _rerank(bench, *LONG),
-        {"sentence-transformers": "sentence_transformers"},
-        _ENCODED,
-        "100 pairs of about 200 word pieces, all scored",
-    ),
-    "hybrid": Item("ms p50", False, _hybrid, {"txtai": "txtai"}, about="a search in process, 10 hits"),
-    "build": Item("docs/s", True, _build, {"txtai": "txtai"}, _ENCODED, "texts to a searchable index"),
-}
+__all__ = ["ITEMS", "Job", "full", "measure", "table"]
 
 
 def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     """Measure items by name (none: all that are measured beside peers; the graph's only where they are named).
 
     Returns item → {"ours", "peers": {name: figure}, "unit", "ratio": {name: above 1 where we are better}, "missing":
-    {name: why}, "rounds": every figure}; a peer that could not be measured is None in peers and ratio. The graph's
-    items have no peers, and more figures: see `graph_speed.measure`.
+    {name: why}, "rounds": every figure, "facts": what else is told, of peers their version}; a peer that could not be
+    measured is None in peers and ratio. The graph's items have no peers, and more figures: see `graph_speed.measure`.
     """
     for name in names:
         if name not in ITEMS and name not in GRAPH_ITEMS:
@@ -300,11 +109,13 @@ def _measure(name: str, item: Item, bench: Bench, say: Callable[[str], None]) ->
     figures: dict[str, list[float]] = {"ours": []}
     with ExitStack() as open_things:
         ours: Round = open_things.enter_context(item.ours(bench))
+        facts = {"ours": facts_of(ours)}
         running: dict[str, Peer] = {}
         for peer, module in item.peers.items():
             try:
                 running[peer] = open_things.enter_context(Peer(module, _peer_job(name, item, bench, open_things)))
                 figures[peer] = []
+                facts[peer] = running[peer].facts
             except PeerError as reason:
                 missing[peer] = str(reason)
         for at in range(bench.job.rounds):
@@ -316,7 +127,7 @@ def _measure(name: str, item: Item, bench: Bench, say: Callable[[str], None]) ->
                     missing[peer] = str(reason)
                     del running[peer]
             say(f"{name}: round {at + 1} of {bench.job.rounds}")
-    return _summary(item, figures, missing)
+    return {**_summary(item, figures, missing), "facts": facts}
 
 
 def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> dict[str, Any]:
@@ -334,6 +145,8 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
         "item": name,
         "texts": str(folder / "texts.json"),
         "queries": list(bench.queries),
+        "store": str(bench.home / "speed"),
+        **item.given(bench),
         "model": model,
         "threads": bench.threads,
     }
@@ -368,29 +181,3 @@ def _summary(item: Item, figures: Mapping[str, list[float]], missing: Mapping[st
         "missing": dict(missing),
         "rounds": {name: [round(value, 4) for value in values] for name, values in figures.items()},
     }
-
-
-@contextmanager
-def _searcher(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[Searcher]:
-    """An index of the texts, built or reused."""
-    source = "".join(f"{folder.name}-" for folder in bench.job.data) or f"synthetic-{bench.job.seed}-"
-    corpus = _write_corpus(bench.home / "speed" / f"{source}{len(texts)}", texts)
-    table = varied(beir_spec(corpus.parent), model=bench.job.model, dense=dense)
-    searcher = open_built(bench.home, ensure(table, [corpus], corpus.parent, bench.home))
-    try:
-        yield searcher
-    finally:
-        searcher.close()
-
-
-def _without_cache(searcher: Searcher, encoder: Any) -> Searcher:
-    from dataclasses import replace
-
-    return replace(searcher, understanding=replace(searcher.understanding, encoder=encoder))
-
-
-def _write_corpus(folder: Path, texts: Sequence[str]) -> Path:
-    corpus = folder / "corpus.jsonl"
-    lines = (json.dumps({"_id": f"d{at}", "title": "", "text": text}) + "\n" for at, text in enumerate(texts))
-    write_atomic(corpus, "".join(lines).encode())
-    return corpus

@@ -2,7 +2,7 @@
 
 In:  {"item": …, "texts": FILE (JSON list), "queries": [...], "model": FOLDER, "threads": n}   once, then
      {"round": i}                                                                              for each round
-Out: {"ready": true, "version": …}   {"value": x}   or {"error": …}
+Out: {"ready": true, "version": …, "facts": {…}}   {"value": x}   or {"error": …}
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,23 @@ from typing import Any
 Round = Callable[[], float]
 # Pairs a query, texts in a passage, queries: pairs of about 60 and about 200 word pieces.
 SHORT, LONG = (50, 3, 7), (100, 12, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A round, and what else is to be told of it."""
+
+    once: Round
+    facts: Mapping[str, Any]
+
+    def __call__(self) -> float:
+        """See Round."""
+        return self.once()
+
+
+def facts_of(round_: Round) -> dict[str, Any]:
+    """What a round tells beside its figures."""
+    return dict(round_.facts) if isinstance(round_, Told) else {}
 
 
 def serve(package: str, items: Mapping[str, Callable[[Mapping[str, Any]], Round]]) -> None:
@@ -34,7 +52,7 @@ def serve(package: str, items: Mapping[str, Callable[[Mapping[str, Any]], Round]
     job = json.loads(sys.stdin.readline())
     job["texts"] = json.loads(Path(job["texts"]).read_text(encoding="utf-8"))
     once = items[job["item"]](job)
-    answer({"ready": True, "version": version(package)})
+    answer({"ready": True, "version": version(package), "facts": facts_of(once)})
     for _ in sys.stdin:
         answer({"value": once()})
 

@@ -1,13 +1,20 @@
-"""txtai: hybrid index (its BM25 and a FAISS index of the same model), ten results."""
+"""txtai: hybrid index (its BM25 and a FAISS index of the same model), ten results; in process and by its own server."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import atexit
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from benchmarks.peers.protocol import Round, median_ms, per_second, serve
+from benchmarks.peers.serving import FEW, Server, base, cold_start, growth, latency, throughput
 
 
 def _empty(job: Mapping[str, Any]) -> Any:
@@ -15,9 +22,34 @@ def _empty(job: Mapping[str, Any]) -> Any:
     return import_module("txtai").Embeddings(path=job["model"], hybrid=True, content=True, gpu=False)
 
 
+def _stored(job: Mapping[str, Any], texts: Sequence[str]) -> Path:
+    """The folder of an index of the texts, made where it is not there yet: encoding them takes minutes."""
+    key = hashlib.sha256(json.dumps([job["model"], list(texts)]).encode()).hexdigest()[:16]
+    folder = Path(job["store"]) / f"txtai-{key}"
+    if not folder.is_dir():
+        index = _empty(job)
+        index.index(texts)
+        making = folder.with_name(f".{folder.name}")
+        index.save(str(making))
+        making.rename(folder)
+    return folder
+
+
+def _server(job: Mapping[str, Any], texts: Sequence[str]) -> Server:
+    index = _stored(job, texts)
+    settings = index.with_name(f"{index.name}.yml")
+    settings.write_text(f"path: {index}\n", encoding="utf-8")
+    return Server(
+        lambda port: [sys.executable, "-m", "uvicorn", "txtai.api:app", "--port", str(port), "--log-level", "warning"],
+        lambda query: f"/search?query={quote(query)}&limit=10",
+        job["queries"][0],
+        {"CONFIG": str(settings)},
+    )
+
+
 def hybrid(job: Mapping[str, Any]) -> Round:
-    index = _empty(job)
-    index.index(job["texts"])
+    import_module("torch").set_num_threads(job["threads"])
+    index = import_module("txtai").Embeddings().load(str(_stored(job, job["texts"])))
     index.search(job["queries"][0], 10)
     return lambda: median_ms([partial(index.search, query, 10) for query in job["queries"]])
 
@@ -28,5 +60,24 @@ def build(job: Mapping[str, Any]) -> Round:
     return lambda: per_second(len(job["texts"]), lambda: index.index(job["texts"]))
 
 
+def _kept(job: Mapping[str, Any]) -> Server:
+    server = _server(job, job["texts"])
+    atexit.register(server.close)
+    return server
+
+
 if __name__ == "__main__":
-    serve("txtai", {"hybrid": hybrid, "build": build})
+    serve(
+        "txtai",
+        {
+            "hybrid": hybrid,
+            "build": build,
+            "http": lambda job: throughput(_kept(job), job["queries"]),
+            "http-latency": lambda job: latency(_kept(job), job["queries"]),
+            "cold-start": lambda job: cold_start(partial(_server, job, job["texts"])),
+            "memory": lambda job: growth(
+                partial(_server, job, job["texts"][:FEW]), partial(_server, job, job["texts"]), job
+            ),
+            "memory-base": lambda job: base(partial(_server, job, job["texts"][:FEW]), job["queries"]),
+        },
+    )

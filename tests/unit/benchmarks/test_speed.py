@@ -1,9 +1,11 @@
 import json
 import os
 import sys
+from urllib.parse import quote
 
 import pytest
 
+from benchmarks.peers.serving import Server
 from benchmarks.speed import ITEMS, Job, full, measure, table
 from clew.core.errors import UnknownNameError, UsageError
 
@@ -13,14 +15,22 @@ def quiet(_text):
 
 
 def measured(names, home, **changes):
-    return measure(names, home, Job(docs=40, rounds=2, model="hashing", **{"reranker": "overlap", **changes}), quiet)
+    return measure(
+        names, home, Job(**{"docs": 40, "rounds": 2, "model": "hashing", "reranker": "overlap", **changes}), quiet
+    )
+
+
+IN_PROCESS = [
+    "bm25", "bm25-terms", "bm25-build", "encode", "query-encode", "rerank", "rerank-long", "hybrid", "build",
+    "ann",
+]  # fmt: skip
+SERVED = ["http", "http-latency", "cold-start", "memory", "memory-base"]
 
 
 def test_every_item_has_ours_peers_unit_and_ratio(tmp_path):
-    found = measured([], tmp_path, peers=False)
-    assert list(found) == list(ITEMS) == [
-        "bm25", "bm25-terms", "bm25-build", "encode", "query-encode", "rerank", "rerank-long", "hybrid", "build",
-    ]  # fmt: skip
+    found = measured(IN_PROCESS, tmp_path, peers=False)
+    assert list(found) == IN_PROCESS
+    assert list(ITEMS) == [*IN_PROCESS, *SERVED]
     for name, figures in found.items():
         assert figures["ours"] > 0
         assert figures["unit"] == ITEMS[name].unit
@@ -28,7 +38,7 @@ def test_every_item_has_ours_peers_unit_and_ratio(tmp_path):
         # A peer that was not measured is there all the same, with the reason.
         assert figures["peers"] == figures["ratio"] == dict.fromkeys(ITEMS[name].peers)
         assert set(figures["missing"]) == set(ITEMS[name].peers)
-    assert table(found).row_count == sum(len(item.peers) for item in ITEMS.values())
+    assert table(found).row_count == sum(len(ITEMS[name].peers) for name in IN_PROCESS)
     assert '"environment"' in full(found, Job())
 
 
@@ -79,6 +89,27 @@ def test_an_average_of_two_models_is_measured_as_one(tmp_path):
     job = Job(docs=40, rounds=1, peers=False, model="hashing-16+hashing-32", reranker="overlap+overlap")
     found = measure(["query-encode", "rerank", "build"], tmp_path, job, quiet)
     assert all(figures["ours"] > 0 for figures in found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory of a process is read from /proc")
+def test_a_server_is_measured_too(tmp_path):
+    found = measured(SERVED, tmp_path, docs=400, rounds=1, peers=False)
+    assert all(found[name]["ours"] > 0 for name in SERVED if name != "memory")
+    assert found["cold-start"]["ours"] < 300
+    # What 300 texts add may be less than two servers differ by.
+    assert abs(found["memory"]["ours"]) < 1_000
+
+
+def test_memory_needs_more_texts_than_what_it_is_held_against(tmp_path):
+    with pytest.raises(UsageError, match="docs is 40"):
+        measured(["memory"], tmp_path, peers=False)
+
+
+def test_a_server_that_does_not_answer_is_an_error():
+    command = [sys.executable, "-c", "print('no such index'); raise SystemExit(3)"]
+    with pytest.raises(RuntimeError, match="no such index"):
+        Server(lambda _port: command, quote, "words")
 
 
 def test_bad_words_are_refused(tmp_path):

@@ -1,0 +1,42 @@
+"""Nearest neighbours, one query at a time on one thread: a library's graph at the recall that ours has, or above."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks.peers.protocol import Round, Told, per_second
+
+# Neighbours asked for, and how the graphs are made: as Clew makes its own.
+K = 100
+LINKS, BUILD_EFFORT = 16, 64
+_EFFORTS = (100, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1536, 2048)
+
+
+def vectors_of(job: Mapping[str, Any]) -> Any:
+    """(n, dim) float32 unit vectors."""
+    import numpy
+
+    return numpy.load(job["vectors"])
+
+
+def at_recall(job: Mapping[str, Any], search: Callable[[Any, int], Any]) -> Round:
+    """Rounds of queries a second at the least effort that reaches the job's recall@10.
+
+    search: (dim,) vector of a query and an effort → rows, nearest first. Raises RuntimeError where none reaches it.
+    """
+    import numpy
+
+    queries, nearest = numpy.load(job["query_vectors"]), numpy.load(job["nearest"])
+    recall = 0.0
+    for effort in _EFFORTS:
+        found = (set(search(query, effort)[:10].tolist()) for query in queries)
+        recall = sum(len(rows & set(near.tolist())) for rows, near in zip(found, nearest, strict=True)) / nearest.size
+        if recall >= job["recall"]:
+            break
+    else:
+        raise RuntimeError(f"recall@10 is {recall:.3f} at effort {_EFFORTS[-1]}, ours is {job['recall']:.3f}")
+    return Told(
+        lambda: per_second(len(queries), lambda: [search(query, effort) for query in queries]),
+        {"recall@10": round(recall, 4), "effort": effort},
+    )

@@ -1,0 +1,29 @@
+"""FAISS by itself: HNSW over vectors of 8 bits a dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from benchmarks.peers.ann import BUILD_EFFORT, LINKS, K, at_recall, vectors_of
+from benchmarks.peers.protocol import Round, serve
+
+
+def search(job: Mapping[str, Any]) -> Round:
+    faiss, vectors = import_module("faiss"), vectors_of(job)
+    index = faiss.IndexHNSWSQ(vectors.shape[1], faiss.ScalarQuantizer.QT_8bit, LINKS, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = BUILD_EFFORT
+    index.train(vectors)
+    index.add(vectors)
+    faiss.omp_set_num_threads(1)
+
+    def once(query: Any, effort: int) -> Any:
+        index.hnsw.efSearch = effort
+        return index.search(query[None], K)[1][0]
+
+    return at_recall(job, once)
+
+
+if __name__ == "__main__":
+    serve("faiss-cpu", {"ann": search})

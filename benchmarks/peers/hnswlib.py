@@ -1,0 +1,28 @@
+"""hnswlib: HNSW over float32 vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from benchmarks.peers.ann import BUILD_EFFORT, LINKS, K, at_recall, vectors_of
+from benchmarks.peers.protocol import Round, serve
+
+
+def search(job: Mapping[str, Any]) -> Round:
+    vectors = vectors_of(job)
+    index = import_module("hnswlib").Index("ip", vectors.shape[1])
+    index.init_index(len(vectors), M=LINKS, ef_construction=BUILD_EFFORT)
+    index.add_items(vectors)
+    index.set_num_threads(1)
+
+    def once(query: Any, effort: int) -> Any:
+        index.set_ef(effort)
+        return index.knn_query(query, K)[0][0]
+
+    return at_recall(job, once)
+
+
+if __name__ == "__main__":
+    serve("hnswlib", {"ann": search})

@@ -1,0 +1,28 @@
+"""usearch: HNSW over float32 vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from benchmarks.peers.ann import BUILD_EFFORT, LINKS, K, at_recall, vectors_of
+from benchmarks.peers.protocol import Round, serve
+
+
+def search(job: Mapping[str, Any]) -> Round:
+    vectors = vectors_of(job)
+    index = import_module("usearch.index").Index(
+        ndim=vectors.shape[1], metric="ip", dtype="f32", connectivity=LINKS, expansion_add=BUILD_EFFORT
+    )
+    index.add(import_module("numpy").arange(len(vectors)), vectors)
+
+    def once(query: Any, effort: int) -> Any:
+        index.expansion_search = effort
+        return index.search(query, K, threads=1).keys
+
+    return at_recall(job, once)
+
+
+if __name__ == "__main__":
+    serve("usearch", {"ann": search})
