@@ -186,7 +186,8 @@ def speed(
 
     Example: clew bench speed bm25 query-encode --docs 20000 --json
     """
-    from benchmarks.speed import Job, full, measure, table
+    from benchmarks.speed.material import Job
+    from benchmarks.speed.run import full, measure, table
 
     if reranker not in {"default", "overlap"}:
         from clew.models.store import placed

@@ -4,7 +4,8 @@ import pytest
 from neo4j import GraphDatabase
 
 from benchmarks.graph_material import Sizes
-from benchmarks.speed import Job, measure
+from benchmarks.speed.material import Job
+from benchmarks.speed.run import measure
 
 pytestmark = pytest.mark.slow
 TINY = Sizes(nodes=40, edges=150, relations=5, walks=5)

@@ -6,7 +6,9 @@ import pytest
 
 from benchmarks.graph_material import Sizes
 from benchmarks.graph_speed import GRAPH_ITEMS, percentiles
-from benchmarks.speed import ITEMS, Job, full, measure, table
+from benchmarks.speed.items import ITEMS
+from benchmarks.speed.material import Job
+from benchmarks.speed.run import full, measure, table
 from clew.core.errors import ClewError, UnknownNameError
 
 TINY = Sizes(link_names=200, dictionary_names=300, nodes=40, edges=150, relations=5, questions=12, walks=6)

@@ -17,7 +17,8 @@ from benchmarks.peer import Peer, PeerError
 from benchmarks.peer import prepare as prepare_peers
 from benchmarks.peers.protocol import Round, facts_of
 from benchmarks.signature import code, environment, model_name
-from benchmarks.speed_items import ITEMS, Bench, Item, Job
+from benchmarks.speed.items import ITEMS, Item
+from benchmarks.speed.material import Bench, Job
 from benchmarks.texts import phrases, queries_of, spans, synthetic
 from clew.core import threads
 from clew.core.errors import FormatError, unknown_name
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _QUERIES = 1_000
-
-__all__ = ["ITEMS", "Job", "full", "measure", "table"]
 
 
 def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
@@ -109,7 +108,7 @@ def _measure(name: str, item: Item, bench: Bench, say: Callable[[str], None]) ->
     figures: dict[str, list[float]] = {"ours": []}
     with ExitStack() as open_things:
         ours: Round = open_things.enter_context(item.ours(bench))
-        facts = {"ours": facts_of(ours)}
+        facts: dict[str, Any] = {}
         running: dict[str, Peer] = {}
         for peer, module in item.peers.items():
             try:
@@ -127,7 +126,7 @@ def _measure(name: str, item: Item, bench: Bench, say: Callable[[str], None]) ->
                     missing[peer] = str(reason)
                     del running[peer]
             say(f"{name}: round {at + 1} of {bench.job.rounds}")
-    return {**_summary(item, figures, missing), "facts": facts}
+    return {**_summary(item, figures, missing), "facts": {"ours": facts_of(ours), **facts}}
 
 
 def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> dict[str, Any]:

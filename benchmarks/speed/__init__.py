@@ -1,0 +1,1 @@
+"""Speed of Clew beside other software; `run.measure` is the whole of it."""

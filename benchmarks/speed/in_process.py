@@ -1,0 +1,161 @@
+"""Items that are measured in this process: words, models, searches, builds."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.index import beir_spec, ensure, varied
+from benchmarks.peers.protocol import Round, Told, median_ms, pairs_of, per_second
+from benchmarks.speed.material import ENCODED, Bench, opened, write_corpus
+
+if TYPE_CHECKING:
+    from search.pipeline import Searcher
+
+
+@contextmanager
+def bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
+    """Queries a second, from their texts, or from terms that are analysed already."""
+    from search.protocols import CandidateRequest
+
+    with opened(bench, bench.texts, dense=False) as searcher:
+        understand, source = searcher.understanding, searcher.generators["bm25"]
+        terms = [understand.terms(query) for query in bench.queries]
+
+        def from_text() -> object:
+            return [source.candidates(CandidateRequest(understand.terms(query), 100)) for query in bench.queries]
+
+        def from_terms() -> object:
+            return [source.candidates(CandidateRequest(query, 100)) for query in terms]
+
+        source.candidates(CandidateRequest(terms[0], 100))
+        yield lambda: per_second(len(terms), from_terms if analysed else from_text)
+
+
+@contextmanager
+def bm25_build(bench: Bench) -> Iterator[Round]:
+    """Texts a second to an index of words on disk."""
+    from clew.core.text import Analyzer
+    from search.candidates.bm25 import BM25Kind, BM25Spec, warm
+    from search.protocols import PassageSet
+
+    warm()
+    passages = PassageSet({"text": bench.texts})
+
+    def once() -> None:
+        kind = BM25Kind(BM25Spec(), {"text": 1.0}, Analyzer())
+        with tempfile.TemporaryDirectory(dir=bench.home) as folder:
+            whole = kind.combine([kind.survey(passages, Path(folder) / "shard")])
+            kind.build(passages, whole, Path(folder) / "shard")
+            kind.save(whole, Path(folder) / "whole")
+
+    yield lambda: per_second(len(bench.texts), once)
+
+
+@contextmanager
+def encode(bench: Bench) -> Iterator[Round]:
+    """Texts a second to vectors."""
+    from clew.models.store import load_encoder
+
+    encoder = load_encoder(bench.job.model, bench.home)
+    texts = bench.texts[:ENCODED]
+    encoder.encode_passages(texts[:8])
+    yield lambda: per_second(len(texts), lambda: encoder.encode_passages(texts))
+
+
+@contextmanager
+def query_encode(bench: Bench) -> Iterator[Round]:
+    """The time of one query's vector."""
+    from clew.models.store import load_encoder
+
+    encoder = load_encoder(bench.job.model, bench.home)
+    encoder.encode_queries([bench.queries[0]])
+    yield lambda: median_ms([partial(encoder.encode_queries, [query]) for query in bench.queries])
+
+
+@contextmanager
+def query_cached(bench: Bench) -> Iterator[Round]:
+    """The time of a query's vector that is remembered."""
+    from clew.models.cached import CachedEncoder
+    from clew.models.store import load_encoder
+
+    encoder = CachedEncoder(load_encoder(bench.job.model, bench.home))
+    encoder.encode_queries(bench.queries)
+    yield lambda: median_ms([partial(encoder.encode_queries, [query]) for query in bench.queries])
+
+
+@contextmanager
+def rerank(bench: Bench, count: int, spans: int, queries: int) -> Iterator[Round]:
+    """The time of scoring `count` passages of `spans` texts for a query."""
+    from clew.models.store import load_scorer
+
+    scorer = load_scorer(bench.job.reranker, bench.home)
+    asked = pairs_of({"texts": bench.texts[:ENCODED], "queries": bench.queries}, count, spans, queries)
+    scorer.score(*asked[0])
+    yield lambda: median_ms([partial(scorer.score, query, passages) for query, passages in asked])
+
+
+@contextmanager
+def hybrid(bench: Bench) -> Iterator[Round]:
+    """The time of a search."""
+    from clew.models.store import load_encoder
+    from search.types import SearchRequest
+
+    with opened(bench, bench.texts, dense=True) as searcher:
+        # The bare encoder: a cache of query vectors would answer every round but the first.
+        bare = _without_cache(searcher, load_encoder(bench.job.model, bench.home))
+        bare.search(SearchRequest(bench.queries[0]))
+        yield lambda: median_ms([partial(bare.search, SearchRequest(query)) for query in bench.queries])
+
+
+@contextmanager
+def build(bench: Bench) -> Iterator[Round]:
+    """Texts a second to a published index, vectors and all."""
+    from clew.models.store import load_encoder, placed
+
+    texts = bench.texts[:ENCODED]
+    load_encoder(bench.job.model, bench.home)
+    # A folder by path, so that a fresh home does not export the model again.
+    model = placed(bench.job.model, bench.home, "bi_encoder")
+
+    def once() -> float:
+        # A home of its own each time: no vector is taken from a cache.
+        with tempfile.TemporaryDirectory(dir=bench.home) as fresh:
+            corpus = write_corpus(Path(fresh) / "corpus", texts)
+            table = varied(beir_spec(corpus.parent), model=model)
+            return per_second(len(texts), lambda: ensure(table, [corpus], corpus.parent, Path(fresh)))
+
+    yield once
+
+
+@contextmanager
+def build_rest(bench: Bench) -> Iterator[Round]:
+    """All the texts, in a home of its own each time; what the encoder does there is held against it alone."""
+    from clew.models.store import load_encoder, placed
+    from indexer.build import build as built
+    from indexer.spec import spec_of
+
+    encoder = load_encoder(bench.job.model, bench.home)
+    model = placed(bench.job.model, bench.home, "bi_encoder")
+    alone = per_second(len(bench.texts), lambda: encoder.encode_passages(bench.texts))
+    seconds: dict[str, float] = {}
+    facts: dict[str, Any] = {"encoder alone, docs/s": round(alone), "seconds": seconds}
+
+    def once() -> float:
+        with tempfile.TemporaryDirectory(dir=bench.home) as fresh:
+            corpus = write_corpus(Path(fresh) / "corpus", bench.texts)
+            table = varied(beir_spec(corpus.parent), model=model)
+            seconds.update(built(spec_of(table, "spec", corpus.parent), Path(fresh)).seconds)
+        facts["encoder in the build, docs/s"] = round(len(bench.texts) / seconds["encode"])
+        return sum(seconds.values()) - seconds["encode"]
+
+    yield Told(once, facts)
+
+
+def _without_cache(searcher: Searcher, encoder: Any) -> Searcher:
+    return replace(searcher, understanding=replace(searcher.understanding, encoder=encoder))

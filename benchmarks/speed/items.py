@@ -1,0 +1,106 @@
+"""What `clew bench speed` measures, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.peers.protocol import LONG, SHORT
+from benchmarks.speed import in_process, served, vectors
+from benchmarks.speed.material import ENCODED, Bench
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to measure.
+
+    ours: prepares it and gives one timed round. peers: name → module of benchmarks.peers. given: what a peer's job says
+    besides, once ours is prepared.
+    """
+
+    unit: str
+    higher_is_better: bool
+    ours: Callable[[Bench], Any]
+    peers: Mapping[str, str] = field(default_factory=dict)
+    most_texts: int | None = None
+    about: str = ""
+    given: Callable[[Bench], Mapping[str, Any]] = lambda _bench: {}
+
+
+ITEMS: Mapping[str, Item] = {
+    "bm25": Item(
+        "queries/s",
+        True,
+        lambda bench: in_process.bm25(bench, analysed=False),
+        {"bm25s": "bm25s", "rank-bm25": "rank_bm25"},
+        about="one client, text of a query to best 100",
+    ),
+    "bm25-terms": Item(
+        "queries/s",
+        True,
+        lambda bench: in_process.bm25(bench, analysed=True),
+        {"bm25s": "bm25s"},
+        about="one client, terms of a query to best 100",
+    ),
+    "bm25-build": Item(
+        "docs/s", True, in_process.bm25_build, {"bm25s": "bm25s"}, about="texts to a BM25 index on disk"
+    ),
+    "encode": Item(
+        "docs/s",
+        True,
+        in_process.encode,
+        {"sentence-transformers": "sentence_transformers"},
+        ENCODED,
+        "short texts to vectors",
+    ),
+    "query-encode": Item(
+        "ms p50",
+        False,
+        in_process.query_encode,
+        {"sentence-transformers": "sentence_transformers"},
+        ENCODED,
+        "one query",
+    ),
+    "query-cached": Item("ms p50", False, in_process.query_cached, about="the same for a query that was asked before"),
+    "rerank": Item(
+        "ms p50",
+        False,
+        lambda bench: in_process.rerank(bench, *SHORT),
+        {"sentence-transformers": "sentence_transformers"},
+        ENCODED,
+        "50 pairs of about 60 word pieces, all scored",
+    ),
+    "rerank-long": Item(
+        "ms p50",
+        False,
+        lambda bench: in_process.rerank(bench, *LONG),
+        {"sentence-transformers": "sentence_transformers"},
+        ENCODED,
+        "100 pairs of about 200 word pieces, all scored",
+    ),
+    "hybrid": Item("ms p50", False, in_process.hybrid, {"txtai": "txtai"}, about="a search in process, 10 hits"),
+    "build": Item("docs/s", True, in_process.build, {"txtai": "txtai"}, ENCODED, "texts to a searchable index"),
+    "build-rest": Item("s", False, in_process.build_rest, about="all texts to a published index, beside encoding them"),
+    "ann": Item(
+        "queries/s",
+        True,
+        vectors.ann,
+        {"faiss": "faiss", "hnswlib": "hnswlib", "usearch": "usearch"},
+        about="one query's vector to the 100 nearest, one thread; peers at our recall@10 or above",
+        given=vectors.given,
+    ),
+    "http": Item("requests/s", True, served.http, {"txtai": "txtai"}, about="8 clients of the server, 10 hits"),
+    "http-latency": Item("ms p50", False, served.http_latency, {"txtai": "txtai"}, about="the same, a request"),
+    "cold-start": Item("s", False, served.cold_start, {"txtai": "txtai"}, about="server's start to its first answer"),
+    "memory": Item(
+        "GB a million",
+        False,
+        served.memory,
+        {"txtai": "txtai"},
+        about="what documents add to the server's resident memory",
+    ),
+    "memory-base": Item(
+        "MB", False, served.memory_base, {"txtai": "txtai"}, about="resident memory of a server of 100 documents"
+    ),
+}

@@ -1,0 +1,65 @@
+"""The search by vectors alone, and what other libraries are given to be asked at the same recall."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.peers.protocol import Round, Told, per_second
+from benchmarks.speed.material import Bench, corpus_of, opened
+
+if TYPE_CHECKING:
+    from search.pipeline import Searcher
+
+
+@contextmanager
+def ann(bench: Bench) -> Iterator[Round]:
+    """The search by vectors alone; these, those of the queries, and the true ten nearest are written for the peers."""
+    import numpy as np
+
+    from clew.models.store import load_encoder
+    from search.candidates.dense.exact import exact_top
+    from search.protocols import CandidateRequest, ParsedQuery
+
+    queries = load_encoder(bench.job.model, bench.home).encode_queries(bench.queries)
+    with opened(bench, bench.texts, dense=True) as searcher:
+        source = searcher.generators["dense"]
+        asked = [CandidateRequest(ParsedQuery("", vector=query), 100) for query in queries]
+        vectors = _vectors(bench, searcher)
+        nearest = [exact_top(vectors, query, 10).ordinals for query in queries]
+        found = [source.candidates(request).ordinals[:10] for request in asked]
+        recall = sum(len(np.intersect1d(*both)) for both in zip(found, nearest, strict=True)) / sum(map(len, nearest))
+        folder = _ann_folder(bench)
+        folder.mkdir(exist_ok=True)
+        for name, values in (("vectors", vectors), ("query_vectors", queries), ("nearest", np.array(nearest))):
+            np.save(folder / f"{name}.npy", values)
+        (folder / "recall.json").write_text(json.dumps(recall), encoding="utf-8")
+        yield Told(
+            lambda: per_second(len(asked), lambda: [source.candidates(request) for request in asked]),
+            {"recall@10": round(recall, 4), "certified": dict(searcher.version.recall)},
+        )
+
+
+def given(bench: Bench) -> dict[str, Any]:
+    """What `ann` has written, for a peer's job."""
+    folder = _ann_folder(bench)
+    files = {name: str(folder / f"{name}.npy") for name in ("vectors", "query_vectors", "nearest")}
+    return {**files, "recall": json.loads((folder / "recall.json").read_text(encoding="utf-8"))}
+
+
+def _ann_folder(bench: Bench) -> Path:
+    return corpus_of(bench, bench.texts).parent / "ann"
+
+
+def _vectors(bench: Bench, searcher: Searcher) -> Any:
+    """(passages, dim) float32 vectors of an opened index."""
+    import numpy as np
+
+    from search.candidates.dense.kind import VECTORS
+    from search.versions import IndexFolder
+
+    folder, shards = IndexFolder.of(bench.home, searcher.version.index), searcher.version.shards
+    return np.concatenate([np.load(folder.shard(address) / "dense" / VECTORS) for address, _ in shards])
