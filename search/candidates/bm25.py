@@ -181,7 +181,7 @@ class BM25Shard:
     """One shard's postings, scored with the statistics of its version. Safe to ask from several threads."""
 
     def __init__(self, postings: Postings, statistics: VersionStatistics, spec: BM25Spec) -> None:
-        from search.candidates.bm25_kernel import HeldPostings
+        from search.candidates.bm25_pruning import HeldPostings
 
         self._postings = postings
         self._statistics = statistics
@@ -304,12 +304,11 @@ class BM25Shard:
 
     def _parts(self, terms: Sequence[tuple[_Term, float]], ordinals: Ints) -> tuple[Floats, Floats]:
         """tf and share of the score, each (terms, n) float64; the same arithmetic as the kernel's."""
-        from search.candidates import bm25_kernel
-        from search.candidates.bm25_pruning import STEPS
+        from search.candidates.bm25_pruning import STEPS, look_up
 
         starts, ends = (np.array([getattr(term, name) for term, _ in terms], np.int64) for name in ("start", "end"))
         frequencies = np.empty((len(terms), len(ordinals)), np.float64)
-        bm25_kernel.look_up(starts, ends, self._held, ordinals.astype(np.int64), frequencies)
+        look_up(starts, ends, self._held, ordinals.astype(np.int64), frequencies)
         weights = np.array([[weight * term.idf] for term, weight in terms], np.float64).reshape(len(terms), 1)
         held = self._held
         lengths = held.lengths[ordinals].astype(np.float64)

@@ -1,8 +1,9 @@
-"""The loops of BM25 over words and postings, compiled; `bm25_pruning` has those that rank.
+"""The loops of BM25 over words, compiled; `bm25_pruning` has those over postings.
 
 Importing this module compiles or loads the machine code, so import it (or call `search.candidates.bm25.warm`)
 before the first query is timed. The code is cached beside this file, in the user's cache folder where that is
-read-only (numba's own rule; NUMBA_CACHE_DIR overrides it), and nowhere if neither can be written.
+read-only (numba's own rule; NUMBA_CACHE_DIR overrides it), and nowhere if neither can be written. Whether it is still
+right, numba tells by the bytes of the function's own file, so compiled functions call none of another file.
 
 All arrays a function only reads are typed read-only, so memory-mapped files go in as they are. No fast-math: what a
 term adds to a passage has the same bits wherever it is computed.
@@ -11,48 +12,17 @@ term adds to a passage has the same bits wherever it is computed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numba
-import numpy as np
 from numba import types as nb
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-# The code of a frequency that is among the rare ones.
-RARE = 255
 
 
 def read_only(dtype: Any) -> Any:
     """The type of a one-dimensional array that is only read."""
     return nb.Array(dtype, 1, "C", readonly=True)
-
-
-class HeldPostings(NamedTuple):
-    """The postings of a shard and how they are scored, as compiled code takes them.
-
-    passages: (p,) int32. codes: (p,) uint8, the code of each term frequency. values: (255 + r,) float64, that of each
-    code, then of each posting of code RARE. rare: (r,) int64 places of these. lengths: (n,) float32. scale: k1 + 1.
-    base + slope * length is the denominator's constant.
-    """
-
-    passages: Any
-    codes: Any
-    values: Any
-    rare: Any
-    lengths: Any
-    scale: float
-    base: float
-    slope: float
-
-
-POSTINGS = nb.NamedTuple(  # type: ignore[no-untyped-call]
-    [
-        *(read_only(nb.int32), read_only(nb.uint8), nb.float64[::1], read_only(nb.int64), read_only(nb.float32)),
-        *(nb.float64, nb.float64, nb.float64),
-    ],
-    HeldPostings,
-)
 
 
 def compiled(signature: Any) -> Callable[[Function], Function]:
@@ -124,48 +94,3 @@ def sort_postings(term: Any, passage: Any, tf: Any, rank: Any, cursor: Any, pass
         cursor[rank[term[at]]] = to + 1
         passages[to] = passage[at]
         frequencies[to] = tf[at]
-
-
-@compiled(nb.int64(read_only(nb.float32), nb.float32[::1], nb.uint8[::1]))
-def encode(frequencies: Any, values: Any, codes: Any) -> int:
-    """Write the code of each frequency; returns how many values the codes stand for.
-
-    frequencies, codes: (n,). values: (RARE,) written, in order of first use; a frequency that finds no room among them
-    has the code RARE.
-    """
-    known = 0
-    for at in range(len(frequencies)):
-        code = 0
-        while code < known and values[code] != frequencies[at]:
-            code += 1
-        if code == known and known < RARE:
-            values[known] = frequencies[at]
-            known += 1
-        codes[at] = code
-    return known
-
-
-@compiled(nb.float64(nb.int64, POSTINGS))
-def frequency_at(at: int, held: Any) -> float:
-    """The frequency of a posting."""
-    code = held.codes[at]
-    if code != RARE:
-        return float(held.values[code])
-    return float(held.values[RARE + np.searchsorted(held.rare, at)])
-
-
-@compiled(nb.void(read_only(nb.int64), read_only(nb.int64), POSTINGS, read_only(nb.int64), nb.float64[:, ::1]))
-def look_up(starts: Any, ends: Any, held: Any, wanted: Any, frequencies: Any) -> None:
-    """Write the tf of each term in each wanted passage (0 where it is not) into frequencies, (t, len(wanted))."""
-    for t in range(len(starts)):
-        for row in range(len(wanted)):
-            low, high = starts[t], ends[t]
-            while low < high:
-                middle = (low + high) // 2
-                if held.passages[middle] < wanted[row]:
-                    low = middle + 1
-                else:
-                    high = middle
-            frequencies[t, row] = 0.0
-            if low < ends[t] and held.passages[low] == wanted[row]:
-                frequencies[t, row] = frequency_at(low, held)

@@ -31,7 +31,7 @@ OFFSETS = "offsets.npy"
 PASSAGES = "passages.npy"
 FREQUENCIES = "frequencies.npy"
 VALUES = "values.npy"
-RARE = "rare.npy"
+RARES = "rare.npy"
 LENGTHS = "lengths.npy"
 
 # Passages whose words are held at a time.
@@ -129,7 +129,8 @@ def write_postings(counts: WordCounts, directory: Path) -> None:
     """Write a shard's files; the same counts give the same bytes."""
     import marisa_trie
 
-    from search.candidates import bm25_kernel
+    from search.candidates.bm25_kernel import sort_postings
+    from search.candidates.bm25_pruning import RARE, encode
 
     directory.mkdir(parents=True, exist_ok=True)
     terms, postings = len(counts.terms), len(counts.term)
@@ -139,14 +140,14 @@ def write_postings(counts: WordCounts, directory: Path) -> None:
     held[rank] = np.bincount(counts.term, minlength=terms)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(held)])
     passages, frequencies = np.empty(postings, np.int32), np.empty(postings, np.float32)
-    bm25_kernel.sort_postings(counts.term, counts.passage, counts.tf, rank, offsets[:-1].copy(), passages, frequencies)
-    codes, coded = np.empty(postings, np.uint8), np.zeros(bm25_kernel.RARE, np.float32)
-    known = bm25_kernel.encode(frequencies, coded, codes)
-    rare = np.flatnonzero(codes == bm25_kernel.RARE) if known == bm25_kernel.RARE else np.empty(0, np.int64)
+    sort_postings(counts.term, counts.passage, counts.tf, rank, offsets[:-1].copy(), passages, frequencies)
+    codes, coded = np.empty(postings, np.uint8), np.zeros(RARE, np.float32)
+    known = encode(frequencies, coded, codes)
+    rare = np.flatnonzero(codes == RARE) if known == RARE else np.empty(0, np.int64)
     (directory / TERMS).write_bytes(trie.tobytes())
     for name, values in (
         (OFFSETS, offsets), (PASSAGES, passages), (FREQUENCIES, codes),
-        (VALUES, np.concatenate([coded, frequencies[rare]])), (RARE, rare), (LENGTHS, counts.lengths),
+        (VALUES, np.concatenate([coded, frequencies[rare]])), (RARES, rare), (LENGTHS, counts.lengths),
     ):  # fmt: skip
         np.save(directory / name, values)
 
@@ -161,7 +162,7 @@ class Postings:
         self.passages: NDArray[np.int32] = open_array(directory / PASSAGES)
         self.codes: NDArray[np.uint8] = open_array(directory / FREQUENCIES)
         self.values: Floats = open_array(directory / VALUES).astype(np.float64)
-        self.rare: Ints = open_array(directory / RARE)
+        self.rare: Ints = open_array(directory / RARES)
         self.lengths: NDArray[np.float32] = open_array(directory / LENGTHS)
 
     @property

@@ -11,13 +11,15 @@ the order of the terms: scores and ties equal those of scoring everything, howev
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types as nb
 
-from search.candidates.bm25_kernel import POSTINGS, compiled, frequency_at, read_only
+from search.candidates.bm25_kernel import compiled, read_only
 
+# The code of a frequency that is among the rare ones.
+RARE = 255
 # The score of a passage that was not met.
 UNMET = -np.inf
 # Steps of what a term adds, in 1: a power of two.
@@ -33,6 +35,33 @@ _SKIPS = nb.int32[::1]
 _SCORES, _TOUCHED = nb.float64[::1], nb.int32[::1]
 
 
+class HeldPostings(NamedTuple):
+    """The postings of a shard and how they are scored, as compiled code takes them.
+
+    passages: (p,) int32. codes: (p,) uint8, the code of each term frequency. values: (255 + r,) float64, that of each
+    code, then of each posting of code RARE. rare: (r,) int64 places of these. lengths: (n,) float32. scale: k1 + 1.
+    base + slope * length is the denominator's constant.
+    """
+
+    passages: Any
+    codes: Any
+    values: Any
+    rare: Any
+    lengths: Any
+    scale: float
+    base: float
+    slope: float
+
+
+POSTINGS = nb.NamedTuple(  # type: ignore[no-untyped-call]
+    [
+        *(read_only(nb.int32), read_only(nb.uint8), nb.float64[::1], read_only(nb.int64), read_only(nb.float32)),
+        *(nb.float64, nb.float64, nb.float64),
+    ],
+    HeldPostings,
+)
+
+
 def skip_shift(start: int, end: int, size: int) -> int:
     """How many passages share an entry of a term's skips: 2 to the power of this; NO_SKIPS for a short list.
 
@@ -43,6 +72,34 @@ def skip_shift(start: int, end: int, size: int) -> int:
         return NO_SKIPS
     # The least shift with (size - 1 >> shift) + 2 <= room.
     return max(0, ((size - 1) // (room - 1)).bit_length())
+
+
+@compiled(nb.int64(read_only(nb.float32), nb.float32[::1], nb.uint8[::1]))
+def encode(frequencies: Any, values: Any, codes: Any) -> int:
+    """Write the code of each frequency; returns how many values the codes stand for.
+
+    frequencies, codes: (n,). values: (RARE,) written, in order of first use; a frequency that finds no room among them
+    has the code RARE.
+    """
+    known = 0
+    for at in range(len(frequencies)):
+        code = 0
+        while code < known and values[code] != frequencies[at]:
+            code += 1
+        if code == known and known < RARE:
+            values[known] = frequencies[at]
+            known += 1
+        codes[at] = code
+    return known
+
+
+@compiled(nb.float64(nb.int64, POSTINGS))
+def frequency_at(at: int, held: Any) -> float:
+    """The frequency of a posting."""
+    code = held.codes[at]
+    if code != RARE:
+        return float(held.values[code])
+    return float(held.values[RARE + np.searchsorted(held.rare, at)])
 
 
 @compiled(nb.float64(nb.int64, POSTINGS))
@@ -258,3 +315,20 @@ def best_matches(
         scores[touched[row]] = UNMET
     _sort(found, touched, best)
     return min(found, k)
+
+
+@compiled(nb.void(read_only(nb.int64), read_only(nb.int64), POSTINGS, read_only(nb.int64), nb.float64[:, ::1]))
+def look_up(starts: Any, ends: Any, held: Any, wanted: Any, frequencies: Any) -> None:
+    """Write the tf of each term in each wanted passage (0 where it is not) into frequencies, (t, len(wanted))."""
+    for t in range(len(starts)):
+        for row in range(len(wanted)):
+            low, high = starts[t], ends[t]
+            while low < high:
+                middle = (low + high) // 2
+                if held.passages[middle] < wanted[row]:
+                    low = middle + 1
+                else:
+                    high = middle
+            frequencies[t, row] = 0.0
+            if low < ends[t] and held.passages[low] == wanted[row]:
+                frequencies[t, row] = frequency_at(low, held)

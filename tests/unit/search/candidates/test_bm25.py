@@ -8,6 +8,7 @@ import threading
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from rank_bm25 import BM25Okapi
 
 from clew.core.errors import CorruptError, FormatError, MismatchError, NotFoundError
 from clew.core.text import Analyzer, AnalyzerSpec
-from search.candidates import bm25_kernel
+from search.candidates import bm25_kernel, bm25_pruning
 from search.candidates.bm25 import BM25, BM25Kind, BM25Spec
 from search.protocols import CandidateRequest, HasVocabulary, MatchesAny, ParsedQuery, PassageSet
 
@@ -313,6 +314,16 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
         BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER).open([tmp_path / "shard0"], tmp_path / "whole")
 
 
+@pytest.mark.parametrize("module", [bm25_kernel, bm25_pruning])
+def test_compiled_code_calls_none_of_another_file(module: ModuleType) -> None:
+    """Numba keeps what it compiled for as long as the function's own file stays the same."""
+    compiled = {name: made for name, made in vars(module).items() if hasattr(made, "py_func")}
+    own = {name for name, made in compiled.items() if made.py_func.__module__ == module.__name__}
+    assert own
+    for name in own:
+        assert compiled.keys() & set(compiled[name].py_func.__code__.co_names) <= own
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("home", ["home", "taken/home"])
 def test_the_kernel_loads_from_a_folder_nobody_can_write(tmp_path: Path, home: str) -> None:
@@ -323,7 +334,7 @@ def test_the_kernel_loads_from_a_folder_nobody_can_write(tmp_path: Path, home: s
     environment = {k: v for k, v in os.environ.items() if k not in {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}}
     environment |= {"HOME": str(tmp_path / home), "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-B", "-c", "import kernel_copy; print(kernel_copy.look_up.signatures)"],
+        [sys.executable, "-B", "-c", "import kernel_copy; print(kernel_copy.count_words.signatures)"],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
