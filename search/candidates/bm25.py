@@ -173,8 +173,8 @@ class _Term:
     shift: int
 
 
-# scores, touched and best of `bm25_pruning.best_matches`, kept for the next query.
-_Workspace: TypeAlias = tuple[Floats, NDArray[np.int32], Floats]
+# rows, met, scores and space of `bm25_pruning.best_matches`, kept for the next query.
+_Workspace: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], Floats, Floats]
 
 
 class BM25Shard:
@@ -215,7 +215,7 @@ class BM25Shard:
         terms = self._terms(request.query)
         if request.k <= 0 or not terms:
             return empty_ranking()
-        scores, touched, best = space = self._workspace()
+        rows, met, scores, left = space = self._workspace()
         found = best_matches(
             request.k,
             np.array([[t.start for t, _ in terms], [t.end for t, _ in terms], [t.shift for t, _ in terms]]),
@@ -223,11 +223,12 @@ class BM25Shard:
             self._held,
             self._skips,
             _ALL if request.allowed is None else np.ascontiguousarray(request.allowed, np.bool_),
+            rows,
+            met,
             scores,
-            touched,
-            best,
+            left,
         )
-        ranking = Ranking(touched[:found].astype(np.int64), best[:found].copy())
+        ranking = Ranking(met[:found].astype(np.int64), scores[:found].copy())
         self._spare.append(space)
         return ranking
 
@@ -323,7 +324,7 @@ class BM25Shard:
             return self._spare.pop()
         except IndexError:
             n = self._size
-            return np.full(n, UNMET), np.empty(n, np.int32), np.empty(n)
+            return np.full(n, UNMET, np.int32), np.empty(n, np.int32), np.empty(n), np.empty(n)
 
 
 def weights_of(query: ParsedQuery) -> dict[str, float]:
