@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,18 +66,17 @@ class BiEncoder:
         for first in range(0, len(texts), WINDOW):
             window = [self._prepared(text, prompt) for text in texts[first : first + WINDOW]]
             encodings = self._cut.encode_batch_fast(window)
-            model, lanes = self._model.for_batches() if len(window) > 1 else (self._model, 1)
-            groups = list(batches([len(encoding.ids) for encoding in encodings], model.pieces, lanes))
-            work = partial(self._run, model=model)
-            found = threads.in_lanes(work, [[encodings[row] for row in rows] for rows in groups], lanes)
+            lanes = self._model.lanes
+            groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.pieces, lanes))
+            found = threads.in_lanes(self._run, [[encodings[row] for row in rows] for rows in groups], lanes)
             for rows, part in zip(groups, found, strict=True):
                 vectors[[first + row for row in rows]] = part
         return vectors
 
-    def _run(self, encodings: Sequence[Encoding], model: TokenModel) -> Vectors:
+    def _run(self, encodings: Sequence[Encoding]) -> Vectors:
         """(b, dim) unit vectors of one batch, the longest text first."""
         ids, mask, _ = padded(encodings)
-        pooled = model.run(ids, mask, self._config.pooling)
+        pooled = self._model.run(ids, mask, self._config.pooling)
         lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
         unit: Vectors = pooled / np.maximum(lengths, 1e-12)
         return unit

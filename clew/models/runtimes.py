@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,8 @@ ONNX_FILE = "onnx/model.onnx"
 _BYTE_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 
 # Small batches on one thread each beat large ones that all threads share: they stay in a core's cache, are of nearly
-# one length, and nobody waits for the others after every product.
+# one length, and nobody waits for the others after every product. A query alone is a tenth slower so, but threads that
+# spin for more work after it would hold up what comes next, the search by its vector.
 _PIECES = 256
 
 
@@ -31,6 +32,8 @@ class TokenModel(Protocol):
     """Width of the token vectors."""
     pieces: int
     """Word pieces in a batch, padding included, at which it is fastest."""
+    lanes: int
+    """How many calls at once are fastest."""
     reads: tuple[str, ...]
     """What it reads of a folder, as glob patterns: these files are verified before it is made."""
     whole: bool
@@ -44,10 +47,6 @@ class TokenModel(Protocol):
 
         pooling: "cls" takes the first token's last hidden state, "mean" the sum over the tokens.
         """
-        ...
-
-    def for_batches(self) -> tuple[TokenModel, int]:
-        """What computes several batches fastest, and how many of its calls at once; the first time may load it."""
         ...
 
 
@@ -96,8 +95,8 @@ class OnnxModel:
     pieces = _PIECES
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        self._given = folder, threads, precision
-        self._session = open_session(folder / ONNX_FILE, threads)
+        self.lanes = threads
+        self._session = open_session(folder / ONNX_FILE)
         self.name = f"onnxruntime-{precision}"
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
         self.dim = int(self._session.get_outputs()[0].shape[2])
@@ -110,17 +109,6 @@ class OnnxModel:
         hidden: Vectors = self._session.run(None, feed)[0]
         return hidden[:, 0] if pooling == "cls" else (hidden * mask[:, :, None].astype(np.float32)).sum(axis=1)
 
-    def for_batches(self) -> tuple[OnnxModel, int]:
-        """A session of one thread for all of the threads at once; a session of all threads answers one query faster."""
-        threads = self._given[1]
-        return (self, 1) if threads == 1 else (self._narrow, threads)
-
-    @cached_property
-    def _narrow(self) -> OnnxModel:
-        """Opened when it is first asked for: what only answers queries needs none."""
-        folder, _, precision = self._given
-        return OnnxModel(folder, 1, precision)
-
 
 class OnnxPairModel:
     """The exported network of a cross-encoder in onnxruntime on the processor, at the precision of the export."""
@@ -131,7 +119,7 @@ class OnnxPairModel:
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
         self.lanes = threads
-        self._session = open_session(folder / ONNX_FILE, 1)
+        self._session = open_session(folder / ONNX_FILE)
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
         self.name = f"onnxruntime-{precision}"
 
@@ -154,8 +142,8 @@ def multiplies_bytes(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return found is not None and not _BYTE_PRODUCTS.isdisjoint(found[1].split())
 
 
-def open_session(file: Path, threads: int, *, exact: bool | None = None) -> Any:
-    """An onnxruntime session on the processor.
+def open_session(file: Path, *, exact: bool | None = None) -> Any:
+    """An onnxruntime session on the processor, whose calls compute on the thread that calls.
 
     exact: multiply 8-bit numbers in 16 bits. x86 processors without instructions for the former would add their
     products up in too few bits, and clip sums that are large. Slower by more than half. None: where it is needed.
@@ -163,7 +151,7 @@ def open_session(file: Path, threads: int, *, exact: bool | None = None) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     # Warnings about single graph nodes are of no use to a user.
     options.log_severity_level = 3

@@ -25,6 +25,7 @@ class TorchModel:
 
     reads: tuple[str, ...] = _READS
     whole = True
+    lanes = 1  # torch has threads of its own
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - whole weights have one
         self._network = _Network(folder, threads, "bi_encoder")
@@ -36,10 +37,6 @@ class TorchModel:
             found, there = self._network(ids, mask, None)
             hidden = found.last_hidden_state.float()
             return _brought(hidden[:, 0] if pooling == "cls" else (hidden * there[:, :, None]).sum(dim=1))
-
-    def for_batches(self) -> tuple[TorchModel, int]:
-        """Itself, one call at a time: torch has threads of its own."""
-        return self, 1
 
 
 class TorchPairModel:

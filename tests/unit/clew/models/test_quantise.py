@@ -186,7 +186,7 @@ def test_sums_of_the_largest_bytes_are_not_clipped(tmp_path):
     wanted = rows.astype(np.int64) @ numbers.astype(np.int64)
     assert wanted.max() == 64 * 255 * 127
     for exact in (None, True):
-        (found,) = open_session(tmp_path / "model.onnx", 1, exact=exact).run(None, {"rows": rows})
+        (found,) = open_session(tmp_path / "model.onnx", exact=exact).run(None, {"rows": rows})
         assert np.array_equal(found, wanted)
 
 
@@ -194,7 +194,7 @@ def test_sums_of_the_largest_bytes_are_not_clipped(tmp_path):
 def test_products_of_bytes_are_exact_on_every_processor(folder):
     ids = np.random.default_rng(0).integers(0, 30_000, (3, 41))
     feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-    usual, exact = (open_session(folder / ONNX_FILE, 1, exact=exact) for exact in (None, True))
+    usual, exact = (open_session(folder / ONNX_FILE, exact=exact) for exact in (None, True))
     one, other = (session.run(None, feed)[0] for session in (usual, exact))
     assert np.array_equal(one, other)
 
