@@ -1,7 +1,7 @@
 """Exact scores and exact search over unit vectors.
 
 A score is the inner product of two float32 vectors in float64, computed row by row, so that it has the same bits
-however many rows are scored together (a BLAS product rounds by the shape of its input).
+however many rows are scored together (a product of matrices rounds by the shape of its input).
 """
 
 from __future__ import annotations
@@ -21,17 +21,21 @@ def cosines(vectors: Vectors, query: Vectors, rows: Ints) -> Floats:
     wide = query.astype(np.float64)
     for first in range(0, len(rows), _ROWS):
         part = rows[first : first + _ROWS]
-        scores[first : first + len(part)] = (vectors[part].astype(np.float64) * wide).sum(axis=1)
+        scores[first : first + len(part)] = np.vecdot(vectors[part].astype(np.float64), wide)
     return scores
 
 
 def exact_top(vectors: Vectors, query: Vectors, k: int, allowed: Bools | None = None) -> Ranking:
-    """The k best of all, or of the allowed, passages.
+    """The k best of all, or of the allowed, passages."""
+    return best_of(vectors, query, k, np.arange(len(vectors)) if allowed is None else np.flatnonzero(allowed))
+
+
+def best_of(vectors: Vectors, query: Vectors, k: int, rows: Ints) -> Ranking:
+    """The k best of some passages.
 
     A quick float32 pass keeps whatever may be among the k best within its largest possible rounding error; the
     rest is decided by `cosines`.
     """
-    rows = np.arange(len(vectors)) if allowed is None else np.flatnonzero(allowed)
     if len(rows) == 0 or k <= 0:
         return ranked(rows[:0], np.empty(0), 0)
     if len(rows) > k:

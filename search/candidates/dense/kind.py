@@ -33,6 +33,8 @@ ANN = "ann.faiss"
 SETTINGS = "ann.json"
 STATISTICS = "dense.json"
 MOMENTS = "moments.npy"
+# A scan of one bit a dimension takes as long as a search of the graph at equal recall here, and is built at once.
+HNSW_FROM = 200_000
 IVF_FROM = 5_000_000
 _UNIT = 1e-3
 _REBUILD = "rebuild with `clew build`, or roll back"
@@ -152,6 +154,8 @@ class DenseKind:
             return self._spec.kind
         if passages <= self._spec.exact_below:
             return "flat"
+        if passages < HNSW_FROM:
+            return "rabitq"
         return "hnsw" if passages < IVF_FROM else "ivf"
 
     def _open_shard(self, directory: Path, dim: int, moments: Moments) -> DenseShard:

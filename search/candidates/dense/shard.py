@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clew.core.errors import MismatchError
-from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, Vectors, empty_ranking, ranked
-from search.candidates.dense.exact import cosines, exact_top
+from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, Vectors, empty_ranking
+from search.candidates.dense.exact import best_of, cosines, exact_top
 from search.candidates.dense.moments import Moments
 from search.protocols import CandidateRequest, ParsedQuery
 
@@ -78,7 +78,7 @@ class DenseShard:
                 rows = self._ann.search(vector, fetch, effort, allowed)
                 # A filter can hide all that the search meets; what is then missing exists all the same.
                 if len(rows) >= wanted:
-                    return ranked(rows, cosines(self._vectors, vector, rows), k)
+                    return best_of(self._vectors, vector, k, rows)
         return exact_top(self._vectors, vector, k, allowed)
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:

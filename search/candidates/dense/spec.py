@@ -13,14 +13,15 @@ class DenseSpec:
     model: "default", a model kept under the home, a sentence-transformers folder, a Hugging Face name, "hashing", or
     two of these as "a+b", the average of both.
     recall: least share of the true 10 and 100 nearest passages that a search must find, measured at the build
-    (above 0, at most 1). kind: "flat" (exact), "hnsw", "ivf", or "auto" (chosen from the number of passages).
+    (above 0, at most 1). kind: "flat" (exact), "rabitq", "hnsw", "ivf", or "auto" (chosen from the number of
+    passages).
     exact_below: up to so many passages, all or those a filter allows, a search compares with every one.
     seed: of the measurement's sample and of the clustering.
     """
 
     model: str = "default"
     recall: float = 0.97
-    kind: Literal["auto", "flat", "hnsw", "ivf"] = "auto"
+    kind: Literal["auto", "flat", "rabitq", "hnsw", "ivf"] = "auto"
     exact_below: int = 20_000
     seed: int = 0
 

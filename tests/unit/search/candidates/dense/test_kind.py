@@ -51,7 +51,7 @@ def ask(vector: np.ndarray | None, k: int, allowed: np.ndarray | None = None) ->
     return CandidateRequest(ParsedQuery("q", vector=vector), k, allowed)
 
 
-@pytest.fixture(scope="module", params=["flat", "hnsw", "ivf"])
+@pytest.fixture(scope="module", params=["flat", "rabitq", "hnsw", "ivf"])
 def generator(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> CandidateGenerator:
     return built(tmp_path_factory.mktemp(request.param), replace(ANN, kind=request.param), VECTORS)
 
@@ -126,7 +126,7 @@ def test_empty_and_small_shards(tmp_path: Path) -> None:
     assert sorted(generator.candidates(ask(VECTORS[3], 100)).ordinals) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("kind", ["auto", "flat", "hnsw", "ivf"])
+@pytest.mark.parametrize("kind", ["auto", "flat", "rabitq", "hnsw", "ivf"])
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_fewer_passages_than_wanted(tmp_path: Path, kind: str, n: int) -> None:
     generator = built(tmp_path, replace(ANN, kind=kind), VECTORS[:n])
@@ -134,9 +134,10 @@ def test_fewer_passages_than_wanted(tmp_path: Path, kind: str, n: int) -> None:
     generator.close()
 
 
-def test_the_kind_follows_the_number_of_passages(tmp_path: Path) -> None:
+def test_the_kind_follows_the_number_of_passages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.candidates.dense.kind.HNSW_FROM", 1500)
     spec = DenseSpec(exact_below=1000)
-    for n, kind in ((1000, "flat"), (1001, "hnsw")):
+    for n, kind in ((1000, "flat"), (1001, "rabitq"), (1500, "hnsw")):
         folder = tmp_path / str(n)
         facts = build(spec, VECTORS[:n], folder)
         assert facts["kind"] == kind
@@ -185,7 +186,7 @@ def test_a_broken_vector_is_refused_with_its_place(tmp_path: Path, value: float)
         build(DenseSpec(), vectors, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+@pytest.mark.parametrize("kind", ["flat", "rabitq", "hnsw"])
 def test_texts_the_model_cannot_read_are_never_found(tmp_path: Path, kind: str) -> None:
     vectors = VECTORS[:3000].copy()
     vectors[::2] = 0  # what the indexer writes for them
