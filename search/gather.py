@@ -148,8 +148,11 @@ class Gathering:
         request = replace(request, k=max(wanted, min(usual, generator.size)))
         while True:
             ranking = generator.candidates(request)
-            documents = self.store.document_of[ranking.ordinals]
-            first = np.sort(np.unique(documents, return_index=True)[1])
+            if generator.size == self.store.documents:
+                documents, first = ranking.ordinals, np.arange(len(ranking))
+            else:
+                documents = self.store.document_of[ranking.ordinals]
+                first = np.sort(np.unique(documents, return_index=True)[1])
             if len(first) >= wanted or len(ranking) < request.k or request.k >= generator.size:
                 break
             request = replace(request, k=min(request.k * 2, generator.size))
@@ -172,7 +175,8 @@ class Gathering:
         for row, (name, listed) in enumerate(lists.items()):
             if len(union):
                 every = self.generators[name].score(query, ordinals)
-                scores[row], best[row] = _best_in_groups(every, heads, ordinals)
+                alone = len(ordinals) == len(union)
+                scores[row], best[row] = (every, ordinals) if alone else _best_in_groups(every, heads, ordinals)
             ranks[row, np.searchsorted(union, listed.documents)] = np.arange(len(listed.documents))
         background = np.array([listed.background for listed in lists.values()], np.float64).reshape(-1, 2)
         return Pool.fused(union, Found(tuple(lists), scores, ranks, background), best, fusion)

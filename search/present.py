@@ -100,6 +100,8 @@ def snippet(text: str, matches: list[Match], size: int) -> tuple[int, int]:
 
     Starts and ends at sentences where that leaves the matches inside, else at words. text must not be blank.
     """
+    if len(text) <= size:
+        return len(text) - len(text.lstrip()), len(text.rstrip())
     borders = sentences(text)
     first, last = _densest(matches, size) if matches else (borders[0][0], borders[0][0])
     starts = [start for start, _ in borders if last - size <= start <= first]
