@@ -161,6 +161,17 @@ class AnnIndex:
         """Vectors a search compares, about."""
         return self._kind.compared(effort, self._index.ntotal)
 
+    def needed(self, wanted: int, effort: int, allowed: int) -> int:
+        """How many passages a search has to find for its best `wanted` to be trusted.
+
+        What proposes passages without regard to a filter may have proposed few of the `allowed` ones: a filter on what
+        the query is not about. It takes the share of its effort that falls to them.
+        """
+        if self._kind.selects:
+            return wanted
+        total: int = self._index.ntotal
+        return max(wanted, math.ceil(effort * allowed / total))
+
     def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:
         """Allowed passages near a (dim,) query, in no promised order: at most `fetch`, or `effort` if it proposes."""
         bits = np.packbits(allowed, bitorder="little") if allowed is not None and self._kind.selects else None

@@ -77,7 +77,7 @@ class DenseShard:
             if self._ann.compared(effort) < count:
                 rows = self._ann.search(vector, fetch, effort, allowed)
                 # A filter can hide all that the search meets; what is then missing exists all the same.
-                if len(rows) >= wanted:
+                if len(rows) >= self._ann.needed(wanted, self._effort, count):
                     return best_of(self._vectors, vector, k, rows)
         return exact_top(self._vectors, vector, k, allowed)
 

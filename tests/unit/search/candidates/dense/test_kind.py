@@ -178,6 +178,20 @@ def test_what_is_not_derived_comes_out_the_same(tmp_path: Path) -> None:
     assert (tmp_path / "a" / fixed[0]).read_bytes() == (tmp_path / "b" / fixed[0]).read_bytes()
 
 
+def test_a_filter_on_what_the_query_is_not_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ANN_KINDS, "rabitq", replace(ANN_KINDS["rabitq"], efforts=(256,)))
+    generator = built(tmp_path, replace(ANN, kind="rabitq", recall=0.1), VECTORS)
+    shares = []
+    for query in stand_ins(VECTORS, seed=9)[:40]:
+        exact = VECTORS.astype(np.float64) @ query.astype(np.float64)
+        # Without the 240 nearest, which is most of what is proposed.
+        allowed = exact < np.sort(exact)[-240]
+        best = np.argsort(np.where(allowed, -exact, 2), kind="stable")[:10]
+        found = generator.candidates(ask(query, 10, allowed)).ordinals
+        shares.append(len(np.intersect1d(best, found)) / 10)
+    assert np.mean(shares) == 1
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 3.0])
 def test_a_broken_vector_is_refused_with_its_place(tmp_path: Path, value: float) -> None:
     vectors = VECTORS[:100].copy()
