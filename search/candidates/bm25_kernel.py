@@ -94,3 +94,22 @@ def sort_postings(term: Any, passage: Any, tf: Any, rank: Any, cursor: Any, pass
         cursor[rank[term[at]]] = to + 1
         passages[to] = passage[at]
         frequencies[to] = tf[at]
+
+
+@compiled(nb.int64(read_only(nb.float32), nb.float32[::1], nb.uint8[::1]))
+def encode(frequencies: Any, values: Any, codes: Any) -> int:
+    """Write the code of each frequency; returns how many values the codes stand for.
+
+    frequencies, codes: (n,). values: (at most 255,) written, in order of first use; a frequency that finds no room among
+    them has the code len(values).
+    """
+    known = 0
+    for at in range(len(frequencies)):
+        code = 0
+        while code < known and values[code] != frequencies[at]:
+            code += 1
+        if code == known and known < len(values):
+            values[known] = frequencies[at]
+            known += 1
+        codes[at] = code
+    return known

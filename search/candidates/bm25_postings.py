@@ -129,8 +129,8 @@ def write_postings(counts: WordCounts, directory: Path) -> None:
     """Write a shard's files; the same counts give the same bytes."""
     import marisa_trie
 
-    from search.candidates.bm25_kernel import sort_postings
-    from search.candidates.bm25_pruning import RARE, encode
+    from search.candidates.bm25_kernel import encode, sort_postings
+    from search.candidates.bm25_pruning import RARE
 
     directory.mkdir(parents=True, exist_ok=True)
     terms, postings = len(counts.terms), len(counts.term)

@@ -80,25 +80,6 @@ def skip_shift(start: int, end: int, size: int) -> int:
     return max(0, ((size - 1) // (room - 1)).bit_length())
 
 
-@compiled(nb.int64(read_only(nb.float32), nb.float32[::1], nb.uint8[::1]))
-def encode(frequencies: Any, values: Any, codes: Any) -> int:
-    """Write the code of each frequency; returns how many values the codes stand for.
-
-    frequencies, codes: (n,). values: (RARE,) written, in order of first use; a frequency that finds no room among them
-    has the code RARE.
-    """
-    known = 0
-    for at in range(len(frequencies)):
-        code = 0
-        while code < known and values[code] != frequencies[at]:
-            code += 1
-        if code == known and known < RARE:
-            values[known] = frequencies[at]
-            known += 1
-        codes[at] = code
-    return known
-
-
 @compiled(nb.float64(nb.int64, read_only(nb.uint8), nb.float64[::1], read_only(nb.int64)))
 def frequency_at(at: int, codes: Any, values: Any, rare: Any) -> float:
     """The frequency of a posting."""
