@@ -100,8 +100,8 @@ def sort_postings(term: Any, passage: Any, tf: Any, rank: Any, cursor: Any, pass
 def encode(frequencies: Any, values: Any, codes: Any) -> int:
     """Write the code of each frequency; returns how many values the codes stand for.
 
-    frequencies, codes: (n,). values: (at most 255,) written, in order of first use; a frequency that finds no room among
-    them has the code len(values).
+    frequencies, codes: (n,). values: (at most 255,) written, in order of first use; a frequency that finds no room
+    among them has the code len(values).
     """
     known = 0
     for at in range(len(frequencies)):
