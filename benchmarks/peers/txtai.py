@@ -38,7 +38,8 @@ def _stored(job: Mapping[str, Any], texts: Sequence[str]) -> Path:
 def _server(job: Mapping[str, Any], texts: Sequence[str]) -> Server:
     index = _stored(job, texts)
     settings = index.with_name(f"{index.name}.yml")
-    settings.write_text(f"path: {index}\n", encoding="utf-8")
+    # Its server has a search only where there is a table of embeddings; what it holds comes from the index.
+    settings.write_text(f"path: {index}\nembeddings:\n  path: {job['model']}\n", encoding="utf-8")
     return Server(
         lambda port: [sys.executable, "-m", "uvicorn", "txtai.api:app", "--port", str(port), "--log-level", "warning"],
         lambda query: f"/search?query={quote(query)}&limit=10",

@@ -87,7 +87,7 @@ ITEMS: Mapping[str, Item] = {
         True,
         vectors.ann,
         {"faiss": "faiss", "hnswlib": "hnswlib", "usearch": "usearch"},
-        about="one query's vector to the 100 nearest, one thread; peers at our recall@10 or above",
+        about="one query's vector to the 100 nearest, one thread; peers at our recall of them or above",
         given=vectors.given,
     ),
     "http": Item("requests/s", True, served.http, {"txtai": "txtai"}, about="8 clients of the server, 10 hits"),

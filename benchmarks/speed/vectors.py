@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.peers.ann import K
 from benchmarks.peers.protocol import Round, Told, per_second
 from benchmarks.speed.material import Bench, corpus_of, opened
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ann(bench: Bench) -> Iterator[Round]:
-    """The search by vectors alone; these, those of the queries, and the true ten nearest are written for the peers."""
+    """The search by vectors alone; these, those of the queries, and the true nearest are written for the peers."""
     import numpy as np
 
     from clew.models.store import load_encoder
@@ -27,10 +28,10 @@ def ann(bench: Bench) -> Iterator[Round]:
     queries = load_encoder(bench.job.model, bench.home).encode_queries(bench.queries)
     with opened(bench, bench.texts, dense=True) as searcher:
         source = searcher.generators["dense"]
-        asked = [CandidateRequest(ParsedQuery("", vector=query), 100) for query in queries]
+        asked = [CandidateRequest(ParsedQuery("", vector=query), K) for query in queries]
         vectors = _vectors(bench, searcher)
-        nearest = [exact_top(vectors, query, 10).ordinals for query in queries]
-        found = [source.candidates(request).ordinals[:10] for request in asked]
+        nearest = [exact_top(vectors, query, K).ordinals for query in queries]
+        found = [source.candidates(request).ordinals for request in asked]
         recall = sum(len(np.intersect1d(*both)) for both in zip(found, nearest, strict=True)) / sum(map(len, nearest))
         folder = _ann_folder(bench)
         folder.mkdir(exist_ok=True)
@@ -39,7 +40,7 @@ def ann(bench: Bench) -> Iterator[Round]:
         (folder / "recall.json").write_text(json.dumps(recall), encoding="utf-8")
         yield Told(
             lambda: per_second(len(asked), lambda: [source.candidates(request) for request in asked]),
-            {"recall@10": round(recall, 4), "certified": dict(searcher.version.recall)},
+            {f"recall@{K}": round(recall, 4), "certified": dict(searcher.version.recall)},
         )
 
 
