@@ -154,3 +154,10 @@ def test_the_results_in_the_readme_are_those_on_disk() -> None:
 
     text = README.read_text(encoding="utf-8")
     assert text == refreshed(text), "run: python -m benchmarks.tables"
+
+
+def test_the_figures_on_the_page_of_speed_are_those_on_disk() -> None:
+    from benchmarks.performance import PAGE, refreshed, reports
+
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == refreshed(text, reports()), "run: python -m benchmarks.performance"
