@@ -181,7 +181,7 @@ class BM25Shard:
     """One shard's postings, scored with the statistics of its version. Safe to ask from several threads."""
 
     def __init__(self, postings: Postings, statistics: VersionStatistics, spec: BM25Spec) -> None:
-        from search.candidates.bm25_pruning import HeldPostings
+        from search.candidates.bm25_pruning import HeldPostings, skips_for
 
         self._postings = postings
         self._statistics = statistics
@@ -200,8 +200,7 @@ class BM25Shard:
         )
         self._spare: list[_Workspace] = []
         self._known: dict[str, _Term | None] = {}
-        # Takes memory only where it is written: for terms that were asked for.
-        self._skips = np.empty(len(postings.passages) // 8 + 1, np.int32)
+        self._skips = skips_for(len(postings.passages))
 
     @property
     def size(self) -> int:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types as nb
+from numpy.typing import NDArray
 
 from search.candidates.bm25_kernel import compiled, read_only
 
@@ -66,6 +67,11 @@ POSTINGS = nb.NamedTuple(  # type: ignore[no-untyped-call]
     ],
     HeldPostings,
 )
+
+
+def skips_for(postings: int) -> NDArray[np.int32]:
+    """Room for the skips of a shard's terms. Takes memory only where it is written: for terms that were asked for."""
+    return np.empty((postings >> _SKIP) + 1, np.int32)
 
 
 def skip_shift(start: int, end: int, size: int) -> int:
@@ -384,14 +390,8 @@ def look_up(starts: Any, ends: Any, held: Any, wanted: Any, frequencies: Any) ->
     """Write the tf of each term in each wanted passage (0 where it is not) into frequencies, (t, len(wanted))."""
     passages, codes, values, rare, _, _, _, _ = held
     for t in range(len(starts)):
+        listed = passages[starts[t] : ends[t]]
         for row in range(len(wanted)):
-            low, high = starts[t], ends[t]
-            while low < high:
-                middle = (low + high) // 2
-                if passages[middle] < wanted[row]:
-                    low = middle + 1
-                else:
-                    high = middle
-            frequencies[t, row] = 0.0
-            if low < ends[t] and passages[low] == wanted[row]:
-                frequencies[t, row] = frequency_at(low, codes, values, rare)
+            at = np.searchsorted(listed, wanted[row])
+            held_there = at < len(listed) and listed[at] == wanted[row]
+            frequencies[t, row] = frequency_at(starts[t] + at, codes, values, rare) if held_there else 0.0
