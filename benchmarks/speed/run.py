@@ -67,10 +67,15 @@ def full(found: Mapping[str, Any], job: Job) -> str:
     graph = {"graph": graph_speed.signature()} if found.keys() & GRAPH_ITEMS.keys() else {}
     report = {
         "results": found,
-        "signature": {"code": code(), "options": {**asdict(job), "reranker": model_name(job.reranker)}, **graph},
+        "signature": {"code": code(), "options": {**asdict(job), **_named(job)}, **graph},
         "environment": environment(job.seed),
     }
     return json.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def _named(job: Job) -> dict[str, Any]:
+    """The options that are places on this machine, by name."""
+    return {"data": [folder.name for folder in job.data], "reranker": model_name(job.reranker)}
 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> Table:
