@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.items import ITEMS
-from clew.core.errors import DataError
+from benchmarks.tables import RESULTS, with_part
 from clew.core.files import write_atomic
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 PLOT = PAGE.with_suffix(".png")
-RESULTS = Path(__file__).parent / "results"
 FILES = ("speed.json", "speed-served.json", "bm25-800k.json")
-START, END = "<!-- results: python -m benchmarks.performance -->", "<!-- /results -->"
+START = "<!-- results: python -m benchmarks.performance -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,11 @@ def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
 
     What a later file measures of as many texts stands for what an earlier one did.
     """
-    found = [json.loads((folder / name).read_text(encoding="utf-8")) for name in FILES if (folder / name).is_file()]
+    found = [
+        {"file": name, **json.loads((folder / name).read_text(encoding="utf-8"))}
+        for name in FILES
+        if (folder / name).is_file()
+    ]
     for at, report in enumerate(found):
         docs = report["signature"]["options"]["docs"]
         later = (other for other in found[at + 1 :] if other["signature"]["options"]["docs"] == docs)
@@ -87,18 +90,14 @@ def section(found: Sequence[Mapping[str, Any]]) -> str:
 
 def refreshed(text: str, found: Sequence[Mapping[str, Any]]) -> str:
     """The page with its part made again. Raises DataError where the markers are gone."""
-    head, start, rest = text.partition(START)
-    _, end, tail = rest.partition(END)
-    if not start or not end:
-        raise DataError(f"{PAGE} has no markers for the results", f"put {START} and {END} where they belong")
-    return f"{head}{START}\n{section(found)}{END}{tail}"
+    return with_part(text, section(found), START, PAGE)
 
 
 def _head(report: Mapping[str, Any]) -> list[str]:
     options, machine = report["signature"]["options"], report["environment"]
-    source = " and ".join(Path(folder).name for folder in options["data"]) or "synthetic texts"
+    source = ", ".join(options["data"]) or "synthetic texts"
     return [
-        f"### {options['docs']:,} texts",
+        f"### {options['docs']:,} texts: {report['file']}",
         "",
         f"{source}; {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB, {machine['time'][:10]}, "
         f"medians of {options['rounds']} rounds, seed {options['seed']}, commit "

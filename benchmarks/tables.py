@@ -134,11 +134,16 @@ def _cell(rows: dict[str, dict[str, Any]], system: str) -> str:
 
 def refreshed(text: str, found: list[dict[str, Any]] | None = None) -> str:
     """The README with its section made again. Raises DataError where the markers are gone."""
-    head, start, rest = text.partition(START)
+    return with_part(text, section(reports() if found is None else found), START, README)
+
+
+def with_part(text: str, part: str, start: str, page: Path) -> str:
+    """A page's text with another part between the marker `start` and END. Raises DataError where one is gone."""
+    head, found, rest = text.partition(start)
     _, end, tail = rest.partition(END)
-    if not start or not end:
-        raise DataError(f"{README} has no markers for the results", f"put {START} and {END} where they belong")
-    return f"{head}{START}\n{section(reports() if found is None else found)}{END}{tail}"
+    if not found or not end:
+        raise DataError(f"{page} has no markers for the results", f"put {start} and {END} where they belong")
+    return f"{head}{start}\n{part}{END}{tail}"
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from benchmarks.peers.protocol import Round
 
@@ -159,16 +158,16 @@ def cold_start(start: Callable[[], Server]) -> Round:
     return once
 
 
-def growth(small: Callable[[], Server], large: Callable[[], Server], job: Mapping[str, Any]) -> Round:
-    """Rounds of what a million documents add to a server's memory, in GB: from FEW of the job's texts to all."""
+def growth(small: Callable[[], Server], large: Callable[[], Server], queries: Sequence[str], documents: int) -> Round:
+    """Rounds of what a million documents add to a server's memory, in GB: from FEW documents to so many."""
 
     def once() -> float:
         resident = []
         for start in (small, large):
             with start() as server:
-                server.ask(job["queries"][:_ASKED], CLIENTS)
+                server.ask(queries[:_ASKED], CLIENTS)
                 resident.append(server.resident())
-        return (resident[1] - resident[0]) / (len(job["texts"]) - FEW) * 1e6 / 1e9
+        return (resident[1] - resident[0]) / (documents - FEW) * 1e6 / 1e9
 
     return once
 

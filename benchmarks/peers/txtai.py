@@ -77,7 +77,10 @@ if __name__ == "__main__":
             "http-latency": lambda job: latency(_kept(job), job["queries"]),
             "cold-start": lambda job: cold_start(partial(_server, job, job["texts"])),
             "memory": lambda job: growth(
-                partial(_server, job, job["texts"][:FEW]), partial(_server, job, job["texts"]), job
+                partial(_server, job, job["texts"][:FEW]),
+                partial(_server, job, job["texts"]),
+                job["queries"],
+                len(job["texts"]),
             ),
             "memory-base": lambda job: base(partial(_server, job, job["texts"][:FEW]), job["queries"]),
         },

@@ -42,7 +42,7 @@ def memory(bench: Bench) -> Iterator[Round]:
     if len(bench.texts) <= FEW:
         raise UsageError(f"docs is {len(bench.texts)}", f"memory is held against an index of {FEW}: give more")
     small, large = (partial(_server, bench, texts) for texts in (bench.texts[:FEW], bench.texts))
-    yield serving.growth(small, large, {"texts": bench.texts, "queries": bench.queries})
+    yield serving.growth(small, large, bench.queries, len(bench.texts))
 
 
 @contextmanager

@@ -2,13 +2,15 @@
 
 import pytest
 
-from benchmarks.performance import END, START, drawn, refreshed, section, spread
+from benchmarks.performance import START, drawn, refreshed, section, spread
+from benchmarks.tables import END
 from clew.core.errors import DataError
 
 
 def report(docs=100_000, **results):
-    options = {"docs": docs, "data": ["/data/squad11"], "rounds": 2, "seed": 0}
+    options = {"docs": docs, "data": ["squad11"], "rounds": 2, "seed": 0}
     return {
+        "file": "speed.json",
         "results": results,
         "signature": {"options": options, "code": {"commit": "0123456789abcdef"}},
         "environment": {"cpu": "a processor", "cores": 2, "memory_gib": 24, "time": "2026-11-28T10:00:00+00:00"},
