@@ -165,7 +165,7 @@ class Knowledge:
         if query.vector is None or not self.relation_vectors:
             return [0.0] * len(table.relations)
         names = np.stack([self.relation_vectors[name] for name in table.relations]) if table.relations else None
-        return [] if names is None else (names @ query.vector).astype(np.float64).tolist()
+        return [] if names is None else np.vecdot(names, query.vector).astype(np.float64).tolist()
 
     def _rows(self, reached: Sequence[Reached]) -> tuple[Ints, tuple[Reached, ...]]:
         """Rows of what was reached, without what the snapshot does not know (a database may have grown since)."""

@@ -40,11 +40,11 @@ def bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
 @contextmanager
 def bm25_build(bench: Bench) -> Iterator[Round]:
     """Texts a second to an index of words on disk."""
+    import search.candidates.bm25_kernel  # noqa: F401 - its machine code is loaded before the clock runs
     from clew.core.text import Analyzer
-    from search.candidates.bm25 import BM25Kind, BM25Spec, warm
+    from search.candidates.bm25 import BM25Kind, BM25Spec
     from search.protocols import PassageSet
 
-    warm()
     passages = PassageSet({"text": bench.texts})
 
     def once() -> None:

@@ -22,7 +22,7 @@ def ann(bench: Bench) -> Iterator[Round]:
     import numpy as np
 
     from clew.models.store import load_encoder
-    from search.candidates.dense.exact import exact_top
+    from search.candidates.dense.exact import exact_top, floats
     from search.protocols import CandidateRequest, ParsedQuery
 
     queries = load_encoder(bench.job.model, bench.home).encode_queries(bench.queries)
@@ -35,7 +35,7 @@ def ann(bench: Bench) -> Iterator[Round]:
         recall = sum(len(np.intersect1d(*both)) for both in zip(found, nearest, strict=True)) / sum(map(len, nearest))
         folder = _ann_folder(bench)
         folder.mkdir(exist_ok=True)
-        for name, values in (("vectors", vectors), ("query_vectors", queries), ("nearest", np.array(nearest))):
+        for name, values in (("vectors", floats(vectors)), ("query_vectors", queries), ("nearest", np.array(nearest))):
             np.save(folder / f"{name}.npy", values)
         (folder / "recall.json").write_text(json.dumps(recall), encoding="utf-8")
         yield Told(
@@ -56,10 +56,10 @@ def _ann_folder(bench: Bench) -> Path:
 
 
 def _vectors(bench: Bench, searcher: Searcher) -> Any:
-    """(passages, dim) float32 vectors of an opened index."""
+    """(passages, dim) vectors of an opened index, in steps."""
     import numpy as np
 
-    from search.candidates.dense.kind import VECTORS
+    from search.candidates.dense.files import VECTORS
     from search.versions import IndexFolder
 
     folder, shards = IndexFolder.of(bench.home, searcher.version.index), searcher.version.shards

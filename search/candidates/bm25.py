@@ -91,8 +91,7 @@ class BM25Kind:
 
 
 def warm() -> None:
-    """Compile the kernel, or load it where it is compiled already (.5 s), so that no query waits for it."""
-    import search.candidates.bm25_kernel
+    """Compile what searches, or load it where it is compiled already, so that no query waits for it."""
     import search.candidates.bm25_pruning  # noqa: F401
 
 

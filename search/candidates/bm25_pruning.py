@@ -21,7 +21,7 @@ import numpy as np
 from numba import types as nb
 from numpy.typing import NDArray
 
-from search.candidates.bm25_kernel import compiled, read_only
+from search.candidates.compiled import compiled, read_only
 
 # The code of a frequency that is among the rare ones.
 RARE = 255

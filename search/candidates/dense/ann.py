@@ -16,6 +16,8 @@ from clew.core.errors import CorruptError
 from clew.core.files import disk_errors
 from clew.core.threads import count
 from clew.core.types import Bools, Ints, Vectors
+from search.candidates.dense.exact import Fixed, floats
+from search.candidates.dense.files import ANN
 
 faiss: Any = _faiss  # its type stubs leave out search parameters and selectors
 _ADD_ROWS = 65_536
@@ -28,20 +30,16 @@ class AnnKind:
 
     make: (dim, passages, seed) → an untrained FAISS index for inner products. train_rows: passages → rows its
     quantiser is trained on. efforts: search efforts to try, ascending. keeps: whether the effort is also the number of
-    passages a search can return. proposes: whether a search proposes that many passages, from which exact scores
-    choose. compared: (effort, passages) → what a search compares, as a number of vectors, about. parameters: (effort,
-    selector) → FAISS search parameters. selects: whether it can search among selected passages alone. read_flags: how
-    its file is opened (mapped into memory).
+    passages a search can return. compared: (effort, passages) → what a search compares, as a number of vectors, about.
+    parameters: (effort, selector) → FAISS search parameters. read_flags: how its file is opened (mapped into memory).
     """
 
     make: Callable[[int, int, int], Any]
     train_rows: Callable[[int], int]
     efforts: tuple[int, ...]
     keeps: bool
-    proposes: bool
     compared: Callable[[int, int], float]
     parameters: Callable[[int, Any], Any]
-    selects: bool
     read_flags: int
 
 
@@ -50,11 +48,6 @@ def _hnsw(dim: int, passages: int, seed: int) -> Any:  # noqa: ARG001 - one sign
     index = faiss.IndexHNSWSQ(dim, faiss.ScalarQuantizer.QT_8bit, 16, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = 64
     return index
-
-
-def _rabitq(dim: int, passages: int, seed: int) -> Any:  # noqa: ARG001
-    """One bit a dimension (Gao and Long: RaBitQ, SIGMOD 2024), all of them scanned, 32 vectors at a time."""
-    return faiss.IndexRaBitQFastScan(dim, faiss.METRIC_INNER_PRODUCT)
 
 
 def _hnsw_parameters(effort: int, selector: Any) -> Any:
@@ -79,27 +72,13 @@ def _ivf_parameters(effort: int, selector: Any) -> Any:
 
 
 ANN_KINDS = {
-    "rabitq": AnnKind(
-        make=_rabitq,
-        train_rows=lambda passages: passages,  # for their mean alone
-        efforts=(256, 512, 768, 1024, 1536, 2048, 3072, 4096),
-        keeps=True,
-        proposes=True,
-        # A vector of signs takes a fifteenth of a float vector's time, a proposal from anywhere three times it.
-        compared=lambda effort, passages: passages / 15 + 3.0 * effort,
-        parameters=lambda effort, selector: None,  # noqa: ARG005 - it has none
-        selects=False,
-        read_flags=faiss.IO_FLAG_MMAP_IFC,
-    ),
     "hnsw": AnnKind(
         make=_hnsw,
         train_rows=lambda passages: min(passages, 100_000),
-        efforts=(64, 128, 256, 512, 1024),
+        efforts=(64, 128, 256, 512, 1024, 2048, 4096),
         keeps=True,
-        proposes=False,
         compared=lambda effort, passages: 16.0 * effort,  # noqa: ARG005 - the links of every node visited
         parameters=_hnsw_parameters,
-        selects=True,
         read_flags=faiss.IO_FLAG_MMAP_IFC,
     ),
     "ivf": AnnKind(
@@ -107,37 +86,36 @@ ANN_KINDS = {
         train_rows=lambda passages: min(passages, 64 * cells(passages)),
         efforts=(8, 16, 32, 64, 128, 256, 512),
         keeps=False,
-        proposes=False,
         compared=lambda effort, passages: cells(passages) + effort * passages / cells(passages),
         parameters=_ivf_parameters,
-        selects=True,
         read_flags=faiss.IO_FLAG_MMAP_IFC,
     ),
 }
 
 
 class AnnIndex:
-    """A FAISS index of one kind. May be searched from several threads."""
+    """A FAISS index of one kind. A Proposer; may be searched from several threads."""
 
     def __init__(self, kind: AnnKind, index: Any) -> None:
         self._kind = kind
         self._index = index
 
     @classmethod
-    def make(cls, kind: AnnKind, vectors: Vectors, seed: int) -> AnnIndex:
+    def make(cls, kind: AnnKind, vectors: Fixed, seed: int) -> AnnIndex:
         """Train on a seeded sample of the (n, dim) vectors and add them all."""
         passages, dim = vectors.shape
         faiss.omp_set_num_threads(count())
         index = kind.make(dim, passages, seed)
         sample = np.random.default_rng(seed).choice(passages, kind.train_rows(passages), replace=False)
-        index.train(np.ascontiguousarray(vectors[np.sort(sample)]))
+        index.train(floats(vectors[np.sort(sample)]))
         for first in range(0, passages, _ADD_ROWS):
-            index.add(np.ascontiguousarray(vectors[first : first + _ADD_ROWS]))
+            index.add(floats(vectors[first : first + _ADD_ROWS]))
         return cls(kind, index)
 
     @classmethod
-    def read(cls, kind: AnnKind, path: Path) -> AnnIndex:
-        """Open a file whose hash was checked. Raises CorruptError when FAISS cannot read it."""
+    def read(cls, kind: AnnKind, directory: Path) -> AnnIndex:
+        """Open the file of a folder, whose hash was checked. Raises CorruptError when FAISS cannot read it."""
+        path = directory / ANN
         try:
             with _limit_lock:
                 # No part of a file is larger than the file: a forged length cannot ask for more memory.
@@ -148,37 +126,33 @@ class AnnIndex:
                 f"{path} cannot be read: {str(error).splitlines()[0]}", "rebuild with `clew build`, or roll back"
             ) from None
 
-    def write(self, path: Path) -> None:
-        """Write the index to a file."""
+    def write(self, directory: Path) -> None:
+        """Write the index into a folder."""
+        path = directory / ANN
         with disk_errors(path):
             faiss.write_index(self._index, str(path))
 
-    def effort_for(self, fetch: int, effort: int) -> int:
-        """The effort that can return `fetch` passages, at least `effort`."""
-        return max(effort, fetch) if self._kind.keeps else effort
+    @property
+    def efforts(self) -> tuple[int, ...]:
+        """Search efforts to try, ascending."""
+        return self._kind.efforts
+
+    def effort_for(self, fetch: int, effort: int, share: float) -> int:
+        """The effort that can return `fetch` passages out of a share of all (above 0, at most 1), at least `effort`.
+
+        FAISS spends its effort on passages that are not allowed too, so a filter needs that much more.
+        """
+        return math.ceil((max(effort, fetch) if self._kind.keeps else effort) / share)
 
     def compared(self, effort: int) -> float:
         """Vectors a search compares, about."""
         return self._kind.compared(effort, self._index.ntotal)
 
-    def needed(self, wanted: int, effort: int, allowed: int) -> int:
-        """How many passages a search has to find for its best `wanted` to be trusted.
-
-        What proposes passages without regard to a filter may have proposed few of the `allowed` ones: a filter on what
-        the query is not about. It takes the share of its effort that falls to them.
-        """
-        if self._kind.selects:
-            return wanted
-        total: int = self._index.ntotal
-        return max(wanted, math.ceil(effort * allowed / total))
-
     def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:
-        """Allowed passages near a (dim,) query, in no promised order: at most `fetch`, or `effort` if it proposes."""
-        bits = np.packbits(allowed, bitorder="little") if allowed is not None and self._kind.selects else None
+        """At most `fetch` allowed passages near a (dim,) query, in no promised order."""
+        bits = None if allowed is None else np.packbits(allowed, bitorder="little")
         selector = None if bits is None else faiss.IDSelectorBitmap(bits)
         parameters = self._kind.parameters(effort, selector)
-        wanted = min(effort, self._index.ntotal) if self._kind.proposes else fetch
-        _, found = self._index.search(np.ascontiguousarray(query[None], np.float32), wanted, params=parameters)
+        _, found = self._index.search(np.ascontiguousarray(query[None], np.float32), fetch, params=parameters)
         rows: Ints = found[0]
-        rows = rows[rows >= 0]
-        return rows if allowed is None or self._kind.selects else rows[allowed[rows]]
+        return rows[rows >= 0]

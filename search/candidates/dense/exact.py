@@ -1,65 +1,75 @@
-"""Exact scores and exact search over unit vectors.
+"""Vectors in whole numbers, their exact scores and exact search.
 
-A score is the inner product of two float32 vectors in float64, computed row by row, so that it has the same bits
-however many rows are scored together (a product of matrices rounds by the shape of its input).
+A unit vector is kept as int16 in steps of 1/32767: half the bytes of float32, and cosines are off by about 1e-5. A
+score is the inner product of two of them, a sum of whole numbers, so that it has the same bits however many rows are
+scored together and in whatever order.
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
 from clew.core.types import Bools, Floats, Ints, Ranking, Vectors, ranked
+from search.candidates.dense.kernel import inner_products
 
-_ROWS = 8192
-_WHOLE_SCAN_SHARE = 0.25
-"""From this share of wanted rows on, reading all vectors in order is faster than picking rows."""
-
-
-def cosines(vectors: Vectors, query: Vectors, rows: Ints) -> Floats:
-    """(n,) float64 scores of the given rows of (passages, dim) unit vectors against a (dim,) unit vector."""
-    scores = np.empty(len(rows), np.float64)
-    wide = query.astype(np.float64)
-    for first in range(0, len(rows), _ROWS):
-        part = rows[first : first + _ROWS]
-        scores[first : first + len(part)] = np.vecdot(vectors[part].astype(np.float64), wide)
-    return scores
+# Unit vectors in steps of 1/STEPS.
+Fixed: TypeAlias = NDArray[np.int16]
+STEPS = 32_767
+_ROWS = 65_536
 
 
-def exact_top(vectors: Vectors, query: Vectors, k: int, allowed: Bools | None = None) -> Ranking:
+def fixed(vectors: Vectors) -> Fixed:
+    """(…, dim) int16 steps of unit (or zero) vectors."""
+    steps: Fixed = np.rint(np.asarray(vectors, np.float32) * np.float32(STEPS)).astype(np.int16)
+    return steps
+
+
+def floats(vectors: Fixed) -> Vectors:
+    """(…, dim) float32 of vectors in steps."""
+    return vectors.astype(np.float32) / np.float32(STEPS)
+
+
+def cosines(vectors: Fixed, query: Vectors, rows: Ints) -> Floats:
+    """(r,) float64 scores of the given rows of (passages, dim) vectors against a (dim,) unit vector."""
+    return _products(vectors, query, rows) / float(STEPS**2)
+
+
+def exact_top(vectors: Fixed, query: Vectors, k: int, allowed: Bools | None = None) -> Ranking:
     """The k best of all, or of the allowed, passages."""
     return best_of(vectors, query, k, np.arange(len(vectors)) if allowed is None else np.flatnonzero(allowed))
 
 
-def best_of(vectors: Vectors, query: Vectors, k: int, rows: Ints) -> Ranking:
-    """The k best of some passages.
-
-    A quick float32 pass keeps whatever may be among the k best within its largest possible rounding error; the
-    rest is decided by `cosines`.
-    """
+def best_of(vectors: Fixed, query: Vectors, k: int, rows: Ints) -> Ranking:
+    """The k best of some passages."""
     if len(rows) == 0 or k <= 0:
         return ranked(rows[:0], np.empty(0), 0)
-    if len(rows) > k:
-        rough = _rough(vectors, query, rows)
-        error = 2 * vectors.shape[1] * float(np.finfo(np.float32).eps)
-        rows = rows[rough >= np.partition(rough, len(rough) - k)[len(rough) - k] - error]
-    return ranked(rows, cosines(vectors, query, rows), k)
+    products = _products(vectors, query, rows)
+    if k < len(rows):
+        # All that tie with the k-th, among which the ordinal decides.
+        kept = np.flatnonzero(products >= np.partition(products, len(rows) - k)[len(rows) - k])
+        rows, products = rows[kept], products[kept]
+    return ranked(rows, products / float(STEPS**2), k)
 
 
-def _rough(vectors: Vectors, query: Vectors, rows: Ints) -> Vectors:
-    """(n,) float32 scores of the rows."""
-    query = np.ascontiguousarray(query, np.float32)
-    if len(rows) >= _WHOLE_SCAN_SHARE * len(vectors):
-        scores: Vectors = vectors @ query
-        return scores if len(rows) == len(vectors) else scores[rows]
-    return np.concatenate([vectors[rows[at : at + _ROWS]] @ query for at in range(0, len(rows), _ROWS)])
-
-
-def exact_scores(vectors: Vectors, queries: Vectors, k: int) -> Vectors:
+def exact_scores(vectors: Fixed, queries: Vectors, k: int) -> Vectors:
     """(q, min(k, passages)) float32 scores of each query's best passages, descending, for measuring recall."""
     best = np.empty((len(queries), 0), np.float32)
-    for first in range(0, len(vectors), 8 * _ROWS):
-        best = np.concatenate([best, queries @ vectors[first : first + 8 * _ROWS].T], axis=1)
+    asked = floats(fixed(queries))
+    for first in range(0, len(vectors), _ROWS):
+        best = np.concatenate([best, asked @ floats(vectors[first : first + _ROWS]).T], axis=1)
         if best.shape[1] > k:
             best = np.partition(best, best.shape[1] - k, axis=1)[:, -k:]
     ordered: Vectors = -np.sort(-best, axis=1)
     return ordered
+
+
+def _products(vectors: Fixed, query: Vectors, rows: Ints) -> NDArray[np.int32]:
+    """(r,) int32 inner products, in steps of 1 / STEPS^2. Raises IndexError for a row that is not there."""
+    if len(rows) and not 0 <= rows.min() <= rows.max() < len(vectors):
+        raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(vectors)} vectors")
+    products = np.empty(len(rows), np.int32)
+    inner_products(vectors, fixed(query), rows, products)
+    return products

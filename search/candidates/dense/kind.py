@@ -1,10 +1,4 @@
-"""The dense index kind: vectors on disk as they are, and a FAISS index beside them where they are many.
-
-<dense>/vectors.npy   (passages, dim) float32, mapped into memory
-<dense>/ann.json      kind, search effort and measured recall
-<dense>/ann.faiss     only where the kind has one
-<version>/dense.json, moments.npy   count and width; (dim + 1, dim) int64, see moments
-"""
+"""The dense index kind: vectors on disk in whole numbers, and where they are many what finds near ones beside them."""
 
 from __future__ import annotations
 
@@ -12,29 +6,30 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError
 from clew.core.files import disk_errors
 from clew.core.types import Vectors
+from search.candidates.dense.exact import Fixed, fixed
+from search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
 from search.candidates.dense.moments import Moments
 from search.candidates.dense.recall import RecallProbe
-from search.candidates.dense.shard import DenseShard
+from search.candidates.dense.shard import DenseShard, Proposer
+from search.candidates.dense.signs import SignScan
 from search.candidates.dense.spec import DenseSpec
 from search.protocols import CandidateGenerator, PassageSet
 
+if TYPE_CHECKING:
+    from search.candidates.dense.ann import AnnIndex
+
 __all__ = ["DenseCounts", "DenseKind", "DenseSpec"]
 
-FORMAT = 1
-VECTORS = "vectors.npy"
-ANN = "ann.faiss"
-SETTINGS = "ann.json"
-STATISTICS = "dense.json"
-MOMENTS = "moments.npy"
-# A scan of one bit a dimension takes as long as a search of the graph at equal recall here, and is built at once.
-HNSW_FROM = 200_000
+FORMAT = 2
+# Up to here a scan of one bit a dimension is faster than a search of the graph at equal recall, and is built at once.
+HNSW_FROM = 1_000_000
 IVF_FROM = 5_000_000
 _UNIT = 1e-3
 _REBUILD = "rebuild with `clew build`, or roll back"
@@ -79,7 +74,7 @@ class DenseKind:
         return DenseCounts(passages, widths[0] if widths else 0, moments)
 
     def build(self, passages: PassageSet, whole: DenseCounts, directory: Path) -> Mapping[str, Any]:
-        """Write vectors and FAISS index, and raise the search effort until the measured recall is reached.
+        """Write the vectors and what finds near ones; raise the search effort until the measured recall is reached.
 
         Returns kind, passages, dim, effort, recall@10, recall@100, sampled (queries), bytes. Raises DataError for a
         vector that is not finite or not of unit length, and QualityError when the recall cannot be reached.
@@ -88,7 +83,7 @@ class DenseKind:
         _check(vectors, whole.dim)
         directory.mkdir(parents=True, exist_ok=True)
         with disk_errors(directory):
-            np.save(directory / VECTORS, np.ascontiguousarray(vectors, np.float32))
+            np.save(directory / VECTORS, fixed(vectors))
             facts = self._index(_map(directory / VECTORS), directory)
             (directory / SETTINGS).write_text(json.dumps(facts, sort_keys=True) + "\n", encoding="utf-8")
         return {**facts, "bytes": sum(path.stat().st_size for path in directory.iterdir())}
@@ -119,25 +114,22 @@ class DenseKind:
         return Sharded(shards)
 
     def derived(self) -> frozenset[str]:
-        """The FAISS index (its graph is built by several threads) and what was measured on it."""
-        return frozenset({ANN, SETTINGS})
+        """What finds near vectors (means round by the machine, graphs are built by several threads), and its recall."""
+        return frozenset({ANN, SIGNS, FACTORS, SETTINGS})
 
-    def _index(self, vectors: Vectors, directory: Path) -> dict[str, Any]:
-        """Build, measure and write the FAISS index of a shard; returns its settings."""
+    def _index(self, vectors: Fixed, directory: Path) -> dict[str, Any]:
+        """Make, measure and write what finds near vectors of a shard; returns its settings."""
         name = self._kind_for(len(vectors))
         facts = {"format": FORMAT, "kind": name, "passages": len(vectors), "dim": vectors.shape[1]}
         if name == "flat":
             return {**facts, "effort": 0, "recall@10": 1.0, "recall@100": 1.0, "sampled": 0}
-        from search.candidates.dense.ann import ANN_KINDS, AnnIndex
-
-        kind = ANN_KINDS[name]
-        ann = AnnIndex.make(kind, vectors, self._spec.seed)
+        made = self._made(name, vectors)
         probe = RecallProbe(vectors, self._spec.seed, self._queries)
         recall: dict[str, float] = {}
-        for effort in kind.efforts:
-            recall = probe.measure(DenseShard(vectors, name, ann, effort, self._spec.exact_below))
+        for effort in made.efforts:
+            recall = probe.measure(DenseShard(vectors, name, made, effort, self._spec.exact_below))
             if min(recall.values()) >= self._spec.recall:
-                ann.write(directory / ANN)
+                made.write(directory)
                 return {**facts, "effort": effort, **recall, "sampled": probe.size}
         shown = ", ".join(f"{what} {value:.4f}" for what, value in recall.items())
         raise QualityError(
@@ -146,8 +138,15 @@ class DenseKind:
             'lower recall in [dense], or set kind = "flat" there for an exact search',
         )
 
+    def _made(self, name: str, vectors: Fixed) -> SignScan | AnnIndex:
+        if name == "rabitq":
+            return SignScan.make(vectors)
+        from search.candidates.dense.ann import ANN_KINDS, AnnIndex
+
+        return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed)
+
     def _kind_for(self, passages: int) -> str:
-        """The FAISS kind for a shard of so many passages."""
+        """How a shard of so many passages is searched."""
         if passages == 0:
             return "flat"
         if self._spec.kind != "auto":
@@ -167,16 +166,17 @@ class DenseKind:
                 _REBUILD,
             )
         name = str(settings["kind"])
-        if name == "flat":
-            return DenseShard(vectors, name, None, 0, self._spec.exact_below, moments)
-        from search.candidates.dense.ann import ANN_KINDS, AnnIndex
+        proposer: Proposer | None = None
+        if name == "rabitq":
+            proposer = SignScan.read(directory, *vectors.shape)
+        elif name != "flat":
+            from search.candidates.dense.ann import ANN_KINDS, AnnIndex
 
-        if name not in ANN_KINDS:
-            raise FormatError(
-                f"{directory / SETTINGS} names the kind {name!r}, known: {', '.join(ANN_KINDS)}", _REBUILD
-            )
-        ann = AnnIndex.read(ANN_KINDS[name], directory / ANN)
-        return DenseShard(vectors, name, ann, int(settings["effort"]), self._spec.exact_below, moments)
+            if name not in ANN_KINDS:
+                known = ", ".join(("flat", "rabitq", *ANN_KINDS))
+                raise FormatError(f"{directory / SETTINGS} names the kind {name!r}, known: {known}", _REBUILD)
+            proposer = AnnIndex.read(ANN_KINDS[name], directory)
+        return DenseShard(vectors, name, proposer, int(settings["effort"]), self._spec.exact_below, moments)
 
 
 def _vectors(passages: PassageSet) -> Vectors:
@@ -200,12 +200,12 @@ def _check(vectors: Vectors, dim: int) -> None:
             )
 
 
-def _map(path: Path) -> Vectors:
+def _map(path: Path) -> Fixed:
     """The vectors of a file, mapped into memory read-only."""
     vectors = _load(path)
-    if vectors.ndim != 2 or vectors.dtype != np.float32:
-        raise CorruptError(f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected rows of float32", _REBUILD)
-    plain: Vectors = np.asarray(vectors)
+    if vectors.ndim != 2 or vectors.dtype != np.int16:
+        raise CorruptError(f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected rows of int16", _REBUILD)
+    plain: Fixed = np.asarray(vectors)
     return plain
 
 

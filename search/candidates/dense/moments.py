@@ -59,8 +59,9 @@ class Moments:
             return 0.0, 0.0
         query = vector.astype(np.float64) / _STEPS
         total, product = self._floats
-        mean = float(query @ total) / self.count
-        square = float(query @ product @ query) / self.count
+        mean = float(np.vecdot(total, query)) / self.count
+        # Row by row: a product with a matrix would set the threads of BLAS to work, which then spin for more of it.
+        square = float(np.vecdot(np.vecdot(product, query), query)) / self.count
         return mean, math.sqrt(max(0.0, square - mean**2))
 
     @cached_property

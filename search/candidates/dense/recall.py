@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from clew.core.types import Vectors
-from search.candidates.dense.exact import exact_scores
+from search.candidates.dense.exact import Fixed, exact_scores, floats
 from search.candidates.dense.shard import DenseShard
 
 SAMPLE = 200
@@ -19,7 +19,7 @@ _TIE = 1e-6
 _FLAT = 1e-6
 
 
-def stand_ins(vectors: Vectors, seed: int) -> Vectors:
+def stand_ins(vectors: Fixed, seed: int) -> Vectors:
     """(at most SAMPLE, dim) unit vectors to ask in place of queries: passages turned away to cosine NEARNESS.
 
     Passages themselves are too easy as queries, because a graph links near passages to each other; passages turned
@@ -31,9 +31,9 @@ def stand_ins(vectors: Vectors, seed: int) -> Vectors:
     """
     random = np.random.default_rng(seed)
     rows = np.sort(random.choice(len(vectors), min(SAMPLE, len(vectors)), replace=False))
-    sample = np.asarray(vectors[rows], np.float64)
+    sample = floats(vectors[rows]).astype(np.float64)
     others = np.sort(random.choice(len(vectors), min(_SPREAD, len(vectors)), replace=False))
-    spread = np.asarray(vectors[others], np.float64)
+    spread = floats(vectors[others]).astype(np.float64)
     away = random.normal(size=(len(sample), len(spread))) @ (spread - spread.mean(axis=0))
     away -= (away * sample).sum(axis=1, keepdims=True) * sample
     # Where passages do not differ, any direction will do.
@@ -48,8 +48,8 @@ def stand_ins(vectors: Vectors, seed: int) -> Vectors:
 class RecallProbe:
     """Sample queries and the true scores of their nearest passages: made once, used for every search effort."""
 
-    def __init__(self, vectors: Vectors, seed: int, queries: Vectors | None = None) -> None:
-        """vectors: (n, dim), n at least 1. queries: (q, dim) unit vectors to ask beside the stand-ins."""
+    def __init__(self, vectors: Fixed, seed: int, queries: Vectors | None = None) -> None:
+        """vectors: (n, dim) in steps, n at least 1. queries: (q, dim) unit vectors to ask beside the stand-ins."""
         made = stand_ins(vectors, seed)
         self._queries = made if queries is None else np.concatenate([made, queries.astype(np.float32)])
         self._truth = exact_scores(vectors, self._queries, max(DEPTHS))

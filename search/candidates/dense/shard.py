@@ -4,43 +4,62 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from clew.core.errors import MismatchError
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, Vectors, empty_ranking
-from search.candidates.dense.exact import best_of, cosines, exact_top
+from search.candidates.dense.exact import Fixed, best_of, cosines, exact_top
 from search.candidates.dense.moments import Moments
 from search.protocols import CandidateRequest, ParsedQuery
-
-if TYPE_CHECKING:
-    from search.candidates.dense.ann import AnnIndex
 
 # An approximate search proposes twice the passages wanted, so that exact scores decide between near ties.
 _LEAST_FETCH = 64
 
 
+class Proposer(Protocol):
+    """Finds passages that are probably near a query without comparing all their vectors."""
+
+    @property
+    def efforts(self) -> tuple[int, ...]:
+        """Search efforts to try, ascending."""
+        ...
+
+    def effort_for(self, fetch: int, effort: int, share: float) -> int:
+        """The effort that can return `fetch` passages out of a share of all (above 0, at most 1), at least `effort`."""
+        ...
+
+    def compared(self, effort: int) -> float:
+        """What a search takes: about as many exact comparisons of vectors."""
+        ...
+
+    def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:
+        """Allowed passages near a (dim,) query, in no promised order: about `fetch`, or more where that is no work."""
+        ...
+
+
 class DenseShard:
     """Finds the passages whose vectors are nearest to the query's; a score is the cosine. A CandidateGenerator.
 
-    kind: name of the FAISS kind, "flat" without one. effort: its measured search effort. exact_below: with at most
-    so many candidates every one is compared. moments: of the version, None where only candidates are wanted.
+    kind: how they are found, "flat" where all are compared. proposer: what proposes them then. effort: its measured
+    search effort. exact_below: with at most so many candidates every one is compared. moments: of the version, None
+    where only candidates are wanted.
     """
 
     def __init__(
         self,
-        vectors: Vectors,
+        vectors: Fixed,
         kind: str,
-        ann: AnnIndex | None,
+        proposer: Proposer | None,
         effort: int,
         exact_below: int,
         moments: Moments | None = None,
     ) -> None:
-        """vectors: (passages, dim) float32 unit vectors, mapped from the file."""
+        """vectors: (passages, dim) unit vectors in steps, mapped from the file."""
         self._vectors = vectors
         self._kind = kind
-        self._ann = ann
+        self._proposer = proposer
         self._effort = effort
         self._exact_below = exact_below
         self._moments = moments
@@ -71,13 +90,12 @@ class DenseShard:
         if wanted <= 0:
             return empty_ranking()
         fetch = max(2 * wanted, _LEAST_FETCH)
-        if self._ann is not None and count > self._exact_below:
-            # FAISS spends its effort on passages that are not allowed too, so a filter needs that much more.
-            effort = math.ceil(self._ann.effort_for(fetch, self._effort) * self.size / count)
-            if self._ann.compared(effort) < count:
-                rows = self._ann.search(vector, fetch, effort, allowed)
+        if self._proposer is not None and count > self._exact_below:
+            effort = self._proposer.effort_for(fetch, self._effort, count / self.size)
+            if self._proposer.compared(effort) < count:
+                rows = self._proposer.search(vector, fetch, effort, allowed)
                 # A filter can hide all that the search meets; what is then missing exists all the same.
-                if len(rows) >= self._ann.needed(wanted, self._effort, count):
+                if len(rows) >= wanted:
                     return best_of(self._vectors, vector, k, rows)
         return exact_top(self._vectors, vector, k, allowed)
 
@@ -102,8 +120,8 @@ class DenseShard:
 
     def close(self) -> None:
         """Let go of the vectors and the FAISS index."""
-        self._vectors = np.empty((0, self._vectors.shape[1]), np.float32)
-        self._ann = None
+        self._vectors = np.empty((0, self._vectors.shape[1]), np.int16)
+        self._proposer = None
 
     def _unreadable(self, rows: Ints, scores: Floats) -> Bools:
         """(n,) bool: passages whose text the model cannot read; theirs is the zero vector, so they score 0."""

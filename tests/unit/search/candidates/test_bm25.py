@@ -20,6 +20,7 @@ from clew.core.errors import CorruptError, FormatError, MismatchError, NotFoundE
 from clew.core.text import Analyzer, AnalyzerSpec
 from search.candidates import bm25_kernel, bm25_pruning
 from search.candidates.bm25 import BM25, BM25Kind, BM25Spec
+from search.candidates.dense import kernel as dense_kernel
 from search.protocols import CandidateRequest, HasVocabulary, MatchesAny, ParsedQuery, PassageSet
 
 ANALYZER = Analyzer(AnalyzerSpec(stem=False))
@@ -314,7 +315,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
         BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER).open([tmp_path / "shard0"], tmp_path / "whole")
 
 
-@pytest.mark.parametrize("module", [bm25_kernel, bm25_pruning])
+@pytest.mark.parametrize("module", [bm25_kernel, bm25_pruning, dense_kernel])
 def test_compiled_code_calls_none_of_another_file(module: ModuleType) -> None:
     """Numba keeps what it compiled for as long as the function's own file stays the same."""
     compiled = {name: made for name, made in vars(module).items() if hasattr(made, "py_func")}

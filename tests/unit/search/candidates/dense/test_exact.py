@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.candidates.dense.exact import cosines, exact_scores, exact_top
+from search.candidates.dense.exact import STEPS, cosines, exact_scores, exact_top, fixed, floats
 
 DIM = 48
 
@@ -15,13 +15,35 @@ def unit(n: int, seed: int = 0, dim: int = DIM) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-VECTORS = unit(500)
+FLOATS = unit(500)
+VECTORS = fixed(FLOATS)
 QUERY = unit(1, seed=1)[0]
 
 
-def test_a_score_is_the_inner_product() -> None:
-    expected = [sum(float(a) * float(b) for a, b in zip(row, QUERY, strict=True)) for row in VECTORS[:20]]
-    np.testing.assert_allclose(cosines(VECTORS, QUERY, np.arange(20)), expected, atol=1e-12)
+def test_a_score_is_the_inner_product_of_whole_numbers() -> None:
+    expected = [sum(int(a) * int(b) for a, b in zip(row, fixed(QUERY), strict=True)) for row in VECTORS]
+    assert (cosines(VECTORS, QUERY, np.arange(500)) * STEPS**2).tolist() == expected
+
+
+def test_a_score_is_near_the_cosine() -> None:
+    cosine = FLOATS.astype(np.float64) @ QUERY.astype(np.float64)
+    np.testing.assert_allclose(cosines(VECTORS, QUERY, np.arange(500)), cosine, atol=1e-4)
+    np.testing.assert_allclose(floats(VECTORS), FLOATS, atol=0.5 / STEPS * 1.01)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 384, 4096])
+def test_no_sum_leaves_its_range(dim: int) -> None:
+    even, first = np.full((1, dim), dim**-0.5, np.float32), np.eye(1, dim, dtype=np.float32)
+    for vector in (even, first):
+        assert cosines(fixed(vector), vector[0], np.array([0]))[0] == pytest.approx(1, abs=1e-3)
+        assert cosines(fixed(vector), -vector[0], np.array([0]))[0] == pytest.approx(-1, abs=1e-3)
+
+
+def test_a_row_that_is_not_there_is_refused() -> None:
+    with pytest.raises(IndexError, match="500"):
+        cosines(VECTORS, QUERY, np.array([0, 500]))
+    with pytest.raises(IndexError, match="-1"):
+        cosines(VECTORS, QUERY, np.array([-1]))
 
 
 @given(st.lists(st.integers(0, 499), min_size=1, max_size=70))
@@ -33,7 +55,7 @@ def test_a_score_has_the_same_bits_whatever_is_scored_with_it(rows: list[int]) -
 
 @pytest.mark.parametrize("dim", [1, 7, 8, 384, 1000])
 def test_bits_at_other_widths(dim: int) -> None:
-    vectors, query = unit(40, dim=dim), unit(1, seed=2, dim=dim)[0]
+    vectors, query = fixed(unit(40, dim=dim)), unit(1, seed=2, dim=dim)[0]
     whole = cosines(vectors, query, np.arange(40))
     assert all(cosines(vectors, query, np.array([row]))[0] == whole[row] for row in range(40))
 
@@ -66,7 +88,7 @@ def test_nothing_there() -> None:
 
 
 def test_reference_scores_for_measuring() -> None:
-    scores = exact_scores(VECTORS, VECTORS[:3], 4)
+    scores = exact_scores(VECTORS, FLOATS[:3], 4)
     assert scores.shape == (3, 4)
-    np.testing.assert_allclose(scores[2], exact_top(VECTORS, VECTORS[2], 4).scores, atol=1e-6)
-    assert exact_scores(VECTORS[:2], VECTORS[:3], 4).shape == (3, 2)
+    np.testing.assert_allclose(scores[2], exact_top(VECTORS, FLOATS[2], 4).scores, atol=1e-6)
+    assert exact_scores(VECTORS[:2], FLOATS[:3], 4).shape == (3, 2)

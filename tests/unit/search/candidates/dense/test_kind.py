@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError, SpecError
 from clew.core.spec import parse
 from search.candidates.dense.ann import ANN_KINDS
+from search.candidates.dense.exact import fixed
 from search.candidates.dense.kind import DenseKind, DenseSpec
 from search.candidates.dense.recall import stand_ins
 from search.candidates.dense.shard import DenseShard
@@ -62,12 +66,12 @@ def test_k_hits_come_back_whenever_k_are_allowed(generator: CandidateGenerator, 
     allowed = None if share is None else np.random.default_rng(5).permutation(6000) < share * 6000
     there = 6000 if allowed is None else int(allowed.sum())
     shares = []
-    for query in stand_ins(VECTORS, seed=9)[:40]:
+    for query in stand_ins(fixed(VECTORS), seed=9)[:40]:
         found = generator.candidates(ask(query, k, allowed))
         assert len(found) == min(k, there)
         assert allowed is None or allowed[found.ordinals].all()
         exact = VECTORS.astype(np.float64) @ query.astype(np.float64)
-        np.testing.assert_allclose(found.scores, exact[found.ordinals], atol=1e-12)
+        np.testing.assert_allclose(found.scores, exact[found.ordinals], atol=1e-4)
         assert (np.diff(found.scores) <= 0).all()
         exact[slice(0, 0) if allowed is None else ~allowed] = -2
         best = np.argsort(-exact, kind="stable")[: min(k, there)]
@@ -80,8 +84,8 @@ def test_a_filter_that_hides_all_that_the_search_meets(tmp_path: Path) -> None:
     generator = built(tmp_path, replace(ANN, recall=0.1), np.concatenate([near, far]))
     allowed = np.arange(5000) >= 2500
     assert isinstance(generator, DenseShard)
-    assert generator._ann is not None
-    assert len(generator._ann.search(near[0], 64, 128, allowed)) < 10
+    assert generator._proposer is not None
+    assert len(generator._proposer.search(near[0], 64, 128, allowed)) < 10
     found = generator.candidates(ask(near[0], 10, allowed))
     assert len(found) == 10
     assert allowed[found.ordinals].all()
@@ -141,7 +145,8 @@ def test_the_kind_follows_the_number_of_passages(tmp_path: Path, monkeypatch: py
         folder = tmp_path / str(n)
         facts = build(spec, VECTORS[:n], folder)
         assert facts["kind"] == kind
-        assert (folder / "ann.faiss").exists() is (kind != "flat")
+        assert (folder / "ann.faiss").exists() is (kind == "hnsw")
+        assert (folder / "signs.npy").exists() is (kind == "rabitq")
         assert min(facts["recall@10"], facts["recall@100"]) >= spec.recall
 
 
@@ -178,18 +183,18 @@ def test_what_is_not_derived_comes_out_the_same(tmp_path: Path) -> None:
     assert (tmp_path / "a" / fixed[0]).read_bytes() == (tmp_path / "b" / fixed[0]).read_bytes()
 
 
-def test_a_filter_on_what_the_query_is_not_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ANN_KINDS, "rabitq", replace(ANN_KINDS["rabitq"], efforts=(256,)))
-    generator = built(tmp_path, replace(ANN, kind="rabitq", recall=0.1), VECTORS)
+@pytest.mark.parametrize("hidden", [240, 1000, 3000])
+def test_a_filter_on_what_the_query_is_not_about(tmp_path: Path, hidden: int) -> None:
+    generator = built(tmp_path, replace(ANN, kind="rabitq"), VECTORS)
     shares = []
-    for query in stand_ins(VECTORS, seed=9)[:40]:
+    for query in stand_ins(fixed(VECTORS), seed=9)[:40]:
         exact = VECTORS.astype(np.float64) @ query.astype(np.float64)
-        # Without the 240 nearest, which is most of what is proposed.
-        allowed = exact < np.sort(exact)[-240]
+        # Without the nearest, which is most of what is likely.
+        allowed = exact < np.sort(exact)[-hidden]
         best = np.argsort(np.where(allowed, -exact, 2), kind="stable")[:10]
         found = generator.candidates(ask(query, 10, allowed)).ordinals
         shares.append(len(np.intersect1d(best, found)) / 10)
-    assert np.mean(shares) == 1
+    assert np.mean(shares) >= 0.97
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 3.0])
@@ -242,13 +247,15 @@ def test_the_background_is_mean_and_deviation_of_all_cosines(tmp_path: Path) -> 
     np.testing.assert_allclose(three.candidates(ask(query, 1)).background, background, atol=1e-12)
 
 
-def test_files_that_are_off_are_named(tmp_path: Path) -> None:
-    built(tmp_path, ANN, VECTORS[:200])
+@pytest.mark.parametrize("proposed", ["hnsw", "rabitq"])
+def test_files_that_are_off_are_named(tmp_path: Path, proposed: Literal["hnsw", "rabitq"]) -> None:
+    built(tmp_path, replace(ANN, kind=proposed), VECTORS[:200])
     folder, kind = tmp_path / "0", DenseKind(ANN)
     good = {path.name: path.read_bytes() for path in folder.iterdir()}
     good |= {f"../whole/{path.name}": path.read_bytes() for path in (tmp_path / "whole").iterdir()}
+    of_its_own = {"hnsw": ["ann.faiss"], "rabitq": ["signs.npy", "factors.npy"]}[proposed]
     cases = {
-        "ann.faiss": good["ann.faiss"][:500],
+        **{name: good[name][:500] for name in of_its_own},
         "vectors.npy": good["vectors.npy"][:-1000],
         "ann.json": b"{}",
         "../whole/moments.npy": b"no array",
@@ -281,3 +288,33 @@ def test_files_that_are_off_are_named(tmp_path: Path) -> None:
 def test_spec_values_are_checked(table: dict[str, object], words: str) -> None:
     with pytest.raises(SpecError, match=words):
         parse(DenseSpec, table, "[dense]")
+
+
+_ALONE = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {here!r})
+from dataclasses import replace
+import numpy as np
+from test_kind import ANN, ask, built
+
+vectors = np.random.default_rng(0).normal(size=(8000, 384)).astype(np.float32)
+vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+generators = [built(Path({root!r}) / kind, replace(ANN, kind=kind, recall=0.1), vectors) for kind in ("flat", "rabitq")]
+time.sleep(1)  # until threads that built have gone to sleep
+whole, own = time.process_time(), time.thread_time()
+for query in vectors[:300]:
+    for generator in generators:
+        found = generator.candidates(ask(query, 100))
+        generator.score(ask(query, 100).query, found.ordinals)
+print((time.process_time() - whole) / (time.thread_time() - own))
+"""
+
+
+def test_a_search_leaves_other_processors_alone(tmp_path: Path) -> None:
+    # Threads of BLAS or OpenMP that were set to work spin for more of it, and take a processor from other searches.
+    script = _ALONE.format(here=str(Path(__file__).parent), root=str(tmp_path))
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 1.3
