@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -m venv .venv || { \
 		echo "$(PYTHON) cannot make a virtual environment (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
-		&& $(BIN)/python -m uv pip install --python $(BIN)/python -e ".[$(EXTRAS)]" \
+		&& $(BIN)/python -m uv pip install --compile-bytecode --python $(BIN)/python -e ".[$(EXTRAS)]" \
 		|| { echo "uv did not do it, pip tries (slower)" >&2; \
 			$(BIN)/python -m pip install --disable-pip-version-check -e ".[$(EXTRAS)]"; }
 	@touch $(STAMP)

@@ -51,7 +51,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            env={**_as_installed(), **(environment or {})},
         )
         try:
             self._wait(first, start + _PATIENCE)
@@ -128,6 +128,11 @@ class Server:
         self._output.seek(0)
         said = [line for line in self._output.read().splitlines() if line.strip()]
         raise RuntimeError(f"the server gave no answer: {said[-1] if said else 'it said nothing'}")
+
+
+def _as_installed() -> dict[str, str]:
+    """This environment, without what keeps Python from keeping its bytecode: a program is installed with it."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _free_port() -> int:
