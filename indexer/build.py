@@ -47,6 +47,7 @@ from indexer.spec import IndexSpec
 from indexer.staging import Staging, plan_of
 from indexer.sweep import sweep_staging
 from indexer.verify import check_recall, check_searcher, recall_of
+from search.candidates.dense.gpu import for_build
 from search.versions import IndexFolder, IndexVersion, Release, dumps
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ class _Build:
         self._runner = runner
         self._progress = progress
         self._report = BuildReport(spec.name)
+        if spec.dense is not None:
+            for_build(spec.dense.device, 0, 0)  # that there is a GPU where one is asked for, before the long part
         self._encoder = described_encoder(spec.dense, home)
         self._reranker = described_reranker(spec.rerank, home)
         self._analyzer = Analyzer(spec.analyzer).fingerprint

@@ -163,9 +163,10 @@ def build_shard(job: ShardJob, wholes: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _settings(spec: IndexSpec) -> bytes:
-    """The settings of the derived files; the model is left out, since the vectors say all of it."""
+    """The settings of the derived files; not the model, of which the vectors say all, nor where they are compared."""
     dense = as_table(spec.dense) if spec.dense is not None else {}
-    dense.pop("model", None)
+    for key in ("model", "device"):
+        dense.pop(key, None)
     return (json.dumps({"dense": dense}, sort_keys=True) + "\n").encode()
 
 

@@ -72,6 +72,7 @@ def examine(home: Path, *, quick: bool = False) -> list[Finding]:
         check_python,
         check_packages,
         check_faiss,
+        check_gpu,
         check_processor,
         check_kernels,
         check_graph_stores,
@@ -143,6 +144,19 @@ def check_faiss() -> Iterator[Finding]:
         yield Finding("faiss", "broken", f"{found} overwrite each other", mend)
     else:
         yield Finding("faiss", "broken", "not installed", "pip install -e '.[cpu]' (or '.[gpu]')")
+
+
+def check_gpu() -> Iterator[Finding]:
+    """Whether vectors are compared on a GPU, and through what; a machine needs none."""
+    from search.candidates.dense.gpu import free_bytes, library
+
+    if (found := library()) is not None:
+        yield Finding("gpu", "ok", f"reached through {found}, {(free_bytes() or 0) / 1e9:.1f} GB free")
+    elif (free := free_bytes()) is None:
+        yield Finding("gpu", "ok", "none: vectors are compared on the processor")
+    else:
+        mend = "pip uninstall faiss-cpu, then pip install -e '.[gpu]'"
+        yield Finding("gpu", "warning", f"{free / 1e9:.1f} GB free, but neither FAISS nor torch reaches it", mend)
 
 
 def _version(name: str) -> str | None:

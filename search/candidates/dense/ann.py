@@ -18,6 +18,7 @@ from clew.core.threads import count
 from clew.core.types import Bools, Ints, Vectors
 from search.candidates.dense.exact import Fixed, floats
 from search.candidates.dense.files import ANN
+from search.candidates.dense.gpu import filled
 
 faiss: Any = _faiss  # its type stubs leave out search parameters and selectors
 _ADD_ROWS = 65_536
@@ -32,6 +33,7 @@ class AnnKind:
     quantiser is trained on. efforts: search efforts to try, ascending. keeps: whether the effort is also the number of
     passages a search can return. compared: (effort, passages) → what a search compares, as a number of vectors, about.
     parameters: (effort, selector) → FAISS search parameters. read_flags: how its file is opened (mapped into memory).
+    on_gpu: whether FAISS can build it on a GPU.
     """
 
     make: Callable[[int, int, int], Any]
@@ -41,6 +43,7 @@ class AnnKind:
     compared: Callable[[int, int], float]
     parameters: Callable[[int, Any], Any]
     read_flags: int
+    on_gpu: bool
 
 
 def _hnsw(dim: int, passages: int, seed: int) -> Any:  # noqa: ARG001 - one signature for all kinds
@@ -80,6 +83,7 @@ ANN_KINDS = {
         compared=lambda effort, passages: 16.0 * effort,  # noqa: ARG005 - the links of every node visited
         parameters=_hnsw_parameters,
         read_flags=faiss.IO_FLAG_MMAP_IFC,
+        on_gpu=False,
     ),
     "ivf": AnnKind(
         make=_ivf,
@@ -89,6 +93,7 @@ ANN_KINDS = {
         compared=lambda effort, passages: cells(passages) + effort * passages / cells(passages),
         parameters=_ivf_parameters,
         read_flags=faiss.IO_FLAG_MMAP_IFC,
+        on_gpu=True,
     ),
 }
 
@@ -101,15 +106,19 @@ class AnnIndex:
         self._index = index
 
     @classmethod
-    def make(cls, kind: AnnKind, vectors: Fixed, seed: int) -> AnnIndex:
-        """Train on a seeded sample of the (n, dim) vectors and add them all."""
+    def make(cls, kind: AnnKind, vectors: Fixed, seed: int, *, gpu: bool = False) -> AnnIndex:
+        """Train on a seeded sample of the (n, dim) vectors and add them all, on the first GPU where it can be."""
         passages, dim = vectors.shape
         faiss.omp_set_num_threads(count())
         index = kind.make(dim, passages, seed)
         sample = np.random.default_rng(seed).choice(passages, kind.train_rows(passages), replace=False)
-        index.train(floats(vectors[np.sort(sample)]))
-        for first in range(0, passages, _ADD_ROWS):
-            index.add(floats(vectors[first : first + _ADD_ROWS]))
+        trained_on = floats(vectors[np.sort(sample)])
+        parts = (floats(vectors[first : first + _ADD_ROWS]) for first in range(0, passages, _ADD_ROWS))
+        if gpu and kind.on_gpu:
+            return cls(kind, filled(index, trained_on, parts))
+        index.train(trained_on)
+        for part in parts:
+            index.add(part)
         return cls(kind, index)
 
     @classmethod

@@ -15,6 +15,7 @@ from clew.core.files import disk_errors
 from clew.core.types import Vectors
 from search.candidates.dense.exact import Fixed, fixed
 from search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
+from search.candidates.dense.gpu import GpuScan, for_build, for_search
 from search.candidates.dense.moments import Moments
 from search.candidates.dense.recall import RecallProbe
 from search.candidates.dense.shard import DenseShard, Proposer
@@ -143,7 +144,8 @@ class DenseKind:
             return SignScan.make(vectors)
         from search.candidates.dense.ann import ANN_KINDS, AnnIndex
 
-        return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed)
+        gpu = for_build(self._spec.device, *vectors.shape) == "faiss"
+        return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed, gpu=gpu)
 
     def _kind_for(self, passages: int) -> str:
         """How a shard of so many passages is searched."""
@@ -167,6 +169,9 @@ class DenseKind:
             )
         name = str(settings["kind"])
         proposer: Proposer | None = None
+        below = self._spec.exact_below
+        if len(vectors) > below and (found := for_search(self._spec.device, *vectors.shape)):
+            return DenseShard(vectors, "gpu", GpuScan.by(found, vectors), 1, below, moments)
         if name == "rabitq":
             proposer = SignScan.read(directory, *vectors.shape)
         elif name != "flat":
@@ -176,7 +181,7 @@ class DenseKind:
                 known = ", ".join(("flat", "rabitq", *ANN_KINDS))
                 raise FormatError(f"{directory / SETTINGS} names the kind {name!r}, known: {known}", _REBUILD)
             proposer = AnnIndex.read(ANN_KINDS[name], directory)
-        return DenseShard(vectors, name, proposer, int(settings["effort"]), self._spec.exact_below, moments)
+        return DenseShard(vectors, name, proposer, int(settings["effort"]), below, moments)
 
 
 def _vectors(passages: PassageSet) -> Vectors:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class DenseSpec:
     passages).
     exact_below: up to so many passages, all or those a filter allows, a search compares with every one.
     seed: of the measurement's sample and of the clustering.
+    device: "cpu", "cuda" (a build without a GPU fails; a server without one serves on the processor), or "auto" (a GPU
+    where one is reached and has room).
     """
 
     model: str = "default"
@@ -24,6 +28,7 @@ class DenseSpec:
     kind: Literal["auto", "flat", "rabitq", "hnsw", "ivf"] = "auto"
     exact_below: int = 20_000
     seed: int = 0
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
         if not self.model:

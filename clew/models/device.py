@@ -1,0 +1,46 @@
+"""Vectors on a torch device: the exact search of a GPU that FAISS cannot reach."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from clew.core.types import Ints, Vectors
+
+_ROWS = 65_536
+
+
+def torch_sees_a_gpu() -> bool:
+    """Whether torch is installed and sees one. Imports torch where it is installed."""
+    if find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+class ExactOnDevice:
+    """All inner products with a query, on the device: float16 on a GPU, float32 on the processor."""
+
+    def __init__(self, passages: int, dim: int, device: str = "cuda") -> None:
+        """Takes the memory of (passages, dim) vectors, which `put` fills."""
+        import torch
+
+        self._torch: Any = torch
+        self._device = device
+        precision = torch.float16 if device == "cuda" else torch.float32
+        self._vectors = torch.zeros((passages, dim), dtype=precision, device=device)
+
+    def put(self, first: int, vectors: Vectors) -> None:
+        """Write (n, dim) float32 vectors from row `first` on."""
+        self._vectors[first : first + len(vectors)] = self._torch.from_numpy(vectors).to(self._device)
+
+    def nearest(self, query: Vectors, k: int) -> Ints:
+        """(k,) int64 rows of the largest inner products with a (dim,) query, in no promised order."""
+        with self._torch.inference_mode():
+            asked = self._torch.from_numpy(np.ascontiguousarray(query, np.float32)).to(self._vectors)
+            found = self._torch.topk(self._vectors @ asked, k, sorted=False).indices
+            rows: Ints = found.cpu().numpy()
+        return rows
