@@ -9,6 +9,7 @@ import typer
 
 from clew.cli.bench_calibration import calibration
 from clew.cli.bench_device import device
+from clew.cli.bench_exactness import exactness
 from clew.cli.bench_graph import graph
 from clew.cli.bench_link import link
 from clew.cli.bench_models import models
@@ -28,6 +29,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of samples and resamplin
 app.command("graph")(graph)
 app.command("calibration")(calibration)
 app.command("device")(device)
+app.command("exactness")(exactness)
 app.command("models")(models)
 
 
