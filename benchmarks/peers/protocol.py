@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -72,6 +72,19 @@ def median_ms(calls: list[Callable[[], object]]) -> float:
         call()
         times.append(time.perf_counter() - start)
     return sorted(times)[len(times) // 2] * 1000
+
+
+def nearest_found(
+    vectors: Any, queries: Sequence[Any], search: Callable[[Any], Sequence[int]], depth: int = 10, most: int = 200
+) -> float:
+    """Mean share of the truly nearest rows of (n, dim) vectors among the `depth` that a search finds."""
+    import numpy
+
+    shares = []
+    for query in queries[:most]:
+        nearest = numpy.argpartition(-(vectors @ query), depth)[:depth]
+        shares.append(len({*nearest.tolist()} & {*list(search(query))[:depth]}) / depth)
+    return round(sum(shares) / len(shares), 4)
 
 
 def pairs_of(job: Mapping[str, Any], count: int, spans: int, queries: int) -> list[tuple[str, list[str]]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.peers.protocol import Round, median_ms, per_second, serve
+from benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, per_second, serve
 from benchmarks.peers.serving import FEW, Server, base, cold_start, growth, latency, throughput
 
 
@@ -52,7 +52,23 @@ def hybrid(job: Mapping[str, Any]) -> Round:
     import_module("torch").set_num_threads(job["threads"])
     index = import_module("txtai").Embeddings().load(str(_stored(job, job["texts"])))
     index.search(job["queries"][0], 10)
-    return lambda: median_ms([partial(index.search, query, 10) for query in job["queries"]])
+    recall = nearest_found(
+        _vectors(index.ann.backend),
+        index.batchtransform(job["queries"], "query"),
+        lambda query: [row for row, _ in index.ann.search(query[None], 10)[0]],
+    )
+    return Told(
+        lambda: median_ms([partial(index.search, query, 10) for query in job["queries"]]),
+        {"recall@10 of vectors": recall},
+    )
+
+
+def _vectors(stored: Any) -> Any:
+    """(n, dim) vectors of its FAISS index: a flat one under ids where it is small, else an inverted file."""
+    inner = import_module("faiss").downcast_index(stored.index) if hasattr(stored, "index") else stored
+    if hasattr(inner, "make_direct_map"):
+        inner.make_direct_map()
+    return inner.reconstruct_n(0, inner.ntotal)
 
 
 def build(job: Mapping[str, Any]) -> Round:

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.index import beir_spec, ensure, varied
-from benchmarks.peers.protocol import Round, Told, median_ms, pairs_of, per_second
+from benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, pairs_of, per_second
 from benchmarks.speed.material import ENCODED, Bench, opened, write_corpus
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def bm25_build(bench: Bench) -> Iterator[Round]:
     from search.protocols import PassageSet
 
     passages = PassageSet({"text": bench.texts})
+    facts: dict[str, Any] = {}
 
     def once() -> None:
         kind = BM25Kind(BM25Spec(), {"text": 1.0}, Analyzer())
@@ -53,8 +55,10 @@ def bm25_build(bench: Bench) -> Iterator[Round]:
             whole = kind.combine([kind.survey(passages, Path(folder) / "shard")])
             kind.build(passages, whole, Path(folder) / "shard")
             kind.save(whole, Path(folder) / "whole")
+            taken = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+            facts["disk, MB a million"] = round(taken / len(bench.texts), 2)
 
-    yield lambda: per_second(len(bench.texts), once)
+    yield Told(lambda: per_second(len(bench.texts), once), facts)
 
 
 @contextmanager
@@ -110,7 +114,20 @@ def hybrid(bench: Bench) -> Iterator[Round]:
         # The bare encoder: a cache of query vectors would answer every round but the first.
         bare = _without_cache(searcher, load_encoder(bench.job.model, bench.home))
         bare.search(SearchRequest(bench.queries[0]))
-        yield lambda: median_ms([partial(bare.search, SearchRequest(query)) for query in bench.queries])
+        facts: dict[str, Any] = {"recall@10 of vectors": _recall(bare, bench)}
+
+        def once() -> float:
+            spent: dict[str, list[float]] = {}
+
+            def ask(query: str) -> None:
+                for stage, took in bare.search(SearchRequest(query)).timings_ms.items():
+                    spent.setdefault(stage, []).append(took)
+
+            found = median_ms([partial(ask, query) for query in bench.queries])
+            facts["stages, ms p50"] = {stage: round(median(times), 3) for stage, times in spent.items()}
+            return found
+
+        yield Told(once, facts)
 
 
 @contextmanager
@@ -155,6 +172,22 @@ def build_rest(bench: Bench) -> Iterator[Round]:
         return sum(seconds.values()) - seconds["encode"]
 
     yield Told(once, facts)
+
+
+def _recall(searcher: Searcher, bench: Bench) -> float:
+    """Recall of the nearest vectors as a search takes them, against float32 vectors that are not the index's."""
+    from benchmarks.exactness import vectors_of
+    from search.profile import load_profile
+    from search.protocols import CandidateRequest, ParsedQuery
+
+    depth = load_profile("product").depth
+    encoder, source = searcher.understanding.encoder, searcher.generators["dense"]
+    assert encoder is not None  # noqa: S101 - the index was built with vectors
+    return nearest_found(
+        vectors_of(searcher, bench.home, lambda _: None),
+        list(encoder.encode_queries(bench.queries)),
+        lambda query: source.candidates(CandidateRequest(ParsedQuery("", vector=query), depth)).ordinals.tolist(),
+    )
 
 
 def _without_cache(searcher: Searcher, encoder: Any) -> Searcher:

@@ -79,7 +79,13 @@ ITEMS: Mapping[str, Item] = {
         ENCODED,
         "100 pairs of about 200 word pieces, all scored",
     ),
-    "hybrid": Item("ms p50", False, in_process.hybrid, {"txtai": "txtai"}, about="a search in process, 10 hits"),
+    "hybrid": Item(
+        "ms p50",
+        False,
+        in_process.hybrid,
+        {"txtai": "txtai", "lancedb": "lancedb"},
+        about="a search in process, 10 hits",
+    ),
     "build": Item("docs/s", True, in_process.build, {"txtai": "txtai"}, ENCODED, "texts to a searchable index"),
     "build-rest": Item("s", False, in_process.build_rest, about="all texts to a published index, beside encoding them"),
     "ann": Item(
