@@ -102,7 +102,7 @@ def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> V
     """(passages, dim) float32 vectors of an index's passages, from the cache of embeddings where they are there."""
     from clew.models.cached import CachedEncoder, EmbeddingCache
     from clew.models.store import kept_as, load_encoder
-    from search.understand import UNKNOWN_LIMIT
+    from search.understand import readable
 
     encoder = load_encoder(kept_as(searcher.version.encoder, home), home)
     vectors = np.zeros((searcher.store.passages, encoder.dim), np.float32)
@@ -111,7 +111,7 @@ def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> V
         cached = CachedEncoder(encoder, cache)
         for first in range(0, len(vectors), _ROWS):
             texts = [searcher.store.embedded_text(at) for at in range(first, min(first + _ROWS, len(vectors)))]
-            known = [at for at, text in enumerate(texts) if encoder.unknown_share(text) <= UNKNOWN_LIMIT]
+            known = readable(encoder, texts)
             vectors[[first + at for at in known]] = cached.encode_passages([texts[at] for at in known])
             note(f"{min(first + _ROWS, len(vectors)):,} of {len(vectors):,} vectors")
     finally:

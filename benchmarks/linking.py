@@ -38,7 +38,7 @@ from indexer.runner import InProcess
 from kg.dictionary import ALIAS, NAME, TRANSLATION, Dictionary, Span
 from kg.linker import Candidate, Linker, LinkSpec
 from kg.snapshot import Snapshot, find_snapshot
-from search.understand import UNKNOWN_LIMIT
+from search.understand import readable
 
 VARIANTS: Mapping[str, Callable[[Question, int], Question]] = {
     "as written": lambda question, _: question,
@@ -116,9 +116,9 @@ class Material:
     def encoded(self, questions: Sequence[Question]) -> list[Vectors | None]:
         """(dim,) float32 unit vector of each question, as a search has it: None where the model cannot read it."""
         texts = [normalise(question.text) for question in questions]
-        readable = [text for text in texts if self.encoder.unknown_share(text) <= UNKNOWN_LIMIT]
-        found = CachedEncoder(self.encoder, self.cache, memory=0).encode_queries(list(dict.fromkeys(readable)))
-        known = dict(zip(dict.fromkeys(readable), found, strict=True))
+        read = list(dict.fromkeys(texts[at] for at in readable(self.encoder, texts)))
+        found = CachedEncoder(self.encoder, self.cache, memory=0).encode_queries(read)
+        known = dict(zip(read, found, strict=True))
         return [known.get(text) for text in texts]
 
     def linker(self, spec: LinkSpec | None = None, weights: Mapping[str, tuple[float, float]] | None = None) -> Linker:

@@ -15,7 +15,8 @@ from clew.core.files import write_atomic
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 PLOT = PAGE.with_suffix(".png")
-FILES = ("speed.json", "speed-served.json", "bm25-800k.json")
+FILES = ("speed.json", "bm25-800k.json")
+EXACTNESS = "exactness.json"
 START = "<!-- results: python -m benchmarks.performance -->"
 
 
@@ -23,16 +24,23 @@ START = "<!-- results: python -m benchmarks.performance -->"
 class Goal:
     """What an item should show: so many times better than a peer, or a figure on the right side of a limit.
 
-    docs: the number of texts it is meant for (None: any).
+    docs: the number of texts it is meant for (None: any). fact: what of ours is held against the limit, as the item
+    tells it (empty: the item's figure); a share is to be at least the limit, what it takes at most.
     """
 
     peer: str = ""
     ratio: float = 0.0
     limit: float | None = None
     docs: int | None = None
+    fact: str = ""
 
     def reached(self, figures: Mapping[str, Any], higher_is_better: bool) -> bool | None:
-        """Whether the figures of an item reach it; None where the peer is missing."""
+        """Whether the figures of an item reach it; None where the peer, or the fact, is missing."""
+        if self.limit is not None and self.fact:
+            told = figures.get("facts", {}).get("ours", {}).get(self.fact)
+            if told is None:
+                return None
+            return bool(told >= self.limit if self.fact.startswith("share") else told <= self.limit)
         if self.limit is not None:
             return bool(figures["ours"] >= self.limit if higher_is_better else figures["ours"] <= self.limit)
         found = figures["ratio"].get(self.peer)
@@ -40,6 +48,8 @@ class Goal:
 
     def shown(self, unit: str, higher_is_better: bool) -> str:
         """For people: "3x txtai", "at most 3 ms p50"."""
+        if self.fact:
+            return f"{self.fact}: at {'least' if self.fact.startswith('share') else 'most'} {self.limit:g}"
         if self.limit is not None:
             return f"at {'least' if higher_is_better else 'most'} {self.limit:g} {unit}"
         return f"{self.ratio:g}x {self.peer}"
@@ -48,14 +58,14 @@ class Goal:
 GOALS: Mapping[str, Sequence[Goal]] = {
     "bm25": (Goal("bm25s", 1.5, docs=100_000),),
     "bm25-terms": (Goal("bm25s", 1.5, docs=100_000), Goal("bm25s", 2.0, docs=800_000)),
-    "bm25-build": (Goal(limit=100_000),),
+    "bm25-build": (Goal(limit=100_000), Goal(fact="disk, MB a million", limit=50)),
     "encode": (Goal("sentence-transformers", 3.5),),
     "query-encode": (Goal("sentence-transformers", 8.0),),
     "query-cached": (Goal(limit=0.05),),
     "rerank": (Goal("sentence-transformers", 3.0), Goal(limit=110)),
     "rerank-long": (Goal("sentence-transformers", 3.0),),
     "hybrid": (Goal(limit=3),),
-    "build-rest": (Goal(limit=20, docs=100_000),),
+    "build-rest": (Goal(limit=20, docs=100_000), Goal(fact="share of its pace that the encoder keeps", limit=0.9)),
     "ann": tuple(Goal(peer, 1.0) for peer in ("faiss", "hnswlib", "usearch")),
     "http": (Goal(limit=300),),
     "http-latency": (Goal(limit=25),),
@@ -85,12 +95,38 @@ def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
 
 def section(found: Sequence[Mapping[str, Any]]) -> str:
     """The part of the page between its markers; empty where nothing was measured."""
-    return "\n".join(part for report in found for part in (*_head(report), *_rows(report), ""))
+    return "\n".join(part for report in found for part in (*_head(report), *_rows(report), "", *_facts(report)))
+
+
+def exactness_section(folder: Path = RESULTS) -> str:
+    """What the fast search loses, by data set; empty where that was not measured."""
+    file = folder / EXACTNESS
+    if not file.is_file():
+        return ""
+    report = json.loads(file.read_text(encoding="utf-8"))
+    most = report["signature"]["options"]["sample"]
+    lines = [
+        f"### Fast beside exact: {EXACTNESS}",
+        "",
+        f"nDCG@10 of the fast search / of scoring every passage; at most {most} test queries a set, "
+        f" seed {report['environment']['seed']}, commit "
+        f"{(report['signature']['code'].get('commit') or 'unknown')[:9]}.",
+        "",
+        "| data set | passages | queries | bm25 | dense | hybrid | dense, recall@100 | hybrid, same first 10 |",
+        "| --- |" + " --- |" * 7,
+    ]
+    for name, row in report["results"].items():
+        pairs = (f"{found['fast']:.4f} / {found['exact']:.4f}" for found in row["systems"].values())
+        lines.append(
+            f"| {name} | {row['index']['passages']:,} | {row['queries']:,} | {' | '.join(pairs)} "
+            f"| {row['systems']['dense']['recall@100']:.4f} | {row['systems']['hybrid']['same first 10']:.1%} |"
+        )
+    return "\n".join([*lines, "", ""])
 
 
 def refreshed(text: str, found: Sequence[Mapping[str, Any]]) -> str:
     """The page with its part made again. Raises DataError where the markers are gone."""
-    return with_part(text, section(found), START, PAGE)
+    return with_part(text, section(found) + exactness_section(), START, PAGE)
 
 
 def _head(report: Mapping[str, Any]) -> list[str]:
@@ -126,6 +162,28 @@ def _rows(report: Mapping[str, Any]) -> list[str]:
             )
             lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _facts(report: Mapping[str, Any]) -> list[str]:
+    """What items tell beside their figures, a line each."""
+    lines = []
+    for name, figures in report["results"].items():
+        told = {
+            side or "Clew": ", ".join(f"{key}: {_told(value)}" for key, value in facts.items() if key != "version")
+            for side, facts in (
+                {"": figures["facts"]["ours"], **figures["facts"]} if figures.get("facts") else {}
+            ).items()
+            if side != "ours"
+        }
+        if shown := "; ".join(f"{side}: {text}" for side, text in told.items() if text):
+            lines.append(f"- `{name}`. {shown}.")
+    return [*lines, ""] if lines else []
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{key} {_told(part)}' for key, part in value.items())})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _beside(figures: Mapping[str, Any], peer: str, value: float | None, higher_is_better: bool) -> tuple[str, str]:

@@ -9,6 +9,7 @@ for bit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from clew.models.cached import EmbeddingCache, cache_key
 from clew.models.protocols import Encoder
 from indexer.progress import Progress
 from indexer.runner import Runner, Task
-from search.understand import UNKNOWN_LIMIT
+from search.understand import readable
 
 CHUNK = 512
 
@@ -37,9 +38,9 @@ def encoder_of(model: str, home: Path) -> Encoder:
 def encode_texts(model: str, home: Path, texts: Sequence[str]) -> Vectors:
     """(n, dim) float32 vectors of n passages, 0 for those the model cannot read; runs in a worker."""
     encoder = encoder_of(model, home)
-    readable = [at for at, text in enumerate(texts) if encoder.unknown_share(text) <= UNKNOWN_LIMIT]
+    known = readable(encoder, texts)
     vectors = np.zeros((len(texts), encoder.dim), np.float32)
-    vectors[readable] = encoder.encode_passages([texts[at] for at in readable])
+    vectors[known] = encoder.encode_passages([texts[at] for at in known])
     return vectors
 
 
@@ -60,10 +61,17 @@ class Encoding:
         """Write the (n, dim) float32 vectors of n passages to `target` (.npy)."""
         encoder = encoder_of(self.model, self.home)
         keys = [cache_key(encoder, "passage", text) for text in texts]
-        for task, vectors in self.runner.run(self._tasks(texts, keys)):
-            self.cache.put(task.key, vectors)
-            self.encoded += len(task.key)
-            self.progress.advance(len(task.key))
+        # One chunk is written while the next is encoded.
+        with ThreadPoolExecutor(1, thread_name_prefix="clew-cache") as writer:
+            written: Future[None] | None = None
+            for task, vectors in self.runner.run(self._tasks(texts, keys)):
+                if written is not None:
+                    written.result()
+                written = writer.submit(self.cache.put, task.key, vectors)
+                self.encoded += len(task.key)
+                self.progress.advance(len(task.key))
+            if written is not None:
+                written.result()
         out = open_memmap(target, "w+", np.float32, (len(texts), encoder.dim))
         for first in range(0, len(keys), CHUNK):
             chunk = keys[first : first + CHUNK]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clew.core.errors import StageUnavailable
@@ -14,6 +15,11 @@ from search.protocols import ParsedQuery
 FUNCTION_WEIGHT = 0.35
 # Above this share of word pieces the model does not know, its vector says little about the text.
 UNKNOWN_LIMIT = 0.2
+
+
+def readable(encoder: Encoder, texts: Sequence[str]) -> list[int]:
+    """Places of the texts that the encoder knows enough words of; the vector of any other would say little of it."""
+    return [at for at, unknown in enumerate(encoder.unknown_shares(texts)) if unknown <= UNKNOWN_LIMIT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Understanding:
         """
         if self.encoder is None:
             raise StageUnavailable("the index has no dense part")
-        unknown = self.encoder.unknown_share(query.text)
+        (unknown,) = self.encoder.unknown_shares([query.text])
         if unknown > UNKNOWN_LIMIT:
             note = f"no dense ranking: the model does not know {unknown:.0%} of the query's word pieces"
             return ParsedQuery(query.text, query.terms, None, unknown, (*query.notes, note))

@@ -26,7 +26,7 @@ from clew.models.protocols import Encoder, PairScorer
 from indexer.passages import PassagesSpec, cut
 from indexer.shards import fitting
 from search.fields import embedded_text
-from search.understand import UNKNOWN_LIMIT
+from search.understand import readable
 
 NDCG = "nDCG@10"
 DEPTH = 10
@@ -87,9 +87,11 @@ def dense_values(encoder: Encoder, material: Sample) -> dict[str, float]:
     """Query → nDCG@10 of the documents by their best passage's cosine; 0 for a query that the encoder cannot read."""
     texts, first = _passages(encoder, material)
     vectors = _encoded(encoder, texts)
-    readable = {name: text for name, text in material.queries.items() if encoder.unknown_share(text) <= UNKNOWN_LIMIT}
+    names, asked = list(material.queries), list(material.queries.values())
+    known = readable(encoder, asked)
     run: Run = {}
-    for name, query in zip(readable, encoder.encode_queries(list(readable.values())), strict=True):
+    for at, query in zip(known, encoder.encode_queries([asked[at] for at in known]), strict=True):
+        name = names[at]
         scores = np.maximum.reduceat(vectors @ query, first)
         # Ties as in a search: the document that comes first in the corpus.
         best = np.argsort(-scores, kind="stable")[:DEPTH]
@@ -159,6 +161,6 @@ def _passages(encoder: Encoder, material: Sample) -> tuple[list[str], Ints]:
 def _encoded(encoder: Encoder, texts: list[str]) -> Vectors:
     """(n, dim) float32 vectors of n passages, 0 for those the encoder cannot read, as in a build."""
     vectors = np.zeros((len(texts), encoder.dim), np.float32)
-    readable = [at for at, text in enumerate(texts) if encoder.unknown_share(text) <= UNKNOWN_LIMIT]
-    vectors[readable] = encoder.encode_passages([texts[at] for at in readable])
+    known = readable(encoder, texts)
+    vectors[known] = encoder.encode_passages([texts[at] for at in known])
     return vectors

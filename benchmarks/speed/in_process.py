@@ -168,7 +168,9 @@ def build_rest(bench: Bench) -> Iterator[Round]:
             corpus = write_corpus(Path(fresh) / "corpus", bench.texts)
             table = varied(beir_spec(corpus.parent), model=model)
             seconds.update(built(spec_of(table, "spec", corpus.parent), Path(fresh)).seconds)
-        facts["encoder in the build, docs/s"] = round(len(bench.texts) / seconds["encode"])
+        inside = len(bench.texts) / seconds["encode"]
+        facts["encoder in the build, docs/s"] = round(inside)
+        facts["share of its pace that the encoder keeps"] = round(inside / alone, 3)
         return sum(seconds.values()) - seconds["encode"]
 
     yield Told(once, facts)

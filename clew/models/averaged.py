@@ -53,9 +53,9 @@ class AveragedEncoder:
         first, second = (part.piece_offsets(texts) for part in self._parts)
         return [max(pair, key=len) for pair in zip(first, second, strict=True)]
 
-    def unknown_share(self, text: str) -> float:
-        """Share (0 to 1) of a text's word pieces that a vocabulary does not know: the larger of the two."""
-        return max(part.unknown_share(text) for part in self._parts)
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Share (0 to 1) of each text's word pieces that a vocabulary does not know: the larger of the two."""
+        return [max(shares) for shares in zip(*(part.unknown_shares(texts) for part in self._parts), strict=True)]
 
 
 class AveragedScorer:

@@ -53,10 +53,11 @@ class BiEncoder:
         """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
         return [encoding.offsets for encoding in self._pieces.encode_batch(list(texts), add_special_tokens=False)]
 
-    def unknown_share(self, text: str) -> float:
-        """Share (0 to 1) of a text's word pieces that the vocabulary does not know; 1 for a text without pieces."""
-        ids = self._pieces.encode(self._prepared(text, ""), add_special_tokens=False).ids
-        return sum(piece == self._unknown for piece in ids) / len(ids) if ids else 1.0
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Share (0 to 1) of each text's word pieces that the vocabulary does not know; 1 for a text without pieces."""
+        prepared = [self._prepared(text, "") for text in texts]
+        found = (encoding.ids for encoding in self._pieces.encode_batch_fast(prepared, add_special_tokens=False))
+        return [sum(piece == self._unknown for piece in ids) / len(ids) if ids else 1.0 for ids in found]
 
     def _prepared(self, text: str, prompt: str) -> str:
         return (prompt + text).lower() if self._config.lower else prompt + text

@@ -42,15 +42,17 @@ class EmbeddingCache:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises CorruptError or FormatError when it cannot be used."""
         self._path = path
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._errors():
             self._connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, check_same_thread=False)
+            # Who reads does not wait for who writes.
+            self._reader = sqlite3.connect(path, timeout=_WAIT_SECONDS, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             (written,) = self._connection.execute("PRAGMA user_version").fetchone()
             if written not in {0, FORMAT}:
-                self._connection.close()
+                self.close()
                 raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", "delete it: it is a cache")
             with self._connection:
                 self._connection.execute(
@@ -62,10 +64,10 @@ class EmbeddingCache:
         """The vectors that are there: key → (dim,) float32."""
         found: dict[str, Vectors] = {}
         wanted = iter(dict.fromkeys(keys))
-        with self._lock, self._errors():
+        with self._reading, self._errors():
             while chunk := [bytes.fromhex(key) for key in islice(wanted, _KEYS_PER_QUERY)]:
                 marks = ",".join("?" * len(chunk))
-                rows = self._connection.execute(
+                rows = self._reader.execute(
                     f"SELECT key, vector FROM vectors WHERE key IN ({marks})",  # noqa: S608 - only question marks
                     chunk,
                 )
@@ -80,12 +82,13 @@ class EmbeddingCache:
             self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
 
     def __len__(self) -> int:
-        with self._lock, self._errors():
-            (count,) = self._connection.execute("SELECT count(*) FROM vectors").fetchone()
+        with self._reading, self._errors():
+            (count,) = self._reader.execute("SELECT count(*) FROM vectors").fetchone()
         return int(count)
 
     def close(self) -> None:
         """Close the file. May be called twice."""
+        self._reader.close()
         self._connection.close()
 
     @contextmanager
@@ -143,9 +146,9 @@ class CachedEncoder:
         """As of the encoder inside."""
         return self._encoder.piece_offsets(texts)
 
-    def unknown_share(self, text: str) -> float:
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """As of the encoder inside."""
-        return self._encoder.unknown_share(text)
+        return self._encoder.unknown_shares(texts)
 
     def _stored(self, texts: Sequence[str], role: str) -> Vectors:
         """Vectors from disk where they are, computed (each text once) and kept where they are not."""

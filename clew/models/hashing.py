@@ -47,9 +47,9 @@ class HashingEncoder:
         """Character (start, end) of every word, Chinese character and sign of each text."""
         return [[match.span() for match in _PIECE.finditer(text)] for text in texts]
 
-    def unknown_share(self, text: str) -> float:
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """0: every word can be hashed; 1 for a text without words."""
-        return 0.0 if _PIECE.search(text) else 1.0
+        return [0.0 if _PIECE.search(text) else 1.0 for text in texts]
 
     def _vector(self, text: str) -> Vectors:
         features, weights = [""], [1e-3]  # so that a text without words has a direction too

@@ -51,8 +51,8 @@ class Encoder(Protocol):
         """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
         ...
 
-    def unknown_share(self, text: str) -> float:
-        """Share (0 to 1) of a text's word pieces that the vocabulary does not know; 1 for a text without pieces."""
+    def unknown_shares(self, texts: Sequence[str]) -> list[float]:
+        """Share (0 to 1) of each text's word pieces that the vocabulary does not know; 1 for a text without pieces."""
         ...
 
 

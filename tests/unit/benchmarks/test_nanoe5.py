@@ -101,8 +101,8 @@ def test_the_folder_is_a_model_that_runs(folder, tmp_path):
     vectors = encoder.encode_passages(["red hat", "帽子"])
     assert vectors.shape == (2, HIDDEN)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert encoder.unknown_share("red hat") == 0
-    assert encoder.unknown_share("zz") > 0
+    known, unknown = encoder.unknown_shares(["red hat", "zz"])
+    assert known == 0 < unknown
 
 
 def test_what_is_no_packed_model_is_refused(packed, tmp_path):

@@ -31,8 +31,8 @@ def test_a_query_gets_the_encoders_vector():
 
 
 class Unread(HashingEncoder):
-    def unknown_share(self, text):
-        return UNKNOWN_LIMIT + 0.01
+    def unknown_shares(self, texts):
+        return [UNKNOWN_LIMIT + 0.01 for _ in texts]
 
 
 def test_words_the_model_does_not_know_get_no_vector_and_a_note():

@@ -42,8 +42,8 @@ class OtherEncoder(HashingEncoder):
             cut.append([half for pair in halves for half in pair])
         return cut
 
-    def unknown_share(self, text):
-        return 0.5
+    def unknown_shares(self, texts):
+        return [0.5 for _ in texts]
 
 
 @given(st.text(max_size=40), TEXTS)
@@ -70,8 +70,7 @@ def test_the_stricter_of_two_encoders_counts() -> None:
     both = AveragedEncoder(wide, other)
     assert (both.dim, both.max_length) == (80, 7)
     assert both.runtime == "numpy-fp32+numpy-fp32"
-    assert both.unknown_share("lamp") == 0.5
-    assert both.unknown_share("") == 1
+    assert both.unknown_shares(["lamp", ""]) == [0.5, 1]
     # The finer cut, whichever model makes it; where they agree there is nothing to choose.
     assert both.piece_offsets(["lamps", "oak"]) == [[(0, 2), (2, 5)], [(0, 3)]]
     assert AveragedEncoder(other, wide).piece_offsets(["lamps"]) == [[(0, 2), (2, 5)]]

@@ -178,4 +178,4 @@ def test_it_is_the_encoder_inside_in_all_else() -> None:
         inner.max_length,
     )
     assert encoder.piece_offsets(["a b"]) == inner.piece_offsets(["a b"])
-    assert encoder.unknown_share("") == 1
+    assert encoder.unknown_shares([""]) == [1]
