@@ -6,6 +6,14 @@ import re
 from pathlib import Path
 
 
+def resident_bytes() -> int:
+    """What this process has resident now. Raises RuntimeError where the system does not say."""
+    status = Path("/proc/self/status")
+    if status.exists() and (mark := re.search(r"VmRSS:\s*(\d+) kB", status.read_text(encoding="utf-8"))):
+        return int(mark[1]) * 1024
+    raise RuntimeError("the system does not say how much memory a process has")
+
+
 def peak_bytes() -> int:
     """The most memory that this process had resident.
 

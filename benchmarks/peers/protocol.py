@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +27,7 @@ class Told:
     """A round, and what else is to be told of it."""
 
     once: Round
-    facts: Mapping[str, Any]
+    facts: MutableMapping[str, Any]
 
     def __call__(self) -> float:
         """See Round."""

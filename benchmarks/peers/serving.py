@@ -14,7 +14,7 @@ from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 
-from benchmarks.peers.protocol import Round
+from benchmarks.peers.protocol import Round, Told
 
 # Clients at once, and what they ask together in a round. Rounds take turns through the queries, so that what a server
 # remembers of a query serves no later round.
@@ -22,6 +22,7 @@ CLIENTS = 8
 _ASKED = 300
 # Documents of the small index that the memory of a large one is held against.
 FEW = 100
+_RESIDENT = {"RssAnon": "private", "RssFile": "files", "RssShmem": "shared"}
 # How long a server may take until its first answer, in seconds, and how often it is asked for one.
 _PATIENCE = 300
 _PAUSE = 0.005
@@ -70,12 +71,16 @@ class Server:
         times = sorted(time for part in parts for time in part)
         return len(times) / elapsed, times[len(times) // 2] * 1000
 
-    def resident(self) -> int:
-        """Bytes that the program has resident, files in memory included. Linux only."""
+    def resident(self) -> dict[str, int]:
+        """Bytes that the program has resident: "private" ones, and "files" that lie in memory. Linux only."""
+        found = {}
         for line in Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-        raise RuntimeError("the system does not say how much memory the server has")
+            name, _, value = line.partition(":")
+            if name in _RESIDENT:
+                found[_RESIDENT[name]] = int(value.split()[0]) * 1024
+        if not found:
+            raise RuntimeError("the system does not say how much memory the server has")
+        return found
 
     def close(self) -> None:
         """End the program."""
@@ -163,8 +168,9 @@ def cold_start(start: Callable[[], Server]) -> Round:
     return once
 
 
-def growth(small: Callable[[], Server], large: Callable[[], Server], queries: Sequence[str], documents: int) -> Round:
+def growth(small: Callable[[], Server], large: Callable[[], Server], queries: Sequence[str], documents: int) -> Told:
     """Rounds of what a million documents add to a server's memory, in GB: from FEW documents to so many."""
+    facts: dict[str, float] = {}
 
     def once() -> float:
         resident = []
@@ -172,20 +178,25 @@ def growth(small: Callable[[], Server], large: Callable[[], Server], queries: Se
             with start() as server:
                 server.ask(queries[:_ASKED], CLIENTS)
                 resident.append(server.resident())
-        return (resident[1] - resident[0]) / (documents - FEW) * 1e6 / 1e9
+        added = {kind: (resident[1][kind] - resident[0][kind]) / (documents - FEW) / 1e3 for kind in resident[0]}
+        facts.update({f"{kind}, GB a million": round(value, 2) for kind, value in added.items()})
+        return sum(added.values())
 
-    return once
+    return Told(once, facts)
 
 
-def base(start: Callable[[], Server], queries: Sequence[str]) -> Round:
+def base(start: Callable[[], Server], queries: Sequence[str]) -> Told:
     """Rounds of the memory of a server that has answered, in MB."""
+    facts: dict[str, float] = {}
 
     def once() -> float:
         with start() as server:
             server.ask(queries[:_ASKED], CLIENTS)
-            return server.resident() / 1e6
+            resident = server.resident()
+        facts.update({f"{kind}, MB": round(value / 1e6) for kind, value in resident.items()})
+        return sum(resident.values()) / 1e6
 
-    return once
+    return Told(once, facts)
 
 
 def _turns(queries: Sequence[str]) -> Iterator[Sequence[str]]:

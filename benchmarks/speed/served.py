@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from urllib.parse import quote
 
 from benchmarks.peers import serving
-from benchmarks.peers.protocol import Round
+from benchmarks.peers.protocol import Round, Told
 from benchmarks.peers.serving import FEW, Server
 from benchmarks.speed.material import Bench, served_index
 from clew.core.errors import ClewError, UsageError
@@ -48,7 +50,36 @@ def memory(bench: Bench) -> Iterator[Round]:
 @contextmanager
 def memory_base(bench: Bench) -> Iterator[Round]:
     """What the server takes with next to no documents."""
-    yield serving.base(partial(_server, bench, bench.texts[:FEW]), bench.queries)
+    asked = serving.base(partial(_server, bench, bench.texts[:FEW]), bench.queries)
+    yield Told(asked, ChainMap({"what each part adds, MB": _parts(bench)}, asked.facts))
+
+
+# Parts of a server in the order in which each is loaded on top of those before.
+_PARTS = {
+    "python and numpy": "import numpy",
+    "documents": "import pyarrow, pyarrow.compute, marisa_trie",
+    "the server": "import api.app, uvicorn",
+    "numba and compiled loops": "import search.candidates.bm25_pruning, search.candidates.dense.kernel",
+    "the model": "from clew.models.store import load_encoder; load_encoder(model, home).encode_queries(['a'])",
+    "Chinese, once a text has some": "from clew.core.text import Analyzer; Analyzer().terms('\u8fde\u8863\u88d9')",
+}
+
+
+def _parts(bench: Bench) -> dict[str, int]:
+    """What the parts of a server add to the resident memory of a process, in MB."""
+    from clew.models.store import placed
+
+    lines = [
+        "from pathlib import Path",
+        f"model, home = {placed(bench.job.model, bench.home, 'bi_encoder')!r}, Path('.')",
+    ]
+    lines += ["from benchmarks.memory import resident_bytes"]
+    lines += [line for part in _PARTS.values() for line in (part, "print(resident_bytes())")]
+    said = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    sizes = [0, *map(int, said)]
+    return {name: round((after - before) / 1e6) for name, before, after in zip(_PARTS, sizes, sizes[1:], strict=False)}
 
 
 def _server(bench: Bench, texts: Sequence[str]) -> Server:
