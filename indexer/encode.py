@@ -61,37 +61,42 @@ class Encoding:
         """Write the (n, dim) float32 vectors of n passages to `target` (.npy)."""
         encoder = encoder_of(self.model, self.home)
         keys = [cache_key(encoder, "passage", text) for text in texts]
+        out = open_memmap(target, "w+", np.float32, (len(texts), encoder.dim))
+        there = np.zeros(len(texts), np.bool_)
         # One chunk is written while the next is encoded.
         with ThreadPoolExecutor(1, thread_name_prefix="clew-cache") as writer:
             written: Future[None] | None = None
             for task, vectors in self.runner.run(self._tasks(texts, keys)):
                 if written is not None:
                     written.result()
-                written = writer.submit(self.cache.put, task.key, vectors)
-                self.encoded += len(task.key)
-                self.progress.advance(len(task.key))
+                rows, made = task.key
+                written = writer.submit(self.cache.put, made, vectors)
+                out[rows], there[rows] = vectors, True
+                self.encoded += len(made)
+                self.progress.advance(len(made))
             if written is not None:
                 written.result()
-        out = open_memmap(target, "w+", np.float32, (len(texts), encoder.dim))
         for first in range(0, len(keys), CHUNK):
-            chunk = keys[first : first + CHUNK]
-            found = self.cache.get(chunk)
-            out[first : first + len(chunk)] = np.stack([found[key] for key in chunk])
+            rows = first + np.flatnonzero(~there[first : first + CHUNK])
+            found = self.cache.get([keys[row] for row in rows])
+            for row in rows:
+                out[row] = found[keys[row]]
         out.flush()
 
     def _tasks(self, texts: Sequence[str], keys: Sequence[str]) -> Iterator[Task]:
         for first in range(0, len(texts), CHUNK):
-            fresh: dict[str, str] = {}
-            for key, text in zip(keys[first : first + CHUNK], texts[first : first + CHUNK], strict=True):
+            fresh: dict[str, int] = {}
+            for row, key in enumerate(keys[first : first + CHUNK], first):
                 digest = bytes.fromhex(key)
                 if digest not in self._seen:
                     self._seen.add(digest)
-                    fresh[key] = text
+                    fresh[key] = row
             known = self.cache.get(list(fresh))
-            missing = {key: text for key, text in fresh.items() if key not in known}
+            missing = {key: row for key, row in fresh.items() if key not in known}
             here = min(CHUNK, len(texts) - first) - len(missing)
             self.reused += here
             self.progress.advance(here)
             if missing:
-                arguments = (self.model, self.home, list(missing.values()))
-                yield Task(f"encode passages {first} on", encode_texts, arguments, list(missing))
+                rows = list(missing.values())
+                arguments = (self.model, self.home, [texts[row] for row in rows])
+                yield Task(f"encode passages {first} on", encode_texts, arguments, (rows, list(missing)))
