@@ -14,6 +14,7 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.device_vectors import measured
 from benchmarks.signature import code, environment
 from benchmarks.texts import queries_of, synthetic
 from clew.core import threads
@@ -46,17 +47,19 @@ _TRAINING = {"cuda": _Training(10, 32, 256), "cpu": _Training(1, 2, 4)}
 class Job:
     """texts: passages to encode, and pairs to score. rounds: of each measurement; their medians count.
 
+    vectors: how many are searched.
     model, reranker: bi-encoder and cross-encoder, of which torch reads the whole weights.
     """
 
     texts: int = 20_000
     rounds: int = 3
+    vectors: int = 100_000
     model: str = "default"
     reranker: str = "default"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, value in (("texts", self.texts), ("rounds", self.rounds)):
+        for name, value in (("texts", self.texts), ("rounds", self.rounds), ("vectors", self.vectors)):
             if value < 1:
                 raise UsageError(f"{name} is {value}", "give 1 or more")
 
@@ -80,7 +83,8 @@ def measure(home: Path, job: Job, say: Callable[[str], None]) -> dict[str, Any]:
 
     home: where the models are kept. Returns {"device", "peak_tflops", "items": item → who → {"unit", "per_second",
     "pieces_per_second", "tflops", "share_of_peak", "rounds"}}. peak_tflops: of a product of two bfloat16 matrices of
-    8,192 rows (float32, of 2,048, on a processor). tflops: of the products in the layers alone, attention's included.
+    8,192 rows (float32, of 2,048, on a processor); tflops: of the products in the layers alone, attention's included.
+    "vectors": as of `device_vectors.measured`.
     """
     import torch
 
@@ -94,7 +98,8 @@ def measure(home: Path, job: Job, say: Callable[[str], None]) -> dict[str, Any]:
         items[name] = _timed(make(material), job.rounds, material.flops, peak)
         shown = (f"{who} {each['per_second']:,.0f} {each['unit']}" for who, each in items[name].items())
         say(f"{name}: {', '.join(shown)}")
-    return {"device": _device(device), "peak_tflops": round(peak, 4), "items": items}
+    searched = measured(job.vectors, job.seed, say)
+    return {"device": _device(device), "peak_tflops": round(peak, 4), "items": items, "vectors": searched}
 
 
 def full(found: Mapping[str, Any], job: Job) -> dict[str, Any]:

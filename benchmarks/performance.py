@@ -108,7 +108,7 @@ def exactness_section(folder: Path = RESULTS) -> str:
     lines = [
         f"### Fast beside exact: {EXACTNESS}",
         "",
-        f"nDCG@10 of the fast search / of scoring every passage; at most {most} test queries a set, "
+        f"nDCG@10 of the fast search / of scoring every passage; at most {most} test queries a set,"
         f" seed {report['environment']['seed']}, commit "
         f"{(report['signature']['code'].get('commit') or 'unknown')[:9]}.",
         "",
@@ -121,7 +121,7 @@ def exactness_section(folder: Path = RESULTS) -> str:
             f"| {name} | {row['index']['passages']:,} | {row['queries']:,} | {' | '.join(pairs)} "
             f"| {row['systems']['dense']['recall@100']:.4f} | {row['systems']['hybrid']['same first 10']:.1%} |"
         )
-    return "\n".join([*lines, "", ""])
+    return "\n".join(["", *lines, ""])
 
 
 def refreshed(text: str, found: Sequence[Mapping[str, Any]]) -> str:

@@ -13,6 +13,7 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, note, out_json
 def device(
     texts: Annotated[int, typer.Option("--texts", help="Passages to encode, and pairs to score.")] = 20_000,
     rounds: Annotated[int, typer.Option("--rounds", help="Timed rounds, in turns; medians count.")] = 3,
+    vectors: Annotated[int, typer.Option("--vectors", help="Vectors that are searched.")] = 100_000,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder.")] = "default",
     reranker: Annotated[str, typer.Option("--reranker", help="Cross-encoder.")] = "default",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the texts.")] = 0,
@@ -20,14 +21,14 @@ def device(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure encoding, reranking and training in torch, on the GPU where there is one.
+    """Measure encoding, reranking and training in torch, and the search by vectors, on the GPU where there is one.
 
-    Example: clew bench device --texts 50000 --out gpu.json
+    Example: clew bench device --texts 50000 --vectors 1000000 --out gpu.json
     """
     from benchmarks.device import Job, full, measure, table
     from clew.cli.options import print_table
 
-    job = Job(texts, rounds, model, reranker, seed)
+    job = Job(texts, rounds, vectors, model, reranker, seed)
     found = measure(home, job, note)
     if to is not None:
         from json import dumps

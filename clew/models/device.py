@@ -9,8 +9,6 @@ import numpy as np
 
 from clew.core.types import Ints, Vectors
 
-_ROWS = 65_536
-
 
 def torch_sees_a_gpu() -> bool:
     """Whether torch is installed and sees one. Imports torch where it is installed."""
@@ -22,7 +20,7 @@ def torch_sees_a_gpu() -> bool:
 
 
 class ExactOnDevice:
-    """All inner products with a query, on the device: float16 on a GPU, float32 on the processor."""
+    """All inner products with queries, on the device: float16 on a GPU, float32 on the processor."""
 
     def __init__(self, passages: int, dim: int, device: str = "cuda") -> None:
         """Takes the memory of (passages, dim) vectors, which `put` fills."""
@@ -37,10 +35,10 @@ class ExactOnDevice:
         """Write (n, dim) float32 vectors from row `first` on."""
         self._vectors[first : first + len(vectors)] = self._torch.from_numpy(vectors).to(self._device)
 
-    def nearest(self, query: Vectors, k: int) -> Ints:
-        """(k,) int64 rows of the largest inner products with a (dim,) query, in no promised order."""
+    def nearest(self, queries: Vectors, k: int) -> Ints:
+        """(q, k) int64 rows of the largest inner products with (q, dim) queries, in no promised order."""
         with self._torch.inference_mode():
-            asked = self._torch.from_numpy(np.ascontiguousarray(query, np.float32)).to(self._vectors)
-            found = self._torch.topk(self._vectors @ asked, k, sorted=False).indices
+            asked = self._torch.from_numpy(np.ascontiguousarray(queries, np.float32)).to(self._vectors)
+            found = self._torch.topk(asked @ self._vectors.T, k, sorted=False).indices
             rows: Ints = found.cpu().numpy()
         return rows

@@ -110,7 +110,7 @@ class _Nearest(Protocol):
 
     def put(self, first: int, vectors: Vectors) -> None: ...
 
-    def nearest(self, query: Vectors, k: int) -> Ints: ...
+    def nearest(self, queries: Vectors, k: int) -> Ints: ...
 
 
 class GpuScan:
@@ -120,7 +120,7 @@ class GpuScan:
 
     def __init__(self, held: _Nearest, vectors: Fixed) -> None:
         """held: room for the vectors on the device, which are put there."""
-        self._held = held
+        self.held = held
         self._passages = len(vectors)
         self._lock = threading.Lock()  # FAISS's GPU indexes are not to be asked by two threads at once
         for first in range(0, len(vectors), _ROWS):
@@ -146,7 +146,8 @@ class GpuScan:
     def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:  # noqa: ARG002
         """The allowed among the `effort` nearest passages of a (dim,) query."""
         with self._lock:
-            rows = self._held.nearest(query, effort)
+            rows: Ints = self.held.nearest(query[None], effort)[0]
+        rows = rows[rows >= 0]
         return rows if allowed is None else rows[allowed[rows]]
 
 
@@ -164,10 +165,10 @@ class _FaissFlat:
     def put(self, first: int, vectors: Vectors) -> None:  # noqa: ARG002 - they come in order
         self._index.add(np.ascontiguousarray(vectors))
 
-    def nearest(self, query: Vectors, k: int) -> Ints:
-        _, found = self._index.search(np.ascontiguousarray(query[None], np.float32), k)
-        rows: Ints = found[0]
-        return rows[rows >= 0]
+    def nearest(self, queries: Vectors, k: int) -> Ints:
+        _, found = self._index.search(np.ascontiguousarray(queries, np.float32), k)
+        rows: Ints = found
+        return rows
 
 
 def filled(index: Any, sample: Vectors, parts: Iterable[Vectors]) -> Any:

@@ -14,6 +14,8 @@ from clew.core.errors import UsageError
 def test_a_job_without_texts_or_rounds_is_refused() -> None:
     with pytest.raises(UsageError, match="texts is 0"):
         Job(texts=0)
+    with pytest.raises(UsageError, match="vectors is 0"):
+        Job(vectors=0)
     with pytest.raises(UsageError, match="rounds is -1"):
         Job(rounds=-1)
 
@@ -21,7 +23,7 @@ def test_a_job_without_texts_or_rounds_is_refused() -> None:
 @pytest.mark.slow
 def test_every_item_has_its_pace_and_its_share_of_the_peak(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     said: list[str] = []
-    job = Job(texts=6, rounds=1)
+    job = Job(texts=6, rounds=1, vectors=3_000)
     found = measure(request.config.rootpath / ".clew" / "tests", job, said.append)
     assert list(found["items"]) == ["encode", "rerank", "train a reranker", "train an encoder"]
     assert {"Clew", "sentence-transformers"} == {who.split()[0] for who in found["items"]["encode"]}
@@ -29,7 +31,10 @@ def test_every_item_has_its_pace_and_its_share_of_the_peak(request: pytest.Fixtu
         for row in rows.values():
             assert row["per_second"] > 0
             assert row["share_of_peak"] == pytest.approx(row["tflops"] / found["peak_tflops"], abs=1e-3)
-    assert len(said) == 1 + len(found["items"])
+    assert len(said) == 1 + len(found["items"]) + len(found["vectors"])
+    for row in found["vectors"].values():
+        assert "missing" in row or (row["queries_per_second"] > 0 and row["recall@100"] > 0)
+    assert "missing" not in found["vectors"]["rabitq, processor"]
     assert table(found).row_count == sum(map(len, found["items"].values()))
     written = json.loads(json.dumps(full(found, job)))
     assert written["results"]["device"]["name"]

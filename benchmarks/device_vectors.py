@@ -1,0 +1,126 @@
+"""The search by vectors on this machine: what the processor does beside a GPU, where one is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from clew.core.types import Vectors
+    from search.candidates.dense.exact import Fixed
+    from search.candidates.dense.shard import Proposer
+
+_DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
+_RECALL = 0.97
+# Vectors in a cluster, about, and how far they lie from its middle: as near to each other as those of texts.
+_CLUSTER, _SPREAD = 100, 1.2
+_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way to search. make: builds it; together: 64 queries in one call, None where there is none."""
+
+    kind: str
+    make: Callable[[Fixed], Proposer]
+    together: Callable[[Proposer, Vectors], object] | None = None
+
+
+def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """Way → its figures: build_s, effort, recall@10 and @100, queries_per_second, p50_ms, p50_ms of 64 at once.
+
+    Vectors are seeded and clustered. What a GPU would do, where none is reached, is {"missing": the reason}.
+    """
+    from search.candidates.dense.exact import fixed
+    from search.candidates.dense.recall import RecallProbe, stand_ins
+
+    vectors = np.concatenate([fixed(part) for part in _drawn(passages, seed)])
+    probe, queries = RecallProbe(vectors, seed), stand_ins(vectors, seed + 1)[:_ASKED]
+    found: dict[str, dict[str, Any]] = {}
+    for name, way in _ways(passages, seed).items():
+        if isinstance(way, str):
+            found[name] = {"missing": way}
+            say(f"vectors, {name}: {way}")
+            continue
+        start = perf_counter()
+        made = way.make(vectors)
+        took = perf_counter() - start
+        found[name] = {"build_s": round(took, 3), **_asked(way, made, vectors, probe, queries)}
+        say(f"vectors, {name}: built in {took:.1f} s, {found[name]['queries_per_second']:,.0f} queries/s")
+    return found
+
+
+def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
+    from search.candidates.dense.ann import ANN_KINDS, AnnIndex
+    from search.candidates.dense.gpu import GpuScan, for_build, library
+    from search.candidates.dense.signs import SignScan
+
+    def inverted(vectors: Fixed, *, gpu: bool = False) -> Proposer:
+        return AnnIndex.make(ANN_KINDS["ivf"], vectors, seed, gpu=gpu)
+
+    reached = for_build("auto", passages, _DIM)
+    nowhere = "no GPU is reached" if library() is None else "the GPU has no room for them"
+    return {
+        "rabitq, processor": _Way("rabitq", SignScan.make),
+        "ivf, processor": _Way("ivf", inverted),
+        "ivf built on the GPU": _Way("ivf", lambda vectors: inverted(vectors, gpu=True))
+        if reached == "faiss"
+        else (nowhere if reached is None else "faiss-gpu is not installed"),
+        "all, GPU": nowhere
+        if reached is None
+        else _Way("gpu", lambda vectors: GpuScan.by(reached, vectors), _all_together),
+    }
+
+
+def _all_together(made: Any, queries: Vectors) -> object:
+    return made.held.nearest(queries, 2 * _K)
+
+
+def _asked(way: _Way, made: Proposer, vectors: Fixed, probe: Any, queries: Vectors) -> dict[str, Any]:
+    """The figures at the least effort that reaches the recall an index is certified with by default."""
+    from search.candidates.dense.shard import DenseShard
+
+    recall: dict[str, float] = {}
+    for effort in made.efforts:
+        shard = DenseShard(vectors, way.kind, made, effort, exact_below=0)
+        recall = probe.measure(shard)
+        if min(recall.values()) >= _RECALL:
+            break
+    alone = [_seconds(lambda query=query: shard.nearest(query, _K)) for query in queries]  # type: ignore[misc]
+    batches = [queries[at : at + _AT_ONCE] for at in range(0, len(queries) - _AT_ONCE + 1, _AT_ONCE)]
+    together, held = way.together, made
+    if together is not None:
+        at_once = [_seconds(lambda batch=batch: together(held, batch)) for batch in batches]  # type: ignore[misc]
+    else:
+        at_once = [_seconds(lambda batch=batch: [shard.nearest(each, _K) for each in batch]) for batch in batches]  # type: ignore[misc]
+    return {
+        "effort": effort,
+        **{name: round(value, 4) for name, value in recall.items()},
+        "queries_per_second": round(len(alone) / sum(alone), 1),
+        "p50_ms": round(median(alone) * 1000, 4),
+        f"p50_ms of {_AT_ONCE} at once": round(median(at_once) * 1000, 4) if at_once else None,
+    }
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start
+
+
+def _drawn(passages: int, seed: int) -> list[Vectors]:
+    """Unit vectors in clusters, in parts."""
+    random = np.random.default_rng(seed)
+    middles = random.normal(size=(max(1, passages // _CLUSTER), _DIM)).astype(np.float32)
+    parts = []
+    for first in range(0, passages, _ROWS):
+        count = min(_ROWS, passages - first)
+        part = middles[random.integers(0, len(middles), count)]
+        part += _SPREAD * random.normal(size=(count, _DIM)).astype(np.float32)
+        parts.append(part / np.linalg.norm(part, axis=1, keepdims=True))
+    return parts
