@@ -47,10 +47,12 @@ class Exhaustive:
         return self.source.size
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best k of all passages that have a score, of those of BM25 the ones above 0."""
+        """The best k of all allowed passages that have a score, of those of BM25 the ones above 0."""
         background = self.source.candidates(request).background
         scores = self.score(request.query, np.arange(self.size))
-        rows = np.flatnonzero(scores > self.least)
+        rows = np.flatnonzero(
+            scores > self.least if request.allowed is None else (scores > self.least) & request.allowed
+        )
         return replace(ranked(rows, scores[rows], request.k), background=background) if len(rows) else empty_ranking()
 
     @property
@@ -101,10 +103,10 @@ def exact(searcher: Searcher, vectors: Vectors) -> Searcher:
 def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> Vectors:
     """(passages, dim) float32 vectors of an index's passages, from the cache of embeddings where they are there."""
     from clew.models.cached import CachedEncoder, EmbeddingCache
-    from clew.models.store import kept_as, load_encoder
     from search.understand import readable
 
-    encoder = load_encoder(kept_as(searcher.version.encoder, home), home)
+    encoder = searcher.understanding.encoder
+    assert encoder is not None  # noqa: S101 - the index has vectors
     vectors = np.zeros((searcher.store.passages, encoder.dim), np.float32)
     cache = EmbeddingCache(home / "cache" / "embeddings.sqlite")
     try:

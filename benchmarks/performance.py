@@ -15,7 +15,7 @@ from clew.core.files import write_atomic
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 PLOT = PAGE.with_suffix(".png")
-FILES = ("speed.json", "bm25-800k.json")
+FILES = ("speed.json", "speed-memory.json", "bm25-800k.json")
 EXACTNESS = "exactness.json"
 START = "<!-- results: python -m benchmarks.performance -->"
 

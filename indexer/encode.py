@@ -8,18 +8,15 @@ for bit.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 
-from clew.core.files import disk_errors
+from clew.core.mapped import new_array
 from clew.core.types import Vectors
 from clew.models.cached import EmbeddingCache, cache_key
 from clew.models.protocols import Encoder
@@ -47,16 +44,6 @@ def encode_texts(model: str, home: Path, texts: Sequence[str]) -> Vectors:
     return vectors
 
 
-def _mapped(target: Path, shape: tuple[int, int]) -> Any:
-    """A new .npy file of float32, mapped into memory. Raises StoreError where the disk has no room for it."""
-    made = open_memmap(target, "w+", np.float32, shape)
-    # A full disk met while a mapped page is written would end the process without a word.
-    if hasattr(os, "posix_fallocate"):
-        with disk_errors(target), target.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
-    return made
-
-
 @dataclass(slots=True)
 class Encoding:
     """The encoding of one build. encoded: texts computed; reused: passages whose vector was known."""
@@ -74,7 +61,7 @@ class Encoding:
         """Write the (n, dim) float32 vectors of n passages to `target` (.npy)."""
         encoder = encoder_of(self.model, self.home)
         keys = [cache_key(encoder, "passage", text) for text in texts]
-        out = _mapped(target, (len(texts), encoder.dim))
+        out = new_array(target, np.float32, (len(texts), encoder.dim))
         there = np.zeros(len(texts), np.bool_)
         # One chunk is written while the next is encoded.
         with ThreadPoolExecutor(1, thread_name_prefix="clew-cache") as writer:

@@ -155,7 +155,8 @@ def check_gpu() -> Iterator[Finding]:
     elif (free := free_bytes()) is None:
         yield Finding("gpu", "ok", "none: vectors are compared on the processor")
     else:
-        mend = "pip uninstall faiss-cpu, then pip install -e '.[gpu]'"
+        other = "pip uninstall faiss-cpu, then pip install -e '.[gpu]'"
+        mend = other if _version("faiss-cpu") else "see `nvidia-smi` and $CUDA_VISIBLE_DEVICES"
         yield Finding("gpu", "warning", f"{free / 1e9:.1f} GB free, but neither FAISS nor torch reaches it", mend)
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
 
 from clew.core.errors import CorruptError, FormatError, NotFoundError
+from clew.core.files import disk_errors
+
+# Of file systems that cannot take space ahead.
+_NO_SUCH_CALL = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
 
 def read_table(path: Path, known: int) -> dict[str, Any]:
@@ -46,6 +53,21 @@ def open_array(path: Path) -> Any:
         raise _missing(path) from None
     except (ValueError, EOFError) as error:
         raise CorruptError(f"{path} is no array: {error}", "rebuild or roll back") from None
+
+
+def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
+    """A new .npy file, mapped into memory to be written. Raises StoreError where the disk has no room for it."""
+    with disk_errors(path):
+        made = open_memmap(path, "w+", dtype, shape)
+        # A full disk met while a mapped page is written would end the process without a word.
+        if hasattr(os, "posix_fallocate"):
+            with path.open("r+b") as file:
+                try:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+                except OSError as error:
+                    if error.errno not in _NO_SUCH_CALL:
+                        raise
+    return made
 
 
 def _missing(path: Path) -> NotFoundError:

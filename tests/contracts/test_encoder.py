@@ -76,7 +76,7 @@ def test_related_texts_are_nearer_than_unrelated_ones(encoder: Encoder) -> None:
     assert near > far + 0.2
 
 
-def test_unknown_share(encoder: Encoder) -> None:
+def test_unknown_shares(encoder: Encoder) -> None:
     known, empty, chinese = encoder.unknown_shares(["wireless headphones", "", "红色连衣裙"])
     assert (known, empty) == (0, 1)
     assert 0 <= chinese <= 1

@@ -1,4 +1,4 @@
-"""BERT vectors: exact scores always, found through a FAISS index where there are many."""
+"""BERT vectors: exact scores always, found through their signs or a FAISS index where there are many."""
 
 from search.candidates.dense.spec import DenseSpec
 

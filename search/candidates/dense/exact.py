@@ -22,9 +22,9 @@ _ROWS = 65_536
 
 
 def fixed(vectors: Vectors) -> Fixed:
-    """(…, dim) int16 steps of unit (or zero) vectors."""
-    steps: Fixed = np.rint(np.asarray(vectors, np.float32) * np.float32(STEPS)).astype(np.int16)
-    return steps
+    """(…, dim) int16 steps of unit (or zero) vectors; a number a little beyond 1 is 1."""
+    steps = np.rint(np.asarray(vectors, np.float32) * np.float32(STEPS))
+    return np.ascontiguousarray(np.clip(steps, -STEPS, STEPS), np.int16)
 
 
 def floats(vectors: Fixed) -> Vectors:

@@ -96,15 +96,6 @@ def for_build(device: Device, passages: int, dim: int) -> Library | None:
     )
 
 
-def for_search(device: Device, passages: int, dim: int) -> Library | None:
-    """What an opened index is searched with on a GPU; None: the processor, as wherever no GPU can be had."""
-    try:
-        return for_build(device, passages, dim)
-    except (MissingExtraError, UsageError) as reason:
-        log.warning("vectors are searched on the processor: %s", reason.message)
-        return None
-
-
 class _Nearest(Protocol):
     """Vectors on a device."""
 
@@ -151,6 +142,30 @@ class GpuScan:
         return rows if allowed is None else rows[allowed[rows]]
 
 
+def on_gpu(device: Device, vectors: Fixed) -> GpuScan | None:
+    """The vectors of an opened index on a GPU; None: on the processor, as wherever no GPU can be had."""
+    try:
+        found = for_build(device, *vectors.shape)
+        if found is None and device == "auto" and library() is not None:
+            log.warning("vectors are searched on the processor: the GPU has no room for %s of them", len(vectors))
+        return None if found is None else GpuScan.by(found, vectors)
+    except (MissingExtraError, UsageError) as reason:
+        log.warning("vectors are searched on the processor: %s", reason.message)
+    except RuntimeError as error:  # what FAISS and torch raise where memory goes meanwhile
+        log.warning("vectors are searched on the processor: %s", str(error).splitlines()[0])
+    return None
+
+
+@cache
+def _resources() -> Any:
+    """FAISS's memory for products on the first GPU, one for all indexes."""
+    import faiss
+
+    made = faiss.StandardGpuResources()
+    made.setTempMemory(_BESIDE // 2)
+    return made
+
+
 class _FaissFlat:
     """FAISS's exact index on the first GPU, in float16."""
 
@@ -159,8 +174,7 @@ class _FaissFlat:
 
         settings = faiss.GpuIndexFlatConfig()
         settings.useFloat16 = True
-        self._resources = faiss.StandardGpuResources()
-        self._index = faiss.GpuIndexFlatIP(self._resources, dim, settings)
+        self._index = faiss.GpuIndexFlatIP(_resources(), dim, settings)
 
     def put(self, first: int, vectors: Vectors) -> None:  # noqa: ARG002 - they come in order
         self._index.add(np.ascontiguousarray(vectors))
@@ -180,7 +194,7 @@ def filled(index: Any, sample: Vectors, parts: Iterable[Vectors]) -> Any:
 
     options: Any = faiss.GpuClonerOptions()
     options.useFloat16 = True
-    there = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index, options)
+    there = faiss.index_cpu_to_gpu(_resources(), 0, index, options)
     there.train(sample)
     for part in parts:
         there.add(part)

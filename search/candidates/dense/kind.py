@@ -12,10 +12,11 @@ import numpy as np
 
 from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError
 from clew.core.files import disk_errors
+from clew.core.mapped import new_array
 from clew.core.types import Vectors
 from search.candidates.dense.exact import Fixed, fixed
 from search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
-from search.candidates.dense.gpu import GpuScan, for_build, for_search
+from search.candidates.dense.gpu import for_build, on_gpu
 from search.candidates.dense.moments import Moments
 from search.candidates.dense.recall import RecallProbe
 from search.candidates.dense.shard import DenseShard, Proposer
@@ -33,6 +34,7 @@ FORMAT = 2
 HNSW_FROM = 1_000_000
 IVF_FROM = 5_000_000
 _UNIT = 1e-3
+_ROWS = 65_536
 _REBUILD = "rebuild with `clew build`, or roll back"
 
 
@@ -84,7 +86,10 @@ class DenseKind:
         _check(vectors, whole.dim)
         directory.mkdir(parents=True, exist_ok=True)
         with disk_errors(directory):
-            np.save(directory / VECTORS, fixed(vectors))
+            kept = new_array(directory / VECTORS, np.int16, vectors.shape)
+            for first in range(0, len(vectors), _ROWS):
+                kept[first : first + _ROWS] = fixed(vectors[first : first + _ROWS])
+            kept.flush()
             facts = self._index(_map(directory / VECTORS), directory)
             (directory / SETTINGS).write_text(json.dumps(facts, sort_keys=True) + "\n", encoding="utf-8")
         return {**facts, "bytes": sum(path.stat().st_size for path in directory.iterdir())}
@@ -124,7 +129,8 @@ class DenseKind:
         facts = {"format": FORMAT, "kind": name, "passages": len(vectors), "dim": vectors.shape[1]}
         if name == "flat":
             return {**facts, "effort": 0, "recall@10": 1.0, "recall@100": 1.0, "sampled": 0}
-        made = self._made(name, vectors)
+        gpu = for_build(self._spec.device, *vectors.shape) == "faiss"
+        made = self._made(name, vectors, gpu=gpu)
         probe = RecallProbe(vectors, self._spec.seed, self._queries)
         recall: dict[str, float] = {}
         for effort in made.efforts:
@@ -139,12 +145,11 @@ class DenseKind:
             'lower recall in [dense], or set kind = "flat" there for an exact search',
         )
 
-    def _made(self, name: str, vectors: Fixed) -> SignScan | AnnIndex:
+    def _made(self, name: str, vectors: Fixed, *, gpu: bool) -> SignScan | AnnIndex:
         if name == "rabitq":
             return SignScan.make(vectors)
         from search.candidates.dense.ann import ANN_KINDS, AnnIndex
 
-        gpu = for_build(self._spec.device, *vectors.shape) == "faiss"
         return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed, gpu=gpu)
 
     def _kind_for(self, passages: int) -> str:
@@ -169,9 +174,7 @@ class DenseKind:
             )
         name = str(settings["kind"])
         proposer: Proposer | None = None
-        below = self._spec.exact_below
-        if len(vectors) > below and (found := for_search(self._spec.device, *vectors.shape)):
-            return DenseShard(vectors, "gpu", GpuScan.by(found, vectors), 1, below, moments)
+        below, effort = self._spec.exact_below, int(settings["effort"])
         if name == "rabitq":
             proposer = SignScan.read(directory, *vectors.shape)
         elif name != "flat":
@@ -181,7 +184,9 @@ class DenseKind:
                 known = ", ".join(("flat", "rabitq", *ANN_KINDS))
                 raise FormatError(f"{directory / SETTINGS} names the kind {name!r}, known: {known}", _REBUILD)
             proposer = AnnIndex.read(ANN_KINDS[name], directory)
-        return DenseShard(vectors, name, proposer, int(settings["effort"]), below, moments)
+        if proposer is not None and len(vectors) > below and (there := on_gpu(self._spec.device, vectors)):
+            return DenseShard(vectors, "gpu", there, 1, below, moments)
+        return DenseShard(vectors, name, proposer, effort, below, moments)
 
 
 def _vectors(passages: PassageSet) -> Vectors:
@@ -194,8 +199,8 @@ def _check(vectors: Vectors, dim: int) -> None:
     """Every vector finite, of unit length (or zero: the model cannot read the text) and of the version's width."""
     if len(vectors) and vectors.shape[1] != dim:
         raise MismatchError(f"vectors of {vectors.shape[1]} numbers in an index of {dim}", "build with one model")
-    for first in range(0, len(vectors), 65_536):
-        part = np.asarray(vectors[first : first + 65_536])
+    for first in range(0, len(vectors), _ROWS):
+        part = np.asarray(vectors[first : first + _ROWS])
         length = np.linalg.norm(part, axis=1)
         off = np.flatnonzero(~((np.abs(length - 1) <= _UNIT) | (length == 0)))  # also true of NaN
         if len(off):

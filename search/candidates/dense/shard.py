@@ -42,9 +42,9 @@ class Proposer(Protocol):
 class DenseShard:
     """Finds the passages whose vectors are nearest to the query's; a score is the cosine. A CandidateGenerator.
 
-    kind: how they are found, "flat" where all are compared. proposer: what proposes them then. effort: its measured
-    search effort. exact_below: with at most so many candidates every one is compared. moments: of the version, None
-    where only candidates are wanted.
+    kind: how they are found, "flat" where all are compared. proposer: what proposes them, None where all are. effort:
+    its measured search effort. exact_below: with at most so many candidates every one is compared. moments: of the
+    version, None where only candidates are wanted.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class DenseShard:
         return [Contribution("dense", "cosine", value, {"search": self._kind, "dim": self._vectors.shape[1]})]
 
     def close(self) -> None:
-        """Let go of the vectors and the FAISS index."""
+        """Let go of the vectors and of what proposes them."""
         self._vectors = np.empty((0, self._vectors.shape[1]), np.int16)
         self._proposer = None
 

@@ -39,6 +39,11 @@ def test_no_sum_leaves_its_range(dim: int) -> None:
         assert cosines(fixed(vector), -vector[0], np.array([0]))[0] == pytest.approx(-1, abs=1e-3)
 
 
+def test_a_vector_that_is_a_little_too_long_keeps_its_sign() -> None:
+    long = np.array([[1.0009, 0.0], [-1.0009, 0.0]], np.float32)
+    assert cosines(fixed(long), long[0], np.arange(2)).tolist() == [1, -1]
+
+
 def test_a_row_that_is_not_there_is_refused() -> None:
     with pytest.raises(IndexError, match="500"):
         cosines(VECTORS, QUERY, np.array([0, 500]))
