@@ -12,7 +12,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from clew.core.types import Vectors
-    from search.candidates.dense.exact import Fixed
+    from search.candidates.dense.fixed import Fixed
     from search.candidates.dense.shard import Proposer
 
 _DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
@@ -36,7 +36,7 @@ def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, 
 
     Vectors are seeded and clustered. What a GPU would do, where none is reached, is {"missing": the reason}.
     """
-    from search.candidates.dense.exact import fixed
+    from search.candidates.dense.fixed import fixed
     from search.candidates.dense.recall import RecallProbe, stand_ins
 
     vectors = np.concatenate([fixed(part) for part in _drawn(passages, seed)])

@@ -22,7 +22,8 @@ def ann(bench: Bench) -> Iterator[Round]:
     import numpy as np
 
     from clew.models.store import load_encoder
-    from search.candidates.dense.exact import exact_top, floats
+    from search.candidates.dense.exact import exact_top
+    from search.candidates.dense.fixed import floats
     from search.protocols import CandidateRequest, ParsedQuery
 
     queries = load_encoder(bench.job.model, bench.home).encode_queries(bench.queries)

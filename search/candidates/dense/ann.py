@@ -16,12 +16,11 @@ from clew.core.errors import CorruptError
 from clew.core.files import disk_errors
 from clew.core.threads import count
 from clew.core.types import Bools, Ints, Vectors
-from search.candidates.dense.exact import Fixed, floats
 from search.candidates.dense.files import ANN
+from search.candidates.dense.fixed import Fixed, floats, parts
 from search.candidates.dense.gpu import filled
 
 faiss: Any = _faiss  # its type stubs leave out search parameters and selectors
-_ADD_ROWS = 65_536
 _limit_lock = threading.Lock()
 
 
@@ -113,11 +112,11 @@ class AnnIndex:
         index = kind.make(dim, passages, seed)
         sample = np.random.default_rng(seed).choice(passages, kind.train_rows(passages), replace=False)
         trained_on = floats(vectors[np.sort(sample)])
-        parts = (floats(vectors[first : first + _ADD_ROWS]) for first in range(0, passages, _ADD_ROWS))
+        added = (floats(part) for _, part in parts(vectors))
         if gpu and kind.on_gpu:
-            return cls(kind, filled(index, trained_on, parts))
+            return cls(kind, filled(index, trained_on, added))
         index.train(trained_on)
-        for part in parts:
+        for part in added:
             index.add(part)
         return cls(kind, index)
 

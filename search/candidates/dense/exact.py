@@ -1,35 +1,17 @@
-"""Vectors in whole numbers, their exact scores and exact search.
+"""Exact scores and exact search over vectors in whole numbers.
 
-A unit vector is kept as int16 in steps of 1/32767: half the bytes of float32, and cosines are off by about 1e-5. A
-score is the inner product of two of them, a sum of whole numbers, so that it has the same bits however many rows are
+A score is the inner product of two of them, a sum of whole numbers, so that it has the same bits however many rows are
 scored together and in whatever order.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from numpy.typing import NDArray
 
 from clew.core.types import Bools, Floats, Ints, Ranking, Vectors, ranked
+from search.candidates.dense.fixed import STEPS, Fixed, fixed, floats, parts
 from search.candidates.dense.kernel import inner_products
-
-# Unit vectors in steps of 1/STEPS.
-Fixed: TypeAlias = NDArray[np.int16]
-STEPS = 32_767
-_ROWS = 65_536
-
-
-def fixed(vectors: Vectors) -> Fixed:
-    """(…, dim) int16 steps of unit (or zero) vectors; a number a little beyond 1 is 1."""
-    steps = np.rint(np.asarray(vectors, np.float32) * np.float32(STEPS))
-    return np.ascontiguousarray(np.clip(steps, -STEPS, STEPS), np.int16)
-
-
-def floats(vectors: Fixed) -> Vectors:
-    """(…, dim) float32 of vectors in steps."""
-    return vectors.astype(np.float32) / np.float32(STEPS)
 
 
 def cosines(vectors: Fixed, query: Vectors, rows: Ints) -> Floats:
@@ -58,8 +40,8 @@ def exact_scores(vectors: Fixed, queries: Vectors, k: int) -> Vectors:
     """(q, min(k, passages)) float32 scores of each query's best passages, descending, for measuring recall."""
     best = np.empty((len(queries), 0), np.float32)
     asked = floats(fixed(queries))
-    for first in range(0, len(vectors), _ROWS):
-        best = np.concatenate([best, asked @ floats(vectors[first : first + _ROWS]).T], axis=1)
+    for _, part in parts(vectors):
+        best = np.concatenate([best, asked @ floats(part).T], axis=1)
         if best.shape[1] > k:
             best = np.partition(best, best.shape[1] - k, axis=1)[:, -k:]
     ordered: Vectors = -np.sort(-best, axis=1)

@@ -1,6 +1,6 @@
 """What lies in the folders of a dense index.
 
-<dense>/vectors.npy   (passages, dim) int16, see exact; mapped into memory
+<dense>/vectors.npy   (passages, dim) int16, see fixed; mapped into memory
 <dense>/ann.json      kind, search effort and measured recall
 <dense>/signs.npy, factors.npy   where the kind is rabitq, see signs; mapped into memory
 <dense>/ann.faiss     where it is one of FAISS, see ann; mapped into memory

@@ -18,12 +18,11 @@ import numpy as np
 
 from clew.core.errors import MissingExtraError, UsageError
 from clew.core.types import Bools, Ints, Vectors
-from search.candidates.dense.exact import Fixed, floats
+from search.candidates.dense.fixed import Fixed, floats, parts
 from search.candidates.dense.spec import Device
 
 log = logging.getLogger("clew.dense")
 
-_ROWS = 65_536
 # float16, and as much again of it as FAISS and torch take for products and for what they sort.
 _BYTES = 2
 _BESIDE = 1 << 30
@@ -114,8 +113,8 @@ class GpuScan:
         self.held = held
         self._passages = len(vectors)
         self._lock = threading.Lock()  # FAISS's GPU indexes are not to be asked by two threads at once
-        for first in range(0, len(vectors), _ROWS):
-            held.put(first, floats(vectors[first : first + _ROWS]))
+        for first, part in parts(vectors):
+            held.put(first, floats(part))
 
     @classmethod
     def by(cls, found: Library, vectors: Fixed) -> GpuScan:
@@ -152,7 +151,7 @@ def on_gpu(device: Device, vectors: Fixed) -> GpuScan | None:
     except (MissingExtraError, UsageError) as reason:
         log.warning("vectors are searched on the processor: %s", reason.message)
     except RuntimeError as error:  # what FAISS and torch raise where memory goes meanwhile
-        log.warning("vectors are searched on the processor: %s", str(error).splitlines()[0])
+        log.warning("vectors are searched on the processor: %s", str(error).partition("\n")[0])
     return None
 
 
@@ -185,10 +184,10 @@ class _FaissFlat:
         return rows
 
 
-def filled(index: Any, sample: Vectors, parts: Iterable[Vectors]) -> Any:
+def filled(index: Any, sample: Vectors, added: Iterable[Vectors]) -> Any:
     """An untrained FAISS index of the processor, trained and filled on the first GPU and brought back.
 
-    sample: (n, dim) float32 vectors to train on. parts: the (m, dim) float32 vectors to add, part by part.
+    sample: (n, dim) float32 vectors to train on. added: the (m, dim) float32 vectors to add, part by part.
     """
     import faiss
 
@@ -196,6 +195,6 @@ def filled(index: Any, sample: Vectors, parts: Iterable[Vectors]) -> Any:
     options.useFloat16 = True
     there = faiss.index_cpu_to_gpu(_resources(), 0, index, options)
     there.train(sample)
-    for part in parts:
+    for part in added:
         there.add(part)
     return faiss.index_gpu_to_cpu(there)

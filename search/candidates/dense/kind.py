@@ -14,8 +14,8 @@ from clew.core.errors import CorruptError, DataError, FormatError, MismatchError
 from clew.core.files import disk_errors
 from clew.core.mapped import new_array
 from clew.core.types import Vectors
-from search.candidates.dense.exact import Fixed, fixed
 from search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
+from search.candidates.dense.fixed import Fixed, fixed, parts
 from search.candidates.dense.gpu import for_build, on_gpu
 from search.candidates.dense.moments import Moments
 from search.candidates.dense.recall import RecallProbe
@@ -34,7 +34,6 @@ FORMAT = 2
 HNSW_FROM = 1_000_000
 IVF_FROM = 5_000_000
 _UNIT = 1e-3
-_ROWS = 65_536
 _REBUILD = "rebuild with `clew build`, or roll back"
 
 
@@ -87,8 +86,8 @@ class DenseKind:
         directory.mkdir(parents=True, exist_ok=True)
         with disk_errors(directory):
             kept = new_array(directory / VECTORS, np.int16, vectors.shape)
-            for first in range(0, len(vectors), _ROWS):
-                kept[first : first + _ROWS] = fixed(vectors[first : first + _ROWS])
+            for first, part in parts(vectors):
+                kept[first : first + len(part)] = fixed(part)
             kept.flush()
             facts = self._index(_map(directory / VECTORS), directory)
             (directory / SETTINGS).write_text(json.dumps(facts, sort_keys=True) + "\n", encoding="utf-8")
@@ -199,8 +198,7 @@ def _check(vectors: Vectors, dim: int) -> None:
     """Every vector finite, of unit length (or zero: the model cannot read the text) and of the version's width."""
     if len(vectors) and vectors.shape[1] != dim:
         raise MismatchError(f"vectors of {vectors.shape[1]} numbers in an index of {dim}", "build with one model")
-    for first in range(0, len(vectors), _ROWS):
-        part = np.asarray(vectors[first : first + _ROWS])
+    for first, part in parts(vectors):
         length = np.linalg.norm(part, axis=1)
         off = np.flatnonzero(~((np.abs(length - 1) <= _UNIT) | (length == 0)))  # also true of NaN
         if len(off):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from clew.core.types import Vectors
-from search.candidates.dense.exact import Fixed, exact_scores, floats
+from search.candidates.dense.exact import exact_scores
+from search.candidates.dense.fixed import Fixed, floats
 from search.candidates.dense.shard import DenseShard
 
 SAMPLE = 200

@@ -10,7 +10,8 @@ import numpy as np
 
 from clew.core.errors import MismatchError
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, Vectors, empty_ranking
-from search.candidates.dense.exact import Fixed, best_of, cosines, exact_top
+from search.candidates.dense.exact import best_of, cosines, exact_top
+from search.candidates.dense.fixed import Fixed
 from search.candidates.dense.moments import Moments
 from search.protocols import CandidateRequest, ParsedQuery
 

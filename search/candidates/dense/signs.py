@@ -16,12 +16,11 @@ from clew.core.errors import CorruptError
 from clew.core.files import disk_errors
 from clew.core.mapped import open_array
 from clew.core.types import Bools, Ints, Vectors
-from search.candidates.dense.exact import Fixed, floats
 from search.candidates.dense.files import FACTORS, SIGNS
+from search.candidates.dense.fixed import Fixed, floats, parts
 from search.candidates.dense.kernel import LANES, QUERY_BITS, estimate
 
 EFFORTS = (256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
-_ROWS = 65_536
 # What a vector of signs and a proposal from anywhere take, in exact comparisons of vectors that follow one another.
 _SIGNS_SHARE = 1 / 20
 _PROPOSAL_SHARE = 3.0
@@ -46,17 +45,15 @@ class SignScan:
         """The signs of (passages, dim) vectors."""
         passages, dim = vectors.shape
         blocks, words = -(-passages // LANES), -(-dim // 64)
-        mean = sum((floats(part).sum(axis=0, dtype=np.float64) for part in _parts(vectors)), np.zeros(dim)) / passages
+        mean = sum((floats(part).sum(axis=0, dtype=np.float64) for _, part in parts(vectors)), np.zeros(dim)) / passages
         bits = np.zeros((blocks * LANES, words * 8), np.uint8)
         factors = np.zeros(blocks * LANES, np.float32)
-        first = 0
-        for part in _parts(vectors):
+        for first, part in parts(vectors):
             away = floats(part) - mean.astype(np.float32)
             last = first + len(part)
             bits[first:last, : -(-dim // 8)] = np.packbits(away > 0, axis=1, bitorder="little")
             length = np.abs(away).sum(axis=1)
             factors[first:last] = np.divide((away**2).sum(axis=1), length, out=length * 0, where=length > 0)
-            first = last
         lanes = bits.view("<u8").reshape(blocks, LANES, words).transpose(0, 2, 1)
         return cls(np.ascontiguousarray(lanes, np.uint64), factors, passages, dim)
 
@@ -90,7 +87,7 @@ class SignScan:
     def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:  # noqa: ARG002
         """The `effort` likeliest allowed passages of a (dim,) query, with what ties with the last, by ordinal.
 
-        None at all where a filter takes out what the query is about: among the many that are about as far, the effort
+        Nothing where a filter takes out what the query is about: among the many that are about as far, the effort
         that was measured on what is near would not do.
         """
         estimates = np.empty(len(self._factors), np.float32)
@@ -116,7 +113,3 @@ def _planes(query: Vectors) -> Any:
     planes = np.zeros((QUERY_BITS, -(-len(query) // 64) * 8), np.uint8)
     planes[:, : -(-len(query) // 8)] = np.packbits(bits, axis=1, bitorder="little")
     return planes.view("<u8").astype(np.uint64, copy=False)
-
-
-def _parts(vectors: Fixed) -> list[Fixed]:
-    return [vectors[first : first + _ROWS] for first in range(0, len(vectors), _ROWS)]

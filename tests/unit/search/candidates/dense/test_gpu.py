@@ -13,7 +13,8 @@ from clew.core.errors import MissingExtraError, UsageError
 from clew.models.device import ExactOnDevice
 from search.candidates.dense import gpu, kind
 from search.candidates.dense.ann import ANN_KINDS, AnnIndex
-from search.candidates.dense.exact import exact_top, fixed
+from search.candidates.dense.exact import exact_top
+from search.candidates.dense.fixed import fixed
 from search.candidates.dense.gpu import GpuScan, for_build, free_bytes, library, needed_bytes, on_gpu
 from search.candidates.dense.kind import DenseKind
 from search.candidates.dense.spec import DenseSpec, Device

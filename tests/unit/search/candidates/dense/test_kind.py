@@ -14,7 +14,7 @@ import pytest
 from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError, SpecError
 from clew.core.spec import parse
 from search.candidates.dense.ann import ANN_KINDS
-from search.candidates.dense.exact import fixed
+from search.candidates.dense.fixed import fixed
 from search.candidates.dense.kind import DenseKind, DenseSpec
 from search.candidates.dense.recall import stand_ins
 from search.candidates.dense.shard import DenseShard

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.candidates.dense.exact import fixed, floats
+from search.candidates.dense.fixed import fixed, floats
 from search.candidates.dense.kernel import QUERY_BITS
 from search.candidates.dense.signs import SignScan
 
