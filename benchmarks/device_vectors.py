@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from statistics import median
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.peers.protocol import median_ms, per_second
+
 if TYPE_CHECKING:
     from clew.core.types import Vectors
     from search.candidates.dense.fixed import Fixed
-    from search.candidates.dense.shard import Proposer
+    from search.candidates.dense.shard import DenseShard, Proposer
 
 _DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
 _RECALL = 0.97
@@ -91,36 +93,32 @@ def _asked(way: _Way, made: Proposer, vectors: Fixed, probe: Any, queries: Vecto
         recall = probe.measure(shard)
         if min(recall.values()) >= _RECALL:
             break
-    alone = [_seconds(lambda query=query: shard.nearest(query, _K)) for query in queries]  # type: ignore[misc]
-    batches = [queries[at : at + _AT_ONCE] for at in range(0, len(queries) - _AT_ONCE + 1, _AT_ONCE)]
-    together, held = way.together, made
-    if together is not None:
-        at_once = [_seconds(lambda batch=batch: together(held, batch)) for batch in batches]  # type: ignore[misc]
+    alone = [partial(shard.nearest, query, _K) for query in queries]
+    batches = [queries[at : at + _AT_ONCE] for at in range(0, max(1, len(queries) - _AT_ONCE + 1), _AT_ONCE)]
+    if way.together is not None:
+        at_once = [partial(way.together, made, batch) for batch in batches]
     else:
-        at_once = [_seconds(lambda batch=batch: [shard.nearest(each, _K) for each in batch]) for batch in batches]  # type: ignore[misc]
+        at_once = [partial(_one_by_one, shard, batch) for batch in batches]
     return {
         "effort": effort,
         **{name: round(value, 4) for name, value in recall.items()},
-        "queries_per_second": round(len(alone) / sum(alone), 1),
-        "p50_ms": round(median(alone) * 1000, 4),
-        f"p50_ms of {_AT_ONCE} at once": round(median(at_once) * 1000, 4) if at_once else None,
+        "queries_per_second": round(per_second(len(alone), lambda: [ask() for ask in alone]), 1),
+        "p50_ms": round(median_ms(alone), 4),
+        f"p50_ms of {_AT_ONCE} at once": round(median_ms(at_once), 4),
     }
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = perf_counter()
-    work()
-    return perf_counter() - start
+def _one_by_one(shard: DenseShard, queries: Vectors) -> None:
+    for query in queries:
+        shard.nearest(query, _K)
 
 
-def _drawn(passages: int, seed: int) -> list[Vectors]:
+def _drawn(passages: int, seed: int) -> Iterator[Vectors]:
     """Unit vectors in clusters, in parts."""
     random = np.random.default_rng(seed)
     middles = random.normal(size=(max(1, passages // _CLUSTER), _DIM)).astype(np.float32)
-    parts = []
     for first in range(0, passages, _ROWS):
         count = min(_ROWS, passages - first)
         part = middles[random.integers(0, len(middles), count)]
         part += _SPREAD * random.normal(size=(count, _DIM)).astype(np.float32)
-        parts.append(part / np.linalg.norm(part, axis=1, keepdims=True))
-    return parts
+        yield part / np.linalg.norm(part, axis=1, keepdims=True)

@@ -103,7 +103,7 @@ def exact(searcher: Searcher, vectors: Vectors) -> Searcher:
 def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> Vectors:
     """(passages, dim) float32 vectors of an index's passages, from the cache of embeddings where they are there."""
     from clew.models.cached import CachedEncoder, EmbeddingCache
-    from search.understand import readable
+    from search.understand import passage_vectors
 
     encoder = searcher.understanding.encoder
     assert encoder is not None  # noqa: S101 - the index has vectors
@@ -113,8 +113,7 @@ def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> V
         cached = CachedEncoder(encoder, cache)
         for first in range(0, len(vectors), _ROWS):
             texts = [searcher.store.embedded_text(at) for at in range(first, min(first + _ROWS, len(vectors)))]
-            known = readable(encoder, texts)
-            vectors[[first + at for at in known]] = cached.encode_passages([texts[at] for at in known])
+            vectors[first : first + len(texts)] = passage_vectors(cached, texts)
             note(f"{min(first + _ROWS, len(vectors)):,} of {len(vectors):,} vectors")
     finally:
         cache.close()
@@ -163,7 +162,7 @@ def _agreement(fast: Sequence[Sequence[str]], slow: Sequence[Sequence[str]]) -> 
         shares = [len({*a[:depth]} & {*b[:depth]}) / len(b[:depth]) for a, b in pairs if b]
         return round(fmean(shares), 5) if shares else 1.0
 
-    same = fmean(float(list(a[:_FIRST]) == list(b[:_FIRST])) for a, b in pairs)
+    same = fmean(float(a[:_FIRST] == b[:_FIRST]) for a, b in pairs)
     return {"recall@10": found(_FIRST), "recall@100": found(_DEPTH), "same first 10": round(same, 5)}
 
 

@@ -22,7 +22,7 @@ from clew.models.cached import EmbeddingCache, cache_key
 from clew.models.protocols import Encoder
 from indexer.progress import Progress
 from indexer.runner import Runner, Task
-from search.understand import readable
+from search.understand import passage_vectors
 
 CHUNK = 512
 
@@ -37,11 +37,7 @@ def encoder_of(model: str, home: Path) -> Encoder:
 
 def encode_texts(model: str, home: Path, texts: Sequence[str]) -> Vectors:
     """(n, dim) float32 vectors of n passages, 0 for those the model cannot read; runs in a worker."""
-    encoder = encoder_of(model, home)
-    known = readable(encoder, texts)
-    vectors = np.zeros((len(texts), encoder.dim), np.float32)
-    vectors[known] = encoder.encode_passages([texts[at] for at in known])
-    return vectors
+    return passage_vectors(encoder_of(model, home), texts)
 
 
 @dataclass(slots=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from clew.core.errors import StageUnavailable
 from clew.core.text import Analyzer, normalise
+from clew.core.types import Vectors
 from clew.models.protocols import Encoder
 from search.protocols import ParsedQuery
 
@@ -20,6 +23,14 @@ UNKNOWN_LIMIT = 0.2
 def readable(encoder: Encoder, texts: Sequence[str]) -> list[int]:
     """Places of the texts that the encoder knows enough words of; the vector of any other would say little of it."""
     return [at for at, unknown in enumerate(encoder.unknown_shares(texts)) if unknown <= UNKNOWN_LIMIT]
+
+
+def passage_vectors(encoder: Encoder, texts: Sequence[str]) -> Vectors:
+    """(n, dim) float32 vectors of n passages, 0 for those that the encoder does not know enough words of."""
+    known = readable(encoder, texts)
+    vectors = np.zeros((len(texts), encoder.dim), np.float32)
+    vectors[known] = encoder.encode_passages([texts[at] for at in known])
+    return vectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,12 @@ from clew.core.errors import DataError, QueryError, UsageError
 from clew.core.fold import normalise
 from clew.core.measures.evaluation import evaluate
 from clew.core.measures.runs import Qrels, Run
-from clew.core.types import Ints, Vectors
+from clew.core.types import Ints
 from clew.models.protocols import Encoder, PairScorer
 from indexer.passages import PassagesSpec, cut
 from indexer.shards import fitting
 from search.fields import embedded_text
-from search.understand import readable
+from search.understand import passage_vectors, readable
 
 NDCG = "nDCG@10"
 DEPTH = 10
@@ -86,7 +86,7 @@ def sample(dataset: Dataset, judging: Judging, others: int) -> Sample:
 def dense_values(encoder: Encoder, material: Sample) -> dict[str, float]:
     """Query → nDCG@10 of the documents by their best passage's cosine; 0 for a query that the encoder cannot read."""
     texts, first = _passages(encoder, material)
-    vectors = _encoded(encoder, texts)
+    vectors = passage_vectors(encoder, texts)
     names, asked = list(material.queries), list(material.queries.values())
     known = readable(encoder, asked)
     run: Run = {}
@@ -156,11 +156,3 @@ def _passages(encoder: Encoder, material: Sample) -> tuple[list[str], Ints]:
         first[at] = len(texts)
         texts += [embedded_text(title, body[start:end]) for start, end in spans]
     return texts, first
-
-
-def _encoded(encoder: Encoder, texts: list[str]) -> Vectors:
-    """(n, dim) float32 vectors of n passages, 0 for those the encoder cannot read, as in a build."""
-    vectors = np.zeros((len(texts), encoder.dim), np.float32)
-    known = readable(encoder, texts)
-    vectors[known] = encoder.encode_passages([texts[at] for at in known])
-    return vectors

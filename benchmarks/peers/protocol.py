@@ -64,7 +64,7 @@ def per_second(count: int, work: Callable[[], object]) -> float:
     return count / (time.perf_counter() - start)
 
 
-def median_ms(calls: list[Callable[[], object]]) -> float:
+def median_ms(calls: Sequence[Callable[[], object]]) -> float:
     """Median time of some calls, in milliseconds."""
     times = []
     for call in calls:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError
+from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError, UsageError
 from clew.core.files import disk_errors
 from clew.core.mapped import new_array
 from clew.core.types import Vectors
 from search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
 from search.candidates.dense.fixed import Fixed, fixed, parts
-from search.candidates.dense.gpu import for_build, on_gpu
+from search.candidates.dense.gpu import for_build, log, on_gpu
 from search.candidates.dense.moments import Moments
 from search.candidates.dense.recall import RecallProbe
 from search.candidates.dense.shard import DenseShard, Proposer
@@ -149,7 +149,16 @@ class DenseKind:
             return SignScan.make(vectors)
         from search.candidates.dense.ann import ANN_KINDS, AnnIndex
 
-        return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed, gpu=gpu)
+        try:
+            return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed, gpu=gpu)
+        except RuntimeError as error:  # what FAISS raises where the GPU's memory goes meanwhile
+            if not gpu:
+                raise
+            reason = str(error).partition("\n")[0]
+            if self._spec.device == "cuda":
+                raise UsageError(f"the GPU failed: {reason}", "free it, or leave [dense] device out") from None
+            log.warning("%s is built on the processor: %s", name, reason)
+            return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed)
 
     def _kind_for(self, passages: int) -> str:
         """How a shard of so many passages is searched."""

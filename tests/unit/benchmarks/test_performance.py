@@ -1,8 +1,10 @@
 """The tables of docs/performance.md."""
 
+import json
+
 import pytest
 
-from benchmarks.performance import START, drawn, refreshed, section, spread
+from benchmarks.performance import START, drawn, exactness_section, refreshed, section, spread
 from benchmarks.tables import END
 from clew.core.errors import DataError
 
@@ -67,3 +69,27 @@ def test_the_page_is_made_again():
 
 def test_the_plot_is_a_picture():
     assert drawn([report(bm25=FASTER, hybrid=SLOWER)]).startswith(b"\x89PNG")
+
+
+def test_facts_are_told_and_held_against_goals():
+    told = {"version": "1", "disk, MB a million": 45.6}
+    rows = section([report(**{"bm25-build": {**FASTER, "facts": {"ours": told, "bm25s": {"version": "2"}}}})])
+    assert "disk, MB a million: at most 50: reached" in rows
+    assert "- `bm25-build`. Clew: disk, MB a million: 45.6." in rows
+    kept = {"share of its pace that the encoder keeps": 0.8}
+    alone = {"ours": 9.0, "peers": {}, "ratio": {}, "missing": {}, "rounds": {"ours": [9, 9]}, "facts": {"ours": kept}}
+    assert "encoder keeps: at least 0.9: **missed**" in section([report(**{"build-rest": alone})])
+
+
+def test_fast_beside_exact_is_a_row_a_data_set(tmp_path):
+    row = {"fast": 0.5, "exact": 0.6, "recall@100": 0.99, "same first 10": 0.75}
+    found = {
+        "results": {"tiny": {"queries": 4, "systems": dict.fromkeys(("bm25", "dense", "hybrid"), row),
+                             "index": {"passages": 9}}},
+        "signature": {"options": {"sample": 500}, "code": {"commit": "abc"}},
+        "environment": {"seed": 0},
+    }  # fmt: skip
+    assert exactness_section(tmp_path) == ""
+    (tmp_path / "exactness.json").write_text(json.dumps(found))
+    pairs = " | ".join(["0.5000 / 0.6000"] * 3)
+    assert f"| tiny | 9 | 4 | {pairs} | 0.9900 | 75.0% |" in exactness_section(tmp_path)

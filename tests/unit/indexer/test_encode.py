@@ -6,6 +6,7 @@ import operator
 import numpy as np
 import pytest
 
+from clew.core.errors import StoreError
 from clew.models.cached import EmbeddingCache
 from clew.models.hashing import HashingEncoder
 from indexer import encode
@@ -87,3 +88,12 @@ def test_no_texts_are_no_vectors(tmp_path):
 
 def test_a_task_needs_only_names(tmp_path):
     assert encode_texts("hashing-16", tmp_path, ["a", "b"]).shape == (2, 16)
+
+
+def test_a_cache_that_cannot_be_written_is_not_passed_over(tmp_path, monkeypatch):
+    def full(*_):
+        raise StoreError("no space left to write")
+
+    monkeypatch.setattr(EmbeddingCache, "put", full)
+    with pytest.raises(StoreError, match="no space"):
+        run(tmp_path, TEXTS, InProcess())

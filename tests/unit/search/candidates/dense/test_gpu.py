@@ -192,6 +192,22 @@ def test_a_gpu_without_room_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     assert "no room for 6000" in caplog.text
 
 
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_gpu_that_fails_while_it_builds(tmp_path: Path, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(kind, "for_build", lambda *_: "faiss")
+    monkeypatch.setattr(kind, "on_gpu", lambda *_: None)
+    monkeypatch.setattr("search.candidates.dense.ann.filled", fails)
+    spec = DenseSpec(kind="ivf", exact_below=0, recall=0.1, device=device)
+    if device == "cuda":
+        with pytest.raises(UsageError, match="the GPU failed: out of memory"):
+            built(tmp_path, spec, VECTORS[:500])
+    else:
+        assert len(built(tmp_path, spec, VECTORS[:500]).candidates(ask(VECTORS[0], 10))) == 10
+
+
 @pytest.mark.gpu
 def test_an_index_built_on_a_gpu_is_one_of_the_processor(tmp_path: Path) -> None:
     if library() != "faiss":
