@@ -95,6 +95,7 @@ def _asked(way: _Way, made: Proposer, vectors: Fixed, probe: Any, queries: Vecto
             break
     alone = [partial(shard.nearest, query, _K) for query in queries]
     batches = [queries[at : at + _AT_ONCE] for at in range(0, max(1, len(queries) - _AT_ONCE + 1), _AT_ONCE)]
+    at_once: list[Callable[[], object]]
     if way.together is not None:
         at_once = [partial(way.together, made, batch) for batch in batches]
     else:
