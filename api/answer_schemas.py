@@ -1,4 +1,4 @@
-"""What goes out of POST /v1/answer; the answers mirror search.types field by field."""
+"""What goes out of POST /v1/answer; the answers mirror clew.search.types field by field."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas import Answer, Degradation, GraphUse, RerankUse
+from clew.api.schemas import Answer, Degradation, GraphUse, RerankUse
 
 
 class AnswerSentence(Answer):

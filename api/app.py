@@ -11,14 +11,14 @@ from typing import Any
 import anyio
 from fastapi import FastAPI
 
-from api import errors
-from api.engine import Engine
-from api.limits import BodyLimit
-from api.observe import Metrics, Observed
-from api.routes import documents, graph, health, indexes, search
-from api.runtime import Runtime
-from api.settings import Settings
 from clew import __version__
+from clew.api import errors
+from clew.api.engine import Engine
+from clew.api.limits import BodyLimit
+from clew.api.observe import Metrics, Observed
+from clew.api.routes import documents, graph, health, indexes, search
+from clew.api.runtime import Runtime
+from clew.api.settings import Settings
 
 log = logging.getLogger("clew.api")
 

@@ -15,10 +15,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from clew.core.errors import ClewError, NotFoundError, QueryError, StoreError, nearest
-from search.versions import IndexFolder, index_names
+from clew.search.versions import IndexFolder, index_names
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 log = logging.getLogger("clew.engine")
 
@@ -29,7 +29,7 @@ Opener = Callable[[Path, str], "Searcher"]
 
 
 def _open(home: Path, name: str) -> Searcher:
-    from search.assemble import open_index
+    from clew.search.assemble import open_index
 
     return open_index(home, name)
 

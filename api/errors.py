@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.schemas import Fault, Problem
+from clew.api.schemas import Fault, Problem
 from clew.core.errors import (
     ClewError,
     DataError,

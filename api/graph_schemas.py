@@ -1,10 +1,10 @@
-"""What goes out of the graph's routes; the answers mirror search.lookup field by field."""
+"""What goes out of the graph's routes; the answers mirror clew.search.lookup field by field."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from api.schemas import Answer, Degradation, Json, LinkedEntity
+from clew.api.schemas import Answer, Degradation, Json, LinkedEntity
 
 
 class ConsideredEntity(LinkedEntity):

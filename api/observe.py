@@ -18,9 +18,9 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.engine import Engine
-from search.lookup import trouble_of
-from search.types import AnswerResponse, GraphUse, SearchResponse
+from clew.api.engine import Engine
+from clew.search.lookup import trouble_of
+from clew.search.types import AnswerResponse, GraphUse, SearchResponse
 
 access = logging.getLogger("clew.access")
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from clew.core.errors import nearest
-from search.types import (
+from clew.search.types import (
     MAX_ANSWERS,
     MAX_K,
     MAX_QUERY_CHARACTERS,

@@ -12,10 +12,10 @@ import anyio
 from fastapi import Response
 from pydantic import BaseModel
 
-from api.engine import Engine
-from api.observe import Metrics
-from api.schemas import Problem
-from api.settings import Settings
+from clew.api.engine import Engine
+from clew.api.observe import Metrics
+from clew.api.schemas import Problem
+from clew.api.settings import Settings
 
 T = TypeVar("T")
 

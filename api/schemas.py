@@ -1,4 +1,4 @@
-"""What goes out over the wire; the answers mirror search.types field by field."""
+"""What goes out over the wire; the answers mirror clew.search.types field by field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 class Answer(BaseModel):
-    """Base of what goes out; reads the dataclasses of search.types."""
+    """Base of what goes out; reads the dataclasses of clew.search.types."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 

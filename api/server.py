@@ -8,9 +8,9 @@ import socket
 import sys
 from collections.abc import Callable
 
-from api.app import create_app
-from api.engine import Engine
-from api.settings import Settings, refuse_open_host
+from clew.api.app import create_app
+from clew.api.engine import Engine
+from clew.api.settings import Settings, refuse_open_host
 from clew.core.errors import ClewError, UsageError
 from clew.core.threads import configure
 

@@ -13,20 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import systems
-from benchmarks.datasets import Dataset
-from benchmarks.relevance import Options, Stored, index_signature, judged_qrels, opened, reranker_signature, reranking
-from benchmarks.rerank_learn import Progress, RerankTuned, Scored, learn_rerank, scored
-from benchmarks.tune import DEV, dev_qrels, open_judged
+from clew.benchmarks import systems
+from clew.benchmarks.datasets import Dataset
+from clew.benchmarks.relevance import (
+    Options,
+    Stored,
+    index_signature,
+    judged_qrels,
+    opened,
+    reranker_signature,
+    reranking,
+)
+from clew.benchmarks.rerank_learn import Progress, RerankTuned, Scored, learn_rerank, scored
+from clew.benchmarks.tune import DEV, dev_qrels, open_judged
 from clew.core.errors import UsageError
 from clew.core.files import sha256_file
 from clew.core.measures.gains import gained
 from clew.core.types import Bools, Floats, Ints
-from search.rerank.calibration import Calibration
+from clew.search.rerank.calibration import Calibration
 
 if TYPE_CHECKING:
     from clew.core.measures.judged import JudgedQueries
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 BINS = 15
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -107,7 +115,7 @@ def options_for(
     rebuild: bool = False,
     reranker: str = "default",
 ) -> Options:
-    """The options of `benchmarks.relevance` for the system that is measured here. Raises UsageError for split "dev"."""
+    """The options of `relevance` for the system that is measured here. Raises UsageError for split "dev"."""
     if split == DEV:
         raise UsageError(
             f"split is {DEV!r}, which calibrations are learned on", "measure another split, such as --split test"

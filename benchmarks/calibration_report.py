@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.calibration import Bin, CalibrationResult
+from clew.benchmarks.calibration import Bin, CalibrationResult
 from clew.core.files import write_atomic
 
 if TYPE_CHECKING:

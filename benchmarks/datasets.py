@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.index import beir_spec
+from clew.benchmarks.index import beir_spec
 from clew.core.errors import DataError, NotFoundError
 from clew.core.files import sha256_file
 from clew.core.measures.judged import JudgedQueries, data_folder, first_file, open_queries, read_rows, text_of
@@ -76,8 +76,8 @@ def open_dataset(path: Path) -> Dataset:
 
 
 def _specified(folder: Path, table: dict[str, Any], file: Path, queries: Path) -> Dataset:
-    from indexer.sources.forms import files_of
-    from indexer.spec import spec_of
+    from clew.indexer.sources.forms import files_of
+    from clew.indexer.spec import spec_of
 
     spec = spec_of(table, str(file), folder)
     sources = tuple(Path(name) for name in files_of(spec.source, spec.form))

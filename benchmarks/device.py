@@ -14,9 +14,9 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.device_vectors import measured
-from benchmarks.signature import code, environment
-from benchmarks.texts import queries_of, synthetic
+from clew.benchmarks.device_vectors import measured
+from clew.benchmarks.signature import code, environment
+from clew.benchmarks.texts import queries_of, synthetic
 from clew.core import threads
 from clew.core.errors import UsageError
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.peers.protocol import median_ms, per_second
+from clew.benchmarks.peers.protocol import median_ms, per_second
 
 if TYPE_CHECKING:
     from clew.core.types import Vectors
-    from search.candidates.dense.fixed import Fixed
-    from search.candidates.dense.shard import DenseShard, Proposer
+    from clew.search.candidates.dense.fixed import Fixed
+    from clew.search.candidates.dense.shard import DenseShard, Proposer
 
 _DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
 _RECALL = 0.97
@@ -38,8 +38,8 @@ def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, 
 
     Vectors are seeded and clustered. What a GPU would do, where none is reached, is {"missing": the reason}.
     """
-    from search.candidates.dense.fixed import fixed
-    from search.candidates.dense.recall import RecallProbe, stand_ins
+    from clew.search.candidates.dense.fixed import fixed
+    from clew.search.candidates.dense.recall import RecallProbe, stand_ins
 
     vectors = np.concatenate([fixed(part) for part in _drawn(passages, seed)])
     probe, queries = RecallProbe(vectors, seed), stand_ins(vectors, seed + 1)[:_ASKED]
@@ -58,9 +58,9 @@ def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, 
 
 
 def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
-    from search.candidates.dense.ann import ANN_KINDS, AnnIndex
-    from search.candidates.dense.gpu import GpuScan, for_build, library
-    from search.candidates.dense.signs import SignScan
+    from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
+    from clew.search.candidates.dense.gpu import GpuScan, for_build, library
+    from clew.search.candidates.dense.signs import SignScan
 
     def inverted(vectors: Fixed, *, gpu: bool = False) -> Proposer:
         return AnnIndex.make(ANN_KINDS["ivf"], vectors, seed, gpu=gpu)
@@ -85,7 +85,7 @@ def _all_together(made: Any, queries: Vectors) -> object:
 
 def _asked(way: _Way, made: Proposer, vectors: Fixed, probe: Any, queries: Vectors) -> dict[str, Any]:
     """The figures at the least effort that reaches the recall an index is certified with by default."""
-    from search.candidates.dense.shard import DenseShard
+    from clew.search.candidates.dense.shard import DenseShard
 
     recall: dict[str, float] = {}
     for effort in made.efforts:

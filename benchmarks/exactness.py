@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import systems
-from benchmarks.relevance import Options, Stored, index_signature, judged_qrels, opened
-from benchmarks.signature import code, environment, model_name
+from clew.benchmarks import systems
+from clew.benchmarks.relevance import Options, Stored, index_signature, judged_qrels, opened
+from clew.benchmarks.signature import code, environment, model_name
 from clew.core.measures.evaluation import evaluate
 from clew.core.types import Contribution, Floats, Ints, Ranking, Vectors, empty_ranking, ranked
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from benchmarks.datasets import Dataset
-    from search.pipeline import Searcher
-    from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
+    from clew.benchmarks.datasets import Dataset
+    from clew.search.pipeline import Searcher
+    from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
 
 SYSTEMS = ("bm25", "dense", "hybrid")
 MEASURE = "nDCG@10"
@@ -103,7 +103,7 @@ def exact(searcher: Searcher, vectors: Vectors) -> Searcher:
 def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> Vectors:
     """(passages, dim) float32 vectors of an index's passages, from the cache of embeddings where they are there."""
     from clew.models.cached import CachedEncoder, EmbeddingCache
-    from search.understand import passage_vectors
+    from clew.search.understand import passage_vectors
 
     encoder = searcher.understanding.encoder
     assert encoder is not None  # noqa: S101 - the index has vectors
@@ -123,7 +123,7 @@ def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> V
 def measure(
     dataset: Dataset, home: Path, options: Options, note: Callable[[str], None], *, models: Path | None = None
 ) -> dict[str, Any]:
-    """Both answers to the judged queries of one data set. home, models: as of `benchmarks.relevance.measure`."""
+    """Both answers to the judged queries of one data set. home, models: as of `clew.benchmarks.relevance.measure`."""
     group = {name: systems.load(name) for name in SYSTEMS}
     fast = opened(dataset, home, group, options, models)
     try:

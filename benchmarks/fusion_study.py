@@ -1,10 +1,10 @@
 """How the default fusion weights were chosen: nDCG@10 of the pools of train and dev queries over a sweep of weights.
 
-    python -m benchmarks.fusion_study squad11 medquad walmart-amazon
-    python -m benchmarks.fusion_study esci-us-sample --gains 0,0.01,0.1,1
+    python -m clew.benchmarks.fusion_study squad11 medquad walmart-amazon
+    python -m clew.benchmarks.fusion_study esci-us-sample --gains 0,0.01,0.1,1
 
 Test queries are refused. One row a split: the parents, RRF, min-max sums, then the default method with the dense
-weight at 1 and the BM25 weight as the column says. `search.fusion.DEFAULT_WEIGHTS` is the column that stays level
+weight at 1 and the BM25 weight as the column says. `clew.search.fusion.DEFAULT_WEIGHTS` is the column that stays level
 with, or above, the better parent everywhere.
 """
 
@@ -17,14 +17,14 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks.datasets import open_dataset
-from benchmarks.index import ensure, open_built, varied
-from benchmarks.tune import example
+from clew.benchmarks.datasets import open_dataset
+from clew.benchmarks.index import ensure, open_built, varied
+from clew.benchmarks.tune import example
 from clew.cli.options import DEFAULT_HOME, Home, out
 from clew.core.errors import ClewError, UsageError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained
-from search.fusion import FUSIONS, FusionSpec, Judged, ndcg
+from clew.search.fusion import FUSIONS, FusionSpec, Judged, ndcg
 
 WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 COLUMNS = {

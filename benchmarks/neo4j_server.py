@@ -1,4 +1,4 @@
-"""A Neo4j Community server for tests, measurements and development: `python -m benchmarks.neo4j_server`.
+"""A Neo4j Community server for tests, measurements and development: `python -m clew.benchmarks.neo4j_server`.
 
 Each start has a temporary home and a random password, listens on 127.0.0.1 alone, and ends with the process that
 started it, however that ends. Where NEO4J_URI names a server, `start` uses that one and starts nothing.
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from benchmarks.neo4j_install import Line, jars, java, line_for
+from clew.benchmarks.neo4j_install import Line, jars, java, line_for
 from clew.cli.options import note
 from clew.core.errors import ClewError
 

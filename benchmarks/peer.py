@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.signature import ROOT
+from clew.benchmarks.signature import ROOT
 
 _REQUIREMENTS = Path(__file__).parent / "peers" / "requirements.txt"
 _DONE = ".peers.json"
@@ -71,13 +71,13 @@ class Peer:
     """One peer program, waiting between its rounds. Use it as a context manager."""
 
     def __init__(self, module: str, job: Mapping[str, Any]) -> None:
-        """Start benchmarks.peers.<module> on a job (see `protocol`). Raises PeerError with the reason."""
+        """Start clew.benchmarks.peers.<module> on a job (see `protocol`). Raises PeerError with the reason."""
         if not interpreter().exists():
             raise PeerError(f"{environment()} is not there: run `make peers`")
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed with the peer
         threads = str(job["threads"])
         self._process = subprocess.Popen(
-            [interpreter(), "-m", f"benchmarks.peers.{module}"],
+            [interpreter(), "-m", f"clew.benchmarks.peers.{module}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

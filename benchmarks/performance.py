@@ -1,4 +1,4 @@
-"""The tables and the plot of docs/performance.md, made from benchmarks/results: `python -m benchmarks.performance`."""
+"""Tables and plot of docs/performance.md, made from benchmarks/results: `python -m clew.benchmarks.performance`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.items import ITEMS
-from benchmarks.tables import RESULTS, with_part
+from clew.benchmarks.speed.items import ITEMS
+from clew.benchmarks.tables import RESULTS, with_part
 from clew.core.files import write_atomic
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 PLOT = PAGE.with_suffix(".png")
 FILES = ("speed.json", "speed-memory.json", "bm25-800k.json")
 EXACTNESS = "exactness.json"
-START = "<!-- results: python -m benchmarks.performance -->"
+START = "<!-- results: python -m clew.benchmarks.performance -->"
 
 
 @dataclass(frozen=True, slots=True)

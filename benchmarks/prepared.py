@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from benchmarks.pairs import SharedScorer
-from benchmarks.rerank_learn import learn_rerank
-from benchmarks.systems import System
-from benchmarks.tune import Progress, Tuned, dev_qrels, tune
+from clew.benchmarks.pairs import SharedScorer
+from clew.benchmarks.rerank_learn import learn_rerank
+from clew.benchmarks.systems import System
+from clew.benchmarks.tune import Progress, Tuned, dev_qrels, tune
 from clew.core.measures.gains import gained
-from search.rerank.calibration import Calibration
+from clew.search.rerank.calibration import Calibration
 
 if TYPE_CHECKING:
-    from benchmarks.relevance import Options
+    from clew.benchmarks.relevance import Options
     from clew.core.measures.judged import JudgedQueries
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 
 def learned(

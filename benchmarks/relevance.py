@@ -11,14 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import systems
-from benchmarks.datasets import Dataset
-from benchmarks.index import ensure, graph_table, open_built, varied
-from benchmarks.pairs import SharedScorer
-from benchmarks.prepared import learned, prepared
-from benchmarks.signature import model_name
-from benchmarks.systems import System
-from benchmarks.tune import Progress, Tuned
+from clew.benchmarks import systems
+from clew.benchmarks.datasets import Dataset
+from clew.benchmarks.index import ensure, graph_table, open_built, varied
+from clew.benchmarks.pairs import SharedScorer
+from clew.benchmarks.prepared import learned, prepared
+from clew.benchmarks.signature import model_name
+from clew.benchmarks.systems import System
+from clew.benchmarks.tune import Progress, Tuned
 from clew.core.errors import DataError, QueryError, UsageError
 from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged_queries
 from clew.core.measures.gains import gained
@@ -28,9 +28,9 @@ from clew.models.store import kept_path
 
 if TYPE_CHECKING:
     from clew.core.measures.judged import JudgedQueries
-    from search.fusion import FusionSpec
-    from search.pipeline import Searcher
-    from search.rerank.stage import Reranker
+    from clew.search.fusion import FusionSpec
+    from clew.search.pipeline import Searcher
+    from clew.search.rerank.stage import Reranker
 
 DEFAULT_SYSTEMS = ("bm25", "dense", "rrf", "hybrid")
 # judged@10 says how far the judgements reach, not how good a system is: it is not tested for significance.
@@ -218,8 +218,8 @@ def reranking(searcher: Searcher, group: Mapping[str, System], options: Options,
 @cache
 def _reranker(model: str, home: Path) -> Reranker:
     """A cross-encoder, loaded once for all data sets of a run."""
-    from search.assemble import load_reranker
-    from search.rerank.spec import RerankSpec
+    from clew.search.assemble import load_reranker
+    from clew.search.rerank.spec import RerankSpec
 
     return load_reranker(RerankSpec(model), home)
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.relevance import SetResult, SystemResult
+from clew.benchmarks.relevance import SetResult, SystemResult
 from clew.core.files import write_atomic
 from clew.core.measures.evaluation import MEASURES
 from clew.core.measures.runs import write_run, write_trec_qrels

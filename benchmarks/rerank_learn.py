@@ -13,14 +13,14 @@ from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
 from clew.core.types import Bools, Deadline, Floats, Ints
-from search.profile import load_profile
-from search.rerank.ahead import learn_ahead
-from search.rerank.calibration import learn
-from search.rerank.stage import CHUNK
-from search.types import SearchRequest
+from clew.search.profile import load_profile
+from clew.search.rerank.ahead import learn_ahead
+from clew.search.rerank.calibration import learn
+from clew.search.rerank.stage import CHUNK
+from clew.search.types import SearchRequest
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 Progress = Callable[[str, int, int], None]
 # Three numbers are settled long before; more only cost time, about a second a query.

@@ -1,4 +1,4 @@
-"""The tables of measured relevance in README.md, made from benchmarks/results: `python -m benchmarks.tables`.
+"""The tables of measured relevance in README.md, made from benchmarks/results: `python -m clew.benchmarks.tables`.
 
 Every results.json under benchmarks/results that `clew bench relevance` or `clew bench graph` wrote adds its data sets:
 to the table of rerankers where a system reranks, else to the first. Without any the section is empty.
@@ -15,7 +15,7 @@ from clew.core.files import write_atomic
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 RESULTS = Path(__file__).parent / "results"
-START, END = "<!-- results: python -m benchmarks.tables -->", "<!-- /results -->"
+START, END = "<!-- results: python -m clew.benchmarks.tables -->", "<!-- /results -->"
 SHOWN = ("nDCG@10", "RR@10", "R@100")
 RERANK_SHOWN = ("bm25", "hybrid", "hybrid-tuned", "hybrid-rerank", "hybrid-tuned-rerank", "hybrid-tuned-settled")
 GRAPH_SHOWN = ("never", "graph", "always", "gated", "always-terms", "gated-terms", "oracle")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from benchmarks.datasets import Dataset
+from clew.benchmarks.datasets import Dataset
 from clew.core.errors import DataError
 
 # Words of a span, which is about what a product title has.

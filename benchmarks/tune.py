@@ -1,6 +1,6 @@
 """Fusion weights learned on dev queries: one weight a source, shrunk towards what the index uses now.
 
-An index with a graph learns more (`benchmarks.graph_learn`): which relations questions ask for, the graph's weight
+An index with a graph learns more (`clew.benchmarks.graph_learn`): which relations questions ask for, the graph's weight
 beside the others, and when it is used at all; on train and dev queries.
 """
 
@@ -21,11 +21,11 @@ from clew.core.measures.runs import Qrels
 from clew.models.store import kept_path
 
 if TYPE_CHECKING:
-    from benchmarks.graph_learn import Learned
-    from benchmarks.rerank_learn import RerankTuned
+    from clew.benchmarks.graph_learn import Learned
+    from clew.benchmarks.rerank_learn import RerankTuned
     from clew.core.measures.judged import JudgedQueries
-    from search.fusion import FusionSpec, Judged
-    from search.pipeline import Searcher
+    from clew.search.fusion import FusionSpec, Judged
+    from clew.search.pipeline import Searcher
 
 TRAIN, DEV = "train", "dev"
 GRAPH = "graph"
@@ -39,7 +39,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read the judgements, as in `benchmarks.relevance.Options`."""
+    """How to read the judgements, as in `clew.benchmarks.relevance.Options`."""
 
     gains: tuple[str, ...] | None = None
     judged_only: bool = False
@@ -118,7 +118,7 @@ def tune(
 
     judged_only: each query's judged documents are its only candidates. Raises DataError without a judged query.
     """
-    from search.fusion import FUSIONS, learn, ndcg
+    from clew.search.fusion import FUSIONS, learn, ndcg
 
     names = judged_queries(qrels)
     if not names:
@@ -163,7 +163,7 @@ def example(
     among: list[str] | None,
 ) -> Judged:
     """One judged query to learn from: what the sources find for it, with the gain of each found document."""
-    from search.fusion import Judged
+    from clew.search.fusion import Judged
 
     pool = searcher.pool(query, depth, sources=sources, among=among)
     gains = np.array([judged.get(name, 0) for name in searcher.store.ids(pool.documents)], np.float64)
@@ -177,8 +177,8 @@ def tune_folder(
 
     home: where indexes are kept. models: home of the models (None: the same).
     """
-    from benchmarks.datasets import open_dataset
-    from benchmarks.index import ensure, open_built, varied
+    from clew.benchmarks.datasets import open_dataset
+    from clew.benchmarks.index import ensure, open_built, varied
 
     dataset = open_dataset(path)
     table = varied(dataset.spec, model=kept_path(options.model, models or home))
@@ -197,7 +197,7 @@ def open_judged(name: str, home: Path, judged: Path | None) -> tuple[Searcher, J
     Raises NotFoundError where there is no such index or folder, or the spec names none.
     """
     from clew.core.measures.judged import open_queries
-    from search.assemble import open_index
+    from clew.search.assemble import open_index
 
     searcher = open_index(home, name)
     try:
@@ -218,8 +218,8 @@ def publish_tuned(home: Path, name: str, tuned: Tuned) -> str:
     from clew.core.clock import now
     from clew.core.files import write_atomic
     from clew.core.lock import writing
-    from indexer.publish import existing, next_number, point_at
-    from search.versions import dumps
+    from clew.indexer.publish import existing, next_number, point_at
+    from clew.search.versions import dumps
 
     folder = existing(home, name)
     what = "fusion weights, relations and gate" if tuned.graph else "fusion weights"
@@ -263,7 +263,7 @@ def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress
         if has_graph:
             found, tuned = _with_graph(searcher, judged, qrels, found, options, progress)
         if searcher.reranker is not None:
-            from benchmarks.rerank_learn import learn_rerank
+            from clew.benchmarks.rerank_learn import learn_rerank
 
             calibration = learn_rerank(
                 tuned, judged.queries, qrels, options.seed, progress, judged_only=options.judged_only
@@ -283,7 +283,7 @@ def _with_graph(
     progress: Progress | None,
 ) -> tuple[Tuned, Searcher]:
     """What was learned of the other sources, and on top of it what the graph learns; a searcher that uses it."""
-    from benchmarks.graph_learn import Material, learned
+    from clew.benchmarks.graph_learn import Material, learned
 
     material = Material(judged.queries, dev, {}, options.seed)
     names = material.sampled(dev, MOST_QUERIES)
@@ -298,7 +298,7 @@ def _with_graph(
 
 def _measured(searcher: Searcher, queries: Mapping[str, str], qrels: Qrels, names: Sequence[str]) -> float:
     """Mean nDCG@10 of whole searches, the gate's decisions in them."""
-    from search.fusion import FUSIONS, ndcg
+    from clew.search.fusion import FUSIONS, ndcg
 
     join = FUSIONS[searcher.fusion.method]
     examples = [example(searcher, queries[name], qrels[name], DEPTH, None, None) for name in names]

@@ -9,37 +9,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from indexer.build import BuildReport
-    from search.lookup import LinkReport
-    from search.pipeline import Searcher
-    from search.types import AnswerResponse, Expand, SearchResponse, WhyNot
+    from clew.indexer.build import BuildReport
+    from clew.search.lookup import LinkReport
+    from clew.search.pipeline import Searcher
+    from clew.search.types import AnswerResponse, Expand, SearchResponse, WhyNot
 
 __all__ = ["Index", "build", "open"]
 __version__ = "0.1.0"
-
-
-def _check_rooms() -> None:
-    """`search`, `api` and the like are common names: say so when another package of that name comes first."""
-    beside = Path(__file__).resolve().parent.parent
-    for room in ("search", "indexer", "kg", "api"):
-        found = importlib.util.find_spec(room)
-        if found is None or found.origin is None:
-            raise ImportError(f"clew: package {room!r} is missing; reinstall clew")
-        if Path(found.origin).resolve().parent.parent != beside:
-            raise ImportError(
-                f"clew: {room!r} is imported from {found.origin}, not from {beside / room}; "
-                f"rename it, or put {beside} first on sys.path"
-            )
-
-
-_check_rooms()
 
 
 def _home(home: str | os.PathLike[str] | None) -> Path:
@@ -88,8 +70,8 @@ class Index:
         rerank: bool | None = None,
         min_probability: float | None = None,
     ) -> SearchResponse:
-        """Search; the parameters are those of `search.types.SearchRequest`. Raises QueryError that names one."""
-        from search.types import SearchRequest
+        """Search; the parameters are those of `clew.search.types.SearchRequest`. Raises QueryError that names one."""
+        from clew.search.types import SearchRequest
 
         self._check_open()
         chosen = tuple(sources) if sources is not None else None
@@ -115,9 +97,9 @@ class Index:
     ) -> AnswerResponse:
         """The sentences that answer a question best, one of each of the first k documents (1 to 50).
 
-        The parameters are those of `search.types.AnswerRequest`. Raises QueryError that names one.
+        The parameters are those of `clew.search.types.AnswerRequest`. Raises QueryError that names one.
         """
-        from search.types import AnswerRequest
+        from clew.search.types import AnswerRequest
 
         self._check_open()
         chosen = tuple(sources) if sources is not None else None
@@ -130,7 +112,7 @@ class Index:
 
         Raises QueryError for an index without a graph.
         """
-        from search.lookup import link
+        from clew.search.lookup import link
 
         self._check_open()
         return link(self.searcher, text, trace=trace)
@@ -146,7 +128,7 @@ class Index:
         min_probability: float | None = None,
     ) -> WhyNot:
         """Which stage lost a document that was expected among the first k hits."""
-        from search.types import SearchRequest
+        from clew.search.types import SearchRequest
 
         self._check_open()
         wanted = SearchRequest(query, k, filters=filters, rerank=rerank, min_probability=min_probability)
@@ -157,7 +139,7 @@ def open(  # noqa: A001 - clew.open reads as what it does
     name: str, home: str | os.PathLike[str] | None = None, *, release: str | None = None, model: str | None = None
 ) -> Index:
     """Open the live release of an index (or the one named) under a home ($CLEW_HOME, else .clew)."""
-    from search.assemble import open_index
+    from clew.search.assemble import open_index
 
     return Index(open_index(_home(home), name, release, model=model))
 
@@ -174,9 +156,9 @@ def build(
     override, until: why, and until which day (YYYY-MM-DD), it goes live also where the judged queries speak against it;
     both or neither, UsageError otherwise. Raises QualityError where they do and nothing overrides them.
     """
-    from indexer.build import build as run
-    from indexer.override import Override
-    from indexer.spec import read_spec
+    from clew.indexer.build import build as run
+    from clew.indexer.override import Override
+    from clew.indexer.spec import read_spec
 
     chosen = Override.of(override, until)
     return run(read_spec(Path(spec)), _home(home), override=chosen)

@@ -17,21 +17,20 @@ from clew.core.clock import now
 from clew.core.files import disk_errors, shown_url, write_atomic
 from clew.core.lock import writing
 from clew.core.text import Analyzer
-from clew.models.cached import EmbeddingCache
-from indexer import quality
-from indexer.collect import collect
-from indexer.comparison import judge
-from indexer.encode import Encoding, encoder_of
-from indexer.graphs.attach import GraphVectors, joined, resolved
-from indexer.graphs.used import held
-from indexer.learned import carried
-from indexer.live import Live, find_live
-from indexer.models import described_encoder, described_reranker
-from indexer.override import Override, described, has_ended, settled
-from indexer.progress import Progress, Silent
-from indexer.publish import VERSION_FILE, good_shard, next_number, point_at, promote_shard, write_release
-from indexer.runner import Runner, Task, local_runner
-from indexer.shards import (
+from clew.indexer import quality
+from clew.indexer.collect import collect
+from clew.indexer.comparison import judge
+from clew.indexer.encode import Encoding, encoder_of
+from clew.indexer.graphs.attach import GraphVectors, joined, resolved
+from clew.indexer.graphs.used import held
+from clew.indexer.learned import carried
+from clew.indexer.live import Live, find_live
+from clew.indexer.models import described_encoder, described_reranker
+from clew.indexer.override import Override, described, has_ended, settled
+from clew.indexer.progress import Progress, Silent
+from clew.indexer.publish import VERSION_FILE, good_shard, next_number, point_at, promote_shard, write_release
+from clew.indexer.runner import Runner, Task, local_runner
+from clew.indexer.shards import (
     VECTORS,
     ShardJob,
     build_shard,
@@ -42,16 +41,17 @@ from indexer.shards import (
     save_statistics,
     survey_shard,
 )
-from indexer.sources.forms import files_of
-from indexer.spec import IndexSpec
-from indexer.staging import Staging, plan_of
-from indexer.sweep import sweep_staging
-from indexer.verify import check_recall, check_searcher, recall_of
-from search.candidates.dense.gpu import for_build
-from search.versions import IndexFolder, IndexVersion, Release, dumps
+from clew.indexer.sources.forms import files_of
+from clew.indexer.spec import IndexSpec
+from clew.indexer.staging import Staging, plan_of
+from clew.indexer.sweep import sweep_staging
+from clew.indexer.verify import check_recall, check_searcher, recall_of
+from clew.models.cached import EmbeddingCache
+from clew.search.candidates.dense.gpu import for_build
+from clew.search.versions import IndexFolder, IndexVersion, Release, dumps
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 REJECTS = "rejects.jsonl"
 STATISTICS = "statistics"
@@ -299,7 +299,7 @@ class _Build:
 
     def _verified(self, version: IndexVersion, learned: dict[str, Any], opened: ExitStack) -> Searcher:
         """The version as it will be served, opened from staging, every file read, and queried."""
-        from search.assemble import open_version
+        from clew.search.assemble import open_version
 
         name = f"r{version.id.split('-')[0]}"
         candidate = Release(name, version.index, version.id, "", version.created, learned, reranker=self._reranker)

@@ -13,13 +13,13 @@ from typing import Any, TextIO
 from clew.core.errors import ClewError, DataError, nearest
 from clew.core.files import shown_url
 from clew.core.types import Document
-from indexer.documents import Typing
-from indexer.progress import Progress
-from indexer.rejects import Rejects
-from indexer.sources.forms import Form, SourceSpec, id_field
-from indexer.sources.read import read
-from indexer.sources.record import Fault
-from search.fields import Fields, searched
+from clew.indexer.documents import Typing
+from clew.indexer.progress import Progress
+from clew.indexer.rejects import Rejects
+from clew.indexer.sources.forms import Form, SourceSpec, id_field
+from clew.indexer.sources.read import read
+from clew.indexer.sources.record import Fault
+from clew.search.fields import Fields, searched
 
 SPOOL = "documents.jsonl"
 _PROGRESS_EVERY = 1000

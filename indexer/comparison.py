@@ -20,14 +20,14 @@ from clew.core.measures.significance import (
     compare,
     non_inferior,
 )
-from indexer.live import Live, Models, models_of
-from indexer.progress import Progress, Silent
-from indexer.quality import GATE, Judged, Objection, Verdict, below_minimum, fallen, measure
-from indexer.spec import QualitySpec
-from search.versions import IndexFolder
+from clew.indexer.live import Live, Models, models_of
+from clew.indexer.progress import Progress, Silent
+from clew.indexer.quality import GATE, Judged, Objection, Verdict, below_minimum, fallen, measure
+from clew.indexer.spec import QualitySpec
+from clew.search.versions import IndexFolder
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 FEW_QUERIES = 200
 FEW_MEAN = -0.01
@@ -96,7 +96,7 @@ def beside(
     A query counts where the release holds a relevant document of it: it could not have found any other. Raises what
     opening it raises, and QualityError where none of the queries counts or a stage of the release did not run.
     """
-    from search.assemble import open_version
+    from clew.search.assemble import open_version
 
     searcher = open_version(folder, release.version, home, release.release)
     try:

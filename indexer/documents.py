@@ -9,9 +9,9 @@ from typing import Any
 
 from clew.core.errors import nearest
 from clew.core.types import Document, FieldValue
-from indexer.sources.record import Fault, Record, lookup, shown
-from search.dates import iso, microseconds
-from search.fields import Fields, searched
+from clew.indexer.sources.record import Fault, Record, lookup, shown
+from clew.search.dates import iso, microseconds
+from clew.search.fields import Fields, searched
 
 _TRUE = {"true", "yes", "y", "1"}
 _FALSE = {"false", "no", "n", "0"}

@@ -18,11 +18,11 @@ import numpy as np
 
 from clew.core.mapped import new_array
 from clew.core.types import Vectors
+from clew.indexer.progress import Progress
+from clew.indexer.runner import Runner, Task
 from clew.models.cached import EmbeddingCache, cache_key
 from clew.models.protocols import Encoder
-from indexer.progress import Progress
-from indexer.runner import Runner, Task
-from search.understand import passage_vectors
+from clew.search.understand import passage_vectors
 
 CHUNK = 512
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from clew.core.errors import ClewError
 from clew.core.spec import parse
-from search.fusion import FusionSpec
-from search.gate import Gate
-from search.rerank.calibration import Calibration
-from search.versions import IndexVersion, Release
+from clew.search.fusion import FusionSpec
+from clew.search.gate import Gate
+from clew.search.rerank.calibration import Calibration
+from clew.search.versions import IndexVersion, Release
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
     "fusion": lambda table: parse(FusionSpec, table, "[fusion]"),

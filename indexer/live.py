@@ -9,8 +9,8 @@ from typing import Any
 
 from clew.core.artifacts import verify_files
 from clew.core.errors import CorruptError, NotFoundError, StoreError
-from indexer.publish import good_shard
-from search.versions import IndexFolder, IndexVersion, Release
+from clew.indexer.publish import good_shard
+from clew.search.versions import IndexFolder, IndexVersion, Release
 
 Models = tuple[str, str]
 

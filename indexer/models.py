@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from indexer.encode import encoder_of
-from search.candidates.dense import DenseSpec
-from search.rerank.spec import RerankSpec
+from clew.indexer.encode import encoder_of
+from clew.search.candidates.dense import DenseSpec
+from clew.search.rerank.spec import RerankSpec
 
 
 def described_encoder(dense: DenseSpec | None, home: Path) -> dict[str, Any]:

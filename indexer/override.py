@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from clew.core.clock import now, today
 from clew.core.errors import QualityError, UsageError
-from search.versions import Release
+from clew.search.versions import Release
 
 if TYPE_CHECKING:
-    from indexer.live import Live
-    from indexer.quality import Verdict
+    from clew.indexer.live import Live
+    from clew.indexer.quality import Verdict
 
 MOST_DAYS = 366
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

@@ -17,12 +17,12 @@ from clew.core.clock import now
 from clew.core.errors import CorruptError, NotFoundError, nearest
 from clew.core.files import disk_errors, sha256_file, write_atomic
 from clew.core.lock import writing
-from indexer.graphs.used import check_graph
-from indexer.override import check_not_ended, has_ended, until
-from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
+from clew.indexer.graphs.used import check_graph
+from clew.indexer.override import check_not_ended, has_ended, until
+from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 HISTORY = "HISTORY"
 VERSION_FILE = "version.json"
@@ -227,10 +227,10 @@ def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVer
 def open_whole(home: Path, folder: IndexFolder, release: Release) -> Searcher:
     """Open a release as readers will, after every file that it needs was read. The caller closes it.
 
-    Raises what `check_release` and `search.assemble.open_version` raise: files may be whole, and the spec, the models
-    or the text analysis not those of this Clew.
+    Raises what `check_release` and `clew.search.assemble.open_version` raise: files may be whole, and the spec,
+    the models or the text analysis not those of this Clew.
     """
-    from search.assemble import open_version
+    from clew.search.assemble import open_version
 
     return open_version(folder, check_release(home, folder, release), home, release, verify=False)
 

@@ -1,7 +1,7 @@
 """Judged queries as the gate of a release.
 
 With the models of the live release a version may fall by `max_drop`; with others it has to be non-inferior, query by
-query (`indexer.comparison`). A stage that did not run is an error: neither a zero nor a lower figure is made of it.
+query (`indexer/comparison.py`). A stage that did not run is an error: neither a zero nor a lower figure is made of it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clew.core.errors import NotFoundError, QualityError, StageUnavailable
 from clew.core.measures.evaluation import Evaluation, evaluate, judged_queries
-from indexer.live import Models
-from indexer.progress import Progress, Silent
-from indexer.spec import QualitySpec
+from clew.indexer.live import Models
+from clew.indexer.progress import Progress, Silent
+from clew.indexer.spec import QualitySpec
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 GATE = "nDCG@10"
 _DEPTH = 100

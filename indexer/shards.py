@@ -23,15 +23,15 @@ from clew.core.files import disk_errors, write_atomic
 from clew.core.spec import as_table
 from clew.core.text import Analyzer
 from clew.core.types import Document
-from indexer.collect import spooled
-from indexer.encode import encoder_of
-from indexer.passages import PassagesSpec, cut
-from indexer.spec import IndexSpec
-from search.assemble import kinds_of
-from search.docstore import DocStore, write_documents, write_passages
-from search.fields import body, title_field
-from search.protocols import IndexKind, PassageSet
-from search.versions import ShardManifest, dumps, load
+from clew.indexer.collect import spooled
+from clew.indexer.encode import encoder_of
+from clew.indexer.passages import PassagesSpec, cut
+from clew.indexer.spec import IndexSpec
+from clew.search.assemble import kinds_of
+from clew.search.docstore import DocStore, write_documents, write_passages
+from clew.search.fields import body, title_field
+from clew.search.protocols import IndexKind, PassageSet
+from clew.search.versions import ShardManifest, dumps, load
 
 MANIFEST = "manifest.json"
 # How derived files were made. It is not derived itself, so a shard with another kind of ANN file has another address.

@@ -12,17 +12,17 @@ from clew.core.errors import SpecError, UsageError, nearest
 from clew.core.files import shown_url
 from clew.core.spec import as_table, parse, read_toml
 from clew.core.text import AnalyzerSpec
+from clew.indexer.passages import PassagesSpec
+from clew.indexer.sources.forms import Form, SourceSpec, default_fields, form_of
+from clew.kg.spec import GraphSpec
 from clew.models.averaged import PLUS, parts_of
-from indexer.passages import PassagesSpec
-from indexer.sources.forms import Form, SourceSpec, default_fields, form_of
-from kg.spec import GraphSpec
-from search.assemble import parse_graph
-from search.candidates.bm25 import BM25Spec
-from search.candidates.dense import DenseSpec
-from search.fields import FieldSpec, searched
-from search.fusion import FusionSpec
-from search.rerank.spec import RerankSpec
-from search.versions import INDEX_NAME
+from clew.search.assemble import parse_graph
+from clew.search.candidates.bm25 import BM25Spec
+from clew.search.candidates.dense import DenseSpec
+from clew.search.fields import FieldSpec, searched
+from clew.search.fusion import FusionSpec
+from clew.search.rerank.spec import RerankSpec
+from clew.search.versions import INDEX_NAME
 
 FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 

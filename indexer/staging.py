@@ -17,7 +17,7 @@ from typing import Any
 
 from clew import __version__
 from clew.core.files import fsync_tree, sha256_file, shown_url, source_errors, write_atomic
-from search.versions import FORMAT, IndexFolder
+from clew.search.versions import FORMAT, IndexFolder
 
 # Tables of the spec that do not change the documents, passages, postings or vectors.
 _NOT_CONTENT = ("quality", "fusion", "rerank")

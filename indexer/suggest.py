@@ -15,10 +15,10 @@ from typing import Any
 from clew.core.errors import DataError
 from clew.core.files import shown_url
 from clew.core.spec import parse
-from indexer.sources.forms import Form, SourceSpec, form_of, plain_name
-from indexer.sources.read import read
-from indexer.sources.record import Record
-from search.dates import microseconds
+from clew.indexer.sources.forms import Form, SourceSpec, form_of, plain_name
+from clew.indexer.sources.read import read
+from clew.indexer.sources.record import Record
+from clew.search.dates import microseconds
 
 LOOKED_AT = 2_000
 _IDS = ("id", "_id", "sku", "asin", "uid", "uuid", "key", "code", "product_id", "doc_id", "docid", "item_id")

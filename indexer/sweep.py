@@ -10,8 +10,8 @@ from pathlib import Path
 from clew.core.artifacts import is_held
 from clew.core.errors import CorruptError, NotFoundError, UsageError
 from clew.core.lock import writing
-from indexer.publish import existing, forget, history, number_of
-from search.versions import IndexFolder, IndexVersion, Release, load
+from clew.indexer.publish import existing, forget, history, number_of
+from clew.search.versions import IndexFolder, IndexVersion, Release, load
 
 KEEP = 3
 SWEPT = ".swept"

@@ -20,9 +20,9 @@ from clew.core.artifacts import HOLD, digest_files, promote, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file, write_atomic
 from clew.core.lock import writing
-from indexer.graphs.used import check_brought, held, place, snapshot_of
-from indexer.override import check_not_ended
-from indexer.publish import (
+from clew.indexer.graphs.used import check_brought, held, place, snapshot_of
+from clew.indexer.override import check_not_ended
+from clew.indexer.publish import (
     VERSION_FILE,
     check_release,
     existing,
@@ -33,10 +33,10 @@ from indexer.publish import (
     renamed,
     write_release,
 )
-from indexer.verify import check_searcher
-from kg.manifest import MANIFEST
-from kg.manifest import load as load_graph
-from search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
+from clew.indexer.verify import check_searcher
+from clew.kg.manifest import MANIFEST
+from clew.kg.manifest import load as load_graph
+from clew.search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
 
 _KIND, _HINT = "exported index", "`clew indexes export` writes one"
 _RELEASE, _GRAPH = "release.json", "graph"
@@ -200,7 +200,7 @@ def _nothing_else(path: Path, directory: Path, names: set[str]) -> None:
 
 def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release, brought: Path | None) -> None:
     """Open what was brought and query it. Where that fails, the graph that was brought is taken away again."""
-    from search.assemble import open_version
+    from clew.search.assemble import open_version
 
     staged = replace(
         version,

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.core.errors import CorruptError, QualityError
-from indexer.graphs.used import snapshot_of
-from indexer.publish import existing, open_whole
-from kg.manifest import load
-from search.fields import body, title_field
-from search.types import MAX_QUERY_CHARACTERS, SearchRequest
-from search.versions import IndexVersion, ShardManifest
+from clew.indexer.graphs.used import snapshot_of
+from clew.indexer.publish import existing, open_whole
+from clew.kg.manifest import load
+from clew.search.fields import body, title_field
+from clew.search.types import MAX_QUERY_CHARACTERS, SearchRequest
+from clew.search.versions import IndexVersion, ShardManifest
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 CANARIES = 5
 _CANARY_CHARACTERS = 80

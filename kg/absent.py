@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
-from kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
+from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 
 class AbsentStore:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from clew.core.fold import fold, normalise
 from clew.core.types import Bools, Ints
-from kg.dictionary import Dictionary
-from kg.linker import Linker, LinkSpec
-from kg.snapshot import Snapshot
-from kg.spec import Attached, GraphSpec
+from clew.kg.dictionary import Dictionary
+from clew.kg.linker import Linker, LinkSpec
+from clew.kg.snapshot import Snapshot
+from clew.kg.spec import Attached, GraphSpec
 
 # What a mention in a document's text counts beside an edge or a field that says so outright.
 TEXT_WEIGHT = 0.7

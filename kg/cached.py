@@ -9,8 +9,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from clew.core.types import Deadline
-from kg.store import GraphStore, Guarded
-from kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
+from clew.kg.store import GraphStore, Guarded
+from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 V = TypeVar("V")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clew.core.errors import UsageError
-from kg.spec import _WORD
+from clew.kg.spec import _WORD
 
 # The language of every server from 5.26 on, whatever its default. Community and Enterprise both have this runtime, and
 # it hands rows on in the order they arrive, on which the cuts rely.

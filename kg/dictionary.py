@@ -30,8 +30,8 @@ from clew.core.mapped import open_array, open_trie, read_table
 from clew.core.text import FUNCTION_WORDS
 from clew.core.types import Bools, Ints
 from clew.core.words import LONGEST_WORD, Word, stem, words
-from kg.manifest import AGAIN
-from kg.types import Entity
+from clew.kg.manifest import AGAIN
+from clew.kg.types import Entity
 
 FORMAT = 1
 DICTIONARY = "dictionary"

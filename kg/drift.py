@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from clew.core.types import Deadline
-from kg.snapshot import Snapshot
-from kg.store import GraphStore
+from clew.kg.snapshot import Snapshot
+from clew.kg.store import GraphStore
 
 # Entities that are asked for at once.
 BATCH = 500

@@ -1,8 +1,8 @@
 """From the entities a query names to those around them, over a store's edge table; the same for every store.
 
 A seed weighs as much as its mention is likely. A step to a neighbour multiplies by the relation's weight in the policy
-and by how well the step fits the question (kg.relations), best step 1; each hop after the first also by `decay` and by
-the number of like edges to the power of -`hub`, so that what a hub leads to counts little. An entity reached on
+and by how well the step fits the question (clew.kg.relations), best step 1; each hop after the first also by `decay`
+and by the number of like edges to the power of -`hub`, so that what a hub leads to counts little. An entity reached on
 several ways has their sum, and the heaviest way is the path that is shown.
 """
 
@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 
 from clew.core.types import Floats, Ints
-from kg.relations import Step
-from kg.types import MAX_FAN_OUT, MAX_HOPS, Direction, EdgeTable, Walk
+from clew.kg.relations import Step
+from clew.kg.types import MAX_FAN_OUT, MAX_HOPS, Direction, EdgeTable, Walk
 
 
 @dataclass(frozen=True, slots=True)

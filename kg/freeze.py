@@ -19,10 +19,10 @@ from clew.core.artifacts import digest_files, promote, verify_files
 from clew.core.errors import CorruptError, DataError, FormatError, NotFoundError
 from clew.core.files import disk_errors, write_atomic
 from clew.core.types import Ints
-from kg.dictionary import write_dictionary
-from kg.manifest import MANIFEST, GraphManifest, dumps, fingerprint_of, load
-from kg.snapshot import DEGREES, EDGES, NODES, RELATIONS, NodeFile, Snapshot, graph_folder
-from kg.types import Edge, Entity, GraphCounts
+from clew.kg.dictionary import write_dictionary
+from clew.kg.manifest import MANIFEST, GraphManifest, dumps, fingerprint_of, load
+from clew.kg.snapshot import DEGREES, EDGES, NODES, RELATIONS, NodeFile, Snapshot, graph_folder
+from clew.kg.types import Edge, Entity, GraphCounts
 
 STAGING = "staging"
 # A record batch is closed at whichever comes first.

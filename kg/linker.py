@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from clew.core.text import FUNCTION_WORDS
 from clew.core.types import Bools, Floats, Vectors
 from clew.core.words import Word, words
-from kg.dictionary import ALIAS, LOWER, TRANSLATION, UPPER, Dictionary, Span, form_of, shape_of
+from clew.kg.dictionary import ALIAS, LOWER, TRANSLATION, UPPER, Dictionary, Span, form_of, shape_of
 
 # What the model looks at, and what each is worth in log-odds: with a vector of the text, and without one.
 WEIGHTS: Mapping[str, tuple[float, float]] = {
@@ -211,7 +211,7 @@ class Linker:
         """Which candidates have a vector; their cosines go into the table."""
         own = vectors[[row[2] for row in rows]].astype(np.float32)
         known: Bools = np.asarray(own.any(axis=1), np.bool_)
-        cosines = np.vecdot(own, vector)  # not a product of matrices, see search.candidates.dense.moments
+        cosines = np.vecdot(own, vector)  # not a product of matrices, see clew.search.candidates.dense.moments
         best: dict[tuple[int, int], float] = {}
         for (first, last, _), value, there in zip(rows, cosines.tolist(), known.tolist(), strict=True):
             if there:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.core.errors import CorruptError, FormatError, NotFoundError
-from kg.types import GraphCounts
+from clew.kg.types import GraphCounts
 
 FORMAT = 1
 MANIFEST = "manifest.json"

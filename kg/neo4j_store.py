@@ -27,12 +27,12 @@ from neo4j.exceptions import (
 
 from clew.core.errors import DataError, StageUnavailable, UsageError
 from clew.core.types import Deadline
-from kg import cypher
-from kg.breaker import Breaker
-from kg.loop import LoopThread
-from kg.records import Mapped, Reader, edge_table, keys, loaded, written
-from kg.spec import Neo4jSpec
-from kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
+from clew.kg import cypher
+from clew.kg.breaker import Breaker
+from clew.kg.loop import LoopThread
+from clew.kg.records import Mapped, Reader, edge_table, keys, loaded, written
+from clew.kg.spec import Neo4jSpec
+from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from clew.core.errors import DataError, StageUnavailable, UsageError
 from clew.core.types import Deadline, Ints
-from kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
+from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 _NO_ATTRIBUTES: dict[str, Any] = {}
 
@@ -149,7 +149,7 @@ class NetworkxStore:
 
         Raises NotFoundError, CorruptError or FormatError that names the file.
         """
-        from kg.snapshot import Snapshot
+        from clew.kg.snapshot import Snapshot
 
         snapshot = Snapshot.open(folder, verify=verify)
         store = cls()

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kg.spec import Neo4jSpec
-from kg.types import EdgeTable, Entity
+from clew.kg.spec import Neo4jSpec
+from clew.kg.types import EdgeTable, Entity
 
 MOST_INT = 2**63 - 1
 
@@ -115,7 +115,7 @@ def keys(ids: Sequence[str], *, mapped: bool) -> list[str | int]:
 def edge_table(
     nodes: Sequence[Sequence[Any]], sizes: Sequence[int], runs: Sequence[tuple[Any, Any]], fan_out: int
 ) -> EdgeTable:
-    """The table of what `kg.cypher.neighbourhood` answers; runs: (heads, far) of each hop."""
+    """The table of what `clew.kg.cypher.neighbourhood` answers; runs: (heads, far) of each hop."""
     places: dict[str, int] = {}
     for name, _ in nodes:
         places.setdefault(name, len(places))

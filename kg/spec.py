@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kg.expand import ExpandSpec
-from kg.linker import LinkSpec
+from clew.kg.expand import ExpandSpec
+from clew.kg.linker import LinkSpec
 
 _URI = re.compile(r"(bolt|neo4j)(\+s|\+ssc)?://[^/@\s]+")
 # What may be a label, a relationship type or a property here: it is quoted in Cypher, so no quote may end it early.

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from clew.core.registry import Registry
 from clew.core.types import Deadline
-from kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
+from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 
 class GraphStore(Protocol):
@@ -63,11 +63,11 @@ class Guarded(Protocol):
         ...
 
 
-# Constructors differ; `search.knowledge.open_store` knows what a store needs to open a graph.
+# Constructors differ; `clew.search.knowledge.open_store` knows what a store needs to open a graph.
 STORES: Registry[Any] = Registry(
     "graph store",
     {
-        "networkx": "kg.networkx_store:NetworkxStore",
-        "neo4j": "kg.neo4j_store:Neo4jStore",
+        "networkx": "clew.kg.networkx_store:NetworkxStore",
+        "neo4j": "clew.kg.neo4j_store:Neo4jStore",
     },
 )

@@ -13,16 +13,16 @@ import numpy as np
 from clew.core.errors import QueryError, StageUnavailable
 from clew.core.text import Analyzer
 from clew.core.types import FieldValue
-from search.docstore import DocStore
-from search.fields import Fields, body, embedded_text, title_field
-from search.fusion import Found, FusionSpec, Pool, passage_rows, standardised
-from search.protocols import CandidateGenerator, ParsedQuery
-from search.rerank.calibration import Calibration
-from search.rerank.ordering import Ordering, nothing_good
-from search.rerank.stage import Reranked, Reranker
-from search.terms import QueryTerms, weighed_sentences
-from search.trace import Trace
-from search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
+from clew.search.docstore import DocStore
+from clew.search.fields import Fields, body, embedded_text, title_field
+from clew.search.fusion import Found, FusionSpec, Pool, passage_rows, standardised
+from clew.search.protocols import CandidateGenerator, ParsedQuery
+from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.ordering import Ordering, nothing_good
+from clew.search.rerank.stage import Reranked, Reranker
+from clew.search.terms import QueryTerms, weighed_sentences
+from clew.search.trace import Trace
+from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
 
 # Passages of one document that are looked at.
 PASSAGES = 3

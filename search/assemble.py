@@ -11,21 +11,21 @@ from clew.core.artifacts import Hold, verify_files
 from clew.core.errors import FormatError, MismatchError, NotFoundError, SpecError
 from clew.core.spec import parse
 from clew.core.text import Analyzer, AnalyzerSpec
-from search.candidates import KINDS
-from search.fields import Fields, FieldSpec, searched
-from search.fusion import FusionSpec
-from search.gate import Gate
-from search.pipeline import Searcher
-from search.protocols import CandidateGenerator, IndexKind
-from search.rerank.spec import RerankSpec
-from search.understand import Understanding
-from search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
+from clew.search.candidates import KINDS
+from clew.search.fields import Fields, FieldSpec, searched
+from clew.search.fusion import FusionSpec
+from clew.search.gate import Gate
+from clew.search.pipeline import Searcher
+from clew.search.protocols import CandidateGenerator, IndexKind
+from clew.search.rerank.spec import RerankSpec
+from clew.search.understand import Understanding
+from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
 
 if TYPE_CHECKING:
+    from clew.kg.spec import GraphSpec
     from clew.models.protocols import Encoder
-    from kg.spec import GraphSpec
-    from search.knowledge import Knowledge
-    from search.rerank.stage import Reranker
+    from clew.search.knowledge import Knowledge
+    from clew.search.rerank.stage import Reranker
 
 
 def kinds_of(spec: Mapping[str, Any], fields: Fields, analyzer: Analyzer, home: Path) -> dict[str, IndexKind[Any, Any]]:
@@ -33,16 +33,16 @@ def kinds_of(spec: Mapping[str, Any], fields: Fields, analyzer: Analyzer, home: 
 
     spec: holds "bm25" and, where the index has vectors, "dense", and where it has a graph, "graph".
     """
-    from search.candidates.bm25 import BM25Spec
+    from clew.search.candidates.bm25 import BM25Spec
 
     bm25 = parse(BM25Spec, spec["bm25"], "[bm25]")
     kinds: dict[str, IndexKind[Any, Any]] = {"bm25": KINDS[bm25.backend](bm25, searched(fields), analyzer)}
     if spec.get("dense") is not None:
-        from search.candidates.dense.kind import DenseSpec
+        from clew.search.candidates.dense.kind import DenseSpec
 
         kinds["dense"] = KINDS["dense"](parse(DenseSpec, spec["dense"], "[dense]"))
     if spec.get("graph") is not None:
-        from kg.snapshot import graph_folder
+        from clew.kg.snapshot import graph_folder
 
         graph = parse_graph(spec["graph"], "[graph]")
         kinds["graph"] = KINDS["graph"](graph, fields, graph_folder(home, graph.name) / graph.snapshot)
@@ -51,9 +51,9 @@ def kinds_of(spec: Mapping[str, Any], fields: Fields, analyzer: Analyzer, home: 
 
 def parse_graph(table: Mapping[str, Any], where: str) -> GraphSpec:
     """The [graph] table of a spec with the tables in it. Raises SpecError that names table and key."""
-    from kg.expand import ExpandSpec, RelationSpec
-    from kg.linker import LinkSpec
-    from kg.spec import GraphSpec, Neo4jSpec
+    from clew.kg.expand import ExpandSpec, RelationSpec
+    from clew.kg.linker import LinkSpec
+    from clew.kg.spec import GraphSpec, Neo4jSpec
 
     parts: dict[str, Any] = dict(table)
     for name, cls in (("link", LinkSpec), ("expand", ExpandSpec), ("neo4j", Neo4jSpec)):
@@ -149,7 +149,7 @@ def _opened(
         source: kind.open([shard / source for shard in shards], root / source)
         for source, kind in kinds_of(spec, fields, analyzer, home).items()
     }
-    from search.docstore import DocStore
+    from clew.search.docstore import DocStore
 
     return Searcher(
         release=release,
@@ -173,7 +173,7 @@ def _knowledge(
     table = version.spec.get("graph")
     if table is None:
         return None
-    from search.knowledge import open_knowledge
+    from clew.search.knowledge import open_knowledge
 
     spec = parse_graph(table, "[graph]")
     return open_knowledge(spec, home, root / "graph", learned.get("relations", {}), verify=verify)
@@ -185,8 +185,8 @@ def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | Non
     Raises NotFoundError where there is no such model, CorruptError, SpecError for a calibration that cannot be.
     """
     from clew.models.store import load_scorer, scorer_calibration
-    from search.rerank.calibration import Calibration
-    from search.rerank.stage import Reranker
+    from clew.search.rerank.calibration import Calibration
+    from clew.search.rerank.stage import Reranker
 
     scorer = load_scorer(spec.model, home)
     return Reranker(scorer, spec, Calibration.of_table(learned or scorer_calibration(spec.model, home)))

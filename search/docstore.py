@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from clew.core.arrow import to_arrow, to_numpy
 from clew.core.errors import CorruptError, DataError, MismatchError
 from clew.core.types import Document, FieldValue, Ints
-from search.columns import Column, Keywords, Points, Scalars, Texts
-from search.dates import iso, microseconds
-from search.fields import Fields, body, embedded_text, searched, title_field
-from search.protocols import PassageSet
+from clew.search.columns import Column, Keywords, Points, Scalars, Texts
+from clew.search.dates import iso, microseconds
+from clew.search.fields import Fields, body, embedded_text, searched, title_field
+from clew.search.protocols import PassageSet
 
 DOCUMENTS = "documents.arrow"
 PASSAGES = "passages.arrow"
@@ -87,7 +87,7 @@ def write_passages(directory: Path, document: Ints, start: Ints, end: Ints) -> N
     """Write where the passages of a shard lie.
 
     document: (n,) ordinals of documents within the shard, ascending. start, end: (n,) characters of that document's
-    `search.fields.body`. Raises ValueError for arrays that are not so.
+    `clew.search.fields.body`. Raises ValueError for arrays that are not so.
     """
     if not len(document) == len(start) == len(end) or np.any(np.diff(document) < 0):
         raise ValueError("passages need document, start and end of one length, in document order")

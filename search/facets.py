@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from clew.core.errors import QueryError, nearest
 from clew.core.types import Bools, Ints
-from search.columns import Keywords, Scalars
-from search.fields import Fields, FieldSpec
-from search.types import FacetValue
+from clew.search.columns import Keywords, Scalars
+from clew.search.fields import Fields, FieldSpec
+from clew.search.types import FacetValue
 
 if TYPE_CHECKING:
-    from search.docstore import DocStore
+    from clew.search.docstore import DocStore
 
 
 def facet_fields(fields: Fields) -> tuple[str, ...]:

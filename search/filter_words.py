@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clew.core.errors import QueryError, nearest
-from search.fields import Fields
+from clew.search.fields import Fields
 
 _SIGNS = {"=": "eq", "==": "eq", "!=": "ne", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _WORD = re.compile(
@@ -21,7 +21,7 @@ EXAMPLES = (
 
 
 def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
-    """The filter that all of the given conditions make together; `search.filters.parse_filters` checks it fully.
+    """The filter that all of the given conditions make together; `clew.search.filters.parse_filters` checks it fully.
 
     Raises QueryError for words that are no condition, an unknown field, or a number or truth value that is none.
     """

@@ -27,13 +27,13 @@ import numpy as np
 
 from clew.core.errors import QueryError, nearest
 from clew.core.types import Bools, Floats
-from search.columns import Keywords, Points, Scalars, levels
-from search.dates import interval
-from search.fields import Fields
-from search.filter_words import parse_filter_words
+from clew.search.columns import Keywords, Points, Scalars, levels
+from clew.search.dates import interval
+from clew.search.fields import Fields
+from clew.search.filter_words import parse_filter_words
 
 if TYPE_CHECKING:
-    from search.docstore import DocStore
+    from clew.search.docstore import DocStore
 
 __all__ = ["Condition", "Filter", "parse_filter_words", "parse_filters", "passages"]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from clew.core.types import Contribution, Floats, Ints
-from search.protocols import ParsedQuery
+from clew.search.protocols import ParsedQuery
 
 # Feature → weight in log-odds. Features are scaled to about 0 to 1.
 DEFAULT_WEIGHTS: Mapping[str, float] = {

@@ -10,15 +10,15 @@ import numpy as np
 
 from clew.core.errors import QueryError, StageUnavailable, unknown_name
 from clew.core.types import Bools, Deadline, Floats, Ints
-from search.docstore import DocStore
-from search.filters import passages
-from search.fusion import Found, FusionSpec, Pool
-from search.gate import Gate, Seen, features
-from search.knowledge import Knowledge
-from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
-from search.trace import Trace
-from search.types import GraphUse, SearchRequest
-from search.understand import Understanding
+from clew.search.docstore import DocStore
+from clew.search.filters import passages
+from clew.search.fusion import Found, FusionSpec, Pool
+from clew.search.gate import Gate, Seen, features
+from clew.search.knowledge import Knowledge
+from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
+from clew.search.trace import Trace
+from clew.search.types import GraphUse, SearchRequest
+from clew.search.understand import Understanding
 
 GRAPH = "graph"
 

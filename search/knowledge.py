@@ -14,18 +14,18 @@ from clew.core.errors import StageUnavailable, UsageError
 from clew.core.mapped import open_array
 from clew.core.text import Analyzer
 from clew.core.types import Deadline, Ints, Vectors
-from kg.absent import AbsentStore
-from kg.annotate import open_linker
-from kg.cached import CachedStore
-from kg.expand import ExpandSpec, Reached, RelationSpec, expand
-from kg.linker import FEATURES, Candidate, Linked, Linker
-from kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder
-from kg.snapshot import Snapshot, find_snapshot
-from kg.spec import Attached, GraphSpec
-from kg.store import STORES, GraphStore
-from kg.types import Direction, EdgeTable
-from search.protocols import Expansion, ParsedQuery
-from search.types import LinkedEntity
+from clew.kg.absent import AbsentStore
+from clew.kg.annotate import open_linker
+from clew.kg.cached import CachedStore
+from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
+from clew.kg.linker import FEATURES, Candidate, Linked, Linker
+from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder
+from clew.kg.snapshot import Snapshot, find_snapshot
+from clew.kg.spec import Attached, GraphSpec
+from clew.kg.store import STORES, GraphStore
+from clew.kg.types import Direction, EdgeTable
+from clew.search.protocols import Expansion, ParsedQuery
+from clew.search.types import LinkedEntity
 
 # (entities, dim) float16 and (relations, dim) float32 unit vectors, in the snapshot's order, beside the statistics.
 ENTITY_VECTORS, RELATION_VECTORS = "entity_vectors.npy", "relation_vectors.npy"

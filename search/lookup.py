@@ -11,15 +11,15 @@ import numpy as np
 from clew.core.errors import NotFoundError, QueryError, StageUnavailable
 from clew.core.text import normalise
 from clew.core.types import Deadline, Ints, Vectors
-from kg.linker import FEATURES, Candidate, Linker
-from kg.relations import Step
-from kg.snapshot import Snapshot
-from kg.store import Guarded
-from kg.types import MAX_FAN_OUT, EdgeTable, Walk
-from search.knowledge import Knowledge, linked_entities
-from search.pipeline import Searcher
-from search.protocols import ParsedQuery
-from search.types import MAX_QUERY_CHARACTERS, Degradation, LinkedEntity
+from clew.kg.linker import FEATURES, Candidate, Linker
+from clew.kg.relations import Step
+from clew.kg.snapshot import Snapshot
+from clew.kg.store import Guarded
+from clew.kg.types import MAX_FAN_OUT, EdgeTable, Walk
+from clew.search.knowledge import Knowledge, linked_entities
+from clew.search.pipeline import Searcher
+from clew.search.protocols import ParsedQuery
+from clew.search.types import MAX_QUERY_CHARACTERS, Degradation, LinkedEntity
 
 # A long text of common words has candidates by the ten thousand; nobody reads further than this.
 MOST_CANDIDATES = 500

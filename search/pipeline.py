@@ -1,7 +1,7 @@
 """One search, stage by stage: understand → filter → candidates → graph → fusion → rerank → present.
 
-A source that raises StageUnavailable, or that the time budget does not reach, is left out and named (`search.trace`);
-so are reranking and facets.
+A source that raises StageUnavailable, or that the time budget does not reach, is left out and named; so are reranking
+and facets (`search/trace.py`).
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import numpy as np
 from clew.core.artifacts import Hold
 from clew.core.errors import QueryError, unknown_name
 from clew.core.types import Bools, Deadline, Floats
-from search.answer import Answering, checked
-from search.docstore import DocStore
-from search.facets import count_facets
-from search.fields import Fields
-from search.filters import parse_filters, passages
-from search.fusion import FUSIONS, FusionSpec, Pool
-from search.gate import Gate
-from search.gather import Gathering
-from search.knowledge import Knowledge
-from search.present import Presenter
-from search.profile import load_profile
-from search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
-from search.rerank.ordering import Ordering
-from search.rerank.stage import Reranker
-from search.trace import Trace
-from search.types import (
+from clew.search.answer import Answering, checked
+from clew.search.docstore import DocStore
+from clew.search.facets import count_facets
+from clew.search.fields import Fields
+from clew.search.filters import parse_filters, passages
+from clew.search.fusion import FUSIONS, FusionSpec, Pool
+from clew.search.gate import Gate
+from clew.search.gather import Gathering
+from clew.search.knowledge import Knowledge
+from clew.search.present import Presenter
+from clew.search.profile import load_profile
+from clew.search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
+from clew.search.rerank.ordering import Ordering
+from clew.search.rerank.stage import Reranker
+from clew.search.trace import Trace
+from clew.search.types import (
     EXPAND,
     MAX_K,
     MAX_QUERY_CHARACTERS,
@@ -45,9 +45,9 @@ from search.types import (
     StageScore,
     WhyNot,
 )
-from search.understand import Understanding
-from search.versions import IndexVersion, Release
-from search.whereabouts import fate, left_out
+from clew.search.understand import Understanding
+from clew.search.versions import IndexVersion, Release
+from clew.search.whereabouts import fate, left_out
 
 # Facets count what matches a query term or is among this many of a source that scores everything.
 FACET_DEPTH = 1_000

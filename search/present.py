@@ -12,11 +12,11 @@ from functools import cached_property
 from clew.core.sentences import sentences
 from clew.core.text import Analyzer
 from clew.core.types import FieldValue
-from search.fields import Fields, body, title_field
-from search.profile import ProfileSpec
-from search.protocols import ParsedQuery
-from search.terms import Match, QueryTerms, weighed_sentences, worth
-from search.types import Highlight
+from clew.search.fields import Fields, body, title_field
+from clew.search.profile import ProfileSpec
+from clew.search.protocols import ParsedQuery
+from clew.search.terms import Match, QueryTerms, weighed_sentences, worth
+from clew.search.types import Highlight
 
 
 @dataclass(frozen=True)

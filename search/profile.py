@@ -8,8 +8,8 @@ from pathlib import Path
 
 from clew.core.errors import QueryError, nearest, unknown_name
 from clew.core.spec import parse, read_toml
-from search.facets import facet_fields
-from search.fields import Fields, body_fields
+from clew.search.facets import facet_fields
+from clew.search.fields import Fields, body_fields
 
 FOLDER = Path(__file__).with_name("profiles")
 

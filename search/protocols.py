@@ -1,4 +1,4 @@
-"""The seams of search. Implementations live beside this file and are named in `search.candidates.KINDS`."""
+"""The seams of search. Implementations live beside this file and are named in `clew.search.candidates.KINDS`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from clew.core.types import Bools, Contribution, Deadline, Floats, Ints, Ranking, Vectors
-from kg.expand import Reached
-from kg.linker import Linked
+from clew.kg.expand import Reached
+from clew.kg.linker import Linked
 
 
 @dataclass(frozen=True, slots=True, eq=False)

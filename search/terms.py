@@ -8,7 +8,7 @@ from functools import cached_property
 
 from clew.core.sentences import sentences
 from clew.core.text import STOP_WORDS, Analyzer
-from search.protocols import ParsedQuery
+from clew.search.protocols import ParsedQuery
 
 # Chinese words that say as little by themselves as English stop words.
 _HAN_STOP_WORDS = frozenset("的 了 是 在 和 与 或 吗 呢 有 被 为".split())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
-from search.types import Degradation, GraphUse
+from clew.search.types import Degradation, GraphUse
 
 
 @dataclass(slots=True)

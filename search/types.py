@@ -22,7 +22,7 @@ class SearchRequest:
     """One search.
 
     query: 1 to 10,000 characters. k: documents wanted (1 to 1,000). offset: documents skipped (offset + k at most
-    10,000). filters: see search.filters. facets: names of facet fields to count. profile: how hits are shown.
+    10,000). filters: see clew.search.filters. facets: names of facet fields to count. profile: how hits are shown.
     sources: candidate sources to use (None: all of the index). fusion: how they are joined (None: the release's).
     expand: whether the graph is used: "auto" lets the gate decide, "on" and "off" do not ask it. explain: give each
     hit its receipt. budget_ms: wanted answer time; stages that do not fit are left out and named. rerank: whether the
@@ -214,8 +214,8 @@ class Answer:
     """The sentence of a document that answers best.
 
     id, title: of the document ("" where it has no title). text: the sentence; it is body[start:end] of the document's
-    `search.fields.body`. field: the field it is from. passage: (start, end) of the passage it was found in; more: of
-    the document's other passages that were looked at, best first; all in characters of the body.
+    `clew.search.fields.body`. field: the field it is from. passage: (start, end) of the passage it was found in; more:
+    of the document's other passages that were looked at, best first; all in characters of the body.
     score: log-odds where scored_by is "rerank", else the weight of the query's terms in it (0 or more, "terms").
     probability: that the sentence answers (0 to 1), document_probability: that the document is relevant; None where
     that was not judged.

@@ -11,7 +11,7 @@ from clew.core.errors import StageUnavailable
 from clew.core.text import Analyzer, normalise
 from clew.core.types import Vectors
 from clew.models.protocols import Encoder
-from search.protocols import ParsedQuery
+from clew.search.protocols import ParsedQuery
 
 # What "the" or "what" counts in BM25 beside a content word. Chosen on the train and dev splits of squad11 and medquad:
 # nDCG@10 is .01 to .02 above both 1 and 0 there.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from search.rerank.ordering import Ordering, rank_in
-from search.trace import Trace
-from search.types import SearchRequest
+from clew.search.rerank.ordering import Ordering, rank_in
+from clew.search.trace import Trace
+from clew.search.types import SearchRequest
 
 
 def fate(request: SearchRequest, ordering: Ordering, at: int) -> tuple[str | None, str]:

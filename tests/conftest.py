@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from benchmarks.neo4j_server import Neo4jServer
+    from clew.benchmarks.neo4j_server import Neo4jServer
 
 # What a first start may take on a slow line: some 130 MB come from Maven Central.
 LIMIT_S = 900.0
@@ -48,7 +48,7 @@ class Shared:
                 return
 
     def _start(self) -> None:
-        from benchmarks.neo4j_server import start
+        from clew.benchmarks.neo4j_server import start
         from clew.core.errors import ClewError
         from clew.core.files import write_atomic
 
@@ -95,7 +95,7 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.fixture(scope="session")
 def neo4j_server(pytestconfig: pytest.Config) -> Neo4jServer:
     """The server that all tests share, also those of other workers: keep to labels of your own, do not clear it."""
-    from benchmarks.neo4j_server import Neo4jServer
+    from clew.benchmarks.neo4j_server import Neo4jServer
 
     known = getattr(pytestconfig, "workerinput", None)
     folder = Path(known["neo4j"]) if known else pytestconfig.stash[SHARED].folder
@@ -115,7 +115,7 @@ def neo4j_server(pytestconfig: pytest.Config) -> Neo4jServer:
 @pytest.fixture
 def own_neo4j_server() -> Iterator[Neo4jServer]:
     """An empty server for one test that may pause, kill and restart it; NEO4J_URI does not change that."""
-    from benchmarks.neo4j_server import start_own
+    from clew.benchmarks.neo4j_server import start_own
     from clew.core.errors import ClewError
 
     try:

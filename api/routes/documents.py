@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.requests import DocumentParameters
-from api.runtime import PROBLEMS, Runtime
-from api.schemas import DocumentResult
+from clew.api.requests import DocumentParameters
+from clew.api.runtime import PROBLEMS, Runtime
+from clew.api.schemas import DocumentResult
 from clew.core.errors import NotFoundError
 
 

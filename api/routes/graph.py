@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.graph_schemas import EntityResult, LinkResult
-from api.requests import EntityParameters, LinkBody
-from api.runtime import PROBLEMS, Runtime
+from clew.api.graph_schemas import EntityResult, LinkResult
+from clew.api.requests import EntityParameters, LinkBody
+from clew.api.runtime import PROBLEMS, Runtime
 from clew.core.types import Deadline
-from search.lookup import describe, link
+from clew.search.lookup import describe, link
 
 
 def router(runtime: Runtime) -> APIRouter:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from api.engine import IndexState
-from api.runtime import PROBLEMS, Runtime
-from api.schemas import FieldResult, GraphState, IndexDetail, IndexList, IndexSummary
-from search.knowledge import Knowledge
-from search.lookup import trouble_of
+from clew.api.engine import IndexState
+from clew.api.runtime import PROBLEMS, Runtime
+from clew.api.schemas import FieldResult, GraphState, IndexDetail, IndexList, IndexSummary
+from clew.search.knowledge import Knowledge
+from clew.search.lookup import trouble_of
 
 
 def summary(state: IndexState) -> IndexSummary:

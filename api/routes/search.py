@@ -9,11 +9,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from api.answer_schemas import AnswerResult
-from api.requests import AnswerBody, SearchBody, SearchParameters, WhyNotBody
-from api.runtime import PROBLEMS, Runtime
-from api.schemas import SearchResult, WhyNotResult
-from search.types import SearchRequest
+from clew.api.answer_schemas import AnswerResult
+from clew.api.requests import AnswerBody, SearchBody, SearchParameters, WhyNotBody
+from clew.api.runtime import PROBLEMS, Runtime
+from clew.api.schemas import SearchResult, WhyNotResult
+from clew.search.types import SearchRequest
 
 
 def router(runtime: Runtime) -> APIRouter:

@@ -14,17 +14,28 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import Dataset
-from benchmarks.models.choice import ROLES, Budget, Gain, ModelRole, Row, Suggestion, Values, gain, mean_of, suggestion
-from benchmarks.models.cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
-from benchmarks.models.quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
-from benchmarks.models.shelf import Shelf
-from benchmarks.relevance import Options as Judging
+from clew.benchmarks.datasets import Dataset
+from clew.benchmarks.models.choice import (
+    ROLES,
+    Budget,
+    Gain,
+    ModelRole,
+    Row,
+    Suggestion,
+    Values,
+    gain,
+    mean_of,
+    suggestion,
+)
+from clew.benchmarks.models.cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
+from clew.benchmarks.models.quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
+from clew.benchmarks.models.shelf import Shelf
+from clew.benchmarks.relevance import Options as Judging
 from clew.core.errors import UsageError, unknown_name
 from clew.models.averaged import parts_of
 from clew.models.cached import EmbeddingCache
 from clew.models.runtimes import RUNTIMES
-from search.fields import embedded_text
+from clew.search.fields import embedded_text
 
 ONNX = "onnxruntime"
 TEST = "test"
@@ -40,7 +51,7 @@ class Options:
     encoders, rerankers: names of models, an average ("a+b") among them; each role's first is what the others are
     compared with. runtimes: that each runs in. queries: at most so many judged queries of a data set; documents: how
     many others an encoder ranks beside the judged ones; both drawn by the seed. lists: the system whose first
-    documents are reranked. gains, allow_unknown: as in `benchmarks.relevance.Options`.
+    documents are reranked. gains, allow_unknown: as in `clew.benchmarks.relevance.Options`.
     """
 
     encoders: tuple[str, ...] = ()

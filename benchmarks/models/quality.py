@@ -13,20 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import systems
-from benchmarks.datasets import Dataset
-from benchmarks.relevance import Options as Judging
-from benchmarks.relevance import judged_qrels, opened
+from clew.benchmarks import systems
+from clew.benchmarks.datasets import Dataset
+from clew.benchmarks.relevance import Options as Judging
+from clew.benchmarks.relevance import judged_qrels, opened
 from clew.core.errors import DataError, QueryError, UsageError
 from clew.core.fold import normalise
 from clew.core.measures.evaluation import evaluate
 from clew.core.measures.runs import Qrels, Run
 from clew.core.types import Ints
+from clew.indexer.passages import PassagesSpec, cut
+from clew.indexer.shards import fitting
 from clew.models.protocols import Encoder, PairScorer
-from indexer.passages import PassagesSpec, cut
-from indexer.shards import fitting
-from search.fields import embedded_text
-from search.understand import passage_vectors, readable
+from clew.search.fields import embedded_text
+from clew.search.understand import passage_vectors, readable
 
 NDCG = "nDCG@10"
 DEPTH = 10

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.models.choice import Difference, Row, Suggestion, difference, interval_of, mean_of
-from benchmarks.models.compare import Compared
-from benchmarks.models.quality import NDCG
-from benchmarks.signature import code, environment
+from clew.benchmarks.models.choice import Difference, Row, Suggestion, difference, interval_of, mean_of
+from clew.benchmarks.models.compare import Compared
+from clew.benchmarks.models.quality import NDCG
+from clew.benchmarks.signature import code, environment
 from clew.core.files import write_atomic
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-"""Make .venv-peers: `python -m benchmarks.peers` (what `make peers` runs)."""
+"""Make .venv-peers: `python -m clew.benchmarks.peers` (what `make peers` runs)."""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks.peer import prepare
+from clew.benchmarks.peer import prepare
 
 
 def main() -> int:

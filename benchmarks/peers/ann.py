@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.peers.protocol import Round, Told, per_second
+from clew.benchmarks.peers.protocol import Round, Told, per_second
 
 # Neighbours asked for, and how the graphs are made: as Clew makes its own.
 K = 100

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from benchmarks.peers.protocol import Round, per_second, serve
+from clew.benchmarks.peers.protocol import Round, per_second, serve
 
 
 @cache

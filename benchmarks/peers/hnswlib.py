@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from benchmarks.peers.ann import BUILD_EFFORT, LINKS, K, at_recall, vectors_of
-from benchmarks.peers.protocol import Round, serve
+from clew.benchmarks.peers.ann import BUILD_EFFORT, LINKS, K, at_recall, vectors_of
+from clew.benchmarks.peers.protocol import Round, serve
 
 
 def search(job: Mapping[str, Any]) -> Round:

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, serve
+from clew.benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, serve
 
 
 def _table(job: Mapping[str, Any], model: Any) -> Any:

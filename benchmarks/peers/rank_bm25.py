@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.protocol import Round, per_second, serve
+from clew.benchmarks.peers.protocol import Round, per_second, serve
 
 
 def search(job: Mapping[str, Any]) -> Round:

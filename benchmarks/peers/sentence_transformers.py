@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from benchmarks.peers.protocol import LONG, SHORT, Round, median_ms, pairs_of, per_second, serve
+from clew.benchmarks.peers.protocol import LONG, SHORT, Round, median_ms, pairs_of, per_second, serve
 
 
 def _model(job: Mapping[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 
-from benchmarks.peers.protocol import Round, Told
+from clew.benchmarks.peers.protocol import Round, Told
 
 # Clients at once, and what they ask together in a round. Rounds take turns through the queries, so that what a server
 # remembers of a query serves no later round.

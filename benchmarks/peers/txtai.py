@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, per_second, serve
-from benchmarks.peers.serving import FEW, Server, base, cold_start, growth, latency, throughput
+from clew.benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, per_second, serve
+from clew.benchmarks.peers.serving import FEW, Server, base, cold_start, growth, latency, throughput
 
 
 def _empty(job: Mapping[str, Any]) -> Any:

@@ -11,18 +11,18 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.index import beir_spec, ensure, varied
-from benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, pairs_of, per_second
-from benchmarks.speed.material import ENCODED, Bench, opened, write_corpus
+from clew.benchmarks.index import beir_spec, ensure, varied
+from clew.benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, pairs_of, per_second
+from clew.benchmarks.speed.material import ENCODED, Bench, opened, write_corpus
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 
 @contextmanager
 def bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
     """Queries a second, from their texts, or from terms that are analysed already."""
-    from search.protocols import CandidateRequest
+    from clew.search.protocols import CandidateRequest
 
     with opened(bench, bench.texts, dense=False) as searcher:
         understand, source = searcher.understanding, searcher.generators["bm25"]
@@ -41,10 +41,10 @@ def bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
 @contextmanager
 def bm25_build(bench: Bench) -> Iterator[Round]:
     """Texts a second to an index of words on disk."""
-    import search.candidates.bm25_kernel  # noqa: F401 - its machine code is loaded before the clock runs
+    import clew.search.candidates.bm25_kernel  # noqa: F401 - its machine code is loaded before the clock runs
     from clew.core.text import Analyzer
-    from search.candidates.bm25 import BM25Kind, BM25Spec
-    from search.protocols import PassageSet
+    from clew.search.candidates.bm25 import BM25Kind, BM25Spec
+    from clew.search.protocols import PassageSet
 
     passages = PassageSet({"text": bench.texts})
     facts: dict[str, Any] = {}
@@ -108,7 +108,7 @@ def rerank(bench: Bench, count: int, spans: int, queries: int) -> Iterator[Round
 def hybrid(bench: Bench) -> Iterator[Round]:
     """The time of a search."""
     from clew.models.store import load_encoder
-    from search.types import SearchRequest
+    from clew.search.types import SearchRequest
 
     with opened(bench, bench.texts, dense=True) as searcher:
         # The bare encoder: a cache of query vectors would answer every round but the first.
@@ -153,9 +153,9 @@ def build(bench: Bench) -> Iterator[Round]:
 @contextmanager
 def build_rest(bench: Bench) -> Iterator[Round]:
     """All the texts, in a home of its own each time; what the encoder does there is held against it alone."""
+    from clew.indexer.build import build as built
+    from clew.indexer.spec import spec_of
     from clew.models.store import load_encoder, placed
-    from indexer.build import build as built
-    from indexer.spec import spec_of
 
     encoder = load_encoder(bench.job.model, bench.home)
     model = placed(bench.job.model, bench.home, "bi_encoder")
@@ -178,9 +178,9 @@ def build_rest(bench: Bench) -> Iterator[Round]:
 
 def _recall(searcher: Searcher, bench: Bench) -> float:
     """Recall of the nearest vectors as a search takes them, against float32 vectors that are not the index's."""
-    from benchmarks.exactness import vectors_of
-    from search.profile import load_profile
-    from search.protocols import CandidateRequest, ParsedQuery
+    from clew.benchmarks.exactness import vectors_of
+    from clew.search.profile import load_profile
+    from clew.search.protocols import CandidateRequest, ParsedQuery
 
     depth = load_profile("product").depth
     encoder, source = searcher.understanding.encoder, searcher.generators["dense"]

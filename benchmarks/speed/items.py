@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.peers.protocol import LONG, SHORT
-from benchmarks.speed import in_process, served, vectors
-from benchmarks.speed.material import ENCODED, Bench
+from clew.benchmarks.peers.protocol import LONG, SHORT
+from clew.benchmarks.speed import in_process, served, vectors
+from clew.benchmarks.speed.material import ENCODED, Bench
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing to measure.
 
-    ours: prepares it and gives one timed round. peers: name → module of benchmarks.peers. given: what a peer's job says
-    besides, once ours is prepared.
+    ours: prepares it and gives one timed round. peers: name → module of clew.benchmarks.peers. given: what a
+    peer's job says besides, once ours is prepared.
     """
 
     unit: str

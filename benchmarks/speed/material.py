@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.graph_material import Sizes
-from benchmarks.index import beir_spec, ensure, open_built, varied
+from clew.benchmarks.graph_material import Sizes
+from clew.benchmarks.index import beir_spec, ensure, open_built, varied
 from clew.core.errors import UsageError
 from clew.core.files import write_atomic
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 # What encodes or builds gets no more texts than this a round: the pace is the same and a round stays short.
 ENCODED = 1_000

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from functools import partial
 from urllib.parse import quote
 
-from benchmarks.peers import serving
-from benchmarks.peers.protocol import Round, Told
-from benchmarks.peers.serving import FEW, Server
-from benchmarks.speed.material import Bench, served_index
+from clew.benchmarks.peers import serving
+from clew.benchmarks.peers.protocol import Round, Told
+from clew.benchmarks.peers.serving import FEW, Server
+from clew.benchmarks.speed.material import Bench, served_index
 from clew.core.errors import ClewError, UsageError
 
 
@@ -58,8 +58,8 @@ def memory_base(bench: Bench) -> Iterator[Round]:
 _PARTS = {
     "python and numpy": "import numpy",
     "documents": "import pyarrow, pyarrow.compute, marisa_trie",
-    "the server": "import api.app, uvicorn",
-    "numba and compiled loops": "import search.candidates.bm25_pruning, search.candidates.dense.kernel",
+    "the server": "import clew.api.app, uvicorn",
+    "numba and compiled loops": "import clew.search.candidates.bm25_pruning, clew.search.candidates.dense.kernel",
     "the model": "from clew.models.store import load_encoder; load_encoder(model, home).encode_queries(['a'])",
     "Chinese, once a text has some": "from clew.core.text import Analyzer; Analyzer().terms('\u8fde\u8863\u88d9')",
 }
@@ -73,7 +73,7 @@ def _parts(bench: Bench) -> dict[str, int]:
         "from pathlib import Path",
         f"model, home = {placed(bench.job.model, bench.home, 'bi_encoder')!r}, Path('.')",
     ]
-    lines += ["from benchmarks.memory import resident_bytes"]
+    lines += ["from clew.benchmarks.memory import resident_bytes"]
     lines += [line for part in _PARTS.values() for line in (part, "print(resident_bytes())")]
     said = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.peers.ann import K
-from benchmarks.peers.protocol import Round, Told, per_second
-from benchmarks.speed.material import Bench, corpus_of, opened
+from clew.benchmarks.peers.ann import K
+from clew.benchmarks.peers.protocol import Round, Told, per_second
+from clew.benchmarks.speed.material import Bench, corpus_of, opened
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 
 @contextmanager
@@ -22,9 +22,9 @@ def ann(bench: Bench) -> Iterator[Round]:
     import numpy as np
 
     from clew.models.store import load_encoder
-    from search.candidates.dense.exact import exact_top
-    from search.candidates.dense.fixed import floats
-    from search.protocols import CandidateRequest, ParsedQuery
+    from clew.search.candidates.dense.exact import exact_top
+    from clew.search.candidates.dense.fixed import floats
+    from clew.search.protocols import CandidateRequest, ParsedQuery
 
     queries = load_encoder(bench.job.model, bench.home).encode_queries(bench.queries)
     with opened(bench, bench.texts, dense=True) as searcher:
@@ -60,8 +60,8 @@ def _vectors(bench: Bench, searcher: Searcher) -> Any:
     """(passages, dim) vectors of an opened index, in steps."""
     import numpy as np
 
-    from search.candidates.dense.files import VECTORS
-    from search.versions import IndexFolder
+    from clew.search.candidates.dense.files import VECTORS
+    from clew.search.versions import IndexFolder
 
     folder, shards = IndexFolder.of(bench.home, searcher.version.index), searcher.version.shards
     return np.concatenate([np.load(folder.shard(address) / "dense" / VECTORS) for address, _ in shards])

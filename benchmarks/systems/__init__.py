@@ -8,7 +8,7 @@ from typing import Literal
 
 from clew.core.errors import unknown_name
 from clew.core.spec import parse, read_toml
-from search.types import Expand
+from clew.search.types import Expand
 
 _FOLDER = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from clew.cli.hits import graph_lines, rerank_line, visible
-from search.types import Answer, AnswerResponse
+from clew.search.types import Answer, AnswerResponse
 
 
 def answer_lines(response: AnswerResponse) -> Iterator[str]:

@@ -69,10 +69,10 @@ def relevance(
 
     Example: clew bench relevance data/medquad data/squad11 --systems bm25,dense,hybrid --out results --json
     """
-    from benchmarks.datasets import open_dataset
-    from benchmarks.relevance import Options, measure
-    from benchmarks.report import full, plain, table, write
-    from benchmarks.signature import code, environment
+    from clew.benchmarks.datasets import open_dataset
+    from clew.benchmarks.relevance import Options, measure
+    from clew.benchmarks.report import full, plain, table, write
+    from clew.benchmarks.signature import code, environment
 
     if runs and to is None:
         raise UsageError("--runs needs a folder to write to", "add --out DIR")
@@ -129,7 +129,7 @@ def tune(
 
     Example: clew bench tune shop --judged examples/shop/judged --publish
     """
-    from benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
+    from clew.benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
 
     is_folder = Path(target).is_dir()
     if publish and is_folder:
@@ -188,8 +188,8 @@ def speed(
 
     Example: clew bench speed bm25 query-encode --docs 20000 --json
     """
-    from benchmarks.speed.material import Job
-    from benchmarks.speed.run import full, measure, table
+    from clew.benchmarks.speed.material import Job
+    from clew.benchmarks.speed.run import full, measure, table
 
     if reranker not in {"default", "overlap"}:
         from clew.models.store import placed

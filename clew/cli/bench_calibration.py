@@ -12,7 +12,7 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, note, out_json
 from clew.core.errors import MissingExtraError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from benchmarks.datasets import Dataset
+    from clew.benchmarks.datasets import Dataset
 
 
 def calibration(
@@ -42,13 +42,13 @@ def calibration(
 
     Example: clew bench calibration shop --judged examples/shop/judged --out results
     """
-    from benchmarks.calibration import measure_folder, measure_index, options_for
-    from benchmarks.calibration_report import full, plain, table, write
-    from benchmarks.datasets import open_dataset
-    from benchmarks.signature import code, environment
+    from clew.benchmarks.calibration import measure_folder, measure_index, options_for
+    from clew.benchmarks.calibration_report import full, plain, table, write
+    from clew.benchmarks.datasets import open_dataset
+    from clew.benchmarks.signature import code, environment
     from clew.cli.options import print_table, shown_progress
     from clew.core.measures.gains import parse_gains
-    from search.versions import index_names
+    from clew.search.versions import index_names
 
     if to is not None and find_spec("matplotlib") is None:
         raise MissingExtraError("--out draws plots with matplotlib", "pip install 'clew[train]', or leave --out out")

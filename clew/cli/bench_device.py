@@ -25,7 +25,7 @@ def device(
 
     Example: clew bench device --texts 50000 --vectors 1000000 --out gpu.json
     """
-    from benchmarks.device import Job, full, measure, table
+    from clew.benchmarks.device import Job, full, measure, table
     from clew.cli.options import print_table
 
     job = Job(texts, rounds, vectors, model, reranker, seed)

@@ -29,9 +29,9 @@ def exactness(
 
     Example: clew bench exactness data/medquad data/squad11 --out exactness.json
     """
-    from benchmarks.datasets import open_dataset
-    from benchmarks.exactness import full, measure, table
-    from benchmarks.relevance import Options
+    from clew.benchmarks.datasets import open_dataset
+    from clew.benchmarks.exactness import full, measure, table
+    from clew.benchmarks.relevance import Options
     from clew.core.files import write_atomic
 
     options = Options(split=split, sample=sample, seed=seed, allow_unknown=allow_unknown, model=model)

@@ -11,7 +11,7 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 from clew.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchmarks.graph import GraphResult
+    from clew.benchmarks.graph import GraphResult
 
 
 def graph(
@@ -38,11 +38,11 @@ def graph(
 
     Example: clew bench graph data/fb15k237-simpleqa --json
     """
-    from benchmarks.datasets import open_dataset
-    from benchmarks.graph import GraphOptions, default_gate, measure, plain
-    from benchmarks.report import full, table, write
-    from benchmarks.report import plain as plain_results
-    from benchmarks.signature import code, environment
+    from clew.benchmarks.datasets import open_dataset
+    from clew.benchmarks.graph import GraphOptions, default_gate, measure, plain
+    from clew.benchmarks.report import full, table, write
+    from clew.benchmarks.report import plain as plain_results
+    from clew.benchmarks.signature import code, environment
     from clew.cli.options import print_table, shown_progress
     from clew.core.measures.gains import parse_gains
     from clew.core.measures.judged import data_home

@@ -34,8 +34,8 @@ def link(
 
     Example: clew bench link data/mintaka-dev --graph data/fb15k237-simpleqa --key wikidata --json
     """
-    from benchmarks.linking import Material, Options, measure
-    from benchmarks.signature import code, environment
+    from clew.benchmarks.linking import Material, Options, measure
+    from clew.benchmarks.signature import code, environment
     from clew.core.files import write_atomic
 
     if learn and to is not None:
@@ -60,7 +60,7 @@ def link(
 
 
 def _learn(material: Any, *, json: bool) -> None:
-    from benchmarks.link_learning import learn
+    from clew.benchmarks.link_learning import learn
 
     found = learn(material)
     if json:

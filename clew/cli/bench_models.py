@@ -51,10 +51,10 @@ def models(
 
     Example: clew bench models medquad squad11 --encoders default,mine,default+mine --budget-ms 20 --budget-mb 200
     """
-    from benchmarks.datasets import open_dataset
-    from benchmarks.models.choice import Budget
-    from benchmarks.models.compare import Options, measure
-    from benchmarks.models.report import advice, plain, table, write
+    from clew.benchmarks.datasets import open_dataset
+    from clew.benchmarks.models.choice import Budget
+    from clew.benchmarks.models.compare import Options, measure
+    from clew.benchmarks.models.report import advice, plain, table, write
     from clew.cli.options import print_table
     from clew.core.measures.gains import parse_gains
 

@@ -10,7 +10,7 @@ import typer
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 
 if TYPE_CHECKING:
-    from indexer.build import BuildReport
+    from clew.indexer.build import BuildReport
 
 
 def init(
@@ -24,7 +24,7 @@ def init(
     """
     from clew.core.errors import UsageError
     from clew.core.files import write_atomic
-    from indexer.suggest import default_target, suggest
+    from clew.indexer.suggest import default_target, suggest
 
     target = output or default_target(data)
     if target.exists() and not force:
@@ -52,10 +52,10 @@ def build(
 
     Example: clew build shop.toml
     """
-    from indexer import build as road
-    from indexer.override import Override
-    from indexer.progress import for_terminal
-    from indexer.spec import read_spec
+    from clew.indexer import build as road
+    from clew.indexer.override import Override
+    from clew.indexer.progress import for_terminal
+    from clew.indexer.spec import read_spec
 
     chosen = Override.of(override, until)
     report = road.build(read_spec(spec), home, override=chosen, progress=for_terminal())
@@ -68,7 +68,7 @@ def build(
 
 
 def _print(report: BuildReport) -> None:
-    from indexer.comparison import told
+    from clew.indexer.comparison import told
 
     if report.status == "unchanged":
         out(f"{report.index}: unchanged, release {report.release} stays live")

@@ -17,7 +17,7 @@ from clew.cli.options import DEFAULT_HOME, Home, note, out
 from clew.core.errors import ClewError, NotFoundError
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 WIDTH = 110
 
@@ -89,12 +89,12 @@ def demo(
 
 
 def find_examples() -> Path:
-    """The samples' folder, beside the package in a checkout. Raises NotFoundError for an install without it."""
+    """The folder of the samples. Raises NotFoundError where the installation lacks it."""
     import clew
 
-    folder = Path(clew.__file__).absolute().parent.parent / "examples"
+    folder = Path(clew.__file__).parent / "examples"
     if not (folder / "shop" / "shop.toml").is_file():
-        raise NotFoundError(f"{folder} is not there: the samples come with a checkout", "clone the repository")
+        raise NotFoundError(f"the samples are missing: {folder}", "reinstall clew")
     return folder
 
 
@@ -108,9 +108,9 @@ def make_pydocs(script: Path, folder: Path) -> Path:
 
 def build_sample(spec: Path, home: Path) -> None:
     """Build one sample, as `clew build` does; what has not changed is not built again."""
-    from indexer.build import build
-    from indexer.progress import for_terminal
-    from indexer.spec import read_spec
+    from clew.indexer.build import build
+    from clew.indexer.progress import for_terminal
+    from clew.indexer.spec import read_spec
 
     note(f"$ clew build {spec}" + home_option(home))
     report = build(read_spec(spec), home, progress=for_terminal())
@@ -128,7 +128,7 @@ def home_option(home: Path) -> str:
 
 def tour(home: Path, name: str, questions: tuple[Question, ...]) -> None:
     """Ask the questions of one sample and show the answers on stdout."""
-    from search.assemble import open_index
+    from clew.search.assemble import open_index
 
     searcher = open_index(home, name)
     try:
@@ -142,7 +142,7 @@ def tour(home: Path, name: str, questions: tuple[Question, ...]) -> None:
 def ask(searcher: Searcher, name: str, question: Question) -> None:
     """One question: the command that asks it, then the hits, the first with its receipt."""
     from clew.cli.hits import Page, verdict
-    from search.types import SearchRequest
+    from clew.search.types import SearchRequest
 
     out(f"\n# {question.shows}")
     request = SearchRequest(question.query, k=question.k, filters=question.filters, explain=True)

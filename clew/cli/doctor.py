@@ -21,7 +21,7 @@ from clew.core.artifacts import verify_files
 from clew.core.errors import ClewError
 
 if TYPE_CHECKING:
-    from search.versions import Release
+    from clew.search.versions import Release
 
 Status = Literal["ok", "warning", "broken"]
 MARKS = {"ok": "ok", "warning": "!!", "broken": "XX"}
@@ -148,7 +148,7 @@ def check_faiss() -> Iterator[Finding]:
 
 def check_gpu() -> Iterator[Finding]:
     """Whether vectors are compared on a GPU, and through what; a machine needs none."""
-    from search.candidates.dense.gpu import free_bytes, library
+    from clew.search.candidates.dense.gpu import free_bytes, library
 
     if (found := library()) is not None:
         yield Finding("gpu", "ok", f"reached through {found}, {(free_bytes() or 0) / 1e9:.1f} GB free")
@@ -190,7 +190,7 @@ def check_kernels() -> Iterator[Finding]:
     """Where numba keeps what it compiled: beside the sources, or in the user's cache for a read-only install."""
     import clew
 
-    package = Path(clew.__file__).parent.parent / "search" / "candidates"
+    package = Path(clew.__file__).parent / "search" / "candidates"
     asked = os.environ.get("NUMBA_CACHE_DIR")
     user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     places = [Path(asked)] if asked else [package, user_cache]
@@ -257,8 +257,8 @@ def check_neo4j() -> Iterator[Finding]:
     if not uri or _version("neo4j") is None:
         return
     from clew.core.types import Deadline
-    from kg.spec import Neo4jSpec
-    from kg.store import STORES
+    from clew.kg.spec import Neo4jSpec
+    from clew.kg.store import STORES
 
     user = os.environ.get("NEO4J_USER") or os.environ.get("NEO4J_USERNAME") or "neo4j"
     try:
@@ -299,8 +299,8 @@ def check_home(home: Path) -> Iterator[Finding]:
 
 def check_indexes(home: Path, *, quick: bool) -> Iterator[Finding]:
     """Every index under the home: its live release opens, and its files are the ones that were written."""
-    from search.assemble import open_index
-    from search.versions import index_names
+    from clew.search.assemble import open_index
+    from clew.search.versions import index_names
 
     names = index_names(home)
     if not names:
@@ -329,7 +329,7 @@ def check_indexes(home: Path, *, quick: bool) -> Iterator[Finding]:
 
 def check_override(name: str, release: Release) -> Iterator[Finding]:
     """Whether the live release was published by an override, and whether that still holds."""
-    from indexer.override import described, has_ended
+    from clew.indexer.override import described, has_ended
 
     if not release.override:
         return

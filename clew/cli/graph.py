@@ -14,9 +14,9 @@ from clew.cli import graph_pull, graph_query
 from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
 
 if TYPE_CHECKING:
-    from indexer.graphs.load import LoadReport
-    from indexer.graphs.statistics import GraphStatistics
-    from kg.spec import Neo4jSpec
+    from clew.indexer.graphs.load import LoadReport
+    from clew.indexer.graphs.statistics import GraphStatistics
+    from clew.kg.spec import Neo4jSpec
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -62,8 +62,8 @@ def load(
 
     Example: clew graph load shop --nodes examples/shop/nodes.jsonl --edges examples/shop/edges.jsonl
     """
-    from indexer.graphs import load as road
-    from indexer.progress import for_terminal
+    from clew.indexer.graphs import load as road
+    from clew.indexer.progress import for_terminal
 
     server = _server(uri, database, user)
     progress = for_terminal()
@@ -93,9 +93,9 @@ def build(
 
     Example: clew graph build shop.toml --name shop-fields
     """
-    from indexer.graphs import from_catalogue
-    from indexer.progress import for_terminal
-    from indexer.spec import read_spec
+    from clew.indexer.graphs import from_catalogue
+    from clew.indexer.progress import for_terminal
+    from clew.indexer.spec import read_spec
 
     server = _server(uri, database, user)
     read = read_spec(spec)
@@ -122,7 +122,7 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     Example: clew graph list
     """
-    from kg.snapshot import graph_names, list_snapshots
+    from clew.kg.snapshot import graph_names, list_snapshots
 
     found = [manifest for name in graph_names(home) for manifest in list_snapshots(home, name)]
     if as_json:
@@ -158,8 +158,8 @@ def stats(
 
     Example: clew graph stats shop
     """
-    from indexer.graphs.statistics import describe
-    from kg.snapshot import Snapshot, find_snapshot
+    from clew.indexer.graphs.statistics import describe
+    from clew.kg.snapshot import Snapshot, find_snapshot
 
     opened = Snapshot.open(find_snapshot(home, name, snapshot))
     try:
@@ -182,7 +182,7 @@ def export(
 
     Example: clew graph export shop --to shop-graph --format csv
     """
-    from indexer.graphs.export import export as write
+    from clew.indexer.graphs.export import export as write
 
     report = write(home, name, to, form.value, snapshot)
     if as_json:
@@ -207,7 +207,7 @@ def gc(
 
     Example: clew graph gc shop --keep 2
     """
-    from indexer.graphs import sweep
+    from clew.indexer.graphs import sweep
 
     report = sweep.gc(home, name, keep, dry_run=dry_run, neo4j=_server(uri, database, user))
     if as_json:
@@ -232,7 +232,7 @@ def _server(uri: str, database: str, user: str) -> Neo4jSpec | None:
     if not uri:
         return None
     from clew.core.spec import parse
-    from kg.spec import Neo4jSpec
+    from clew.kg.spec import Neo4jSpec
 
     return parse(Neo4jSpec, {"uri": uri, "database": database, "user": user}, "--uri")
 

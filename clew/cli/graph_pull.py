@@ -10,9 +10,9 @@ import typer
 from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
 
 if TYPE_CHECKING:
-    from kg.drift import Drift
-    from kg.snapshot import Snapshot
-    from kg.spec import Neo4jSpec
+    from clew.kg.drift import Drift
+    from clew.kg.snapshot import Snapshot
+    from clew.kg.spec import Neo4jSpec
 
 SHOWN = 10
 
@@ -54,9 +54,9 @@ def pull(
     """
     from clew.core.errors import UsageError
     from clew.core.spec import parse
-    from indexer.graphs.pull import pull as road
-    from indexer.progress import for_terminal
-    from kg.spec import Neo4jSpec
+    from clew.indexer.graphs.pull import pull as road
+    from clew.indexer.progress import for_terminal
+    from clew.kg.spec import Neo4jSpec
 
     names = dict(pair.partition("=")[::2] for pair in translated or [])
     if not all(names.values()):
@@ -113,10 +113,10 @@ def drift(
     """
     from clew.core.spec import parse
     from clew.core.types import Deadline
-    from kg import drift as road
-    from kg.snapshot import Snapshot, find_snapshot
-    from kg.spec import Neo4jSpec
-    from kg.store import STORES
+    from clew.kg import drift as road
+    from clew.kg.snapshot import Snapshot, find_snapshot
+    from clew.kg.spec import Neo4jSpec
+    from clew.kg.store import STORES
 
     opened = Snapshot.open(find_snapshot(home, name, snapshot))
     try:
@@ -140,7 +140,7 @@ def drift(
 def _source(name: str, opened: Snapshot) -> Neo4jSpec:
     """The database a snapshot was pulled from."""
     from clew.core.errors import UsageError
-    from indexer.graphs.pull import source_of
+    from clew.indexer.graphs.pull import source_of
 
     spec = source_of(opened.manifest.lineage)
     if spec is None:

@@ -13,8 +13,8 @@ import typer
 from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
 
 if TYPE_CHECKING:
-    from search.lookup import ConsideredEntity, ExpandReport, LinkReport
-    from search.pipeline import Searcher
+    from clew.search.lookup import ConsideredEntity, ExpandReport, LinkReport
+    from clew.search.pipeline import Searcher
 
 
 def link(
@@ -48,7 +48,7 @@ def expand(
 
     Example: clew graph expand shop "dark blue headphones"
     """
-    from search import lookup
+    from clew.search import lookup
 
     with _opened(home, index) as searcher:
         report = lookup.expand(searcher, query, most=k)
@@ -114,9 +114,9 @@ def _features(entity: ConsideredEntity) -> str:
 def _linked(home: Path, name: str, text: str) -> LinkReport:
     """A text linked by an index or, where no index has the name, by a graph. Raises NotFoundError for neither."""
     from clew.core.errors import NotFoundError, nearest
-    from kg.snapshot import graph_names
-    from search import lookup
-    from search.versions import index_names
+    from clew.kg.snapshot import graph_names
+    from clew.search import lookup
+    from clew.search.versions import index_names
 
     indexes, graphs = index_names(home), graph_names(home)
     if name in indexes:
@@ -129,10 +129,10 @@ def _linked(home: Path, name: str, text: str) -> LinkReport:
 
 
 def _linked_by_graph(home: Path, name: str, text: str) -> LinkReport:
-    from kg.annotate import open_linker
-    from kg.snapshot import Snapshot, find_snapshot
-    from kg.spec import GraphSpec
-    from search import lookup
+    from clew.kg.annotate import open_linker
+    from clew.kg.snapshot import Snapshot, find_snapshot
+    from clew.kg.spec import GraphSpec
+    from clew.search import lookup
 
     snapshot = Snapshot.open(find_snapshot(home, name))
     try:
@@ -144,7 +144,7 @@ def _linked_by_graph(home: Path, name: str, text: str) -> LinkReport:
 
 @contextmanager
 def _opened(home: Path, name: str) -> Iterator[Searcher]:
-    from search.assemble import open_index
+    from clew.search.assemble import open_index
 
     searcher = open_index(home, name)
     try:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.fields import Fields, title_field
-from search.types import (
+from clew.search.fields import Fields, title_field
+from clew.search.types import (
     FacetValue,
     GraphUse,
     Highlight,

@@ -27,8 +27,8 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     Example: clew indexes list
     """
-    from indexer.publish import releases
-    from search.versions import IndexFolder, index_names
+    from clew.indexer.publish import releases
+    from clew.search.versions import IndexFolder, index_names
 
     found: list[dict[str, Any]] = []
     for name in index_names(home):
@@ -63,10 +63,10 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
 
     Example: clew indexes show shop
     """
-    from indexer.comparison import told
-    from indexer.graphs.used import described
-    from indexer.override import described as overridden
-    from indexer.publish import existing, releases
+    from clew.indexer.comparison import told
+    from clew.indexer.graphs.used import described
+    from clew.indexer.override import described as overridden
+    from clew.indexer.publish import existing, releases
 
     folder = existing(home, name)
     chosen = folder.read_release(release)
@@ -111,7 +111,7 @@ def verify(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_
 
     Example: clew indexes verify shop
     """
-    from indexer.verify import verify_release
+    from clew.indexer.verify import verify_release
 
     report = verify_release(home, name, release)
     if as_json:
@@ -132,7 +132,7 @@ def activate(
 
     Example: clew indexes activate shop r3
     """
-    from indexer import publish
+    from clew.indexer import publish
 
     chosen = publish.activate(home, name, release)
     out_json(asdict(chosen)) if as_json else out(f"{name}: release {chosen.id} is live")
@@ -144,8 +144,8 @@ def rollback(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
 
     Example: clew indexes rollback shop
     """
-    from indexer import publish
-    from indexer.override import described, has_ended
+    from clew.indexer import publish
+    from clew.indexer.override import described, has_ended
 
     chosen = publish.rollback(home, name)
     if has_ended(chosen):
@@ -165,7 +165,7 @@ def gc(
 
     Example: clew indexes gc shop --keep 2
     """
-    from indexer import sweep
+    from clew.indexer import sweep
 
     report = sweep.gc(home, name, keep, dry_run=dry_run)
     if as_json:
@@ -189,7 +189,7 @@ def export(
 
     Example: clew indexes export shop shop.tar.zst
     """
-    from indexer import transfer
+    from clew.indexer import transfer
 
     report = transfer.export(home, name, file, release)
     if as_json:
@@ -210,7 +210,7 @@ def import_(
 
     Example: clew indexes import shop.tar.zst
     """
-    from indexer import transfer
+    from clew.indexer import transfer
 
     report = transfer.import_(home, file, name, activate=activate)
     if as_json:

@@ -18,8 +18,8 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 from clew.core.errors import DataError, QueryError, UsageError
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
-    from search.types import AnswerResponse, Expand, SearchRequest, SearchResponse
+    from clew.search.pipeline import Searcher
+    from clew.search.types import AnswerResponse, Expand, SearchRequest, SearchResponse
 
 RUN_DEPTH = 100
 ANSWER_DEPTH = 5
@@ -92,8 +92,8 @@ def search(
 
     clew search shop --queries queries.jsonl --run shop.run.gz -k 100
     """
-    from search.pipeline import check
-    from search.types import SearchRequest
+    from clew.search.pipeline import check
+    from clew.search.types import SearchRequest
 
     wanted = SearchRequest(
         query=query or "",
@@ -127,7 +127,7 @@ def search(
         check(wanted)
         with _opened(home, name, release) as searcher:
             if filters:
-                from search.filters import parse_filter_words
+                from clew.search.filters import parse_filter_words
 
                 wanted = replace(wanted, filters=parse_filter_words(filters, searcher.fields))
             if answers:
@@ -176,7 +176,7 @@ def _sources(words: str | None) -> tuple[str, ...] | None:
 
 @contextmanager
 def _opened(home: Path, name: str, release: str | None) -> Iterator[Searcher]:
-    from search.assemble import open_index
+    from clew.search.assemble import open_index
 
     searcher = open_index(home, name, release)
     try:
@@ -200,7 +200,7 @@ def _show(searcher: Searcher, wanted: SearchRequest, as_json: bool) -> None:
 
 
 def _show_answers(searcher: Searcher, wanted: SearchRequest, as_json: bool) -> None:
-    from search.types import AnswerRequest
+    from clew.search.types import AnswerRequest
 
     response = searcher.answer(
         AnswerRequest(
@@ -250,7 +250,7 @@ def _write_run(searcher: Searcher, wanted: SearchRequest, file: str, to: str) ->
     """Answer every query of a file and write the run, whole or not at all."""
     from clew.cli.query_file import read_queries
     from clew.core.measures.runs import write_run
-    from search.pipeline import check
+    from clew.search.pipeline import check
 
     queries = read_queries(file)
     started = time.monotonic()

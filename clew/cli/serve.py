@@ -22,9 +22,9 @@ def serve(
 
     Example: clew serve --home ./indexes --port 8080
     """
-    from api.server import run
-    from api.settings import load_settings
-    from search.versions import index_names
+    from clew.api.server import run
+    from clew.api.settings import load_settings
+    from clew.search.versions import index_names
 
     settings = load_settings(home, host, port)
 

@@ -12,9 +12,9 @@ import typer
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 
 if TYPE_CHECKING:
+    from clew.search.pipeline import Searcher
     from clew.training.run import Kind
     from clew.training.spec import DataSpec
-    from search.pipeline import Searcher
 
 app = typer.Typer(
     help="Train models on judged queries, such as `clew train cross-encoder SPEC`.",
@@ -91,12 +91,12 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
 
 def _index(data: DataSpec, model: str, home: Path) -> Searcher:
     """The index that negatives are mined through: the one named, or one over the data set's documents."""
-    from search.assemble import open_index
+    from clew.search.assemble import open_index
 
     if data.index:
         return open_index(home, data.index)
-    from benchmarks.datasets import open_dataset
-    from benchmarks.index import ensure, open_built, varied
+    from clew.benchmarks.datasets import open_dataset
+    from clew.benchmarks.index import ensure, open_built, varied
     from clew.models.store import placed
 
     dataset = open_dataset(Path(data.folder))

@@ -14,7 +14,7 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Names of one kind of component, each with the "module:attribute" it lives at.
 
-    >>> KINDS = Registry[object]("index kind", {"bm25": "search.candidates.bm25:BM25Kind"})
+    >>> KINDS = Registry[object]("index kind", {"bm25": "clew.search.candidates.bm25:BM25Kind"})
     """
 
     def __init__(self, kind: str, places: Mapping[str, str]) -> None:

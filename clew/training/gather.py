@@ -12,14 +12,14 @@ from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained, parse_gains
 from clew.core.measures.judged import first_file, open_queries, read_rows, text_of
 from clew.core.measures.runs import Qrels
+from clew.search.fields import embedded_text
 from clew.training.clicks import aggregated, clicks_file, read_impressions
 from clew.training.examples import Example, cleaned, judged_example, sampled
 from clew.training.negatives import candidates_example, indexed_texts, mined_example
 from clew.training.spec import DataSpec, TrainSpec
-from search.fields import embedded_text
 
 if TYPE_CHECKING:
-    from search.pipeline import Searcher
+    from clew.search.pipeline import Searcher
 
 Progress = Callable[[str, int, int], None]
 # Data set → its opened index; the caller closes nothing, gathering does.

@@ -13,9 +13,9 @@ from clew.core.types import Floats
 from clew.training.examples import Example
 
 if TYPE_CHECKING:
+    from clew.search.fusion import Pool
+    from clew.search.pipeline import Searcher
     from clew.training.spec import NegativesSpec
-    from search.fusion import Pool
-    from search.pipeline import Searcher
 
 _SOURCES = ("bm25", "dense")
 

@@ -21,6 +21,7 @@ from clew.core.lock import writing
 from clew.models.folder import layers, most_pieces
 from clew.models.manifest import Role
 from clew.models.store import check_free, keep_model, prepare, read_manifest, scorer_folder, whole_folder
+from clew.search.rerank.calibration import learn
 from clew.training.card import write_card
 from clew.training.cross_encoder import by_data, load, predicted, train_cross_encoder
 from clew.training.curve import plot
@@ -31,7 +32,6 @@ from clew.training.gather import Gathered, OpenIndex, Progress, gather
 from clew.training.ranks import joined
 from clew.training.sources import digests
 from clew.training.spec import TrainSpec
-from search.rerank.calibration import learn
 
 Kind = Literal["bi-encoder", "cross-encoder", "distil"]
 ROLES: Mapping[Kind, Role] = {"bi-encoder": "bi_encoder", "cross-encoder": "cross_encoder", "distil": "cross_encoder"}

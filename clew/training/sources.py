@@ -9,9 +9,9 @@ from pathlib import Path
 from clew.core.files import sha256_file
 from clew.core.measures.judged import first_file, open_queries
 from clew.models.store import load_encoder
+from clew.search.versions import IndexFolder
 from clew.training.clicks import clicks_file
 from clew.training.spec import DataSpec, TrainSpec
-from search.versions import IndexFolder
 
 
 def digests(spec: TrainSpec, home: Path) -> dict[str, str]:

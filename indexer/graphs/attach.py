@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from clew.core.errors import CorruptError, FormatError, NotFoundError, SpecError, nearest
 from clew.core.files import expand
 from clew.core.types import Vectors
-from indexer.collect import SPOOL
-from indexer.encode import Encoding
-from indexer.graphs.load import load
-from indexer.graphs.read import lineage
-from indexer.graphs.used import is_whole
-from indexer.progress import Progress
-from indexer.spec import IndexSpec
-from kg.annotate import attached
-from kg.manifest import load as load_manifest
-from kg.relations import spoken
-from kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapshots
-from kg.spec import GraphSpec
-from kg.types import GraphCounts
-from search.fields import searched
-from search.knowledge import ENTITY_VECTORS, RELATION_VECTORS
+from clew.indexer.collect import SPOOL
+from clew.indexer.encode import Encoding
+from clew.indexer.graphs.load import load
+from clew.indexer.graphs.read import lineage
+from clew.indexer.graphs.used import is_whole
+from clew.indexer.progress import Progress
+from clew.indexer.spec import IndexSpec
+from clew.kg.annotate import attached
+from clew.kg.manifest import load as load_manifest
+from clew.kg.relations import spoken
+from clew.kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapshots
+from clew.kg.spec import GraphSpec
+from clew.kg.types import GraphCounts
+from clew.search.fields import searched
+from clew.search.knowledge import ENTITY_VECTORS, RELATION_VECTORS
 
 # What is read of an entity to tell it from others of the same name.
 _TEXT_CHARACTERS = 300

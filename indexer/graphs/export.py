@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from clew.core.errors import StoreError
 from clew.core.files import disk_errors
-from indexer.graphs.records import EDGE_KEYS, NODE_KEYS
-from kg.snapshot import Snapshot, find_snapshot
-from kg.types import Entity
+from clew.indexer.graphs.records import EDGE_KEYS, NODE_KEYS
+from clew.kg.snapshot import Snapshot, find_snapshot
+from clew.kg.types import Entity
 
 GraphForm = Literal["jsonl", "csv", "parquet"]
 Row = Mapping[str, Any]

@@ -14,19 +14,19 @@ from pathlib import Path
 from clew.core.errors import SpecError
 from clew.core.fold import normalise
 from clew.core.types import Document
-from indexer.documents import Typing
-from indexer.graphs.load import LoadReport, Reading, keep
-from indexer.graphs.read import Link, Node, lineage
-from indexer.graphs.records import edge_of, entity_of
-from indexer.progress import Progress, Silent
-from indexer.sources.forms import files_of, id_field
-from indexer.sources.read import read
-from indexer.sources.record import Fault, Record
-from indexer.spec import IndexSpec
-from kg.annotate import value_id
-from kg.spec import Neo4jSpec
-from search.columns import levels
-from search.fields import ENTITY_TYPE, FieldSpec, title_field
+from clew.indexer.documents import Typing
+from clew.indexer.graphs.load import LoadReport, Reading, keep
+from clew.indexer.graphs.read import Link, Node, lineage
+from clew.indexer.graphs.records import edge_of, entity_of
+from clew.indexer.progress import Progress, Silent
+from clew.indexer.sources.forms import files_of, id_field
+from clew.indexer.sources.read import read
+from clew.indexer.sources.record import Fault, Record
+from clew.indexer.spec import IndexSpec
+from clew.kg.annotate import value_id
+from clew.kg.spec import Neo4jSpec
+from clew.search.columns import levels
+from clew.search.fields import ENTITY_TYPE, FieldSpec, title_field
 
 PRODUCT = "product"
 
@@ -45,7 +45,7 @@ def build(
     """Make the graph of a catalogue and keep it as a snapshot of the graph `name` ("": the spec's name).
 
     document_type: type of the documents' nodes. prefix: what stands before a document's id in its node's ("": the
-    type and ":"). licence, neo4j: see `indexer.graphs.load.load`. Records that cannot be used are treated as the
+    type and ":"). licence, neo4j: see `clew.indexer.graphs.load.load`. Records that cannot be used are treated as the
     spec's [source] on_error says.
 
     Raises SpecError where no field has an `entity` or one has the documents' type, and whatever loading raises.

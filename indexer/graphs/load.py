@@ -12,16 +12,16 @@ from clew.core.clock import now
 from clew.core.errors import DataError
 from clew.core.files import disk_errors, expand
 from clew.core.lock import writing
-from indexer.graphs.read import Link, Node, graph_form, lineage, read_edges, read_nodes
-from indexer.progress import Progress, Silent
-from indexer.rejects import Rejects
-from indexer.sources.record import Fault
-from kg.freeze import write_snapshot
-from kg.manifest import MANIFEST
-from kg.snapshot import Snapshot, graph_folder
-from kg.spec import Neo4jSpec
-from kg.store import STORES, GraphStore
-from kg.types import Edge, Entity
+from clew.indexer.graphs.read import Link, Node, graph_form, lineage, read_edges, read_nodes
+from clew.indexer.progress import Progress, Silent
+from clew.indexer.rejects import Rejects
+from clew.indexer.sources.record import Fault
+from clew.kg.freeze import write_snapshot
+from clew.kg.manifest import MANIFEST
+from clew.kg.snapshot import Snapshot, graph_folder
+from clew.kg.spec import Neo4jSpec
+from clew.kg.store import STORES, GraphStore
+from clew.kg.types import Edge, Entity
 
 Row = TypeVar("Row", Node, Link)
 

@@ -11,13 +11,13 @@ from typing import Any
 from clew.core.errors import DataError, UsageError
 from clew.core.spec import parse
 from clew.core.types import Deadline
-from indexer.graphs.load import LoadReport, Reading, keep
-from indexer.graphs.read import Node
-from indexer.progress import Progress, Silent
-from indexer.sources.record import Fault
-from kg.snapshot import graph_folder
-from kg.spec import Neo4jSpec
-from kg.store import STORES
+from clew.indexer.graphs.load import LoadReport, Reading, keep
+from clew.indexer.graphs.read import Node
+from clew.indexer.progress import Progress, Silent
+from clew.indexer.sources.record import Fault
+from clew.kg.snapshot import graph_folder
+from clew.kg.spec import Neo4jSpec
+from clew.kg.store import STORES
 
 _WHY = {
     "missing": "{count:,} node(s) with the label {label!r} have no property {id!r}",

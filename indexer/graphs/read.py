@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 from clew.core.errors import NotFoundError, SpecError, UsageError
 from clew.core.files import expand, shown_url
-from indexer.graphs.records import edge_of, entity_of
-from indexer.graphs.tables import from_csv, from_table
-from indexer.sources.forms import Form, SourceSpec, form_of
-from indexer.sources.read import read
-from indexer.sources.record import Fault, Read
-from indexer.staging import file_signature
-from kg.types import Edge, Entity
+from clew.indexer.graphs.records import edge_of, entity_of
+from clew.indexer.graphs.tables import from_csv, from_table
+from clew.indexer.sources.forms import Form, SourceSpec, form_of
+from clew.indexer.sources.read import read
+from clew.indexer.sources.record import Fault, Read
+from clew.indexer.staging import file_signature
+from clew.kg.types import Edge, Entity
 
 FORMS = ("jsonl", "csv", "parquet")
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from clew.core.errors import nearest
-from indexer.sources.record import Fault, Record, shown
-from kg.types import Edge, Entity
+from clew.indexer.sources.record import Fault, Record, shown
+from clew.kg.types import Edge, Entity
 
 LONGEST_ID = 1_000
 LONGEST_NAME = 10_000

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from clew.core.types import Ints
-from kg.snapshot import Snapshot
+from clew.kg.snapshot import Snapshot
 
 HUBS = 10
 

@@ -11,14 +11,14 @@ from clew.core.artifacts import is_held
 from clew.core.errors import UsageError
 from clew.core.files import disk_errors
 from clew.core.lock import writing
-from indexer.graphs.used import snapshot_of
-from kg.freeze import STAGING
-from kg.manifest import MANIFEST
-from kg.snapshot import graph_folder, list_snapshots
-from kg.spec import Neo4jSpec
-from kg.store import STORES
-from search.knowledge import graph_label
-from search.versions import IndexVersion, load
+from clew.indexer.graphs.used import snapshot_of
+from clew.kg.freeze import STAGING
+from clew.kg.manifest import MANIFEST
+from clew.kg.snapshot import graph_folder, list_snapshots
+from clew.kg.spec import Neo4jSpec
+from clew.kg.store import STORES
+from clew.search.knowledge import graph_label
+from clew.search.versions import IndexVersion, load
 
 KEEP = 1
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from indexer.sources.record import Fault, Read, Record, shown
+from clew.indexer.sources.record import Fault, Read, Record, shown
 
 PARTED_BY = ";"
 _HEADER = re.compile(r"(?P<name>[^:]*):(?P<kind>[A-Za-z_]+)(?:\([^()]*\))?(?:\{[^{}]*\})?(?P<list>\[\])?")

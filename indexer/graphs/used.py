@@ -12,8 +12,8 @@ from clew.core.artifacts import Hold, digest_files, promote, verify_files
 from clew.core.errors import CorruptError, DataError, FormatError, NotFoundError, StoreError
 from clew.core.files import disk_errors
 from clew.core.lock import writing
-from kg.manifest import MANIFEST, SNAPSHOT_ID, GraphManifest, load
-from kg.snapshot import graph_folder
+from clew.kg.manifest import MANIFEST, SNAPSHOT_ID, GraphManifest, load
+from clew.kg.snapshot import graph_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import IO, Any, cast
 
 from clew.core.errors import DataError
 from clew.core.files import open_raw, open_source, reading, shown_url
-from indexer.sources.forms import SourceSpec, files_of, plain_name
-from indexer.sources.record import Fault, Read, Record
+from clew.indexer.sources.forms import SourceSpec, files_of, plain_name
+from clew.indexer.sources.record import Fault, Read, Record
 
 LONGEST_CELL = 1 << 26
 _ESCAPED = re.compile(r"[\udc80-\udcff]")

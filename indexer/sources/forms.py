@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from clew.core.errors import SpecError
 from clew.core.files import COMPRESSED, expand, files_under, is_folder
-from search.fields import FieldSpec
+from clew.search.fields import FieldSpec
 
 Form: TypeAlias = Literal["jsonl", "csv", "parquet", "beir", "folder"]
 FORMS: tuple[Form, ...] = ("jsonl", "csv", "parquet", "beir", "folder")

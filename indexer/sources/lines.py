@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from clew.core.files import open_source, reading, shown_url
-from indexer.sources.forms import SourceSpec, files_of
-from indexer.sources.record import Fault, Read, Record, shown
+from clew.indexer.sources.forms import SourceSpec, files_of
+from clew.indexer.sources.record import Fault, Read, Record, shown
 
 LONGEST_LINE = 64 << 20
 

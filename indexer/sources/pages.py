@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from clew.core.files import open_source, reading
-from indexer.sources import markup
-from indexer.sources.forms import SourceSpec, pages_of, plain_name
-from indexer.sources.markup import Page, Section
-from indexer.sources.record import Fault, Read, Record
+from clew.indexer.sources import markup
+from clew.indexer.sources.forms import SourceSpec, pages_of, plain_name
+from clew.indexer.sources.markup import Page, Section
+from clew.indexer.sources.record import Fault, Read, Record
 
 _PARSERS: Mapping[str, Callable[[bytes], Page]] = {
     ".md": markup.parse_markdown,

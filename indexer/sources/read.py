@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from clew.core.registry import Registry
-from indexer.sources.forms import Form, SourceSpec
-from indexer.sources.record import Read
+from clew.indexer.sources.forms import Form, SourceSpec
+from clew.indexer.sources.record import Read
 
 READERS: Registry[Callable[[SourceSpec], Iterator[Read]]] = Registry(
     "form of a source",
     {
-        "jsonl": "indexer.sources.lines:read_jsonl",
-        "csv": "indexer.sources.columns:read_csv",
-        "parquet": "indexer.sources.columns:read_parquet",
-        "beir": "indexer.sources.lines:read_beir",
-        "folder": "indexer.sources.pages:read_pages",
+        "jsonl": "clew.indexer.sources.lines:read_jsonl",
+        "csv": "clew.indexer.sources.columns:read_csv",
+        "parquet": "clew.indexer.sources.columns:read_parquet",
+        "beir": "clew.indexer.sources.lines:read_beir",
+        "folder": "clew.indexer.sources.pages:read_pages",
     },
 )
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from clew.core.registry import Registry
 
-# Constructors differ; `search.assemble` and the indexer know them. What they make is an IndexKind.
+# Constructors differ; `clew.search.assemble` and the indexer know them. What they make is an IndexKind.
 KINDS: Registry[Any] = Registry(
     "index kind",
     {
-        "bm25": "search.candidates.bm25:BM25Kind",
-        "rank_bm25": "search.candidates.rank_bm25:RankBM25Kind",
-        "dense": "search.candidates.dense.kind:DenseKind",
-        "graph": "search.candidates.graph:GraphKind",
+        "bm25": "clew.search.candidates.bm25:BM25Kind",
+        "rank_bm25": "clew.search.candidates.rank_bm25:RankBM25Kind",
+        "dense": "clew.search.candidates.dense.kind:DenseKind",
+        "graph": "clew.search.candidates.graph:GraphKind",
     },
 )

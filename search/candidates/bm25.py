@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, empty_ranking
-from search.candidates.bm25_postings import Postings, count_words, write_postings
-from search.candidates.bm25_statistics import TermStatistics, VersionStatistics, combine, save
-from search.candidates.sharded import Sharded
-from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
+from clew.search.candidates.bm25_postings import Postings, count_words, write_postings
+from clew.search.candidates.bm25_statistics import TermStatistics, VersionStatistics, combine, save
+from clew.search.candidates.sharded import Sharded
+from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 _ALL = np.empty(0, np.bool_)
 # Terms that a shard remembers, then it begins anew.
@@ -92,7 +92,7 @@ class BM25Kind:
 
 def warm() -> None:
     """Compile what searches, or load it where it is compiled already, so that no query waits for it."""
-    import search.candidates.bm25_pruning  # noqa: F401
+    import clew.search.candidates.bm25_pruning  # noqa: F401
 
 
 class BM25:
@@ -180,7 +180,7 @@ class BM25Shard:
     """One shard's postings, scored with the statistics of its version. Safe to ask from several threads."""
 
     def __init__(self, postings: Postings, statistics: VersionStatistics, spec: BM25Spec) -> None:
-        from search.candidates.bm25_pruning import HeldPostings, skips_for
+        from clew.search.candidates.bm25_pruning import HeldPostings, skips_for
 
         self._postings = postings
         self._statistics = statistics
@@ -208,7 +208,7 @@ class BM25Shard:
 
     def candidates(self, request: CandidateRequest) -> Ranking:
         """The best k allowed passages that hold a query term of weight above 0; without background."""
-        from search.candidates.bm25_pruning import best_matches
+        from clew.search.candidates.bm25_pruning import best_matches
 
         terms = self._terms(request.query)
         if request.k <= 0 or not terms:
@@ -290,7 +290,7 @@ class BM25Shard:
         return found
 
     def _read(self, text: str, start: int, end: int) -> _Term:
-        from search.candidates.bm25_pruning import read_term, skip_shift
+        from clew.search.candidates.bm25_pruning import read_term, skip_shift
 
         sums, shift = np.empty(3), skip_shift(start, end, self._size)
         read_term(start, end, shift, self._held, self._skips, sums)
@@ -303,7 +303,7 @@ class BM25Shard:
 
     def _parts(self, terms: Sequence[tuple[_Term, float]], ordinals: Ints) -> tuple[Floats, Floats]:
         """tf and share of the score, each (terms, n) float64; the same arithmetic as the kernel's."""
-        from search.candidates.bm25_pruning import STEPS, look_up
+        from clew.search.candidates.bm25_pruning import STEPS, look_up
 
         starts, ends = (np.array([getattr(term, name) for term, _ in terms], np.int64) for name in ("start", "end"))
         frequencies = np.empty((len(terms), len(ordinals)), np.float64)
@@ -316,7 +316,7 @@ class BM25Shard:
         return frequencies, np.rint(weights * (frequencies * held.scale / below) * STEPS) / STEPS
 
     def _workspace(self) -> _Workspace:
-        from search.candidates.bm25_pruning import UNMET
+        from clew.search.candidates.bm25_pruning import UNMET
 
         try:
             return self._spare.pop()

@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import types as nb
 
-from search.candidates.compiled import compiled, read_only
+from clew.search.candidates.compiled import compiled, read_only
 
 
 @compiled(

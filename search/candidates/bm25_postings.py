@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from clew.core.mapped import open_array, open_trie
 from clew.core.text import Analyzer
 from clew.core.types import Floats, Ints
-from search.candidates.bm25_statistics import TERMS, TermStatistics
-from search.protocols import PassageSet
+from clew.search.candidates.bm25_statistics import TERMS, TermStatistics
+from clew.search.protocols import PassageSet
 
 OFFSETS = "offsets.npy"
 PASSAGES = "passages.npy"
@@ -80,7 +80,7 @@ def count_words(passages: PassageSet, weights: Mapping[str, float], analyzer: An
 
     Holds the words of a few thousand passages at a time, as numbers; what stays is 12 bytes a posting.
     """
-    from search.candidates import bm25_kernel
+    from clew.search.candidates import bm25_kernel
 
     number = _Numbered()
     columns = field_texts(passages, weights)
@@ -129,8 +129,8 @@ def write_postings(counts: WordCounts, directory: Path) -> None:
     """Write a shard's files; the same counts give the same bytes."""
     import marisa_trie
 
-    from search.candidates.bm25_kernel import encode, sort_postings
-    from search.candidates.bm25_pruning import RARE
+    from clew.search.candidates.bm25_kernel import encode, sort_postings
+    from clew.search.candidates.bm25_pruning import RARE
 
     directory.mkdir(parents=True, exist_ok=True)
     terms, postings = len(counts.terms), len(counts.term)

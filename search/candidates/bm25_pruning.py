@@ -21,7 +21,7 @@ import numpy as np
 from numba import types as nb
 from numpy.typing import NDArray
 
-from search.candidates.compiled import compiled, read_only
+from clew.search.candidates.compiled import compiled, read_only
 
 # The code of a frequency that is among the rare ones.
 RARE = 255

@@ -1,7 +1,7 @@
 """How loops are compiled.
 
 Importing a module with compiled functions compiles or loads their machine code, so import it (or call
-`search.candidates.bm25.warm`) before the first query is timed. The code is cached beside the module, in the user's
+`clew.search.candidates.bm25.warm`) before the first query is timed. The code is cached beside the module, in the user's
 cache folder where that is read-only (numba's own rule; NUMBA_CACHE_DIR overrides it), and nowhere if neither can be
 written. Whether it is still right, numba tells by the bytes of the function's own file, so compiled functions call none
 of another file.

@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 
 from clew.core.mapped import open_array, read_table
 from clew.core.types import Contribution, Floats, Ints, Ranking, empty_ranking, ranked
-from kg.annotate import Annotator
-from kg.snapshot import Snapshot
-from kg.spec import GraphSpec
-from search.candidates.sharded import Sharded
-from search.columns import levels
-from search.fields import Fields, body_fields, title_field
-from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
+from clew.kg.annotate import Annotator
+from clew.kg.snapshot import Snapshot
+from clew.kg.spec import GraphSpec
+from clew.search.candidates.sharded import Sharded
+from clew.search.columns import levels
+from clew.search.fields import Fields, body_fields, title_field
+from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 FORMAT = 1
 ENTITIES, OFFSETS, PASSAGES, WEIGHTS = "entities.npy", "offsets.npy", "passages.npy", "weights.npy"

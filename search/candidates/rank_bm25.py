@@ -17,10 +17,10 @@ from clew.core.errors import CorruptError, SpecError
 from clew.core.mapped import read_table
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, ranked
-from search.candidates.bm25 import BM25Kind, BM25Spec, weights_of
-from search.candidates.bm25_postings import count_words, field_texts
-from search.candidates.bm25_statistics import FORMAT, TermStatistics, VersionStatistics
-from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
+from clew.search.candidates.bm25 import BM25Kind, BM25Spec, weights_of
+from clew.search.candidates.bm25_postings import count_words, field_texts
+from clew.search.candidates.bm25_statistics import FORMAT, TermStatistics, VersionStatistics
+from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 WORDS = "words.json"
 

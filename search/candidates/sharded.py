@@ -10,7 +10,7 @@ import numpy as np
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Contribution, Floats, Ints, Ranking, empty_ranking, ranked
-from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
+from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
 
 
 class Sharded:

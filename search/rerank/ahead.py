@@ -12,7 +12,7 @@ import numpy as np
 from clew.core.errors import DataError
 from clew.core.spec import parse
 from clew.core.types import Bools, Floats, Ints
-from search.rerank.logistic import bounded, probabilities
+from clew.search.rerank.logistic import bounded, probabilities
 
 _FUSED, _DOUBT = 1, 2
 

@@ -16,8 +16,8 @@ import numpy as np
 from clew.core.errors import DataError
 from clew.core.spec import parse
 from clew.core.types import Bools, Contribution, Floats, Vectors
-from search.rerank.ahead import Ahead
-from search.rerank.logistic import bounded, probabilities
+from clew.search.rerank.ahead import Ahead
+from clew.search.rerank.logistic import bounded, probabilities
 
 LEAST_SCALE = 1e-3
 _SCALE, _FUSED = 0, 1

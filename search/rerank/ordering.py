@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from clew.core.types import Floats, Ints
-from search.fusion import Pool
-from search.rerank.calibration import Calibration
-from search.rerank.stage import Reranked, Reranker
-from search.types import RerankUse, StageScore
+from clew.search.fusion import Pool
+from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.stage import Reranked, Reranker
+from clew.search.types import RerankUse, StageScore
 
 
 @dataclass(frozen=True, slots=True)

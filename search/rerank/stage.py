@@ -14,12 +14,12 @@ import numpy as np
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline, Floats, Ints
 from clew.models.protocols import PairScorer
-from search.fusion import Pool
-from search.rerank.calibration import Calibration
-from search.rerank.spec import RerankSpec
+from clew.search.fusion import Pool
+from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.spec import RerankSpec
 
 if TYPE_CHECKING:
-    from search.docstore import DocStore
+    from clew.search.docstore import DocStore
 
 # Enough that texts of like length meet in a batch, few enough that settling early spares many.
 CHUNK = 16

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from clew.core.errors import DataError, StageUnavailable, UsageError
 from clew.core.types import Deadline
-from kg.store import STORES, GraphStore
-from kg.types import Edge, EdgeTable, Entity, Walk
+from clew.kg.store import STORES, GraphStore
+from clew.kg.types import Edge, EdgeTable, Entity, Walk
 
 Graph: TypeAlias = tuple[list[Entity], list[Edge]]
 Loaded: TypeAlias = Callable[[list[Entity], list[Edge]], AbstractContextManager[GraphStore]]
@@ -43,7 +43,7 @@ def networkx(request: pytest.FixtureRequest) -> Iterator[GraphStore]:
 def neo4j(request: pytest.FixtureRequest) -> Iterator[GraphStore]:
     pytest.importorskip("neo4j")
     server = request.getfixturevalue("neo4j_server")
-    from kg.spec import Neo4jSpec
+    from clew.kg.spec import Neo4jSpec
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NEO4J_PASSWORD", server.password)
@@ -96,8 +96,8 @@ def loaded(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Loaded:
 
     @contextmanager
     def opened(entities: list[Entity], edges: list[Edge]) -> Iterator[GraphStore]:
-        from kg.freeze import write_snapshot
-        from kg.networkx_store import NetworkxStore
+        from clew.kg.freeze import write_snapshot
+        from clew.kg.networkx_store import NetworkxStore
 
         snapshot = write_snapshot(tmp_path, "graph", entities, edges, created="2025-01-01T00:00:00Z")
         store = NetworkxStore.open(snapshot.folder)
@@ -506,8 +506,8 @@ def test_an_edge_with_an_unknown_end_is_an_error_that_names_it(fresh: Fresh, edg
 
 
 def test_a_snapshot_is_read_only(tmp_path: Path) -> None:
-    from kg.freeze import write_snapshot
-    from kg.networkx_store import NetworkxStore
+    from clew.kg.freeze import write_snapshot
+    from clew.kg.networkx_store import NetworkxStore
 
     snapshot = write_snapshot(tmp_path, "graph", nodes("a"), [], created="2025-01-01T00:00:00Z")
     with pytest.raises(UsageError, match="read-only"):

@@ -20,14 +20,14 @@ import numpy as np
 import pytest
 
 from clew.core.text import Analyzer
-from kg.expand import Reached
-from kg.freeze import write_snapshot
-from kg.linker import Linked
-from kg.snapshot import Snapshot
-from kg.spec import GraphSpec
-from kg.types import Edge, Entity
-from search.candidates import KINDS
-from search.protocols import CandidateGenerator, CandidateRequest, Expansion, IndexKind, ParsedQuery, PassageSet
+from clew.kg.expand import Reached
+from clew.kg.freeze import write_snapshot
+from clew.kg.linker import Linked
+from clew.kg.snapshot import Snapshot
+from clew.kg.spec import GraphSpec
+from clew.kg.types import Edge, Entity
+from clew.search.candidates import KINDS
+from clew.search.protocols import CandidateGenerator, CandidateRequest, Expansion, IndexKind, ParsedQuery, PassageSet
 
 WEIGHTS = {"title": 2.0, "text": 1.0}
 DIM = 32
@@ -80,15 +80,15 @@ NOTHING = ParsedQuery("", (), None)
 
 
 def words(name: str) -> IndexKind[Any, Any]:
-    from search.candidates.bm25 import BM25Spec
+    from clew.search.candidates.bm25 import BM25Spec
 
     return KINDS[name](BM25Spec(), WEIGHTS, Analyzer())
 
 
 def dense(name: str) -> IndexKind[Any, Any]:
-    if importlib.util.find_spec("search.candidates.dense.kind") is None:
-        pytest.skip("search.candidates.dense.kind is not there")
-    from search.candidates.dense.kind import DenseSpec
+    if importlib.util.find_spec("clew.search.candidates.dense.kind") is None:
+        pytest.skip("clew.search.candidates.dense.kind is not there")
+    from clew.search.candidates.dense.kind import DenseSpec
 
     return KINDS[name](DenseSpec(model="hashing-32"))
 

@@ -126,9 +126,9 @@ def client(folder: Path) -> Iterator[Any]:
     """The API over the sample, in process."""
     from starlette.testclient import TestClient
 
-    from api.app import create_app
-    from api.engine import Engine
-    from api.settings import load_settings
+    from clew.api.app import create_app
+    from clew.api.engine import Engine
+    from clew.api.settings import load_settings
 
     home = folder / ".clew"
     with TestClient(create_app(Engine(home), load_settings(home))) as opened:
@@ -150,14 +150,14 @@ def test_json_blocks_are_json(page: Path) -> None:
 
 
 def test_the_results_in_the_readme_are_those_on_disk() -> None:
-    from benchmarks.tables import README, refreshed
+    from clew.benchmarks.tables import README, refreshed
 
     text = README.read_text(encoding="utf-8")
-    assert text == refreshed(text), "run: python -m benchmarks.tables"
+    assert text == refreshed(text), "run: python -m clew.benchmarks.tables"
 
 
 def test_the_figures_on_the_page_of_speed_are_those_on_disk() -> None:
-    from benchmarks.performance import PAGE, refreshed, reports
+    from clew.benchmarks.performance import PAGE, refreshed, reports
 
     text = PAGE.read_text(encoding="utf-8")
-    assert text == refreshed(text, reports()), "run: python -m benchmarks.performance"
+    assert text == refreshed(text, reports()), "run: python -m clew.benchmarks.performance"

@@ -89,8 +89,8 @@ def test_the_page_names_no_command_that_is_gone() -> None:
 
 def tables() -> dict[str, type]:
     """Heading in docs/spec.md → the dataclass behind it."""
-    from indexer.spec import IndexSpec
-    from search.fields import FieldSpec
+    from clew.indexer.spec import IndexSpec
+    from clew.search.fields import FieldSpec
 
     found = {"[fields]": FieldSpec}
     modules = {field.name: field for field in dataclasses.fields(IndexSpec)}
@@ -145,7 +145,7 @@ def test_documented_defaults_are_the_real_ones(heading: str) -> None:
 
 
 def test_the_example_on_the_page_is_a_spec(tmp_path: Path) -> None:
-    from indexer.spec import read_spec
+    from clew.indexer.spec import read_spec
 
     example = re.search(r"```toml\n(.*?)```", (DOCS / "spec.md").read_text(encoding="utf-8"), re.DOTALL)
     assert example
@@ -155,7 +155,7 @@ def test_the_example_on_the_page_is_a_spec(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.toml")), ids=lambda path: path.stem)
 def test_the_samples_are_specs(path: Path) -> None:
-    from indexer.spec import read_spec
+    from clew.indexer.spec import read_spec
 
     assert read_spec(path).name == path.stem
 
@@ -171,7 +171,7 @@ def error_classes() -> list[type[errors.ClewError]]:
 
 
 def test_every_error_code_is_documented_with_its_exit_code_and_status() -> None:
-    from api.errors import status_of
+    from clew.api.errors import status_of
 
     rows = re.findall(
         r"^\| `(\w+)` \| `(\w+)` \| (\d) \| (\d+) \|", (DOCS / "errors.md").read_text(encoding="utf-8"), re.MULTILINE
@@ -209,8 +209,8 @@ def _name(requirement: str) -> str:
 
 
 def test_every_endpoint_and_parameter_is_documented() -> None:
-    from api.requests import AnswerBody, EntityParameters, LinkBody, SearchBody
-    from api.routes import documents, graph, health, indexes, search
+    from clew.api.requests import AnswerBody, EntityParameters, LinkBody, SearchBody
+    from clew.api.routes import documents, graph, health, indexes, search
 
     text = (DOCS / "http.md").read_text(encoding="utf-8")
     paths = {
@@ -227,7 +227,7 @@ def test_every_endpoint_and_parameter_is_documented() -> None:
 
 
 def test_every_setting_of_the_server_is_documented() -> None:
-    from api.settings import PREFIX, Settings
+    from clew.api.settings import PREFIX, Settings
 
     text = (DOCS / "http.md").read_text(encoding="utf-8")
     missing = [name for name in Settings.model_fields if f"`{PREFIX}{name.upper()}`" not in text]
@@ -246,8 +246,8 @@ def test_every_promise_names_a_test_that_exists() -> None:
 
 
 def test_the_seams_named_in_the_architecture_exist() -> None:
-    from search.candidates import KINDS
-    from search.fusion import FUSIONS
+    from clew.search.candidates import KINDS
+    from clew.search.fusion import FUSIONS
 
     text = section("architecture.md", "Seams")
     for name in [*KINDS, *FUSIONS]:

@@ -12,17 +12,17 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 import clew
-from api import answer_schemas
-from api.app import create_app
-from api.engine import Engine
-from api.settings import Settings
+from clew.api import answer_schemas
+from clew.api.app import create_app
+from clew.api.engine import Engine
+from clew.api.settings import Settings
 from clew.cli import app
 from clew.core.errors import ClewError, QueryError, UsageError
 from clew.models.overlap import OverlapScorer
-from search import types
-from search.answer import SENTENCES
-from search.rerank.calibration import Calibration
-from search.types import AnswerRequest
+from clew.search import types
+from clew.search.answer import SENTENCES
+from clew.search.rerank.calibration import Calibration
+from clew.search.types import AnswerRequest
 
 SPEC = """
 name = "{name}"
@@ -188,7 +188,7 @@ def test_the_likeliest_answer_comes_first_whatever_the_order_of_documents(index)
 
 
 def test_documents_of_which_nothing_was_read_follow_and_stay(index, monkeypatch) -> None:
-    monkeypatch.setattr("search.answer.SENTENCES", 2)
+    monkeypatch.setattr("clew.search.answer.SENTENCES", 2)
     response = index.answer(QUERY, k=8)
     documents = [hit.id for hit in index.search(QUERY, k=8).hits if hit.id != "empty"]
     assert response.sentences == 2

@@ -9,12 +9,12 @@ import pytest
 
 import clew
 from clew.core.errors import MismatchError, SpecError
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of
 from clew.models.averaged import AveragedEncoder
 from clew.models.cached import CachedEncoder
 from clew.models.hashing import HashingEncoder
-from indexer.build import build
-from indexer.spec import spec_of
-from search.assemble import open_index
+from clew.search.assemble import open_index
 
 ROWS = ["red leather shoe", "blue running shoe", "green felt hat", "warm oak reading lamp", "steel water kettle"]
 BOTH = "hashing-32+hashing-16"

@@ -24,16 +24,16 @@ from clew.core.errors import (
 )
 from clew.core.files import write_atomic
 from clew.core.lock import writing
-from indexer import publish
-from indexer.build import build
-from indexer.override import Override
-from indexer.spec import spec_of
-from indexer.sweep import gc
-from indexer.transfer import export, import_
-from indexer.verify import verify_release
-from search.assemble import open_index
-from search.types import SearchRequest
-from search.versions import CURRENT, IndexFolder, dumps
+from clew.indexer import publish
+from clew.indexer.build import build
+from clew.indexer.override import Override
+from clew.indexer.spec import spec_of
+from clew.indexer.sweep import gc
+from clew.indexer.transfer import export, import_
+from clew.indexer.verify import verify_release
+from clew.search.assemble import open_index
+from clew.search.types import SearchRequest
+from clew.search.versions import CURRENT, IndexFolder, dumps
 
 WORDS = "lamp desk oak walnut steel brass reading floor bright warm quiet kettle toaster cordless travel blue".split()
 SPEC = {
@@ -541,8 +541,8 @@ def test_an_import_with_another_encoder_is_refused(built, tmp_path, monkeypatch)
 
 def test_vectors_are_those_of_the_passages(built):
     from clew.models.hashing import HashingEncoder
-    from search.candidates.dense.fixed import fixed
-    from search.docstore import DocStore
+    from clew.search.candidates.dense.fixed import fixed
+    from clew.search.docstore import DocStore
 
     folder = IndexFolder.of(built[0] / "home", "shop")
     (shard,) = folder.read_version(folder.read_release()).shards

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from clew.core.errors import MismatchError
+from clew.indexer.build import build
+from clew.indexer.spec import read_spec
 from clew.models import store
 from clew.models.keep import keep_quantised
 from clew.models.store import WHOLE_NAME, prepare
-from indexer.build import build
-from indexer.spec import read_spec
-from search.assemble import open_index, open_version
-from search.types import SearchRequest
-from search.versions import IndexFolder
+from clew.search.assemble import open_index, open_version
+from clew.search.types import SearchRequest
+from clew.search.versions import IndexFolder
 
 DOCUMENTS = {
     "kettle": "Stainless steel kettle that switches itself off when the water boils.",

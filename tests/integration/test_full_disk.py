@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from indexer.build import build
-from indexer.spec import read_spec
-from search.assemble import open_index
-from search.types import SearchRequest
+from clew.indexer.build import build
+from clew.indexer.spec import read_spec
+from clew.search.assemble import open_index
+from clew.search.types import SearchRequest
 
 SPEC = """
 name = "shop"

@@ -17,26 +17,26 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from api.app import create_app
-from api.engine import Engine
-from api.settings import Settings
+from clew.api.app import create_app
+from clew.api.engine import Engine
+from clew.api.settings import Settings
 from clew.cli import app, doctor
 from clew.core.clock import today
 from clew.core.errors import CorruptError, QualityError, StageUnavailable
 from clew.core.files import write_atomic
 from clew.core.measures import evaluate
 from clew.core.measures.significance import compare
+from clew.indexer import publish, quality
+from clew.indexer.build import build
+from clew.indexer.override import Override
+from clew.indexer.spec import spec_of
+from clew.indexer.sweep import gc
+from clew.indexer.transfer import export, import_
 from clew.models.hashing import HashingEncoder
 from clew.models.overlap import OverlapScorer
-from indexer import publish, quality
-from indexer.build import build
-from indexer.override import Override
-from indexer.spec import spec_of
-from indexer.sweep import gc
-from indexer.transfer import export, import_
-from search.assemble import open_index
-from search.candidates.sharded import Sharded
-from search.versions import IndexFolder, dumps
+from clew.search.assemble import open_index
+from clew.search.candidates.sharded import Sharded
+from clew.search.versions import IndexFolder, dumps
 
 QUERIES = 40
 GOOD, BAD = {"model": "hashing-256"}, {"model": "hashing-8"}

@@ -22,19 +22,19 @@ from clew.core.errors import (
     SpecError,
 )
 from clew.core.lock import writing
-from indexer import publish
-from indexer.build import build
-from indexer.graphs import attach, load, sweep
-from indexer.graphs.used import described
-from indexer.progress import Silent
-from indexer.spec import spec_of
-from indexer.sweep import gc
-from indexer.transfer import export, import_
-from indexer.verify import verify_release
-from kg.snapshot import find_snapshot, list_snapshots
-from search.assemble import open_index
-from search.types import SearchRequest
-from search.versions import IndexFolder
+from clew.indexer import publish
+from clew.indexer.build import build
+from clew.indexer.graphs import attach, load, sweep
+from clew.indexer.graphs.used import described
+from clew.indexer.progress import Silent
+from clew.indexer.spec import spec_of
+from clew.indexer.sweep import gc
+from clew.indexer.transfer import export, import_
+from clew.indexer.verify import verify_release
+from clew.kg.snapshot import find_snapshot, list_snapshots
+from clew.search.assemble import open_index
+from clew.search.types import SearchRequest
+from clew.search.versions import IndexFolder
 
 WORDS = "oak walnut steel brass warm quiet cordless travel blue matt".split()
 KINDS = {"sofas": "Sofas", "sleepers": "Sleeper Sofas", "lamps": "Lamps", "tables": "Tables", "recliners": "Recliners"}
@@ -531,7 +531,7 @@ def test_a_build_holds_its_graph_until_its_version_is_there(root, monkeypatch):
 
 def test_finished_vectors_are_not_computed_again(root, monkeypatch):
     """A build that breaks off after its step is done goes on behind it."""
-    from indexer import build as road
+    from clew.indexer import build as road
 
     home = root / "home"
     write_graph(root, MORE)

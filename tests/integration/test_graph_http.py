@@ -8,14 +8,14 @@ import pytest
 from starlette.testclient import TestClient
 
 import clew
-from api import graph_schemas, schemas
-from api.app import create_app
-from api.engine import Engine
-from api.settings import Settings
+from clew.api import graph_schemas, schemas
+from clew.api.app import create_app
+from clew.api.engine import Engine
+from clew.api.settings import Settings
 from clew.core.types import Deadline
-from kg.absent import AbsentStore
-from search import lookup, types
-from search.assemble import open_index
+from clew.kg.absent import AbsentStore
+from clew.search import lookup, types
+from clew.search.assemble import open_index
 
 # The vectors of the model that needs none say nothing, which the linker takes for a sign against, so it asks for less.
 FIELDS = '[fields]\ntitle = { type = "text" }\n'

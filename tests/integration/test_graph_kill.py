@@ -13,19 +13,19 @@ import sys
 
 import pytest
 
-from indexer.build import build
-from indexer.spec import read_spec
-from indexer.verify import verify_release
-from kg.snapshot import list_snapshots
-from search.assemble import open_index
-from search.types import SearchRequest
-from search.versions import IndexFolder
+from clew.indexer.build import build
+from clew.indexer.spec import read_spec
+from clew.indexer.verify import verify_release
+from clew.kg.snapshot import list_snapshots
+from clew.search.assemble import open_index
+from clew.search.types import SearchRequest
+from clew.search.versions import IndexFolder
 
 KILLS = int(os.environ.get("CLEW_KILLS", "4"))
 PROGRAM = """
 from pathlib import Path
-from indexer.build import build
-from indexer.spec import read_spec
+from clew.indexer.build import build
+from clew.indexer.spec import read_spec
 
 def main(spec, home, at):
     count = die_at(home, int(at))

@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 from clew.cli import graph_pull
 from clew.core.errors import DataError, NotFoundError, StageUnavailable, UsageError
 from clew.core.types import Deadline
-from indexer.graphs.pull import pull, source_of
-from kg.drift import drift
-from kg.neo4j_store import Neo4jStore
-from kg.networkx_store import NetworkxStore
-from kg.snapshot import Snapshot, find_snapshot
-from kg.spec import Neo4jSpec
-from kg.types import Entity, Walk
+from clew.indexer.graphs.pull import pull, source_of
+from clew.kg.drift import drift
+from clew.kg.neo4j_store import Neo4jStore
+from clew.kg.networkx_store import NetworkxStore
+from clew.kg.snapshot import Snapshot, find_snapshot
+from clew.kg.spec import Neo4jSpec
+from clew.kg.types import Entity, Walk
 
 pytestmark = pytest.mark.slow
 
@@ -148,7 +148,7 @@ def test_from_the_command_line(spec, tmp_path, run):
 
 
 def test_drift_of_a_graph_that_was_loaded_from_files(neo4j_server, tmp_path, monkeypatch):
-    from indexer.graphs.load import load
+    from clew.indexer.graphs.load import load
 
     monkeypatch.setenv("NEO4J_PASSWORD", neo4j_server.password)
     (tmp_path / "nodes.jsonl").write_text('{"id": "a", "name": "A"}\n{"id": "b"}\n')

@@ -12,13 +12,13 @@ import pytest
 
 from clew.core.errors import QueryError, UnknownNameError
 from clew.core.types import Deadline
-from indexer.build import build
-from indexer.spec import spec_of
-from kg.absent import AbsentStore
-from search.assemble import open_index
-from search.gate import DEFAULT_WEIGHTS, Gate
-from search.pipeline import Searcher
-from search.types import SearchRequest
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of
+from clew.kg.absent import AbsentStore
+from clew.search.assemble import open_index
+from clew.search.gate import DEFAULT_WEIGHTS, Gate
+from clew.search.pipeline import Searcher
+from clew.search.types import SearchRequest
 
 SOFAS, SLEEPERS = "category:sofas", "category:sleeper sofas"
 DOCUMENTS = [

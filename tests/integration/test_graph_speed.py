@@ -3,9 +3,9 @@
 import pytest
 from neo4j import GraphDatabase
 
-from benchmarks.graph_material import Sizes
-from benchmarks.speed.material import Job
-from benchmarks.speed.run import measure
+from clew.benchmarks.graph_material import Sizes
+from clew.benchmarks.speed.material import Job
+from clew.benchmarks.speed.run import measure
 
 pytestmark = pytest.mark.slow
 TINY = Sizes(nodes=40, edges=150, relations=5, walks=5)

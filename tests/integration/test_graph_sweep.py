@@ -7,11 +7,11 @@ import pytest
 from neo4j import GraphDatabase
 
 from clew.core.errors import StageUnavailable, UsageError
-from indexer.graphs.load import load
-from indexer.graphs.sweep import gc
-from kg.neo4j_store import Neo4jStore
-from kg.snapshot import list_snapshots
-from kg.spec import Neo4jSpec
+from clew.indexer.graphs.load import load
+from clew.indexer.graphs.sweep import gc
+from clew.kg.neo4j_store import Neo4jStore
+from clew.kg.snapshot import list_snapshots
+from clew.kg.spec import Neo4jSpec
 
 pytestmark = pytest.mark.slow
 

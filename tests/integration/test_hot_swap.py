@@ -8,10 +8,10 @@ import pytest
 from starlette.testclient import TestClient
 
 import clew
-from api.app import create_app
-from api.engine import Engine
-from api.settings import Settings
-from search.versions import IndexFolder
+from clew.api.app import create_app
+from clew.api.engine import Engine
+from clew.api.settings import Settings
+from clew.search.versions import IndexFolder
 
 SPEC = """
 name = "shop"

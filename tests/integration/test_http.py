@@ -7,12 +7,12 @@ import pytest
 from starlette.testclient import TestClient
 
 import clew
-from api import schemas
-from api.app import create_app
-from api.engine import Engine
-from api.settings import Settings
+from clew.api import schemas
+from clew.api.app import create_app
+from clew.api.engine import Engine
+from clew.api.settings import Settings
 from clew.core.types import Contribution
-from search import types
+from clew.search import types
 
 SPEC = """
 name = "shop"

@@ -14,13 +14,13 @@ import sys
 
 import pytest
 
-from indexer import encode
-from indexer.build import build
-from indexer.spec import read_spec
-from indexer.verify import verify_release
-from search.assemble import open_index
-from search.types import SearchRequest
-from search.versions import IndexFolder
+from clew.indexer import encode
+from clew.indexer.build import build
+from clew.indexer.spec import read_spec
+from clew.indexer.verify import verify_release
+from clew.search.assemble import open_index
+from clew.search.types import SearchRequest
+from clew.search.versions import IndexFolder
 
 KILLS = int(os.environ.get("CLEW_KILLS", "4"))
 CHUNK = 8
@@ -40,9 +40,9 @@ shards = 2
 """
 PROGRAM = """
 from pathlib import Path
-from indexer import encode
-from indexer.build import build
-from indexer.spec import read_spec
+from clew.indexer import encode
+from clew.indexer.build import build
+from clew.indexer.spec import read_spec
 
 def main(spec, home, chunk, at):
     encode.CHUNK = int(chunk)

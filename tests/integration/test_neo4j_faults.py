@@ -16,10 +16,10 @@ import pytest
 
 from clew.core.errors import StageUnavailable, UsageError
 from clew.core.types import Deadline
-from kg.breaker import Breaker
-from kg.neo4j_store import Neo4jStore
-from kg.spec import Neo4jSpec
-from kg.types import Edge, Entity, Walk
+from clew.kg.breaker import Breaker
+from clew.kg.neo4j_store import Neo4jStore
+from clew.kg.spec import Neo4jSpec
+from clew.kg.types import Edge, Entity, Walk
 
 pytestmark = pytest.mark.slow
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.neo4j_server import Neo4jServer
-from indexer.build import build
-from indexer.spec import spec_of
-from search.assemble import open_index
-from search.pipeline import Searcher
-from search.types import SearchRequest, SearchResponse
+from clew.benchmarks.neo4j_server import Neo4jServer
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of
+from clew.search.assemble import open_index
+from clew.search.pipeline import Searcher
+from clew.search.types import SearchRequest, SearchResponse
 
 pytestmark = pytest.mark.slow
 

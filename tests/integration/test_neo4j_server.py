@@ -12,7 +12,7 @@ import pytest
 from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError
 
-from benchmarks.neo4j_server import answers, start_own
+from clew.benchmarks.neo4j_server import answers, start_own
 from clew.core.errors import ClewError
 
 pytestmark = pytest.mark.slow
@@ -115,7 +115,7 @@ def test_stop_ends_even_a_paused_server_and_removes_its_home(own_neo4j_server):
 # One that starts a server and would run for ever.
 OWNER = """
 import time
-from benchmarks.neo4j_server import start_own
+from clew.benchmarks.neo4j_server import start_own
 server = start_own()
 server.{state}()
 print(server.pid, server.home, flush=True)
@@ -150,7 +150,7 @@ def interruptible():
 def test_the_command_runs_one_until_it_is_told_to_end(number, tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEO4J_")}
     command = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.neo4j_server"],
+        [sys.executable, "-m", "clew.benchmarks.neo4j_server"],
         cwd=ROOT,
         env={**environment, "TMPDIR": str(tmp_path)},
         stderr=subprocess.PIPE,

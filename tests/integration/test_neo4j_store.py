@@ -11,10 +11,10 @@ from neo4j.exceptions import ClientError
 
 from clew.core.errors import DataError, UsageError
 from clew.core.types import Deadline
-from kg.neo4j_store import Neo4jStore
-from kg.networkx_store import NetworkxStore
-from kg.spec import Neo4jSpec
-from kg.types import Edge, Entity, GraphCounts, Walk
+from clew.kg.neo4j_store import Neo4jStore
+from clew.kg.networkx_store import NetworkxStore
+from clew.kg.spec import Neo4jSpec
+from clew.kg.types import Edge, Entity, GraphCounts, Walk
 
 pytestmark = pytest.mark.slow
 
@@ -287,7 +287,7 @@ def test_a_graph_has_a_label_or_a_mapping(stores):
 
 def test_labels_of_a_mapping_are_read_through_their_indexes(theirs, run):
     """Label by label, so that an index on each is used."""
-    from kg import cypher
+    from clew.kg import cypher
 
     store, mapping, word = theirs
     for at, label in enumerate(mapping["labels"]):

@@ -15,16 +15,16 @@ import pytest
 import clew
 from clew.core.errors import MismatchError, NotFoundError, QueryError, StageUnavailable
 from clew.core.files import write_atomic
+from clew.indexer import publish, quality
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of
+from clew.indexer.transfer import export, import_
 from clew.models.overlap import OverlapScorer
-from indexer import publish, quality
-from indexer.build import build
-from indexer.spec import spec_of
-from indexer.transfer import export, import_
-from search.assemble import open_index
-from search.rerank.calibration import Calibration
-from search.rerank.spec import RerankSpec
-from search.types import RerankUse, SearchRequest
-from search.versions import IndexFolder, dumps
+from clew.search.assemble import open_index
+from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.spec import RerankSpec
+from clew.search.types import RerankUse, SearchRequest
+from clew.search.versions import IndexFolder, dumps
 
 WORDS = "lamp desk oak walnut steel brass reading floor bright warm quiet kettle toaster cordless travel blue".split()
 QUERY = "warm oak reading lamp"

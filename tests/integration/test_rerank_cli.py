@@ -9,8 +9,8 @@ import clew
 from clew.cli import app
 from clew.cli.hits import Page
 from clew.core.errors import QueryError, UsageError
-from search.fields import FieldSpec
-from search.types import Hit, RerankUse, SearchResponse
+from clew.search.fields import FieldSpec
+from clew.search.types import Hit, RerankUse, SearchResponse
 
 SPEC = """
 name = "{name}"

@@ -12,8 +12,8 @@ import pytest
 
 import clew
 from clew.core.errors import MismatchError, QueryError, StageUnavailable, UnknownNameError, UsageError
-from search.profile import load_profile
-from search.types import SearchRequest
+from clew.search.profile import load_profile
+from clew.search.types import SearchRequest
 
 SPEC = """
 name = "{name}"

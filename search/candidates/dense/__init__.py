@@ -1,5 +1,5 @@
 """BERT vectors: exact scores always, found through their signs or a FAISS index where there are many."""
 
-from search.candidates.dense.spec import DenseSpec
+from clew.search.candidates.dense.spec import DenseSpec
 
 __all__ = ["DenseSpec"]

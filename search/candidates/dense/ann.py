@@ -16,9 +16,9 @@ from clew.core.errors import CorruptError
 from clew.core.files import disk_errors
 from clew.core.threads import count
 from clew.core.types import Bools, Ints, Vectors
-from search.candidates.dense.files import ANN
-from search.candidates.dense.fixed import Fixed, floats, parts
-from search.candidates.dense.gpu import filled
+from clew.search.candidates.dense.files import ANN
+from clew.search.candidates.dense.fixed import Fixed, floats, parts
+from clew.search.candidates.dense.gpu import filled
 
 faiss: Any = _faiss  # its type stubs leave out search parameters and selectors
 _limit_lock = threading.Lock()

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.core.types import Bools, Floats, Ints, Ranking, Vectors, ranked
-from search.candidates.dense.fixed import STEPS, Fixed, fixed, floats, parts
-from search.candidates.dense.kernel import inner_products
+from clew.search.candidates.dense.fixed import STEPS, Fixed, fixed, floats, parts
+from clew.search.candidates.dense.kernel import inner_products
 
 
 def cosines(vectors: Fixed, query: Vectors, rows: Ints) -> Floats:

@@ -18,8 +18,8 @@ import numpy as np
 
 from clew.core.errors import MissingExtraError, UsageError
 from clew.core.types import Bools, Ints, Vectors
-from search.candidates.dense.fixed import Fixed, floats, parts
-from search.candidates.dense.spec import Device
+from clew.search.candidates.dense.fixed import Fixed, floats, parts
+from clew.search.candidates.dense.spec import Device
 
 log = logging.getLogger("clew.dense")
 

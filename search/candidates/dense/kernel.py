@@ -11,7 +11,7 @@ import numpy as np
 from numba import types as nb
 from numba.extending import intrinsic
 
-from search.candidates.compiled import compiled, read_only
+from clew.search.candidates.compiled import compiled, read_only
 
 # Bits that a query's numbers are rounded to before signs are compared with them.
 QUERY_BITS = 5

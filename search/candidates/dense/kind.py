@@ -14,18 +14,18 @@ from clew.core.errors import CorruptError, DataError, FormatError, MismatchError
 from clew.core.files import disk_errors
 from clew.core.mapped import new_array
 from clew.core.types import Vectors
-from search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
-from search.candidates.dense.fixed import Fixed, fixed, parts
-from search.candidates.dense.gpu import for_build, log, on_gpu
-from search.candidates.dense.moments import Moments
-from search.candidates.dense.recall import RecallProbe
-from search.candidates.dense.shard import DenseShard, Proposer
-from search.candidates.dense.signs import SignScan
-from search.candidates.dense.spec import DenseSpec
-from search.protocols import CandidateGenerator, PassageSet
+from clew.search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
+from clew.search.candidates.dense.fixed import Fixed, fixed, parts
+from clew.search.candidates.dense.gpu import for_build, log, on_gpu
+from clew.search.candidates.dense.moments import Moments
+from clew.search.candidates.dense.recall import RecallProbe
+from clew.search.candidates.dense.shard import DenseShard, Proposer
+from clew.search.candidates.dense.signs import SignScan
+from clew.search.candidates.dense.spec import DenseSpec
+from clew.search.protocols import CandidateGenerator, PassageSet
 
 if TYPE_CHECKING:
-    from search.candidates.dense.ann import AnnIndex
+    from clew.search.candidates.dense.ann import AnnIndex
 
 __all__ = ["DenseCounts", "DenseKind", "DenseSpec"]
 
@@ -114,7 +114,7 @@ class DenseKind:
             )
         if len(shards) == 1:
             return shards[0]
-        from search.candidates.sharded import Sharded
+        from clew.search.candidates.sharded import Sharded
 
         return Sharded(shards)
 
@@ -147,7 +147,7 @@ class DenseKind:
     def _made(self, name: str, vectors: Fixed, *, gpu: bool) -> SignScan | AnnIndex:
         if name == "rabitq":
             return SignScan.make(vectors)
-        from search.candidates.dense.ann import ANN_KINDS, AnnIndex
+        from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
 
         try:
             return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed, gpu=gpu)
@@ -186,7 +186,7 @@ class DenseKind:
         if name == "rabitq":
             proposer = SignScan.read(directory, *vectors.shape)
         elif name != "flat":
-            from search.candidates.dense.ann import ANN_KINDS, AnnIndex
+            from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
 
             if name not in ANN_KINDS:
                 known = ", ".join(("flat", "rabitq", *ANN_KINDS))

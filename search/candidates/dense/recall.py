@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from clew.core.types import Vectors
-from search.candidates.dense.exact import exact_scores
-from search.candidates.dense.fixed import Fixed, floats
-from search.candidates.dense.shard import DenseShard
+from clew.search.candidates.dense.exact import exact_scores
+from clew.search.candidates.dense.fixed import Fixed, floats
+from clew.search.candidates.dense.shard import DenseShard
 
 SAMPLE = 200
 DEPTHS = (10, 100)

@@ -10,10 +10,10 @@ import numpy as np
 
 from clew.core.errors import MismatchError
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, Vectors, empty_ranking
-from search.candidates.dense.exact import best_of, cosines, exact_top
-from search.candidates.dense.fixed import Fixed
-from search.candidates.dense.moments import Moments
-from search.protocols import CandidateRequest, ParsedQuery
+from clew.search.candidates.dense.exact import best_of, cosines, exact_top
+from clew.search.candidates.dense.fixed import Fixed
+from clew.search.candidates.dense.moments import Moments
+from clew.search.protocols import CandidateRequest, ParsedQuery
 
 # An approximate search proposes twice the passages wanted, so that exact scores decide between near ties.
 _LEAST_FETCH = 64

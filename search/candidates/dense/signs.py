@@ -16,9 +16,9 @@ from clew.core.errors import CorruptError
 from clew.core.files import disk_errors
 from clew.core.mapped import open_array
 from clew.core.types import Bools, Ints, Vectors
-from search.candidates.dense.files import FACTORS, SIGNS
-from search.candidates.dense.fixed import Fixed, floats, parts
-from search.candidates.dense.kernel import LANES, QUERY_BITS, estimate
+from clew.search.candidates.dense.files import FACTORS, SIGNS
+from clew.search.candidates.dense.fixed import Fixed, floats, parts
+from clew.search.candidates.dense.kernel import LANES, QUERY_BITS, estimate
 
 EFFORTS = (256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 # What a vector of signs and a proposal from anywhere take, in exact comparisons of vectors that follow one another.

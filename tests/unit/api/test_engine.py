@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from api.engine import Engine
+from clew.api.engine import Engine
 from clew.core.errors import CorruptError, NotFoundError, QueryError, StoreError
-from search.versions import IndexFolder, Release
+from clew.search.versions import IndexFolder, Release
 
 
 @dataclass

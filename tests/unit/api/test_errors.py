@@ -3,10 +3,10 @@ import inspect
 import pytest
 from starlette.testclient import TestClient
 
-from api.app import create_app
-from api.engine import Engine
-from api.errors import STATUS, of_error, status_of
-from api.settings import Settings
+from clew.api.app import create_app
+from clew.api.engine import Engine
+from clew.api.errors import STATUS, of_error, status_of
+from clew.api.settings import Settings
 from clew.core import errors as tree
 from clew.core.errors import ClewError, CorruptError, NotFoundError, QueryError, UnknownNameError
 

@@ -3,9 +3,9 @@ import asyncio
 import pytest
 from starlette.testclient import TestClient
 
-from api.app import create_app
-from api.engine import Engine
-from api.settings import Settings
+from clew.api.app import create_app
+from clew.api.engine import Engine
+from clew.api.settings import Settings
 
 
 @pytest.fixture

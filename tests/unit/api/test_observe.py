@@ -3,12 +3,12 @@ import logging
 import pytest
 from starlette.testclient import TestClient
 
-from api.app import create_app
-from api.engine import Engine
-from api.observe import decision_of
-from api.routes.search import server_timing
-from api.settings import Settings
-from search.types import GraphUse
+from clew.api.app import create_app
+from clew.api.engine import Engine
+from clew.api.observe import decision_of
+from clew.api.routes.search import server_timing
+from clew.api.settings import Settings
+from clew.search.types import GraphUse
 
 
 @pytest.fixture

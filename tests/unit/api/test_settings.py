@@ -1,6 +1,6 @@
 import pytest
 
-from api.settings import Settings, load_settings
+from clew.api.settings import Settings, load_settings
 from clew.core.errors import UsageError
 
 

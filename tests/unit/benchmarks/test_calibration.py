@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from benchmarks.calibration import (
+from clew.benchmarks.calibration import (
     Bin,
     equal_mass,
     equal_width,
@@ -18,14 +18,14 @@ from benchmarks.calibration import (
     options_for,
     reliability,
 )
-from benchmarks.calibration_report import full, plain, write
-from benchmarks.datasets import open_dataset
-from benchmarks.rerank_learn import Scored
-from benchmarks.signature import code, environment
+from clew.benchmarks.calibration_report import full, plain, write
+from clew.benchmarks.datasets import open_dataset
+from clew.benchmarks.rerank_learn import Scored
+from clew.benchmarks.signature import code, environment
 from clew.core.errors import NotFoundError, UsageError
-from indexer.build import build
-from indexer.spec import spec_of
-from search.rerank.calibration import Calibration
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of
+from clew.search.rerank.calibration import Calibration
 
 OPTIONS = options_for(model="hashing", reranker="overlap")
 

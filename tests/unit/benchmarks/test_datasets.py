@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.datasets import open_dataset
+from clew.benchmarks.datasets import open_dataset
 from clew.core.errors import DataError, NotFoundError
 from clew.core.measures.judged import open_queries
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.device import Job, full, measure, table
+from clew.benchmarks.device import Job, full, measure, table
 from clew.core.errors import UsageError
 
 
@@ -46,7 +46,7 @@ def test_operations_are_counted_as_torch_counts_them(request: pytest.FixtureRequ
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.device import _TRAINING, _Material
+    from clew.benchmarks.device import _TRAINING, _Material
     from clew.models.torch_runtime import load_transformer
 
     material = _Material(request.config.rootpath / ".clew" / "tests", Job(texts=1), _TRAINING["cpu"])

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.datasets import open_dataset
-from benchmarks.exactness import exact, full, measure, table, vectors_of
-from benchmarks.relevance import Options, opened
-from benchmarks.systems import load
-from search.protocols import CandidateRequest
-from search.types import SearchRequest
+from clew.benchmarks.datasets import open_dataset
+from clew.benchmarks.exactness import exact, full, measure, table, vectors_of
+from clew.benchmarks.relevance import Options, opened
+from clew.benchmarks.systems import load
+from clew.search.protocols import CandidateRequest
+from clew.search.types import SearchRequest
 
 OPTIONS = Options(model="hashing")
 
@@ -33,7 +33,7 @@ def test_a_small_index_answers_as_exactly(shared):
 
 def test_what_a_source_does_not_find_shows(shared, monkeypatch):
     folder, home = shared
-    monkeypatch.setattr("benchmarks.exactness.opened", lambda *a: _deaf(opened(*a)))
+    monkeypatch.setattr("clew.benchmarks.exactness.opened", lambda *a: _deaf(opened(*a)))
     found = measure(open_dataset(folder), home, OPTIONS, quiet)["systems"]
     assert found["dense"]["fast"] < found["dense"]["exact"]
     assert found["dense"]["recall@100"] < 1

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.datasets import open_dataset
-from benchmarks.graph import SYSTEMS, GraphOptions, material, measure, open_graph, plain
-from benchmarks.graph_learn import learned
-from benchmarks.graph_oracle import oracle_run, read_gold
-from benchmarks.index import _DECIDING, _DECIDING_GRAPH, graph_table
-from benchmarks.signature import ROOT
+from clew.benchmarks.datasets import open_dataset
+from clew.benchmarks.graph import SYSTEMS, GraphOptions, material, measure, open_graph, plain
+from clew.benchmarks.graph_learn import learned
+from clew.benchmarks.graph_oracle import oracle_run, read_gold
+from clew.benchmarks.index import _DECIDING, _DECIDING_GRAPH, graph_table
+from clew.benchmarks.signature import ROOT
 from clew.core.errors import NotFoundError, UsageError
-from kg.absent import AbsentStore
+from clew.kg.absent import AbsentStore
 
 CAPITALS = {"france": "paris", "japan": "tokyo", "peru": "lima", "egypt": "cairo", "norway": "oslo", "kenya": "nairobi"}
 RIVERS = {"france": "seine", "japan": "sumida", "peru": "rimac", "egypt": "nile", "norway": "aker", "kenya": "athi"}

@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks import graph_material as material
-from benchmarks.graph_material import Sizes, Wire
+from clew.benchmarks import graph_material as material
+from clew.benchmarks.graph_material import Sizes, Wire
 from clew.core.errors import ClewError
-from kg.types import Edge
+from clew.kg.types import Edge
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_without_a_server_the_reason_is_noted(monkeypatch):
     def none(**_):
         raise ClewError("Java 17 or later is not installed")
 
-    monkeypatch.setattr("benchmarks.neo4j_server.start", none)
+    monkeypatch.setattr("clew.benchmarks.neo4j_server.start", none)
     missing, about = {}, {}
     with material.started(missing, about) as server:
         assert server is None

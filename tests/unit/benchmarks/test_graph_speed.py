@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from benchmarks.graph_material import Sizes
-from benchmarks.graph_speed import GRAPH_ITEMS, percentiles
-from benchmarks.speed.items import ITEMS
-from benchmarks.speed.material import Job
-from benchmarks.speed.run import full, measure, table
+from clew.benchmarks.graph_material import Sizes
+from clew.benchmarks.graph_speed import GRAPH_ITEMS, percentiles
+from clew.benchmarks.speed.items import ITEMS
+from clew.benchmarks.speed.material import Job
+from clew.benchmarks.speed.run import full, measure, table
 from clew.core.errors import ClewError, UnknownNameError
 
 TINY = Sizes(link_names=200, dictionary_names=300, nodes=40, edges=150, relations=5, questions=12, walks=6)
@@ -28,7 +28,7 @@ def bare(tmp_path, monkeypatch):
         raise ClewError("no Java here")
 
     monkeypatch.setenv("CLEW_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("benchmarks.neo4j_server.start", none)
+    monkeypatch.setattr("clew.benchmarks.neo4j_server.start", none)
 
 
 def test_names_are_those_that_are_documented_and_differ_from_the_other_items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks.index import beir_spec, ensure, open_built, varied
+from clew.benchmarks.index import beir_spec, ensure, open_built, varied
 from clew.models.store import load_encoder
 
 
@@ -27,13 +27,13 @@ def test_an_index_is_built_once_for_a_model_and_an_average_is_one(tmp_path, monk
     searcher = open_built(home, first[2])
     assert searcher.version.encoder["dim"] == 384 + 16
     searcher.close()
-    monkeypatch.setattr("indexer.build.build", lambda *_: (_ for _ in ()).throw(AssertionError("built again")))
+    monkeypatch.setattr("clew.indexer.build.build", lambda *_: (_ for _ in ()).throw(AssertionError("built again")))
     assert names(folder, home, *models) == first
 
 
 def test_a_name_that_means_another_model_means_another_index(tmp_path, monkeypatch):
     folder, home = corpus(tmp_path / "set"), tmp_path / "home"
     (before,) = names(folder, home, "hashing-16")
-    monkeypatch.setattr("indexer.models.encoder_of", lambda _, home: load_encoder("hashing-32", home))
-    monkeypatch.setattr("indexer.build.build", lambda *_: None)
+    monkeypatch.setattr("clew.indexer.models.encoder_of", lambda _, home: load_encoder("hashing-32", home))
+    monkeypatch.setattr("clew.indexer.build.build", lambda *_: None)
     assert names(folder, home, "hashing-16") != [before]

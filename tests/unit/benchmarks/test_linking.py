@@ -6,14 +6,14 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import link_learning
-from benchmarks.link_learning import Examples, fitted, learn
-from benchmarks.linking import BINS, Material, Options, calibration, longest, measure, scored, tally
-from benchmarks.mentions import Mention, Question, lowered, misspelt, read_questions
+from clew.benchmarks import link_learning
+from clew.benchmarks.link_learning import Examples, fitted, learn
+from clew.benchmarks.linking import BINS, Material, Options, calibration, longest, measure, scored, tally
+from clew.benchmarks.mentions import Mention, Question, lowered, misspelt, read_questions
 from clew.core.errors import DataError, NotFoundError, UsageError
-from kg.dictionary import ALIAS, NAME, Dictionary, write_dictionary
-from kg.linker import FEATURES, WEIGHTS, Candidate
-from kg.types import Entity
+from clew.kg.dictionary import ALIAS, NAME, Dictionary, write_dictionary
+from clew.kg.linker import FEATURES, WEIGHTS, Candidate
+from clew.kg.types import Entity
 
 CITIES = ["Paris", "Berlin", "Vienna", "Lisbon", "Warsaw", "Athens"]
 
@@ -201,7 +201,7 @@ def test_measuring_gives_every_figure(material):
 
 
 def test_a_graph_is_loaded_once_for_a_content(folder, home, material, monkeypatch):
-    monkeypatch.setattr("benchmarks.linking.load", None)
+    monkeypatch.setattr("clew.benchmarks.linking.load", None)
     again = Material(folder, home, Options(key="wikidata", model="hashing-32"), quiet)
     assert again.snapshot.id == material.snapshot.id
     again.close()

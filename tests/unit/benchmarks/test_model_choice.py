@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.models.choice import Budget, Row, difference, gain, interval_of, mean_of, suggestion
+from clew.benchmarks.models.choice import Budget, Row, difference, gain, interval_of, mean_of, suggestion
 from clew.core.errors import UsageError
 
 SPREAD = np.linspace(-0.1, 0.1, 41)

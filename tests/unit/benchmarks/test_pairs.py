@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.pairs import SharedScorer
+from clew.benchmarks.pairs import SharedScorer
 
 
 class Lengths:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from benchmarks.performance import START, drawn, exactness_section, refreshed, section, spread
-from benchmarks.tables import END
+from clew.benchmarks.performance import START, drawn, exactness_section, refreshed, section, spread
+from clew.benchmarks.tables import END
 from clew.core.errors import DataError
 
 

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.datasets import open_dataset
-from benchmarks.index import beir_spec
-from benchmarks.relevance import Options, measure
+from clew.benchmarks.datasets import open_dataset
+from clew.benchmarks.index import beir_spec
+from clew.benchmarks.relevance import Options, measure
 from clew.core.errors import DataError, NotFoundError, UnknownNameError, UsageError
 from clew.core.measures import MEASURES, evaluate
-from search.versions import index_names
+from clew.search.versions import index_names
 
 ALL = ("bm25", "dense", "rrf", "hybrid")
 

@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from benchmarks.datasets import open_dataset
-from benchmarks.relevance import Options, measure
-from benchmarks.report import full, markdown, plain, table, write
-from benchmarks.signature import code, environment
+from clew.benchmarks.datasets import open_dataset
+from clew.benchmarks.relevance import Options, measure
+from clew.benchmarks.report import full, markdown, plain, table, write
+from clew.benchmarks.signature import code, environment
 from clew.core.measures import MEASURES, evaluate
 from clew.core.measures.runs import read_run, read_trec_qrels
 

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import systems
-from benchmarks.pairs import SharedScorer
-from benchmarks.prepared import prepared
-from benchmarks.tune import Options, publish_tuned, tune_index
+from clew.benchmarks import systems
+from clew.benchmarks.pairs import SharedScorer
+from clew.benchmarks.prepared import prepared
+from clew.benchmarks.tune import Options, publish_tuned, tune_index
 from clew.core.errors import FormatError, QueryError
 from clew.core.files import write_atomic
-from indexer.build import build
-from indexer.publish import point_at
-from indexer.spec import spec_of
-from search.assemble import open_index
-from search.types import SearchRequest
-from search.versions import IndexFolder, dumps
+from clew.indexer.build import build
+from clew.indexer.publish import point_at
+from clew.indexer.spec import spec_of
+from clew.search.assemble import open_index
+from clew.search.types import SearchRequest
+from clew.search.versions import IndexFolder, dumps
 
 DOCUMENTS, TOP = 40, 36
 TABLE = {
@@ -95,7 +95,7 @@ def test_what_another_clew_learned_is_named_and_a_build_goes_on_without_it(tuned
 
 
 def test_queries_that_search_refuses_teach_nothing(searcher):
-    from benchmarks.rerank_learn import scored
+    from clew.benchmarks.rerank_learn import scored
 
     long = "lamp " * 5000
     with pytest.raises(QueryError):

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.signature import code, code_hash, environment, model_name
+from clew.benchmarks.signature import code, code_hash, environment, model_name
 
 
 def test_the_environment_names_machine_libraries_and_seed():

@@ -5,10 +5,10 @@ from urllib.parse import quote
 
 import pytest
 
-from benchmarks.peers.serving import Server
-from benchmarks.speed.items import ITEMS
-from benchmarks.speed.material import Job
-from benchmarks.speed.run import full, measure, table
+from clew.benchmarks.peers.serving import Server
+from clew.benchmarks.speed.items import ITEMS
+from clew.benchmarks.speed.material import Job
+from clew.benchmarks.speed.run import full, measure, table
 from clew.core.errors import UnknownNameError, UsageError
 
 
@@ -53,7 +53,7 @@ def own_interpreter(tmp_path, monkeypatch):
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     monkeypatch.setenv("CLEW_PEERS", str(folder))
-    monkeypatch.setattr("benchmarks.speed.run.prepare_peers", lambda _say: {})
+    monkeypatch.setattr("clew.benchmarks.speed.run.prepare_peers", lambda _say: {})
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the interpreter is wrapped in a shell script")

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks import systems
+from clew.benchmarks import systems
 from clew.core.errors import UnknownNameError
 
 

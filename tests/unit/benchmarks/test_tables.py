@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.tables import END, START, refreshed, section
+from clew.benchmarks.tables import END, START, refreshed, section
 from clew.core.errors import DataError
 
 PAGE = f"before\n{START}\nold\n{END}\nafter\n"

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.texts import phrases, queries_of, spans, synthetic
+from clew.benchmarks.texts import phrases, queries_of, spans, synthetic
 from clew.core.errors import DataError
 
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
+from clew.benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
 from clew.core.errors import NotFoundError
-from indexer.build import build
-from indexer.publish import rollback
-from indexer.spec import spec_of
-from search.assemble import open_index
-from search.versions import IndexFolder, index_names
+from clew.indexer.build import build
+from clew.indexer.publish import rollback
+from clew.indexer.spec import spec_of
+from clew.search.assemble import open_index
+from clew.search.versions import IndexFolder, index_names
 
 HASHING = Options(model="hashing")
 

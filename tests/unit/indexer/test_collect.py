@@ -5,10 +5,10 @@ import json
 import pytest
 
 from clew.core.errors import DataError
-from indexer.collect import Collected, collect, spooled
-from indexer.progress import Silent
-from indexer.sources.forms import SourceSpec
-from search.fields import FieldSpec
+from clew.indexer.collect import Collected, collect, spooled
+from clew.indexer.progress import Silent
+from clew.indexer.sources.forms import SourceSpec
+from clew.search.fields import FieldSpec
 
 FIELDS = {"title": FieldSpec("text"), "price": FieldSpec("number"), "place": FieldSpec("geo")}
 

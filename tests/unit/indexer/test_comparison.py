@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.core.measures.significance import Comparison, compare, non_inferior
-from indexer.comparison import FEW_QUERIES, is_non_inferior, told
+from clew.indexer.comparison import FEW_QUERIES, is_non_inferior, told
 
 
 def found(difference, low, queries) -> Comparison:

@@ -3,9 +3,9 @@
 import pytest
 
 from clew.core.types import Document
-from indexer.documents import Typing
-from indexer.sources.record import Fault, Record
-from search.fields import FieldSpec
+from clew.indexer.documents import Typing
+from clew.indexer.sources.record import Fault, Record
+from clew.search.fields import FieldSpec
 
 FIELDS = {kind: FieldSpec(kind) for kind in ("text", "keyword", "number", "bool", "date", "list", "geo")}
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.errors import QualityError, UsageError
-from indexer.live import Live
-from indexer.override import MOST_DAYS, Override, check_not_ended, described, has_ended, settled
-from indexer.quality import Objection, Verdict
-from search.versions import IndexVersion, Release
+from clew.indexer.live import Live
+from clew.indexer.override import MOST_DAYS, Override, check_not_ended, described, has_ended, settled
+from clew.indexer.quality import Objection, Verdict
+from clew.search.versions import IndexVersion, Release
 
 DAY = date(2030, 1, 31)
 MODELS = ("e onnxruntime-fp32", "")

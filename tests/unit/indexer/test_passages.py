@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clew.indexer.passages import PassagesSpec, cut, sentence_ends, windows
 from clew.models.hashing import HashingEncoder
-from indexer.passages import PassagesSpec, cut, sentence_ends, windows
 
 PIECE = re.compile(r"\w+|[^\w\s]")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from indexer.progress import Bar, Lines, Silent, for_terminal
+from clew.indexer.progress import Bar, Lines, Silent, for_terminal
 
 
 @pytest.mark.parametrize("progress", [Silent, Lines, Bar])

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.core.files import write_atomic
-from indexer.publish import history, next_number, number_of, point_at
-from search.versions import IndexFolder
+from clew.indexer.publish import history, next_number, number_of, point_at
+from clew.search.versions import IndexFolder
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from clew.core.errors import DataError, NotFoundError
-from indexer.quality import Judged, below_minimum, fallen, read_judged
-from indexer.spec import QualitySpec
+from clew.indexer.quality import Judged, below_minimum, fallen, read_judged
+from clew.indexer.spec import QualitySpec
 
 
 @pytest.fixture

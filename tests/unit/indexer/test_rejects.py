@@ -2,7 +2,7 @@
 
 import json
 
-from indexer.rejects import Rejects
+from clew.indexer.rejects import Rejects
 
 
 def test_what_was_left_out_is_listed_in_order(tmp_path):

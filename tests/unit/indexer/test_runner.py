@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clew.core.errors import ClewError, DataError
-from indexer.runner import InProcess, LocalProcesses, Task, local_runner
+from clew.indexer.runner import InProcess, LocalProcesses, Task, local_runner
 
 
 def square(number):
@@ -79,7 +79,7 @@ def test_one_worker_is_this_process():
 def test_workers_end_when_their_build_is_killed(tmp_path):
     code = """
 import os, sys, time
-from indexer.runner import LocalProcesses, Task
+from clew.indexer.runner import LocalProcesses, Task
 if __name__ == "__main__":
     runner = LocalProcesses(1, 1)
     for _, pid in runner.run([Task("pid", os.getpid)]):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from clew.core.errors import SpecError
-from indexer.spec import read_spec, spec_of
-from search.fields import FieldSpec
-from search.rerank.spec import RerankSpec
+from clew.indexer.spec import read_spec, spec_of
+from clew.search.fields import FieldSpec
+from clew.search.rerank.spec import RerankSpec
 
 FULL = """
 name = "shop"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from indexer.staging import Staging, plan_of
-from search.versions import IndexFolder
+from clew.indexer.staging import Staging, plan_of
+from clew.search.versions import IndexFolder
 
 SPEC = {"name": "shop", "passages": {"size": 256}, "build": {"shards": 1, "workers": 0}, "quality": {"queries": ""}}
 ENCODER = {"fingerprint": "ab", "runtime": "numpy-fp32"}

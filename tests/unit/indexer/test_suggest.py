@@ -6,9 +6,9 @@ import tomllib
 import pytest
 
 from clew.core.errors import DataError, SpecError
-from indexer.spec import read_spec
-from indexer.suggest import default_target, suggest
-from search.rerank.spec import RerankSpec
+from clew.indexer.spec import read_spec
+from clew.indexer.suggest import default_target, suggest
+from clew.search.rerank.spec import RerankSpec
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from clew.core.errors import QualityError
-from indexer.verify import check_recall, recall_of
-from search.versions import ShardManifest
+from clew.indexer.verify import check_recall, recall_of
+from clew.search.versions import ShardManifest
 
 
 def shard(passages, **recall):

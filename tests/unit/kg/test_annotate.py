@@ -2,10 +2,10 @@
 
 import pytest
 
-from kg.annotate import TEXT_WEIGHT, Annotator, attached, open_linker, value_id
-from kg.freeze import write_snapshot
-from kg.spec import GraphSpec
-from kg.types import Edge, Entity
+from clew.kg.annotate import TEXT_WEIGHT, Annotator, attached, open_linker, value_id
+from clew.kg.freeze import write_snapshot
+from clew.kg.spec import GraphSpec
+from clew.kg.types import Edge, Entity
 
 ENTITIES = [
     *(Entity(f"product:{n}", "product", f"Fjord chair {n}") for n in range(4)),

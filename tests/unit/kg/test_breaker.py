@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from clew.core.errors import StageUnavailable
-from kg.breaker import Breaker
+from clew.kg.breaker import Breaker
 
 MOST, WAIT, LONGEST = 3, 1.0, 4.0
 

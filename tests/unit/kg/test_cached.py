@@ -7,9 +7,9 @@ import pytest
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
-from kg.cached import CachedStore
-from kg.networkx_store import NetworkxStore
-from kg.types import Edge, Entity, Walk
+from clew.kg.cached import CachedStore
+from clew.kg.networkx_store import NetworkxStore
+from clew.kg.types import Edge, Entity, Walk
 
 ANY = Deadline()
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from clew.core.errors import UsageError
-from kg import cypher
-from kg.cypher import Graph, Ways
+from clew.kg import cypher
+from clew.kg.cypher import Graph, Ways
 
 OURS = Graph(("Clew_1",))
 THEIRS = Graph(("Person", "Big Firm"), "the id", ("KNOWS", "WORKS AT"), mapped=True)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from clew.core.errors import CorruptError, FormatError, NotFoundError
 from clew.core.words import words
-from kg.dictionary import ALIAS, DICTIONARY, NAME, TRANSLATION, Dictionary, by_length, write_dictionary
-from kg.types import Entity
+from clew.kg.dictionary import ALIAS, DICTIONARY, NAME, TRANSLATION, Dictionary, by_length, write_dictionary
+from clew.kg.types import Entity
 
 ENTITIES = [
     Entity("brand:loreal", "brand", "L'Oréal", ("Loreal Paris",)),

@@ -4,10 +4,10 @@ import pytest
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
-from kg.drift import drift
-from kg.freeze import write_snapshot
-from kg.networkx_store import NetworkxStore
-from kg.types import Edge, Entity
+from clew.kg.drift import drift
+from clew.kg.freeze import write_snapshot
+from clew.kg.networkx_store import NetworkxStore
+from clew.kg.types import Edge, Entity
 
 ENTITIES = [Entity("a", "t", "A"), Entity("b", "t", "B"), Entity("c", "u", "C", properties={"size": 3})]
 EDGES = [Edge("a", "r", "b"), Edge("b", "r", "c"), Edge("a", "q", "c")]

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.core.types import Deadline
-from kg.expand import ExpandSpec, Reached, RelationSpec, Way, expand
-from kg.networkx_store import NetworkxStore
-from kg.relations import Step
-from kg.types import Edge, EdgeTable, Entity
+from clew.kg.expand import ExpandSpec, Reached, RelationSpec, Way, expand
+from clew.kg.networkx_store import NetworkxStore
+from clew.kg.relations import Step
+from clew.kg.types import Edge, EdgeTable, Entity
 
 OUT = Step("made_by", True)
 

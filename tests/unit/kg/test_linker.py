@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kg.dictionary import Dictionary, write_dictionary
-from kg.linker import FEATURES, WEIGHTS, Linker, LinkSpec
-from kg.types import Entity
+from clew.kg.dictionary import Dictionary, write_dictionary
+from clew.kg.linker import FEATURES, WEIGHTS, Linker, LinkSpec
+from clew.kg.types import Entity
 
 ENTITIES = [
     Entity("apple", "company", "Apple", ("Apple Inc.",)),

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from clew.core.errors import StageUnavailable
-from kg.loop import LoopThread
+from clew.kg.loop import LoopThread
 
 
 async def nothing():

@@ -9,9 +9,9 @@ import pytest
 
 from clew.core.errors import CorruptError, DataError, NotFoundError, StageUnavailable
 from clew.core.types import Deadline
-from kg.freeze import write_snapshot
-from kg.networkx_store import NetworkxStore
-from kg.types import Edge, Entity, Walk
+from clew.kg.freeze import write_snapshot
+from clew.kg.networkx_store import NetworkxStore
+from clew.kg.types import Edge, Entity, Walk
 
 CREATED = "2025-01-01T00:00:00Z"
 PASSED = Deadline(0.0)
@@ -69,7 +69,7 @@ def test_a_node_is_asked_only_for_the_relations_it_has():
 def test_opening_makes_no_entities(tmp_path, monkeypatch):
     store = opened(tmp_path, [Entity(f"e{n}", name=f"name {n}") for n in range(500)], [Edge("e1", "r", "e2")])
     made = []
-    monkeypatch.setattr("kg.snapshot.Entity", lambda **values: made.append(values["id"]) or Entity(**values))
+    monkeypatch.setattr("clew.kg.snapshot.Entity", lambda **values: made.append(values["id"]) or Entity(**values))
     assert store.count(Deadline()).entities == 500
     assert store.neighbourhood(["e1"], Walk(), Deadline()).nodes == ("e1", "e2")
     assert made == []
@@ -168,5 +168,8 @@ def test_relations_keep_apart_what_only_one_direction_has():
 def test_the_store_is_not_loaded_with_the_seam():
     import subprocess
 
-    script = "import sys, kg.store, kg.types, kg.spec; sys.exit('networkx' in sys.modules or 'pyarrow' in sys.modules)"
+    script = (
+        "import sys, clew.kg.store, clew.kg.types, clew.kg.spec; "
+        "sys.exit('networkx' in sys.modules or 'pyarrow' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kg.records import Mapped, edge_table, keys, loaded, plain, written
-from kg.spec import Neo4jSpec
-from kg.types import Entity
+from clew.kg.records import Mapped, edge_table, keys, loaded, plain, written
+from clew.kg.spec import Neo4jSpec
+from clew.kg.types import Entity
 
 TEXT = st.text(max_size=8)
 JSON = st.recursive(

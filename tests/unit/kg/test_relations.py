@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kg.relations import Answered, RelationModel, Step, remainder, short, spoken
+from clew.kg.relations import Answered, RelationModel, Step, remainder, short, spoken
 
 
 @pytest.mark.parametrize(

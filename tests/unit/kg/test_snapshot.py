@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from clew.core.artifacts import is_held
 from clew.core.errors import CorruptError, DataError, FormatError, NotFoundError
-from kg import freeze
-from kg.freeze import write_snapshot
-from kg.manifest import fingerprint_of
-from kg.snapshot import NodeFile, Snapshot, find_snapshot, graph_names, list_snapshots
-from kg.types import Edge, Entity
+from clew.kg import freeze
+from clew.kg.freeze import write_snapshot
+from clew.kg.manifest import fingerprint_of
+from clew.kg.snapshot import NodeFile, Snapshot, find_snapshot, graph_names, list_snapshots
+from clew.kg.types import Edge, Entity
 
 CREATED = "2025-01-01T00:00:00Z"
 ENTITIES = [

@@ -13,7 +13,7 @@ from clew.core.errors import QueryError, StageUnavailable
 from clew.core.text import Analyzer
 from clew.core.types import Deadline
 from clew.models.overlap import OverlapScorer
-from search.answer import (
+from clew.search.answer import (
     SENTENCES,
     Answers,
     Group,
@@ -24,14 +24,14 @@ from search.answer import (
     most_promising,
     sentences_of,
 )
-from search.fields import FieldSpec, body
-from search.protocols import ParsedQuery
-from search.rerank.calibration import Calibration
-from search.rerank.spec import RerankSpec
-from search.rerank.stage import Reranked, Reranker
-from search.terms import QueryTerms
-from search.trace import Trace
-from search.types import MAX_ANSWERS, Answer, AnswerRequest
+from clew.search.fields import FieldSpec, body
+from clew.search.protocols import ParsedQuery
+from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.spec import RerankSpec
+from clew.search.rerank.stage import Reranked, Reranker
+from clew.search.terms import QueryTerms
+from clew.search.trace import Trace
+from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest
 
 FIELDS = {"title": FieldSpec("text"), "intro": FieldSpec("text"), "text": FieldSpec("text")}
 ANALYZER = Analyzer()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.dates import interval, iso, microseconds
+from clew.search.dates import interval, iso, microseconds
 
 
 def test_a_date_stands_for_the_stretch_it_names():

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from clew.core.errors import CorruptError, DataError, MismatchError
 from clew.core.types import Document
-from search.columns import Keywords, Points, Scalars, Texts
-from search.docstore import DocStore, write_documents, write_passages
-from search.fields import FieldSpec
+from clew.search.columns import Keywords, Points, Scalars, Texts
+from clew.search.docstore import DocStore, write_documents, write_passages
+from clew.search.fields import FieldSpec
 
 FIELDS = {
     "title": FieldSpec("text", 3.0),
@@ -146,8 +146,8 @@ def test_the_same_documents_give_the_same_bytes(tmp_path, monkeypatch):
     assert [path.name for path in written] == ["documents.arrow", "ids.marisa", "ids.npy", "passages.arrow"]
     for path in written:
         assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes(), path
-    monkeypatch.setattr("search.docstore.BATCH_DOCUMENTS", 7)
-    monkeypatch.setattr("search.docstore.BATCH_CHARACTERS", 50)
+    monkeypatch.setattr("clew.search.docstore.BATCH_DOCUMENTS", 7)
+    monkeypatch.setattr("clew.search.docstore.BATCH_CHARACTERS", 50)
     small = store(tmp_path / "c", documents)
     assert small.ids(np.arange(50)) == [f"d{n}" for n in range(50)]
     assert small.embedded_texts()[49] == "Kettle\nBoils water.\nSteel body. 1.7 litres."

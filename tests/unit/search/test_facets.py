@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from clew.core.errors import QueryError
 from clew.core.types import Document
-from search.docstore import DocStore, write_documents, write_passages
-from search.facets import count_facets, facet_fields
-from search.fields import FieldSpec
+from clew.search.docstore import DocStore, write_documents, write_passages
+from clew.search.facets import count_facets, facet_fields
+from clew.search.fields import FieldSpec
 
 FIELDS = {
     "title": FieldSpec("text"),

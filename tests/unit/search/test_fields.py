@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from search.fields import FieldSpec
+from clew.search.fields import FieldSpec
 
 
 @pytest.mark.parametrize("borders", [[math.nan], [0.0, math.inf], [5.0, 1.0]])

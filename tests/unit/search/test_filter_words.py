@@ -1,9 +1,9 @@
 import pytest
 
 from clew.core.errors import QueryError
-from search.fields import FieldSpec
-from search.filter_words import parse_filter_words
-from search.filters import parse_filters
+from clew.search.fields import FieldSpec
+from clew.search.filter_words import parse_filter_words
+from clew.search.filters import parse_filters
 
 FIELDS = {
     "title": FieldSpec("text"),

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from clew.core.errors import QueryError
 from clew.core.types import Document
-from search.dates import interval
-from search.docstore import DocStore, write_documents, write_passages
-from search.fields import FieldSpec
-from search.filters import parse_filters, passages
+from clew.search.dates import interval
+from clew.search.docstore import DocStore, write_documents, write_passages
+from clew.search.fields import FieldSpec
+from clew.search.filters import parse_filters, passages
 
 FIELDS = {
     "title": FieldSpec("text"),

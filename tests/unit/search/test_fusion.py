@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from search.fusion import FUSIONS, Found, FusionSpec, Judged, Pool, learn, ndcg
+from clew.search.fusion import FUSIONS, Found, FusionSpec, Judged, Pool, learn, ndcg
 
 
 def found(bm25, dense, bm25_ranks=None, dense_ranks=None, background=((0.0, 1.0), (0.0, 1.0))):

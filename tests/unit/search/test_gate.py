@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from kg.expand import Reached, Way
-from kg.linker import FEATURES as LINK_FEATURES
-from kg.linker import Candidate, Linked
-from kg.relations import Step
-from search.gate import FEATURES, Gate, Seen, features, learn
-from search.protocols import Expansion, ParsedQuery
+from clew.kg.expand import Reached, Way
+from clew.kg.linker import FEATURES as LINK_FEATURES
+from clew.kg.linker import Candidate, Linked
+from clew.kg.relations import Step
+from clew.search.gate import FEATURES, Gate, Seen, features, learn
+from clew.search.protocols import Expansion, ParsedQuery
 
 
 def seen(documents: list[int], scores: list[float]) -> Seen:

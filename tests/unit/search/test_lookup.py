@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from clew.core.types import Deadline
-from kg.freeze import write_snapshot
-from kg.networkx_store import NetworkxStore
-from kg.spec import GraphSpec
-from kg.types import Edge, Entity, Walk
-from search import lookup
-from search.knowledge import open_knowledge
-from search.lookup import _of_snapshot, _of_table, describe
+from clew.kg.freeze import write_snapshot
+from clew.kg.networkx_store import NetworkxStore
+from clew.kg.spec import GraphSpec
+from clew.kg.types import Edge, Entity, Walk
+from clew.search import lookup
+from clew.search.knowledge import open_knowledge
+from clew.search.lookup import _of_snapshot, _of_table, describe
 
 
 @pytest.mark.parametrize("seed", range(4))

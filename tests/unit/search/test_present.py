@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.text import Analyzer
-from search.fields import FieldSpec, body
-from search.present import Presenter
-from search.profile import ProfileSpec
-from search.protocols import ParsedQuery
+from clew.search.fields import FieldSpec, body
+from clew.search.present import Presenter
+from clew.search.profile import ProfileSpec
+from clew.search.protocols import ParsedQuery
 
 FIELDS = {
     "title": FieldSpec("text"),

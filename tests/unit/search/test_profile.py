@@ -1,8 +1,8 @@
 import pytest
 
 from clew.core.errors import QueryError, SpecError, UnknownNameError
-from search.fields import FieldSpec
-from search.profile import ProfileSpec, load_profile, profile_names
+from clew.search.fields import FieldSpec
+from clew.search.profile import ProfileSpec, load_profile, profile_names
 
 FIELDS = {
     "title": FieldSpec("text"),

@@ -6,7 +6,7 @@ import pytest
 
 from clew.core.errors import QueryError, StageUnavailable
 from clew.core.types import Deadline
-from search.trace import Trace
+from clew.search.trace import Trace
 
 
 def test_a_stage_that_cannot_answer_is_named_and_timed() -> None:

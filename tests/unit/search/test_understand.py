@@ -5,7 +5,7 @@ import pytest
 from clew.core.errors import StageUnavailable
 from clew.core.text import Analyzer
 from clew.models.hashing import HashingEncoder
-from search.understand import FUNCTION_WEIGHT, UNKNOWN_LIMIT, Understanding
+from clew.search.understand import FUNCTION_WEIGHT, UNKNOWN_LIMIT, Understanding
 
 
 def test_function_words_count_less_than_content_words():

@@ -3,7 +3,7 @@
 import pytest
 
 from clew.core.errors import NotFoundError
-from search.versions import IndexFolder, index_names
+from clew.search.versions import IndexFolder, index_names
 
 
 @pytest.mark.parametrize("name", ["", "..", "../shop", "/tmp/shop", "a/b", "shop\0", "Shop", "a" * 300])

@@ -5,9 +5,9 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import ClewError, NotFoundError, UsageError
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of
 from clew.models.store import prepare
-from indexer.build import build
-from indexer.spec import spec_of
 
 ROWS = {"a": "steel kettle boils water", "b": "warm lamp for reading", "c": "tent for a hike", "d": "wool rug"}
 

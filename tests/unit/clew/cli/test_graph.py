@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import DataError, NotFoundError, SpecError
-from indexer.build import build
-from indexer.spec import read_spec
+from clew.indexer.build import build
+from clew.indexer.spec import read_spec
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 from clew.cli.hits import BOLD, PLAIN, Page, receipt, verdict, visible
 from clew.core.types import Contribution
-from search.fields import FieldSpec
-from search.types import FacetValue, GraphUse, Highlight, Hit, LinkedEntity, SearchResponse, StageScore, WhyNot
+from clew.search.fields import FieldSpec
+from clew.search.types import FacetValue, GraphUse, Highlight, Hit, LinkedEntity, SearchResponse, StageScore, WhyNot
 
 FIELDS = {
     "title": FieldSpec("text"),

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from clew.cli import app
-from indexer.build import build
-from indexer.spec import spec_of
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of
 
 SPEC = {
     "dense": False,

@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.errors import DataError, NotFoundError, SpecError
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of as index_spec
+from clew.search.assemble import open_index
 from clew.training.clicks import (
     ClicksSpec,
     Impression,
@@ -22,9 +25,6 @@ from clew.training.clicks import (
 )
 from clew.training.gather import gather
 from clew.training.spec import spec_of
-from indexer.build import build
-from indexer.spec import spec_of as index_spec
-from search.assemble import open_index
 
 ALL = ClicksSpec(least=1)
 

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from clew.core.errors import DataError, NotFoundError
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of as index_spec
+from clew.search.assemble import open_index
 from clew.training.gather import gather
 from clew.training.spec import spec_of
-from indexer.build import build
-from indexer.spec import spec_of as index_spec
-from search.assemble import open_index
 
 COLOURS = ["red", "blue", "green", "black", "white", "brown", "grey", "pink"]
 

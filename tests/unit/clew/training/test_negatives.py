@@ -2,11 +2,11 @@
 
 import pytest
 
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of
+from clew.search.assemble import open_index
 from clew.training.negatives import candidates_example, mined_example
 from clew.training.spec import NegativesSpec
-from indexer.build import build
-from indexer.spec import spec_of
-from search.assemble import open_index
 
 BODIES = {
     "right": "the kettle boils water in two minutes and switches itself off",

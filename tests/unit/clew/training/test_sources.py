@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from clew.core.errors import NotFoundError
+from clew.indexer.build import build
+from clew.indexer.spec import read_spec
 from clew.training.sources import digests
 from clew.training.spec import spec_of
-from indexer.build import build
-from indexer.spec import read_spec
 
 
 @pytest.fixture

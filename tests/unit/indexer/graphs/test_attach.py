@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from clew.core.errors import SpecError
-from indexer.collect import SPOOL
-from indexer.graphs.attach import joined, resolved
-from indexer.progress import Silent
-from indexer.spec import spec_of
-from kg.freeze import write_snapshot
-from kg.types import Edge, Entity
+from clew.indexer.collect import SPOOL
+from clew.indexer.graphs.attach import joined, resolved
+from clew.indexer.progress import Silent
+from clew.indexer.spec import spec_of
+from clew.kg.freeze import write_snapshot
+from clew.kg.types import Edge, Entity
 
 ENTITIES = [
     *(Entity(f"product:{n}", "product", f"Chair {n}") for n in range(4)),

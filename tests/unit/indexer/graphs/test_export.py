@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.core.errors import CorruptError, NotFoundError, StoreError
-from indexer.graphs.export import export
-from indexer.graphs.load import load
-from kg.freeze import write_snapshot
-from kg.types import Edge, Entity
+from clew.indexer.graphs.export import export
+from clew.indexer.graphs.load import load
+from clew.kg.freeze import write_snapshot
+from clew.kg.types import Edge, Entity
 
 FORMS = ["jsonl", "csv", "parquet"]
 CREATED = "2025-01-01T00:00:00Z"

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from clew.core.errors import DataError, SpecError
-from indexer.graphs.from_catalogue import build
-from indexer.spec import read_spec
-from kg.snapshot import Snapshot, find_snapshot
-from kg.types import Edge, Entity
-from search.fields import FieldSpec
+from clew.indexer.graphs.from_catalogue import build
+from clew.indexer.spec import read_spec
+from clew.kg.snapshot import Snapshot, find_snapshot
+from clew.kg.types import Edge, Entity
+from clew.search.fields import FieldSpec
 
 SHOP = Path(__file__).parents[4] / "examples" / "shop"
 FIELDS = """

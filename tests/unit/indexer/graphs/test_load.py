@@ -9,11 +9,11 @@ import pytest
 from clew.core.errors import ClewError, DataError, LockedError, NotFoundError, UsageError
 from clew.core.files import sha256_file
 from clew.core.lock import writing
-from indexer.graphs.load import load
-from indexer.graphs.read import read_edges, read_nodes
-from kg.snapshot import Snapshot, find_snapshot, graph_names
-from kg.spec import Neo4jSpec
-from kg.types import Edge, Entity
+from clew.indexer.graphs.load import load
+from clew.indexer.graphs.read import read_edges, read_nodes
+from clew.kg.snapshot import Snapshot, find_snapshot, graph_names
+from clew.kg.spec import Neo4jSpec
+from clew.kg.types import Edge, Entity
 
 NODES = [{"id": "a", "name": "Alpha", "level": 1}, {"id": "b", "type": "t"}, {"id": "c", "type": "t"}]
 EDGES = [
@@ -203,7 +203,7 @@ def test_neo4j_gets_the_snapshot_under_its_label(place, monkeypatch):
         def close(self):
             written.append("closed")
 
-    monkeypatch.setattr("indexer.graphs.load.STORES", {"neo4j": Server})
+    monkeypatch.setattr("clew.indexer.graphs.load.STORES", {"neo4j": Server})
     report = place.load(neo4j=Neo4jSpec("bolt://127.0.0.1:1"))
     assert report.label == f"Clew_{report.id}"
     assert written == [("bolt://127.0.0.1:1", report.label, *contents(place.home)), "closed"]

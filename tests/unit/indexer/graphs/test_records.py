@@ -2,9 +2,9 @@
 
 import pytest
 
-from indexer.graphs.records import edge_of, entity_of
-from indexer.sources.record import Fault, Record
-from kg.types import Edge, Entity
+from clew.indexer.graphs.records import edge_of, entity_of
+from clew.indexer.sources.record import Fault, Record
+from clew.kg.types import Edge, Entity
 
 
 def entity(**values):

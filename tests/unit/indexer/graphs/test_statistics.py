@@ -2,9 +2,9 @@
 
 import pytest
 
-from indexer.graphs.statistics import Hub, describe
-from kg.freeze import write_snapshot
-from kg.types import Edge, Entity
+from clew.indexer.graphs.statistics import Hub, describe
+from clew.kg.freeze import write_snapshot
+from clew.kg.types import Edge, Entity
 
 
 def snapshot(tmp_path, entities, edges):

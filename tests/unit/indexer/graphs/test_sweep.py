@@ -6,12 +6,12 @@ from typing import ClassVar
 import pytest
 
 from clew.core.errors import CorruptError, FormatError, NotFoundError, UsageError
-from indexer.graphs import sweep
-from indexer.graphs.load import load
-from indexer.graphs.sweep import gc
-from kg.snapshot import Snapshot, find_snapshot, list_snapshots
-from kg.spec import Neo4jSpec
-from search.versions import IndexFolder, IndexVersion, dumps
+from clew.indexer.graphs import sweep
+from clew.indexer.graphs.load import load
+from clew.indexer.graphs.sweep import gc
+from clew.kg.snapshot import Snapshot, find_snapshot, list_snapshots
+from clew.kg.spec import Neo4jSpec
+from clew.search.versions import IndexFolder, IndexVersion, dumps
 
 SERVER = Neo4jSpec("bolt://127.0.0.1:1")
 

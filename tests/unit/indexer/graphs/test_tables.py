@@ -2,10 +2,10 @@
 
 import pytest
 
-from indexer.graphs.records import edge_of, entity_of
-from indexer.graphs.tables import from_csv, from_table
-from indexer.sources.record import Fault, Record
-from kg.types import Edge, Entity
+from clew.indexer.graphs.records import edge_of, entity_of
+from clew.indexer.graphs.tables import from_csv, from_table
+from clew.indexer.sources.record import Fault, Record
+from clew.kg.types import Edge, Entity
 
 
 def row(**values):

@@ -9,8 +9,8 @@ import pytest
 from clew.core.artifacts import is_held
 from clew.core.errors import CorruptError, DataError, LockedError, NotFoundError, StoreError
 from clew.core.lock import writing
-from indexer.graphs.load import load
-from indexer.graphs.used import check_brought, check_graph, described, held, is_whole, place, snapshot_of
+from clew.indexer.graphs.load import load
+from clew.indexer.graphs.used import check_brought, check_graph, described, held, is_whole, place, snapshot_of
 
 NODES = [{"id": "a", "type": "brand", "name": "Sony"}, {"id": "b", "name": "Radio"}]
 EDGES = [{"source": "b", "relation": "has_brand", "target": "a"}]

@@ -8,9 +8,9 @@ import pytest
 from pyarrow import parquet
 
 from clew.core.errors import DataError
-from indexer.sources.forms import SourceSpec
-from indexer.sources.read import read
-from indexer.sources.record import Fault, Record
+from clew.indexer.sources.forms import SourceSpec
+from clew.indexer.sources.read import read
+from clew.indexer.sources.record import Fault, Record
 
 
 def rows(path, **options):

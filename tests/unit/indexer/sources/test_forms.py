@@ -3,7 +3,7 @@
 import pytest
 
 from clew.core.errors import NotFoundError, SpecError
-from indexer.sources.forms import SourceSpec, files_of, form_of, id_field, pages_of
+from clew.indexer.sources.forms import SourceSpec, files_of, form_of, id_field, pages_of
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from indexer.sources.forms import SourceSpec, files_of, form_of, id_field, pages
     ],
 )
 def test_a_file_is_known_by_its_ending(name, form, tmp_path, monkeypatch):
-    import indexer.sources.forms as forms
+    import clew.indexer.sources.forms as forms
 
     monkeypatch.setattr(forms, "is_folder", lambda url: False)
     assert form_of(SourceSpec(name)) == form

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from clew.core.errors import DataError
-from indexer.sources.forms import SourceSpec
-from indexer.sources.read import read
-from indexer.sources.record import Fault, Record
+from clew.indexer.sources.forms import SourceSpec
+from clew.indexer.sources.read import read
+from clew.indexer.sources.record import Fault, Record
 
 
 def test_objects_with_their_lines(tmp_path):

@@ -6,10 +6,10 @@ import io
 import pytest
 
 from clew.core.errors import MissingExtraError
-from indexer.sources.forms import SourceSpec
-from indexer.sources.markup import parse_docx, parse_html, parse_markdown, parse_pdf, parse_text
-from indexer.sources.read import read
-from indexer.sources.record import Fault
+from clew.indexer.sources.forms import SourceSpec
+from clew.indexer.sources.markup import parse_docx, parse_html, parse_markdown, parse_pdf, parse_text
+from clew.indexer.sources.read import read
+from clew.indexer.sources.record import Fault
 
 MARKDOWN = b"""---
 title: "The manual"

@@ -18,10 +18,10 @@ from rank_bm25 import BM25Okapi
 
 from clew.core.errors import CorruptError, FormatError, MismatchError, NotFoundError
 from clew.core.text import Analyzer, AnalyzerSpec
-from search.candidates import bm25_kernel, bm25_pruning
-from search.candidates.bm25 import BM25, BM25Kind, BM25Spec
-from search.candidates.dense import kernel as dense_kernel
-from search.protocols import CandidateRequest, HasVocabulary, MatchesAny, ParsedQuery, PassageSet
+from clew.search.candidates import bm25_kernel, bm25_pruning
+from clew.search.candidates.bm25 import BM25, BM25Kind, BM25Spec
+from clew.search.candidates.dense import kernel as dense_kernel
+from clew.search.protocols import CandidateRequest, HasVocabulary, MatchesAny, ParsedQuery, PassageSet
 
 ANALYZER = Analyzer(AnalyzerSpec(stem=False))
 TEXTS = ["red shoe", "red red hat", "blue shoe shoe with red lace", "green coat", "", "blue"]
@@ -221,7 +221,7 @@ def test_deleted_passages_are_taken_out_of_the_statistics(tmp_path: Path) -> Non
 def test_long_corpora_are_counted_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"word{i % 7} word{i % 3} same" for i in range(50)]
     whole = built(tmp_path / "whole", texts)
-    monkeypatch.setattr("search.candidates.bm25_postings._BLOCK", 4)
+    monkeypatch.setattr("clew.search.candidates.bm25_postings._BLOCK", 4)
     blocks = built(tmp_path / "blocks", texts)
     assert ask(whole, "word1", "same", k=50) == ask(blocks, "word1", "same", k=50)
     for path in sorted((tmp_path / "whole").rglob("*.*")):

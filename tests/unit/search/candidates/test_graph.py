@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from clew.core.text import Analyzer
-from kg.annotate import TEXT_WEIGHT, open_linker
-from kg.expand import Reached
-from kg.freeze import write_snapshot
-from kg.linker import Linked, LinkSpec
-from kg.spec import GraphSpec
-from kg.types import Edge, Entity
-from search.candidates.graph import GraphKind
-from search.fields import FieldSpec
-from search.protocols import CandidateRequest, Expansion, ParsedQuery, PassageSet
+from clew.kg.annotate import TEXT_WEIGHT, open_linker
+from clew.kg.expand import Reached
+from clew.kg.freeze import write_snapshot
+from clew.kg.linker import Linked, LinkSpec
+from clew.kg.spec import GraphSpec
+from clew.kg.types import Edge, Entity
+from clew.search.candidates.graph import GraphKind
+from clew.search.fields import FieldSpec
+from clew.search.protocols import CandidateRequest, Expansion, ParsedQuery, PassageSet
 
 FJORD, LAMPS, SOFAS, WOOL = "brand:fjord", "category:lamps", "category:sofas", "fabric:wool"
 ENTITIES = [

@@ -5,9 +5,9 @@ import pytest
 
 from clew.core.errors import CorruptError, SpecError
 from clew.core.text import Analyzer
-from search.candidates.bm25 import BM25Kind, BM25Spec
-from search.candidates.rank_bm25 import RankBM25Kind
-from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
+from clew.search.candidates.bm25 import BM25Kind, BM25Spec
+from clew.search.candidates.rank_bm25 import RankBM25Kind
+from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 ROWS = PassageSet(
     {

@@ -5,8 +5,8 @@ import pytest
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, ranked
-from search.candidates.sharded import Sharded
-from search.protocols import CandidateRequest, ParsedQuery
+from clew.search.candidates.sharded import Sharded
+from clew.search.protocols import CandidateRequest, ParsedQuery
 
 QUERY = ParsedQuery("q")
 

@@ -10,11 +10,11 @@ import pytest
 
 from clew.core.errors import DataError, SpecError
 from clew.core.types import Deadline
-from search.fusion import Found, FusionSpec, Pool
-from search.rerank.ahead import Ahead, learn_ahead
-from search.rerank.calibration import Calibration
-from search.rerank.spec import RerankSpec
-from search.rerank.stage import CHUNK, Reranked, Reranker
+from clew.search.fusion import Found, FusionSpec, Pool
+from clew.search.rerank.ahead import Ahead, learn_ahead
+from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.spec import RerankSpec
+from clew.search.rerank.stage import CHUNK, Reranked, Reranker
 
 # One document answers a query, and sooner the higher it is in the fused order.
 MODEL = Ahead(-5.0, 0.6, 1.0)

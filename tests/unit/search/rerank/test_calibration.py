@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.errors import DataError, SpecError
-from search.rerank.calibration import LEAST_SCALE, Calibration, learn
+from clew.search.rerank.calibration import LEAST_SCALE, Calibration, learn
 
 NUMBER = st.floats(-1e3, 1e3)
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from search.fusion import Found, FusionSpec, Pool
-from search.rerank.calibration import Calibration
-from search.rerank.ordering import Ordering, rank_in
-from search.rerank.spec import RerankSpec
-from search.rerank.stage import Reranked, Reranker
-from search.types import RerankUse, StageScore
+from clew.search.fusion import Found, FusionSpec, Pool
+from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.ordering import Ordering, rank_in
+from clew.search.rerank.spec import RerankSpec
+from clew.search.rerank.stage import Reranked, Reranker
+from clew.search.types import RerankUse, StageScore
 
 NAN = float("nan")
 # Fused order 0, 1, 2, 3, 4.

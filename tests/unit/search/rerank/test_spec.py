@@ -2,7 +2,7 @@ import pytest
 
 from clew.core.errors import SpecError
 from clew.core.spec import parse
-from search.rerank.spec import RerankSpec
+from clew.search.rerank.spec import RerankSpec
 
 
 def test_the_defaults() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
-from search.fusion import Found, FusionSpec, Pool
-from search.rerank.calibration import Calibration
-from search.rerank.spec import RerankSpec
-from search.rerank.stage import CHUNK, FIRST, Reranker
+from clew.search.fusion import Found, FusionSpec, Pool
+from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.spec import RerankSpec
+from clew.search.rerank.stage import CHUNK, FIRST, Reranker
 
 
 class Texts:

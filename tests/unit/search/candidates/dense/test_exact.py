@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.candidates.dense.exact import cosines, exact_scores, exact_top
-from search.candidates.dense.fixed import STEPS, fixed, floats
+from clew.search.candidates.dense.exact import cosines, exact_scores, exact_top
+from clew.search.candidates.dense.fixed import STEPS, fixed, floats
 
 DIM = 48
 

@@ -11,14 +11,14 @@ import pytest
 
 from clew.core.errors import MissingExtraError, UsageError
 from clew.models.device import ExactOnDevice
-from search.candidates.dense import gpu, kind
-from search.candidates.dense.ann import ANN_KINDS, AnnIndex
-from search.candidates.dense.exact import exact_top
-from search.candidates.dense.fixed import fixed
-from search.candidates.dense.gpu import GpuScan, for_build, free_bytes, library, needed_bytes, on_gpu
-from search.candidates.dense.kind import DenseKind
-from search.candidates.dense.spec import DenseSpec, Device
-from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
+from clew.search.candidates.dense import gpu, kind
+from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
+from clew.search.candidates.dense.exact import exact_top
+from clew.search.candidates.dense.fixed import fixed
+from clew.search.candidates.dense.gpu import GpuScan, for_build, free_bytes, library, needed_bytes, on_gpu
+from clew.search.candidates.dense.kind import DenseKind
+from clew.search.candidates.dense.spec import DenseSpec, Device
+from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 GB = 1 << 30
 VECTORS = np.random.default_rng(0).normal(size=(6000, 32)).astype(np.float32)
@@ -199,7 +199,7 @@ def test_a_gpu_that_fails_while_it_builds(tmp_path: Path, device: Device, monkey
 
     monkeypatch.setattr(kind, "for_build", lambda *_: "faiss")
     monkeypatch.setattr(kind, "on_gpu", lambda *_: None)
-    monkeypatch.setattr("search.candidates.dense.ann.filled", fails)
+    monkeypatch.setattr("clew.search.candidates.dense.ann.filled", fails)
     spec = DenseSpec(kind="ivf", exact_below=0, recall=0.1, device=device)
     if device == "cuda":
         with pytest.raises(UsageError, match="the GPU failed: out of memory"):

@@ -13,12 +13,12 @@ import pytest
 
 from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError, SpecError
 from clew.core.spec import parse
-from search.candidates.dense.ann import ANN_KINDS
-from search.candidates.dense.fixed import fixed
-from search.candidates.dense.kind import DenseKind, DenseSpec
-from search.candidates.dense.recall import stand_ins
-from search.candidates.dense.shard import DenseShard
-from search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
+from clew.search.candidates.dense.ann import ANN_KINDS
+from clew.search.candidates.dense.fixed import fixed
+from clew.search.candidates.dense.kind import DenseKind, DenseSpec
+from clew.search.candidates.dense.recall import stand_ins
+from clew.search.candidates.dense.shard import DenseShard
+from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 DIM = 32
 
@@ -139,7 +139,7 @@ def test_fewer_passages_than_wanted(tmp_path: Path, kind: str, n: int) -> None:
 
 
 def test_the_kind_follows_the_number_of_passages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.candidates.dense.kind.HNSW_FROM", 1500)
+    monkeypatch.setattr("clew.search.candidates.dense.kind.HNSW_FROM", 1500)
     spec = DenseSpec(exact_below=1000)
     for n, kind in ((1000, "flat"), (1001, "rabitq"), (1500, "hnsw")):
         folder = tmp_path / str(n)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.candidates.dense.moments import Moments
+from clew.search.candidates.dense.moments import Moments
 
 
 def unit(n, dim=24, seed=0):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.candidates.dense.fixed import fixed, floats
-from search.candidates.dense.kernel import QUERY_BITS
-from search.candidates.dense.signs import SignScan
+from clew.search.candidates.dense.fixed import fixed, floats
+from clew.search.candidates.dense.kernel import QUERY_BITS
+from clew.search.candidates.dense.signs import SignScan
 
 
 def unit(n: int, dim: int, seed: int = 0) -> np.ndarray:
