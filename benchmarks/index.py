@@ -82,7 +82,7 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
     rebuild: build a new version in any case.
     """
     from clew.indexer.build import build
-    from clew.indexer.models import described_encoder
+    from clew.indexer.releases.models import described_encoder
     from clew.indexer.spec import spec_of
 
     spec = spec_of(table, f"spec of {table['name']}", base)

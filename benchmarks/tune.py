@@ -215,34 +215,18 @@ def open_judged(name: str, home: Path, judged: Path | None) -> tuple[Searcher, J
 
 def publish_tuned(home: Path, name: str, tuned: Tuned) -> str:
     """Publish a release of the live version with learned weights and make it live; returns its id."""
-    from clew.core.clock import now
-    from clew.core.files import write_atomic
-    from clew.core.lock import writing
-    from clew.indexer.publish import existing, next_number, point_at
-    from clew.search.versions import dumps
+    from clew.indexer.releases.publish import publish_learned
 
-    folder = existing(home, name)
     what = "fusion weights, relations and gate" if tuned.graph else "fusion weights"
     what += " and the reranker's calibration" if tuned.rerank else ""
-    with writing(folder.root):
-        live = folder.read_release()
-        learned = {**live.learned, "fusion": asdict(tuned.after)}
-        if tuned.graph:
-            learned |= {"relations": dict(tuned.graph.relations), "gate": dict(tuned.graph.gate)}
-        # One that was learned on other fused scores does not hold any more.
-        learned.pop("rerank", None)
-        if tuned.rerank:
-            learned["rerank"] = dict(tuned.rerank.after)
-        release = replace(
-            live,
-            id=f"r{next_number(folder)}",
-            created=now(),
-            learned=learned,
-            note=f"{what} learned on {tuned.queries} dev queries",
-        )
-        write_atomic(folder.release(release.id), dumps(release))
-        point_at(folder, release.id)
-    return release.id
+    learned: dict[str, Mapping[str, Any] | None] = {
+        "fusion": asdict(tuned.after),
+        # A calibration that was learned on other fused scores is not valid any more.
+        "rerank": tuned.rerank.after if tuned.rerank else None,
+    }
+    if tuned.graph:
+        learned |= {"relations": tuned.graph.relations, "gate": tuned.graph.gate}
+    return publish_learned(home, name, learned, f"{what} learned on {tuned.queries} dev queries")
 
 
 def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress: Progress | None) -> Tuned:

@@ -14,14 +14,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clew.core.version import __version__
+
 if TYPE_CHECKING:
     from clew.indexer.build import BuildReport
     from clew.search.lookup import LinkReport
     from clew.search.pipeline import Searcher
     from clew.search.types import AnswerResponse, Expand, SearchResponse, WhyNot
 
-__all__ = ["Index", "build", "open"]
-__version__ = "0.1.0"
+__all__ = ["Index", "__version__", "build", "open"]
 
 
 def _home(home: str | os.PathLike[str] | None) -> Path:
@@ -153,12 +154,8 @@ def build(
 ) -> BuildReport:
     """Build, verify and publish a new version of the index that a spec file describes.
 
-    override, until: why, and until which day (YYYY-MM-DD), it goes live also where the judged queries speak against it;
-    both or neither, UsageError otherwise. Raises QualityError where they do and nothing overrides them.
+    The parameters are those of `clew.indexer.facade.build`.
     """
-    from clew.indexer.build import build as run
-    from clew.indexer.override import Override
-    from clew.indexer.spec import read_spec
+    from clew.indexer.facade import build as run
 
-    chosen = Override.of(override, until)
-    return run(read_spec(Path(spec)), _home(home), override=chosen)
+    return run(spec, home, override=override, until=until)

@@ -14,9 +14,12 @@ from clew.core.errors import ClewError
 
 # Command → (where it lives: a function or a Typer app of subcommands, its line in `clew --help`).
 COMMANDS = {
-    "init": ("clew.cli.build:init", "Write a commented spec from a look at your data."),
-    "build": ("clew.cli.build:build", "Build, verify and publish a new version of an index."),
-    "indexes": ("clew.cli.indexes:app", "List, show, verify, activate, roll back, collect, export and import."),
+    "init": ("clew.indexer.commands.build:init", "Inspect your data and write a commented spec for it."),
+    "build": ("clew.indexer.commands.build:build", "Build, verify and publish a new version of an index."),
+    "indexes": (
+        "clew.indexer.commands.indexes:app",
+        "List, verify, activate, roll back, clean up, export and import indexes.",
+    ),
     "graph": ("clew.cli.graph:app", "Load, build, list, describe and export knowledge graphs."),
     "search": ("clew.cli.search:search", "Search an index; explain its hits."),
     "serve": ("clew.cli.serve:serve", "Serve the HTTP API."),
@@ -62,7 +65,7 @@ class LazyCommands(TyperGroup):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from clew import __version__
+        from clew.core.version import __version__
 
         sys.stdout.write(f"clew {__version__}\n")
         raise typer.Exit

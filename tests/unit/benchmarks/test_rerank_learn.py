@@ -13,7 +13,7 @@ from clew.benchmarks.tune import Options, publish_tuned, tune_index
 from clew.core.errors import FormatError, QueryError
 from clew.core.files import write_atomic
 from clew.indexer.build import build
-from clew.indexer.publish import point_at
+from clew.indexer.releases.history import point_at
 from clew.indexer.spec import spec_of
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
@@ -89,7 +89,7 @@ def test_what_another_clew_learned_is_named_and_a_build_goes_on_without_it(tuned
     with (root / "docs.jsonl").open("a") as file:
         file.write('{"id": "new", "text": "lamp of make new"}\n')
     report = build(spec_of(TABLE, "lamps.toml", root), root / "home")
-    assert any("the form in which this is kept changed" in notice for notice in report.notices)
+    assert any("the stored format changed" in notice for notice in report.notices)
     assert set(folder.read_release().learned) == {"fusion"}
     open_index(root / "home", "lamps").close()
 

@@ -7,7 +7,7 @@ import pytest
 from clew.benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
 from clew.core.errors import NotFoundError
 from clew.indexer.build import build
-from clew.indexer.publish import rollback
+from clew.indexer.releases.publish import rollback
 from clew.indexer.spec import spec_of
 from clew.search.assemble import open_index
 from clew.search.versions import IndexFolder, index_names

@@ -3,7 +3,7 @@
 import pytest
 
 from clew.core.errors import QualityError
-from clew.indexer.verify import check_recall, recall_of
+from clew.indexer.releases.verify import check_recall, recall_of
 from clew.search.versions import ShardManifest
 
 
@@ -23,5 +23,5 @@ def test_no_dense_part_has_no_recall():
 def test_recall_below_the_target_is_refused():
     check_recall({"recall@10": 0.97}, 0.97)
     check_recall({}, 0.97)
-    with pytest.raises(QualityError, match=r"recall@100 of the dense part is 0\.9000, \[dense\] recall asks for 0\.97"):
+    with pytest.raises(QualityError, match=r"recall@100 of the dense part is 0\.9000, below \[dense\] recall = 0\.97"):
         check_recall({"recall@10": 0.99, "recall@100": 0.9}, 0.97)

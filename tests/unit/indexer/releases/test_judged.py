@@ -1,9 +1,9 @@
-"""The gate: read judged queries, refuse what is worse."""
+"""Judged queries: how they are read, and what is wrong with them."""
 
 import pytest
 
 from clew.core.errors import DataError, NotFoundError
-from clew.indexer.quality import Judged, below_minimum, fallen, read_judged
+from clew.indexer.releases.judged import Judged, read_judged
 from clew.indexer.spec import QualitySpec
 
 
@@ -42,28 +42,6 @@ def test_what_is_missing_is_named(judged, tmp_path):
     (judged / "queries.jsonl").unlink()
     with pytest.raises(NotFoundError, match=r"no queries\.jsonl"):
         read_judged(QualitySpec(str(judged)))
-
-
-@pytest.mark.parametrize(
-    ("found", "live", "rules"),
-    [
-        (0.5, 0.5, []),
-        (0.49, 0.5, []),
-        (0.485, 0.5, ["max_drop"]),
-        (0.9, 0.5, []),
-        (0.5, None, []),
-        (0.2, None, ["minimum"]),
-        (0.2, 0.5, ["minimum", "max_drop"]),
-    ],
-)
-def test_what_speaks_against_a_version(found, live, rules):
-    spec = QualitySpec("judged", max_drop=0.0101, minimum=0.3)
-    before = {} if live is None else {"nDCG@10": live}
-    objections = [*below_minimum({"nDCG@10": found}, spec), *fallen({"nDCG@10": found}, before, spec)]
-    assert [objection.rule for objection in objections] == rules
-    for objection in objections:
-        assert f"{found:.4f}" in objection.said
-        assert objection.as_table()["after"] == found
 
 
 def test_only_queries_with_a_relevant_document_count():

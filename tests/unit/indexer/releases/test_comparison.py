@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.core.measures.significance import Comparison, compare, non_inferior
-from clew.indexer.comparison import FEW_QUERIES, is_non_inferior, told
+from clew.indexer.releases.comparison import FEW_QUERIES, describe_comparison, is_non_inferior
 
 
 def found(difference, low, queries) -> Comparison:
@@ -49,10 +49,10 @@ RECORD = {
 }  # fmt: skip
 
 
-def test_a_comparison_in_one_line_says_what_so_few_queries_can_show():
-    line = told(RECORD)
+def test_a_comparison_in_one_line_says_what_so_few_queries_can_detect():
+    line = describe_comparison(RECORD)
     assert line == (
         "nDCG@10 is 0.8123 and that of release r1 0.8291: difference -0.0168, 95 % interval -0.0301 to +0.0040, "
-        "5 won and 9 lost of 60 queries, which can show 0.0214"
+        "5 won and 9 lost of 60 queries, which can detect 0.0214"
     )
-    assert told({**RECORD, "queries": 200}).endswith("5 won and 9 lost of 200 queries")
+    assert describe_comparison({**RECORD, "queries": 200}).endswith("5 won and 9 lost of 200 queries")

@@ -1,4 +1,4 @@
-"""Remove what no kept release needs."""
+"""Garbage collection: remove releases, versions and shards that are no longer needed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from pathlib import Path
 from clew.core.artifacts import is_held
 from clew.core.errors import CorruptError, NotFoundError, UsageError
 from clew.core.lock import writing
-from clew.indexer.publish import existing, forget, history, number_of
+from clew.indexer.releases.history import existing, forget, history, number_of, release_ids
+from clew.indexer.releases.override import Override
 from clew.search.versions import IndexFolder, IndexVersion, Release, load
 
 KEEP = 3
-SWEPT = ".swept"
+_REMOVED = ".swept"
 
 
 @dataclass(frozen=True, slots=True)
-class SweepReport:
-    """What `gc` removed. bytes: space freed; held: versions kept because a reader has them open."""
+class GcReport:
+    """What `gc` removed, by id. held: versions that stay because a reader has them open. bytes: space freed."""
 
     index: str
     releases: tuple[str, ...]
@@ -29,57 +30,61 @@ class SweepReport:
     bytes: int
 
 
-def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> SweepReport:
-    """Remove all but the `keep` newest releases, the live one, the one a rollback leads to, and what is open.
+def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> GcReport:
+    """Remove all releases but the `keep` newest, the live one, the target of a rollback, and those that are open.
 
-    Where the live one was published by an override, the release it was held against stays too: so is the next one.
-    Also removes the staging of builds that were killed. dry_run: only say what would go. Raises CorruptError when a
-    kept release cannot be read: what it needs is then not known, so nothing is removed.
+    Where the live one was published with an override, the release it was compared with stays too, since the next build
+    is compared with the same. Also removes what killed builds left behind. keep: at least 1. dry_run: only report what
+    would be removed. Raises CorruptError when a release that stays cannot be read: what it needs is then unknown, so
+    nothing is removed.
     """
     if keep < 1:
-        raise UsageError(f"keep is {keep}, expected at least 1", "the live release is always kept")
+        raise UsageError(f"keep is {keep}, expected at least 1", "the live release is never removed")
     folder = existing(home, name)
     with writing(folder.root):
-        known = sorted((path.stem for path in folder.root.glob("releases/r*.json")), key=number_of)
+        known = release_ids(folder)
         back = [entry for entry in history(folder) if entry in known][-2:]
         live = folder.live()[0]
-        kept = {*known[-keep:], *back, live, *_measure_of(folder, live, known)}
-        wanted = {load(Release, folder.release(release)).version for release in kept}
+        stay = {*known[-keep:], *back, live, *_baseline_of(folder, live, known)}
+        wanted = {load(Release, folder.release(release)).version for release in stay}
         versions = {path.name for path in folder.root.glob("versions/*") if path.is_dir()}
         held = {version for version in versions - wanted if is_held(folder.version(version))}
-        gone_releases = [r for r in known if r not in kept and _version_of(folder, r) not in held]
+        gone_releases = [r for r in known if r not in stay and _version_of(folder, r) not in held]
         gone_versions = sorted(versions - wanted - held, key=number_of)
         needed = set(_shards_of(folder, versions & (wanted | held)))
         gone_shards = [path.name for path in sorted(folder.root.glob("shards/*")) if path.name not in needed]
-        # A release goes before its version, a version before its shards, so that a kill leaves nothing dangling.
+        # Releases are removed before their versions, versions before their shards: a kill leaves no dangling reference.
         paths = [folder.release(release) for release in gone_releases]
         paths += [folder.version(version) for version in gone_versions]
         paths += [folder.shard(address) for address in gone_shards]
         size = sum(map(_size, [*paths, folder.root / "staging"]))
         if not dry_run:
-            sweep_staging(folder)
+            remove_staging(folder)
             forget(folder, set(gone_releases))
             for path in paths:
                 _remove(path)
-    return SweepReport(name, tuple(gone_releases), tuple(gone_versions), tuple(gone_shards), tuple(sorted(held)), size)
+    return GcReport(name, tuple(gone_releases), tuple(gone_versions), tuple(gone_shards), tuple(sorted(held)), size)
 
 
-def sweep_staging(folder: IndexFolder) -> None:
-    """Remove the staging folders of an index, and what killed writers left (the caller holds it)."""
-    swept = folder.root / SWEPT
-    shutil.rmtree(swept, ignore_errors=True)
+def remove_staging(folder: IndexFolder) -> None:
+    """Remove the staging folders of an index and the temporary files of killed writers.
+
+    The caller holds the lock of the index.
+    """
+    removed = folder.root / _REMOVED
+    shutil.rmtree(removed, ignore_errors=True)
     if (folder.root / "staging").exists():
-        # Renamed first: a half removed staging folder would be taken for finished work.
-        (folder.root / "staging").rename(swept)
-        shutil.rmtree(swept, ignore_errors=True)
+        # Renamed first: a build would take a half removed staging folder for finished work.
+        (folder.root / "staging").rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
     for pattern in (".*.tmp", "releases/.*.tmp"):
         for left in folder.root.glob(pattern):
             left.unlink(missing_ok=True)
 
 
-def _measure_of(folder: IndexFolder, live: str, known: Iterable[str]) -> list[str]:
-    against = load(Release, folder.release(live)).override.get("against")
-    return [release for release in known if release == against]
+def _baseline_of(folder: IndexFolder, live: str, known: Iterable[str]) -> list[str]:
+    override = Override.of_release(load(Release, folder.release(live)))
+    return [release for release in known if override and release == override.against]
 
 
 def _version_of(folder: IndexFolder, release: str) -> str:

@@ -1,4 +1,4 @@
-"""What the live release has learned on judged queries, as far as it holds for the next version."""
+"""Carry over what the live release learned on judged queries, as far as it is valid for the next version."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
 }
 
 
-def carried(
+def carry_over(
     release: Release, before: IndexVersion, after: IndexVersion, reranker: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """(what a release of `after` goes on with, why the rest is dropped) of what was learned on `before`.
+    """Return (the learned parts that are still valid for `after`, one notice for each reason to drop the rest).
 
-    Documents may change: weights move little with them. What a weight was learned for may not. reranker: what `after`
-    is published with, as in a Release.
+    release: the live one, learned on the version `before`. The documents may change, since weights depend on them only
+    a little; what a part was learned for may not. reranker: that of the next release, as in a Release.
     """
-    kept: dict[str, Any] = {}
+    valid: dict[str, Any] = {}
     reasons: dict[str, list[str]] = {}
     for part, table in release.learned.items():
         if not table:
             continue
-        then, now = _rests_on(part, before, release.reranker), _rests_on(part, after, reranker or {})
+        then, now = _depends_on(part, before, release.reranker), _depends_on(part, after, reranker or {})
         if not _readable(part, table):
-            reasons.setdefault("the form in which this is kept", []).append(part)
+            reasons.setdefault("the stored format", []).append(part)
         elif changed := next((name for name in now if then[name] != now[name]), ""):
             reasons.setdefault(changed, []).append(part)
         else:
-            kept[part] = table
-    lost = [
-        f"{' and '.join(parts)} that release {release.id} had learned are dropped, since {reason} changed; learn "
-        f"again with `clew bench tune {release.index} --publish`"
+            valid[part] = table
+    notices = [
+        f"dropped what release {release.id} learned for {' and '.join(parts)}, since {reason} changed; learn it again "
+        f"with `clew bench tune {release.index} --publish`"
         for reason, parts in reasons.items()
     ]
-    return kept, lost
+    return valid, notices
 
 
 def _readable(part: str, table: Mapping[str, Any]) -> bool:
-    """Whether this Clew still reads what an earlier one learned."""
+    """Whether this Clew can still read the parameters."""
     try:
         _READERS.get(part, dict)(table)
     except (ClewError, KeyError, TypeError):
@@ -57,9 +57,9 @@ def _readable(part: str, table: Mapping[str, Any]) -> bool:
     return True
 
 
-def _rests_on(part: str, version: IndexVersion, reranker: Mapping[str, Any]) -> dict[str, Any]:
-    """What a part was learned for, by its name in plain words."""
-    spec = json.loads(json.dumps(version.spec))  # as it is read back: a list is no tuple
+def _depends_on(part: str, version: IndexVersion, reranker: Mapping[str, Any]) -> dict[str, Any]:
+    """What a part was learned for: its name for the user → its value."""
+    spec = json.loads(json.dumps(version.spec))  # as it is read from disk, where a tuple becomes a list
     graph: Mapping[str, Any] = spec.get("graph") or {}
     names = {"the graph's name": graph.get("name")}
     if part == "relations":

@@ -1,11 +1,11 @@
-"""One file that holds a release with all it needs, and back.
+"""Export a release with everything it needs into one file, and import such a file.
 
 The file is a tar, `.tar`, `.tar.gz` or `.tar.zst`:
 
 release.json   version/…   shards/<address>/…   graph/…
 
 The bi-encoder and the reranker are not in it: the index names them by fingerprint, and they are the same models
-everywhere. Of a graph that queries walk in Neo4j its snapshot is in it, the database is not.
+everywhere. For a graph that queries walk in Neo4j the file holds the snapshot, not the database.
 """
 
 from __future__ import annotations
@@ -16,27 +16,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clew.core.archive import check_target, extract_archive, opened_archive, write_archive
-from clew.core.artifacts import HOLD, digest_files, promote, verify_files
+from clew.core.artifacts import HOLD, digest_files, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError
-from clew.core.files import disk_errors, sha256_file, write_atomic
+from clew.core.files import disk_errors, sha256_file
 from clew.core.lock import writing
 from clew.indexer.graphs.used import check_brought, held, place, snapshot_of
-from clew.indexer.override import check_not_ended
-from clew.indexer.publish import (
-    VERSION_FILE,
-    check_release,
-    existing,
-    good_shard,
-    next_number,
-    point_at,
-    promote_shard,
-    renamed,
-    write_release,
-)
-from clew.indexer.verify import check_searcher
+from clew.indexer.releases.history import existing, next_number
+from clew.indexer.releases.override import Override, check_not_ended
+from clew.indexer.releases.publish import VERSION_FILE, place_version, renamed, write_release
+from clew.indexer.releases.verify import check_release, check_searcher, good_shard
 from clew.kg.manifest import MANIFEST
 from clew.kg.manifest import load as load_graph
-from clew.search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, dumps, load
+from clew.search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, load
 
 _KIND, _HINT = "exported index", "`clew indexes export` writes one"
 _RELEASE, _GRAPH = "release.json", "graph"
@@ -46,7 +37,7 @@ _MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9
 
 @dataclass(frozen=True, slots=True)
 class TransferReport:
-    """What was exported or imported. release: its id here; bytes: size of the file."""
+    """What was exported or imported. release: its id in this home; bytes: size of the file; live: whether it is."""
 
     index: str
     release: str
@@ -58,9 +49,9 @@ class TransferReport:
 
 
 def export(home: Path, name: str, target: Path, release: str | None = None) -> TransferReport:
-    """Write a release (None: the live one) into one file, every hash checked on the way.
+    """Verify a release (None: the live one) and write it into one file.
 
-    Raises UsageError for another ending than .tar, .tar.gz or .tar.zst, CorruptError, NotFoundError.
+    Raises UsageError for an ending other than .tar, .tar.gz or .tar.zst, CorruptError, NotFoundError.
     """
     check_target(target)
     folder = existing(home, name)
@@ -79,17 +70,17 @@ def export(home: Path, name: str, target: Path, release: str | None = None) -> T
 
 
 def import_(home: Path, path: Path, name: str | None = None, *, activate: bool = True) -> TransferReport:
-    """Bring an exported release in as the newest of its index (or of `name`), verified before it goes live.
+    """Verify an exported release and add it as the newest of its index (or of `name`).
 
-    activate: make it live. Raises NotFoundError, DataError for a file that is no export or holds paths it must not,
-    CorruptError where a hash differs, MismatchError where it cannot be opened here, QualityError where it is to go live
-    on an override that has ended.
+    activate: make it live. Raises NotFoundError, DataError for a file that is not an export or holds paths it must not,
+    CorruptError where a hash differs, MismatchError where it cannot be opened here, QualityError where it would go live
+    with an override that has ended.
     """
     if not path.is_file():
-        raise NotFoundError(f"{path} is not there", "`clew indexes export` writes such a file")
+        raise NotFoundError(f"{path} does not exist", "`clew indexes export` writes such a file")
     wanted = name or _index_name(path)
     if not INDEX_NAME.fullmatch(wanted):
-        raise DataError(f"{path}: {wanted!r} is no index name", "give one with --name")
+        raise DataError(f"{path}: {wanted!r} is not a valid index name", "choose one with --name")
     folder = IndexFolder.of(home.absolute(), wanted)
     with disk_errors(folder.root), writing(folder.root):
         view = IndexFolder(folder.root / "staging" / "import")
@@ -102,19 +93,21 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
             brought = _place_graph(view, home.absolute(), version)
             with held(home.absolute(), version.spec):
                 _check_opens(view, version, home.absolute(), release, brought)
-                for address, _ in version.shards:
-                    promote_shard(folder, address, view.shard(address))
-                write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
-                promote(view.version(version.id), folder.version(version.id))
-                note = f"imported {release.index}/{release.id} from {path.name}"
-                # What it was held against is a release of another home, where ids mean other things.
-                override = {**release.override, "against": ""} if release.override else {}
-                written = write_release(folder, version, note, release.learned, release.reranker, override)
-                if activate:
-                    point_at(folder, written.id)
+                place_version(folder, view, version)
+                override = Override.of_release(release)
+                written = write_release(
+                    folder,
+                    version,
+                    f"imported {release.index}/{release.id} from {path.name}",
+                    learned=release.learned,
+                    reranker=release.reranker,
+                    # The release it was compared with is one of another home, where ids mean something else.
+                    override=replace(override, against="") if override else None,
+                    live=activate,
+                )
         finally:
             shutil.rmtree(view.root, ignore_errors=True)
-    return TransferReport(wanted, written.id, version.id, version.documents, str(path), path.stat().st_size, activate)
+    return TransferReport(wanted, written, version.id, version.documents, str(path), path.stat().st_size, activate)
 
 
 # ------------------------------------------------------------------ writing
@@ -132,18 +125,18 @@ def _tree(directory: Path, prefix: str) -> list[tuple[Path, str]]:
 
 
 def _index_name(path: Path) -> str:
-    """The index that the release inside names; it is the first member."""
+    """Read the name of the index from the release, which is the first member of the file."""
     with opened_archive(path, _KIND, _HINT) as tar:
         first = tar.next()
         file = tar.extractfile(first) if first is not None and first.name == _RELEASE and first.isreg() else None
         if file is None:
-            raise DataError(f"{path} is no {_KIND}: {_RELEASE} is not first", _HINT)
+            raise DataError(f"{path} is not an {_KIND}: its first member is not {_RELEASE}", _HINT)
         found = re.search(rb'"index":\s*"([^"]*)"', file.read(1 << 20))
     return found[1].decode("utf-8", "replace") if found else ""
 
 
 def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, IndexVersion]:
-    """The release inside and its version under a number of this index, every hash checked."""
+    """Verify what was extracted; returns the release, and its version under a number of this index."""
     release = load(Release, view.root / _RELEASE)
     staged = view.root / "version"
     version = load(IndexVersion, staged / VERSION_FILE, release.version_sha256)
@@ -157,9 +150,9 @@ def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, 
         _nothing_else(path, directory, set(manifest.files) | {"manifest.json"})
         if manifest.address != address:
             raise CorruptError(
-                f"{path}: shard {address[:12]}… has other contents than its name says", "export it again"
+                f"{path}: the contents of shard {address[:12]}… do not match its name", "export it again"
             )
-        # A shard that is here already stays, with its own ANN file.
+        # An undamaged shard that this index has already stays, with its own ANN file.
         there = folder.shard(address)
         shards.append((address, sha256_file((there if good_shard(there) else directory) / "manifest.json")))
     _read_graph(path, view, version)
@@ -170,15 +163,15 @@ def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, 
 
 
 def _read_graph(path: Path, view: IndexFolder, version: IndexVersion) -> None:
-    """Check the graph inside and give its folder the name of its snapshot."""
+    """Verify the extracted graph and name its folder after its snapshot."""
     staged = _staged_graph(view, version)
     if staged is not None:
-        (view.root / _GRAPH).mkdir(exist_ok=True)  # a file without one is told what it lacks
+        (view.root / _GRAPH).mkdir(exist_ok=True)  # where the file has none, the check below names what is missing
         staged.parent.mkdir()
         (view.root / _GRAPH).rename(staged)
         check_brought(staged, path, version.spec)
     elif (view.root / _GRAPH).exists():
-        raise DataError(f"{path} holds a graph, which its version does not name", "it was changed")
+        raise DataError(f"{path} holds a graph that its version does not name", "the file was changed; export it again")
 
 
 def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
@@ -187,7 +180,7 @@ def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
 
 
 def _place_graph(view: IndexFolder, home: Path, version: IndexVersion) -> Path | None:
-    """Bring the graph inside into the home; its folder where it is new there."""
+    """Move the extracted graph into the home; returns its folder if it is new there, else None."""
     staged = _staged_graph(view, version)
     return place(staged, home, version.spec) if staged is not None else None
 
@@ -195,11 +188,13 @@ def _place_graph(view: IndexFolder, home: Path, version: IndexVersion) -> Path |
 def _nothing_else(path: Path, directory: Path, names: set[str]) -> None:
     for name in digest_files(directory):
         if name not in names:
-            raise DataError(f"{path} holds {name!r}, which its manifest does not name", "it was changed")
+            raise DataError(
+                f"{path} holds {name!r}, which its manifest does not name", "the file was changed; export it again"
+            )
 
 
 def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release, brought: Path | None) -> None:
-    """Open what was brought and query it. Where that fails, the graph that was brought is taken away again."""
+    """Open the extracted version and query it. On failure remove the graph that was added to the home."""
     from clew.search.assemble import open_version
 
     staged = replace(

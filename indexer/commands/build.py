@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def init(
-    data: Annotated[str, typer.Argument(help="File, folder, BEIR folder, glob or URL of your documents.")],
+    data: Annotated[str, typer.Argument(help="Your documents: a file, folder, BEIR folder, glob or URL.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Spec to write (default: NAME.toml).")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a spec that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing spec.")] = False,
 ) -> None:
-    """Write a commented spec from a look at your data.
+    """Inspect your data and write a commented spec for it.
 
     Example: clew init catalogue.jsonl.gz --output shop.toml
     """
@@ -28,7 +28,7 @@ def init(
 
     target = output or default_target(data)
     if target.exists() and not force:
-        raise UsageError(f"{target} is there already", "choose another --output, or replace it with --force")
+        raise UsageError(f"{target} exists already", "choose another --output, or replace it with --force")
     text, count = suggest(data, target)
     write_atomic(target, text.encode())
     note(f"looked at {count:,} records")
@@ -41,34 +41,32 @@ def build(
     as_json: Json = False,
     override: Annotated[
         str | None,
-        typer.Option("--override", help="Why it goes live even where judged queries speak against it; needs --until."),
+        typer.Option("--override", help="Publish even against the judged queries, for this reason; needs --until."),
     ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Last day of the override, YYYY-MM-DD.")] = None,
 ) -> None:
     """Build, verify and publish a new version of an index.
 
-    It can be stopped at any point and goes on from finished work when it is called again; until the last step the
-    release that is live goes on serving.
+    It can be stopped at any point and resumes when it is called again. Until the last step the live release
+    continues to serve.
 
     Example: clew build shop.toml
     """
-    from clew.indexer import build as road
-    from clew.indexer.override import Override
+    from clew.indexer.build import build as run
     from clew.indexer.progress import for_terminal
+    from clew.indexer.releases.override import Override
     from clew.indexer.spec import read_spec
 
     chosen = Override.of(override, until)
-    report = road.build(read_spec(spec), home, override=chosen, progress=for_terminal())
+    report = run(read_spec(spec), home, override=chosen, progress=for_terminal())
     if as_json:
-        from dataclasses import asdict
-
-        out_json(asdict(report))
+        out_json(report.as_table())
     else:
         _print(report)
 
 
 def _print(report: BuildReport) -> None:
-    from clew.indexer.comparison import told
+    from clew.indexer.releases.comparison import describe_comparison
 
     if report.status == "unchanged":
         out(f"{report.index}: unchanged, release {report.release} stays live")
@@ -81,9 +79,9 @@ def _print(report: BuildReport) -> None:
         if values:
             out(f"  {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
     if report.comparison:
-        out(f"  {told(report.comparison)}")
+        out(f"  {describe_comparison(report.comparison)}")
     if report.override:
-        out(f"  override until {report.override['until']}: {report.override['reason']}")
+        out(f"  {report.override.describe()}")
     if report.rejects:
         out(f"  {report.rejected:,} records rejected, {report.empty:,} without text: see {report.rejects}")
     out(f"  {sum(report.seconds.values()):.1f} s: " + ", ".join(f"{n} {s:.1f}" for n, s in report.seconds.items()))

@@ -56,4 +56,4 @@ def test_show_says_where_there_is_none(home):
 def test_show_says_that_the_snapshot_is_gone(home, tmp_path):
     shutil.copytree(home, tmp_path / "home")
     shutil.rmtree(tmp_path / "home" / "graphs")
-    assert "in networkx: not there\n" in show(tmp_path / "home", "with")
+    assert "in networkx: missing\n" in show(tmp_path / "home", "with")

@@ -1,4 +1,4 @@
-"""The release that is live when a build begins: whether it is what was built, and with which models it answers."""
+"""A published release together with its version, such as the one that is live when a build begins."""
 
 from __future__ import annotations
 
@@ -9,36 +9,28 @@ from typing import Any
 
 from clew.core.artifacts import verify_files
 from clew.core.errors import CorruptError, NotFoundError, StoreError
-from clew.indexer.publish import good_shard
+from clew.indexer.releases.models import Models, models_of
+from clew.indexer.releases.override import Override
+from clew.indexer.releases.verify import good_shard
 from clew.search.versions import IndexFolder, IndexVersion, Release
-
-Models = tuple[str, str]
-
-
-def models_of(version: IndexVersion, release: Release) -> Models:
-    """The bi-encoder and the reranker, which are judged as a pair: fingerprint and runtime, "" for one not there.
-
-    The runtime counts because a fingerprint is of weights: the 8-bit form of a reranker has that of the whole one.
-    """
-    return _identity(version.encoder), _identity(release.reranker)
-
-
-def _identity(recorded: Mapping[str, Any]) -> str:
-    return f"{recorded['fingerprint']} {recorded.get('runtime', '')}" if recorded else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A published release and its version."""
+    """A published release, its version, and the override it was published with (None: no override)."""
 
     release: Release
     version: IndexVersion
+    override: Override | None
 
     @classmethod
     def of(cls, folder: IndexFolder, release: str | None = None) -> Live:
-        """A release by id, or the live one. Raises NotFoundError, CorruptError or FormatError with the file's name."""
+        """Read a release by id (None: the live one).
+
+        Raises NotFoundError, CorruptError or FormatError that names the file.
+        """
         found = folder.read_release(release)
-        return cls(found, folder.read_version(found))
+        return cls(found, folder.read_version(found), Override.of_release(found))
 
     @property
     def models(self) -> Models:
@@ -46,7 +38,7 @@ class Live:
         return models_of(self.version, self.release)
 
     def is_same(self, folder: IndexFolder, version: IndexVersion, reranker: Mapping[str, Any]) -> bool:
-        """Whether this is what was built, reranked by the same, its files whole."""
+        """Whether it holds the same as a version that was just built, with the same reranker, and is undamaged."""
         try:
             verify_files(folder.version(self.version.id), self.version.files)
         except CorruptError:
@@ -59,7 +51,7 @@ class Live:
 
 
 def find_live(folder: IndexFolder) -> tuple[Live | None, str]:
-    """(the live release, why it cannot be read); None and "" where nothing is live."""
+    """Return (the live release, why it cannot be read); None and "" where nothing is live."""
     if not folder.pointer.exists():
         return None, ""
     try:
@@ -70,9 +62,9 @@ def find_live(folder: IndexFolder) -> tuple[Live | None, str]:
 
 def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a stored spec that decides how an index answers."""
-    kept = {key: value for key, value in json.loads(json.dumps(spec)).items() if key not in {"source", "build"}}
-    # Versions from before an optional table was known have no key for it.
-    kept = {key: value for key, value in kept.items() if value is not None}
-    if kept.get("graph"):
-        kept["graph"] |= {"nodes": "", "edges": ""}  # the snapshot says what was in them
-    return kept
+    found = {key: value for key, value in json.loads(json.dumps(spec)).items() if key not in {"source", "build"}}
+    # Versions stored before an optional table existed have no key for it.
+    found = {key: value for key, value in found.items() if value is not None}
+    if found.get("graph"):
+        found["graph"] |= {"nodes": "", "edges": ""}  # the snapshot says what was in them
+    return found

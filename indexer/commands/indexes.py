@@ -1,4 +1,4 @@
-"""`clew indexes`: what is under a home, and which release is live."""
+"""`clew indexes`: list and manage the indexes of a home and their releases."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the index.")]
-ReleaseId = Annotated[str | None, typer.Option("--release", help="A release (default: the live one).")]
+ReleaseId = Annotated[str | None, typer.Option("--release", help="Id of a release (default: the live one).")]
 
 
 @app.callback()
 def indexes() -> None:
-    """List, show, verify, activate, roll back, collect, export and import indexes."""
+    """List, show, verify, activate, roll back, clean up, export and import indexes."""
 
 
 @app.command("list")
@@ -27,7 +27,7 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     Example: clew indexes list
     """
-    from clew.indexer.publish import releases
+    from clew.indexer.releases.history import releases
     from clew.search.versions import IndexFolder, index_names
 
     found: list[dict[str, Any]] = []
@@ -63,10 +63,10 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
 
     Example: clew indexes show shop
     """
-    from clew.indexer.comparison import told
     from clew.indexer.graphs.used import described
-    from clew.indexer.override import described as overridden
-    from clew.indexer.publish import existing, releases
+    from clew.indexer.releases.comparison import describe_comparison
+    from clew.indexer.releases.history import existing, releases
+    from clew.indexer.releases.override import Override
 
     folder = existing(home, name)
     chosen = folder.read_release(release)
@@ -83,17 +83,17 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
     if chosen.reranker:
         out(f"  reranker {chosen.reranker['model']} ({chosen.reranker['runtime']})")
     if graph is not None:
-        sizes = f"{graph.entities:,} entities, {graph.edges:,} edges" if graph.entities is not None else "not there"
+        sizes = f"{graph.entities:,} entities, {graph.edges:,} edges" if graph.entities is not None else "missing"
         out(f"  graph {graph.name}, snapshot {graph.snapshot} in {graph.store}: {sizes}")
     for title, values in (("recall", version.recall), ("relevance", version.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{key} {value:.4f}" for key, value in values.items()))
     if comparison := version.report.get("comparison"):
-        out(f"  {told(comparison)}")
-    if chosen.override:
-        out(f"  {overridden(chosen)}")
-        for objection in chosen.override["overrode"]:
-            out(f"    {objection['said']}")
+        out(f"  {describe_comparison(comparison)}")
+    if (override := Override.of_release(chosen)) is not None:
+        out(f"  {override.describe()}")
+        for objection in override.overrode:
+            out(f"    {objection.said}")
     for info in listed:
         documents = f"{info.documents:,}" if info.documents is not None else "?"
         line = f"{'*' if info.live else ' '} {info.id:<8} {info.created}  {documents:>12} documents  {info.note}"
@@ -101,24 +101,24 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
 
 
 def _override(until: str | None, ended: bool) -> str:
-    """The end of a line about a release that lives on an override."""
+    """The end of a line about a release that was published with an override."""
     return "" if until is None else f"  override {'ended on' if ended else 'until'} {until}"
 
 
 @app.command()
 def verify(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Read every file of a release again, compare it with its sha256, open it and query it.
+    """Verify a release: compare every file with its sha256, open it and query it.
 
     Example: clew indexes verify shop
     """
-    from clew.indexer.verify import verify_release
+    from clew.indexer.releases.verify import verify_release
 
     report = verify_release(home, name, release)
     if as_json:
         out_json(asdict(report))
         return
-    out(f"{name}: release {report.release} is whole: {report.files} files, {report.documents:,} documents, ")
-    out(f"  {report.passages:,} passages, {report.canaries} canary queries answered")
+    out(f"{name}: release {report.release} is undamaged: {report.files} files, {report.documents:,} documents, ")
+    out(f"  {report.passages:,} passages, {report.canaries} test queries answered")
 
 
 @app.command()
@@ -128,11 +128,11 @@ def activate(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Make a release live; one whose override has ended is refused.
+    """Make a release live; a release whose override has ended is refused.
 
     Example: clew indexes activate shop r3
     """
-    from clew.indexer import publish
+    from clew.indexer.releases import publish
 
     chosen = publish.activate(home, name, release)
     out_json(asdict(chosen)) if as_json else out(f"{name}: release {chosen.id} is live")
@@ -140,56 +140,57 @@ def activate(
 
 @app.command()
 def rollback(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Make the release live that was live before; a second time goes one further back.
+    """Make the previous live release live again; a second rollback goes one release further back.
 
     Example: clew indexes rollback shop
     """
-    from clew.indexer import publish
-    from clew.indexer.override import described, has_ended
+    from clew.indexer.releases import publish
+    from clew.indexer.releases.override import Override
 
     chosen = publish.rollback(home, name)
-    if has_ended(chosen):
-        note(f"release {chosen.id} lives on an {described(chosen)}")
+    override = Override.of_release(chosen)
+    if override is not None and override.has_ended():
+        note(f"release {chosen.id}: {override.describe()}")
     out_json(asdict(chosen)) if as_json else out(f"{name}: release {chosen.id} is live")
 
 
 @app.command()
 def gc(
     name: Name,
-    keep: Annotated[int, typer.Option("--keep", help="How many of the newest releases stay.")] = 3,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    keep: Annotated[int, typer.Option("--keep", help="How many of the newest releases to keep.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would be removed.")] = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Remove old releases; the live one, the one before it and what a reader has open stay.
+    """Remove old releases and unused files; the live release, the one before it and open ones are kept.
 
     Example: clew indexes gc shop --keep 2
     """
-    from clew.indexer import sweep
+    from clew.indexer.releases.gc import gc as remove_unused
 
-    report = sweep.gc(home, name, keep, dry_run=dry_run)
+    report = remove_unused(home, name, keep, dry_run=dry_run)
     if as_json:
         out_json(asdict(report))
         return
     did = "would remove" if dry_run else "removed"
     out(f"{name}: {did} {len(report.releases)} release(s), {len(report.shards)} shard(s), {report.bytes:,} bytes")
     if report.held:
-        out(f"  open, so kept: {', '.join(report.held)}")
+        out(f"  not removed, since they are open: {', '.join(report.held)}")
 
 
 @app.command()
 def export(
     name: Name,
-    file: Annotated[Path, typer.Argument(help="File to write: .tar, .tar.gz or .tar.zst.")],
+    file: Annotated[Path, typer.Argument(help="The file to write: .tar, .tar.gz or .tar.zst.")],
     release: ReleaseId = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Write a release into one file.
+    """Export a release with everything it needs into one file.
 
     Example: clew indexes export shop shop.tar.zst
     """
-    from clew.indexer import transfer
+    from clew.indexer.releases import transfer
 
     report = transfer.export(home, name, file, release)
     if as_json:
@@ -201,19 +202,19 @@ def export(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="A file that `clew indexes export` wrote.")],
-    name: Annotated[str | None, typer.Option("--name", help="Name here (default: the one it had).")] = None,
-    activate: Annotated[bool, typer.Option("--activate/--no-activate", help="Make it live.")] = True,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the index here (default: as exported).")] = None,
+    activate: Annotated[bool, typer.Option("--activate/--no-activate", help="Make the imported release live.")] = True,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Bring in a release from a file; it is verified before it goes live.
+    """Import a release from a file; it is verified before it goes live.
 
     Example: clew indexes import shop.tar.zst
     """
-    from clew.indexer import transfer
+    from clew.indexer.releases import transfer
 
     report = transfer.import_(home, file, name, activate=activate)
     if as_json:
         out_json(asdict(report))
     else:
-        out(f"{report.index}: release {report.release} {'is live' if report.live else 'is there, not live'}")
+        out(f"{report.index}: release {report.release} {'is live' if report.live else 'is imported, not live'}")

@@ -39,7 +39,7 @@ def run(place):
 
 def test_init_writes_where_it_says_and_replaces_nothing(place, monkeypatch):
     monkeypatch.chdir(place)
-    with pytest.raises(UsageError, match=r"lamps\.toml is there already"):
+    with pytest.raises(UsageError, match=r"lamps\.toml exists already"):
         CliRunner().invoke(app, ["init", "lamps.jsonl"], catch_exceptions=False)
     again = CliRunner().invoke(app, ["init", "lamps.jsonl", "--output", "again.toml"])
     assert again.stdout == "again.toml\n"
@@ -64,7 +64,7 @@ def test_list_show_and_verify(run):
     assert "* r1" in run("indexes", "show", "lamps").stdout
     shown = json.loads(run("indexes", "show", "lamps", "--json").stdout)
     assert shown["version"]["documents"] == 12
-    assert "is whole" in run("indexes", "verify", "lamps").stdout
+    assert "is undamaged" in run("indexes", "verify", "lamps").stdout
     assert json.loads(run("indexes", "verify", "lamps", "--json").stdout)["canaries"] == 5
 
 
@@ -82,7 +82,7 @@ def test_an_index_travels(run, place, tmp_path):
     imported = json.loads(CliRunner().invoke(app, words).stdout)
     assert (imported["index"], imported["release"], imported["live"]) == ("lamps", "r1", True)
     quiet = run("indexes", "import", f"{tmp_path}/lamps.tar.zst", "--name", "other", "--no-activate")
-    assert "is there, not live" in quiet.stdout
+    assert "is imported, not live" in quiet.stdout
 
 
 def test_a_missing_spec_says_how_to_write_one(tmp_path):
@@ -140,7 +140,7 @@ def test_documents_of_signs_alone_can_be_built(tmp_path):
         (["--until", "2030-01-31"], "--until is given without --override"),
         (["--override", " ", "--until", "2030-01-31"], "--override is empty"),
         (["--override", "faster", "--until", "soon"], "--until is 'soon'"),
-        (["--override", "faster", "--until", "2001-01-31"], "--until is 2001-01-31, which is past"),
+        (["--override", "faster", "--until", "2001-01-31"], "--until is 2001-01-31, which is in the past"),
     ],
 )
 def test_an_override_that_cannot_be_ends_with_2_before_the_spec_is_read(words, named):

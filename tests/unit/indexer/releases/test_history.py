@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.core.files import write_atomic
-from clew.indexer.publish import history, next_number, number_of, point_at
+from clew.indexer.releases.history import history, next_number, number_of, point_at
 from clew.search.versions import IndexFolder
 
 

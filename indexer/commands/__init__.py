@@ -1,0 +1,1 @@
+"""Commands that write: `clew init`, `clew build` and `clew indexes`."""
