@@ -42,7 +42,7 @@ def carried(
             kept[part] = table
     lost = [
         f"{' and '.join(parts)} that release {release.id} had learned are dropped, since {reason} changed; learn "
-        f"again with `clew bench tune {release.index} --publish`"
+        f"again with `clew tune {release.index} --publish`"
         for reason, parts in reasons.items()
     ]
     return kept, lost

@@ -113,10 +113,15 @@ def write_release(
     learned: Mapping[str, Any] | None = None,
     reranker: Mapping[str, Any] | None = None,
     override: Mapping[str, Any] | None = None,
+    *,
+    number: int | None = None,
 ) -> Release:
-    """Write the release of a version that is in place. It is not live yet."""
+    """Write a release of a version that is in place; it is not live yet.
+
+    number: the release's running number (None: the version's), which no other release has.
+    """
     release = Release(
-        id=f"r{number_of(version.id)}",
+        id=f"r{number_of(version.id) if number is None else number}",
         index=folder.name,
         version=version.id,
         version_sha256=sha256_file(folder.version(version.id) / VERSION_FILE),

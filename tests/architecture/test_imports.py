@@ -17,12 +17,14 @@ BELOW_BENCHMARKS = {
     "clew", "clew.core", "clew.models", "clew.training", "clew.kg", "clew.search", "clew.indexer", "clew.api",
 }  # fmt: skip
 MAY_IMPORT = {
-    "clew": {"clew.cli", *BELOW_BENCHMARKS, "clew.benchmarks"},
-    "clew.cli": {*BELOW_BENCHMARKS, "clew.benchmarks"},
-    "clew.benchmarks": {*BELOW_BENCHMARKS, "clew.cli"},
+    # The options that commands share; every room may hold commands.
+    "clew.cli.options": {"clew.core"},
+    "clew": {"clew.cli", "clew.cli.options", *BELOW_BENCHMARKS, "clew.benchmarks"},
+    "clew.cli": {"clew.cli.options", *BELOW_BENCHMARKS, "clew.benchmarks"},
+    "clew.benchmarks": {*BELOW_BENCHMARKS, "clew.cli", "clew.cli.options"},
     "clew.api": {"clew", "clew.search", "clew.kg", "clew.models", "clew.core"},
-    "clew.indexer": {"clew", "clew.search", "clew.kg", "clew.models", "clew.core"},
-    "clew.training": {"clew", "clew.search", "clew.models", "clew.core"},
+    "clew.indexer": {"clew", "clew.cli.options", "clew.search", "clew.kg", "clew.models", "clew.core"},
+    "clew.training": {"clew", "clew.indexer", "clew.search", "clew.models", "clew.core"},
     "clew.search": {"clew", "clew.kg", "clew.models", "clew.core"},
     "clew.kg": {"clew.core"},
     "clew.models": {"clew.core"},
@@ -44,7 +46,7 @@ VENDORS = {
     "starlette": ("api/",),
     "uvicorn": ("api/",),
     "ir_measures": ("clew/core/measures/", "benchmarks/"),
-    "scipy": ("clew/core/measures/", "benchmarks/"),
+    "scipy": ("clew/core/measures/", "indexer/tuning/", "benchmarks/"),
 }
 UNBOUND = ("benchmarks/peers/",)
 
