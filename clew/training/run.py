@@ -18,10 +18,10 @@ import numpy as np
 from clew.core.errors import SpecError
 from clew.core.files import disk_errors, write_atomic
 from clew.core.lock import writing
+from clew.indexer.tuning.calibration import learn
 from clew.models.folder import layers, most_pieces
 from clew.models.manifest import Role
 from clew.models.store import check_free, keep_model, prepare, read_manifest, scorer_folder, whole_folder
-from clew.search.rerank.calibration import learn
 from clew.training.card import write_card
 from clew.training.cross_encoder import by_data, load, predicted, train_cross_encoder
 from clew.training.curve import plot

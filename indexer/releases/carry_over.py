@@ -42,7 +42,7 @@ def carry_over(
             valid[part] = table
     notices = [
         f"dropped what release {release.id} learned for {' and '.join(parts)}, since {reason} changed; learn it again "
-        f"with `clew bench tune {release.index} --publish`"
+        f"with `clew tune {release.index} --publish`"
         for reason, parts in reasons.items()
     ]
     return valid, notices

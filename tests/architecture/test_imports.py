@@ -61,7 +61,7 @@ VENDORS = {
     "starlette": ("api/",),
     "uvicorn": ("api/",),
     "ir_measures": ("clew/core/measures/", "benchmarks/"),
-    "scipy": ("clew/core/measures/", "benchmarks/"),
+    "scipy": ("clew/core/measures/", "indexer/tuning/", "benchmarks/"),
 }
 UNBOUND = ("benchmarks/peers/",)
 

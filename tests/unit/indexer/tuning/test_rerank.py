@@ -9,12 +9,14 @@ import pytest
 from clew.benchmarks import systems
 from clew.benchmarks.pairs import SharedScorer
 from clew.benchmarks.prepared import prepared
-from clew.benchmarks.tune import Options, publish_tuned, tune_index
 from clew.core.errors import FormatError, QueryError
 from clew.core.files import write_atomic
 from clew.indexer.build import build
 from clew.indexer.releases.history import point_at
 from clew.indexer.spec import spec_of
+from clew.indexer.tuning.publish import publish_tuned
+from clew.indexer.tuning.rerank import scored
+from clew.indexer.tuning.tune import Options, tune_index
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
 from clew.search.versions import IndexFolder, dumps
@@ -95,8 +97,6 @@ def test_what_another_clew_learned_is_named_and_a_build_goes_on_without_it(tuned
 
 
 def test_queries_that_search_refuses_teach_nothing(searcher):
-    from clew.benchmarks.rerank_learn import scored
-
     long = "lamp " * 5000
     with pytest.raises(QueryError):
         searcher.search(SearchRequest(long))

@@ -1,9 +1,9 @@
-"""What a reranker's scores are worth on an index: its calibration, learned on dev queries."""
+"""Learn the calibration of an index's reranker from dev queries."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,23 +13,22 @@ from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
 from clew.core.types import Bools, Deadline, Floats, Ints
+from clew.indexer.tuning import Progress
+from clew.indexer.tuning.calibration import learn, learn_ahead
 from clew.search.profile import load_profile
-from clew.search.rerank.ahead import learn_ahead
-from clew.search.rerank.calibration import learn
 from clew.search.rerank.stage import CHUNK
 from clew.search.types import SearchRequest
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
-Progress = Callable[[str, int, int], None]
-# Three numbers are settled long before; more only cost time, about a second a query.
+# Enough for a few coefficients; more only cost time, about a second a query.
 MOST_QUERIES = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a reranker made of the candidates of queries.
+    """Candidates of judged queries with their scores.
 
     scores, fused: (n,) float64 the cross-encoder's and fused scores. relevant: (n,) bool. query: (n,) int64 number of
     the query each is of, 0 to queries - 1.
@@ -44,7 +43,10 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class RerankTuned:
-    """A calibration before and after, as tables. pairs, relevant: what it was learned on; queries: theirs."""
+    """A calibration before and after, as tables. It was learned on `pairs` candidates of `queries` queries.
+
+    relevant: how many of the pairs are relevant.
+    """
 
     before: Mapping[str, Any]
     after: Mapping[str, Any]
@@ -63,11 +65,11 @@ def learn_rerank(
     depth: int | None = None,
     judged_only: bool = False,
 ) -> RerankTuned:
-    """Learn the calibration of an index's reranker, drawn towards the one it has, and of what is not read yet.
+    """Learn the calibration of an index's reranker, regularised towards the one it has, and `ahead`.
 
-    searcher: with the fusion that it will be used with. depth: documents each source is asked for (None: as a search
-    does). judged_only: each query's judged documents are its only candidates. Raises DataError where no candidate is
-    relevant, or all are.
+    searcher: with the fusion that it will be used with. depth: documents each source is asked for (None: as many as a
+    search asks for). judged_only: each query's judged documents are its only candidates. Raises DataError where no
+    candidate is relevant, or all are.
     """
     assert searcher.reranker is not None  # noqa: S101 - the caller looked
     start = searcher.reranker.calibration
@@ -91,9 +93,9 @@ def scored(
     depth: int | None = None,
     judged_only: bool = False,
 ) -> Scored:
-    """Score the first candidates of judged queries, at most `most` of them (None: all), drawn by the seed.
+    """Score the first candidates of at most `most` judged queries (None: all), drawn by the seed.
 
-    depth, judged_only: as in `learn_rerank`. Raises DataError where there is no query that search takes.
+    depth, judged_only: as in `learn_rerank`. Raises DataError if search accepts none of the queries.
     """
     names = judged_queries(qrels)
     if most is not None and len(names) > most:
@@ -105,7 +107,7 @@ def scored(
         try:
             among = list(qrels[name]) if judged_only else None
             scores, fused, ids = _candidates(searcher, queries[name], deep, among)
-        except QueryError:  # one that search refuses (empty, too long) shows nothing
+        except QueryError:  # a query that search refuses (empty, too long)
             continue
         parts.append((scores, fused, [qrels[name].get(document, 0) > 0 for document in ids]))
         if progress:

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from clew.benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
 from clew.core.errors import NotFoundError
 from clew.indexer.build import build
 from clew.indexer.releases.publish import rollback
 from clew.indexer.spec import spec_of
+from clew.indexer.tuning.publish import publish_tuned
+from clew.indexer.tuning.tune import Options, tune_folder, tune_index
 from clew.search.assemble import open_index
 from clew.search.versions import IndexFolder, index_names
 
@@ -161,7 +162,7 @@ def test_what_was_learned_for_something_else_is_dropped_and_said(learned, change
     report = build(spec_of({**table, **change}, "makers.toml", root), home)
     assert set(IndexFolder.of(home, "makers").read_release().learned) == kept
     notices = [notice for notice in report.notices if "learned" in notice]
-    assert any(reason in notice and was in notice and "clew bench tune makers" in notice for notice in notices)
+    assert any(reason in notice and was in notice and "clew tune makers" in notice for notice in notices)
 
 
 def test_a_reranker_is_calibrated_on_what_the_tuned_fusion_finds(learned):

@@ -1,38 +1,35 @@
-"""What an index's graph learns from judged queries: which relations questions ask for, what the graph weighs beside the
-other sources, and when it is used at all. Train and dev queries only."""
+"""Learn how an index uses its graph from judged queries: relations, the graph's fusion weight, and the gate.
+
+Only train and dev queries are used.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from clew.benchmarks.tune import example
 from clew.core.errors import QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
-from clew.core.types import Deadline, Floats
-from clew.kg.relations import Answered, RelationModel, Step, remainder
-from clew.search.fusion import FUSIONS, FusionSpec, Judged, learn, ndcg
-from clew.search.gate import FEATURES, Gate
-from clew.search.gate import learn as learn_gate
-from clew.search.lookup import check_text
+from clew.core.types import Floats
+from clew.indexer.tuning import Progress, relations
+from clew.indexer.tuning.fusion import Judged, example, learn
+from clew.indexer.tuning.gate import learn as learn_gate
+from clew.indexer.tuning.relations import Answered, steps_to_answers
+from clew.kg.relations import RelationModel
+from clew.search.fusion import FusionSpec
+from clew.search.gate import Gate
 
 if TYPE_CHECKING:
-    from clew.search.knowledge import Knowledge
     from clew.search.pipeline import Searcher
 
-Progress = Callable[[str, int, int], None]
 DEPTH = 100
 # More queries than these only cost time.
 MOST_QUERIES = 1_000
 MOST_QUESTIONS = 5_000
-# A step answers a question where it leads to its answers and to little else: F1 of what it reaches.
-_LEAST_SHARE = 0.3
 _OPEN = Gate(threshold=0.0)
 _FOLDS = 4
 # Of each split, for the default gate.
@@ -43,7 +40,7 @@ Examples = tuple[tuple[Floats, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What was learned. examples: (features of a query, nDCG@10 that the graph won or lost it), what the gate saw."""
+    """What was learned. examples: the gate's: (features of a query, change of its nDCG@10 when it uses the graph)."""
 
     relations: RelationModel
     fusion: FusionSpec
@@ -51,19 +48,19 @@ class Learned:
     examples: Examples = ()
 
     def applied(self, searcher: Searcher) -> Searcher:
-        """A searcher that uses it."""
+        """The searcher with what was learned."""
         assert searcher.knowledge is not None  # noqa: S101 - learned on a graph
         knowledge = replace(searcher.knowledge, model=self.relations)
         return replace(searcher, knowledge=knowledge, fusion=self.fusion, gate=self.gate)
 
     def as_table(self) -> dict[str, Any]:
-        """As a release keeps it, but for the fusion."""
+        """As a release stores it, without the fusion."""
         return {"relations": self.relations.as_table() if self.relations else {}, "gate": self.gate.as_table()}
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Judged queries to learn from. queries: id → text. train, dev: their judgements, in integer gains."""
+    """The training data: judged queries. queries: id → text. train, dev: their judgements, in integer gains."""
 
     queries: Mapping[str, str]
     train: Qrels
@@ -71,7 +68,7 @@ class Material:
     seed: int = 0
 
     def sampled(self, qrels: Qrels, most: int) -> list[str]:
-        """At most so many of the queries that have a relevant document, drawn by the seed."""
+        """At most `most` of the queries that have a relevant document, drawn by the seed."""
         names = judged_queries(qrels)
         return names if len(names) <= most else random.Random(self.seed).sample(names, most)  # noqa: S311
 
@@ -82,21 +79,21 @@ def learned(
     progress: Progress | None = None,
     answers: Mapping[str, Answered] | None = None,
 ) -> Learned:
-    """Learn on judged queries, for the way the searcher uses its graph.
+    """Learn from judged queries, for the way the searcher uses its graph.
 
-    answers: what `answered` gave, where it is known. What train queries show the gate comes from relations learned on
-    the others of them.
+    answers: the result of `answered`, if it is known already. The gate's features of a train query come from relations
+    learned on the other half of the train queries, so that it does not see answers it was trained on.
     """
     assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
     names = material.sampled(material.train, MOST_QUESTIONS)
     if answers is None:
         answers = answered(searcher, material, progress)
-    whole = RelationModel.learn(answers.values())
+    whole = relations.learn(answers.values())
     seen: list[_Seen] = []
     halves = [set(names[0::2]), set(names[1::2])]
     kept = material.sampled(material.train, MOST_QUERIES // 2)
     for half in halves:
-        model = RelationModel.learn(found for name, found in answers.items() if name not in half)
+        model = relations.learn(found for name, found in answers.items() if name not in half)
         asked = [name for name in kept if name in half]
         seen += _watched(_with(searcher, model), material, asked, material.train, progress)
     rest = material.sampled(material.dev, MOST_QUERIES - len(seen))
@@ -109,7 +106,7 @@ def learned(
 
 
 def default_examples(searcher: Searcher, material: Material, progress: Progress | None = None) -> Examples:
-    """What a gate sees and could win where nothing was learned: what the default gate is made of."""
+    """Training data of the default gate: features and gains where no relations were learned."""
     assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
     seen: list[_Seen] = []
     for qrels in (material.train, material.dev):
@@ -123,7 +120,7 @@ def _examples(seen: Sequence[_Seen], fusion: FusionSpec) -> Examples:
 
 
 def _gated_gain(seen: Sequence[_Seen], fusion: FusionSpec, start: Gate) -> float:
-    """nDCG@10 won with a gate that is learned on the other folds, summed over the queries."""
+    """nDCG@10 gained, summed over the queries, each under a gate learned on the other folds."""
     examples = _examples(seen, fusion)
     total = 0.0
     for fold in range(_FOLDS):
@@ -138,11 +135,8 @@ def _with(searcher: Searcher, model: RelationModel) -> Searcher:
     return replace(searcher, knowledge=replace(searcher.knowledge, model=model), gate=_OPEN)
 
 
-# ------------------------------------------------------------------ relations
-
-
 def answered(searcher: Searcher, material: Material, progress: Progress | None = None) -> dict[str, Answered]:
-    """Train query → the steps that lead from the entity it names to its relevant documents, where there are such."""
+    """Train query → the steps that lead from the entity it names to its relevant documents, where there are any."""
     knowledge = searcher.knowledge
     assert knowledge is not None  # noqa: S101 - see learned
     if not knowledge.walks or not knowledge.spec.documents or knowledge.spec.document_types:
@@ -151,7 +145,7 @@ def answered(searcher: Searcher, material: Material, progress: Progress | None =
     names = material.sampled(material.train, MOST_QUESTIONS)
     for done, name in enumerate(names, 1):
         wanted = {node for node, gain in material.train[name].items() if gain > 0}
-        found = _answered(searcher, knowledge, material.queries[name], wanted)
+        found = steps_to_answers(searcher, knowledge, material.queries[name], wanted)
         if found is not None:
             answers[name] = found
         if progress:
@@ -159,36 +153,9 @@ def answered(searcher: Searcher, material: Material, progress: Progress | None =
     return answers
 
 
-def _answered(searcher: Searcher, knowledge: Knowledge, text: str, wanted: set[str]) -> Answered | None:
-    try:
-        query = searcher.understanding.terms(check_text(text, "query"))
-    except QueryError:
-        return None
-    if searcher.understanding.encoder is not None:
-        query = searcher.understanding.vector(query)
-    mentions = sorted(knowledge.linker.link(query.text, query.vector).mentions, key=lambda m: -m.probability)
-    nodes = {knowledge.spec.documents.replace("{id}", document) for document in wanted}
-    for mention in mentions:
-        (seed,) = knowledge.snapshot.ids(np.array([mention.entity], np.int64))
-        table = knowledge.store.neighbourhood([seed], replace(knowledge.policy.walk, hops=1), Deadline())
-        reached: dict[Step, set[str]] = {}
-        for relation, outgoing, far in zip(table.relation, table.outgoing, table.far, strict=True):
-            step = Step(table.relations[int(relation)], bool(outgoing))
-            reached.setdefault(step, set()).add(table.nodes[int(far)])
-        shares = {step: 2 * len(to & nodes) / (len(to) + len(nodes)) for step, to in reached.items()}
-        best = max(shares.values(), default=0.0)
-        if best >= _LEAST_SHARE:
-            good = {step: share for step, share in shares.items() if share >= best - 0.05}
-            return Answered(remainder(query.text, [(mention.start, mention.end)]), good)
-    return None
-
-
-# ------------------------------------------------------------------ weights and gate
-
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One judged query: its documents without and with the graph, and what the gate would see (None: no entity)."""
+    """One judged query: its candidates without and with the graph, and the gate's features (None: no entity)."""
 
     without: Judged
     with_graph: Judged
@@ -196,9 +163,8 @@ class _Seen:
     before: FusionSpec = field(default_factory=FusionSpec)
 
     def gain(self, fusion: FusionSpec) -> float:
-        """nDCG@10 that the graph wins."""
-        after = ndcg(FUSIONS[fusion.method](self.with_graph.found, fusion).sum(axis=0), self.with_graph)
-        return after - ndcg(FUSIONS[self.before.method](self.without.found, self.before).sum(axis=0), self.without)
+        """Change of nDCG@10 when the query uses the graph, under this fusion."""
+        return self.with_graph.ndcg(fusion) - self.without.ndcg(self.before)
 
 
 def _watched(
@@ -206,7 +172,7 @@ def _watched(
 ) -> Iterator[_Seen]:
     others = tuple(name for name in searcher.sources if name != "graph")
     for done, name in enumerate(names, 1):
-        # One that search refuses (empty, too long) shows nothing.
+        # A query that search refuses (empty, too long) is no training data.
         with suppress(QueryError):
             yield _seen(searcher, material.queries[name], qrels[name], others)
         if progress:
@@ -216,8 +182,5 @@ def _watched(
 def _seen(searcher: Searcher, text: str, judged: Mapping[str, int], others: tuple[str, ...]) -> _Seen:
     without = example(searcher, text, judged, DEPTH, others, None)
     pool, trace = searcher.traced(text, DEPTH, expand="auto")
-    gains = np.array([judged.get(document, 0) for document in searcher.store.ids(pool.documents)], np.float64)
-    ideal = sorted((float(gain) for gain in judged.values()), reverse=True)
-    parts = {part.what: float(part.detail["value"]) for part in (trace.graph.parts if trace.graph else ())}
-    features = np.array([parts[feature] for feature in FEATURES], np.float64) if parts else None
-    return _Seen(without, Judged(pool.found, gains, ideal), features, searcher.fusion)
+    with_graph = Judged.of(pool.found, searcher.store.ids(pool.documents), judged)
+    return _Seen(without, with_graph, trace.gate_features, searcher.fusion)
