@@ -29,7 +29,7 @@ Spec = Annotated[Path, typer.Argument(help="Training spec, a TOML file (docs/tra
 
 @app.command("cross-encoder")
 def cross_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Train a reranker on queries with relevant and irrelevant passages.
+    """Train a reranker on relevant and irrelevant passages.
 
     If the run was interrupted, the same command resumes it from its last checkpoint.
 
@@ -40,9 +40,9 @@ def cross_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) 
 
 @app.command("bi-encoder")
 def bi_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Train an encoder that turns queries and passages into vectors.
+    """Train an encoder of queries and passages.
 
-    If the run was interrupted, the same command resumes it from its last checkpoint.
+    An index uses it if [dense] model in its spec names it. If the run was interrupted, the same command resumes it from its last checkpoint.
 
     Example: clew train bi-encoder encoder.toml
     """
@@ -51,9 +51,9 @@ def bi_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> 
 
 @app.command("distil")
 def distil(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Train a smaller reranker that imitates the scores of the teacher named in the spec.
+    """Train a smaller reranker that imitates a larger one.
 
-    If the run was interrupted, the same command resumes it from its last checkpoint.
+    The spec names the larger one as its teacher. If the run was interrupted, the same command resumes it from its last checkpoint.
 
     Example: clew train distil student.toml
     """

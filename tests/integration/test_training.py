@@ -125,7 +125,10 @@ def test_an_encoder_too_stops_at_a_loss_that_is_no_number_and_names_the_queries(
     from clew.training.bi_encoder import train_bi_encoder
 
     diverging = spec(batch=4, learning_rate=1e30, warmup=0.0, clip=0.0)
-    with pytest.raises(DataError, match=r"loss of a batch is nan; its queries: '(red|blue|green|black|white|brown)'"):
+    with pytest.raises(
+        DataError,
+        match=r"loss of a batch is nan, not a finite number; its queries: '(red|blue|green|black|white|brown)'",
+    ):
         train_bi_encoder(diverging, base, tmp_path, EXAMPLES, DEV, quiet)
 
 
@@ -267,7 +270,7 @@ def test_what_cannot_be_kept_or_read_is_said_before_anything_is_learned(base, tm
     home = tmp_path / "home"
     rows = {"data": [{"folder": str(write(tmp_path / "shoes")), "candidates": "judged"}]}
     long = spec_of({"name": "mine", "base": str(base), "max_length": 4_096, **rows}, "run.toml")
-    with pytest.raises(SpecError, match=r"max_length is 4096, and .*tiny reads at most 512 tokens"):
+    with pytest.raises(SpecError, match=r"max_length is 4096, but .*tiny reads at most 512 tokens"):
         train("cross-encoder", long, home, Indexes(home), calibrate, quiet, print)
     taken = spec_of({"name": read_manifest(prepare(str(base), home)).name, **rows}, "run.toml")
     with pytest.raises(UsageError, match="'tiny' is a cross-encoder already, and a bi-encoder is to be kept"):
@@ -285,7 +288,7 @@ def test_weights_that_went_astray_are_not_kept(base, tmp_path, kind):
     # One step, whose own loss is a number still.
     wild = spec(epochs=1, learning_rate=1e30, warmup=0.0, clip=0.0, evaluations=1)
     fitted = train_cross_encoder if kind == "cross-encoder" else train_bi_encoder
-    with pytest.raises(DataError, match="scores on dev of shoes are no finite numbers"):
+    with pytest.raises(DataError, match="scores on the dev queries of shoes are not finite"):
         fitted(wild, base, tmp_path, EXAMPLES[:8], DEV, quiet)
     assert not (tmp_path / FINISHED).exists()
     assert not (tmp_path / BEST).exists()

@@ -190,7 +190,7 @@ def test_a_log_that_is_not_there_is_named() -> None:
         ({"clicks": "e.jsonl"}, {}, "clicks needs index"),
         ({"clicks": "e.jsonl", "index": "i", "folder": "f"}, {}, "both folder and clicks"),
         ({"index": "i"}, {}, "neither folder nor clicks"),
-        ({"clicks": "e.jsonl", "index": "i", "gains": "0,1"}, {}, "leave gains out"),
+        ({"clicks": "e.jsonl", "index": "i", "gains": "0,1"}, {}, "remove gains"),
         ({"clicks": "e.jsonl", "index": "i"}, {"eta": 4}, r"\[clicks\].*eta is 4"),
         ({"clicks": "e.jsonl", "index": "i"}, {"least": 0}, "least is 0"),
         ({"clicks": "e.jsonl", "index": "i"}, {"prior_clicks": 20}, "prior_clicks is 20"),
