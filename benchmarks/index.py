@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
 # What decides the bytes of an index. A change anywhere there makes another index; one in fusion does not.
-_DECIDING = ("indexer", "search/candidates", "search/fields.py", "search/docstore.py", "clew/core/text.py")
+_DECIDING = (
+    "indexer", "search/candidates", "search/fields.py", "search/docstore.py", "clew/core/text.py",
+    "clew/models/passage.py",
+)  # fmt: skip
 
 
 def beir_spec(folder: Path) -> dict[str, Any]:

@@ -25,8 +25,8 @@ COMMANDS = {
     "tune": ("clew.indexer.commands.tune:tune", "Learn an index's parameters from judged queries."),
     "serve": ("clew.cli.serve:serve", "Serve the HTTP API."),
     "bench": ("clew.cli.bench:app", "Measure relevance and speed, compare models."),
-    "train": ("clew.cli.train:app", "Train models on judged queries."),
-    "models": ("clew.cli.models:app", "List, show, verify, export and import models."),
+    "train": ("clew.training.command:app", "Train models on judged queries."),
+    "models": ("clew.models.command:app", "List, show, verify, export and import models."),
     "demo": ("clew.cli.demo:demo", "Build the sample indexes, answer a few queries, serve."),
     "doctor": ("clew.cli.doctor:doctor", "Check the installation and say what is missing."),
 }
