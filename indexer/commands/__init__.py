@@ -1,1 +1,1 @@
-"""Commands that write: `clew init`, `clew build` and `clew indexes`."""
+"""Commands that write: build an index, publish its releases, load graphs."""

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from clew.cli.query_file import read_queries
 from clew.core.errors import DataError, NotFoundError
+from clew.search.commands.query_file import read_queries
 
 
 def texts(path):
@@ -28,14 +28,14 @@ def test_tab_separated_and_compressed_lines(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"_id": "q"', ":2: broken JSON"),
-        ('{"_id": ' + "[" * 100_000, ":2: broken JSON"),
-        ('{"_id": "q"}', ':2: no "text"'),
-        ('{"text": "x"}', ':2: no "_id"'),
-        ('{"_id": true, "text": "x"}', ':2: no "_id"'),
-        ("only words", ":2: neither JSON nor id, tab, text"),
-        ("q\t ", ":2: neither JSON nor id, tab, text"),
-        ("first\tagain", ":2: query 'first' comes twice"),
+        ('{"_id": "q"', ":2: invalid JSON"),
+        ('{"_id": ' + "[" * 100_000, ":2: invalid JSON"),
+        ('{"_id": "q"}', ':2: "text" is missing or empty'),
+        ('{"text": "x"}', ':2: "_id" is missing or not an id'),
+        ('{"_id": true, "text": "x"}', ':2: "_id" is missing or not an id'),
+        ("only words", ":2: not JSON, and not id, tab, text"),
+        ("q\t ", ":2: not JSON, and not id, tab, text"),
+        ("first\tagain", ":2: duplicate query id 'first'"),
     ],
 )
 def test_a_bad_line_is_named_with_file_and_line(tmp_path, line, message):
@@ -50,7 +50,7 @@ def test_files_without_queries_of_another_encoding_or_not_there(tmp_path):
     empty, latin = tmp_path / "empty.tsv", tmp_path / "latin.tsv"
     empty.write_text("\n")
     latin.write_bytes("1\tcafé\n".encode("latin-1"))
-    with pytest.raises(DataError, match="holds no query"):
+    with pytest.raises(DataError, match="contains no queries"):
         read_queries(str(empty))
     with pytest.raises(DataError, match="not UTF-8"):
         read_queries(str(latin))

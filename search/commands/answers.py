@@ -1,15 +1,15 @@
-"""Answers out of documents as text for a terminal."""
+"""Sentences that answer a question, as text for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from clew.cli.hits import graph_lines, rerank_line, visible
+from clew.search.commands.hits import graph_lines, rerank_line, visible
 from clew.search.types import Answer, AnswerResponse
 
 
 def answer_lines(response: AnswerResponse) -> Iterator[str]:
-    """The lines of an answer: sentences with their documents, then what the graph and reranking did."""
+    """The lines of a response: each sentence with its document, then what the graph and the reranker did."""
     if not response.answers:
         yield "no answers"
     for answer in response.answers:
@@ -17,24 +17,24 @@ def answer_lines(response: AnswerResponse) -> Iterator[str]:
     if response.graph is not None:
         yield from graph_lines(response.graph)
     if response.rerank is not None:
-        told = f"{response.sentences:,} sentence{'' if response.sentences == 1 else 's'} read"
-        yield f"{rerank_line(response.rerank)}; {told}"
+        sentences = f"{response.sentences:,} sentence{'' if response.sentences == 1 else 's'} read"
+        yield f"{rerank_line(response.rerank)}; {sentences}"
 
 
 def _one(answer: Answer) -> Iterator[str]:
-    """A sentence; its document and where in it; how likely both are; other passages of the document."""
+    """The lines of one answer: sentence, document and place, score and probabilities, other passages."""
     yield f"{answer.rank:>3}. {visible(answer.text)}"
     title = f"{visible(answer.title)}  " if answer.title else ""
     yield f"     {title}{visible(answer.id)}  {visible(answer.field)}, body {_span((answer.start, answer.end))}"
-    chances = [
-        f", {what} {chance:.2f}"
-        for what, chance in (
+    probabilities = [
+        f", {label} {probability:.2f}"
+        for label, probability in (
             ("probability", answer.probability),
             ("of its document", answer.document_probability),
         )
-        if chance is not None
+        if probability is not None
     ]
-    yield f"     ({answer.scored_by} {answer.score:.4f}{''.join(chances)})"
+    yield f"     ({answer.scored_by} {answer.score:.4f}{''.join(probabilities)})"
     if answer.more:
         yield f"     more in this document: {_spans(answer.more)}"
     yield ""

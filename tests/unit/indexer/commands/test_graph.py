@@ -140,4 +140,4 @@ def test_gc_names_the_indexes_snapshots_it_keeps(run, tmp_path):
     (tmp_path / "edges.jsonl").write_text("")
     run(*LOAD)
     _, old = (row["id"] for row in json.loads(run("list", "--json").stdout))
-    assert run("gc", "g").stdout == f"g: removed 0 snapshot(s), 0 bytes\n  named by an index, so kept: {old}\n"
+    assert run("gc", "g").stdout == f"g: removed 0 snapshot(s), 0 bytes\n  kept, used by an index: {old}\n"

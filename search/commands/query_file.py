@@ -1,4 +1,4 @@
-"""Reading the queries of `clew search --queries`."""
+"""Reading the queries of `clew run`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FORMS = 'expected JSON lines with "_id" and "text" (BEIR), or lines of id, tab, 
 def read_queries(url: str) -> dict[str, tuple[str, str]]:
     """Query id → (text, "file:line"), in file order.
 
-    JSON lines as BEIR has them ("_id" or "id"; "text" or "query") or id<TAB>text; plain, .gz or .zst. Raises
-    DataError that names file and line for a line of neither form, an id that comes twice, and a file without queries.
+    Accepts JSON lines as in BEIR ("_id" or "id"; "text" or "query") or id<TAB>text; plain, .gz or .zst. Raises
+    DataError with file and line for any other line and for a repeated id, and for a file without queries.
     """
     queries: dict[str, tuple[str, str]] = {}
     with reading(url), open_source(url) as stream:
@@ -27,12 +27,12 @@ def read_queries(url: str) -> dict[str, tuple[str, str]]:
                 where = f"{url}:{number}"
                 name, text = _parsed(line, where)
                 if name in queries:
-                    raise DataError(f"{where}: query {name!r} comes twice", f"first at {queries[name][1]}")
+                    raise DataError(f"{where}: duplicate query id {name!r}", f"first used at {queries[name][1]}")
                 queries[name] = (text, where)
         except UnicodeDecodeError as error:
             raise DataError(f"{url} is not UTF-8 text: {error.reason}", "save it as UTF-8") from None
     if not queries:
-        raise DataError(f"{url} holds no query", FORMS)
+        raise DataError(f"{url} contains no queries", FORMS)
     return queries
 
 
@@ -41,7 +41,7 @@ def _parsed(line: str, where: str) -> tuple[str, str]:
         return _from_json(line, where)
     name, tab, text = line.rstrip("\r\n").partition("\t")
     if not tab or not name.strip() or not text.strip():
-        raise DataError(f"{where}: neither JSON nor id, tab, text", FORMS)
+        raise DataError(f"{where}: not JSON, and not id, tab, text", FORMS)
     return name.strip(), text
 
 
@@ -49,14 +49,14 @@ def _from_json(line: str, where: str) -> tuple[str, str]:
     try:
         table = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: broken JSON: {error}", FORMS) from None
+        raise DataError(f"{where}: invalid JSON: {error}", FORMS) from None
     name, text = (next(_values(table, keys), None) for keys in (("_id", "id"), ("text", "query")))
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
     if not isinstance(name, str) or not name.strip():
-        raise DataError(f'{where}: no "_id"', FORMS)
+        raise DataError(f'{where}: "_id" is missing or not an id', FORMS)
     if not isinstance(text, str) or not text.strip():
-        raise DataError(f'{where}: no "text"', FORMS)
+        raise DataError(f'{where}: "text" is missing or empty', FORMS)
     return name, text
 
 

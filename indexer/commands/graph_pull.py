@@ -1,4 +1,4 @@
-"""`clew graph pull` and `clew graph drift`: snapshots of a database that somebody else keeps."""
+"""`clew graph pull` and `clew graph drift`: snapshots of a Neo4j database that Clew only reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+from clew.search.commands.completion import graph_names
 
 if TYPE_CHECKING:
     from clew.kg.drift import Drift
@@ -16,39 +17,46 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 
-Name = Annotated[str, typer.Argument(help="Name of the graph.")]
-Database = Annotated[str, typer.Option("--database", help="Database of the server.")]
-User = Annotated[str, typer.Option("--user", help="User who may read it.")]
+Name = Annotated[str, typer.Argument(help="Name of the graph.", autocompletion=graph_names)]
+Database = Annotated[str, typer.Option("--database", help="Database on the server.")]
+User = Annotated[str, typer.Option("--user", help="User with permission to read it.")]
 PasswordEnv = Annotated[str, typer.Option("--password-env", help="Environment variable that holds the password.")]
 
 
 def pull(
     name: Name,
     uri: Annotated[str, typer.Option("--uri", help="The Neo4j server, such as bolt://host:7687.")],
-    label: Annotated[list[str], typer.Option("--label", help="Label of nodes that are entities; may be repeated.")],
+    label: Annotated[
+        list[str], typer.Option("--label", help="Label of the nodes to take as entities; may be repeated.")
+    ],
     relation: Annotated[
-        list[str] | None, typer.Option("--relation", help="Relationship type to use (default: all); may be repeated.")
+        list[str] | None, typer.Option("--relation", help="Relationship type to take (default: all); may be repeated.")
     ] = None,
-    id_property: Annotated[str, typer.Option("--id", help="Property with a node's id.")] = "id",
-    name_property: Annotated[str, typer.Option("--called", help="Property with its name.")] = "name",
+    id_property: Annotated[str, typer.Option("--id", help="Property that holds the id of a node.")] = "id",
+    name_property: Annotated[str, typer.Option("--called", help="Property that holds its name.")] = "name",
     alias: Annotated[
-        list[str] | None, typer.Option("--alias", help="Property with other names of it; may be repeated.")
+        list[str] | None, typer.Option("--alias", help="Property that holds other names; may be repeated.")
     ] = None,
     translated: Annotated[
-        list[str] | None, typer.Option("--translated", help="Its name in a language, as zh=name_zh; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--translated", help="Property that holds its name in a language, such as zh=name_zh; may be repeated."
+        ),
     ] = None,
-    description: Annotated[str, typer.Option("--description", help="Property that describes it.")] = "",
+    description: Annotated[str, typer.Option("--description", help="Property that holds its description.")] = "",
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out nodes without a usable id; list them.")
+        bool, typer.Option("--skip-bad", help="Skip nodes without a usable id and list them in a file.")
     ] = False,
-    licence: Annotated[str, typer.Option("--licence", help="Licence of the data; kept with the graph.")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="Licence of the data; stored with the graph.")] = "",
     database: Database = "neo4j",
     user: User = "neo4j",
     password_env: PasswordEnv = "NEO4J_PASSWORD",  # noqa: S107 - the name of a variable
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Take a snapshot of an existing Neo4j database, which is only read.
+    """Take a snapshot of an existing Neo4j database.
+
+    The database is only read.
 
     Example: clew graph pull films --uri bolt://127.0.0.1:7687 --label Film --label Person --id tmdb_id --called title
     """
@@ -60,7 +68,9 @@ def pull(
 
     names = dict(pair.partition("=")[::2] for pair in translated or [])
     if not all(names.values()):
-        raise UsageError(f"--translated {translated!r} has no property", "give language and property: zh=name_zh")
+        raise UsageError(
+            f"--translated {translated!r} names no property", "give a language and a property, such as zh=name_zh"
+        )
     table = {
         "uri": uri,
         "database": database,
@@ -86,7 +96,7 @@ def pull(
     what = "unchanged," if report.status == "unchanged" else "pulled as"
     out(f"{report.graph}: {what} snapshot {report.id}")
     out(f"  {report.entities:,} entities of {len(report.types)} types, {report.edges:,} edges")
-    out(f"  {len(report.relations)} relations, which are the ones used from now on")
+    out(f"  {len(report.relations)} relations; these are the ones used from now on")
     if report.rejected:
         out(f"  {report.rejected:,} nodes rejected: see {report.rejects}")
 
@@ -94,12 +104,13 @@ def pull(
 def drift(
     name: Name,
     snapshot: Annotated[
-        str | None, typer.Option("--snapshot", help="A snapshot's id (default: the newest one).")
+        str | None, typer.Option("--snapshot", help="Id of a snapshot (default: the newest one).")
     ] = None,
-    sample: Annotated[int, typer.Option("--sample", min=0, help="How many entities to look up one by one.")] = 1_000,
-    seed: Annotated[int, typer.Option("--seed", help="Which ones.")] = 0,
+    sample: Annotated[int, typer.Option("--sample", min=0, help="How many entities to compare one by one.")] = 1_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random choice of these entities.")] = 0,
     uri: Annotated[
-        str, typer.Option("--uri", help="The server a loaded graph was put into (a pulled one knows its server).")
+        str,
+        typer.Option("--uri", help="Server that a graph from files was loaded into; not needed for a pulled graph."),
     ] = "",
     database: Database = "neo4j",
     user: User = "neo4j",
@@ -107,7 +118,7 @@ def drift(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Compare a snapshot with what its Neo4j database holds now.
+    """Compare a snapshot with its Neo4j database as it is now.
 
     Example: clew graph drift films
     """
@@ -138,13 +149,13 @@ def drift(
 
 
 def _source(name: str, opened: Snapshot) -> Neo4jSpec:
-    """The database a snapshot was pulled from."""
+    """The database that a snapshot was pulled from. Raises UsageError for a graph that was loaded from files."""
     from clew.core.errors import UsageError
     from clew.indexer.graphs.pull import source_of
 
     spec = source_of(opened.manifest.lineage)
     if spec is None:
-        raise UsageError(f"graph {name!r} was loaded from files", "say which server it was put into: --uri")
+        raise UsageError(f"graph {name!r} was loaded from files", "name the server that it was loaded into with --uri")
     return spec
 
 

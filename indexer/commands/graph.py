@@ -1,4 +1,4 @@
-"""`clew graph`: load, build, list, describe, export and sweep knowledge graphs."""
+"""`clew graph`: load, build, list, describe, export, clean up and query knowledge graphs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clew.cli import graph_pull, graph_query
 from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+from clew.indexer.commands import graph_pull
+from clew.search.commands import graph as queries
+from clew.search.commands.completion import graph_names
 
 if TYPE_CHECKING:
     from clew.indexer.graphs.load import LoadReport
@@ -22,16 +24,20 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 SHOWN = 10
 
-Name = Annotated[str, typer.Argument(help="Name of the graph.")]
-SnapshotId = Annotated[str | None, typer.Option("--snapshot", help="A snapshot's id (default: the newest one).")]
-Licence = Annotated[str, typer.Option("--licence", help="Licence of the data; kept with the graph.")]
-Uri = Annotated[str, typer.Option("--uri", help="A Neo4j server that gets the graph too, such as bolt://host:7687.")]
-Database = Annotated[str, typer.Option("--database", help="Database of the Neo4j server.")]
-User = Annotated[str, typer.Option("--user", help="User of the Neo4j server; $NEO4J_PASSWORD holds the password.")]
+Name = Annotated[str, typer.Argument(help="Name of the graph.", autocompletion=graph_names)]
+SnapshotId = Annotated[str | None, typer.Option("--snapshot", help="Id of a snapshot (default: the newest one).")]
+Licence = Annotated[str, typer.Option("--licence", help="Licence of the data; stored with the graph.")]
+Uri = Annotated[
+    str, typer.Option("--uri", help="Neo4j server to load the graph into as well, such as bolt://host:7687.")
+]
+Database = Annotated[str, typer.Option("--database", help="Database on the Neo4j server.")]
+User = Annotated[
+    str, typer.Option("--user", help="User on the Neo4j server; the password is read from $NEO4J_PASSWORD.")
+]
 
 
 class Form(StrEnum):
-    """Forms of exported files."""
+    """Formats of exported files."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -40,7 +46,7 @@ class Form(StrEnum):
 
 @app.callback()
 def graph() -> None:
-    """Load, build, list, describe, export and sweep knowledge graphs."""
+    """Load, build, list, describe, export, clean up and query knowledge graphs."""
 
 
 @app.command()
@@ -49,7 +55,7 @@ def load(
     nodes: Annotated[str, typer.Option("--nodes", help="Path, glob or URL of the nodes: JSONL, CSV or Parquet.")],
     edges: Annotated[str, typer.Option("--edges", help="Path, glob or URL of the edges.")],
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out rows that cannot be used; list them.")
+        bool, typer.Option("--skip-bad", help="Skip rows that cannot be used and list them in a file.")
     ] = False,
     licence: Licence = "",
     uri: Uri = "",
@@ -58,7 +64,7 @@ def load(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Load a graph from files of nodes and edges, every row checked.
+    """Load a graph from files of nodes and edges, and check every row.
 
     Example: clew graph load shop --nodes examples/shop/nodes.jsonl --edges examples/shop/edges.jsonl
     """
@@ -78,10 +84,12 @@ def load(
 
 @app.command()
 def build(
-    spec: Annotated[Path, typer.Argument(help="An index spec whose [fields] say which hold entities.")],
+    spec: Annotated[Path, typer.Argument(help="Index spec; fields with an entity type in it become nodes.")],
     name: Annotated[str, typer.Option("--name", help="Name of the graph (default: the spec's).")] = "",
-    document_type: Annotated[str, typer.Option("--type", help="Type of the documents' nodes.")] = "product",
-    prefix: Annotated[str, typer.Option("--prefix", help="What their ids start with (default: TYPE:).")] = "",
+    document_type: Annotated[
+        str, typer.Option("--type", help="Type of the nodes that stand for documents.")
+    ] = "product",
+    prefix: Annotated[str, typer.Option("--prefix", help="Prefix of their ids (default: TYPE:).")] = "",
     licence: Licence = "",
     uri: Uri = "",
     database: Database = "neo4j",
@@ -89,7 +97,9 @@ def build(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Make a graph from a catalogue's own fields, those with an `entity` in its spec.
+    """Build a graph from the fields of a catalogue.
+
+    Each value of a field that has an `entity` type in the spec becomes a node, joined to the documents that have it.
 
     Example: clew graph build shop.toml --name shop-fields
     """
@@ -118,7 +128,7 @@ def build(
 
 @app.command("list")
 def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """List the graphs of a home, and the snapshots of each, newest first.
+    """List the graphs and their snapshots, newest first.
 
     Example: clew graph list
     """
@@ -150,11 +160,13 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 def stats(
     name: Name,
     snapshot: SnapshotId = None,
-    hubs: Annotated[int, typer.Option("--hubs", min=0, help="How many of the biggest hubs to show.")] = 10,
+    hubs: Annotated[
+        int, typer.Option("--hubs", min=0, help="How many hubs to show: entities with the most edges.")
+    ] = 10,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Say what a graph looks like: relations, types, degrees, biggest hubs.
+    """Show the types, relations, degrees and biggest hubs of a graph.
 
     Example: clew graph stats shop
     """
@@ -173,12 +185,14 @@ def stats(
 def export(
     name: Name,
     to: Annotated[Path, typer.Option("--to", help="Folder to write nodes and edges into.")],
-    form: Annotated[Form, typer.Option("--format", help="Form of the files.")] = Form.JSONL,
+    form: Annotated[Form, typer.Option("--format", help="Format of the files.")] = Form.JSONL,
     snapshot: SnapshotId = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Write a graph as files of nodes and edges that `clew graph load` reads.
+    """Write a graph as files of nodes and edges.
+
+    `clew graph load` reads these files and gives the same snapshot.
 
     Example: clew graph export shop --to shop-graph --format csv
     """
@@ -195,15 +209,17 @@ def export(
 @app.command()
 def gc(
     name: Name,
-    keep: Annotated[int, typer.Option("--keep", help="How many of the newest snapshots stay.")] = 1,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    uri: Annotated[str, typer.Option("--uri", help="A Neo4j server that forgets the removed snapshots too.")] = "",
+    keep: Annotated[int, typer.Option("--keep", help="How many of the newest snapshots to keep.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    uri: Annotated[str, typer.Option("--uri", help="Neo4j server to remove the snapshots from as well.")] = "",
     database: Database = "neo4j",
     user: User = "neo4j",
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Remove old snapshots; the newest, those an index's versions name and those that are open stay.
+    """Remove old snapshots that nothing uses.
+
+    The newest snapshots, those that an index uses and those that are open are kept.
 
     Example: clew graph gc shop --keep 2
     """
@@ -215,17 +231,17 @@ def gc(
         return
     did = "would remove" if dry_run else "removed"
     out(f"{name}: {did} {len(report.snapshots)} snapshot(s), {report.bytes:,} bytes")
-    for title, kept in (("named by an index", report.used), ("open", report.held)):
+    for title, kept in (("used by an index", report.used), ("open", report.held)):
         if kept:
-            out(f"  {title}, so kept: {', '.join(kept)}")
+            out(f"  kept, {title}: {', '.join(kept)}")
     if report.labels:
         out(f"  {did} in Neo4j: {', '.join(report.labels)}")
 
 
 app.command()(graph_pull.pull)
 app.command()(graph_pull.drift)
-app.command()(graph_query.link)
-app.command()(graph_query.expand)
+app.command()(queries.link)
+app.command()(queries.expand)
 
 
 def _server(uri: str, database: str, user: str) -> Neo4jSpec | None:
@@ -243,7 +259,7 @@ def _print_load(report: LoadReport) -> None:
     out(f"  {report.entities:,} entities of {len(report.types)} types, {report.edges:,} edges")
     _print_counts("relations", report.relations)
     if report.repeated:
-        out(f"  {report.repeated:,} edges came more than once and count once")
+        out(f"  {report.repeated:,} duplicate edges counted once")
     if report.rejected:
         out(f"  {report.rejected:,} rows rejected: see {report.rejects}")
     if report.label:

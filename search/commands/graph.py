@@ -1,9 +1,8 @@
-"""`clew graph link` and `clew graph expand`: what a graph makes of a text, and where a query leads in it."""
+"""`clew graph link` and `clew graph expand`: the entities of a text, and what a query reaches in a graph."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,21 +10,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+from clew.search.commands.completion import index_and_graph_names
+from clew.search.commands.options import IndexName, opened
 
 if TYPE_CHECKING:
     from clew.search.lookup import ConsideredEntity, ExpandReport, LinkReport
-    from clew.search.pipeline import Searcher
 
 
 def link(
-    name: Annotated[str, typer.Argument(help="An index with a graph, or a graph.", metavar="NAME")],
-    text: Annotated[str, typer.Argument(help="The text whose entities are wanted.", metavar="TEXT")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Name of an index with a graph, or of a graph.", metavar="NAME", autocompletion=index_and_graph_names
+        ),
+    ],
+    text: Annotated[str, typer.Argument(help="Text to find entities in.", metavar="TEXT")],
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Say which entities a text names, what else its words may mean, and why that was dropped.
+    """Find the entities that a text names.
 
-    An index links as its searches do; a graph by itself knows no vectors, and links less surely.
+    The other candidates for its words are listed too, each with the reason why it was dropped.
+
+    With the name of an index, linking works as in its searches. With the name of a graph it has no vectors to compare,
+    so it is less accurate.
 
     Example: clew graph link shop "dark blue headphones"
     """
@@ -38,19 +46,21 @@ def link(
 
 
 def expand(
-    index: Annotated[str, typer.Argument(help="An index with a graph.", metavar="INDEX")],
+    name: IndexName,
     query: Annotated[str, typer.Argument(help="The query.", metavar="QUERY")],
-    k: Annotated[int, typer.Option("-k", "--k", help="Entities wanted.")] = 20,
+    k: Annotated[int, typer.Option("-k", "--k", help="How many entities to show.")] = 20,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Say what a query leads to in the graph of an index: entities, weights and paths, whatever the gate would say.
+    """Show which entities a query reaches in the graph of an index.
+
+    Each has its weight and its path. The gate is not asked.
 
     Example: clew graph expand shop "dark blue headphones"
     """
     from clew.search import lookup
 
-    with _opened(home, index) as searcher:
+    with opened(home, name) as searcher:
         report = lookup.expand(searcher, query, most=k)
     if as_json:
         out_json(asdict(report))
@@ -60,13 +70,13 @@ def expand(
 
 
 def link_lines(report: LinkReport) -> Iterator[str]:
-    """The lines of a link report: each mention with what spoke for it, then what its words may also mean."""
-    from clew.cli.hits import linked, visible
+    """The lines of a link report: each mention with its features, then the other candidates for its words."""
+    from clew.search.commands.hits import linked, visible
 
     yield f"{report.graph}, snapshot {report.snapshot}: {len(report.mentions)} of {report.considered:,} candidates"
     spans = {(c.start, c.end) for c in report.candidates}
     named = {(c.start, c.end) for c in report.candidates if not c.dropped}
-    # Words that name something come first; they may name several things.
+    # Words that name an entity come first; they may name several.
     for start, end in [*sorted(named), *sorted(spans - named)]:
         yield ""
         if (start, end) not in named:
@@ -79,8 +89,8 @@ def link_lines(report: LinkReport) -> Iterator[str]:
 
 
 def expand_lines(report: ExpandReport) -> Iterator[str]:
-    """The lines of an expansion: what the query names, then what that leads to."""
-    from clew.cli.hits import linked, visible
+    """The lines of an expansion: the entities that the query names, then those reached from them."""
+    from clew.search.commands.hits import linked, visible
 
     named = ", ".join(map(linked, report.mentions)) or "the query names no entity"
     cut = ", cut at a limit" if report.truncated else ""
@@ -95,8 +105,8 @@ SHOWN = 5
 
 
 def _rivals(report: LinkReport, start: int, end: int) -> Iterator[str]:
-    """What the same words may also mean, and why that was dropped."""
-    from clew.cli.hits import visible
+    """The other candidates for the same words, and why each was dropped."""
+    from clew.search.commands.hits import visible
 
     rivals = [c for c in report.candidates if c.dropped and (c.start, c.end) == (start, end)]
     for rival in rivals[:SHOWN]:
@@ -112,7 +122,7 @@ def _features(entity: ConsideredEntity) -> str:
 
 
 def _linked(home: Path, name: str, text: str) -> LinkReport:
-    """A text linked by an index or, where no index has the name, by a graph. Raises NotFoundError for neither."""
+    """A text linked by an index or, if no index has that name, by a graph. Raises NotFoundError if neither exists."""
     from clew.core.errors import NotFoundError, nearest
     from clew.kg.snapshot import graph_names
     from clew.search import lookup
@@ -120,7 +130,7 @@ def _linked(home: Path, name: str, text: str) -> LinkReport:
 
     indexes, graphs = index_names(home), graph_names(home)
     if name in indexes:
-        with _opened(home, name) as searcher:
+        with opened(home, name) as searcher:
             if searcher.knowledge is not None or name not in graphs:
                 return lookup.link(searcher, text, trace=True)
     if name not in graphs:
@@ -140,14 +150,3 @@ def _linked_by_graph(home: Path, name: str, text: str) -> LinkReport:
         return lookup.link_text(linker, snapshot, text, trace=True)
     finally:
         snapshot.close()
-
-
-@contextmanager
-def _opened(home: Path, name: str) -> Iterator[Searcher]:
-    from clew.search.assemble import open_index
-
-    searcher = open_index(home, name)
-    try:
-        yield searcher
-    finally:
-        searcher.close()

@@ -1,4 +1,4 @@
-"""`clew graph link` and `clew graph expand`, and the graph in `clew search`, over a small index that has one."""
+"""`clew graph link` and `clew graph expand`, and the graph in `clew search` and `clew run`, over a small index."""
 
 import gzip
 import json
@@ -140,24 +140,24 @@ def test_bad_input_is_named_with_a_way_out(run, words, error, message, hint):
 
 
 def test_a_search_shows_the_path_and_what_the_graph_did(run):
-    shown = lines(run("search", "shop", "couch", "--expand", "on", "--explain"))
+    shown = lines(run("search", "shop", "couch", "--graph", "on", "--explain"))
     assert any("couch → alias of Sofas → such as Sleeper Sofas" in line for line in shown)
     assert shown[-1].startswith("graph used: 'couch' = Sofas (category, 0.")
     assert shown[-1].endswith("(asked for)")
-    assert lines(run("search", "shop", "couch", "--expand", "off")) == ["no hits"]
+    assert lines(run("search", "shop", "couch", "--graph", "off")) == ["no hits"]
     assert lines(run("search", "shop", "oak"))[-1] == "graph not used (the query names no entity of the graph)"
 
 
-def test_a_run_takes_expand(run, tmp_path):
+def test_a_run_uses_the_graph_as_asked(run, tmp_path):
     (tmp_path / "queries.tsv").write_text("q1\tcouch\n")
     found = {}
     for when in ("on", "off"):
         target = tmp_path / f"{when}.run.gz"
-        words = ("--queries", f"{tmp_path}/queries.tsv", "--run", str(target), "--expand", when)
-        assert run("search", "shop", *words).exit_code == 0
+        words = (f"{tmp_path}/queries.tsv", "--out", str(target), "--graph")
+        assert run("run", "shop", *words, when).exit_code == 0
         found[when] = gzip.decompress(target.read_bytes()).decode().split()[:4]
     assert found == {"on": ["q1", "Q0", "1", "1"], "off": []}
-    assert isinstance(run("search", "plain", *words[:4], "--expand", "on").exception, QueryError)
+    assert isinstance(run("run", "plain", *words, "on").exception, QueryError)
 
 
 def test_a_closed_index_links_nothing(home):

@@ -1,5 +1,5 @@
-from clew.cli.hits import BOLD, PLAIN, Page, receipt, verdict, visible
 from clew.core.types import Contribution
+from clew.search.commands.hits import BOLD, PLAIN, Page, receipt, verdict, visible
 from clew.search.fields import FieldSpec
 from clew.search.types import FacetValue, GraphUse, Highlight, Hit, LinkedEntity, SearchResponse, StageScore, WhyNot
 

@@ -1,4 +1,4 @@
-"""Search answers as text for a terminal."""
+"""Search responses as text for a terminal."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SNIPPET_CHARACTERS = 240
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How answers are laid out. bold: mark matches with terminal codes. width: characters a line."""
+    """The layout of responses. bold: mark matches with terminal codes. width: characters in a line."""
 
     fields: Fields
     bold: bool = False
     width: int = 100
 
     def answer(self, response: SearchResponse) -> Iterator[str]:
-        """The lines of an answer: hits, then facets, then what the graph and reranking did."""
+        """The lines of a response: hits, then facets, then what the graph and the reranker did."""
         if not response.hits:
             yield "no hits"
         for hit in response.hits:
@@ -46,14 +46,14 @@ class Page:
             yield rerank_line(response.rerank)
 
     def hit(self, hit: Hit) -> Iterator[str]:
-        """The lines of one hit: rank, title, score and id; a snippet; other fields; the receipt if there is one."""
+        """The lines of one hit: rank, title, score and id; a snippet; other fields; the explanation if any."""
         named = title_field(self.fields)
         title = next((mark for mark in hit.highlights if mark.field == named), None)
         plain = hit.fields.get(named) if named else None
         shown = self.marked(title) if title and title.snippet == plain else visible(plain or hit.id)
         yield f"{hit.rank:>3}. {shown}"
-        chance = "" if hit.probability is None else f", probability {hit.probability:.2f}"
-        yield f"     {visible(hit.id)}  ({hit.scored_by} {hit.score:.4f}{chance})"
+        probability = "" if hit.probability is None else f", probability {hit.probability:.2f}"
+        yield f"     {visible(hit.id)}  ({hit.scored_by} {hit.score:.4f}{probability})"
         snippets = [mark for mark in hit.highlights if mark.field != named]
         for mark in snippets[:2]:
             yield f"     {self.marked(mark)}"
@@ -66,7 +66,7 @@ class Page:
         yield ""
 
     def marked(self, mark: Highlight) -> str:
-        """A snippet with its matches in bold, or as it is where codes are not wanted."""
+        """A snippet, its matches in bold if the page uses terminal codes."""
         text = visible(mark.snippet)
         if not self.bold:
             return text
@@ -81,12 +81,12 @@ class Page:
         return visible(next((text for text in texts if text), ""))
 
     def _facts(self, values: Mapping[str, Any]) -> str:
-        kept = [name for name, spec in self.fields.items() if spec.type != "text" and values.get(name) is not None]
-        return " · ".join(f"{name}: {_value(values[name])}" for name in kept)
+        shown = [name for name, spec in self.fields.items() if spec.type != "text" and values.get(name) is not None]
+        return " · ".join(f"{name}: {_value(values[name])}" for name in shown)
 
 
 def receipt(why: Sequence[StageScore]) -> Iterator[str]:
-    """A table of what each stage made of a document; the parts of a stage add up to its score."""
+    """A table of the score that each stage gave a document; the parts of a stage add up to its score."""
     parts = [part for stage in why for part in stage.parts]
     wide = max((len(visible(part.what)) for part in parts), default=0)
     for stage in why:
@@ -99,27 +99,27 @@ def receipt(why: Sequence[StageScore]) -> Iterator[str]:
 
 
 def graph_lines(graph: GraphUse) -> Iterator[str]:
-    """What the graph did for a search and why, in one line; in an explained one also what the gate weighed."""
+    """One line on what the graph did for a search and why; if explained, also the features that the gate weighed."""
     named = ", ".join(map(linked, graph.entities))
-    leads = f": {named}; {graph.reached:,} entities reached" if graph.entities else ""
-    yield f"graph {'used' if graph.used else 'not used'}{leads} ({visible(graph.reason)})"
+    reached = f": {named}; {graph.reached:,} entities reached" if graph.entities else ""
+    yield f"graph {'used' if graph.used else 'not used'}{reached} ({visible(graph.reason)})"
     for part in graph.parts:
         if part.value:
             yield f"  {part.value:>+10.4f}  {part.what}  {_value(part.detail.get('value', ''))}"
 
 
 def rerank_line(rerank: RerankUse) -> str:
-    """What reranking did for a search, in one line."""
-    told = [f"reranked {rerank.reranked:,} of {rerank.of:,} by {visible(rerank.model)}"]
+    """One line on what reranking did for a search."""
+    parts = [f"reranked {rerank.reranked:,} of {rerank.of:,} by {visible(rerank.model)}"]
     if rerank.stopped == "budget":
-        told.append("its time budget was used up")
+        parts.append("its time budget was used up")
     elif rerank.stopped == "settled":
-        told.append("hardly anything relevant is expected among the others")
+        parts.append("hardly anything relevant is expected among the others")
     if rerank.dropped:
-        told.append(f"{rerank.dropped:,} not likely enough and dropped")
+        parts.append(f"{rerank.dropped:,} not likely enough and dropped")
     if rerank.unjudged:
-        told.append(f"{rerank.unjudged:,} of the hits shown were not judged")
-    return "; ".join(told)
+        parts.append(f"{rerank.unjudged:,} of the hits shown were not judged")
+    return "; ".join(parts)
 
 
 def linked(entity: LinkedEntity) -> str:
@@ -129,15 +129,15 @@ def linked(entity: LinkedEntity) -> str:
 
 
 def verdict(found: WhyNot) -> Iterator[str]:
-    """The lines of a why-not answer."""
-    kept = "is among the hits" if found.found else f"was lost at: {found.lost_at}"
-    yield visible(f"{found.id} {kept} ({found.reason})")
+    """The lines of a why-not report."""
+    outcome = "is among the hits" if found.found else f"was lost at: {found.lost_at}"
+    yield visible(f"{found.id} {outcome} ({found.reason})")
     for line in receipt(found.stages):
         yield f"  {line}"
 
 
 def visible(value: object) -> str:
-    """A value as one line of printable text; each control character becomes one blank, so that offsets hold."""
+    """A value as one line of printable text; each control character becomes one space, so offsets stay valid."""
     return "".join(character if character.isprintable() else " " for character in str(value))
 
 
