@@ -14,14 +14,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clew.core.version import __version__
+
 if TYPE_CHECKING:
     from clew.indexer.build import BuildReport
     from clew.search.lookup import LinkReport
     from clew.search.pipeline import Searcher
     from clew.search.types import AnswerResponse, Expand, SearchResponse, WhyNot
 
-__all__ = ["Index", "build", "open"]
-__version__ = "0.1.0"
+__all__ = ["Index", "__version__", "build", "open"]
 
 
 def _home(home: str | os.PathLike[str] | None) -> Path:

@@ -62,7 +62,7 @@ class LazyCommands(TyperGroup):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from clew import __version__
+        from clew.core.version import __version__
 
         sys.stdout.write(f"clew {__version__}\n")
         raise typer.Exit
