@@ -215,7 +215,7 @@ def _watched(
 
 def _seen(searcher: Searcher, text: str, judged: Mapping[str, int], others: tuple[str, ...]) -> _Seen:
     without = example(searcher, text, judged, DEPTH, others, None)
-    pool, trace = searcher.traced(text, DEPTH, expand="auto")
+    pool, trace = searcher.traced(text, DEPTH, graph="auto")
     gains = np.array([judged.get(document, 0) for document in searcher.store.ids(pool.documents)], np.float64)
     ideal = sorted((float(gain) for gain in judged.values()), reverse=True)
     parts = {part.what: float(part.detail["value"]) for part in (trace.graph.parts if trace.graph else ())}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clew.core.errors import UsageError
+from clew.core.errors import QueryError, UsageError
 from clew.core.home import home_folder
 from clew.search.types import AnswerRequest, SearchRequest
 
 if TYPE_CHECKING:
     from clew.search.lookup import LinkReport
     from clew.search.pipeline import Searcher
-    from clew.search.types import AnswerResponse, Expand, SearchResponse, WhyNot
+    from clew.search.types import AnswerResponse, GraphMode, SearchResponse, WhyNot
 
 
 class Index:
@@ -52,13 +53,15 @@ class Index:
         fusion: str | None = None,
         explain: bool = False,
         budget_ms: float | None = None,
-        expand: Expand = "auto",
+        graph: GraphMode = "auto",
         rerank: bool | None = None,
         min_probability: float | None = None,
+        expand: GraphMode | None = None,
     ) -> SearchResponse:
         """Search the index.
 
-        The options are the fields of `clew.SearchRequest`. Raises QueryError that names the option at fault.
+        The options are the fields of `clew.SearchRequest`; expand is the old name of graph (deprecated). Raises
+        QueryError that names the option at fault.
         """
         self._check_open()
         return self.searcher.search(
@@ -73,7 +76,7 @@ class Index:
                 fusion=fusion,
                 explain=explain,
                 budget_ms=budget_ms,
-                expand=expand,
+                graph=_graph_mode(graph, expand),
                 rerank=rerank,
                 min_probability=min_probability,
             )
@@ -87,27 +90,30 @@ class Index:
         filters: Mapping[str, Any] | None = None,
         sources: Sequence[str] | None = None,
         fusion: str | None = None,
-        expand: Expand = "auto",
+        graph: GraphMode = "auto",
         rerank: bool | None = None,
         budget_ms: float | None = None,
         min_probability: float | None = None,
+        expand: GraphMode | None = None,
     ) -> AnswerResponse:
         """Return the sentence of each of the first k documents (1 to 50) that answers a question best.
 
-        The options are those of `clew.AnswerRequest` and of the search that it holds. Raises QueryError that names
-        the option at fault.
+        The options are the fields of `clew.AnswerRequest` and of the search that it holds; expand is the old name of
+        graph (deprecated). Raises QueryError that names the option at fault.
         """
         self._check_open()
         return self.searcher.answer(
             AnswerRequest(
-                query=query,
+                search=SearchRequest(
+                    query=query,
+                    filters=filters,
+                    sources=None if sources is None else tuple(sources),
+                    fusion=fusion,
+                    budget_ms=budget_ms,
+                    graph=_graph_mode(graph, expand),
+                    rerank=rerank,
+                ),
                 k=k,
-                filters=filters,
-                sources=None if sources is None else tuple(sources),
-                fusion=fusion,
-                expand=expand,
-                rerank=rerank,
-                budget_ms=budget_ms,
                 min_probability=min_probability,
             )
         )
@@ -151,3 +157,13 @@ def open(  # noqa: A001 - clew.open reads as what it does
     from clew.search.assemble import open_index
 
     return Index(open_index(home_folder(home), name, release, model=model))
+
+
+def _graph_mode(graph: GraphMode, expand: GraphMode | None) -> GraphMode:
+    """Return how the graph is used, also if the caller gave it by its old name."""
+    if expand is None:
+        return graph
+    if graph != "auto":
+        raise QueryError("graph and expand are both given", "expand is the old name of graph: leave it out")
+    warnings.warn("expand is now called graph; the next release drops the old name", DeprecationWarning, stacklevel=3)
+    return expand

@@ -19,7 +19,7 @@ from clew.core.errors import DataError, QueryError, UsageError
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
-    from clew.search.types import AnswerResponse, Expand, SearchRequest, SearchResponse
+    from clew.search.types import AnswerResponse, GraphMode, SearchRequest, SearchResponse
 
 RUN_DEPTH = 100
 ANSWER_DEPTH = 5
@@ -105,7 +105,7 @@ def search(
         fusion=fusion,
         explain=explain,
         budget_ms=budget_ms,
-        expand=cast("Expand", expand),  # any other word is refused by `check`
+        graph=cast("GraphMode", expand),  # any other word is refused by `check`
         rerank=rerank,
         min_probability=min_probability,
     )
@@ -202,19 +202,7 @@ def _show(searcher: Searcher, wanted: SearchRequest, as_json: bool) -> None:
 def _show_answers(searcher: Searcher, wanted: SearchRequest, as_json: bool) -> None:
     from clew.search.types import AnswerRequest
 
-    response = searcher.answer(
-        AnswerRequest(
-            query=wanted.query,
-            k=wanted.k,
-            filters=wanted.filters,
-            sources=wanted.sources,
-            fusion=wanted.fusion,
-            expand=wanted.expand,
-            rerank=wanted.rerank,
-            budget_ms=wanted.budget_ms,
-            min_probability=wanted.min_probability,
-        )
-    )
+    response = searcher.answer(AnswerRequest(search=wanted, k=wanted.k, min_probability=wanted.min_probability))
     if as_json:
         out_json(asdict(response))
         return
@@ -266,7 +254,7 @@ def _write_run(searcher: Searcher, wanted: SearchRequest, file: str, to: str) ->
                 wanted.k,
                 sources=wanted.sources,
                 fusion=wanted.fusion,
-                expand=wanted.expand,
+                graph=wanted.graph,
                 rerank=wanted.rerank,
             )
             run[name] = dict(zip(ids, scores.tolist(), strict=True))

@@ -29,7 +29,7 @@ def mined_example(
     relevant documents are taken, the best first.
     """
     try:
-        pool = searcher.pool(text, spec.depth, sources=sources_of(searcher), expand="off")
+        pool = searcher.pool(text, spec.depth, sources=sources_of(searcher), graph="off")
     except QueryError:  # a query that search refuses: empty, too long
         return None
     store = searcher.store
@@ -69,7 +69,7 @@ def candidates_example(
     None where search refuses the query or no relevant document is among them.
     """
     try:
-        pool = searcher.pool(text, most, sources=sources_of(searcher), expand="off")
+        pool = searcher.pool(text, most, sources=sources_of(searcher), graph="off")
     except QueryError:
         return None
     order = pool.order()[:most]
@@ -89,7 +89,7 @@ def indexed_texts(searcher: Searcher, text: str, names: Sequence[str], depth: in
     Empty where search refuses the query.
     """
     try:
-        pool = searcher.pool(text, depth, sources=sources_of(searcher), expand="off")
+        pool = searcher.pool(text, depth, sources=sources_of(searcher), graph="off")
     except QueryError:
         return {}
     places = {name: at for name in names if (at := searcher.store.find(name)) is not None}

@@ -170,7 +170,7 @@ def test_a_bad_query_names_its_line_and_leaves_no_run(run, tmp_path):
         (["shop", "x", "--sources", "bm52"], UsageError, "'bm52'", "did you mean 'bm25'?"),
         (["shop", "x", "--sources", ","], QueryError, "sources is empty", "bm25,dense"),
         (["shop", "x", "--fusion", "rff"], UsageError, "'rff'", "did you mean 'rrf'?"),
-        (["shop", "x", "--expand", "maybe"], QueryError, "expand is 'maybe'", "off, auto, on"),
+        (["shop", "x", "--expand", "maybe"], QueryError, "graph is 'maybe'", "off, auto, on"),
         (["shop", "x", "--expand", "on"], QueryError, "the index has no graph", "[graph]"),
         (["shop", "x", "--release", "r9"], NotFoundError, "r9", ""),
         (["shop", "--queries", "q.tsv"], UsageError, "--queries and --run go together", "--run OUT"),
