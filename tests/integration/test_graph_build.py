@@ -512,7 +512,7 @@ def test_a_build_holds_its_graph_until_its_version_is_there(root, monkeypatch):
     original = attach.GraphVectors.encode
 
     def encode(self, encoding):
-        taken = self.spec.graph.snapshot
+        taken = self.spec.search.graph.snapshot
         # A newer one, so that this is not the newest.
         write_graph(root, [])
         load.load(home, "shop", str(root / "nodes.jsonl"), str(root / "edges.jsonl"))
