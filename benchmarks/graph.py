@@ -190,7 +190,7 @@ def _listed(searcher: Searcher, text: str, system: System) -> tuple[dict[str, fl
     A query that search refuses (empty, too long) has no result.
     """
     try:
-        pool, trace = searcher.traced(text, DEPTH, sources=system.sources, expand=system.expand)
+        pool, trace = searcher.traced(text, DEPTH, sources=system.sources, graph=system.expand)
     except QueryError:
         return {}, False
     order = pool.order()[:DEPTH]

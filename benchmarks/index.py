@@ -90,7 +90,7 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
 
     spec = spec_of(table, f"spec of {table['name']}", base)
     deciding = {**table, "source": [sha256_file(file) for file in sources], "code": code_hash(_DECIDING)}
-    deciding["encoder"] = described_encoder(spec.dense, home)  # a name may come to mean another model
+    deciding["encoder"] = described_encoder(spec.search.dense, home)  # a name may come to mean another model
     if graph := table.get("graph"):
         files = [sha256_file(base / graph[kind]) for kind in ("nodes", "edges") if graph.get(kind)]
         deciding["graph"] = {**graph, "nodes": files, "edges": code_hash(_DECIDING_GRAPH)}

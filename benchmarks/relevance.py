@@ -300,7 +300,7 @@ def _listed(
             sources=system.sources,
             fusion=fusion,
             among=among,
-            expand=system.expand,
+            graph=system.expand,
             rerank=system.rerank,
         )
     except QueryError:

@@ -132,11 +132,13 @@ class _Build:
         self._runner = runner
         self._progress = progress
         self._report = BuildReport(spec.name)
-        if spec.dense is not None:
-            for_build(spec.dense.device, 0, 0)  # that there is a GPU where one is asked for, before the long part
-        self._encoder = described_encoder(spec.dense, home)
-        self._reranker = described_reranker(spec.rerank, home)
-        self._analyzer = Analyzer(spec.analyzer).fingerprint
+        if spec.search.dense is not None:
+            for_build(
+                spec.search.dense.device, 0, 0
+            )  # that there is a GPU where one is asked for, before the long part
+        self._encoder = described_encoder(spec.search.dense, home)
+        self._reranker = described_reranker(spec.search.rerank, home)
+        self._analyzer = Analyzer(spec.search.analyzer).fingerprint
         files = files_of(spec.source, spec.form)
         self._staging = Staging.of(folder, plan_of(spec.as_table(), files, self._encoder, self._analyzer))
 
@@ -148,10 +150,10 @@ class _Build:
             jobs = self._read()
         with self._step("cut", len(jobs)):
             self._cut(jobs)
-        if self._spec.dense is not None:
+        if self._spec.search.dense is not None:
             with self._step("encode", self._report.passages):
                 self._encode(jobs)
-            if self._spec.graph is not None:
+            if self._spec.search.graph is not None:
                 with self._step("entities", self._graph_vectors.total):
                     self._staging.once("entities", self._entities, self._graph_vectors.work)
         with self._step("index", len(jobs)):
@@ -181,7 +183,7 @@ class _Build:
         rejects = self._folder.root / REJECTS
         found = self._staging.once(
             "read",
-            lambda: collect(spec.source, spec.form, spec.fields, spool, rejects, self._progress).as_table(),
+            lambda: collect(spec.source, spec.form, spec.search.fields, spool, rejects, self._progress).as_table(),
             spool,
         )
         self._report.documents = count = found["documents"]
@@ -198,7 +200,7 @@ class _Build:
         ]
 
     def _cut(self, jobs: list[ShardJob]) -> None:
-        dense = self._spec.dense
+        dense = self._spec.search.dense
         if dense is not None:
             longest = encoder_of(dense.model, self._home).max_length
             if fitting(self._spec.passages, longest) != self._spec.passages:
@@ -212,9 +214,9 @@ class _Build:
             self._report.passages += (self._staging.result(f"cut-{at}") or {})["passages"]
 
     def _encode(self, jobs: list[ShardJob]) -> None:
-        if self._spec.dense is None or all(self._is_built(at) for at in range(len(jobs))):
+        if self._spec.search.dense is None or all(self._is_built(at) for at in range(len(jobs))):
             return
-        with self._encoding(self._spec.dense.model) as encoding:
+        with self._encoding(self._spec.search.dense.model) as encoding:
             for at, job in enumerate(jobs):
                 # Every shard that is not built is gone through again, to fill what a deleted cache has lost.
                 if not self._is_built(at):
@@ -224,8 +226,8 @@ class _Build:
 
     def _entities(self) -> dict[str, int]:
         """Vectors of the graph's entities and relations; they are put beside the statistics when these are made."""
-        assert self._spec.dense is not None  # noqa: S101 - the caller looked
-        with self._encoding(self._spec.dense.model) as encoding:
+        assert self._spec.search.dense is not None  # noqa: S101 - the caller looked
+        with self._encoding(self._spec.search.dense.model) as encoding:
             self._graph_vectors.encode(encoding)
         return {}
 
@@ -257,7 +259,7 @@ class _Build:
         tasks = [Task(f"survey shard {at}", survey_shard, (job,), at) for at, job in enumerate(jobs)]
         parts = {task.key: part for task, part in self._runner.run(tasks)}
         wholes = save_statistics(self._spec, self._home, [parts[at] for at in range(len(jobs))], statistics)
-        if self._spec.graph is not None:
+        if self._spec.search.graph is not None:
             self._graph_vectors.put(statistics)
         self._staging.finish("statistics", {}, statistics)
         return wholes
@@ -280,7 +282,7 @@ class _Build:
         derived = {f"{source}/{name}" for source, kind in kinds(spec, self._home).items() for name in kind.derived()}
         files = digest_files(self._staging.root / STATISTICS)
         kept = sorted((path, digest) for path, digest in files.items() if path not in derived)
-        graph = [] if spec.graph is None else [spec.graph.snapshot]
+        graph = [] if spec.search.graph is None else [spec.search.graph.snapshot]
         content = hashlib.sha256(json.dumps([shards, kept, self._analyzer, *graph]).encode()).hexdigest()
         version = IndexVersion(
             id=f"{next_number(self._folder)}-{content[:8]}",
@@ -312,8 +314,8 @@ class _Build:
             searcher = open_version(self._staging.view, version, self._home, candidate, verify=True)
             opened.callback(searcher.close)
             check_searcher(searcher, version)
-            if self._spec.dense is not None:
-                check_recall(self._report.recall, self._spec.dense.recall)
+            if self._spec.search.dense is not None:
+                check_recall(self._report.recall, self._spec.search.dense.recall)
         return searcher
 
     def _judged(self, searcher: Searcher, judged: Judged, live: Live | None, unread: str) -> Verdict:

@@ -1,10 +1,11 @@
-"""What `clew.build` is: a build from Python, described by a spec file."""
+"""`clew.build`: build from Python the index that a spec file describes."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from clew.core.home import home_folder
 from clew.indexer.build import BuildReport
 from clew.indexer.build import build as run
 from clew.indexer.releases.override import Override
@@ -26,5 +27,4 @@ def build(
     read, QualityError where the gate refuses the version, and what `clew.indexer.build.build` raises.
     """
     chosen = Override.of(override, until)
-    folder = Path(home if home is not None else os.environ.get("CLEW_HOME") or ".clew")
-    return run(read_spec(Path(spec)), folder, override=chosen)
+    return run(read_spec(Path(spec)), home_folder(home), override=chosen)

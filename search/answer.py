@@ -32,10 +32,10 @@ SENTENCES = 64
 
 
 def checked(request: AnswerRequest) -> SearchRequest:
-    """The search that a request asks for. Raises QueryError where k, of which a search allows more, is too large."""
+    """Return the search for the documents of an answer. Raises QueryError if k is too large (a search allows more)."""
     if not 1 <= request.k <= MAX_ANSWERS:
         raise QueryError(f"k is {request.k:,}", f"k counts documents that are looked at: 1 to {MAX_ANSWERS}")
-    return request.search()
+    return request.retrieval
 
 
 @dataclass(frozen=True, slots=True)

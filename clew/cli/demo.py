@@ -145,7 +145,7 @@ def ask(searcher: Searcher, name: str, question: Question) -> None:
     from clew.search.types import SearchRequest
 
     out(f"\n# {question.shows}")
-    request = SearchRequest(question.query, k=question.k, filters=question.filters, explain=True)
+    request = SearchRequest(query=question.query, k=question.k, filters=question.filters, explain=True)
     if question.why_not:
         out(f"$ clew why-not {name} {question.query!r} {question.why_not} -k {question.k}\n")
         for line in verdict(searcher.why_not(request, question.why_not)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-
-def default_home() -> Path:
-    """The home if none is given: $CLEW_HOME, else .clew in the working folder."""
-    return Path(os.environ.get("CLEW_HOME") or ".clew")
-
 
 Home = Annotated[
     Path,

@@ -101,7 +101,7 @@ def scored(
     if most is not None and len(names) > most:
         names = random.Random(seed).sample(names, most)  # noqa: S311 - a reproducible choice, no secret
     # Fused scores depend on what else was found.
-    deep = load_profile(SearchRequest("").profile).depth if depth is None else depth
+    deep = load_profile(SearchRequest(query="").profile).depth if depth is None else depth
     parts: list[tuple[Any, Any, list[bool]]] = []
     for done, name in enumerate(names, 1):
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -51,8 +51,7 @@ def answer(
     check(wanted)
     with options.opened(home, name, release) as searcher:
         wanted = options.filtered(wanted, filters, searcher.fields)
-        values: dict[str, Any] = {field.name: getattr(wanted, field.name) for field in fields(AnswerRequest)}
-        response = searcher.answer(AnswerRequest(**values))
+        response = searcher.answer(AnswerRequest(search=wanted, k=k, min_probability=min_probability))
     if as_json:
         out_json(asdict(response))
         return

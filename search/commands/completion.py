@@ -11,8 +11,8 @@ from typing import Any
 
 import typer
 
-from clew.cli.options import default_home
 from clew.core.errors import ClewError
+from clew.core.home import home_folder
 
 Offers = list[tuple[str, str]]
 
@@ -51,7 +51,7 @@ def graph_choices() -> Offers:
 
 
 def _home(context: typer.Context) -> Path:
-    return Path(context.params.get("home") or default_home())
+    return home_folder(context.params.get("home"))
 
 
 def _fields(context: typer.Context) -> Iterator[tuple[str, str, bool]]:

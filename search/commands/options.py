@@ -17,7 +17,7 @@ from clew.search.commands.completion import facet_fields, filter_fields, graph_c
 if TYPE_CHECKING:
     from clew.search.fields import Fields
     from clew.search.pipeline import Searcher
-    from clew.search.types import AnswerResponse, Expand, SearchRequest, SearchResponse
+    from clew.search.types import AnswerResponse, GraphMode, SearchRequest, SearchResponse
 
 IndexName = Annotated[
     str, typer.Argument(help="Name of the index.", metavar="NAME", autocompletion=index_names, show_default=False)
@@ -92,7 +92,7 @@ def request(
         sources=_names(sources),
         fusion=fusion,
         budget_ms=budget_ms,
-        expand=cast("Expand", graph),  # the pipeline refuses any other word
+        graph=cast("GraphMode", graph),  # the pipeline refuses any other word
         rerank=rerank,
         min_probability=min_probability,
     )

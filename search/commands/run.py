@@ -91,7 +91,7 @@ def _ranked(searcher: Searcher, wanted: SearchRequest, text: str, where: str) ->
         wanted.k,
         sources=wanted.sources,
         fusion=wanted.fusion,
-        expand=wanted.expand,
+        graph=wanted.graph,
         rerank=wanted.rerank,
     )
     return dict(zip(ids, scores.tolist(), strict=True))

@@ -31,10 +31,14 @@ MAY_IMPORT = {
     "clew.benchmarks": BELOW,
     "clew.api.command": {"clew.api", "clew.cli.options", "clew.search", "clew.core"},
     "clew.api": {"clew.search", "clew.kg", "clew.models", "clew.core"},
-    "clew.indexer.commands": {"clew.indexer", "clew.cli.options", "clew.search.commands", "clew.search", "clew.kg", "clew.models", "clew.core"},
+    "clew.indexer.commands": {
+        "clew.indexer", "clew.cli.options", "clew.search.commands", "clew.search", "clew.kg", "clew.models", "clew.core",
+    },
     "clew.indexer": {"clew.search", "clew.kg", "clew.models", "clew.core"},
     # It hands the index in that training gets its candidates from, and what calibrates a trained reranker.
-    "clew.training.command": {"clew.training", "clew.cli.options", "clew.indexer", "clew.search", "clew.models", "clew.core"},
+    "clew.training.command": {
+        "clew.training", "clew.cli.options", "clew.indexer", "clew.search", "clew.models", "clew.core",
+    },
     "clew.training": {"clew.models", "clew.core"},
     "clew.search.commands": {"clew.search", "clew.cli.options", "clew.kg", "clew.models", "clew.core"},
     "clew.search": {"clew.kg", "clew.models", "clew.core"},

@@ -546,6 +546,6 @@ def test_vectors_are_those_of_the_passages(built):
 
     folder = IndexFolder.of(built[0] / "home", "shop")
     (shard,) = folder.read_version(folder.read_release()).shards
-    store = DocStore.open([folder.shard(shard[0])], spec(built[0]).fields)
+    store = DocStore.open([folder.shard(shard[0])], spec(built[0]).search.fields)
     vectors = np.load(folder.shard(shard[0]) / "dense" / "vectors.npy")
     np.testing.assert_array_equal(vectors, fixed(HashingEncoder(32).encode_passages(list(store.embedded_texts()))))

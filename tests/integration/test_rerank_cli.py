@@ -132,24 +132,34 @@ def test_an_index_shows_its_reranker(run):
 @pytest.mark.parametrize(
     ("use", "line"),
     [
-        (RerankUse("default", 50, 50, 0, 0, "all"), "reranked 50 of 50 by default"),
         (
-            RerankUse("m\x1b", 16, 50, 3, 2, "budget"),
+            RerankUse(model="default", reranked=50, of=50, dropped=0, unjudged=0, stopped="all"),
+            "reranked 50 of 50 by default",
+        ),
+        (
+            RerankUse(model="m\x1b", reranked=16, of=50, dropped=3, unjudged=2, stopped="budget"),
             "reranked 16 of 50 by m ; its time budget was used up; 3 not likely enough and dropped; "
             "2 of the hits shown were not judged",
         ),
         (
-            RerankUse("default", 32, 50, 0, 0, "settled"),
+            RerankUse(model="default", reranked=32, of=50, dropped=0, unjudged=0, stopped="settled"),
             "reranked 32 of 50 by default; hardly anything relevant is expected among the others",
         ),
         (
-            RerankUse("default", 0, 50, 0, 10, "unavailable"),
+            RerankUse(model="default", reranked=0, of=50, dropped=0, unjudged=10, stopped="unavailable"),
             "reranked 0 of 50 by default; 10 of the hits shown were not judged",
         ),
     ],
 )
 def test_what_reranking_did_is_one_line_below_the_hits(use, line):
-    response = SearchResponse("q", (Hit("P-1", 1, 1.0986, "rerank", {}, probability=0.75),), 1, "r1", "s", rerank=use)
+    response = SearchResponse(
+        query="q",
+        hits=(Hit(id="P-1", rank=1, score=1.0986, scored_by="rerank", fields={}, probability=0.75),),
+        considered=1,
+        release="r1",
+        index="s",
+        rerank=use,
+    )
     shown = list(Page({"title": FieldSpec("text")}).answer(response))
     assert shown[1] == "     P-1  (rerank 1.0986, probability 0.75)"
     assert shown[-1] == line

@@ -60,7 +60,7 @@ def test_what_is_left_unread_is_learned_kept_and_stops_a_search(tuned, searcher)
     assert found.rerank.pairs == 20 * TOP
     assert set(found.rerank.after["ahead"]) == {"bias", "fused", "doubt"}
     assert searcher.reranker.calibration.as_table() == found.rerank.after
-    use = searcher.search(SearchRequest("lamp number33", k=3)).rerank
+    use = searcher.search(SearchRequest(query="lamp number33", k=3)).rerank
     assert (use.reranked, use.of, use.stopped) == (16, TOP, "settled")
 
 
@@ -99,6 +99,6 @@ def test_what_another_clew_learned_is_named_and_a_build_goes_on_without_it(tuned
 def test_queries_that_search_refuses_teach_nothing(searcher):
     long = "lamp " * 5000
     with pytest.raises(QueryError):
-        searcher.search(SearchRequest(long))
+        searcher.search(SearchRequest(query=long))
     found = scored(searcher, {"a": long, "b": "lamp number7"}, {"a": {"d1": 1}, "b": {"d7": 1}})
     assert (found.queries, len(found.scores), int(found.relevant.sum())) == (1, TOP, 1)

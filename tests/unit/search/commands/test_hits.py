@@ -23,7 +23,7 @@ HIT = Hit(
 
 
 def lines(page=None, **changes):
-    response = SearchResponse("q", (HIT,), 1, "r1", "shop", **changes)
+    response = SearchResponse(query="q", hits=(HIT,), considered=1, release="r1", index="shop", **changes)
     return list((page or Page(FIELDS)).answer(response))
 
 
@@ -43,7 +43,7 @@ def test_matches_are_bold_only_where_asked():
 
 
 def test_control_characters_of_documents_never_reach_the_terminal():
-    hit = Hit("a\x1b[2J", 1, 1.0, "bm25", {"title": "x\x1b]0;evil\x07\ny", "text": "t"})
+    hit = Hit(id="a\x1b[2J", rank=1, score=1.0, scored_by="bm25", fields={"title": "x\x1b]0;evil\x07\ny", "text": "t"})
     shown = "\n".join(Page(FIELDS).hit(hit))
     assert "\x1b" not in shown
     assert "\x07" not in shown
@@ -55,26 +55,30 @@ def test_facets_and_an_empty_answer():
         lines(facets={"brand": (FacetValue("Sony", 1200), FacetValue("Bose", 1))})[-1]
         == "brand: Sony (1,200), Bose (1)"
     )
-    assert list(Page(FIELDS).answer(SearchResponse("q", (), 0, "r1", "shop"))) == ["no hits"]
+    assert list(Page(FIELDS).answer(SearchResponse(query="q", hits=(), considered=0, release="r1", index="shop"))) == [
+        "no hits"
+    ]
 
 
-NAVY = LinkedEntity("colour:navy", "navy", "colour", 0, 9, "dark blue", 0.5637)
-ODD = LinkedEntity("e1", "Odd\x1b[2J", "", 10, 13, "odd", 1.0)
+NAVY = LinkedEntity(id="colour:navy", name="navy", type="colour", start=0, end=9, text="dark blue", probability=0.5637)
+ODD = LinkedEntity(id="e1", name="Odd\x1b[2J", type="", start=10, end=13, text="odd", probability=1.0)
 
 
 def test_what_the_graph_did_is_one_line_below_the_hits():
-    used = GraphUse(True, "asked for", (NAVY, ODD), 1_200)
+    used = GraphUse(used=True, reason="asked for", entities=(NAVY, ODD), reached=1_200)
     assert lines(graph=used)[-1] == (
         "graph used: 'dark blue' = navy (colour, 0.56), 'odd' = Odd [2J (1.00); 1,200 entities reached (asked for)"
     )
-    assert lines(graph=GraphUse(False, "the query names no entity of the graph"))[-1] == (
+    assert lines(graph=GraphUse(used=False, reason="the query names no entity of the graph"))[-1] == (
         "graph not used (the query names no entity of the graph)"
     )
 
 
 def test_what_the_gate_weighed_stands_below_that_line():
     parts = (Contribution("gate", "bias", -0.5, {"value": 1.0}), Contribution("gate", "words", 0.0, {"value": 0.3}))
-    shown = lines(graph=GraphUse(False, "the gate", (NAVY,), 1, 0.4, parts))
+    shown = lines(
+        graph=GraphUse(used=False, reason="the gate", entities=(NAVY,), reached=1, probability=0.4, parts=parts)
+    )
     assert shown[-2].startswith("graph not used: 'dark blue'")
     assert shown[-1] == "     -0.5000  bias  1"
 
@@ -103,7 +107,7 @@ def test_the_receipt_shows_each_stage_and_its_parts():
 
 
 def test_a_verdict_names_the_stage():
-    lost = WhyNot("P-9", False, "fusion", "fused rank 40 is outside hits 1 to 10", WHY)
+    lost = WhyNot(id="P-9", found=False, lost_at="fusion", reason="fused rank 40 is outside hits 1 to 10", stages=WHY)
     assert next(verdict(lost)) == "P-9 was lost at: fusion (fused rank 40 is outside hits 1 to 10)"
-    kept = WhyNot("P-9", True, None, "it is hit 2", ())
+    kept = WhyNot(id="P-9", found=True, lost_at=None, reason="it is hit 2", stages=())
     assert list(verdict(kept)) == ["P-9 is among the hits (it is hit 2)"]
