@@ -219,7 +219,13 @@ def test_import_clew_loads_nothing_heavy() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    code = "import clew.cli, sys\nsys.argv = ['clew', '--help']\ntry:\n    clew.cli.main()\nexcept SystemExit:\n    0"
+    """`clew --help`, and the help of every command."""
+    code = (
+        "import clew.cli, sys\n"
+        "for words in [[], *([name] for name in clew.cli.COMMANDS)]:\n"
+        "    sys.argv = ['clew', *words, '--help']\n"
+        "    try:\n        clew.cli.main()\n    except SystemExit as ended:\n        assert not ended.code, words\n"
+    )
     assert loaded_by(code, HEAVY) == set()
 
 
