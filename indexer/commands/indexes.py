@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
+from clew.search.commands.completion import index_names
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Name of the index.")]
+Name = Annotated[str, typer.Argument(help="Name of the index.", autocompletion=index_names)]
 ReleaseId = Annotated[str | None, typer.Option("--release", help="Id of a release (default: the live one).")]
 
 
