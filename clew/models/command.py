@@ -51,7 +51,7 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Show a model's source, licence, size, training data and measures.
+    """Show where a model comes from, and how it was measured.
 
     Example: clew models show default
     """
@@ -86,9 +86,9 @@ def verify(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Check the sha256 of every file of a model, then load the model and run it.
+    """Verify the files of a model, then load and run it.
 
-    If a file is damaged, the command names it and exits with 1.
+    Every file is compared with its sha256. If one is damaged, the command names it and exits with 1.
 
     Example: clew models verify --all
     """
@@ -119,10 +119,10 @@ def verify(
 
 @app.command()
 def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Convert a model to 8 bits: a quarter of the size, and faster on a CPU.
+    """Convert a model to 8 bits: smaller, and faster on a CPU.
 
-    The result is saved as NAME-int8. `clew models show` tells how closely it agrees with the original, `clew bench
-    relevance` measures what it costs in quality.
+    The result has a quarter of the size and is saved as NAME-int8. `clew models show` tells how closely it agrees with
+    the original, `clew bench relevance` measures what it costs in quality.
 
     Example: clew models quantise my-reranker
     """
@@ -134,7 +134,7 @@ def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
 
 @app.command()
 def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Convert an 8-bit model back to float32 weights, for further training.
+    """Convert an 8-bit model back to float32, to train it.
 
     The result is saved as NAME-whole, with -int8 removed from NAME. The reranker that comes with Clew is named
     clew-reranker-int8.

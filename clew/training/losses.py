@@ -25,8 +25,8 @@ class RankingLoss(nn.Module):
 
     list_weight, point_weight: weights of the two parts. The listwise part (ListNet, Cao et al. 2007) compares the
     softmax of a list's scores with its gains, normalised to sum to 1. The pointwise part is the binary cross-entropy of
-    each score with its gain, which fixes what a score of 0 means. smoothing: limits pointwise targets to smoothing … 1 -
-    smoothing. pieces: see `scored`.
+    each score with its gain, which fixes what a score of 0 means. smoothing: distance of pointwise targets from 0 and
+    1. pieces: see `scored`.
     """
 
     def __init__(
