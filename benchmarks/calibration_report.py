@@ -19,7 +19,7 @@ PLOTS = "reliability"
 
 
 def plain(results: Sequence[CalibrationResult]) -> dict[str, dict[str, Any]]:
-    """Name → its figures: what `clew bench calibration --json` prints, documented in docs/bench.md."""
+    """Name → its figures: what `clew bench calibration --json` prints, documented in docs/benchmarks/json.md."""
     return {each.name: _plain(each) for each in results}
 
 

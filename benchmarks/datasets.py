@@ -71,7 +71,7 @@ def open_dataset(path: Path) -> Dataset:
             return _specified(found, table, file, found / queries)
     raise NotFoundError(
         f"{found} holds neither corpus.jsonl, plain or compressed, nor a spec with [quality] queries",
-        "a BEIR folder has corpus.jsonl, queries.jsonl and qrels/; see docs/bench.md",
+        "a BEIR folder has corpus.jsonl, queries.jsonl and qrels/; see docs/benchmarks/method.md",
     )
 
 

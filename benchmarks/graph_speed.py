@@ -80,7 +80,7 @@ class GraphItem:
 
 
 def measure(name: str, task: Task) -> dict[str, Any]:
-    """An item's figures, as docs/bench.md describes them."""
+    """An item's figures, as docs/benchmarks/json.md describes them."""
     item = GRAPH_ITEMS[name]
     task.home.mkdir(parents=True, exist_ok=True)
     task.say(f"{name}: preparing")

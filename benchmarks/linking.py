@@ -168,7 +168,7 @@ class Material:
 
 
 def measure(material: Material, say: Callable[[str], None]) -> dict[str, Any]:
-    """All figures, as docs/bench.md describes them. Raises DataError where nothing of a split is in the graph."""
+    """All figures (docs/benchmarks/json.md). Raises DataError where nothing of a split is in the graph."""
     options = material.options
     questions = material.of_split(options.split)
     if not any(question.mentions for question in questions):

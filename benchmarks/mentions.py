@@ -14,7 +14,7 @@ from clew.indexer.sources.forms import SourceSpec
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault
 
-_LAYOUT = "a row has _id, text, split and mentions: [{start, end, entity}]; see docs/bench.md"
+_LAYOUT = "a row has _id, text, split and mentions: [{start, end, entity}]; see docs/benchmarks/method.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def found_in(folder: Path, name: str) -> Path:
     for ending in ("", *COMPRESSED):
         if (folder / f"{name}{ending}").is_file():
             return folder / f"{name}{ending}"
-    raise NotFoundError(f"{folder} holds no {name}, plain or compressed", "docs/bench.md says what a data set holds")
+    raise NotFoundError(f"{folder} holds no {name}, plain or compressed", "see docs/benchmarks/method.md")
 
 
 def read_questions(path: Path) -> list[Question]:
