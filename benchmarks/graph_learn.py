@@ -220,4 +220,4 @@ def _seen(searcher: Searcher, text: str, judged: Mapping[str, int], others: tupl
     ideal = sorted((float(gain) for gain in judged.values()), reverse=True)
     parts = {part.what: float(part.detail["value"]) for part in (trace.graph.parts if trace.graph else ())}
     features = np.array([parts[feature] for feature in FEATURES], np.float64) if parts else None
-    return _Seen(without, Judged(pool.found, gains, ideal), features, searcher.fusion)
+    return _Seen(without, Judged(pool, gains, ideal), features, searcher.fusion)

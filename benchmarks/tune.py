@@ -167,7 +167,7 @@ def example(
 
     pool = searcher.pool(query, depth, sources=sources, among=among)
     gains = np.array([judged.get(name, 0) for name in searcher.store.ids(pool.documents)], np.float64)
-    return Judged(pool.found, gains, sorted((float(gain) for gain in judged.values()), reverse=True))
+    return Judged(pool, gains, sorted((float(gain) for gain in judged.values()), reverse=True))
 
 
 def tune_folder(

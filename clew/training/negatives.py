@@ -121,7 +121,7 @@ def _closeness(pool: Pool) -> Floats | None:
     """(m,) cosine of each candidate with the query; None where the index has no vectors."""
     if "dense" not in pool.sources:
         return None
-    cosines: Floats = np.nan_to_num(pool.found.scores[pool.sources.index("dense")], nan=-1.0)
+    cosines: Floats = np.nan_to_num(pool.scores[pool.sources.index("dense")], nan=-1.0)
     return cosines
 
 

@@ -81,7 +81,7 @@ def build_index(folder: Path, home: Path) -> None:
         'name = "shop"\n[source]\npath = "shoes/corpus.jsonl"\nid = "_id"\n[fields]\ntext = { type = "text" }\n'
     )
     spec = read_spec(folder.parent / "shop.toml")
-    build(replace(spec, dense=None), home)
+    build(replace(spec, search=replace(spec.search, dense=None)), home)
 
 
 def test_of_an_index_what_it_holds_counts(folder: Path) -> None:
