@@ -19,12 +19,12 @@ import typer
 
 from clew.benchmarks.datasets import open_dataset
 from clew.benchmarks.index import ensure, open_built, varied
-from clew.benchmarks.tune import example
 from clew.cli.options import DEFAULT_HOME, Home, out
 from clew.core.errors import ClewError, UsageError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained
-from clew.search.fusion import FUSIONS, FusionSpec, Judged, ndcg
+from clew.indexer.tuning.fusion import Judged, example, ndcg
+from clew.search.fusion import FUSIONS, FusionSpec
 
 WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 COLUMNS = {

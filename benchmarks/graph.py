@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks import systems
 from clew.benchmarks.datasets import Dataset
-from clew.benchmarks.graph_learn import DEPTH, Learned, Material, Progress, answered, default_examples, learned
 from clew.benchmarks.graph_oracle import oracle_run, read_gold
 from clew.benchmarks.index import ensure, graph_table, open_built, varied
 from clew.benchmarks.prepared import using
@@ -21,8 +20,11 @@ from clew.core.errors import QueryError, UsageError
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
 from clew.core.types import Floats
+from clew.indexer.tuning import Progress
+from clew.indexer.tuning.gate import learn
+from clew.indexer.tuning.graph import DEPTH, Learned, Material, answered, default_examples, learned
 from clew.models.store import kept_path
-from clew.search.gate import FEATURES, Gate, learn
+from clew.search.gate import FEATURES, Gate
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher

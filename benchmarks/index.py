@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
 # What decides the bytes of an index. A change anywhere there makes another index; one in fusion does not.
-_DECIDING = ("indexer", "search/candidates", "search/fields.py", "search/docstore.py", "clew/core/text.py")
+_DECIDING = (
+    "indexer", "search/candidates", "search/fields.py", "search/docstore.py", "clew/core/text.py",
+    "clew/models/passage.py",
+)  # fmt: skip
 
 
 def beir_spec(folder: Path) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
     rebuild: build a new version in any case.
     """
     from clew.indexer.build import build
-    from clew.indexer.models import described_encoder
+    from clew.indexer.releases.models import described_encoder
     from clew.indexer.spec import spec_of
 
     spec = spec_of(table, f"spec of {table['name']}", base)

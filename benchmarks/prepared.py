@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from clew.benchmarks.pairs import SharedScorer
-from clew.benchmarks.rerank_learn import learn_rerank
 from clew.benchmarks.systems import System
-from clew.benchmarks.tune import Progress, Tuned, dev_qrels, tune
 from clew.core.measures.gains import gained
+from clew.indexer.tuning import Progress
+from clew.indexer.tuning.judged import dev_qrels
+from clew.indexer.tuning.rerank import learn_rerank
+from clew.indexer.tuning.tune import Tuned, tune
 from clew.search.rerank.calibration import Calibration
 
 if TYPE_CHECKING:

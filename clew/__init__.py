@@ -11,7 +11,6 @@ Public names are imported when they are first used, so `import clew` loads no nu
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from clew.core.errors import ClewError
     from clew.core.types import Contribution
     from clew.indexer.build import BuildReport
+    from clew.indexer.facade import build
     from clew.search.index import Index, open  # noqa: A004 - clew.open reads as what it does
     from clew.search.lookup import LinkReport
     from clew.search.types import (
@@ -70,6 +70,7 @@ _MODULES = {
     "clew.core.errors": ("ClewError",),
     "clew.core.types": ("Contribution",),
     "clew.indexer.build": ("BuildReport",),
+    "clew.indexer.facade": ("build",),
     "clew.search.index": ("Index", "open"),
     "clew.search.lookup": ("LinkReport",),
     "clew.search.types": (
@@ -90,27 +91,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def build(
-    spec: str | os.PathLike[str],
-    home: str | os.PathLike[str] | None = None,
-    *,
-    override: str | None = None,
-    until: str | None = None,
-) -> BuildReport:
-    """Build the index that a spec file describes, verify it and publish it as a new release.
-
-    home: folder that holds indexes and models ($CLEW_HOME, else `.clew`). override, until: why, and until which day
-    (YYYY-MM-DD), the version goes live even if the judged queries speak against it; give both or neither (UsageError
-    otherwise). Raises QualityError if the judged queries speak against it and no override is given.
-    """
-    from pathlib import Path
-
-    from clew.core.home import home_folder
-    from clew.indexer.build import build as run
-    from clew.indexer.override import Override
-    from clew.indexer.spec import read_spec
-
-    chosen = Override.of(override, until)
-    return run(read_spec(Path(spec)), home_folder(home), override=chosen)

@@ -13,8 +13,9 @@ import numpy as np
 from clew.core.errors import QueryError, StageUnavailable
 from clew.core.text import Analyzer
 from clew.core.types import FieldValue
+from clew.models.passage import embedded_text
 from clew.search.docstore import DocStore
-from clew.search.fields import Fields, body, embedded_text, title_field
+from clew.search.fields import Fields, body, title_field
 from clew.search.fusion import FusionSpec, Pool, passage_rows, standardised
 from clew.search.protocols import CandidateGenerator, ParsedQuery
 from clew.search.rerank.calibration import Calibration

@@ -103,12 +103,13 @@ class Gathering:
             return asked.query
         wide = replace(asked, query=replace(asked.query, expansion=expansion))
         found = self._documents(GRAPH, wide, trace)
-        use = self._gated(request, wide.query, {**lists, GRAPH: found})
+        use, seen = self._gated(request, wide.query, {**lists, GRAPH: found})
         query, added = self._added(knowledge, wide, lists, found, trace) if use.used else (asked.query, {})
         if use.used and not added:
-            use = GraphUse(used=False, reason="nothing that the query leads to is among the documents")
+            use, seen = GraphUse(used=False, reason="nothing that the query leads to is among the documents"), None
         # All at once and last, so that a stage that fails half-way leaves nothing behind.
         trace.graph = replace(use, entities=named, reached=len({reached.entity for reached in expansion.reached}))
+        trace.gate_features = seen
         lists.update(added)
         return query if use.used else asked.query
 
@@ -126,19 +127,21 @@ class Gathering:
             added[GRAPH] = found
         return query, added
 
-    def _gated(self, request: SearchRequest, query: ParsedQuery, lists: Mapping[str, Ranking]) -> GraphUse:
-        """Whether the graph takes part, and why."""
+    def _gated(
+        self, request: SearchRequest, query: ParsedQuery, lists: Mapping[str, Ranking]
+    ) -> tuple[GraphUse, Floats | None]:
+        """Whether the graph takes part, and the gate's features; None where the gate is not asked."""
         if request.graph == "on":
-            return GraphUse(used=True, reason="asked for")
+            return GraphUse(used=True, reason="asked for"), None
         if len(lists) == 1:
-            return GraphUse(used=True, reason="the only source")
+            return GraphUse(used=True, reason="the only source"), None
         knowledge = self.knowledge
         assert knowledge is not None  # noqa: S101 - see _expanded
         seen = features(query, lists, knowledge.prominence(query))
         chance = self.gate.probability(seen)
         used = chance >= self.gate.threshold
         reason = f"the gate gives it a chance of {chance:.2f} to help, it opens at {self.gate.threshold:g}"
-        return GraphUse(used=used, reason=reason, probability=chance, parts=self.gate.parts(seen))
+        return GraphUse(used=used, reason=reason, probability=chance), seen
 
     def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> Ranking:
         """Rank a source's first k documents: ask it for more passages until these are of k distinct documents."""

@@ -39,6 +39,7 @@ from clew.search.types import (
     AnswerRequest,
     AnswerResponse,
     GraphMode,
+    GraphUse,
     Hit,
     SearchRequest,
     SearchResponse,
@@ -144,7 +145,7 @@ class Searcher:
             degraded=tuple(trace.degraded),
             notes=(*query.notes, *ordering.note(request.min_probability)),
             coverage=trace.coverage,
-            graph=trace.graph if request.explain or trace.graph is None else replace(trace.graph, parts=()),
+            graph=self._explained(trace) if request.explain else trace.graph,
             rerank=ordering.use(reranker.spec, window) if reranker is not None else None,
         )
 
@@ -173,7 +174,7 @@ class Searcher:
             degraded=tuple(trace.degraded),
             notes=(*query.notes, *answers.notes),
             coverage=trace.coverage,
-            graph=None if trace.graph is None else replace(trace.graph, parts=()),
+            graph=trace.graph,
             rerank=ordering.use(reranker.spec, ordering.shown[: request.k]) if reranker is not None else None,
         )
 
@@ -304,6 +305,12 @@ class Searcher:
         query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(fusion))
         trace.check_whole()
         return query, pool, trace
+
+    def _explained(self, trace: Trace) -> GraphUse | None:
+        """What the graph did, with the gate's reasons where it decided."""
+        if trace.graph is None or trace.gate_features is None:
+            return trace.graph
+        return replace(trace.graph, parts=self.gate.parts(trace.gate_features))
 
     def _filtered(self, request: SearchRequest) -> Bools | None:
         """(documents,) bool of the documents that pass the request's filters; None without filters."""

@@ -17,7 +17,7 @@ from clew.api.app import create_app
 from clew.api.engine import Engine
 from clew.api.settings import Settings
 from clew.cli import app
-from clew.core.errors import ClewError, QueryError, UsageError
+from clew.core.errors import QueryError, UsageError
 from clew.models.overlap import OverlapScorer
 from clew.search import types
 from clew.search.answer import SENTENCES
@@ -344,14 +344,14 @@ def test_what_cannot_be_answered_is_a_problem(client, body, status, says) -> Non
 
 @pytest.fixture
 def run(home):
-    def run_search(*words):
-        return CliRunner().invoke(app, ["search", *words, "--home", str(home)])
+    def run_answer(*words):
+        return CliRunner().invoke(app, ["answer", *words, "--home", str(home)])
 
-    return run_search
+    return run_answer
 
 
 def test_the_command_line_shows_sentence_document_and_probability(run, index) -> None:
-    result = run("texts", QUERY, "--answers", "-k", "3")
+    result = run("texts", QUERY, "-k", "3")
     assert result.exit_code == 0, result.output
     best = index.answer(QUERY, k=3).answers[0]
     lines = result.stdout.splitlines()
@@ -361,34 +361,12 @@ def test_the_command_line_shows_sentence_document_and_probability(run, index) ->
     assert lines[3].startswith("     more in this document: ")
     assert "sentences read" in lines[-1]
     assert "candidates" in result.stderr
-    given = json.loads(run("texts", QUERY, "--answers", "--json").stdout)
+    given = json.loads(run("texts", QUERY, "--json").stdout)
     known = json.loads(json.dumps(dataclasses.asdict(index.answer(QUERY))))
     assert given["answers"] == known["answers"]
 
 
 def test_the_command_line_says_that_nothing_is_good(run) -> None:
-    result = run("texts", QUERY, "--answers", "--min-probability", "1")
+    result = run("texts", QUERY, "--min-probability", "1")
     assert result.stdout.startswith("no answers\n")
     assert "note: nothing good: none of " in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["--explain"], "--explain cannot be used with --answers"),
-        (["--facet", "brand"], "--facet cannot be used with --answers"),
-        (["--offset", "3"], "--offset cannot be used with --answers"),
-        (["--profile", "mine.toml"], "--profile cannot be used with --answers"),
-        (["--why-not", "tea"], "--why-not cannot be used with --answers"),
-        (["-k", "51"], "k is 51"),
-    ],
-)
-def test_the_command_line_refuses_what_answers_do_not_have(run, words, says) -> None:
-    result = run("texts", QUERY, "--answers", *words)
-    assert isinstance(result.exception, ClewError)
-    assert says in result.exception.message
-
-
-def test_runs_have_no_answers(run) -> None:
-    result = run("texts", "--queries", "q.tsv", "--run", "-", "--answers")
-    assert "--answers cannot be used with --queries" in result.exception.message

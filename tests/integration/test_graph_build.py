@@ -22,15 +22,15 @@ from clew.core.errors import (
     SpecError,
 )
 from clew.core.lock import writing
-from clew.indexer import publish
 from clew.indexer.build import build
 from clew.indexer.graphs import attach, load, sweep
 from clew.indexer.graphs.used import described
 from clew.indexer.progress import Silent
+from clew.indexer.releases import publish
+from clew.indexer.releases.gc import gc
+from clew.indexer.releases.transfer import export, import_
+from clew.indexer.releases.verify import verify_release
 from clew.indexer.spec import spec_of
-from clew.indexer.sweep import gc
-from clew.indexer.transfer import export, import_
-from clew.indexer.verify import verify_release
 from clew.kg.snapshot import find_snapshot, list_snapshots
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest

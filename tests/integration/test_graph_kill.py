@@ -14,8 +14,8 @@ import sys
 import pytest
 
 from clew.indexer.build import build
+from clew.indexer.releases.verify import verify_release
 from clew.indexer.spec import read_spec
-from clew.indexer.verify import verify_release
 from clew.kg.snapshot import list_snapshots
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest

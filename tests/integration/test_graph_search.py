@@ -16,7 +16,7 @@ from clew.indexer.build import build
 from clew.indexer.spec import spec_of
 from clew.kg.absent import AbsentStore
 from clew.search.assemble import open_index
-from clew.search.gate import DEFAULT_WEIGHTS, Gate
+from clew.search.gate import DEFAULT_WEIGHTS, FEATURES, Gate
 from clew.search.pipeline import Searcher
 from clew.search.types import SearchRequest
 
@@ -139,6 +139,21 @@ def test_the_gate_decides_and_says_why(rooms: Searcher) -> None:
     assert [hit.id for hit in closed.hits] == ids(rooms, "couch", graph="off")
     # Overruled by the request.
     assert replace(rooms, gate=NEVER_OPEN).search(SearchRequest(query="couch", graph="on")).graph.used  # type: ignore[union-attr]
+
+
+def test_the_reasons_are_made_from_the_features_that_retrieval_returns(rooms: Searcher) -> None:
+    _, trace = rooms.traced("couch", 10)
+    assert trace.gate_features is not None
+    assert trace.gate_features.shape == (len(FEATURES),)
+    explained = rooms.search(SearchRequest(query="couch", explain=True)).graph
+    assert explained is not None
+    assert explained.parts == rooms.gate.parts(trace.gate_features)
+    plain = rooms.search(SearchRequest("couch")).graph
+    assert plain is not None
+    assert plain.parts == ()
+    # The gate is not asked where the request or the query has decided.
+    assert rooms.traced("couch", 10, graph="on")[1].gate_features is None
+    assert rooms.traced("linen", 10)[1].gate_features is None
 
 
 def test_a_closed_gate_leaves_no_trace_in_the_scores(rooms: Searcher) -> None:

@@ -15,10 +15,10 @@ import pytest
 import clew
 from clew.core.errors import MismatchError, NotFoundError, QueryError, StageUnavailable
 from clew.core.files import write_atomic
-from clew.indexer import publish, quality
 from clew.indexer.build import build
+from clew.indexer.releases import history, judged
+from clew.indexer.releases.transfer import export, import_
 from clew.indexer.spec import spec_of
-from clew.indexer.transfer import export, import_
 from clew.models.overlap import OverlapScorer
 from clew.search.assemble import open_index
 from clew.search.rerank.calibration import Calibration
@@ -324,10 +324,10 @@ def test_rank_takes_the_time_it_needs(index):
 def test_judged_queries_measure_both_models_as_a_pair(index):
     served, fused = [hit.id for hit in index.search(QUERY, k=10).hits], fused_ids(index)
     rank, moved = next((rank, name) for rank, name in enumerate(served, 1) if fused.index(name) + 1 != rank)
-    judged = quality.Judged({"q": QUERY}, {"q": {moved: 1}})
-    assert quality.measure(index.searcher, judged).means["RR@10"] == pytest.approx(1 / rank)
+    asked = judged.Judged({"q": QUERY}, {"q": {moved: 1}})
+    assert judged.measure(index.searcher, asked).means["RR@10"] == pytest.approx(1 / rank)
     before = fused.index(moved) + 1
-    plain = quality.measure(replace(index.searcher, reranker=None), judged).means["RR@10"]
+    plain = judged.measure(replace(index.searcher, reranker=None), asked).means["RR@10"]
     assert plain == pytest.approx(1 / before if before <= 10 else 0.0)
 
 
@@ -363,7 +363,7 @@ def test_another_reranker_than_the_published_one_is_refused_and_a_build_publishe
 def test_a_release_that_names_none_is_refused(root):
     folder = IndexFolder.of(root / "home", "shop")
     write_atomic(folder.release("r2"), dumps(replace(live(root / "home"), id="r2", reranker={})))
-    publish.point_at(folder, "r2")
+    history.point_at(folder, "r2")
     with pytest.raises(MismatchError, match="published with none"):
         open_index(root / "home", "shop")
 
@@ -392,9 +392,9 @@ def test_a_changed_table_is_a_new_release_of_the_same_content(root):
 def learn(home, **learned) -> None:
     """Make a release live that has learned this."""
     folder = IndexFolder.of(home, "shop")
-    release = replace(live(home), id=f"r{publish.next_number(folder)}", learned=learned)
+    release = replace(live(home), id=f"r{history.next_number(folder)}", learned=learned)
     write_atomic(folder.release(release.id), dumps(release))
-    publish.point_at(folder, release.id)
+    history.point_at(folder, release.id)
 
 
 CALIBRATION = Calibration(0.5, 0.125, -1.0)
@@ -428,7 +428,7 @@ def test_a_calibration_that_was_learned_for_something_else_is_dropped_and_said(r
     learn(root / "home", rerank=CALIBRATION.as_table())
     report = build(spec(root, **changes), root / "home")
     assert live(root / "home").learned == {}
-    assert any(reason in notice and notice.startswith("rerank that release") for notice in report.notices)
+    assert any(reason in notice and "learned for rerank" in notice for notice in report.notices)
 
 
 def test_another_model_of_the_same_name_drops_the_calibration_but_not_the_weights(root, monkeypatch):

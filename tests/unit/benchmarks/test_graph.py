@@ -8,11 +8,11 @@ import pytest
 
 from clew.benchmarks.datasets import open_dataset
 from clew.benchmarks.graph import SYSTEMS, GraphOptions, material, measure, open_graph, plain
-from clew.benchmarks.graph_learn import learned
 from clew.benchmarks.graph_oracle import oracle_run, read_gold
 from clew.benchmarks.index import _DECIDING, _DECIDING_GRAPH, graph_table
 from clew.benchmarks.signature import ROOT
 from clew.core.errors import NotFoundError, UsageError
+from clew.indexer.tuning.graph import learned
 from clew.kg.absent import AbsentStore
 
 CAPITALS = {"france": "paris", "japan": "tokyo", "peru": "lima", "egypt": "cairo", "norway": "oslo", "kenya": "nairobi"}
