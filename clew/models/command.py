@@ -1,4 +1,4 @@
-"""`clew models`: what models there are, what each is, and how they travel."""
+"""`clew models`: list, describe, verify, convert, export and import models."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Show what a model is: where it came from, its licence, what it was trained on, what was measured.
+    """Show where a model comes from, and how it was measured.
 
     Example: clew models show default
     """
@@ -82,13 +82,13 @@ def show(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 @app.command()
 def verify(
     name: Annotated[str | None, typer.Argument(help="NAME, NAME/ID, or default for the default encoder.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Verify every model there is.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Verify all models.")] = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Read every file of a model again, compare it with its sha256, load it and run it.
+    """Verify the files of a model, then load and run it.
 
-    Ends with 1 and names the file where one is damaged.
+    Every file is compared with its sha256. If one is damaged, the command names it and exits with 1.
 
     Example: clew models verify --all
     """
@@ -119,9 +119,10 @@ def verify(
 
 @app.command()
 def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Make the 8-bit form of a model: a quarter of the size, faster on a processor, nearly the same.
+    """Convert a model to 8 bits: smaller, and faster on a CPU.
 
-    It is kept as NAME-int8; `clew models show` says how near it is, `clew bench relevance` what it costs in quality.
+    The result has a quarter of the size and is saved as NAME-int8. `clew models show` tells how closely it agrees with
+    the original, `clew bench relevance` measures what it costs in quality.
 
     Example: clew models quantise my-reranker
     """
@@ -133,9 +134,10 @@ def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
 
 @app.command()
 def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Make whole weights of an 8-bit model, so that it can be trained on, as NAME-whole (without -int8).
+    """Convert an 8-bit model back to float32, to train it.
 
-    The reranker that comes with Clew is clew-reranker-int8.
+    The result is saved as NAME-whole, with -int8 removed from NAME. The reranker that comes with Clew is named
+    clew-reranker-int8.
 
     Example: clew models dequantise clew-reranker-int8
     """
@@ -152,7 +154,7 @@ def export(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Write a model into one file, or into a folder.
+    """Export a model to one file or to a folder.
 
     Example: clew models export my-reranker my-reranker.tar.zst
     """
@@ -165,15 +167,15 @@ def export(
 @app.command("import")
 def import_(
     source: Annotated[
-        str, typer.Argument(help="An exported file or folder, a saved model's folder, or a model's name.")
+        str, typer.Argument(help="Exported file or folder, folder of a saved model, or name of a model.")
     ],
-    name: Annotated[str | None, typer.Option("--name", help="Name here (default: the one it had).")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name to save it under (default: its own).")] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Bring a model into the home; it is verified before it is kept.
+    """Import a model into the home, after verifying it.
 
-    A name is looked up on the Hugging Face hub. Nothing that comes with a model is run.
+    A name is looked up on the Hugging Face hub. Code that comes with a model is never run.
 
     Examples: clew models import my-reranker.tar.zst
               clew models import cross-encoder/ms-marco-MiniLM-L6-v2
@@ -185,14 +187,14 @@ def import_(
 
 
 def _kind(manifest: ModelManifest) -> str:
-    """Role and sizes; an older manifest does not say the sizes."""
+    """Describe role and sizes; older manifests have no sizes."""
     width = f", vectors {manifest.dim} wide" if manifest.dim else ""
     length = f", reads {manifest.max_length} word pieces" if manifest.max_length else ""
     return ROLES[manifest.role] + width + length
 
 
 def _lines(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """A table as "key value" lines, the keys of tables inside it joined by dots; one line where it is empty."""
+    """Yield a table as "key value" lines, with dotted keys for nested tables; "none" for an empty table."""
     if not table and not prefix:
         yield "none"
     for key, value in table.items():
@@ -203,7 +205,7 @@ def _lines(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _say_kept(folder: Path, as_json: bool) -> None:
-    """Tell of a model that was made."""
+    """Print where a converted model was saved."""
     from clew.models.kept import size
     from clew.models.manifest import read_manifest
 

@@ -1,5 +1,4 @@
-"""Make models: examples from judgements or clicks, hard negatives from a published index, training by
-sentence-transformers' trainers, and the checks that decide whether the result is kept.
+"""Train models on judged queries or click logs, with hard negatives from an index.
 
-Nothing that serves imports this package.
+The trainers are those of sentence-transformers. Nothing that serves queries imports this package.
 """

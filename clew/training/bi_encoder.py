@@ -1,4 +1,4 @@
-"""Train a bi-encoder: queries beside their relevant passages, away from hard negatives and the rest of the batch."""
+"""Train a bi-encoder: pull queries to relevant passages, push them from hard negatives and the rest of the batch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def train_bi_encoder(
     dev: Mapping[str, Sequence[Example]],
     progress: Progress,
 ) -> Fitted:
-    """Fit an encoder to examples, starting from the weights in `base`; parameters as of `train_cross_encoder`."""
+    """Fit an encoder to examples, starting from the weights in `base`; parameters as in `train_cross_encoder`."""
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 
     seed_all(spec.seed)
@@ -46,9 +46,9 @@ def train_bi_encoder(
 
 
 def columns(examples: Sequence[Example]) -> dict[str, Any]:
-    """Data set → table of anchor, positive and as many negatives as 99 of 100 examples of it have.
+    """Return data set → table with anchor, positive and as many negatives as 99 % of its examples have.
 
-    The others repeat their last one: were they to decide, a few queries without candidates would leave all with one.
+    Examples with fewer repeat their last negative. Otherwise a few queries with few candidates would limit all of them.
     """
     from datasets import Dataset
 
@@ -70,14 +70,14 @@ def columns(examples: Sequence[Example]) -> dict[str, Any]:
 
 
 def _split(example: Example) -> tuple[str, str, list[str]]:
-    """(query, its best passage, its irrelevant passages) of an example."""
+    """Return (query, best passage, irrelevant passages) of an example."""
     best = int(np.argmax(example.gains))
     negatives = [passage for passage, gain in zip(example.passages, example.gains, strict=True) if gain == 0]
     return example.text, example.passages[best], negatives
 
 
 def load_encoder(folder: Path, max_length: int) -> Any:
-    """A sentence-transformers encoder in float32; nothing is downloaded."""
+    """Load a sentence-transformers encoder in float32; nothing is downloaded."""
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
@@ -92,7 +92,7 @@ def load_encoder(folder: Path, max_length: int) -> Any:
 
 
 def cosines(model: Any, examples: Sequence[Example]) -> list[Vectors]:
-    """(n,) float32 cosine of each example's query with its passages."""
+    """Return, for each example, the (n,) float32 cosines of its query with its n passages."""
     queries = model.encode([example.text for example in examples], normalize_embeddings=True, show_progress_bar=False)
     texts = list(dict.fromkeys(passage for example in examples for passage in example.passages))
     vectors = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)

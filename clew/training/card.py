@@ -1,4 +1,4 @@
-"""The card of a trained model: what it is from, how it was made, how good it was on dev."""
+"""Write the card of a trained model: its data, how it was trained, its measures on dev queries."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from clew.training.spec import TrainSpec
 
 
 def write_card(folder: Path, spec: TrainSpec, lineage: Mapping[str, Any], measures: Mapping[str, Any]) -> None:
-    """Write README.md into a model folder, with the head that model hubs read.
+    """Write README.md into a model folder, with the front matter that model hubs read.
 
-    lineage: of the run and, under "started from", of the one before it. measures: of the best weights on dev.
+    lineage: of the run and, under "started from", of the run that its weights came from. measures: on dev queries.
     """
     what = "sentence-similarity" if lineage["kind"] == "bi-encoder" else "text-ranking"
     head = ["---", *([f"license: {spec.licence.lower()}"] if spec.licence else []), f"pipeline_tag: {what}"]
@@ -31,7 +31,7 @@ def write_card(folder: Path, spec: TrainSpec, lineage: Mapping[str, Any], measur
 
 
 def _run(lineage: Mapping[str, Any]) -> list[str]:
-    """A run: how it is repeated, and what it learned from."""
+    """Describe a run: the command that repeats it, and its data."""
     kind, spec, counts = lineage["kind"], lineage["spec"], lineage["queries"]
     start = f"distilled from {spec['teacher']}" if spec["teacher"] else f"started from {spec['base']}"
     rows = []

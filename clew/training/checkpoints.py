@@ -1,4 +1,4 @@
-"""Checkpoints of a run: one counts when every file of it is on the disk, and not before."""
+"""Checkpoints of a run; a checkpoint counts only once all its files are on the disk."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ SEAL = "whole.json"
 
 
 def seal(checkpoint: Path, processes: int) -> None:
-    """Mark a checkpoint as whole. processes: how many wrote it, each its own part."""
+    """Mark a checkpoint as complete. processes: how many wrote it, each its own part."""
     fsync_tree(checkpoint)
     write_atomic(checkpoint / SEAL, json.dumps({"processes": processes}).encode())
 
 
 def last_checkpoint(folder: Path, processes: int) -> Path | None:
-    """The newest whole checkpoint of a folder; None where there is none.
+    """Return the newest complete checkpoint of a folder, or None.
 
-    What is left of others, by a kill or a full disk, is removed: it takes room, and a trainer that keeps the newest two
-    would count it. Raises UsageError where another number of processes wrote it: each has its own place in the data.
+    Incomplete checkpoints, left by a kill or a full disk, are deleted: they take space, and a trainer that retains the
+    newest two would count them. Raises UsageError if another number of processes wrote the checkpoint, because each
+    process has its own position in the data.
     """
     whole = []
     for path in folder.glob("checkpoint-*"):

@@ -1,7 +1,7 @@
-"""Click logs as judged queries: aggregated, corrected for where things were shown, cleaned, and split.
+"""Make judged queries from click logs: aggregate, correct for position bias, clean and split.
 
-People click what stands first, so a click is weighted by the inverse of the chance that its place is looked at, (1 /
-rank)^eta (Joachims et al. 2017). What was passed over above a click was looked at and not wanted (Joachims 2002).
+Users click what is shown first, so a click is weighted by the inverse propensity of its rank, (1 / rank)^eta (Joachims
+et al. 2017). Documents skipped above a click were seen and not wanted (Joachims 2002).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clew.core.measures.runs import Qrels
 from clew.training.examples import folded
 
 KEYS = ("query", "shown", "clicked", "time")
-# Grades are integers; a rate of 1 is this much.
+# Grades are integers; a click rate of 1 becomes this grade.
 TOP_GRADE = 100
 # One click far down must not outweigh everything: weights are clipped at ten (Strehl et al. 2010).
 LEAST_PROPENSITY = 0.1
@@ -32,10 +32,10 @@ _LAYOUT = 'one object a line: {"query": "…", "shown": ["id", …], "clicked": 
 class ClicksSpec:
     """How click logs are read.
 
-    eta: how fast attention falls with the rank (0: not at all, to 3). least: impressions below which a query is
-    dropped. per_minute: a query shown more often than this within a minute was not asked by people, and is dropped.
-    prior_clicks, prior_shown: the Beta prior of a click rate, as clicks in so many impressions; a document whose rate
-    is not above theirs is not relevant. dev: share of the queries that is measured and not learned from (0 to 1).
+    eta: how fast attention falls with the rank (0: not at all, to 3). least: queries with fewer impressions are left
+    out. per_minute: queries with more impressions than this within a minute come from a program and are left out.
+    prior_clicks, prior_shown: the Beta prior of a click rate, as clicks in a number of impressions; a document is
+    relevant only if its rate is above that of the prior. dev: share of the queries held out for dev (0 to 1).
     """
 
     eta: float = 1.0
@@ -61,7 +61,7 @@ class ClicksSpec:
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """One answered query. shown: document ids in their order; clicked: those that were clicked. time: Unix seconds."""
+    """One answered query. shown: document ids in rank order; clicked: those that were clicked. time: Unix seconds."""
 
     query: str
     shown: tuple[str, ...]
@@ -71,11 +71,11 @@ class Impression:
 
 @dataclass(frozen=True, slots=True)
 class ClickedQueries:
-    """Judged queries made of clicks.
+    """Judged queries made from clicks.
 
-    queries: id → text, as it was asked most often. train, dev: query → document → grade (0 to 100; 0: passed over); no
-    query is in both. impressions: all that were read. few, fast: queries dropped for too few impressions, and for too
-    many at once; unclicked: those in which nothing is relevant, which are not in train or dev either.
+    queries: id → text in its most frequent spelling. train, dev: query → document → grade (0 to 100; 0: skipped); no
+    query is in both. impressions: number read. few, fast, unclicked: numbers of queries left out for too few
+    impressions, for too many within a minute, and because no document is relevant.
     """
 
     queries: Mapping[str, str]
@@ -87,17 +87,17 @@ class ClickedQueries:
     unclicked: int
 
     def notice(self, spec: ClicksSpec) -> str:
-        """What was read and what was left out, in one line."""
+        """Return one line for the user: what was read and what was left out."""
         return (
             f"{self.impressions:,} impressions gave {len(self.train):,} train and {len(self.dev):,} dev queries; "
-            f"dropped: {self.few:,} shown fewer than {spec.least} times, {self.fast:,} shown more than "
+            f"left out: {self.few:,} shown fewer than {spec.least} times, {self.fast:,} shown more than "
             f"{spec.per_minute} times a minute, {self.unclicked:,} with nothing clicked often enough"
         )
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What was counted of one query: clicks by document and rank."""
+    """Counts of one query: impressions, and clicks by document and rank."""
 
     impressions: int = 0
     spellings: Counter[str] = field(default_factory=Counter)
@@ -120,7 +120,7 @@ class _Tally:
                 self.passed.add(name)
 
     def grades(self, spec: ClicksSpec) -> dict[str, int]:
-        """Document → grade; one that was neither clicked often enough nor passed over is not judged."""
+        """Return document → grade; documents that were neither clicked often enough nor skipped are not judged."""
         base, found = spec.prior_clicks / spec.prior_shown, {}
         for name in sorted({*self.clicks, *self.passed}):
             rate = click_rate(self.shown[name], self.clicks.get(name, {}), spec)
@@ -132,14 +132,14 @@ class _Tally:
 
 
 def propensity(rank: int, eta: float) -> float:
-    """The chance that a rank (from 1) is looked at, against the first: (1 / rank)^eta, LEAST_PROPENSITY at least."""
+    """Return how likely users look at a rank (from 1), relative to the first: (1 / rank)^eta, clipped from below."""
     return max(math.pow(rank, -eta), LEAST_PROPENSITY)
 
 
 def click_rate(shown: int, clicks: Mapping[int, int], spec: ClicksSpec) -> float:
-    """How likely a document is clicked where it is looked at (0 to 1), drawn towards the prior.
+    """Return the smoothed rate (0 to 1) at which users who look at a document click it.
 
-    shown: impressions it was in. clicks: rank → clicks there, each weighted by its inverse propensity.
+    shown: number of impressions. clicks: rank → number of clicks; each is weighted by its inverse propensity.
     """
     # By rank, so that the sum does not depend on the order of the log.
     weighted = math.fsum(clicks[rank] / propensity(rank, spec.eta) for rank in sorted(clicks))
@@ -147,10 +147,10 @@ def click_rate(shown: int, clicks: Mapping[int, int], spec: ClicksSpec) -> float
 
 
 def aggregated(impressions: Iterable[Impression], spec: ClicksSpec) -> ClickedQueries:
-    """The judged queries that impressions amount to, whatever their order.
+    """Aggregate impressions, in any order, into judged queries.
 
-    Queries are one where they differ in case and blanks only. Which of them are dev is decided by a hash of that text,
-    so a query never changes sides when a log grows.
+    Queries that differ only in case and white space are one query. A hash of its text assigns a query to train or dev,
+    so it stays in its split when the log grows.
     """
     tallies: dict[str, _Tally] = {}
     count = few = fast = unclicked = 0
@@ -180,13 +180,13 @@ def aggregated(impressions: Iterable[Impression], spec: ClicksSpec) -> ClickedQu
 
 
 def _bot_like(times: Sequence[float], per_minute: int) -> bool:
-    """Whether more than `per_minute` of these lie within some minute."""
+    """Return whether more than `per_minute` of these times fall within some minute."""
     ordered = sorted(times)
     return any(late - early < _MINUTE for early, late in zip(ordered, ordered[per_minute:], strict=False))
 
 
 def clicks_file(path: Path) -> Path:
-    """A click log by its path, or by its name under $CLEW_DATA. Raises NotFoundError that names both."""
+    """Find a click log by path, or by name under $CLEW_DATA. Raises NotFoundError that names both places."""
     found = path if path.is_file() else data_home() / path
     if not found.is_file():
         raise NotFoundError(
@@ -197,7 +197,7 @@ def clicks_file(path: Path) -> Path:
 
 
 def read_impressions(path: Path) -> Iterator[Impression]:
-    """The impressions of a .jsonl log, plain or compressed. Raises DataError that names file, line and key."""
+    """Read the impressions of a .jsonl log, plain or compressed. Raises DataError that names file, line and key."""
     for number, row in read_rows(path):
         where = f"{path}:{number}"
         for key in row:
@@ -231,7 +231,7 @@ def _ids(row: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
 
 
 def _time(value: object, where: str) -> float | None:
-    """Unix seconds of a number or of ISO 8601 text; without a zone it is UTC."""
+    """Return Unix seconds from a number or from ISO 8601 text, which is UTC if it names no time zone."""
     if value is None:
         return None
     try:

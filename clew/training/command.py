@@ -42,8 +42,8 @@ def cross_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) 
 def bi_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Train an encoder of queries and passages.
 
-    An index uses it if [dense] model in its spec names it. If the run was interrupted, the same
-    command resumes it from its last checkpoint.
+    An index uses it if [dense] model in its spec names it. If the run was interrupted, the same command resumes it from
+    its last checkpoint.
 
     Example: clew train bi-encoder encoder.toml
     """
@@ -54,8 +54,8 @@ def bi_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> 
 def distil(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Train a smaller reranker that imitates a larger one.
 
-    The spec names the larger one as its teacher. If the run was interrupted, the same command resumes
-    it from its last checkpoint.
+    The spec names the larger one as its teacher. If the run was interrupted, the same command resumes it from its last
+    checkpoint.
 
     Example: clew train distil student.toml
     """

@@ -30,9 +30,9 @@ def train_cross_encoder(
     dev: Mapping[str, Sequence[Example]],
     progress: Progress,
 ) -> Fitted:
-    """Fit a network with one score to examples, starting from the weights in `base`.
+    """Fit a network with one output score to examples, starting from the weights in `base`.
 
-    run: folder of the run; a second call goes on from what is there. dev: data set → candidates of its dev queries.
+    run: folder of the run; a later call resumes from its last checkpoint. dev: data set → lists of its dev queries.
     """
     seed_all(spec.seed)
     model = load(base, spec.max_length)
@@ -60,7 +60,7 @@ def fit_lists(
     measure: Measure,
     progress: Progress,
 ) -> Fitted:
-    """Fit a cross-encoder to lists of passages. labels: one number for each passage, as the loss reads them."""
+    """Fit a cross-encoder to lists of passages. labels: one number per passage, in the form that the loss expects."""
     from datasets import Dataset
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
 
@@ -84,7 +84,7 @@ def fit_lists(
 
 
 def load(folder: Path, max_length: int) -> Any:
-    """A cross-encoder with one score; its last layer is new where the folder holds none."""
+    """Load a cross-encoder with one output score; its last layer is initialised if the folder has none."""
     from sentence_transformers import CrossEncoder
     from transformers.utils import logging
 
@@ -99,21 +99,21 @@ def load(folder: Path, max_length: int) -> Any:
 
 
 def set_dropout(model: Any, share: float) -> None:
-    """Give every dropout of a network the same share."""
+    """Set every dropout of a network to the same probability."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = share
 
 
 def measured(model: Any, dev: Mapping[str, Sequence[Example]]) -> dict[str, float]:
-    """nDCG@10 of each data set's lists under a model's order, and under "ndcg" the mean over the data sets."""
+    """Return a model's nDCG@10 on the lists of each data set, and their mean under "ndcg"."""
     return mean_ndcg(dev, lambda rows: predicted(model, rows))
 
 
 def mean_ndcg(
     dev: Mapping[str, Sequence[Example]], score: Callable[[Sequence[Example]], list[Vectors]]
 ) -> dict[str, float]:
-    """The same for whatever scores the passages of examples. Raises DataError for scores that are no finite numbers."""
+    """Do so for any function that scores the passages of examples. Raises DataError for scores that are not finite."""
     found: dict[str, float] = {}
     for name, rows in dev.items():
         each = list(zip(score(rows), rows, strict=True))
@@ -128,7 +128,7 @@ def mean_ndcg(
 
 
 def predicted(model: Any, examples: Sequence[Example]) -> list[Vectors]:
-    """(n,) float32 scores of each example's passages."""
+    """Return, for each example, the (n,) float32 scores of its n passages."""
     pairs = [(example.text, passage) for example in examples for passage in example.passages]
     with torch.inference_mode():
         parts = [scored(model, pairs[at : at + SCORED_AT_ONCE]) for at in range(0, len(pairs), SCORED_AT_ONCE)]
@@ -138,7 +138,7 @@ def predicted(model: Any, examples: Sequence[Example]) -> list[Vectors]:
 
 
 def by_data(examples: Sequence[Example]) -> dict[str, list[Example]]:
-    """Examples by the data set they are from, in order."""
+    """Group examples by data set, in order."""
     found: dict[str, list[Example]] = {}
     for example in examples:
         found.setdefault(example.data, []).append(example)
@@ -146,7 +146,7 @@ def by_data(examples: Sequence[Example]) -> dict[str, list[Example]]:
 
 
 def seed_all(seed: int) -> None:
-    """Seed everything that a run draws from."""
+    """Seed all random number generators that a run uses."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

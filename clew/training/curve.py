@@ -1,4 +1,4 @@
-"""The curve of a run as a picture: loss by step, and dev nDCG@10 where it was measured."""
+"""Plot the curve of a run: loss by step, and dev nDCG@10 at each evaluation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PICTURE = "curve.png"
 
 
 def plot(run: Path) -> Path:
-    """Draw curve.jsonl of a run as curve.png beside it; returns the file."""
+    """Plot curve.jsonl of a run as curve.png in the same folder; return the path of the picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

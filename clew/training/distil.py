@@ -1,4 +1,4 @@
-"""A smaller cross-encoder that orders as its teacher does."""
+"""Train a smaller cross-encoder to imitate its teacher."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def train_student(
     dev: Mapping[str, Sequence[Example]],
     progress: Progress,
 ) -> Fitted:
-    """Fit a network with `spec.layers` of the teacher's layers to its scores; parameters as of `train_cross_encoder`.
+    """Fit a network with `spec.layers` of the teacher's layers to its scores; parameters as in `train_cross_encoder`.
 
-    The layers that are kept lie evenly between the first and the last (Sanh et al. 2019). Raises SpecError for more
-    layers than the teacher has.
+    The layers are spaced evenly from the first to the last (Sanh et al. 2019). Raises SpecError for more layers than
+    the teacher has.
     """
     scores = taught(teacher, spec.max_length, run, examples, progress)
     seed_all(spec.seed)
@@ -57,7 +57,7 @@ def train_student(
 def taught(
     teacher: Path, max_length: int, run: Path, examples: Sequence[Example], progress: Progress
 ) -> list[list[float]]:
-    """The teacher's scores of each example's passages, computed once for a run, by its first process."""
+    """Return the teacher's scores of each example's passages; the first process computes them once for a run."""
     path = run / TEACHER
     with joined().in_turn():
         if not path.is_file():
@@ -71,7 +71,7 @@ def taught(
 
 
 def keep_layers(model: Any, count: int) -> None:
-    """Leave a BERT-like network `count` of its layers. Raises SpecError where it has fewer, or no layers."""
+    """Reduce a BERT-like network to `count` of its layers. Raises SpecError if it has fewer, or no list of layers."""
     network = model.model
     encoder = getattr(network.base_model, "encoder", None)
     layers = getattr(encoder, "layer", None)

@@ -1,4 +1,4 @@
-"""Training examples: a query with the passages it is compared on and what each is worth."""
+"""Training examples: a query with passages and the gain of each."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from clew.core.files import write_atomic
 class Example:
     """A query and its passages.
 
-    data: name of the set it is from. query: its id. text: what it asks. ids, passages: document and text of each;
-    gains: what each is worth (0: irrelevant, 1: the best there is). fused: its fused score, where it was a candidate of
-    a search (else empty).
+    data: name of the data set. query, text: id and text of the query. ids, passages, gains: document id, text and gain
+    of each passage (0: irrelevant, 1: the highest gain). fused: fused scores of passages that were retrieved, else ().
     """
 
     data: str
@@ -35,10 +34,10 @@ class Example:
 def judged_example(
     data: str, query: str, text: str, judged: Mapping[str, int], texts: Mapping[str, str], most: int, seed: int
 ) -> Example | None:
-    """A query with its judged documents, at most `most`; None where all or none of them are relevant.
+    """Make an example of a query and at most `most` of its judged documents.
 
-    judged: document → integer gain. texts: document → what the model reads. Relevant documents come first, then the
-    others in an order drawn by the seed.
+    judged: document → integer gain. texts: document → text that the model reads. Relevant documents come first, then
+    the others, shuffled by the seed. Returns None if no document is relevant, or all are equally relevant.
     """
     known = {name: gain for name, gain in judged.items() if texts.get(name)}
     relevant = sorted((name for name, gain in known.items() if gain > 0), key=lambda name: (-known[name], name))
@@ -57,10 +56,10 @@ def judged_example(
 
 
 def sampled(queries: Sequence[str], keys: Mapping[str, str], most: int, seed: int) -> list[str]:
-    """At most `most` of the queries, drawn by the seed so that no key crowds out the others (0: all).
+    """Sample at most `most` queries (0: all), so that no key dominates the sample.
 
-    keys: query → what it is about (its relevant document); a query is drawn with a chance that falls with the square
-    root of how many share its key, which keeps the long tail in (Mikolov et al. 2013 do so for words).
+    keys: query → its relevant document. The chance of a query falls with the square root of the number of queries that
+    share its key, which preserves the long tail (as Mikolov et al. 2013 do for words). Depends on the seed only.
     """
     if not most or len(queries) <= most:
         return list(queries)
@@ -73,10 +72,10 @@ def sampled(queries: Sequence[str], keys: Mapping[str, str], most: int, seed: in
 
 
 def cleaned(queries: Mapping[str, str], names: Iterable[str], held_out: Iterable[str]) -> tuple[list[str], int]:
-    """(names that may be learned from, how many were dropped) of train queries.
+    """Return (train queries to use, number left out).
 
-    Blank ones are dropped, those whose text is asked before, and those whose text a held-out query has: it would be
-    measured on what it was taught.
+    Left out are blank queries, duplicates, and queries whose text is also that of a held-out query, since measuring on
+    those would leak training data.
     """
     seen = {folded(queries[name]) for name in held_out if name in queries}
     kept: list[str] = []
@@ -91,17 +90,17 @@ def cleaned(queries: Mapping[str, str], names: Iterable[str], held_out: Iterable
 
 
 def folded(text: str) -> str:
-    """A query's text as queries are compared: case and the number of blanks do not matter."""
+    """Normalise a query for comparison: fold case and collapse white space."""
     return " ".join(text.casefold().split())
 
 
 def write_examples(examples: Sequence[Example], path: Path) -> None:
-    """Keep examples as JSON lines, so that a resumed run goes on with the same."""
+    """Write examples as JSON lines, so that a resumed run uses the same ones."""
     write_atomic(path, "".join(json.dumps(asdict(example), ensure_ascii=False) + "\n" for example in examples).encode())
 
 
 def read_examples(path: Path) -> Iterator[Example]:
-    """Examples that were kept. Raises DataError that names file and line."""
+    """Read examples. Raises DataError that names file and line."""
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             try:

@@ -1,6 +1,6 @@
-"""One run of a sentence-transformers trainer: checkpoints by the clock, exact resume, the best weights on dev kept.
+"""Run a sentence-transformers trainer: timed checkpoints, exact resume, and the weights that were best on dev queries.
 
-Several processes may share it (see `ranks`): the first measures, decides and writes, and all of them do what it says.
+Several processes may share a run (see `ranks`): the first measures, decides and writes; the others follow it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from clew.training.gather import Progress
 from clew.training.ranks import Ranks, joined
 from clew.training.spec import FitSpec
 
-# Model on dev → measure → value, 0 to 1; "ndcg" decides.
+# Model → {measure: value, 0 to 1} on dev queries; "ndcg" decides which weights are best.
 Measure = Callable[[Any], Mapping[str, float]]
 DECIDES = "ndcg"
 CURVE, BEST, CHECKPOINTS, FINISHED = "curve.jsonl", "best", "checkpoints", "fitted.json"
@@ -31,10 +31,10 @@ CURVE, BEST, CHECKPOINTS, FINISHED = "curve.jsonl", "best", "checkpoints", "fitt
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What a run led to.
+    """The result of fitting.
 
-    folder: of the best weights. step: where they were, of `steps`. seconds: since the run was begun or gone on with.
-    measures: of the best weights on dev. processes: how many shared the run.
+    folder: of the best weights. step: at which they were measured, of `steps`. seconds: since the run was started or
+    resumed. measures: of the best weights on dev queries. processes: how many shared the run.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Fitted:
 
 
 def arguments(cls: type[Any], spec: FitSpec, run: Path, seed: int) -> Any:
-    """Training arguments of a spec. cls: the trainer's class of them."""
+    """Return the training arguments of a spec. cls: the trainer's class for them."""
     return cls(
         output_dir=str(run / CHECKPOINTS),
         num_train_epochs=spec.epochs,
@@ -99,7 +99,7 @@ def fit(
 
 
 def _check_enough(tables: Mapping[str, Any], spec: FitSpec, ranks: Ranks) -> None:
-    """Raises DataError where there is not one full batch for each process; one process also takes one that is short."""
+    """Raise DataError if several processes have less than one full batch each; one process may have a shorter one."""
     found = sum(len(rows) // spec.batch for rows in tables.values())
     if ranks.count > 1 and found < ranks.count:
         raise DataError(
@@ -109,7 +109,7 @@ def _check_enough(tables: Mapping[str, Any], spec: FitSpec, ranks: Ranks) -> Non
 
 
 def _ended(run: Path, watch: _Watch, trainer: Any, seconds: float, processes: int) -> Fitted:
-    """What a run led to, kept so that it is not begun again; its checkpoints are not needed any more."""
+    """Write the result of a run, so that it is not repeated, and delete its checkpoints."""
     if watch.best is None:
         watch.evaluate(trainer.model, trainer.state.global_step)
     if watch.best is None or not trainer.state.global_step:
@@ -122,15 +122,15 @@ def _ended(run: Path, watch: _Watch, trainer: Any, seconds: float, processes: in
 
 
 def read_curve(run: Path) -> list[dict[str, Any]]:
-    """What was noted while a run went on, in order: step with loss and learning rate, or with measures on dev."""
+    """Read the curve of a run, by step: rows of loss and learning rate, and rows of measures on dev queries."""
     path = run / CURVE
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 class _Watch(TrainerCallback):
-    """Notes loss and measures, evaluates on dev, keeps the best weights, asks for checkpoints, and stops early.
+    """Records loss and measures, evaluates on dev queries, saves the best weights, times checkpoints, stops early.
 
-    The first process does so. The others are told what it decided, since all have to stop and to save at the same step.
+    The first process does so and sends its decisions to the others, since all must stop and save at the same step.
     """
 
     def __init__(self, spec: FitSpec, run: Path, measure: Measure, progress: Progress, ranks: Ranks) -> None:
@@ -141,21 +141,21 @@ class _Watch(TrainerCallback):
         self.best: tuple[int, Mapping[str, float]] | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Forget what was noted after the checkpoint that is gone on from."""
+        """Drop the rows after the checkpoint from which the run resumes."""
         if not self._ranks.first:
             return
         self._rows = [row for row in read_curve(self._run) if row["step"] <= state.global_step]
         self._write()
-        if not (self._run / BEST).is_dir():  # killed between two best ones: they are measured again
+        if not (self._run / BEST).is_dir():  # killed while they were replaced: they are measured again
             return
         for row in self._rows:
             if "dev" in row and (self.best is None or row["dev"][DECIDES] > self.best[1][DECIDES]):
                 self.best = (row["step"], row["dev"])
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **_: Any) -> None:  # noqa: ARG002
-        """Tell the batches which pass this is, since their order is drawn for each.
+        """Set the epoch of the batch sampler, which draws a new order for each.
 
-        The trainer does so too, but where several processes go on within a pass it does not reach them.
+        The trainer does so too, but does not reach it when several processes resume within an epoch.
         """
         sampler = train_dataloader.batch_sampler
         while hasattr(sampler, "batch_sampler"):
@@ -163,33 +163,33 @@ class _Watch(TrainerCallback):
         sampler.set_epoch(int(state.epoch or 0))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:  # noqa: ARG002
-        """Note the loss."""
+        """Record the loss."""
         known = any("loss" in row and row["step"] == state.global_step for row in self._rows[-2:])
         if logs and "loss" in logs and not known:
             rate, norm = logs.get("learning_rate", 0.0), logs.get("grad_norm", 0.0)
             self._rows.append({"step": state.global_step, "loss": logs["loss"], "rate": rate, "norm": float(norm)})
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> Any:  # noqa: ARG002
-        """Evaluate, stop, or save when it is time."""
+        """Evaluate, stop or save if it is time to."""
         stop, save = self._ranks.once(lambda: self._decided(model, state.global_step, state.max_steps))
         control.should_training_stop = control.should_training_stop or stop
         control.should_save = control.should_save or save
         return control
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Keep the notes that belong to a checkpoint, and let it count once every process has written its part."""
+        """Write the rows up to a checkpoint, and mark it complete once every process has written its part."""
         self._ranks.wait()
         if self._ranks.first:
             self._write()
             seal(Path(args.output_dir) / f"checkpoint-{state.global_step}", self._ranks.count)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Keep the notes."""
+        """Write the remaining rows."""
         if self._ranks.first:
             self._write()
 
     def evaluate(self, model: Any, step: int) -> None:
-        """Measure a model on dev, and keep its weights where they are the best so far."""
+        """Measure a model on dev queries, and save its weights if they are the best so far."""
         model.eval()
         with torch.autocast(model.device.type, torch.bfloat16, enabled=self._spec.precision == "bf16"):
             measures = {name: round(float(value), 6) for name, value in self._measure(model).items()}
@@ -205,7 +205,7 @@ class _Watch(TrainerCallback):
         self._write()
 
     def _decided(self, model: Any, step: int, steps: int) -> tuple[bool, bool]:
-        """(whether to stop, whether to save a checkpoint) after a step; measures on dev where it is time to."""
+        """Return (whether to stop, whether to save a checkpoint) after a step; evaluate if it is time to."""
         self._progress("training", step, steps)
         every = max(1, steps // self._spec.evaluations)
         stop = False
@@ -218,7 +218,7 @@ class _Watch(TrainerCallback):
         return stop, save
 
     def _without_gain(self) -> int:
-        """Evaluations since the best one."""
+        """Count the evaluations since the best one."""
         assert self.best is not None  # noqa: S101 - called after an evaluation
         return sum("dev" in row and row["step"] > self.best[0] for row in self._rows)
 

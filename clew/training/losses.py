@@ -1,4 +1,4 @@
-"""Losses: which passage of a list is the best, whether each is relevant at all, which passage of a batch is whose."""
+"""Losses: listwise and pointwise ranking, margins of a teacher, and contrastive learning within a batch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ _ALL = 2**31
 
 
 class RankingLoss(nn.Module):
-    """Cross-entropy between the list's gains and the softmax of its scores, and of each score by itself.
+    """The weighted sum of a listwise and a pointwise cross-entropy.
 
-    list_weight, point_weight: of the two parts. The first is the listwise loss of Cao et al. 2007 (ListNet) with the
-    gains, made to sum to 1, as the target; the second is binary cross-entropy with the gain as the target, which
-    fixes what a score of 0 means. smoothing: targets of the second lie between it and 1 - it. pieces: see `scored`.
+    list_weight, point_weight: weights of the two parts. The listwise part (ListNet, Cao et al. 2007) compares the
+    softmax of a list's scores with its gains, normalised to sum to 1. The pointwise part is the binary cross-entropy of
+    each score with its gain, which fixes what a score of 0 means. smoothing: distance of pointwise targets from 0 and
+    1. pieces: see `scored`.
     """
 
     def __init__(
@@ -42,9 +43,9 @@ class RankingLoss(nn.Module):
         prompt: str | None = None,
         task: str | None = None,
     ) -> Tensor:
-        """The loss of a batch. inputs: (queries, lists of passages); labels: (n,) gains, 0 to 1, of each list.
+        """Return the loss of a batch. inputs: (queries, lists of passages); labels: (n,) gains, 0 to 1, of each list.
 
-        Raises DataError with the queries of the batch where it is no number.
+        Raises DataError that names the queries of the batch if the loss is not finite.
         """
         queries, lists = inputs[0], inputs[1]
         pairs = [(query, passage) for query, passages in zip(queries, lists, strict=True) for passage in passages]
@@ -62,10 +63,10 @@ class RankingLoss(nn.Module):
 
 
 class MarginLoss(nn.Module):
-    """A student's differences between the passages of a list against its teacher's (margin-MSE, Hofstätter 2020).
+    """Mean squared error of a student's score differences within a list against its teacher's (margin-MSE).
 
-    All pairs of a list at once: both are centred on their mean, whose squared distance is half the mean over the pairs.
-    pieces: see `scored`.
+    After Hofstätter et al. 2020. Covers all pairs of a list at once: with both lists of scores centred on their mean,
+    the squared distance is half the mean over the pairs. pieces: see `scored`.
     """
 
     def __init__(self, model: Any, pieces: int = 0) -> None:
@@ -79,7 +80,7 @@ class MarginLoss(nn.Module):
         prompt: str | None = None,
         task: str | None = None,
     ) -> Tensor:
-        """The loss of a batch. inputs: (queries, lists of passages); labels: (n,) the teacher's scores of each list."""
+        """Return the loss of a batch. inputs: (queries, lists of passages); labels: the teacher's scores of each."""
         queries, lists = inputs[0], inputs[1]
         pairs = [(query, passage) for query, passages in zip(queries, lists, strict=True) for passage in passages]
         scores = scored(self.model, pairs, self._pieces, prompt=prompt, task=task)
@@ -92,10 +93,10 @@ class MarginLoss(nn.Module):
 
 
 class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
-    """Cross-entropy over the passages of the whole batch, texts of like length embedded together.
+    """Cross-entropy over the passages of the whole batch; texts of similar length are embedded together.
 
-    The loss is that of multiple negatives ranking (Henderson et al. 2017), with gradients cached so that a batch may be
-    larger than memory (GradCache, Gao et al. 2021). pieces: of one pass through the network, padding left out; 0: what
+    This is the multiple negatives ranking loss (Henderson et al. 2017) with cached gradients, so that a batch may be
+    larger than memory (GradCache, Gao et al. 2021). pieces: tokens per forward pass, without padding; 0: a number that
     suits the device.
     """
 
@@ -106,9 +107,9 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
         self._places: list[Tensor] = []
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
-        """The loss of a batch: of queries, of their passages, and of each further column of passages.
+        """Return the loss of a batch of queries, their passages, and each further column of passages.
 
-        Raises DataError with the queries of the batch where it is no number.
+        Raises DataError that names the queries of the batch if the loss is not finite.
         """
         given = list(sentence_features)
         orders = [features["attention_mask"].sum(dim=1).argsort(descending=True, stable=True) for features in given]
@@ -122,18 +123,18 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
     ) -> Tensor:
-        """The loss of embedded columns, their rows put back in the order of the batch."""
+        """Return the loss of embedded columns, after restoring the order of the batch."""
         columns = [[torch.cat(parts)[place]] for parts, place in zip(reps, self._places, strict=True)]
         return super().calculate_loss(columns, labels, with_backward=with_backward)
 
     def _asked(self, ids: Tensor) -> Sequence[str]:
-        """The queries of a batch, out of the word pieces that are all a loss is given."""
+        """Decode the queries of a batch from their tokens, which are all that a loss receives."""
         read: Sequence[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return read
 
 
 def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
-    """The loss itself. Raises DataError with the queries of the batch where it is no number."""
+    """Return the loss. Raises DataError that names the queries of the batch if it is not finite."""
     if not torch.isfinite(loss):
         shown = ", ".join(repr(str(query)[:60]) for query in queries()[:8])
         raise DataError(
@@ -146,9 +147,9 @@ def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
 def scored(
     model: Any, pairs: Sequence[tuple[str, str]], pieces: int = 0, *, prompt: str | None = None, task: str | None = None
 ) -> Tensor:
-    """(n,) float32 scores (log-odds) of pairs, those of like length computed together.
+    """Return (n,) float32 scores (log-odds) of n pairs; pairs of similar length are computed together.
 
-    pieces: word pieces of one pass through the network, padding included; 0: what suits the device.
+    pieces: tokens per forward pass, with padding; 0: a number that suits the device.
     """
     order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at][0]) - len(pairs[at][1]))
     # Several processes train it in a wrapper that averages gradients and knows nothing else about it.
@@ -174,7 +175,7 @@ def _fastest(device: torch.device) -> int:
 
 
 def _listwise(scores: Tensor, gains: Tensor, owners: Tensor, lists: int) -> Tensor:
-    """Mean over the lists of the cross-entropy of their scores; one without a gain counts nothing."""
+    """Return the mean cross-entropy over the lists; lists without a gain are left out."""
     width = int(torch.bincount(owners, minlength=lists).max())
     first = torch.searchsorted(owners, torch.arange(lists, device=owners.device))
     place = torch.arange(len(owners), device=owners.device) - first[owners]

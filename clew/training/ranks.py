@@ -1,4 +1,4 @@
-"""The processes of one run, as torchrun and accelerate start them: the first decides, writes and speaks for all."""
+"""The processes of a run that torchrun or accelerate started; the first one decides, writes and prints for all."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ T = TypeVar("T")
 # which is right for gradients: there it means that something hangs.
 PATIENCE = timedelta(days=30)
 GRADIENTS_WITHIN = timedelta(minutes=30)
-# What gloo and nccl say where the other end is gone.
+# Messages of gloo and nccl after the other process has stopped.
 _LOST = re.compile(r"(closed|reset) by peer|refused|broken pipe|remote (process|error)|timed? ?out", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """The processes that share a run. rank: which one this is, from 0; count: how many there are."""
+    """The processes that share a run. rank: number of this process, from 0; count: of all of them."""
 
     rank: int = 0
     count: int = 1
@@ -32,11 +32,11 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that decides, writes and speaks."""
+        """Whether this is the process that decides, writes and prints."""
         return self.rank == 0
 
     def once(self, make: Callable[[], T]) -> T:
-        """What `make` gives in the first process, in every process; the others wait for it, however long it takes."""
+        """Call `make` in the first process and return its result in all; the others wait as long as it takes."""
         if self.count == 1:
             return make()
         import torch.distributed
@@ -48,7 +48,7 @@ class Ranks:
         return found
 
     def wait(self) -> None:
-        """Go on when every process has come here."""
+        """Wait until every process has called this."""
         if self.count > 1:
             import torch.distributed
 
@@ -57,9 +57,9 @@ class Ranks:
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """The first process does what is inside, then the others do, and find the work done.
+        """Run the block in the first process, then in the others, which find its work done.
 
-        An error that all would meet is met and told by the first alone: the others end with it.
+        An error that every process would raise is raised and printed by the first alone.
         """
         if not self.first:
             self.wait()
@@ -69,7 +69,7 @@ class Ranks:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Say in one line that another process has ended, instead of what its silence does to a library."""
+        """Turn the RuntimeError of a library after another process has stopped into a ClewError that says so."""
         try:
             yield
         except RuntimeError as error:
@@ -81,7 +81,7 @@ class Ranks:
             ) from error
 
     def leave(self) -> None:
-        """End the bond between the processes, when a run has gone well."""
+        """Leave the process group at the end of a successful run."""
         if self.count > 1:
             import torch.distributed
 
@@ -91,9 +91,9 @@ class Ranks:
 
 @cache
 def joined() -> Ranks:
-    """The processes that this one was started with: alone, unless torchrun or accelerate started several.
+    """Return the processes of this run: one, unless torchrun or accelerate started several.
 
-    Raises UsageError where there are GPUs, and fewer than processes.
+    Raises UsageError if there are GPUs, but fewer than processes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "LOCAL_RANK" not in os.environ:
         return Ranks()

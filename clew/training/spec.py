@@ -1,4 +1,4 @@
-"""The spec of a training run: what is learned from, how, and when it stops."""
+"""The spec of a training run: its data, the negatives, and how the network is fitted."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from clew.training.clicks import ClicksSpec
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """Judged queries that are learned from, of a folder or made of a click log.
+    """A data set: judged queries of a folder, or made from a click log.
 
-    folder: BEIR folder (queries, qrels, corpus where candidates are judged), or its name under $CLEW_DATA. index: the
-    published index whose candidates are read ("": one over the folder, built when it is not there). split, dev: qrels
-    that are learned from, and those that are measured. queries: most train queries, drawn by the run's seed (0: all).
-    candidates: "mined": negatives come from the index; "judged": each query's judged documents are its candidates.
-    gains: gain of grade 0, 1, 2, … ("": the grades themselves), such as "0,0.01,0.1,1". clicks: a log of clicks instead
-    of a folder, or its name under $CLEW_DATA; `index` then holds its documents, [clicks] says how it is read, and with
-    candidates "judged" what was passed over is the negatives. licence: of the data, for the model's card.
+    folder: BEIR folder (queries, qrels, a corpus if candidates are judged), or its name under $CLEW_DATA. index: the
+    published index that candidates are retrieved from ("": one over the folder, built if needed). split, dev: qrels to
+    train on and to measure on. queries: largest number of train queries, sampled by the run's seed (0: all).
+    candidates: "mined": negatives are retrieved from the index; "judged": each query's judged documents are its
+    candidates. gains: gain of grade 0, 1, 2, … ("": the grades themselves), such as "0,0.01,0.1,1". clicks: a click log
+    instead of a folder, or its name under $CLEW_DATA; `index` then holds its documents, [clicks] says how to read it,
+    and with candidates "judged" the skipped documents are the negatives. licence: of the data, for the model's card.
     """
 
     folder: str = ""
@@ -57,19 +57,19 @@ class DataSpec:
 
     @property
     def name(self) -> str:
-        """What results call the set: the folder's name, or the click log's without its endings."""
+        """Return the name of the data set in results: that of the folder, or of the click log without its suffixes."""
         return Path(self.folder).name if self.folder else Path(self.clicks).name.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class NegativesSpec:
-    """How negatives are chosen among an index's candidates.
+    """How negatives are chosen among the candidates retrieved from an index.
 
-    count: negatives a query (1 to 100). depth: candidates looked at (1 to 1,000). top: share of them taken from the
-    first fifth of these, the rest from below (0 to 1). similar: a candidate whose words overlap with a relevant passage
-    by more than this is no negative (Jaccard, 0 to 1). margin: nor is one that the bi-encoder finds closer to the query
-    than the best relevant passage by more than this (cosine, 0 to 2): it may well be relevant and unjudged. model: the
-    bi-encoder of the index that is built over a folder's documents where no index is named.
+    count: negatives per query (1 to 100). depth: candidates considered (more than count, at most 1,000). top: share of
+    the negatives taken from the first fifth of the candidates, the others from further down (0 to 1). similar: skip
+    candidates whose words overlap with a relevant passage by more than this (Jaccard, 0 to 1). margin: skip
+    candidates whose cosine with the query exceeds that of the best relevant passage by more than this (0 to 2), since
+    they may be relevant and unjudged. model: bi-encoder of the index that is built if no index is named.
     """
 
     count: int = 7
@@ -93,14 +93,14 @@ class NegativesSpec:
 class FitSpec:
     """How the network is fitted.
 
-    loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss, which anchors the scores
-    (0 to 10). smoothing: how far a target is drawn from 0 and 1 (0 to 0.4). epochs: passes over the examples. batch:
-    queries a step; accumulate: steps summed before the weights move; pieces: word pieces of one pass through the
-    network, which bounds memory and changes nothing else (0: what suits the processor or the GPU). learning_rate,
-    warmup (share of the steps), schedule, weight_decay, clip (largest gradient norm, 0: none), dropout (None: the
-    model's). precision: of the passes through the network. evaluations: how often dev is measured; patience: stop after
-    so many without a better one (0: never). dev_queries, dev_candidates: of each data set. checkpoint_minutes: time
-    between checkpoints.
+    loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss (0 to 10). smoothing:
+    distance of the pointwise targets from 0 and 1 (0 to 0.4). epochs: passes over the examples. batch: queries a step;
+    accumulate: steps whose gradients are summed before the weights are updated; pieces: tokens per forward pass, which
+    bounds memory and has no other effect (0: a number that suits the device). learning_rate, warmup (share of the
+    steps), schedule, weight_decay, clip (largest gradient norm, 0: no limit), dropout (None: as in the model).
+    precision: of the forward pass. evaluations: number of measurements on dev queries; patience: stop after so many
+    without an improvement (0: never). dev_queries, dev_candidates: of each data set. checkpoint_minutes: between
+    checkpoints.
     """
 
     loss: Literal["listwise", "pointwise"] = "listwise"
@@ -148,12 +148,12 @@ class FitSpec:
 class TrainSpec:
     """One training run.
 
-    name: of the model that comes out. base: weights it starts from ("default": those of the default encoder; a folder,
-    a model of `clew models list`, a Hugging Face name; of an 8-bit form its whole weights). max_length: word pieces of
-    a query and a passage together (8 or more, at most what the base reads). seed: of sampling, initial weights and
-    order (0 to 2**32 - 1). licence: of the result, for its card. data: what is learned from, mixed in proportion.
-    teacher: the cross-encoder that distilling copies; layers: how many of its layers the copy keeps (0: all). clicks:
-    how click logs are read, where data names one. written: whole path → how the file had it.
+    name: of the resulting model. base: weights to start from ("default": those of the default encoder; or a folder, a
+    model of `clew models list`, a Hugging Face name; for an 8-bit model its float32 weights). max_length: tokens of a
+    query and a passage together (8 or more, at most what the base reads). seed: of sampling, initial weights and order
+    (0 to 2**32 - 1). licence: of the result, for its card. data: the data sets, mixed in proportion to their size.
+    teacher: the cross-encoder that a student imitates; layers: how many of its layers the student has (0: all). clicks:
+    how click logs are read. written: absolute path → the path as the spec file has it.
     """
 
     name: str
@@ -179,10 +179,10 @@ class TrainSpec:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {least} to {most}")
 
     def as_table(self) -> dict[str, Any]:
-        """The plain table it can be parsed from again.
+        """Return the table from which the spec can be parsed again.
 
-        What was added later is in it only where it is used: runs and models are known by this table. Paths are as they
-        were written: where a folder lay on this machine is nobody's business.
+        Keys that were added later appear only if they are used, because runs and models are identified by this table.
+        Paths are as in the spec file, so that the table reveals no folders of this machine.
         """
         table = as_table(self)
         del table["written"]
@@ -201,7 +201,7 @@ class TrainSpec:
 
 _PARTS = {"negatives": NegativesSpec, "fit": FitSpec, "clicks": ClicksSpec}
 _PAGE = "docs/training.md"
-# No paths, whatever lies beside the spec.
+# Never paths, even if the spec's folder holds files of these names.
 _WORDS = {"", "default"}
 _PLAIN = ("name", "base", "max_length", "seed", "licence", "teacher", "layers")
 
@@ -209,7 +209,7 @@ _PLAIN = ("name", "base", "max_length", "seed", "licence", "teacher", "layers")
 def load_spec(path: Path) -> TrainSpec:
     """Read the TOML spec of a run. Raises SpecError that names the file, the table and the key.
 
-    Paths that lead somewhere from the spec's folder start there.
+    Paths that exist relative to the spec's folder are resolved there.
     """
     folder = path.absolute().parent
     spec = spec_of(read_toml(path, f"{_PAGE} shows one"), str(path))
@@ -230,7 +230,7 @@ def load_spec(path: Path) -> TrainSpec:
 
 
 def spec_of(table: Mapping[str, Any], where: str) -> TrainSpec:
-    """The spec that a table says. where: the file's name in messages."""
+    """Parse a spec from a table. where: name of the file in messages. Raises SpecError that names table and key."""
     known = [*_PLAIN, "data", *_PARTS]
     for key in table:
         if key not in known:

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
+from clew.search.commands.completion import index_names
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Name of the index.")]
+Name = Annotated[str, typer.Argument(help="Name of the index.", autocompletion=index_names)]
 ReleaseId = Annotated[str | None, typer.Option("--release", help="Id of a release (default: the live one).")]
 
 
@@ -59,7 +60,9 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Show the releases of an index, and what the live one (or another) holds.
+    """Show the releases of an index.
+
+    Says what the live release (or another) holds: counts, models, graph, recall, relevance and override.
 
     Example: clew indexes show shop
     """
@@ -107,7 +110,9 @@ def _override(until: str | None, ended: bool) -> str:
 
 @app.command()
 def verify(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Verify a release: compare every file with its sha256, open it and query it.
+    """Verify the files of a release.
+
+    Compares every file with its sha256, opens the release and asks it test queries.
 
     Example: clew indexes verify shop
     """
@@ -128,7 +133,9 @@ def activate(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Make a release live; a release whose override has ended is refused.
+    """Make a release live.
+
+    It is verified and opened first. A release whose override has ended is refused.
 
     Example: clew indexes activate shop r3
     """
@@ -140,7 +147,9 @@ def activate(
 
 @app.command()
 def rollback(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Make the previous live release live again; a second rollback goes one release further back.
+    """Make the previous live release live again.
+
+    It is verified and opened first. A second rollback goes one release further back.
 
     Example: clew indexes rollback shop
     """
@@ -162,7 +171,9 @@ def gc(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Remove old releases and unused files; the live release, the one before it and open ones are kept.
+    """Remove old releases and unused files.
+
+    The live release, the one before it and those that a reader has open are kept.
 
     Example: clew indexes gc shop --keep 2
     """
@@ -186,7 +197,9 @@ def export(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Export a release with everything it needs into one file.
+    """Export a release into one file.
+
+    The file holds everything the release needs, its graph included, except the models.
 
     Example: clew indexes export shop shop.tar.zst
     """
@@ -207,7 +220,9 @@ def import_(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Import a release from a file; it is verified before it goes live.
+    """Import a release from a file.
+
+    It is verified before it goes live.
 
     Example: clew indexes import shop.tar.zst
     """

@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "clew.api.command": {"clew.api", "clew.cli.options", "clew.search", "clew.core"},
     "clew.api": {"clew.search", "clew.kg", "clew.models", "clew.core"},
     "clew.indexer.commands": {
-        "clew.indexer", "clew.cli.options", "clew.search.commands", "clew.search", "clew.kg", "clew.models", "clew.core",
+        "clew.indexer", "clew.cli.options", "clew.search.commands", "clew.search", "clew.kg", "clew.models",
+        "clew.core",
     },
     "clew.indexer": {"clew.search", "clew.kg", "clew.models", "clew.core"},
     # It hands the index in that training gets its candidates from, and what calibrates a trained reranker.
