@@ -16,11 +16,11 @@ from clew.core.types import FieldValue
 from clew.models.passage import embedded_text
 from clew.search.docstore import DocStore
 from clew.search.fields import Fields, body, title_field
-from clew.search.fusion import Found, FusionSpec, Pool, passage_rows, standardised
+from clew.search.fusion import FusionSpec, Pool, passage_rows, standardised
 from clew.search.protocols import CandidateGenerator, ParsedQuery
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering, nothing_good
-from clew.search.rerank.stage import Reranked, Reranker
+from clew.search.rerank.stage import Reranker
 from clew.search.terms import QueryTerms, weighed_sentences
 from clew.search.trace import Trace
 from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
@@ -157,10 +157,9 @@ class Answering:
             groups = [self._group(query, ordering.pool, int(at), terms) for at in ordering.shown[: request.k]]
             groups = [group for group in groups if group.sentences]
         scores: dict[tuple[int, int], float] = {}
-        reranked = ordering.reranked
-        if groups and reranked is not None and self.reranker is not None:
+        if groups and ordering.stopped is not None and self.reranker is not None:
             with trace.stage("answer"):
-                chosen = most_promising(groups, affordable(self.reranker, reranked, trace))
+                chosen = most_promising(groups, affordable(self.reranker, ordering.reached, trace))
                 scores = self._scores(self.reranker, query.text, groups, chosen)
         found = [_answer(self.store, group, row, scores, ordering) for row, group in enumerate(groups)]
         found.sort(key=lambda answer: -answer.score if answer.probability is not None else float("inf"))
@@ -183,7 +182,8 @@ class Answering:
         names = tuple(pool.sources[row] for row in rows)
         scores = np.stack([self.generators[name].score(query, every) for name in names]).astype(np.float64)
         ranks = np.full(scores.shape, -1, np.int64)
-        worth = standardised(Found(names, scores, ranks, pool.found.background[rows]), self.fusion).sum(axis=0)
+        of_document = Pool(every, names, scores, ranks, pool.background[rows], best=ranks)
+        worth = standardised(of_document, self.fusion).sum(axis=0)
         order = np.argsort(-worth, kind="stable")
         others = [int(every[place]) for place in order if worth[place] > 0 and every[place] != best]
         return [best, *others[: PASSAGES - 1]]
@@ -199,13 +199,13 @@ class Answering:
         return dict(zip(chosen, scores.tolist(), strict=True))
 
 
-def affordable(reranker: Reranker, reranked: Reranked, trace: Trace) -> int:
-    """How many sentences (1 to SENTENCES) can be read in the time left, at the time that a passage took.
+def affordable(reranker: Reranker, passages: int, trace: Trace) -> int:
+    """How many sentences (1 to SENTENCES) can be read in the time left, at the time that each of the passages took.
 
     A sentence is no longer than a passage, so this errs to the safe side. Raises StageUnavailable where not one can.
     """
     left = min(trace.deadline.left_ms, reranker.spec.budget_ms or float("inf"))
-    each = trace.timings_ms["rerank"] / max(1, reranked.reached)
+    each = trace.timings_ms["rerank"] / max(1, passages)
     if left < each:
         raise StageUnavailable("the time budget does not reach it")
     return SENTENCES if left == float("inf") or left >= each * SENTENCES else int(left / each)
@@ -217,9 +217,9 @@ def _answer(
     """The best sentence of a group: by the cross-encoder where it read any of them, else by terms."""
     pool, at = ordering.pool, group.at
     read = [place for place in range(len(group.sentences)) if (row, place) in scores]
-    if read and ordering.reranked is not None:
+    if read:
         place = max(read, key=lambda place: scores[row, place])
-        odds = ordering.reranked.calibration.log_odds(np.array([scores[row, place]]), pool.totals[at : at + 1])
+        odds = ordering.calibration.log_odds(np.array([scores[row, place]]), pool.totals[at : at + 1])
         score, probability = float(odds[0]), float(Calibration.probability(odds)[0])
     else:
         place = best_by_terms(group)

@@ -10,7 +10,7 @@ of the list) or ranks (RRF) throw that away.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -56,33 +56,19 @@ class FusionSpec:
         return float(self.weights.get(source, equal.get(source, 1.0)))
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What S sources say about the m documents that any of them found.
-
-    scores: (S, m) float64, NaN where a source has none. ranks: (S, m) int64 rank in the source's own list, from 0;
-    -1 outside it. background: (S, 2) float64 mean and standard deviation of each source's score over the collection.
-    """
-
-    sources: tuple[str, ...]
-    scores: Floats
-    ranks: Ints
-    background: Floats
-
-
-def standardised(found: Found, spec: FusionSpec) -> Floats:
+def standardised(pool: Pool, spec: FusionSpec) -> Floats:
     """(S, m) weight * (score - mean) / deviation over the collection; no score counts as the mean."""
-    weights = np.array([spec.weight(name) for name in found.sources])[:, None]
-    mean, deviation = found.background[:, :1], found.background[:, 1:]
-    parts = (found.scores - mean) / np.where(deviation > 0, deviation, 1.0)
+    weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
+    mean, deviation = pool.background[:, :1], pool.background[:, 1:]
+    parts = (pool.scores - mean) / np.where(deviation > 0, deviation, 1.0)
     joined: Floats = np.nan_to_num(weights * parts, nan=0.0) / max(float(weights.sum()), 1e-12)
     return joined
 
 
-def min_max(found: Found, spec: FusionSpec) -> Floats:
+def min_max(pool: Pool, spec: FusionSpec) -> Floats:
     """(S, m) weight * (score - least) / (most - least) over the query's candidates; no score counts as the least."""
-    weights = np.array([spec.weight(name) for name in found.sources])[:, None]
-    scores = np.where(np.isnan(found.scores), np.inf, found.scores)
+    weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
+    scores = np.where(np.isnan(pool.scores), np.inf, pool.scores)
     least = np.min(scores, axis=1, keepdims=True, initial=np.inf)
     least = np.where(np.isfinite(least), least, 0.0)
     filled = np.where(np.isfinite(scores), scores, least)
@@ -91,43 +77,51 @@ def min_max(found: Found, spec: FusionSpec) -> Floats:
     return joined
 
 
-def reciprocal_rank(found: Found, spec: FusionSpec) -> Floats:
+def reciprocal_rank(pool: Pool, spec: FusionSpec) -> Floats:
     """(S, m) weight / (rrf_k + rank), ranks from 1; 0 outside a source's list (Cormack et al. 2009)."""
-    weights = np.array([spec.weight(name) for name in found.sources])[:, None]
-    return np.where(found.ranks >= 0, weights / (spec.rrf_k + found.ranks + 1.0), 0.0)
+    weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
+    return np.where(pool.ranks >= 0, weights / (spec.rrf_k + pool.ranks + 1.0), 0.0)
 
 
-FUSIONS: Mapping[str, Callable[[Found, FusionSpec], Floats]] = {
+FUSIONS: Mapping[str, Callable[[Pool, FusionSpec], Floats]] = {
     "hybrid": standardised,
     "sum": min_max,
     "rrf": reciprocal_rank,
 }
 
 
+def _no_parts() -> Floats:
+    return np.empty((0, 0))
+
+
+def _no_totals() -> Floats:
+    return np.empty(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The candidate documents of one search with their fused scores.
+    """The m candidate documents of one search: what each of S sources says about them, and their fused scores.
 
-    documents: (m,) int64 ascending ordinals. best: (S, m) int64 each source's best passage of each document.
-    parts: (S, m) float64; totals: (m,) float64, their sums.
+    documents: (m,) int64 ascending ordinals. scores: (S, m) float64, NaN if a source has no score for a document.
+    ranks: (S, m) int64 rank in the source's own list, from 0; -1 outside it. background: (S, 2) float64 mean and
+    standard deviation of each source's score over the collection. best: (S, m) int64 each source's best passage of
+    each document. parts: (S, m) float64 what each source adds to the fused score; totals: (m,) float64, their sums;
+    both are empty until the pool is fused.
     """
 
     documents: Ints
-    found: Found
+    sources: tuple[str, ...]
+    scores: Floats
+    ranks: Ints
+    background: Floats
     best: Ints
-    parts: Floats
-    totals: Floats
+    parts: Floats = field(default_factory=_no_parts)
+    totals: Floats = field(default_factory=_no_totals)
 
-    @classmethod
-    def fused(cls, documents: Ints, found: Found, best: Ints, spec: FusionSpec) -> Pool:
-        """Join what was found by the method of the spec."""
-        parts = FUSIONS[spec.method](found, spec)
-        return cls(documents, found, best, parts, parts.sum(axis=0))
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Names of the sources that answered."""
-        return self.found.sources
+    def fused(self, spec: FusionSpec) -> Pool:
+        """Return the pool with the fused scores of a method and its weights; the other arrays are shared."""
+        parts = FUSIONS[spec.method](self, spec)
+        return replace(self, parts=parts, totals=parts.sum(axis=0))
 
     def order(self) -> Ints:
         """(m,) int64 places of the documents, best first: score descending, then ordinal ascending."""
@@ -147,8 +141,8 @@ class Pool:
         """The fused score of one document as one contribution a source."""
         found: list[Contribution] = []
         for row, name in enumerate(self.sources):
-            score, rank = float(self.found.scores[row, at]), int(self.found.ranks[row, at])
-            mean, deviation = (float(x) for x in self.found.background[row])
+            score, rank = float(self.scores[row, at]), int(self.ranks[row, at])
+            mean, deviation = (float(x) for x in self.background[row])
             detail = {
                 "score": None if np.isnan(score) else score,
                 "rank": rank + 1 if rank >= 0 else None,

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from clew.core.types import Contribution, Floats, Ints
+from clew.core.types import Contribution, Floats, Ranking
 from clew.search.protocols import ParsedQuery
 
 # Feature → weight in log-odds. Features are scaled to about 0 to 1.
@@ -42,21 +42,7 @@ FEATURES = tuple(DEFAULT_WEIGHTS)
 TOP = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one source answered: (n,) documents best first, their scores, and the score's mean and deviation."""
-
-    documents: Ints
-    scores: Floats
-    background: tuple[float, float]
-
-    def standing(self, rank: int) -> float:
-        """How many deviations above the mean the score at a rank (from 0) is; 0 where there is none."""
-        mean, deviation = self.background
-        return (float(self.scores[rank]) - mean) / deviation if rank < len(self.scores) and deviation > 0 else 0.0
-
-
-def features(query: ParsedQuery, lists: Mapping[str, Seen], connections: float) -> Floats:
+def features(query: ParsedQuery, lists: Mapping[str, Ranking], connections: float) -> Floats:
     """(FEATURES,) float64 of a query whose expansion reached something.
 
     connections: prominence of the entity that is linked best (0 to 1).
@@ -85,28 +71,28 @@ def features(query: ParsedQuery, lists: Mapping[str, Seen], connections: float) 
             weights[0] if weights else 0.0,
             (weights[0] - leading) if weights else 0.0,
             _squashed(bm25),
-            (bm25.standing(0) - bm25.standing(1)) / max(bm25.standing(0), 1.0) if bm25 else 0.0,
+            (bm25.deviations(0) - bm25.deviations(1)) / max(bm25.deviations(0), 1.0) if bm25 else 0.0,
             _squashed(dense),
             _overlap(bm25, [dense]),
             _squashed(graph),
-            math.log1p(len(graph.documents)) / 6 if graph else 0.0,
+            math.log1p(len(graph.ordinals)) / 6 if graph else 0.0,
             _overlap(graph, [bm25, dense]),
         ],
         np.float64,
     )
 
 
-def _squashed(seen: Seen | None) -> float:
-    """How far the first document stands out, on a scale where 1 is about 50 deviations."""
-    return math.log1p(max(0.0, seen.standing(0))) / 4 if seen else 0.0
+def _squashed(found: Ranking | None) -> float:
+    """How far the first document stands out, on a scale where 1 is about 50 standard deviations."""
+    return math.log1p(max(0.0, found.deviations(0))) / 4 if found else 0.0
 
 
-def _overlap(one: Seen | None, others: Sequence[Seen | None]) -> float:
-    """Share of a list's first documents that are among the first of any other list."""
-    if one is None or not len(one.documents):
+def _overlap(one: Ranking | None, others: Sequence[Ranking | None]) -> float:
+    """Share of a source's first documents that are among the first of any other source."""
+    if one is None or not len(one):
         return 0.0
-    known = {int(d) for other in others if other for d in other.documents[:TOP]}
-    first = [int(d) for d in one.documents[:TOP]]
+    known = {int(d) for other in others if other for d in other.ordinals[:TOP]}
+    first = [int(d) for d in one.ordinals[:TOP]]
     return sum(d in known for d in first) / len(first)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clew.core.errors import QueryError, StageUnavailable, unknown_name
-from clew.core.types import Bools, Deadline, Floats, Ints
+from clew.core.types import Bools, Deadline, Floats, Ints, Ranking
 from clew.search.docstore import DocStore
 from clew.search.filters import passages
-from clew.search.fusion import Found, FusionSpec, Pool
-from clew.search.gate import Gate, Seen, features
+from clew.search.fusion import FusionSpec, Pool
+from clew.search.gate import Gate, features
 from clew.search.knowledge import Knowledge
 from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
 from clew.search.trace import Trace
@@ -45,7 +45,7 @@ class Gathering:
         with trace.needed("understand"):
             query = self.understanding.terms(request.query)
         allowed = passages(kept, self.store) if kept is not None else None
-        lists: dict[str, Seen] = {}
+        lists: dict[str, Ranking] = {}
         for name in names:
             if name == GRAPH:
                 continue
@@ -87,7 +87,7 @@ class Gathering:
         return tuple(name for name in names if name != GRAPH) if request.graph == "off" else names
 
     def _expanded(
-        self, request: SearchRequest, asked: CandidateRequest, lists: dict[str, Seen], trace: Trace
+        self, request: SearchRequest, asked: CandidateRequest, lists: dict[str, Ranking], trace: Trace
     ) -> ParsedQuery:
         """The query with what the graph says of it; adds the graph's list, and widens BM25's, where they are used."""
         knowledge = self.knowledge
@@ -114,8 +114,8 @@ class Gathering:
         return query if use.used else asked.query
 
     def _added(
-        self, knowledge: Knowledge, asked: CandidateRequest, lists: Mapping[str, Seen], found: Seen, trace: Trace
-    ) -> tuple[ParsedQuery, dict[str, Seen]]:
+        self, knowledge: Knowledge, asked: CandidateRequest, lists: Mapping[str, Ranking], found: Ranking, trace: Trace
+    ) -> tuple[ParsedQuery, dict[str, Ranking]]:
         """The query as the graph widens it, and the lists that this adds or replaces."""
         query, added = asked.query, {}
         if "terms" in knowledge.spec.use and "bm25" in lists:
@@ -123,12 +123,12 @@ class Gathering:
             if terms:
                 query = replace(query, terms=(*query.terms, *terms), origins=origins)
                 added["bm25"] = self._documents("bm25", replace(asked, query=query), trace)
-        if ("ranking" in knowledge.spec.use or not lists) and len(found.documents):
+        if ("ranking" in knowledge.spec.use or not lists) and len(found):
             added[GRAPH] = found
         return query, added
 
     def _gated(
-        self, request: SearchRequest, query: ParsedQuery, lists: Mapping[str, Seen]
+        self, request: SearchRequest, query: ParsedQuery, lists: Mapping[str, Ranking]
     ) -> tuple[GraphUse, Floats | None]:
         """Whether the graph takes part, and the gate's features; None where the gate is not asked."""
         if request.graph == "on":
@@ -143,8 +143,8 @@ class Gathering:
         reason = f"the gate gives it a chance of {chance:.2f} to help, it opens at {self.gate.threshold:g}"
         return GraphUse(used=used, reason=reason, probability=chance), seen
 
-    def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> Seen:
-        """A source's first k documents: fetches passages until k documents are distinct."""
+    def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> Ranking:
+        """Rank a source's first k documents: ask it for more passages until these are of k distinct documents."""
         generator, wanted = self.generators[name], request.k
         # As many as k documents have, so that one question is enough most of the time.
         usual = math.ceil(wanted * generator.size / max(1, self.store.documents))
@@ -164,11 +164,11 @@ class Gathering:
         if ranking.answered < ranking.asked:
             trace.partial.append(name)
         kept = first[:wanted]
-        return Seen(documents[kept], ranking.scores[kept], ranking.background or (0.0, 1.0))
+        return replace(ranking, ordinals=documents[kept], scores=ranking.scores[kept])
 
-    def _joined(self, query: ParsedQuery, lists: Mapping[str, Seen], fusion: FusionSpec) -> Pool:
-        """The union of the sources' documents, each scored by every source on its best passage there."""
-        union = np.unique(np.concatenate([found.documents for found in lists.values()] or [np.empty(0, np.int64)]))
+    def _joined(self, query: ParsedQuery, lists: Mapping[str, Ranking], fusion: FusionSpec) -> Pool:
+        """Join the sources' documents; every source scores each document by its best passage there."""
+        union = np.unique(np.concatenate([found.ordinals for found in lists.values()] or [np.empty(0, np.int64)]))
         first, counts = self.store.first[union], self.store.first[union + 1] - self.store.first[union]
         heads = np.cumsum(counts) - counts
         ordinals = np.arange(counts.sum()) + np.repeat(first - heads, counts)
@@ -180,9 +180,10 @@ class Gathering:
                 every = self.generators[name].score(query, ordinals)
                 alone = len(ordinals) == len(union)
                 scores[row], best[row] = (every, ordinals) if alone else _best_in_groups(every, heads, ordinals)
-            ranks[row, np.searchsorted(union, listed.documents)] = np.arange(len(listed.documents))
-        background = np.array([listed.background for listed in lists.values()], np.float64).reshape(-1, 2)
-        return Pool.fused(union, Found(tuple(lists), scores, ranks, background), best, fusion)
+            ranks[row, np.searchsorted(union, listed.ordinals)] = np.arange(len(listed))
+        moments = [listed.background or (0.0, 1.0) for listed in lists.values()]
+        background = np.array(moments, np.float64).reshape(-1, 2)
+        return Pool(union, tuple(lists), scores, ranks, background, best).fused(fusion)
 
 
 def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats, Ints]:

@@ -146,7 +146,7 @@ class Searcher:
             notes=(*query.notes, *ordering.note(request.min_probability)),
             coverage=trace.coverage,
             graph=self._explained(trace) if request.explain else trace.graph,
-            rerank=ordering.use(reranker, window) if reranker is not None else None,
+            rerank=ordering.use(reranker.spec, window) if reranker is not None else None,
         )
 
     def answer(self, request: AnswerRequest) -> AnswerResponse:
@@ -175,7 +175,7 @@ class Searcher:
             notes=(*query.notes, *answers.notes),
             coverage=trace.coverage,
             graph=trace.graph,
-            rerank=ordering.use(reranker, ordering.shown[: request.k]) if reranker is not None else None,
+            rerank=ordering.use(reranker.spec, ordering.shown[: request.k]) if reranker is not None else None,
         )
 
     def rank(
@@ -200,12 +200,12 @@ class Searcher:
         reranker = self._reranker(request)
         deep = max(depth, reranker.spec.top) if reranker else depth
         parsed, pool, trace = self._found(request, deep, fusion, among)
-        found = None
+        ordering = None
         if reranker is not None:
             with trace.stage("rerank"):
-                found = reranker.unhurried().rerank(parsed.text, pool, self.store, trace.deadline)
+                ordering = reranker.unhurried().rerank(parsed.text, pool, self.store, trace.deadline)
             trace.check_whole()
-        places, scores = Ordering.of(pool, found).first(depth)
+        places, scores = (ordering or Ordering.as_fused(pool)).first(depth)
         return self.store.ids(pool.documents[places]), scores
 
     def pool(
@@ -286,11 +286,11 @@ class Searcher:
         """The candidates in the order in which they are shown; as fused where they cannot be reranked in time."""
         depth = self._depth(request, reranker)
         query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(request.fusion))
-        reranked = None
+        ordering = None
         if reranker is not None:
             with trace.stage("rerank"):
-                reranked = reranker.rerank(query.text, pool, self.store, trace.deadline)
-        return query, Ordering.of(pool, reranked, request.min_probability)
+                ordering = reranker.rerank(query.text, pool, self.store, trace.deadline)
+        return query, (ordering or Ordering.as_fused(pool)).without_unlikely(request.min_probability)
 
     def _found(
         self, request: SearchRequest, depth: int, fusion: FusionSpec | str | None, among: Sequence[str] | None
@@ -373,7 +373,7 @@ class Searcher:
                 stages.append(StageScore(name, None, None))
                 continue
             best = int(np.nanargmax(scores))
-            rank = int(pool.found.ranks[row, at]) + 1 if at is not None and pool.found.ranks[row, at] >= 0 else None
+            rank = int(pool.ranks[row, at]) + 1 if at is not None and pool.ranks[row, at] >= 0 else None
             parts = tuple(generator.explain(query, int(span[best])))
             stages.append(StageScore(name, float(scores[best]), rank, parts))
         if at is not None:

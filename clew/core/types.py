@@ -56,7 +56,8 @@ class Deadline:
 class Ranking:
     """What one source found, best first.
 
-    ordinals: (k,) int64 passage ordinals, version-wide. scores: (k,) float64, descending; ties by ascending ordinal.
+    ordinals: (k,) int64 ordinals of passages, version-wide, or of documents once their passages were joined. scores:
+    (k,) float64, descending; ties by ascending ordinal.
     answered, asked: shards that answered, of those asked.
     background: mean and standard deviation of the source's score for this query over all its passages, those without
     a score counted as 0; what fusion measures a score against. None where the source does not know it. A source whose
@@ -71,6 +72,11 @@ class Ranking:
 
     def __len__(self) -> int:
         return len(self.ordinals)
+
+    def deviations(self, rank: int) -> float:
+        """How many standard deviations above the mean the score at a rank (from 0) is; 0 if there is none."""
+        mean, deviation = self.background or (0.0, 1.0)
+        return (float(self.scores[rank]) - mean) / deviation if rank < len(self.scores) and deviation > 0 else 0.0
 
 
 def empty_ranking() -> Ranking:

@@ -179,7 +179,7 @@ class IndexCandidates:
         order = pool.order()
         cosines = None
         if "dense" in pool.sources:
-            cosines = np.nan_to_num(pool.found.scores[pool.sources.index("dense")], nan=-1.0)[order]
+            cosines = np.nan_to_num(pool.scores[pool.sources.index("dense")], nan=-1.0)[order]
         return cls(searcher, pool, tuple(searcher.store.ids(pool.documents[order])), pool.totals[order], cosines)
 
     def passage(self, document: str) -> str | None:

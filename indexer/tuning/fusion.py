@@ -10,7 +10,7 @@ import numpy as np
 
 from clew.core.measures.ndcg import ndcg as ranked_ndcg
 from clew.core.types import Floats
-from clew.search.fusion import FUSIONS, Found, FusionSpec
+from clew.search.fusion import FUSIONS, FusionSpec, Pool
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -23,12 +23,12 @@ class Judged:
     gains: (m,) float64. ideal: the best gains any ranking of this query could show, descending.
     """
 
-    found: Found
+    found: Pool
     gains: Floats
     ideal: Sequence[float]
 
     @classmethod
-    def of(cls, found: Found, documents: Sequence[str], judged: Mapping[str, int]) -> Judged:
+    def of(cls, found: Pool, documents: Sequence[str], judged: Mapping[str, int]) -> Judged:
         """From what was found. documents: ids of the m documents. judged: document id → gain."""
         gains = np.array([judged.get(name, 0) for name in documents], np.float64)
         return cls(found, gains, sorted((float(gain) for gain in judged.values()), reverse=True))
@@ -62,7 +62,7 @@ def example(
     the only candidates (None: no limit).
     """
     pool = searcher.pool(query, depth, sources=sources, among=among)
-    return Judged.of(pool.found, searcher.store.ids(pool.documents), judged)
+    return Judged.of(pool, searcher.store.ids(pool.documents), judged)
 
 
 def learn(

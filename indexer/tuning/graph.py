@@ -182,5 +182,5 @@ def _watched(
 def _seen(searcher: Searcher, text: str, judged: Mapping[str, int], others: tuple[str, ...]) -> _Seen:
     without = example(searcher, text, judged, DEPTH, others, None)
     pool, trace = searcher.traced(text, DEPTH, graph="auto")
-    with_graph = Judged.of(pool.found, searcher.store.ids(pool.documents), judged)
+    with_graph = Judged.of(pool, searcher.store.ids(pool.documents), judged)
     return _Seen(without, with_graph, trace.gate_features, searcher.fusion)

@@ -16,6 +16,7 @@ from clew.core.types import Deadline, Floats, Ints
 from clew.models.protocols import PairScorer
 from clew.search.fusion import Pool
 from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.ordering import Ordering
 from clew.search.rerank.spec import RerankSpec
 
 if TYPE_CHECKING:
@@ -28,24 +29,6 @@ FIRST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Reranked:
-    """What the stage made of the m candidates of one search.
-
-    order: (m,) int64 places in the pool, the reached ones first: these by log-odds, ties and the others as fused.
-    scores: (m,) float64 the cross-encoder's, by place; log_odds: (m,) float64; both NaN where it was not reached.
-    reached: how many were scored, of `wanted`. stopped: what ended it.
-    """
-
-    order: Ints
-    scores: Floats
-    log_odds: Floats
-    reached: int
-    wanted: int
-    stopped: Literal["all", "budget", "settled"]
-    calibration: Calibration
-
-
-@dataclass(frozen=True, slots=True)
 class Reranker:
     """A loaded cross-encoder and how it is used. Safe for concurrent searches."""
 
@@ -53,7 +36,7 @@ class Reranker:
     spec: RerankSpec
     calibration: Calibration
 
-    def rerank(self, query_text: str, pool: Pool, store: DocStore, deadline: Deadline) -> Reranked:
+    def rerank(self, query_text: str, pool: Pool, store: DocStore, deadline: Deadline) -> Ordering:
         """Score the first documents of the fused order, each by its best passage, as far as the time reaches.
 
         The first few are always read, since nothing is known of their time; then as many at a time as fit. Raises
@@ -84,7 +67,18 @@ class Reranker:
         log_odds = self.calibration.log_odds(scores, pool.totals)
         first = wanted[:reached]
         order = np.concatenate([first[np.argsort(-log_odds[first], kind="stable")], fused[reached:]])
-        return Reranked(order, scores, log_odds, reached, len(wanted), stopped, self.calibration)
+        return Ordering(
+            pool=pool,
+            fused=fused,
+            order=order,
+            shown=order,
+            scores=scores,
+            log_odds=log_odds,
+            calibration=self.calibration,
+            reached=reached,
+            wanted=len(wanted),
+            stopped=stopped,
+        )
 
     def unhurried(self) -> Reranker:
         """The same without a time budget, so that what it answers does not depend on the machine."""

@@ -145,7 +145,7 @@ def test_the_reasons_are_made_from_the_features_that_retrieval_returns(rooms: Se
     _, trace = rooms.traced("couch", 10)
     assert trace.gate_features is not None
     assert trace.gate_features.shape == (len(FEATURES),)
-    explained = rooms.search(SearchRequest("couch", explain=True)).graph
+    explained = rooms.search(SearchRequest(query="couch", explain=True)).graph
     assert explained is not None
     assert explained.parts == rooms.gate.parts(trace.gate_features)
     plain = rooms.search(SearchRequest("couch")).graph

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +27,7 @@ from clew.search.fields import FieldSpec, body
 from clew.search.protocols import ParsedQuery
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.spec import RerankSpec
-from clew.search.rerank.stage import Reranked, Reranker
+from clew.search.rerank.stage import Reranker
 from clew.search.terms import QueryTerms
 from clew.search.trace import Trace
 from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
@@ -148,9 +147,7 @@ def test_no_more_sentences_are_read_than_the_bound() -> None:
 
 def reach(budget_ms: float, took_ms: float, reached: int, deadline: Deadline | None = None) -> int:
     reranker = Reranker(OverlapScorer(), RerankSpec("overlap", 50, budget_ms), Calibration())
-    none = np.empty(0)
-    reranked = Reranked(np.empty(0, np.int64), none, none, reached, reached, "all", Calibration())
-    return affordable(reranker, reranked, Trace(deadline or Deadline(), {"rerank": took_ms}))
+    return affordable(reranker, reached, Trace(deadline or Deadline(), {"rerank": took_ms}))
 
 
 def test_only_as_many_sentences_are_read_as_the_time_reaches() -> None:

@@ -6,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clew.search.fusion import FUSIONS, Found, FusionSpec, Pool
+from clew.search.fusion import FUSIONS, FusionSpec, Pool
 
 
-def found(bm25, dense, bm25_ranks=None, dense_ranks=None, background=((0.0, 1.0), (0.0, 1.0))):
+def found(bm25, dense, bm25_ranks=None, dense_ranks=None, background=((0.0, 1.0), (0.0, 1.0)), documents=None):
     scores = np.array([bm25, dense], float)
     ranks = np.array([bm25_ranks or range(scores.shape[1]), dense_ranks or range(scores.shape[1])])
-    return Found(("bm25", "dense"), scores, ranks.astype(np.int64), np.array(background, float))
+    documents = np.arange(scores.shape[1]) if documents is None else documents
+    best = np.zeros(scores.shape, np.int64)
+    return Pool(documents, ("bm25", "dense"), scores, ranks.astype(np.int64), np.array(background, float), best)
 
 
 def test_rrf_is_a_sum_of_inverse_ranks():
@@ -41,18 +43,13 @@ def test_hybrid_counts_deviations_above_the_collection():
 
 
 def test_a_source_that_says_the_same_of_everything_decides_nothing():
-    pool = Pool.fused(
-        np.arange(3),
-        found([1, 2, 3], [0.5, 0.5, 0.5], background=((0, 1), (0.5, 0))),
-        np.zeros((2, 3), int),
-        FusionSpec(),
-    )
+    pool = found([1, 2, 3], [0.5, 0.5, 0.5], background=((0, 1), (0.5, 0))).fused(FusionSpec())
     assert pool.order().tolist() == [2, 1, 0]
 
 
 @given(arrays(float, (2, 7), elements=st.floats(-50, 50)), st.sampled_from(sorted(FUSIONS)))
 def test_parts_add_up_and_order_is_by_score_then_ordinal(scores, method):
-    pool = Pool.fused(np.arange(7) * 3, found(*scores), np.zeros((2, 7), int), FusionSpec(method))
+    pool = found(*scores, documents=np.arange(7) * 3).fused(FusionSpec(method))
     order = pool.order()
     for at in range(7):
         assert sum(part.value for part in pool.parts_of(at)) == pytest.approx(pool.totals[at], abs=1e-9)
@@ -61,7 +58,7 @@ def test_parts_add_up_and_order_is_by_score_then_ordinal(scores, method):
 
 
 def test_place_of_a_document_that_no_source_found():
-    pool = Pool.fused(np.array([3, 9]), found([1, 2], [1, 2]), np.zeros((2, 2), int), FusionSpec())
+    pool = found([1, 2], [1, 2], documents=np.array([3, 9])).fused(FusionSpec())
     assert (pool.place_of(9), pool.place_of(4), pool.place_of(10)) == (1, None, None)
 
 

@@ -7,16 +7,17 @@ import json
 import numpy as np
 import pytest
 
+from clew.core.types import Ranking
 from clew.kg.expand import Reached, Way
 from clew.kg.linker import FEATURES as LINK_FEATURES
 from clew.kg.linker import Candidate, Linked
 from clew.kg.relations import Step
-from clew.search.gate import FEATURES, Gate, Seen, features
+from clew.search.gate import FEATURES, Gate, features
 from clew.search.protocols import Expansion, ParsedQuery
 
 
-def seen(documents: list[int], scores: list[float]) -> Seen:
-    return Seen(np.array(documents, np.int64), np.array(scores, np.float64), (0.0, 1.0))
+def seen(documents: list[int], scores: list[float]) -> Ranking:
+    return Ranking(np.array(documents, np.int64), np.array(scores, np.float64), background=(0.0, 1.0))
 
 
 def candidate(first: int, last: int, probability: float, dropped: str = "") -> Candidate:

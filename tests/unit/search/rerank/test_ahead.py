@@ -10,11 +10,12 @@ import pytest
 
 from clew.core.errors import SpecError
 from clew.core.types import Deadline
-from clew.search.fusion import Found, FusionSpec, Pool
+from clew.search.fusion import FusionSpec, Pool
 from clew.search.rerank.ahead import Ahead
 from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.ordering import Ordering
 from clew.search.rerank.spec import RerankSpec
-from clew.search.rerank.stage import CHUNK, Reranked, Reranker
+from clew.search.rerank.stage import CHUNK, Reranker
 
 # One document answers a query, and sooner the higher it is in the fused order.
 MODEL = Ahead(-5.0, 0.6, 1.0)
@@ -45,10 +46,11 @@ class Drawn:
         return np.array([self.scores[int(text)] for text in texts], np.float32)
 
 
-def reranked(scorer: Drawn, spec: RerankSpec = SPEC, ahead: Ahead | None = MODEL) -> Reranked:
+def reranked(scorer: Drawn, spec: RerankSpec = SPEC, ahead: Ahead | None = MODEL) -> Ordering:
     size = len(TOTALS)
-    found = Found(("bm25",), TOTALS[None, :], np.zeros((1, size), np.int64), np.array([[0.0, 1.0]]))
-    pool = Pool.fused(np.arange(size), found, np.arange(size)[None, :], FusionSpec())
+    ranks, background = np.zeros((1, size), np.int64), np.array([[0.0, 1.0]])
+    best = np.arange(size)[None, :]
+    pool = Pool(np.arange(size), ("bm25",), TOTALS[None, :], ranks, background, best).fused(FusionSpec())
     return Reranker(scorer, spec, Calibration(ahead=ahead)).rerank("q", pool, Texts(), Deadline())
 
 

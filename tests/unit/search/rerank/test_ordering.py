@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from clew.search.fusion import Found, FusionSpec, Pool
+from clew.search.fusion import FusionSpec, Pool
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering, rank_in
 from clew.search.rerank.spec import RerankSpec
-from clew.search.rerank.stage import Reranked, Reranker
 from clew.search.types import RerankUse, StageScore
 
 NAN = float("nan")
@@ -21,22 +21,40 @@ TOTALS = [5.0, 4.0, 3.0, 2.0, 1.0]
 
 def pool(totals: Sequence[float] = TOTALS) -> Pool:
     m = len(totals)
-    found = Found(("bm25",), np.array([totals]), np.zeros((1, m), np.int64), np.array([[0.0, 1.0]]))
-    return Pool.fused(np.arange(m, dtype=np.int64), found, np.zeros((1, m), np.int64), FusionSpec())
+    zeros = np.zeros((1, m), np.int64)
+    documents = np.arange(m, dtype=np.int64)
+    return Pool(documents, ("bm25",), np.array([totals]), zeros, np.array([[0.0, 1.0]]), zeros).fused(FusionSpec())
 
 
-def reranked(odds: Sequence[float], order: Sequence[int], calibration: Calibration | None = None) -> Reranked:
-    scores = np.array(odds)
-    reached = int(np.count_nonzero(~np.isnan(scores)))
-    return Reranked(np.array(order, np.int64), scores, scores, reached, reached, "all", calibration or Calibration())
+def reranked(
+    totals: Sequence[float],
+    scores: Sequence[float],
+    odds: Sequence[float],
+    order: Sequence[int],
+    calibration: Calibration | None = None,
+) -> Ordering:
+    places = np.array(order, np.int64)
+    reached = int(np.count_nonzero(~np.isnan(odds)))
+    return replace(
+        Ordering.as_fused(pool(totals)),
+        order=places,
+        shown=places,
+        scores=np.array(scores),
+        log_odds=np.array(odds),
+        calibration=calibration or Calibration(),
+        reached=reached,
+        wanted=reached,
+        stopped="all",
+    )
 
 
 # Three are reached, with probabilities of 1/2, 1/4 and 3/4.
-THREE = reranked([0.0, -np.log(3), np.log(3), NAN, NAN], [2, 0, 1, 3, 4])
+ODDS = [0.0, -np.log(3), np.log(3), NAN, NAN]
+THREE = reranked(TOTALS, ODDS, ODDS, [2, 0, 1, 3, 4])
 
 
 def test_without_reranking_the_fused_order_is_shown() -> None:
-    ordering = Ordering.of(pool(), None, 0.9)
+    ordering = Ordering.as_fused(pool()).without_unlikely(0.9)
     assert ordering.shown.tolist() == ordering.fused.tolist() == [0, 1, 2, 3, 4]
     assert ordering.score(0) == (5.0, "fusion", None)
     assert [stage.stage for stage in ordering.stages(0)] == ["fusion"]
@@ -44,7 +62,7 @@ def test_without_reranking_the_fused_order_is_shown() -> None:
 
 
 def test_a_reranked_document_has_log_odds_and_a_probability_the_others_their_fused_score() -> None:
-    ordering = Ordering.of(pool(), THREE)
+    ordering = THREE
     assert ordering.shown.tolist() == [2, 0, 1, 3, 4]
     assert ordering.score(2) == (pytest.approx(np.log(3)), "rerank", pytest.approx(3 / 4))
     assert ordering.score(3) == (2.0, "fusion", None)
@@ -55,20 +73,20 @@ def test_a_reranked_document_has_log_odds_and_a_probability_the_others_their_fus
     [(0.0, [2, 0, 1, 3, 4]), (0.3, [2, 0, 3, 4]), (0.5, [2, 0, 3, 4]), (0.6, [2, 3, 4])],
 )
 def test_only_reranked_documents_below_the_least_probability_are_dropped(least: float, shown: list[int]) -> None:
-    ordering = Ordering.of(pool(), THREE, least)
+    ordering = THREE.without_unlikely(least)
     assert ordering.shown.tolist() == shown
     assert ordering.dropped == 5 - len(shown)
 
 
 def test_it_says_when_no_judged_document_is_likely_enough() -> None:
-    assert Ordering.of(pool(), THREE, 0.6).note(0.6) == ()
-    assert Ordering.of(pool(), THREE).note(None) == ()
-    [said] = Ordering.of(pool(), THREE, 1.0).note(1.0)
+    assert THREE.without_unlikely(0.6).note(0.6) == ()
+    assert THREE.note(None) == ()
+    [said] = THREE.without_unlikely(1.0).note(1.0)
     assert said == "nothing good: none of 3 documents reaches min_probability 1, the best has 0.75"
 
 
 def test_nothing_is_shown_behind_documents_that_were_all_found_wanting() -> None:
-    ordering = Ordering.of(pool(), THREE, 1.0)
+    ordering = THREE.without_unlikely(1.0)
     assert (ordering.shown.tolist(), ordering.dropped) == ([], 3)
 
 
@@ -76,37 +94,37 @@ def test_the_receipt_has_the_rank_of_each_stage_and_parts_that_add_up() -> None:
     calibration = Calibration(2.0, 0.5, -1.0)
     scores = np.array([1.0, 3.0, NAN])
     odds = calibration.log_odds(scores, np.array([5.0, 4.0, 3.0]))
-    found = Reranked(np.array([1, 0, 2]), scores, odds, 2, 2, "all", calibration)
-    fused, stage = Ordering.of(pool([5.0, 4.0, 3.0]), found).stages(1)
+    ordering = reranked([5.0, 4.0, 3.0], scores, odds, [1, 0, 2], calibration)
+    fused, stage = ordering.stages(1)
     assert (fused.stage, fused.score, fused.rank) == ("fusion", 4.0, 2)
     assert (stage.stage, stage.score, stage.rank) == ("rerank", 2 * 3 + 0.5 * 4 - 1, 1)
     assert [part.value for part in stage.parts] == [2 * 3, 0.5 * 4, -1]
     assert stage.parts[0].detail == {"score": 3.0, "weight": 2.0}
-    assert Ordering.of(pool([5.0, 4.0, 3.0]), found).stages(2)[1] == StageScore("rerank", None, None)
+    assert ordering.stages(2)[1] == StageScore("rerank", None, None)
 
 
 def test_what_it_did_is_counted() -> None:
-    stage = Reranker(None, RerankSpec("told", 3), Calibration())  # type: ignore[arg-type]
-    ordering = Ordering.of(pool(), THREE, 0.3)
+    stage = RerankSpec("told", 3)
+    ordering = THREE.without_unlikely(0.3)
     assert ordering.use(stage, ordering.shown[:3]) == RerankUse(
         model="told", reranked=3, of=3, dropped=1, unjudged=1, stopped="all"
     )
-    lost = Ordering.of(pool(), None, 0.3)
+    lost = Ordering.as_fused(pool()).without_unlikely(0.3)
     assert lost.use(stage, lost.shown[:2]) == RerankUse(
         model="told", reranked=0, of=3, dropped=0, unjudged=2, stopped="unavailable"
     )
-    assert Ordering.of(pool([1.0]), None).use(stage, np.array([0])).of == 1
+    assert Ordering.as_fused(pool([1.0])).use(stage, np.array([0])).of == 1
 
 
 def test_scores_of_a_run_descend_over_the_border() -> None:
-    places, scores = Ordering.of(pool(), THREE).first(5)
+    places, scores = THREE.first(5)
     assert places.tolist() == [2, 0, 1, 3, 4]
     assert scores[:3] == pytest.approx([np.log(3), 0.0, -np.log(3)])
     # What was not reached keeps its distances: 2.0 and 1.0, moved below the least log-odds.
     assert scores[3:] == pytest.approx([-np.log(3) - 1, -np.log(3) - 2])
-    assert Ordering.of(pool(), THREE).first(2)[1] == pytest.approx([np.log(3), 0.0])
-    assert Ordering.of(pool(), None).first(2)[1].tolist() == [5.0, 4.0]
-    assert Ordering.of(pool([]), reranked([], [])).first(3)[1].tolist() == []
+    assert THREE.first(2)[1] == pytest.approx([np.log(3), 0.0])
+    assert Ordering.as_fused(pool()).first(2)[1].tolist() == [5.0, 4.0]
+    assert reranked([], [], [], []).first(3)[1].tolist() == []
 
 
 def test_ranks() -> None:

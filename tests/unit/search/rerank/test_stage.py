@@ -10,7 +10,7 @@ import pytest
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
-from clew.search.fusion import Found, FusionSpec, Pool
+from clew.search.fusion import FusionSpec, Pool
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.spec import RerankSpec
 from clew.search.rerank.stage import CHUNK, FIRST, Reranker
@@ -41,9 +41,10 @@ class Told:
 def pool(totals: Sequence[float], passages: Sequence[int] | None = None) -> Pool:
     """Documents 10, 20, … with these fused scores; the best passage of the n-th is n unless said otherwise."""
     m = len(totals)
-    found = Found(("bm25",), np.array([totals], np.float64), np.zeros((1, m), np.int64), np.array([[0.0, 1.0]]))
+    scores, ranks = np.array([totals], np.float64), np.zeros((1, m), np.int64)
     best = np.array([range(m) if passages is None else passages], np.int64)
-    return Pool.fused(np.arange(1, m + 1, dtype=np.int64) * 10, found, best, FusionSpec())
+    documents = np.arange(1, m + 1, dtype=np.int64) * 10
+    return Pool(documents, ("bm25",), scores, ranks, np.array([[0.0, 1.0]]), best).fused(FusionSpec())
 
 
 def rerank(scorer, of: Pool, *, top=50, budget_ms=0.0, calibration=None, deadline=None):
