@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from clew.benchmarks.linking import VARIANTS, Material, meant, scored, systems
+from clew.benchmarks.linking.measure import VARIANTS, Material, meant, scored, systems
 from clew.core.errors import DataError
 from clew.core.types import Bools, Floats
 from clew.kg.linker import FEATURES, LinkSpec

@@ -39,7 +39,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read the judgements, as in `clew.benchmarks.relevance.Options`."""
+    """How to read the judgements, as in `clew.benchmarks.relevance.options.Options`."""
 
     gains: tuple[str, ...] | None = None
     judged_only: bool = False
@@ -177,8 +177,8 @@ def tune_folder(
 
     home: where indexes are kept. models: home of the models (None: the same).
     """
-    from clew.benchmarks.datasets import open_dataset
-    from clew.benchmarks.index import ensure, open_built, varied
+    from clew.benchmarks.data.datasets import open_dataset
+    from clew.benchmarks.data.index import ensure, open_built, varied
 
     dataset = open_dataset(path)
     table = varied(dataset.spec, model=kept_path(options.model, models or home))

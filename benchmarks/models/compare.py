@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from clew.benchmarks.datasets import Dataset
+from clew.benchmarks.data.datasets import Dataset
 from clew.benchmarks.models.choice import (
     ROLES,
     Budget,
@@ -30,7 +30,7 @@ from clew.benchmarks.models.choice import (
 from clew.benchmarks.models.cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
 from clew.benchmarks.models.quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
 from clew.benchmarks.models.shelf import Shelf
-from clew.benchmarks.relevance import Options as Judging
+from clew.benchmarks.relevance.options import Options as Judging
 from clew.core.errors import UsageError, unknown_name
 from clew.models.averaged import parts_of
 from clew.models.cached import EmbeddingCache
@@ -51,7 +51,7 @@ class Options:
     encoders, rerankers: names of models, an average ("a+b") among them; each role's first is what the others are
     compared with. runtimes: that each runs in. queries: at most so many judged queries of a data set; documents: how
     many others an encoder ranks beside the judged ones; both drawn by the seed. lists: the system whose first
-    documents are reranked. gains, allow_unknown: as in `clew.benchmarks.relevance.Options`.
+    documents are reranked. gains, allow_unknown: as in `clew.benchmarks.relevance.options.Options`.
     """
 
     encoders: tuple[str, ...] = ()

@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from clew.benchmarks.memory import peak_bytes
 from clew.benchmarks.models.choice import ModelRole
 from clew.benchmarks.peers.protocol import median_ms, per_second
+from clew.benchmarks.speed.memory import peak_bytes
 from clew.core import threads
 from clew.core.errors import ClewError
 from clew.models.averaged import parts_of

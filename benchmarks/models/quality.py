@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from clew.benchmarks import systems
-from clew.benchmarks.datasets import Dataset
-from clew.benchmarks.relevance import Options as Judging
-from clew.benchmarks.relevance import judged_qrels, opened
+from clew.benchmarks.data.datasets import Dataset
+from clew.benchmarks.relevance import systems
+from clew.benchmarks.relevance.measure import judged_qrels, opened
+from clew.benchmarks.relevance.options import Options as Judging
 from clew.core.errors import DataError, QueryError, UsageError
 from clew.core.fold import normalise
 from clew.core.measures.evaluation import evaluate

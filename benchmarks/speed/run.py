@@ -11,15 +11,15 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from clew.benchmarks import graph_speed
-from clew.benchmarks.graph_speed import GRAPH_ITEMS
-from clew.benchmarks.peer import Peer, PeerError
-from clew.benchmarks.peer import prepare as prepare_peers
+from clew.benchmarks.data.texts import phrases, queries_of, spans, synthetic
+from clew.benchmarks.graph import speed as graph_speed
+from clew.benchmarks.graph.speed import GRAPH_ITEMS
+from clew.benchmarks.peers.environment import prepare as prepare_peers
+from clew.benchmarks.peers.process import Peer, PeerError
 from clew.benchmarks.peers.protocol import Round, facts_of
 from clew.benchmarks.signature import code, environment, model_name
 from clew.benchmarks.speed.items import ITEMS, Item
 from clew.benchmarks.speed.material import Bench, Job
-from clew.benchmarks.texts import phrases, queries_of, spans, synthetic
 from clew.core import threads
 from clew.core.errors import FormatError, unknown_name
 
@@ -101,7 +101,7 @@ def _material(job: Job) -> tuple[list[str], list[str]]:
     if not job.data:
         texts = synthetic(job.docs, job.seed)
         return texts, queries_of(texts, _QUERIES, job.seed)
-    from clew.benchmarks.datasets import open_dataset
+    from clew.benchmarks.data.datasets import open_dataset
 
     texts, others = spans([open_dataset(folder) for folder in job.data], job.docs)
     return texts, phrases(others or texts, _QUERIES, job.seed)

@@ -73,7 +73,7 @@ def _parts(bench: Bench) -> dict[str, int]:
         "from pathlib import Path",
         f"model, home = {placed(bench.job.model, bench.home, 'bi_encoder')!r}, Path('.')",
     ]
-    lines += ["from clew.benchmarks.memory import resident_bytes"]
+    lines += ["from clew.benchmarks.speed.memory import resident_bytes"]
     lines += [line for part in _PARTS.values() for line in (part, "print(resident_bytes())")]
     said = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True

@@ -20,7 +20,10 @@ COMMANDS = {
     "graph": ("clew.cli.graph:app", "Load, build, list, describe and export knowledge graphs."),
     "search": ("clew.cli.search:search", "Search an index; explain its hits."),
     "serve": ("clew.cli.serve:serve", "Serve the HTTP API."),
-    "bench": ("clew.cli.bench:app", "Measure relevance and speed, compare models, tune fusion weights."),
+    "bench": (
+        "clew.benchmarks.commands.bench:app",
+        "Measure relevance and speed, and compare models.",
+    ),
     "train": ("clew.cli.train:app", "Train models on judged queries."),
     "models": ("clew.cli.models:app", "List, show, verify, export and import models."),
     "demo": ("clew.cli.demo:demo", "Build the sample indexes, answer a few queries, serve."),

@@ -95,8 +95,8 @@ def _index(data: DataSpec, model: str, home: Path) -> Searcher:
 
     if data.index:
         return open_index(home, data.index)
-    from clew.benchmarks.datasets import open_dataset
-    from clew.benchmarks.index import ensure, open_built, varied
+    from clew.benchmarks.data.datasets import open_dataset
+    from clew.benchmarks.data.index import ensure, open_built, varied
     from clew.models.store import placed
 
     dataset = open_dataset(Path(data.folder))

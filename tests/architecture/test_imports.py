@@ -31,7 +31,7 @@ MAY_IMPORT = {
 
 # Vendor → where it may be imported, also inside functions. A place is a folder or a file.
 # The last measures the first two.
-TORCH = ("clew/models/", "clew/training/", "benchmarks/device.py")
+TORCH = ("clew/models/", "clew/training/", "benchmarks/device/")
 VENDORS = {
     "torch": TORCH,
     "transformers": TORCH,

@@ -150,14 +150,14 @@ def test_json_blocks_are_json(page: Path) -> None:
 
 
 def test_the_results_in_the_readme_are_those_on_disk() -> None:
-    from clew.benchmarks.tables import README, refreshed
+    from clew.benchmarks.relevance.tables import README, refreshed
 
     text = README.read_text(encoding="utf-8")
-    assert text == refreshed(text), "run: python -m clew.benchmarks.tables"
+    assert text == refreshed(text), "run: python -m clew.benchmarks.relevance.tables"
 
 
 def test_the_figures_on_the_page_of_speed_are_those_on_disk() -> None:
-    from clew.benchmarks.performance import PAGE, refreshed, reports
+    from clew.benchmarks.speed.performance import PAGE, refreshed, reports
 
     text = PAGE.read_text(encoding="utf-8")
-    assert text == refreshed(text, reports()), "run: python -m clew.benchmarks.performance"
+    assert text == refreshed(text, reports()), "run: python -m clew.benchmarks.speed.performance"

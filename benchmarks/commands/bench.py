@@ -1,0 +1,224 @@
+"""`clew bench`: measure relevance and speed, compare models, tune fusion weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clew.benchmarks.commands.calibration import calibration
+from clew.benchmarks.commands.device import device
+from clew.benchmarks.commands.exactness import exactness
+from clew.benchmarks.commands.fusion import fusion
+from clew.benchmarks.commands.graph import graph
+from clew.benchmarks.commands.link import link
+from clew.benchmarks.commands.models import models
+from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json, print_table, shown_progress
+from clew.core.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app.command()(link)
+
+Gains = Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")]
+JudgedOnly = Annotated[bool, typer.Option("--judged-only", help="Rank only each query's judged documents.")]
+AllowUnknown = Annotated[bool, typer.Option("--allow-unknown", help="Judged ids outside the data set are no error.")]
+Model = Annotated[str, typer.Option("--model", help="Bi-encoder of the index.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of samples and resampling.")]
+
+
+app.command("graph")(graph)
+app.command("calibration")(calibration)
+app.command("device")(device)
+app.command("exactness")(exactness)
+app.command("fusion")(fusion)
+app.command("models")(models)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure relevance and speed, compare models, tune fusion weights.
+
+    Example: clew bench relevance data/medquad --systems bm25,dense,hybrid
+    """
+
+
+@app.command()
+def relevance(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
+    systems: Annotated[
+        str, typer.Option("--systems", help="Systems, comma-separated; hybrid-tuned learns on dev.")
+    ] = "bm25,dense,rrf,hybrid",
+    split: Annotated[str, typer.Option("--split", help="Qrels to score with.")] = "test",
+    baseline: Annotated[str, typer.Option("--baseline", help="System the others are compared with.")] = "bm25",
+    gains: Gains = "",
+    judged_only: JudgedOnly = False,
+    depth: Annotated[int, typer.Option("--depth", help="Documents kept a query.")] = 100,
+    to: Annotated[Path | None, typer.Option("--out", help="Folder for results.json, report.md and more.")] = None,
+    runs: Annotated[bool, typer.Option("--runs", help="Write TREC runs and qrels into --out too.")] = False,
+    sample: Annotated[int | None, typer.Option("--sample", help="At most so many queries, drawn by --seed.")] = None,
+    seed: Seed = 0,
+    allow_unknown: AllowUnknown = False,
+    model: Model = "default",
+    reranker: Annotated[
+        str, typer.Option("--reranker", help="Cross-encoder of systems that rerank, where the index has none.")
+    ] = "default",
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again.")] = False,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Measure nDCG@10, RR@10, R@100 and AP of systems on judged data sets.
+
+    Example: clew bench relevance data/medquad data/squad11 --systems bm25,dense,hybrid --out results --json
+    """
+    from clew.benchmarks.data.datasets import open_dataset
+    from clew.benchmarks.relevance.measure import measure
+    from clew.benchmarks.relevance.options import Options
+    from clew.benchmarks.relevance.report import full, plain, table, write
+    from clew.benchmarks.signature import code, environment
+
+    if runs and to is None:
+        raise UsageError("--runs needs a folder to write to", "add --out DIR")
+    options = Options(
+        systems=_words(systems, "--systems"),
+        baseline=baseline,
+        split=split,
+        gains=_gains(gains),
+        judged_only=judged_only,
+        depth=depth,
+        sample=sample,
+        seed=seed,
+        allow_unknown=allow_unknown,
+        model=model,
+        rebuild=rebuild,
+        reranker=reranker,
+    )
+    opened = [open_dataset(folder) for folder in folders]
+    if twice := {folder.name for folder in opened if [other.name for other in opened].count(folder.name) > 1}:
+        raise UsageError(f"two data sets are named {min(twice)!r}", "results go by folder name: rename one")
+    found = []
+    for folder in opened:
+        with shown_progress(folder.name) as progress:
+            found.append(measure(folder, home / "bench", options, progress, models=home))
+        if not json:
+            print_table(table(found[-1]))
+    if to is not None:
+        paths = write(to, found, full(found, environment(seed), code()), runs=runs)
+        note(f"wrote {', '.join(str(path) for path in paths[:2])} and {len(paths) - 2} more files")
+    if json:
+        out_json(plain(found))
+
+
+@app.command()
+def tune(
+    target: Annotated[str, typer.Argument(metavar="NAME_OR_DIR", help="An index by name, or a BEIR folder.")],
+    judged: Annotated[
+        Path | None, typer.Option("--judged", help="BEIR folder with the judged queries (for an index).")
+    ] = None,
+    gains: Gains = "",
+    judged_only: JudgedOnly = False,
+    allow_unknown: AllowUnknown = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish a release of the index with what was learned.")
+    ] = False,
+    model: Model = "default",
+    seed: Seed = 0,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Learn one fusion weight a source on dev queries, drawn towards the default.
+
+    A graph's relations and gate are learned too, and a reranker's calibration.
+
+    Example: clew bench tune shop --judged examples/shop/judged --publish
+    """
+    from clew.benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
+
+    is_folder = Path(target).is_dir()
+    if publish and is_folder:
+        raise UsageError("--publish needs an index, not a folder", "name an index: clew indexes list")
+    options = Options(_gains(gains), judged_only, allow_unknown, model, seed)
+    with shown_progress(Path(target).name) as progress:
+        if is_folder:
+            found = tune_folder(Path(target), home / "bench", options, progress, models=home)
+        else:
+            found = tune_index(target, home, judged, options, progress)
+    release = publish_tuned(home, target, found) if publish else None
+    if json:
+        out_json({**found.as_dict(), "release": release})
+        return
+    out(f"weights {dict(found.after.weights)} (before: {dict(found.before.weights) or 'default'})")
+    if found.graph:
+        out(f"relations: {found.graph.steps} steps, from {found.graph.questions} questions with their answers")
+        out(
+            f"gate: learned on {found.graph.decided} queries that the graph helps or hurts, "
+            f"opens at {found.graph.gate['threshold']:g}"
+        )
+    if found.rerank:
+        out(
+            f"reranker: calibrated on {found.rerank.pairs} pairs of {found.rerank.queries} queries: "
+            + ", ".join(f"{name} {value:.3g}" for name, value in found.rerank.after.items() if name != "ahead")
+        )
+    out(f"nDCG@10 on {found.queries} dev queries: {found.ndcg_before:.4f} → {found.ndcg_after:.4f}")
+    out(f"published as release {release}" if release else "not published; add --publish for an index")
+
+
+@app.command()
+def speed(
+    items: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ITEM]...",
+            help="bm25, bm25-terms, bm25-build, encode, query-encode, rerank, rerank-long, hybrid, build; or link, "
+            "expand, dictionary, graph-load.",
+        ),
+    ] = None,
+    docs: Annotated[int, typer.Option("--docs", help="Documents of the corpus.")] = 20_000,
+    rounds: Annotated[int, typer.Option("--rounds", help="Rounds; ours and each peer take turns, medians count.")] = 3,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", help="BEIR folder whose texts are cut into spans, again for each; synthetic without."),
+    ] = None,
+    peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Measure the peers too (.venv-peers).")] = True,
+    to: Annotated[Path | None, typer.Option("--out", help="File for the figures, signature and environment.")] = None,
+    model: Model = "default",
+    reranker: Annotated[str, typer.Option("--reranker", help="Cross-encoder of the rerank items.")] = "default",
+    seed: Seed = 0,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Measure speed beside other software on the same texts, in turns.
+
+    Example: clew bench speed bm25 query-encode --docs 20000 --json
+    """
+    from clew.benchmarks.speed.material import Job
+    from clew.benchmarks.speed.run import full, measure, table
+
+    if reranker not in {"default", "overlap"}:
+        from clew.models.store import placed
+
+        reranker = placed(reranker, home, "cross_encoder")  # by path: the benchmarks' home holds other models
+    job = Job(docs=docs, rounds=rounds, data=tuple(data or ()), peers=peers, model=model, reranker=reranker, seed=seed)
+    found = measure(items or [], home / "bench", job, note)
+    if to is not None:
+        from clew.core.files import write_atomic
+
+        write_atomic(to, full(found, job).encode())
+        note(f"wrote {to}")
+    if json:
+        out_json(found)
+    else:
+        print_table(table(found))
+
+
+def _words(text: str, option: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if not words:
+        raise UsageError(f"{option} is empty", "name one or more, comma-separated")
+    return words
+
+
+def _gains(text: str) -> tuple[str, ...] | None:
+    from clew.core.measures.gains import parse_gains
+
+    return parse_gains(text) if text else None
