@@ -1,7 +1,7 @@
-"""How far a reranker's probabilities can be trusted: reliability, calibration error, and when "nothing good" is right.
+"""Measure how far a reranker's probabilities can be trusted: calibration error, Brier score, and min_probability.
 
-The probabilities are those of an index's own calibration. For a folder of judged data it is learned on the dev split
-first; the split that is measured teaches nothing.
+For an index its own calibration is measured. For a folder of judged data, a calibration is first learned on the dev
+split; nothing is learned on the split that is measured.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ SYSTEM = "hybrid-rerank"
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Pairs whose probability lies from low to high (0 to 1): how many, their mean probability, how many are relevant.
+    """Pairs of a query and a document whose probability is between low and high (0 to 1).
 
-    relevant: a share, 0 to 1.
+    pairs: their number. probability: their mean probability. relevant: the share of them that is relevant, 0 to 1.
     """
 
     low: float
@@ -57,11 +57,11 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class NothingGood:
-    """What a min_probability does to whole queries.
+    """How often a min_probability leaves a query without hits, rightly or wrongly.
 
-    right: share of the `without` queries, their relevant documents taken out of the candidates, of which nothing
-    reaches the threshold. wrong: share of the `having` queries, which have a relevant candidate, of which nothing
-    does either. None where there is no such query.
+    right: share of the `without` queries, whose relevant documents were removed from the candidates, that get no hit.
+    wrong: share of the `having` queries, which have a relevant candidate, that get no hit. None if there is no such
+    query.
     """
 
     threshold: float
@@ -73,11 +73,11 @@ class NothingGood:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """What probabilities are worth against judgements.
+    """Probabilities compared with judgements.
 
-    pairs, relevant: how many pairs, and how many of them are relevant. brier: mean squared error (Brier 1950);
-    base_brier: that of always saying the share of relevant pairs. width, mass: bins of equal width and of equal
-    numbers of pairs; width_error, mass_error: expected calibration error over these (Guo et al. 2017). All 0 to 1.
+    pairs, relevant: number of pairs, and of relevant pairs. brier: mean squared error (Brier 1950); base_brier: the
+    same for always predicting the share of relevant pairs. width, mass: bins of equal width, and of equal numbers of
+    pairs; width_error, mass_error: expected calibration error over these bins (Guo et al. 2017). All 0 to 1.
     """
 
     pairs: int
@@ -93,7 +93,10 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationResult:
-    """One index or data set. learned: what a folder's calibration was learned on; None for an index, which has one."""
+    """Result for one index or data set.
+
+    learned: what the calibration of a folder was learned on; None for an index, which has a calibration.
+    """
 
     name: str
     options: Options
@@ -115,10 +118,10 @@ def options_for(
     rebuild: bool = False,
     reranker: str = "default",
 ) -> Options:
-    """The options of `relevance` for the system that is measured here. Raises UsageError for split "dev"."""
+    """Return the options of a relevance run for the one system that is measured. Raises UsageError for split "dev"."""
     if split == DEV:
         raise UsageError(
-            f"split is {DEV!r}, which calibrations are learned on", "measure another split, such as --split test"
+            f"split is {DEV!r}, which is used for learning calibrations", "measure another split: --split test"
         )
     return Options(
         systems=(SYSTEM,),
@@ -139,8 +142,8 @@ def measure_folder(
 ) -> CalibrationResult:
     """Learn a calibration on a data set's dev split, then measure it on the split of the options.
 
-    home: where indexes are kept. models: home of the models (None: the same). Raises NotFoundError where there is no
-    dev split or no such model, DataError where dev candidates teach nothing or the judgements do not fit.
+    home: where indexes are stored. models: home of the models (None: `home`). Raises NotFoundError if there is no dev
+    split or no such model, DataError if nothing can be learned from the dev candidates or the judgements do not fit.
     """
     dev = gained(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown), options.gains)
     group = {SYSTEM: systems.load(SYSTEM)}
@@ -156,10 +159,11 @@ def measure_folder(
 def measure_index(
     name: str, home: Path, judged: Path | None, options: Options, progress: Progress | None = None
 ) -> CalibrationResult:
-    """Measure the calibration that a live index uses.
+    """Measure the calibration of a live index.
 
-    judged: BEIR folder with its judged queries (None: the one its spec names). An index without a reranker is given
-    that of the options with the model's own calibration. Raises NotFoundError where one of these is missing.
+    judged: BEIR folder with judged queries (None: the one named in the index's spec). An index without a reranker is
+    measured with the reranker of the options and that model's own calibration. Raises NotFoundError if one of these
+    does not exist.
     """
     searcher, queries = open_judged(name, home, judged)
     group = {SYSTEM: systems.load(SYSTEM)}
@@ -202,7 +206,7 @@ def _measured(
 
 
 def reliability(found: Scored, calibration: Calibration) -> Reliability:
-    """What a calibration's probabilities of scored pairs are worth."""
+    """Compare the probabilities that a calibration gives to scored pairs with their judgements."""
     probabilities = calibration.probability(calibration.log_odds(found.scores, found.fused))
     relevant, share = found.relevant, float(np.mean(found.relevant)) if len(found.relevant) else 0.0
     width, mass = equal_width(probabilities, relevant), equal_mass(probabilities, relevant)
@@ -220,7 +224,7 @@ def reliability(found: Scored, calibration: Calibration) -> Reliability:
 
 
 def equal_width(probabilities: Floats, relevant: Bools, bins: int = BINS) -> tuple[Bin, ...]:
-    """Bins of equal width from 0 to 1; those without a pair are left out.
+    """Return bins of equal width from 0 to 1, without empty ones.
 
     probabilities: (n,) float64, 0 to 1. relevant: (n,) bool.
     """
@@ -228,7 +232,10 @@ def equal_width(probabilities: Floats, relevant: Bools, bins: int = BINS) -> tup
 
 
 def equal_mass(probabilities: Floats, relevant: Bools, bins: int = BINS) -> tuple[Bin, ...]:
-    """Bins that hold as many pairs each as ties allow: equal probabilities share a bin, so order plays no part."""
+    """Return bins of equal numbers of pairs, as far as ties allow: equal probabilities share a bin.
+
+    probabilities: (n,) float64, 0 to 1. relevant: (n,) bool.
+    """
     if not len(probabilities):
         return ()
     return _binned(probabilities, relevant, np.unique(np.quantile(probabilities, np.linspace(0.0, 1.0, bins + 1))))
@@ -248,16 +255,19 @@ def _binned(probabilities: Floats, relevant: Bools, edges: Floats) -> tuple[Bin,
 
 
 def expected_error(bins: tuple[Bin, ...]) -> float:
-    """Expected calibration error: mean |probability - share that is relevant| of bins by pairs (Guo et al. 2017)."""
+    """Return the expected calibration error: the mean over pairs of |mean probability - share relevant| of their bins.
+
+    Source: Guo et al. 2017.
+    """
     pairs = sum(each.pairs for each in bins)
     return sum(each.pairs * abs(each.probability - each.relevant) for each in bins) / pairs if pairs else 0.0
 
 
 def nothing_good(probabilities: Floats, relevant: Bools, query: Ints, threshold: float) -> NothingGood:
-    """How often a threshold says "nothing good", rightly and wrongly.
+    """Return how often a threshold leaves queries without hits, rightly and wrongly.
 
-    probabilities: (n,) float64; relevant: (n,) bool; query: (n,) int64 query of each. threshold: 0 to 1. A query whose
-    candidates are all relevant has nothing left without them, and does not count among `without`.
+    probabilities: (n,) float64. relevant: (n,) bool. query: (n,) int64, the query of each pair. threshold: 0 to 1. A
+    query whose candidates are all relevant does not count among `without`.
     """
     reached = set(query[relevant & ~(probabilities < threshold)].tolist())
     reached_by_others = set(query[~relevant & ~(probabilities < threshold)].tolist())

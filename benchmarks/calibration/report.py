@@ -1,4 +1,4 @@
-"""Calibration results as JSON, Markdown, a table for the terminal, and reliability plots."""
+"""Write calibration results: JSON, Markdown, a table for the terminal, and reliability plots."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLOTS = "reliability"
 
 
 def plain(results: Sequence[CalibrationResult]) -> dict[str, dict[str, Any]]:
-    """Name → its figures: what `clew bench calibration --json` prints, documented in docs/bench.md."""
+    """Return name → figures: what `clew bench calibration --json` prints, documented in docs/bench.md."""
     return {each.name: _plain(each) for each in results}
 
 
@@ -52,7 +52,7 @@ def _plain(result: CalibrationResult) -> dict[str, Any]:
 def full(
     results: Sequence[CalibrationResult], environment: dict[str, Any], code: dict[str, Any]
 ) -> dict[str, Any]:  # fmt: skip
-    """The figures with the signature of all inputs and the environment."""
+    """Return the figures with the signature of all inputs and the environment."""
     return {
         "results": plain(results),
         "signature": {"code": code, "sets": {each.name: dict(each.signature) for each in results}},
@@ -61,7 +61,7 @@ def full(
 
 
 def write(directory: Path, results: Sequence[CalibrationResult], report: dict[str, Any]) -> list[Path]:
-    """Write results.json, report.md and one reliability/<name>.png each into a folder; returns the files."""
+    """Write results.json, report.md and reliability/<name>.png for each result to a folder; return the paths."""
     written = [directory / "results.json", directory / "report.md"]
     write_atomic(written[0], (json.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n").encode())
     write_atomic(written[1], markdown(results, report).encode())
@@ -72,7 +72,7 @@ def write(directory: Path, results: Sequence[CalibrationResult], report: dict[st
 
 
 def plot(result: CalibrationResult) -> bytes:
-    """The reliability diagram as PNG: what was said against what was so, and below it how often it was said."""
+    """Draw the reliability diagram as PNG: share of relevant pairs by probability, and a histogram of probabilities."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -108,7 +108,7 @@ def plot(result: CalibrationResult) -> bytes:
 
 
 def table(result: CalibrationResult) -> Table:
-    """One index or data set for the terminal."""
+    """Return one result as a table for the terminal."""
     from rich.table import Table
 
     shown = Table(title=f"{_head(result)}\n{_errors(result)}", title_justify="left")
@@ -120,7 +120,7 @@ def table(result: CalibrationResult) -> Table:
 
 
 def markdown(results: Sequence[CalibrationResult], report: dict[str, Any]) -> str:
-    """The report for people."""
+    """Return the report for people."""
     machine, code = report["environment"], report["signature"]["code"]
     lines = [
         "# Calibration",

@@ -1,4 +1,4 @@
-"""`clew bench`: measure relevance and speed, compare models, tune fusion weights."""
+"""`clew bench`: measure relevance and speed, and compare models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ app.command()(link)
 
 Gains = Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")]
 JudgedOnly = Annotated[bool, typer.Option("--judged-only", help="Rank only each query's judged documents.")]
-AllowUnknown = Annotated[bool, typer.Option("--allow-unknown", help="Judged ids outside the data set are no error.")]
+AllowUnknown = Annotated[bool, typer.Option("--allow-unknown", help="Accept judged ids that are not in the data set.")]
 Model = Annotated[str, typer.Option("--model", help="Bi-encoder of the index.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of samples and resampling.")]
 
@@ -37,7 +37,7 @@ app.command("models")(models)
 
 @app.callback()
 def bench() -> None:
-    """Measure relevance and speed, compare models, tune fusion weights.
+    """Measure relevance and speed, and compare models.
 
     Example: clew bench relevance data/medquad --systems bm25,dense,hybrid
     """
@@ -47,21 +47,23 @@ def bench() -> None:
 def relevance(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
     systems: Annotated[
-        str, typer.Option("--systems", help="Systems, comma-separated; hybrid-tuned learns on dev.")
+        str, typer.Option("--systems", help="Systems, comma-separated; hybrid-tuned learns its weights on dev.")
     ] = "bm25,dense,rrf,hybrid",
     split: Annotated[str, typer.Option("--split", help="Qrels to score with.")] = "test",
     baseline: Annotated[str, typer.Option("--baseline", help="System the others are compared with.")] = "bm25",
     gains: Gains = "",
     judged_only: JudgedOnly = False,
-    depth: Annotated[int, typer.Option("--depth", help="Documents kept a query.")] = 100,
-    to: Annotated[Path | None, typer.Option("--out", help="Folder for results.json, report.md and more.")] = None,
-    runs: Annotated[bool, typer.Option("--runs", help="Write TREC runs and qrels into --out too.")] = False,
-    sample: Annotated[int | None, typer.Option("--sample", help="At most so many queries, drawn by --seed.")] = None,
+    depth: Annotated[int, typer.Option("--depth", help="Documents per query.")] = 100,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write results.json, report.md and more to this folder.")
+    ] = None,
+    runs: Annotated[bool, typer.Option("--runs", help="Also write TREC runs and qrels to --out.")] = False,
+    sample: Annotated[int | None, typer.Option("--sample", help="Number of queries at most, drawn by --seed.")] = None,
     seed: Seed = 0,
     allow_unknown: AllowUnknown = False,
     model: Model = "default",
     reranker: Annotated[
-        str, typer.Option("--reranker", help="Cross-encoder of systems that rerank, where the index has none.")
+        str, typer.Option("--reranker", help="Cross-encoder of systems that rerank, if the index has none.")
     ] = "default",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again.")] = False,
     home: Home = DEFAULT_HOME,
@@ -95,7 +97,7 @@ def relevance(
     )
     opened = [open_dataset(folder) for folder in folders]
     if twice := {folder.name for folder in opened if [other.name for other in opened].count(folder.name) > 1}:
-        raise UsageError(f"two data sets are named {min(twice)!r}", "results go by folder name: rename one")
+        raise UsageError(f"two data sets are named {min(twice)!r}", "results are listed by folder name: rename one")
     found = []
     for folder in opened:
         with shown_progress(folder.name) as progress:
@@ -126,9 +128,9 @@ def tune(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Learn one fusion weight a source on dev queries, drawn towards the default.
+    """Learn one fusion weight per source on dev queries, regularised towards the default.
 
-    A graph's relations and gate are learned too, and a reranker's calibration.
+    For an index with a graph, relations and the gate are learned too; with a reranker, its calibration.
 
     Example: clew bench tune shop --judged examples/shop/judged --publish
     """
@@ -174,20 +176,26 @@ def speed(
         ),
     ] = None,
     docs: Annotated[int, typer.Option("--docs", help="Documents of the corpus.")] = 20_000,
-    rounds: Annotated[int, typer.Option("--rounds", help="Rounds; ours and each peer take turns, medians count.")] = 3,
+    rounds: Annotated[
+        int, typer.Option("--rounds", help="Timed rounds, alternating with each peer; medians are reported.")
+    ] = 3,
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", help="BEIR folder whose texts are cut into spans, again for each; synthetic without."),
+        typer.Option(
+            "--data", help="BEIR folder whose texts are cut into spans; repeatable; synthetic texts without it."
+        ),
     ] = None,
     peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Measure the peers too (.venv-peers).")] = True,
-    to: Annotated[Path | None, typer.Option("--out", help="File for the figures, signature and environment.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write figures, signature and environment to this JSON file.")
+    ] = None,
     model: Model = "default",
     reranker: Annotated[str, typer.Option("--reranker", help="Cross-encoder of the rerank items.")] = "default",
     seed: Seed = 0,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure speed beside other software on the same texts, in turns.
+    """Compare speed with other software on the same texts, in alternating rounds.
 
     Example: clew bench speed bm25 query-encode --docs 20000 --json
     """

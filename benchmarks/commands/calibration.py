@@ -23,22 +23,24 @@ def calibration(
         Path | None, typer.Option("--judged", help="BEIR folder with the judged queries (for an index).")
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Qrels to measure with; never dev.")] = "test",
-    reranker: Annotated[str, typer.Option("--reranker", help="Cross-encoder, where the index has none.")] = "default",
+    reranker: Annotated[str, typer.Option("--reranker", help="Cross-encoder, if the index has none.")] = "default",
     gains: Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")] = "",
-    sample: Annotated[int | None, typer.Option("--sample", help="At most so many queries, drawn by --seed.")] = None,
+    sample: Annotated[int | None, typer.Option("--sample", help="Number of queries at most, drawn by --seed.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of samples.")] = 0,
-    to: Annotated[Path | None, typer.Option("--out", help="Folder for results.json, report.md and plots.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write results.json, report.md and plots to this folder.")
+    ] = None,
     allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Judged ids outside the data set are no error.")
+        bool, typer.Option("--allow-unknown", help="Accept judged ids that are not in the data set.")
     ] = False,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of a folder's index.")] = "default",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build a folder's index again.")] = False,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure a reranker's probabilities: calibration error, Brier score, and when "nothing good" is right.
+    """Measure a reranker's probabilities: calibration error, Brier score, and how often min_probability is right.
 
-    An index is measured with its own calibration; for a folder one is learned on its dev queries first.
+    An index is measured with its own calibration. For a folder, a calibration is learned on its dev queries first.
 
     Example: clew bench calibration shop --judged examples/shop/judged --out results
     """
@@ -51,7 +53,7 @@ def calibration(
     from clew.search.versions import index_names
 
     if to is not None and find_spec("matplotlib") is None:
-        raise MissingExtraError("--out draws plots with matplotlib", "pip install 'clew[train]', or leave --out out")
+        raise MissingExtraError("--out draws plots with matplotlib", "pip install 'clew[train]', or omit --out")
     options = options_for(
         split,
         gains=parse_gains(gains) if gains else None,
@@ -70,10 +72,14 @@ def calibration(
         try:
             chosen[target] = None if is_index else open_dataset(Path(target))
         except NotFoundError as error:
-            raise NotFoundError(f"{error.message}; nor is it an index under {home}", error.hint) from None
+            raise NotFoundError(
+                f"{error.message}, and there is no index of that name under {home}", error.hint
+            ) from None
     names = [dataset.name if dataset else target for target, dataset in chosen.items()]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise UsageError(f"two targets are named {min(twice)!r}", "results go by name: rename one, or measure it alone")
+        raise UsageError(
+            f"two targets are named {min(twice)!r}", "results are listed by name: rename one, or measure it alone"
+        )
     found = []
     for target, dataset in chosen.items():
         with shown_progress(target) as progress:

@@ -1,4 +1,4 @@
-"""`clew bench device`: what the models do in torch on this machine."""
+"""`clew bench device`: speed of the models in torch, and of the vector search, on this machine."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, note, out_json
 
 
 def device(
-    texts: Annotated[int, typer.Option("--texts", help="Passages to encode, and pairs to score.")] = 20_000,
-    rounds: Annotated[int, typer.Option("--rounds", help="Timed rounds, in turns; medians count.")] = 3,
-    vectors: Annotated[int, typer.Option("--vectors", help="Vectors that are searched.")] = 100_000,
+    texts: Annotated[
+        int, typer.Option("--texts", help="Number of passages to encode, and of pairs to score.")
+    ] = 20_000,
+    rounds: Annotated[int, typer.Option("--rounds", help="Timed rounds, alternating; medians are reported.")] = 3,
+    vectors: Annotated[int, typer.Option("--vectors", help="Number of vectors to search.")] = 100_000,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder.")] = "default",
     reranker: Annotated[str, typer.Option("--reranker", help="Cross-encoder.")] = "default",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the texts.")] = 0,
-    to: Annotated[Path | None, typer.Option("--out", help="JSON file for the figures.")] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="Write the figures to this JSON file.")] = None,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure encoding, reranking and training in torch, and the search by vectors, on the GPU where there is one.
+    """Measure encoding, reranking and training in torch, and vector search, on the GPU if there is one.
 
     Example: clew bench device --texts 50000 --vectors 1000000 --out gpu.json
     """

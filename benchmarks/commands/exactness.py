@@ -1,4 +1,4 @@
-"""`clew bench exactness`: what the fast search loses against scoring every passage."""
+"""`clew bench exactness`: what approximate search loses compared with scoring every passage."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, note, out_json, print_tab
 def exactness(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
     split: Annotated[str, typer.Option("--split", help="Qrels to score with.")] = "test",
-    sample: Annotated[int, typer.Option("--sample", help="At most so many queries, drawn by --seed.")] = 500,
-    to: Annotated[Path | None, typer.Option("--out", help="File for the figures, signature and environment.")] = None,
+    sample: Annotated[int, typer.Option("--sample", help="Number of queries at most, drawn by --seed.")] = 500,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write figures, signature and environment to this JSON file.")
+    ] = None,
     allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Judged ids outside the data set are no error.")
+        bool, typer.Option("--allow-unknown", help="Accept judged ids that are not in the data set.")
     ] = False,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of the index.")] = "default",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Answer the same queries fast and by scoring every passage; nDCG@10 of both, and how far they agree.
+    """Answer the same queries by the fast search and by scoring every passage, and compare.
 
-    Exact are BM25 of every passage and cosines of float32 vectors that are not taken from the index.
+    Reports nDCG@10 of both and how far they agree. Exact means BM25 of every passage, and cosines of float32 vectors
+    that are encoded again, not read from the index.
 
     Example: clew bench exactness data/medquad data/squad11 --out exactness.json
     """

@@ -15,13 +15,15 @@ def fusion(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
     splits: Annotated[str, typer.Option("--splits", help="Splits, comma-separated; never test.")] = "dev,train",
     gains: Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")] = "",
-    sample: Annotated[int, typer.Option("--sample", help="At most so many queries of a split, by --seed.")] = 600,
+    sample: Annotated[
+        int, typer.Option("--sample", help="Number of queries per split at most, drawn by --seed.")
+    ] = 600,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of the index.")] = "default",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 3,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure nDCG@10 over a sweep of BM25 and dense weights, beside RRF and min-max sums, on train and dev queries.
+    """Measure nDCG@10 for several weights of BM25 and dense, for RRF and min-max sums, on train and dev queries.
 
     Example: clew bench fusion data/squad11 data/medquad
     """

@@ -1,4 +1,4 @@
-"""`clew bench graph`."""
+"""`clew bench graph`: what a graph adds to relevance."""
 
 from __future__ import annotations
 
@@ -19,20 +19,24 @@ def graph(
     of: Annotated[
         Path | None, typer.Option("--graph", help="Folder whose graph/ is used [default: each data set's own].")
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="Qrels to score with; the others are learned on.")] = "test",
+    split: Annotated[
+        str, typer.Option("--split", help="Qrels to score with; the other splits are used for learning.")
+    ] = "test",
     gains: Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")] = "",
-    sample: Annotated[int | None, typer.Option("--sample", help="At most so many queries, drawn by --seed.")] = None,
+    sample: Annotated[int | None, typer.Option("--sample", help="Number of queries at most, drawn by --seed.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of samples and resampling.")] = 0,
     gate: Annotated[
-        bool, typer.Option("--gate", help="Only print a gate learned on all the data sets together.")
+        bool, typer.Option("--gate", help="Only learn a gate on all data sets together, and print it.")
     ] = False,
-    to: Annotated[Path | None, typer.Option("--out", help="Folder for results.json, report.md and more.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write results.json, report.md and more to this folder.")
+    ] = None,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of the index.")] = "default",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again.")] = False,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure what a graph is worth: never, always and gated, as a ranking and as terms, and an oracle.
+    """Measure what a graph adds: off, always on and gated, as a ranking and as query terms, and an oracle.
 
     Relations, the graph's weight and the gate are learned on the train and dev queries first.
 
@@ -50,7 +54,7 @@ def graph(
     if of is not None and not (of / "graph").is_dir():
         of = data_home() / of
     if of is not None and not (of / "graph").is_dir():
-        raise UsageError(f"--graph {of} holds no folder graph/", "it has nodes.jsonl and edges.jsonl")
+        raise UsageError(f"--graph {of} contains no folder graph/", "graph/ contains nodes.jsonl and edges.jsonl")
     options = GraphOptions(
         of.resolve() if of else None, {}, split, parse_gains(gains) if gains else None, sample, seed, model, rebuild
     )

@@ -1,4 +1,4 @@
-"""`clew bench link`: how well and how fast questions are linked to the entities they name."""
+"""`clew bench link`: quality and speed of the entity linker."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from clew.core.errors import UsageError
 def link(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with questions, or its name under $CLEW_DATA.")],
     graph: Annotated[
-        Path | None, typer.Option("--graph", help="Folder that holds graph/ with nodes and edges; DIR by default.")
+        Path | None, typer.Option("--graph", help="Folder that contains graph/ with nodes and edges [default: DIR].")
     ] = None,
     key: Annotated[
-        str, typer.Option("--key", help="Property of the nodes that mentions call entities by; their id by default.")
+        str, typer.Option("--key", help="Property of the nodes that mentions refer to [default: their id].")
     ] = "",
     split: Annotated[str, typer.Option("--split", help="Questions to measure.")] = "test",
     learn: Annotated[
-        bool, typer.Option("--learn", help="Learn the weights on train, the threshold on dev; measure nothing.")
+        bool, typer.Option("--learn", help="Only learn the weights on train and the threshold on dev.")
     ] = False,
-    to: Annotated[Path | None, typer.Option("--out", help="File for the figures, signature and environment.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="Write figures, signature and environment to this JSON file.")
+    ] = None,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of the vectors.")] = "default",
     seed: Annotated[int, typer.Option("--seed", help="Seed of typing errors and resampling.")] = 0,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure the entity linker on questions with gold mentions, beside plain longest matches.
+    """Measure the entity linker on questions with gold mentions, and compare it with longest matches.
 
     Example: clew bench link data/mintaka-dev --graph data/fb15k237-simpleqa --key wikidata --json
     """
@@ -39,7 +41,9 @@ def link(
     from clew.core.files import write_atomic
 
     if learn and to is not None:
-        raise UsageError("--learn measures nothing, --out has nothing to hold", "leave one of the two out")
+        raise UsageError(
+            "--learn and --out cannot be used together", "--learn measures nothing that could be written: omit one"
+        )
     material = Material(folder, home / "bench", Options(graph, key, split, model, seed), note, models=home)
     try:
         if learn:
@@ -81,4 +85,4 @@ def _print(found: dict[str, Any]) -> None:
                 f"  {low:.3f} to {high:.3f}"
             )
     out(f"calibration error {found['calibration']['error']:.3f} over {found['calibration']['candidates']} candidates")
-    out(f"{found['ms']['p50']:.2f} ms a question, p99 {found['ms']['p99']:.2f} ms, the vector given")
+    out(f"{found['ms']['p50']:.2f} ms per question, p99 {found['ms']['p99']:.2f} ms, without encoding it")

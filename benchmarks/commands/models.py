@@ -1,4 +1,4 @@
-"""`clew bench models`: which encoder and which reranker to take."""
+"""`clew bench models`: compare encoders and rerankers."""
 
 from __future__ import annotations
 
@@ -18,36 +18,44 @@ def models(
     rerankers: Annotated[
         str, typer.Option("--rerankers", help="Cross-encoders, comma-separated; a+b is an average.")
     ] = "",
-    runtimes: Annotated[str, typer.Option("--runtimes", help="Of the models: onnxruntime, torch.")] = "onnxruntime",
+    runtimes: Annotated[
+        str, typer.Option("--runtimes", help="Runtimes, comma-separated: onnxruntime, torch.")
+    ] = "onnxruntime",
     split: Annotated[str, typer.Option("--split", help="Qrels to compare on; never test.")] = "dev",
-    queries: Annotated[int, typer.Option("--queries", help="At most so many a data set, drawn by --seed.")] = 200,
+    queries: Annotated[
+        int, typer.Option("--queries", help="Number of queries per data set at most, drawn by --seed.")
+    ] = 200,
     documents: Annotated[
-        int, typer.Option("--documents", help="Documents that encoders rank beside the judged ones.")
+        int, typer.Option("--documents", help="Documents that encoders rank in addition to the judged ones.")
     ] = 2_000,
     lists: Annotated[
         str, typer.Option("--lists", help="System whose first 50 are reranked: bm25, dense, rrf or hybrid.")
     ] = "bm25",
     budget_ms: Annotated[
-        float, typer.Option("--budget-ms", help="Milliseconds of a query an encoder may take.", show_default="any")
+        float, typer.Option("--budget-ms", help="Milliseconds per query that an encoder may take.", show_default="any")
     ] = ANY,
     rerank_budget_ms: Annotated[
         float,
-        typer.Option("--rerank-budget-ms", help="Milliseconds of 50 pairs a reranker may take.", show_default="any"),
+        typer.Option(
+            "--rerank-budget-ms", help="Milliseconds per 50 pairs that a reranker may take.", show_default="any"
+        ),
     ] = ANY,
     budget_mb: Annotated[
         float, typer.Option("--budget-mb", help="Memory a model may add, in 10^6 bytes.", show_default="any")
     ] = ANY,
-    rounds: Annotated[int, typer.Option("--rounds", help="Timed rounds; models take turns, medians count.")] = 3,
+    rounds: Annotated[
+        int, typer.Option("--rounds", help="Timed rounds, alternating between models; medians are reported.")
+    ] = 3,
     gains: Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")] = "",
     allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Judged ids outside the data set are no error.")
+        bool, typer.Option("--allow-unknown", help="Accept judged ids that are not in the data set.")
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of samples and resampling.")] = 0,
-    to: Annotated[Path | None, typer.Option("--out", help="Folder for models.json and models.md.")] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="Write models.json and models.md to this folder.")] = None,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Compare models on dev queries: quality, speed, memory; suggest one for a budget.
+    """Compare models on dev queries by quality, speed and memory, and suggest one for a budget.
 
     Example: clew bench models medquad squad11 --encoders default,mine,default+mine --budget-ms 20 --budget-mb 200
     """

@@ -1,6 +1,6 @@
-"""Judged collections: a folder in BEIR layout, or an index spec that names judged queries.
+"""Judged data sets: a folder in BEIR layout, or a folder with an index spec that names judged queries.
 
-BEIR: corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain or compressed.
+BEIR layout: corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain or compressed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from clew.core.spec import read_toml
 
 @dataclass(frozen=True)
 class Dataset:
-    """One judged collection and the spec of its index. Open it with `open_dataset`.
+    """A judged data set and the spec of its index. Open it with `open_dataset`.
 
-    name: the folder's name; results go by it. sources: the files its documents come from. spec: a table as in
-    docs/spec.md; base: the folder its relative paths start at. beir: whether `texts` can read it.
+    name: the folder's name, by which results are listed. sources: files of the documents. spec: a table as in
+    docs/spec.md; base: the folder that its relative paths start at. beir: whether `texts` can read it.
     """
 
     name: str
@@ -35,9 +35,9 @@ class Dataset:
     beir: bool = True
 
     def texts(self) -> Iterator[tuple[str, str, str]]:
-        """(id, title, text) of every document of a BEIR corpus, in order. Raises DataError that names file and line."""
+        """Iterate over (id, title, text) of a BEIR corpus, in order. Raises DataError with file and line."""
         if not self.beir:
-            raise DataError(f"{self.name} is no BEIR folder", "name a folder with corpus.jsonl")
+            raise DataError(f"{self.name} is not a BEIR folder", "give a folder with corpus.jsonl")
         for number, row in read_rows(self.sources[0]):
             yield (
                 text_of(row, "_id", self.sources[0], number),
@@ -47,20 +47,20 @@ class Dataset:
 
     @cached_property
     def document_ids(self) -> frozenset[str] | None:
-        """Ids of a BEIR corpus; None where only the index knows them."""
+        """Ids of a BEIR corpus; None for a data set with a spec, whose ids only the index knows."""
         return frozenset(identity for identity, _, _ in self.texts()) if self.beir else None
 
     @cached_property
     def signature(self) -> dict[str, str]:
-        """sha256 of every input file, by its path from the base folder."""
+        """sha256 of every input file, by its path relative to the base folder."""
         files = [*self.sources, self.judged.queries_file, *self.judged.splits.values()]
         return {os.path.relpath(file, self.base): sha256_file(file) for file in files}
 
 
 def open_dataset(path: Path) -> Dataset:
-    """Open a BEIR folder, or a folder with an index spec that names judged queries, by path or name under $CLEW_DATA.
+    """Open a data set by path, or by name under $CLEW_DATA.
 
-    Raises NotFoundError that says what is missing.
+    Raises NotFoundError that says which file is missing.
     """
     found = data_folder(path)
     if corpus := first_file(found, "corpus.jsonl"):
@@ -70,7 +70,7 @@ def open_dataset(path: Path) -> Dataset:
         if queries := table.get("quality", {}).get("queries"):
             return _specified(found, table, file, found / queries)
     raise NotFoundError(
-        f"{found} holds neither corpus.jsonl, plain or compressed, nor a spec with [quality] queries",
+        f"{found} contains neither corpus.jsonl, plain or compressed, nor a spec with [quality] queries",
         "a BEIR folder has corpus.jsonl, queries.jsonl and qrels/; see docs/bench.md",
     )
 

@@ -1,4 +1,4 @@
-"""Indexes that benchmarks search: built once for a content, then reused."""
+"""Build the indexes that benchmarks search, and reuse them while their inputs stay the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DECIDING = ("indexer", "search/candidates", "search/fields.py", "search/docstor
 
 
 def beir_spec(folder: Path) -> dict[str, Any]:
-    """The spec, as a table, of the index over a folder with a BEIR corpus: everything at its default."""
+    """Return the spec, as a table, of an index over a BEIR corpus with every setting at its default."""
     name = "".join(sign if sign.isalnum() and sign.isascii() else "-" for sign in folder.name.lower()).strip("-")
     return {"name": name[:40] or "data", "source": {"path": str(folder.resolve()), "form": "beir"}}
 
@@ -36,15 +36,15 @@ _GRAPH_FILES = tuple(f"{kind}{ending}" for ending in ("", ".gz", ".zst") for kin
 
 
 def graph_table(folder: Path) -> dict[str, Any]:
-    """The [graph] table over the nodes and edges in a folder's graph/. Raises NotFoundError for missing files."""
+    """Return the [graph] table for the nodes and edges in a folder's graph/. Raises NotFoundError for missing files."""
     found: dict[str, Any] = {}
     for kind in ("nodes", "edges"):
         files = [folder / "graph" / f"{kind}{ending}" for ending in _GRAPH_FILES]
         present = [file for file in files if file.is_file()]
         if not present:
             raise NotFoundError(
-                f"{folder / 'graph'} holds no {kind}.jsonl, .csv or .parquet, plain or compressed",
-                f"put {kind} there, or measure by `clew bench graph --graph DIR`, which takes another folder's graph",
+                f"{folder / 'graph'} contains no {kind}.jsonl, .csv or .parquet, plain or compressed",
+                f"add {kind}, or use the graph of another folder: `clew bench graph --graph DIR`",
             )
         found[kind] = str(present[0].resolve())
     return found
@@ -58,10 +58,10 @@ def varied(
     backend: str = "bm25",
     graph: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A spec with another bi-encoder ("default": the spec's own), without vectors, or with another BM25 backend.
+    """Return a spec with another bi-encoder ("default": the spec's own), without vectors, or with another BM25 backend.
 
-    graph: the [graph] table (None: without one, whatever the spec says). Its judged queries are left out: here they
-    are measured, they are no gate.
+    graph: the [graph] table (None: no graph, whatever the spec says). The judged queries of the spec are removed: they
+    are measured here and do not decide whether a release goes live.
     """
     vectors: Any = table.get("dense", {})
     if not dense:
@@ -75,11 +75,11 @@ def varied(
 
 
 def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Path, *, rebuild: bool = False) -> str:
-    """Name of the index of a spec under a benchmark home; builds it where it is not there yet.
+    """Build the index of a spec unless it exists, and return its name.
 
-    sources: the files its documents come from. base: the folder that relative paths of the spec start at. The name
-    holds a hash of the sources, the spec and the code that builds, so an index is only reused for exactly the same.
-    rebuild: build a new version in any case.
+    sources: files of its documents. base: the folder that relative paths of the spec start at. home: where benchmark
+    indexes are stored. The name contains a hash of sources, spec and the code that builds, so an index is reused only
+    for the same inputs. rebuild: build a new version in any case.
     """
     from clew.indexer.build import build
     from clew.indexer.models import described_encoder

@@ -1,4 +1,4 @@
-"""Short texts and queries for speed: spans of real texts, or words of Python's own manual, as frequent as there."""
+"""Short texts and queries for speed measurements: spans of real texts, or words of Python's manual by frequency."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORD = re.compile(r"[a-z]{3,}")
 
 
 def synthetic(count: int, seed: int) -> list[str]:
-    """`count` texts of 8 to 20 English words each, drawn by frequency."""
+    """Return `count` texts of 8 to 20 English words each, drawn by their frequency in Python's manual."""
     from pydoc_data.topics import topics
 
     counted = Counter(word for topic in topics.values() for word in _WORD.findall(topic.lower()))
@@ -27,9 +27,9 @@ def synthetic(count: int, seed: int) -> list[str]:
 
 
 def spans(datasets: Sequence[Dataset], count: int) -> tuple[list[str], list[str]]:
-    """The texts of data sets, one after another, cut into spans of eight words: the first `count`, and the others.
+    """Cut the texts of data sets, one after another, into spans of eight words; return the first `count` and the rest.
 
-    What a text has beyond its last whole span is left out. Raises DataError where there are fewer spans.
+    Words after the last whole span of a text are dropped. Raises DataError if there are fewer than `count` spans.
     """
     found = chain.from_iterable(_spans(f"{title} {text}") for data in datasets for _, title, text in data.texts())
     first = list(islice(found, count))
@@ -45,7 +45,7 @@ def _spans(text: str) -> Iterator[str]:
 
 
 def phrases(texts: Sequence[str], count: int, seed: int) -> list[str]:
-    """`count` queries of 3 to 6 words in a row, each of one text."""
+    """Return `count` queries, each of 3 to 6 consecutive words of one text."""
     rng = random.Random(seed + 1)  # noqa: S311 - reproducible queries, no secret
     found = []
     for _ in range(count):
@@ -57,7 +57,7 @@ def phrases(texts: Sequence[str], count: int, seed: int) -> list[str]:
 
 
 def queries_of(texts: Sequence[str], count: int, seed: int) -> list[str]:
-    """`count` queries of 2 to 5 words, each from one text."""
+    """Return `count` queries, each of 2 to 5 words of one text."""
     rng = random.Random(seed + 1)  # noqa: S311 - reproducible queries, no secret
     found = []
     for _ in range(count):

@@ -1,6 +1,6 @@
-"""What torch does with the models on this machine, a GPU where there is one: encoding, reranking, training.
+"""Measure encoding, reranking and training in torch on this machine, on a GPU if there is one.
 
-Beside sentence-transformers in the same process, in turns, and beside what the device multiplies at its best.
+Compared with sentence-transformers in the same process, in alternating rounds, and with the peak of the device.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LEARNED, _SCORED, _BIG_BATCH = 7, 1_000, 256
 
 @dataclass(frozen=True, slots=True)
 class _Training:
-    """What is timed of training: steps, with so many lists each for a reranker and so many queries for an encoder."""
+    """What is timed of training: number of steps, lists per step for a reranker, queries per step for an encoder."""
 
     steps: int
     lists: int
@@ -45,10 +45,11 @@ _TRAINING = {"cuda": _Training(10, 32, 256), "cpu": _Training(1, 2, 4)}
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """texts: passages to encode, and pairs to score. rounds: of each measurement; their medians count.
+    """What is measured.
 
-    vectors: how many are searched.
-    model, reranker: bi-encoder and cross-encoder, of which torch reads the whole weights.
+    texts: passages to encode, and pairs to score. rounds: of each measurement; the median is reported. vectors: number
+    of vectors that are searched. model, reranker: bi-encoder and cross-encoder; torch reads their fp32 weights. Raises
+    UsageError for a number below 1.
     """
 
     texts: int = 20_000
@@ -66,9 +67,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """Something timed. count: things it gets done (texts, pairs); pieces: word pieces it reads, padding left out.
+    """Something that is timed. count: texts or pairs per round; pieces: tokens of each, without padding.
 
-    passes: through the network for each, 1 to infer and 3 to learn (the way back costs twice the way there).
+    passes: passes through the network per text, 1 for inference and 3 for training (backward costs twice forward).
     """
 
     unit: str
@@ -79,12 +80,12 @@ class _Work:
 
 
 def measure(home: Path, job: Job, say: Callable[[str], None]) -> dict[str, Any]:
-    """The figures of every item and peer, with the device.
+    """Measure every item and its peers.
 
-    home: where the models are kept. Returns {"device", "peak_tflops", "items": item → who → {"unit", "per_second",
-    "pieces_per_second", "tflops", "share_of_peak", "rounds"}}. peak_tflops: of a product of two bfloat16 matrices of
-    8,192 rows (float32, of 2,048, on a processor); tflops: of the products in the layers alone, attention's included.
-    "vectors": as of `device_vectors.measured`.
+    home: where the models are stored. Returns {"device", "peak_tflops", "items": item → who → {"unit", "per_second",
+    "pieces_per_second", "tflops", "share_of_peak", "rounds"}, "vectors"}. peak_tflops: of a product of two bfloat16
+    matrices of 8,192 rows (on a CPU float32, 2,048 rows). tflops: of the matrix products in the layers, attention
+    included. vectors: as `device.vectors.measured` returns.
     """
     import torch
 
@@ -92,7 +93,7 @@ def measure(home: Path, job: Job, say: Callable[[str], None]) -> dict[str, Any]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     material = _Material(home, job, _TRAINING[device.type])
     peak = _peak(device)
-    say(f"{_device(device)['name']}: {peak:.3g} TFLOP/s at its best")
+    say(f"{_device(device)['name']}: {peak:.3g} TFLOP/s peak")
     items: dict[str, dict[str, Any]] = {}
     for name, make in _ITEMS.items():
         items[name] = _timed(make(material), job.rounds, material.flops, peak)
@@ -103,13 +104,13 @@ def measure(home: Path, job: Job, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def full(found: Mapping[str, Any], job: Job) -> dict[str, Any]:
-    """The figures with what they depend on."""
+    """Return the figures with what they depend on."""
     signature = {"code": code(), "options": asdict(job)}
     return {"results": found, "signature": signature, "environment": environment(job.seed)}
 
 
 def table(found: Mapping[str, Any]) -> Table:
-    """The figures for the terminal."""
+    """Return the figures as a table for the terminal."""
     from rich.table import Table
 
     shown = Table("item", "by", "unit", "a second", "pieces a second", "TFLOP/s", "share of peak")

@@ -1,4 +1,4 @@
-"""The search by vectors on this machine: what the processor does beside a GPU, where one is reached."""
+"""Measure vector search on this machine: on the CPU, and on a GPU if one can be used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROWS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """One way to search. make: builds it; together: 64 queries in one call, None where there is none."""
+    """One search method. make: builds it; together: answers 64 queries in one call, None if it cannot."""
 
     kind: str
     make: Callable[[Fixed], Proposer]
@@ -34,9 +34,11 @@ class _Way:
 
 
 def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
-    """Way → its figures: build_s, effort, recall@10 and @100, queries_per_second, p50_ms, p50_ms of 64 at once.
+    """Measure every search method: method → figures.
 
-    Vectors are seeded and clustered. What a GPU would do, where none is reached, is {"missing": the reason}.
+    Figures: build_s, effort, recall@10, recall@100, queries_per_second, p50_ms, and p50_ms of 64 queries at once.
+
+    Vectors are seeded and clustered. Without a usable GPU, its methods have {"missing": the reason}.
     """
     from clew.search.candidates.dense.fixed import fixed
     from clew.search.candidates.dense.recall import RecallProbe, stand_ins
@@ -84,7 +86,7 @@ def _all_together(made: Any, queries: Vectors) -> object:
 
 
 def _asked(way: _Way, made: Proposer, vectors: Fixed, probe: Any, queries: Vectors) -> dict[str, Any]:
-    """The figures at the least effort that reaches the recall an index is certified with by default."""
+    """Return the figures at the smallest effort that reaches the recall that an index is built for by default."""
     from clew.search.candidates.dense.shard import DenseShard
 
     recall: dict[str, float] = {}
@@ -115,7 +117,7 @@ def _one_by_one(shard: DenseShard, queries: Vectors) -> None:
 
 
 def _drawn(passages: int, seed: int) -> Iterator[Vectors]:
-    """Unit vectors in clusters, in parts."""
+    """Generate unit vectors in clusters, in blocks."""
     random = np.random.default_rng(seed)
     middles = random.normal(size=(max(1, passages // _CLUSTER), _DIM)).astype(np.float32)
     for first in range(0, passages, _ROWS):

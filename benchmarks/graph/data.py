@@ -61,9 +61,9 @@ _MISSPELT_EVERY = 10
 class Sizes:
     """How much is measured.
 
-    link_names, dictionary_names: names and aliases of the synthetic dictionaries of `link` and `dictionary`.
-    nodes, edges, relations: of the synthetic graph, which stands in where $CLEW_DATA has none. questions: that are
-    linked, of the synthetic dictionary. walks: seeds, or sets of seeds, that are expanded.
+    link_names, dictionary_names: names and aliases in the synthetic dictionaries of `link` and `dictionary`. nodes,
+    edges, relations: size of the synthetic graph, used if $CLEW_DATA has no graph. questions: number of synthetic
+    questions that are linked. walks: number of seed sets that are expanded.
     """
 
     link_names: int = 100_000
@@ -77,7 +77,7 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class GraphFiles:
-    """A graph to be loaded: files of its nodes and edges."""
+    """Files of the nodes and edges of a graph."""
 
     name: str
     nodes: Path
@@ -88,9 +88,9 @@ class GraphFiles:
 
 
 def entities(names: int, seed: int) -> Iterator[Entity]:
-    """Entities of 1 to 5 names of 1 to 4 words and with a description, until there are `names` names.
+    """Generate entities with 1 to 5 names of 1 to 4 words and a description, until there are `names` names.
 
-    Words are as frequent as Zipf has it, so short names have several bearers.
+    Word frequencies follow Zipf's law, so short names have several bearers.
     """
     words, weights = _vocabulary()
     rng = random.Random(seed)  # noqa: S311 - reproducible names, no secret
@@ -109,20 +109,20 @@ def entities(names: int, seed: int) -> Iterator[Entity]:
 
 
 def degrees(count: int, seed: int) -> Ints:
-    """(count,) int64 edges of each entity: few for most, very many for some."""
+    """Return (count,) int64 numbers of edges: few for most entities, very many for some."""
     drawn = np.random.default_rng(seed).pareto(1.2, count)
     return np.minimum(drawn * 10, 10_000).astype(np.int64)
 
 
 def unit_vectors(count: int, dim: int, seed: int) -> Vectors:
-    """(count, dim) float32 unit vectors."""
+    """Return (count, dim) float32 random unit vectors."""
     drawn = np.random.default_rng(seed).standard_normal((count, dim), np.float32)
     found: Vectors = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     return found
 
 
 def questions(named: Sequence[Entity], count: int, seed: int) -> list[Question]:
-    """Questions that name one entity each by one of its names; every tenth with a typing error in it."""
+    """Return questions that name one entity each by one of its names; every tenth has a typing error."""
     rng = random.Random(seed + 1)  # noqa: S311 - reproducible questions, no secret
     found = []
     for at in range(count):
@@ -148,7 +148,7 @@ def _vocabulary() -> tuple[list[str], list[float]]:
 
 
 def edges(ids: Sequence[str], count: int, relations: int, seed: int) -> list[Edge]:
-    """At most `count` different edges between some entities: few relations are frequent, few targets are hubs."""
+    """Return at most `count` distinct edges between some entities; few relations are frequent, few targets are hubs."""
     rng = np.random.default_rng(seed)
     drawn = 2 * count
     hubs = rng.permutation(len(ids))[(len(ids) * rng.random(drawn) ** 2.5).astype(np.int64)]
@@ -175,9 +175,9 @@ def write_graph(folder: Path, sizes: Sizes, seed: int) -> GraphFiles:
 
 
 def graphs(names: Sequence[str], folder: Path, sizes: Sizes, seed: int) -> tuple[list[GraphFiles], dict[str, str]]:
-    """The graphs of $CLEW_DATA with these names, and name → why another is not there.
+    """Return the graphs with these names under $CLEW_DATA, and name → reason for those that are missing.
 
-    Where none is, the synthetic one, which is written into `folder`.
+    If none exists, the synthetic graph is written to `folder` and returned.
     """
     found, missing = [], {}
     for name in names:
@@ -190,7 +190,7 @@ def graphs(names: Sequence[str], folder: Path, sizes: Sizes, seed: int) -> tuple
 
 
 def seed_sets(ids: Sequence[str], degree: Ints, count: int, each: int, seed: int) -> list[tuple[str, ...]]:
-    """At most `count` different sets of `each` entities, drawn by their edges: it is the well-known that is named."""
+    """Return at most `count` distinct sets of `each` entities, drawn in proportion to their number of edges."""
     rng = np.random.default_rng(seed)
     chance, most = degree / degree.sum(), min(each, int(np.count_nonzero(degree)))
     drawn = (rng.choice(len(ids), most, replace=False, p=chance) for _ in range(count))
@@ -202,7 +202,7 @@ def seed_sets(ids: Sequence[str], degree: Ints, count: int, each: int, seed: int
 
 @contextmanager
 def loaded(folder: Path, files: GraphFiles) -> Iterator[Snapshot]:
-    """A graph loaded into a new home."""
+    """Load a graph into a temporary home and yield its snapshot."""
     from clew.indexer.graphs.load import load
     from clew.kg.snapshot import Snapshot
 
@@ -216,10 +216,10 @@ def loaded(folder: Path, files: GraphFiles) -> Iterator[Snapshot]:
 
 
 def named_server(missing: dict[str, str], about: dict[str, str]) -> Neo4jSpec | None:
-    """The Neo4j server that NEO4J_URI, NEO4J_USER, NEO4J_PASSWORD and NEO4J_DATABASE name; `about` gets its version.
+    """Return the Neo4j server that NEO4J_URI, NEO4J_USER, NEO4J_PASSWORD and NEO4J_DATABASE name.
 
-    None without NEO4J_URI, and `missing` says how to get a server. Raises UsageError where the variables cannot be
-    used, StageUnavailable where the server does not answer.
+    Its version is added to `about`. Returns None without NEO4J_URI; `missing` then says how to get a server. Raises
+    UsageError if the variables cannot be used, StageUnavailable if the server does not answer.
     """
     from clew.kg.spec import Neo4jSpec
 
@@ -243,7 +243,7 @@ def named_server(missing: dict[str, str], about: dict[str, str]) -> Neo4jSpec | 
 
 @contextmanager
 def neo4j_store(spec: Neo4jSpec) -> Iterator[Neo4jStore]:
-    """An empty graph in a server, under a random label that is removed at the end."""
+    """Yield an empty store in a server, under a random label whose nodes are removed at the end."""
     from clew.kg.neo4j_store import Neo4jStore
 
     store = Neo4jStore(spec, f"Clew_speed_{secrets.token_hex(6)}", longest_ms=60_000)
@@ -257,7 +257,7 @@ def neo4j_store(spec: Neo4jSpec) -> Iterator[Neo4jStore]:
 
 
 def hashes(found: Sequence[GraphFiles]) -> dict[str, str]:
-    """sha256 of the files of some graphs."""
+    """Return the sha256 of the files of some graphs."""
     return {f"{f.name}/{path.name}": sha256_file(path) for f in found for path in (f.nodes, f.edges)}
 
 

@@ -1,4 +1,4 @@
-"""What the graph is worth on a judged data set: never, always and gated, and what an oracle would get."""
+"""Measure what a graph adds on a judged data set: off, always on and gated, compared with an oracle."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class GraphOptions:
 
     @property
     def relevance(self) -> Options:
-        """The same as options of a relevance run."""
+        """These options as options of a relevance run."""
         return Options(
             SYSTEMS, BASELINE, self.split, self.gains, sample=self.sample, seed=self.seed, model=self.model,
             rebuild=self.rebuild,
@@ -64,9 +64,9 @@ class GraphOptions:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a system changes per query against never. Shares of queries, 0 to 1.
+    """What a system changes per query compared with the system without the graph. Shares of queries, 0 to 1.
 
-    used: the graph took part. helped, hurt: nDCG@10 rose, fell. worst: (query, nDCG@10 before, after), the most lost
+    used: the graph took part. helped, hurt: nDCG@10 rose, fell. worst: (query, nDCG@10 before, after), largest loss
     first.
     """
 
@@ -78,9 +78,9 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class GraphResult:
-    """All ways on one data set, what was learned first, and what each changes.
+    """Results of all systems on one data set, what was learned first, and the effect of each system.
 
-    learned: for the graph as a ranking; terms: for its names as terms, which help other queries.
+    learned: for the graph as a ranking; terms: for its names as query terms, which help other queries.
     """
 
     result: SetResult
@@ -98,12 +98,12 @@ def measure(
     *,
     models: Path | None = None,
 ) -> GraphResult:
-    """Learn on train and dev, then run every way on the split. Raises UsageError for a split that is learned on.
+    """Learn on train and dev, then run every system on the split. Raises UsageError for split "train".
 
-    home: where indexes are kept. models: home of the bi-encoder (None: the same).
+    home: where indexes are stored. models: home of the bi-encoder (None: `home`).
     """
     if options.split == "train":
-        raise UsageError("split is 'train', which is learned on", "measure on dev or test")
+        raise UsageError("split is 'train', which is used for learning", "measure on dev or test")
     qrels = judged_qrels(dataset.judged, dataset.document_ids, options.relevance)
     searcher = open_graph(dataset, home, options, models)
     try:
@@ -144,7 +144,7 @@ def measure(
 
 
 def open_graph(dataset: Dataset, home: Path, options: GraphOptions, models: Path | None = None) -> Searcher:
-    """The index of a data set with a graph, built where it is not there yet. home, models: as for `measure`."""
+    """Open the index of a data set with a graph, built unless it exists. home, models: as in `measure`."""
     own = dataset.spec.get("graph") if options.graph is None else None
     graph = {**(own or graph_table(options.graph or dataset.base)), **options.table}
     table = varied(dataset.spec, model=kept_path(options.model, models or home), graph=graph)
@@ -152,7 +152,7 @@ def open_graph(dataset: Dataset, home: Path, options: GraphOptions, models: Path
 
 
 def material(dataset: Dataset, options: GraphOptions) -> Material:
-    """The judged queries that may be learned from: train and dev, but for the split that is measured."""
+    """Return the judged queries to learn from: train and dev, without the split that is measured."""
     found: dict[str, Qrels] = {}
     for split in ("train", "dev"):
         known = split in dataset.judged.splits and split != options.split
@@ -167,7 +167,7 @@ def _run(
     qrels: Qrels,
     progress: Progress | None,
 ) -> tuple[dict[str, Run], dict[str, float], dict[str, dict[str, bool]]]:
-    """Every way's results, its time in seconds, and for which queries the graph took part."""
+    """Return every system's run, its time in seconds, and for which queries the graph took part."""
     runs: dict[str, Run] = {name: {} for name in SYSTEMS}
     used: dict[str, dict[str, bool]] = {name: {} for name in SYSTEMS}
     spent = dict.fromkeys(SYSTEMS, 0.0)
@@ -184,7 +184,7 @@ def _run(
 
 
 def _listed(searcher: Searcher, text: str, system: System) -> tuple[dict[str, float], bool]:
-    """Document → score of one query, best first, and whether the graph took part.
+    """Return document → score of one query, best first, and whether the graph took part.
 
     A query that search refuses (empty, too long) has no result.
     """
@@ -206,9 +206,9 @@ def default_gate(
     *,
     models: Path | None = None,
 ) -> Gate:
-    """A gate learned on the train and dev queries of several data sets, each with the same say.
+    """Learn a gate on the train and dev queries of several data sets, each with the same weight.
 
-    home, models: as for `measure`.
+    home, models: as in `measure`.
     """
     pooled: list[tuple[Floats, float]] = []
     for dataset in datasets:
@@ -251,7 +251,7 @@ def _graph_signature(searcher: Searcher) -> dict[str, Any]:
 
 
 def plain(result: GraphResult) -> dict[str, Any]:
-    """What a system changes, for JSON: system → used, helped, hurt (shares), worst queries with their texts."""
+    """Return the effects for JSON: system → used, helped, hurt (shares), worst queries with their texts."""
     texts = result.result.queries
     return {
         name: {

@@ -1,6 +1,6 @@
 """The oracle of a graph benchmark: what a perfect linker and a perfect choice of relation would find.
 
-The one place that reads gold.jsonl.gz, and only to score this row.
+Only this module reads gold.jsonl.gz, and only to score the oracle.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GOLD = "gold.jsonl.gz"
 
 
 def read_gold(folder: Path) -> dict[str, tuple[str, str]]:
-    """Query → (entity, relation) of a data set; empty where it has no gold."""
+    """Return query → (entity, relation) of a data set; empty if it has no gold file."""
     if not (folder / GOLD).is_file():
         return {}
     with gzip.open(folder / GOLD, "rt", encoding="utf-8") as lines:
@@ -32,10 +32,10 @@ def read_gold(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def oracle_run(knowledge: Knowledge, gold: Mapping[str, tuple[str, str]], qrels: Qrels) -> Run:
-    """All documents that the gold relation joins to the gold entity, in the order of ids, which knows no grades.
+    """Return all documents that the gold relation joins to the gold entity, ordered by id and so independent of grades.
 
-    Where the graph has no edge of the gold name there, the relation counts as gold that joins the entity to an answer
-    and to the fewest others, as the judgements were made. Nothing where documents are no nodes of the graph.
+    If the entity has no edge of the gold relation, the relation is used that joins it to an answer and to the fewest
+    other documents, as the judgements were made. Empty if documents are not nodes of the graph.
     """
     run: dict[str, dict[str, float]] = {}
     # The snapshot itself, since a searcher that walks nowhere has no store open.
@@ -53,13 +53,16 @@ def oracle_run(knowledge: Knowledge, gold: Mapping[str, tuple[str, str]], qrels:
 
 
 def _gold(reached: Mapping[str, set[str]], relation: str, answers: set[str]) -> set[str]:
-    """What the gold relation leads to, or what stands in for it; nothing where no relation leads to an answer."""
+    """Return the documents of the gold relation, or of its substitute; empty if no relation leads to an answer."""
     joined = {name: to for name, to in reached.items() if to & answers}
     return joined.get(relation) or min(joined.values(), key=lambda to: (len(to), sorted(to)), default=set())
 
 
 def _by_relation(table: EdgeTable, pattern: str) -> dict[str, set[str]]:
-    """Relation → ids of the documents it joins to the seed, either way. pattern: as in GraphSpec.documents."""
+    """Return relation → ids of the documents that it joins to the seed, in either direction.
+
+    pattern: as in GraphSpec.documents.
+    """
     found: dict[str, set[str]] = {}
     head, _, tail = pattern.partition("{id}")
     for relation, far in zip(table.relation.tolist(), table.far.tolist(), strict=True):

@@ -1,5 +1,6 @@
-"""Speed of the graph: linking, expanding, building the dictionary, loading. The cases of an item take turns, and
-medians over the rounds count.
+"""Speed of the graph: linking, expanding, building the dictionary, loading.
+
+The cases of an item are measured in alternating rounds; the median of the rounds is reported.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is measured, where things may be kept, and how progress is said."""
+    """What is measured, where files may be written, and where progress is reported."""
 
     home: Path
     rounds: int
@@ -58,9 +59,10 @@ class Task:
 
 @dataclass(slots=True)
 class Prepared:
-    """What takes turns: case → one round of it. sizes: of what is measured. missing: what is not there → why.
+    """The cases of an item: case → function that runs one round.
 
-    files: sha256 of every input. about: whatever else the figures depend on.
+    sizes: of what is measured. missing: what could not be prepared → why. files: sha256 of every input. about: what
+    else the figures depend on.
     """
 
     cases: dict[str, Once] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class GraphItem:
-    """One thing to measure; the figure that stands for it is that of its first case."""
+    """One item to measure; its figure is taken from its first case."""
 
     figure: str
     unit: str
@@ -80,7 +82,7 @@ class GraphItem:
 
 
 def measure(name: str, task: Task) -> dict[str, Any]:
-    """An item's figures, as docs/bench.md describes them."""
+    """Measure an item and return its figures as docs/bench.md describes them."""
     item = GRAPH_ITEMS[name]
     task.home.mkdir(parents=True, exist_ok=True)
     task.say(f"{name}: preparing")
@@ -110,7 +112,7 @@ def measure(name: str, task: Task) -> dict[str, Any]:
 
 
 def signature() -> dict[str, Any]:
-    """What the figures depend on beside the rest of the code: the graph's, and its libraries."""
+    """Return what the figures depend on: the code of the graph and versions of its libraries."""
     return {"code": code_hash(("kg", "indexer/graphs")), "libraries": {name: version(name) for name in _LIBRARIES}}
 
 
@@ -152,7 +154,7 @@ def _link(task: Task) -> Iterator[Prepared]:
 
 
 def _link_round(opened: Callable[[], Linker], texts: Sequence[str], vectors: Sequence[Vectors | None]) -> Figures:
-    """Every question once, by a linker that remembers nothing."""
+    """Link every question once with a new linker, whose caches are empty."""
     linker = opened()
     linker.link(texts[0], vectors[0])
     spent = [seconds(partial(linker.link, text, vector)) for text, vector in zip(texts, vectors, strict=True)]
@@ -194,7 +196,7 @@ def _expand(task: Task) -> Iterator[Prepared]:
 
 
 def _expand_round(store: GraphStore, asked: Sequence[tuple[str, ...]], hops: int) -> Figures:
-    """Every set of seeds twice in a row: asked of the store, then remembered from there."""
+    """Expand every seed set twice in a row: first through the store, then from the cache."""
     from clew.kg.cached import CachedStore
     from clew.kg.expand import ExpandSpec, expand
     from clew.kg.neo4j_store import Neo4jStore
@@ -221,7 +223,7 @@ def _expand_round(store: GraphStore, asked: Sequence[tuple[str, ...]], hops: int
 
 
 def _table_sizes(store: GraphStore, asked: Sequence[tuple[str, ...]], hops: int) -> Figures:
-    """Edges that a walk finds."""
+    """Return how many edges a walk finds (p50, p99)."""
     from clew.kg.expand import ExpandSpec
 
     walk = ExpandSpec(hops=hops).walk
@@ -252,9 +254,9 @@ def _dictionary(task: Task) -> Iterator[Prepared]:
 
 
 def build_dictionary(folder: Path, names: int, seed: int) -> tuple[Figures, dict[str, int]]:
-    """Build and open the synthetic dictionary in a process of its own: figures, and how much it holds.
+    """Build and open the synthetic dictionary; return its figures and sizes. Run it in a process of its own.
 
-    Making the entities up is no part of the time; they are handed over one at a time, as a snapshot's file does.
+    Generating the entities is not part of the time. They are passed one at a time, as when a snapshot's file is read.
     """
     from clew.kg.dictionary import DICTIONARY, Dictionary, write_dictionary
 
@@ -311,7 +313,7 @@ def _graph_load(task: Task) -> Iterator[Prepared]:
 
 
 class _Load:
-    """The steps of loading one graph, each timed: the snapshot, and what either backend makes of it."""
+    """The steps of loading a graph, each timed: files to snapshot, snapshot to either store."""
 
     def __init__(self, files: material.GraphFiles, folder: Path, sizes: dict[str, Any]) -> None:
         self._files, self._folder, self._sizes = files, folder, sizes
@@ -361,7 +363,7 @@ class _Load:
 
 
 def _server(task: Task, prepared: Prepared) -> Neo4jSpec | None:
-    """The server of NEO4J_URI; where none is named, progress and results say that its cases are missing."""
+    """Return the server that NEO4J_URI names; if there is none, report that the Neo4j cases are left out."""
     server = material.named_server(prepared.missing, prepared.about)
     if server is None:
         task.say(f"without Neo4j: {prepared.missing['neo4j']}")
@@ -369,19 +371,19 @@ def _server(task: Task, prepared: Prepared) -> Neo4jSpec | None:
 
 
 def _load_average() -> float | None:
-    """Processes that wanted a core over the last minute; None where the system does not say."""
+    """Return the load average of the last minute; None if the system does not report it."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """Return how long a call takes, in seconds."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
 def percentiles(spent: Sequence[float]) -> Figures:
-    """p50 and p99, in milliseconds, of some seconds."""
+    """Return p50 and p99, in milliseconds, of times in seconds."""
     p50, p99 = (1000 * np.percentile(spent, [50, 99])).tolist()
     return {"p50": p50, "p99": p99}
 

@@ -1,7 +1,7 @@
-"""How well the linker finds the entities that questions name, beside plain longest matches, and how fast.
+"""Measure quality and speed of the entity linker, compared with longest matches.
 
-A mention that is found is right where it overlaps a gold mention of the same entity that no other has taken. Gold
-mentions of entities that the graph does not hold do not count.
+A mention that was found is right if it overlaps a gold mention of the same entity that no other mention matched. Gold
+mentions of entities that are not in the graph do not count.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ Find = Callable[[str, Vectors | None], Sequence[Found]]
 class Options:
     """What is measured.
 
-    graph: folder that holds graph/ with nodes and edges (None: that of the questions). key: property of the nodes
-    that gold mentions call entities by ("": their id). split: of the questions.
+    graph: folder that contains graph/ with nodes and edges (None: the folder of the questions). key: property of the
+    nodes that gold mentions refer to ("": their id). split: of the questions.
     """
 
     graph: Path | None = None
@@ -72,17 +72,19 @@ class Options:
 
 
 class Material:
-    """Questions with what is needed to link them: an opened graph, vectors of its entities, an encoder.
+    """Questions, and what is needed to link them: a graph, vectors of its entities, an encoder.
 
-    names: row of the graph → what gold mentions call the entity, "" where they cannot. vectors: (entities, dim).
+    names: row of the graph → how gold mentions refer to the entity, "" if they cannot. vectors: (entities, dim)
+    float16.
     """
 
     def __init__(
         self, folder: Path, home: Path, options: Options, say: Callable[[str], None], *, models: Path | None = None
     ) -> None:
-        """home: where snapshots and vectors are kept. models: home of the bi-encoder (None: the same).
+        """Load the graph and encode its entities.
 
-        Raises DataError, NotFoundError or UsageError.
+        home: where snapshots and vectors are stored. models: home of the bi-encoder (None: `home`). Raises DataError,
+        NotFoundError or UsageError.
         """
         self.folder, self._home, self.options = _folder(folder), home, options
         self.file = found_in(self.folder, "questions.jsonl")
@@ -99,13 +101,13 @@ class Material:
         self.cache = EmbeddingCache(home / "cache" / "embeddings.sqlite")
         model = kept_path(options.model, models or home)
         self.encoder: Encoder = encoder_of(model, home)
-        say(f"vectors of {self.snapshot.counts.entities:,} entities")
+        say(f"encoding {self.snapshot.counts.entities:,} entities")
         with tempfile.TemporaryDirectory() as work:
             encoding = Encoding(model, home, self.cache, InProcess(), Silent())
             self.vectors: NDArray[np.float16] = entity_vectors(self.snapshot, (), encoding, Path(work))
 
     def of_split(self, split: str) -> list[Question]:
-        """Questions of a split. Raises UsageError where there are none."""
+        """Return the questions of a split. Raises UsageError if there are none."""
         found = [question for question in self.questions if question.split == split]
         if not found:
             raise UsageError(
@@ -114,7 +116,7 @@ class Material:
         return found
 
     def encoded(self, questions: Sequence[Question]) -> list[Vectors | None]:
-        """(dim,) float32 unit vector of each question, as a search has it: None where the model cannot read it."""
+        """Return the (dim,) float32 unit vector of each question as in a search; None if the encoder cannot read it."""
         texts = [normalise(question.text) for question in questions]
         read = list(dict.fromkeys(texts[at] for at in readable(self.encoder, texts)))
         found = CachedEncoder(self.encoder, self.cache, memory=0).encode_queries(read)
@@ -122,11 +124,11 @@ class Material:
         return [known.get(text) for text in texts]
 
     def linker(self, spec: LinkSpec | None = None, weights: Mapping[str, tuple[float, float]] | None = None) -> Linker:
-        """A linker over the graph, with nothing remembered. spec, weights: those that ship where None."""
+        """Return a new linker over the graph, with empty caches. spec, weights: None for the defaults."""
         return Linker(Dictionary(self.snapshot.folder), spec, self.vectors, weights)
 
     def signature(self) -> dict[str, Any]:
-        """What the figures depend on, beside code and machine."""
+        """Return what the figures depend on, apart from code and machine."""
         files = [self.file, *self.graph_files]
         return {
             "files": {f"{file.parent.name}/{file.name}": sha256_file(file) for file in files},
@@ -137,12 +139,12 @@ class Material:
         }
 
     def close(self) -> None:
-        """Release the graph and the cache."""
+        """Close the graph and the cache."""
         self.snapshot.close()
         self.cache.close()
 
     def _snapshot(self, say: Callable[[str], None]) -> Snapshot:
-        """The graph, loaded once for its content and the code that loads it."""
+        """Load the graph, once for its content and the code that loads it."""
         parts = [*map(sha256_file, self.graph_files), code_hash(_DECIDING)]
         name = f"link-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:12]}"
         try:
@@ -168,18 +170,21 @@ class Material:
 
 
 def measure(material: Material, say: Callable[[str], None]) -> dict[str, Any]:
-    """All figures, as docs/bench.md describes them. Raises DataError where nothing of a split is in the graph."""
+    """Return all figures, as docs/bench.md describes them.
+
+    Raises DataError if no mention of the split is in the graph.
+    """
     options = material.options
     questions = material.of_split(options.split)
     if not any(question.mentions for question in questions):
         raise DataError(
             f"no mention of split {options.split!r} is an entity of the graph",
-            "check --graph, and --key: the property of the nodes that the mentions call entities by",
+            "check --graph, and --key: the property of the nodes that mentions refer to",
         )
     variants = {name: [vary(question, options.seed) for question in questions] for name, vary in VARIANTS.items()}
     vectors = {name: material.encoded(asked) for name, asked in variants.items()}
     plain = questions, vectors["as written"]
-    say(f"{len(questions)} questions, {len(VARIANTS)} ways each")
+    say(f"{len(questions)} questions, each in {len(VARIANTS)} variants")
     changed = sum(a != b for a, b in zip(questions, variants["typing error"], strict=True))
     linker = material.linker()
     return {
@@ -206,7 +211,7 @@ def measure(material: Material, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def systems(linker: Linker) -> dict[str, Find]:
-    """Name → what finds mentions: the linker with and without vectors, and the longest matches that are names."""
+    """Return name → function that finds mentions: the linker with and without vectors, and longest matches."""
     dictionary = linker.dictionary
     every = (NAME, ALIAS, TRANSLATION)
     return {
@@ -219,9 +224,9 @@ def systems(linker: Linker) -> dict[str, Find]:
 
 
 def longest(dictionary: Dictionary, text: str, kinds: Sequence[int], *, capitals: bool = False) -> list[Found]:
-    """The longest names of a text that do not overlap, each the best connected entity of that name.
+    """Return the longest names in a text that do not overlap, each as the entity of that name with the most edges.
 
-    kinds: of names that count. capitals: only spans with a capital. One function word alone is no name.
+    kinds: kinds of names that count. capitals: only spans with a capital letter. A single function word is not a name.
     """
     found = words(text)
     taken: set[int] = set()
@@ -253,7 +258,7 @@ def _places(mentions: Sequence[Candidate]) -> list[Found]:
 def scored(
     find: Find, questions: Sequence[Question], vectors: Sequence[Vectors | None], names: Sequence[str], seed: int = 0
 ) -> dict[str, Any]:
-    """Precision, recall and F1 over all mentions (0 where there are none), with 95 % intervals over questions."""
+    """Return precision, recall and F1 over all mentions (0 if there are none), with 95 % intervals over questions."""
     found = [find(question.text, vector) for question, vector in zip(questions, vectors, strict=True)]
     rows = [tally(places, question, names) for places, question in zip(found, questions, strict=True)]
     table = np.array(rows, np.float64).reshape(len(rows), 3)
@@ -277,7 +282,7 @@ def scored(
 
 
 def tally(found: Sequence[Found], question: Question, names: Sequence[str]) -> tuple[int, int, int]:
-    """How many mentions of a question are right, wrong and missed."""
+    """Return how many mentions of a question are right, wrong and missed."""
     left = list(question.mentions)
     right = 0
     for start, end, entity in found:
@@ -307,7 +312,7 @@ def meant(candidate: Candidate, question: Question, names: Sequence[str]) -> boo
 def calibration(
     linker: Linker, questions: Sequence[Question], vectors: Sequence[Vectors | None], names: Sequence[str]
 ) -> dict[str, Any]:
-    """Expected calibration error of all candidates' probabilities, in ten bins of equal width."""
+    """Return the expected calibration error of all candidates' probabilities, in ten bins of equal width."""
     seen = [
         (candidate.probability, meant(candidate, question, names))
         for question, vector in zip(questions, vectors, strict=True)
@@ -325,7 +330,7 @@ def calibration(
 
 
 def _pace(linker: Linker, questions: Sequence[Question], vectors: Sequence[Vectors | None]) -> dict[str, float]:
-    """Milliseconds a question takes, its vector given, with nothing remembered of it."""
+    """Return the milliseconds per question, given its vector and with empty caches."""
     linker.link(questions[0].text, vectors[0])
     spent = [
         _seconds(partial(linker.link, question.text, vector))
@@ -342,8 +347,10 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def _folder(path: Path) -> Path:
-    """A folder by path, or by name under $CLEW_DATA."""
+    """Return a folder by path, or by name under $CLEW_DATA."""
     found = path if path.is_dir() else data_home() / path
     if not found.is_dir():
-        raise NotFoundError(f"{path}: no such folder, neither here nor under {data_home()}", "or set CLEW_DATA")
+        raise NotFoundError(
+            f"{path}: no such folder, neither here nor under {data_home()}", "check the path, or set CLEW_DATA"
+        )
     return found.resolve()

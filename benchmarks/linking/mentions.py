@@ -1,4 +1,4 @@
-"""Questions whose gold mentions are known, as they are written, in lower case, and with a typing error made in one."""
+"""Questions with gold mentions: as written, in lower case, and with a typing error in one mention."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _LAYOUT = "a row has _id, text, split and mentions: [{start, end, entity}]; see 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Characters of a question, end exclusive, that name an entity, by what the gold calls it."""
+    """Characters of a question, end exclusive, that name an entity.
+
+    entity: its id, or the value of the property that gold mentions refer to.
+    """
 
     start: int
     end: int
@@ -28,7 +31,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with the entities that it names."""
+    """A question and its gold mentions."""
 
     id: str
     text: str
@@ -36,20 +39,22 @@ class Question:
     split: str
 
     def within(self, entities: Container[str]) -> Question:
-        """The same with the mentions of some entities alone."""
+        """Return the question with only the mentions of some entities."""
         return replace(self, mentions=tuple(m for m in self.mentions if m.entity in entities))
 
 
 def found_in(folder: Path, name: str) -> Path:
-    """A file of a folder, plain or compressed. Raises NotFoundError."""
+    """Return the path of a file in a folder, plain or compressed. Raises NotFoundError."""
     for ending in ("", *COMPRESSED):
         if (folder / f"{name}{ending}").is_file():
             return folder / f"{name}{ending}"
-    raise NotFoundError(f"{folder} holds no {name}, plain or compressed", "docs/bench.md says what a data set holds")
+    raise NotFoundError(
+        f"{folder} contains no {name}, plain or compressed", "docs/bench.md describes the files of a data set"
+    )
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Every question of a file. Raises DataError that names file and line."""
+    """Read every question of a file. Raises DataError with file and line."""
     questions = []
     for row in read(SourceSpec(str(path), form="jsonl"), "jsonl"):
         if isinstance(row, Fault):
@@ -68,20 +73,20 @@ def _mention(row: object, text: str, origin: str) -> Mention:
     start, end, entity = (values.get(key) for key in ("start", "end", "entity"))
     places = isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)
     if not places or not isinstance(entity, str) or not entity:
-        raise DataError(f"{origin}: the mention {row!r} is no place in the text with an entity", _LAYOUT)
+        raise DataError(f"{origin}: the mention {row!r} has no valid start, end and entity", _LAYOUT)
     return Mention(int(values["start"]), int(values["end"]), entity)
 
 
 def lowered(question: Question) -> Question:
-    """A question in lower case. Places stay the same."""
+    """Return a question in lower case; the positions of mentions stay the same."""
     text = "".join(small if len(small := sign.lower()) == 1 else sign for sign in question.text)
     return replace(question, text=text)
 
 
 def misspelt(question: Question, seed: int = 0) -> Question:
-    """A question with one error in one of its mentions; as it is where none is long enough.
+    """Return a question with one typing error in one of its mentions, or unchanged if none is long enough.
 
-    Two letters are swapped, or one is left out, doubled or replaced; never the first of a word.
+    Two letters are swapped, or one is dropped, doubled or replaced; never the first letter of a word.
     """
     rng = random.Random(f"{seed} {question.id}")  # noqa: S311 - reproducible, no secret
     inner = [places for mention in question.mentions if len(places := _inner(question.text, mention)) > 2]

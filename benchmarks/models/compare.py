@@ -69,17 +69,17 @@ class Options:
 
     def __post_init__(self) -> None:
         if not self.encoders and not self.rerankers:
-            raise UsageError("there is nothing to compare", "name models: --encoders default,my-encoder")
+            raise UsageError("no models to compare", "give models: --encoders default,my-encoder")
         if self.split == TEST:
             raise UsageError(
-                f"split is {TEST!r}, and models are chosen on dev: a choice made on test spoils what test says of it",
-                "leave --split out; `clew bench relevance` measures the chosen one on test",
+                f"split is {TEST!r}, but models are chosen on dev: after a choice on test, test results are biased",
+                "omit --split; `clew bench relevance` measures the chosen model on test",
             )
         for runtime in self.runtimes:
             if runtime not in RUNTIMES:
                 raise unknown_name(RUNTIMES.kind, runtime, RUNTIMES)
         if not self.runtimes:
-            raise UsageError("there is no runtime to run models in", f"known: {', '.join(RUNTIMES)}")
+            raise UsageError("no runtime is given", f"known: {', '.join(RUNTIMES)}")
         least = {"queries": (self.queries, 1), "documents": (self.documents, 0), "rounds": (self.rounds, 1)}
         for name, (value, lowest) in least.items():
             if value < lowest:
@@ -147,7 +147,7 @@ def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say)
     """
     names = [dataset.name for dataset in datasets]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise UsageError(f"two data sets are named {min(twice)!r}", "results go by folder name: rename one")
+        raise UsageError(f"two data sets are named {min(twice)!r}", "results are listed by folder name: rename one")
     with _shelf(home) as shelf:
         candidates = _candidates(shelf, options, say)
         samples = [sample(each, options.judging, options.documents) for each in datasets] if options.encoders else []

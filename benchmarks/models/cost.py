@@ -109,7 +109,8 @@ def memory_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Ti
             return pool.submit(added_bytes, role, name, home, runtime, given, threads.count()).result()
         except BrokenProcessPool:
             raise ClewError(
-                f"the process that measured the memory of {name!r} died", "it may have been too much: leave it out"
+                f"the process that measured the memory of {name!r} died",
+                "it may need more memory than there is: leave this model out",
             ) from None
 
 

@@ -1,7 +1,7 @@
-"""What the fast search loses: the same queries answered fast, and by scoring every passage.
+"""What the fast search loses: the same queries answered by the fast search and by scoring every passage.
 
-Exact is: BM25 of every passage, and the cosine of the query with every passage's float32 vector, which is not taken
-from the index. Both go through the same fusion.
+Exact means BM25 of every passage, and the cosine with every passage's float32 vector, which is encoded again and not
+read from the index. Both results go through the same fusion.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ROWS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Exhaustive:
-    """A source that scores every passage. Its background is that of the source it stands for. A CandidateGenerator."""
+    """A CandidateGenerator that scores every passage with the scores, and score statistics, of another source."""
 
     source: CandidateGenerator
 
@@ -48,7 +48,7 @@ class Exhaustive:
         return self.source.size
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best k of all allowed passages that have a score, of those of BM25 the ones above 0."""
+        """Return the best k of all allowed passages that have a score (BM25: above 0)."""
         background = self.source.candidates(request).background
         scores = self.score(request.query, np.arange(self.size))
         rows = np.flatnonzero(
@@ -58,35 +58,35 @@ class Exhaustive:
 
     @property
     def least(self) -> float:
-        """What a candidate's score is above."""
+        """Candidates have a score above this."""
         return 0.0
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
-        """As of the source."""
+        """Return the scores of the source."""
         return self.source.score(query, ordinals)
 
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
-        """As of the source."""
+        """Return the explanation of the source."""
         return self.source.explain(query, ordinal)
 
     def close(self) -> None:
-        """As of the source."""
+        """Close the source."""
         self.source.close()
 
 
 @dataclass(frozen=True, slots=True)
 class ExhaustiveVectors(Exhaustive):
-    """The same over (passages, dim) float32 vectors, in float64; zero vectors have no score."""
+    """The same over (passages, dim) float32 vectors, computed in float64. Zero vectors have no score."""
 
     vectors: Vectors
 
     @property
     def least(self) -> float:
-        """No cosine is below it."""
+        """Below every cosine."""
         return -2.0
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
-        """(n,) float64 cosines; NaN without a vector."""
+        """Return (n,) float64 cosines; NaN for a passage without a vector."""
         if query.vector is None:
             return np.full(len(ordinals), np.nan)
         rows = self.vectors[ordinals]
@@ -95,14 +95,14 @@ class ExhaustiveVectors(Exhaustive):
 
 
 def exact(searcher: Searcher, vectors: Vectors) -> Searcher:
-    """The searcher with sources that score everything."""
+    """Return the searcher with sources that score every passage."""
     sources: dict[str, CandidateGenerator] = {name: Exhaustive(made) for name, made in searcher.generators.items()}
     sources["dense"] = ExhaustiveVectors(searcher.generators["dense"], vectors)
     return replace(searcher, generators=sources)
 
 
 def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> Vectors:
-    """(passages, dim) float32 vectors of an index's passages, from the cache of embeddings where they are there."""
+    """Return (passages, dim) float32 vectors of an index's passages, from the embedding cache or encoded again."""
     from clew.models.cached import CachedEncoder, EmbeddingCache
     from clew.search.understand import passage_vectors
 
@@ -124,7 +124,7 @@ def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> V
 def measure(
     dataset: Dataset, home: Path, options: Options, note: Callable[[str], None], *, models: Path | None = None
 ) -> dict[str, Any]:
-    """Both answers to the judged queries of one data set. home, models: as in `relevance.measure.measure`."""
+    """Answer the judged queries of a data set both ways. home, models: as in `relevance.measure.measure`."""
     group = {name: systems.load(name) for name in SYSTEMS}
     fast = opened(dataset, home, group, options, models)
     try:
@@ -156,7 +156,7 @@ def _run(
 
 
 def _agreement(fast: Sequence[Sequence[str]], slow: Sequence[Sequence[str]]) -> dict[str, float]:
-    """How much of the exact first 10 and 100 the fast search returns, and how often the first 10 are the same."""
+    """Return recall of the exact first 10 and 100, and how often the first 10 are the same."""
     pairs = list(zip(fast, slow, strict=True))
 
     def found(depth: int) -> float:
@@ -168,7 +168,7 @@ def _agreement(fast: Sequence[Sequence[str]], slow: Sequence[Sequence[str]]) -> 
 
 
 def full(found: Mapping[str, Any], options: Options) -> str:
-    """The figures with what they depend on, as JSON."""
+    """Return the figures with what they depend on, as JSON text."""
     named = {"sample": options.sample, "split": options.split, "model": model_name(options.model)}
     return (
         json.dumps(
@@ -184,7 +184,7 @@ def full(found: Mapping[str, Any], options: Options) -> str:
 
 
 def table(found: Mapping[str, Any]) -> Table:
-    """The figures for a terminal."""
+    """Return the figures as a table for the terminal."""
     from rich.table import Table
 
     shown = Table(title=f"{MEASURE}, fast beside exact")

@@ -1,4 +1,4 @@
-"""Relevance of named systems on judged data sets. A BEIR folder is enough; its index is built, or reused by content."""
+"""Measure the relevance of named systems on judged data sets. Indexes are built, or reused if nothing changed."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ TESTED = tuple(name for name in MEASURES if name != "judged@10")
 
 @dataclass(frozen=True, slots=True)
 class SystemResult:
-    """One system on one data set.
+    """Result of one system on one data set.
 
-    intervals: measure → 95 % interval of the mean. comparisons: measure → comparison with the baseline, and p:
-    measure → its p after Holm's correction over the systems of the set (both empty for the baseline).
-    seconds: time of all queries; where several systems rerank, the first pays for the pairs they share. tuned: what was
-    learned, for a tuned system. pairs: read by the cross-encoder, a query (0: it does not rerank).
+    intervals: measure → 95 % interval of the mean. comparisons: measure → comparison with the baseline. p: measure →
+    its p after Holm's correction over the systems of the set (both empty for the baseline). seconds: time of all
+    queries; if several systems rerank, the first one pays for the pairs they share. tuned: what a tuned system learned.
+    pairs: pairs per query that the cross-encoder read (0: the system does not rerank).
     """
 
     evaluation: Evaluation
@@ -74,8 +74,8 @@ def measure(
 ) -> SetResult:
     """Run every system on one data set and compare it with the baseline.
 
-    home: where indexes are kept. models: home of the models (None: the same). Raises DataError for judgements that do
-    not fit the data set, NotFoundError where there is no such model.
+    home: where indexes are stored. models: home of the models (None: `home`). Raises DataError if the judgements do not
+    fit the data set, NotFoundError if a model does not exist.
     """
     chosen = {name: systems.load(name) for name in options.names}
     # A BEIR folder knows its ids, so that bad judgements are found before anything is built.
@@ -130,20 +130,21 @@ class Stored:
 
 
 def judged_qrels(judged: JudgedQueries, documents: Container[str] | None, options: Options) -> Qrels:
-    """The judgements that count, as integer gains.
+    """Return the qrels of the split, as integer gains.
 
-    documents: the ids there are (None: not checked). Raises DataError for others, and where nothing is relevant.
+    documents: ids of the data set (None: not checked). Raises DataError for judged documents that do not exist, and if
+    nothing is relevant.
     """
     grades = judged.qrels(options.split, documents, allow_unknown=options.allow_unknown)
     return _chosen(gained(grades, options.gains), options)
 
 
 def _chosen(qrels: Qrels, options: Options) -> Qrels:
-    """The judged queries that count: those with a relevant document, or a sample of them."""
+    """Return the qrels of the queries that have a relevant document, or of a sample of them."""
     names = judged_queries(qrels)
     if not names:
         raise DataError(
-            f"no query of split {options.split!r} has a relevant document", "check the split, and the gains if given"
+            f"no query of split {options.split!r} has a relevant document", "check --split, and --gains if given"
         )
     if options.sample is not None and options.sample < len(names):
         kept = set(random.Random(options.seed).sample(names, options.sample))  # noqa: S311 - reproducible, no secret
@@ -154,7 +155,7 @@ def _chosen(qrels: Qrels, options: Options) -> Qrels:
 def opened(
     dataset: Dataset, home: Path, group: Mapping[str, System], options: Options, models: Path | None = None
 ) -> Searcher:
-    """The index that a group of systems shares, built where it is not there yet. models: as for `measure`."""
+    """Open the index that a group of systems shares, built unless it exists. models: as in `measure`."""
     dense = any("dense" in system.sources for system in group.values())
     backend = next(iter(group.values())).backend
     graph = graph_table(dataset.base) if any(system.graph for system in group.values()) else None
@@ -164,9 +165,9 @@ def opened(
 
 
 def reranking(searcher: Searcher, group: Mapping[str, System], options: Options, models: Path) -> Searcher:
-    """The searcher with the run's reranker, where a system needs one and the index has none.
+    """Return the searcher with the run's reranker, if a system needs one and the index has none.
 
-    models: home of that model. Raises NotFoundError where there is none of its name; the searcher is closed then.
+    models: home of that model. Closes the searcher and raises NotFoundError if the model does not exist.
     """
     if searcher.reranker is not None or not any(system.rerank for system in group.values()):
         return searcher
@@ -179,7 +180,7 @@ def reranking(searcher: Searcher, group: Mapping[str, System], options: Options,
 
 @cache
 def _reranker(model: str, home: Path) -> Reranker:
-    """A cross-encoder, loaded once for all data sets of a run."""
+    """Load a cross-encoder, once for all data sets of a run."""
     from clew.search.assemble import load_reranker
     from clew.search.rerank.spec import RerankSpec
 
@@ -187,7 +188,7 @@ def _reranker(model: str, home: Path) -> Reranker:
 
 
 def reranker_signature(reranker: Reranker) -> dict[str, Any]:
-    """What of a reranker the figures depend on."""
+    """Return the parts of a reranker that the figures depend on."""
     return {
         "model": model_name(reranker.spec.model),
         "fingerprint": reranker.scorer.fingerprint,
@@ -198,7 +199,7 @@ def reranker_signature(reranker: Reranker) -> dict[str, Any]:
 
 
 def index_signature(searcher: Searcher) -> dict[str, Any]:
-    """What of an index the figures depend on."""
+    """Return the parts of an index that the figures depend on."""
     version = searcher.version
     return {
         "index": version.index,
@@ -220,9 +221,10 @@ def _run(
     options: Options,
     progress: Progress | None,
 ) -> tuple[dict[str, Run], dict[str, float], dict[str, int]]:
-    """Every system's results, its seconds and pairs.
+    """Return every system's run, seconds and pairs.
 
-    Systems take turns on each query, so they share its vector, its pairs' scores, and the machine's mood.
+    Systems take turns on each query, so that they share its vector and the scores of its pairs, and so that changes in
+    the machine's load affect all of them.
     """
     runs: dict[str, Run] = {name: {} for name in group}
     spent = dict.fromkeys(group, 0.0)
@@ -251,7 +253,7 @@ def _listed(
     judged: Mapping[str, int],
     options: Options,
 ) -> dict[str, float]:
-    """Document → score of one query, best first. A query that search refuses (empty, too long) has no result."""
+    """Return document → score of one query, best first; empty if search refuses the query (empty, too long)."""
     depth = max(options.depth, len(judged)) if options.judged_only else options.depth
     among = list(judged) if options.judged_only else None
     try:
@@ -275,7 +277,7 @@ def _listed(
 
 
 def _unretrieved(judged: Mapping[str, int], listed: Mapping[str, float]) -> Sequence[str]:
-    """Judged documents that a system did not retrieve, in an order that knows nothing of their grades."""
+    """Return the judged documents that a system did not retrieve, in an order independent of their grades."""
     return sorted((name for name in judged if name not in listed), key=lambda n: hashlib.sha256(n.encode()).digest())
 
 
@@ -288,7 +290,7 @@ def compared(
     tuned: Mapping[str, Tuned] | None = None,
     pairs: Mapping[str, int] | None = None,
 ) -> dict[str, SystemResult]:
-    """Measures of every run, and its comparison with the baseline's, Holm-corrected over the others."""
+    """Evaluate every run and compare it with the baseline, with Holm's correction over the other systems."""
     evaluations = {name: evaluate(qrels, run, MEASURES) for name, run in runs.items()}
     base = evaluations[baseline]
     others = [name for name in runs if name != baseline]

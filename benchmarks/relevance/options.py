@@ -1,4 +1,4 @@
-"""What a measurement of relevance is given: systems, baseline, split and how judgements are read."""
+"""The options of a relevance measurement: systems, baseline, split, and how judgements are read."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DEFAULT_SYSTEMS = ("bm25", "dense", "rrf", "hybrid")
 class Options:
     """How systems are measured.
 
-    baseline: the system the others are compared with. gains: gain of grade 0, 1, 2, … as decimal text (None: the
-    grades). judged_only: each query's judged documents are its only candidates (re-rank sets). depth: documents kept
-    a query. sample: at most so many queries, drawn by seed. allow_unknown: judged ids the data set does not hold are
-    no error. model: the bi-encoder. rebuild: do not reuse an index. reranker: the cross-encoder of systems that
-    rerank, where the index has none.
+    baseline: the system that the others are compared with. gains: gain of grade 0, 1, 2, … as decimal text (None: the
+    grades). judged_only: only each query's judged documents are candidates (re-rank sets). depth: documents per query,
+    1 to 10,000. sample: at most so many queries, drawn by seed. allow_unknown: accept judged ids that the data set does
+    not contain. model: the bi-encoder. rebuild: do not reuse an index. reranker: the cross-encoder of systems that
+    rerank, if the index has none. Raises UsageError for values out of range, UnknownNameError for a system.
     """
 
     systems: tuple[str, ...] = DEFAULT_SYSTEMS
@@ -38,11 +38,11 @@ class Options:
         for name in self.names:
             systems.load(name)
         if not 1 <= self.depth <= 10_000:
-            raise UsageError(f"depth is {self.depth}", "give 1 to 10,000 documents a query")
+            raise UsageError(f"depth is {self.depth}", "give 1 to 10,000 documents per query")
         if self.sample is not None and self.sample < 1:
             raise UsageError(f"sample is {self.sample}", "give 1 or more queries")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The systems to run: the baseline is always one of them."""
+        """The systems to run; the baseline is always one of them."""
         return self.systems if self.baseline in self.systems else (self.baseline, *self.systems)

@@ -1,4 +1,4 @@
-"""A cross-encoder that several share: a pair is scored once, and what each of them asks for is counted."""
+"""A cross-encoder shared by several systems: each pair is scored once, and requests are counted per system."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from clew.models.protocols import PairScorer
 
 @dataclass(slots=True)
 class SharedScorer:
-    """A cross-encoder as one of several uses it.
+    """A cross-encoder as one of several systems uses it.
 
-    known: (query, text) → score, shared by whoever is given the same one, who may empty it. pairs: how many were asked
-    for, known or not.
+    known: cache (query, text) → score, shared by the systems and cleared by their owner. pairs: number of pairs
+    requested, cached or not.
     """
 
     scorer: PairScorer
@@ -25,21 +25,21 @@ class SharedScorer:
 
     @property
     def fingerprint(self) -> str:
-        """That of the scorer."""
+        """Fingerprint of the scorer."""
         return self.scorer.fingerprint
 
     @property
     def runtime(self) -> str:
-        """That of the scorer."""
+        """Runtime of the scorer."""
         return self.scorer.runtime
 
     @property
     def max_length(self) -> int:
-        """That of the scorer."""
+        """Maximum length of the scorer, in tokens."""
         return self.scorer.max_length
 
     def score(self, query: str, texts: Sequence[str]) -> Vectors:
-        """(n,) float32 scores as the scorer gives them, those that are known from memory."""
+        """Return (n,) float32 scores, from the cache if a pair was scored before."""
         self.pairs += len(texts)
         new = list(dict.fromkeys(text for text in texts if (query, text) not in self.known))
         if new:

@@ -1,4 +1,4 @@
-"""A searcher as a system uses it: what the system learned on dev, how it uses the graph, its share of the reranker."""
+"""Prepare a searcher for a system: what the system learned on dev, how it uses the graph, and the shared reranker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def learned(
     options: Options,
     progress: Progress | None,
 ) -> dict[str, Tuned]:
-    """What each tuned system learned on dev; those of the same sources share it."""
+    """Learn on dev for each tuned system; systems with the same sources share the result."""
     systems_of: dict[tuple[str, ...], list[str]] = {}
     for name, system in group.items():
         if system.tuned:
@@ -58,7 +58,7 @@ def learned(
 
 
 def prepared(searcher: Searcher, system: System, tuned: Tuned | None, known: dict[tuple[str, str], float]) -> Searcher:
-    """The searcher as a system uses it. known: scores of pairs that the systems share."""
+    """Return the searcher as a system uses it. known: cache of pair scores that the systems share."""
     found = using(searcher, system.use)
     if not system.rerank or found.reranker is None:
         return found
@@ -71,7 +71,7 @@ def prepared(searcher: Searcher, system: System, tuned: Tuned | None, known: dic
 
 
 def using(searcher: Searcher, use: Sequence[Literal["ranking", "terms"]]) -> Searcher:
-    """The searcher with another way to use its graph; itself where none is named."""
+    """Return the searcher with another way to use its graph, or unchanged if `use` is empty."""
     knowledge = searcher.knowledge
     if knowledge is None or not use:
         return searcher

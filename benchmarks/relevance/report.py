@@ -1,4 +1,4 @@
-"""Results as JSON, Markdown, a table for the terminal, and files in a folder."""
+"""Write relevance results: JSON, Markdown, a table for the terminal, and files in a folder."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _QUERY_SHOWN = 100
 
 
 def plain(results: Sequence[SetResult]) -> dict[str, dict[str, Any]]:
-    """Data set → system → its numbers: what `clew bench relevance --json` prints.
+    """Return data set → system → figures: what `clew bench relevance --json` prints.
 
-    Measures, queries, missing and seconds are plain numbers; ci holds measure → [low, high], p holds measure → p
-    against the baseline after Holm's correction (empty for the baseline).
+    Measures, queries, missing and seconds are numbers. ci holds measure → [low, high]; p holds measure → p against the
+    baseline after Holm's correction (empty for the baseline).
     """
     return {
         result.name: {
@@ -47,7 +47,7 @@ def plain(results: Sequence[SetResult]) -> dict[str, dict[str, Any]]:
 
 
 def full(results: Sequence[SetResult], environment: dict[str, Any], code: dict[str, Any]) -> dict[str, Any]:
-    """Everything about some results but the runs: figures, comparisons, signature of all inputs, environment."""
+    """Return figures, comparisons, signature of all inputs and environment: all of the results except the runs."""
     return {
         "results": plain(results),
         "against_baseline": {
@@ -68,7 +68,7 @@ def full(results: Sequence[SetResult], environment: dict[str, Any], code: dict[s
 
 
 def write(directory: Path, results: Sequence[SetResult], report: dict[str, Any], *, runs: bool = False) -> list[Path]:
-    """Write results.json, report.md and the values of every query into a folder; with runs, TREC runs and qrels too."""
+    """Write results.json, report.md and the values of every query to a folder; with runs, also TREC runs and qrels."""
     written = [directory / "results.json", directory / "report.md"]
     write_atomic(written[0], (json.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n").encode())
     write_atomic(written[1], markdown(results, report).encode())
@@ -85,7 +85,7 @@ def write(directory: Path, results: Sequence[SetResult], report: dict[str, Any],
 
 
 def table(result: SetResult) -> Table:
-    """One data set for the terminal."""
+    """Return the result of one data set as a table for the terminal."""
     from rich.table import Table
 
     options = result.options
@@ -105,7 +105,7 @@ def table(result: SetResult) -> Table:
 
 
 def markdown(results: Sequence[SetResult], report: dict[str, Any]) -> str:
-    """The report for people."""
+    """Return the report for people."""
     machine, code = report["environment"], report["signature"]["code"]
     lines = [
         "# Relevance",

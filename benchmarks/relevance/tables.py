@@ -1,7 +1,8 @@
 """Tables of measured relevance in README.md: `python -m clew.benchmarks.relevance.tables` writes them.
 
-Every results.json under benchmarks/results that `clew bench relevance` or `clew bench graph` wrote adds its data sets:
-to the table of rerankers where a system reranks, else to the first. Without any the section is empty.
+They are made from every results.json under benchmarks/results that `clew bench relevance` or `clew bench graph` wrote:
+results with a system that reranks go to the table of rerankers, the others to the first. The section is empty without
+results.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ GRAPH_SHOWN = ("never", "graph", "always", "gated", "always-terms", "gated-terms
 
 
 def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """All comparisons of systems, in order of the paths."""
+    """Read all comparisons of systems, ordered by path."""
     found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("results.json")))
     return [report for report in found if "against_baseline" in report]
 
 
 def section(found: list[dict[str, Any]]) -> str:
-    """The section for the README; empty where nothing was measured."""
+    """Return the section for the README; empty without results."""
     graphs = [report for report in found if "effects" in report]
     rerankers = [report for report in found if _reranks(report)]
     found = [report for report in found if report not in graphs and report not in rerankers]
@@ -53,7 +54,7 @@ def section(found: list[dict[str, Any]]) -> str:
 
 
 def rerank_section(found: list[dict[str, Any]]) -> str:
-    """What rerankers are worth; empty where that was not measured."""
+    """Return the table of rerankers; empty without such results."""
     if not found:
         return ""
     lines = [
@@ -77,7 +78,7 @@ def rerank_section(found: list[dict[str, Any]]) -> str:
 
 
 def _models(report: dict[str, Any]) -> str:
-    """The models of a report that are not those that come with Clew, to follow a data set's name."""
+    """Return the models of a report that do not come with Clew, as a suffix to a data set's name."""
     options = report.get("signature", {}).get("options", {})
     named = (options.get(key) for key in ("model", "reranker"))
     return "".join(f", {model}" for model in named if model not in (None, "default"))
@@ -97,7 +98,7 @@ def _interval_cell(row: dict[str, Any] | None, baseline: bool) -> str:
 
 
 def graph_section(found: list[dict[str, Any]]) -> str:
-    """What graphs are worth; empty where that was not measured."""
+    """Return the table of graphs; empty without such results."""
     if not found:
         return ""
     lines = [
@@ -134,21 +135,21 @@ def _cell(rows: dict[str, dict[str, Any]], system: str) -> str:
 
 
 def refreshed(text: str, found: list[dict[str, Any]] | None = None) -> str:
-    """The README with its section made again. Raises DataError where the markers are gone."""
+    """Return the README with a new section. Raises DataError if the markers are missing."""
     return with_part(text, section(reports() if found is None else found), START, README)
 
 
 def with_part(text: str, part: str, start: str, page: Path) -> str:
-    """A page's text with another part between the marker `start` and END. Raises DataError where one is gone."""
+    """Replace a page's text between the markers `start` and END. Raises DataError if a marker is missing."""
     head, found, rest = text.partition(start)
     _, end, tail = rest.partition(END)
     if not found or not end:
-        raise DataError(f"{page} has no markers for the results", f"put {start} and {END} where they belong")
+        raise DataError(f"{page} has no markers for the results", f"add {start} and {END} where the results belong")
     return f"{head}{start}\n{part}{END}{tail}"
 
 
 def main() -> None:
-    """Write the section into the README."""
+    """Write the section to the README."""
     write_atomic(README, refreshed(README.read_text(encoding="utf-8")).encode())
 
 

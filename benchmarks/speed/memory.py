@@ -1,4 +1,4 @@
-"""How much memory a process took."""
+"""Measure the memory of this process."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 
 def resident_bytes() -> int:
-    """What this process has resident now. Raises RuntimeError where the system does not say."""
+    """Return the resident memory of this process, in bytes. Raises RuntimeError if the system does not report it."""
     status = Path("/proc/self/status")
     if status.exists() and (mark := re.search(r"VmRSS:\s*(\d+) kB", status.read_text(encoding="utf-8"))):
         return int(mark[1]) * 1024
-    raise RuntimeError("the system does not say how much memory a process has")
+    raise RuntimeError("the system does not report the memory of a process")
 
 
 def peak_bytes() -> int:
-    """The most memory that this process had resident.
+    """Return the peak resident memory of this process, in bytes.
 
-    Linux hands `ru_maxrss` on from the process that spawned this one, so there the program's own mark is read.
+    On Linux `ru_maxrss` is inherited from the process that spawned this one, so VmHWM is read there.
     """
     status = Path("/proc/self/status")
     if status.exists() and (mark := re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"))):

@@ -23,10 +23,10 @@ START = "<!-- results: python -m clew.benchmarks.speed.performance -->"
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What an item should show: so many times better than a peer, or a figure on the right side of a limit.
+    """A goal of an item: a ratio to a peer, or a limit for a figure.
 
-    docs: the number of texts it is meant for (None: any). fact: what of ours is held against the limit, as the item
-    tells it (empty: the item's figure); at_least: whether it is to be above.
+    docs: the number of texts that the goal applies to (None: any). fact: the fact of ours that is compared with the
+    limit (empty: the item's figure); at_least: whether the fact must be above the limit.
     """
 
     peer: str = ""
@@ -37,7 +37,7 @@ class Goal:
     at_least: bool = False
 
     def reached(self, figures: Mapping[str, Any], higher_is_better: bool) -> bool | None:
-        """Whether the figures of an item reach it; None where the peer, or the fact, is missing."""
+        """Whether the figures of an item reach the goal; None if the peer or the fact is missing."""
         if self.limit is not None and self.fact:
             told = figures.get("facts", {}).get("ours", {}).get(self.fact)
             if told is None:
@@ -49,7 +49,7 @@ class Goal:
         return None if found is None else bool(found >= self.ratio)
 
     def shown(self, unit: str, higher_is_better: bool) -> str:
-        """For people: "3x txtai", "at most 3 ms p50"."""
+        """Return the goal for people: "3x txtai", "at most 3 ms p50"."""
         if self.fact:
             return f"{self.fact}: at {'least' if self.at_least else 'most'} {self.limit:g}"
         if self.limit is not None:
@@ -79,9 +79,9 @@ GOALS: Mapping[str, Sequence[Goal]] = {
 
 
 def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """The measured files that the page shows, in its order; those that are not there are left out.
+    """Read the measured files that the page shows, in its order; missing files are left out.
 
-    What a later file measures of as many texts stands for what an earlier one did.
+    An item in a later file replaces the same item for the same number of texts in an earlier file.
     """
     found = [
         {"file": name, **json.loads((folder / name).read_text(encoding="utf-8"))}
@@ -97,12 +97,12 @@ def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
 
 
 def section(found: Sequence[Mapping[str, Any]]) -> str:
-    """The part of the page between its markers; empty where nothing was measured."""
+    """Return the part of the page between its markers; empty without results."""
     return "\n".join(part for report in found for part in (*_head(report), *_rows(report), "", *_facts(report)))
 
 
 def exactness_section(folder: Path = RESULTS) -> str:
-    """What the fast search loses, by data set; empty where that was not measured."""
+    """Return the table of fast and exact search by data set; empty without results."""
     file = folder / EXACTNESS
     if not file.is_file():
         return ""
@@ -128,7 +128,7 @@ def exactness_section(folder: Path = RESULTS) -> str:
 
 
 def refreshed(text: str, found: Sequence[Mapping[str, Any]]) -> str:
-    """The page with its part made again. Raises DataError where the markers are gone."""
+    """Return the page with a new part. Raises DataError if the markers are missing."""
     return with_part(text, section(found) + exactness_section(), START, PAGE)
 
 
@@ -168,7 +168,7 @@ def _rows(report: Mapping[str, Any]) -> list[str]:
 
 
 def _facts(report: Mapping[str, Any]) -> list[str]:
-    """What items tell beside their figures, a line each."""
+    """Return the facts of items beside their figures, one line each."""
     lines = []
     for name, figures in report["results"].items():
         told = {
@@ -197,7 +197,7 @@ def _beside(figures: Mapping[str, Any], peer: str, value: float | None, higher_i
 
 
 def spread(figures: Mapping[str, Any], peer: str, higher_is_better: bool) -> tuple[float, float]:
-    """The least and the largest ratio of a round to the peer's round beside it; above 1 means that ours is better."""
+    """Return the smallest and the largest ratio over the rounds to the peer's round; above 1 means ours is better."""
     pairs = zip(figures["rounds"]["ours"], figures["rounds"][peer], strict=True)
     ratios = [ours / theirs if higher_is_better else theirs / ours for ours, theirs in pairs]
     return min(ratios), max(ratios)
@@ -215,7 +215,7 @@ def _number(value: float) -> str:
 
 
 def drawn(found: Sequence[Mapping[str, Any]]) -> bytes:
-    """The ratios to all peers as a bar chart, PNG."""
+    """Draw the ratios to all peers as a bar chart, PNG."""
     from matplotlib.figure import Figure
 
     bars = [
@@ -246,7 +246,7 @@ def drawn(found: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def main() -> None:
-    """Write the part of the page, and the plot beside it."""
+    """Write the part of the page and the plot."""
     found = reports()
     write_atomic(PAGE, refreshed(PAGE.read_text(encoding="utf-8"), found).encode())
     write_atomic(PLOT, drawn(found))

@@ -42,7 +42,9 @@ def cold_start(bench: Bench) -> Iterator[Round]:
 def memory(bench: Bench) -> Iterator[Round]:
     """What a million documents add to the server."""
     if len(bench.texts) <= FEW:
-        raise UsageError(f"docs is {len(bench.texts)}", f"memory is held against an index of {FEW}: give more")
+        raise UsageError(
+            f"docs is {len(bench.texts)}", f"give more than {FEW}: memory is compared with an index of {FEW}"
+        )
     small, large = (partial(_server, bench, texts) for texts in (bench.texts[:FEW], bench.texts))
     yield serving.growth(small, large, bench.queries, len(bench.texts))
 
@@ -92,4 +94,4 @@ def _server(bench: Bench, texts: Sequence[str]) -> Server:
             bench.queries[0],
         )
     except RuntimeError as error:
-        raise ClewError(str(error), f"see what `clew serve --home {home}` says") from None
+        raise ClewError(str(error), f"run `clew serve --home {home}` and read its output") from None

@@ -1,4 +1,4 @@
-"""The systems that can be measured by name: one TOML file each beside this one."""
+"""The systems that can be measured by name: one TOML file each in this folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FOLDER = Path(__file__).parent
 class System:
     """One way to search an index.
 
-    about: one line for reports. sources: candidate sources. fusion: how they are joined (None: the index's default).
-    backend: BM25 backend the index is built with. tuned: fusion weights are learned on the dev split first. expand:
-    when the graph is used, as in a search; use: how, as in [graph] use (empty: as the spec says). rerank: the first
-    documents are reranked, by the index's cross-encoder or the one that the run names; where the system is tuned, with
-    a calibration learned on dev too. settle: stop reranking early, as in [rerank].
+    about: one line for reports. sources: candidate sources. fusion: how they are fused (None: the index's default).
+    backend: BM25 backend that the index is built with. tuned: learn fusion weights on the dev split first. expand: when
+    the graph is used, as in a search; use: how, as in [graph] use (empty: as in the spec). rerank: rerank the first
+    documents, with the index's cross-encoder or the run's; a tuned system also learns a calibration on dev. settle:
+    stop reranking early, as in [rerank].
     """
 
     about: str
@@ -36,17 +36,17 @@ class System:
 
     @property
     def graph(self) -> bool:
-        """Whether it needs an index with a graph."""
+        """Whether the system needs an index with a graph."""
         return "graph" in self.sources
 
 
 def names() -> list[str]:
-    """Names of all systems."""
+    """Return the names of all systems."""
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
 def load(name: str) -> System:
-    """A system by name. Raises UnknownNameError with the nearest known one."""
+    """Load a system by name. Raises UnknownNameError with the nearest known name."""
     if name not in names():
         raise unknown_name("system", name, names())
     path = _FOLDER / f"{name}.toml"

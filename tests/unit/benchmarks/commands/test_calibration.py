@@ -56,10 +56,10 @@ def test_it_prints_a_table_and_writes_a_folder(run, base, tmp_path):
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [
-        (["{tiny}", "--split", "dev"], UsageError, "calibrations are learned on"),
+        (["{tiny}", "--split", "dev"], UsageError, "learning calibrations"),
         (["{tiny}", "--split", "tset"], NotFoundError, "no qrels for split 'tset'"),
         (["{tiny}", "{tiny}/../tiny"], UsageError, "two targets are named 'tiny'"),
-        (["nowhere"], NotFoundError, "nor is it an index under"),
+        (["nowhere"], NotFoundError, "there is no index of that name under"),
     ],
 )
 def test_wrong_words_are_refused_with_a_hint(run, base, words, error, message):

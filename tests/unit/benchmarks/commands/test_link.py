@@ -79,8 +79,8 @@ def test_wrong_words_are_refused_with_a_hint(run, base, tmp_path):
         (["towns-that-are-not"], NotFoundError, "no such folder"),
         ([base / "towns", "--split", "tset"], UsageError, "is in split 'tset'"),
         ([base / "towns", "--key", "wikidata"], UsageError, "no node has the property"),
-        ([base / "towns", "--learn", "--out", tmp_path / "x"], UsageError, "--learn measures nothing"),
-        ([base / "towns", "--graph", tmp_path], NotFoundError, "holds no nodes.jsonl"),
+        ([base / "towns", "--learn", "--out", tmp_path / "x"], UsageError, "--learn and --out"),
+        ([base / "towns", "--graph", tmp_path], NotFoundError, "contains no nodes.jsonl"),
     ):
         found = run(*words)
         assert isinstance(found.exception, error), found.output

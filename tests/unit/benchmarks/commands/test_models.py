@@ -56,7 +56,7 @@ def test_it_prints_a_table_with_the_suggestion_and_writes_a_folder(run, tmp_path
     ("words", "message"),
     [
         (["--encoders", "hashing", "--split", "test"], "models are chosen on dev"),
-        ([], "nothing to compare"),
+        ([], "no models to compare"),
         (["--encoders", "hashing", "--budget-mb", "0"], "--budget-mb is 0"),
         (["--encoders", "a+b+c"], "joins 3 models"),
     ],

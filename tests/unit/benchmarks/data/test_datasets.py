@@ -54,7 +54,7 @@ def test_what_is_missing_is_named(folder, tmp_path):
     with pytest.raises(NotFoundError, match="nowhere: no such folder"):
         open_dataset(tmp_path / "nowhere")
     (folder / "corpus.jsonl.gz").unlink()
-    with pytest.raises(NotFoundError, match=r"holds neither corpus\.jsonl"):
+    with pytest.raises(NotFoundError, match=r"contains neither corpus\.jsonl"):
         open_dataset(folder)
     assert open_queries(folder).queries["q2"] == "light"
     for file in (folder / "qrels").iterdir():

@@ -30,7 +30,9 @@ def test_every_item_has_its_pace_and_its_share_of_the_peak(request: pytest.Fixtu
     for rows in found["items"].values():
         for row in rows.values():
             assert row["per_second"] > 0
-            assert row["share_of_peak"] == pytest.approx(row["tflops"] / found["peak_tflops"], abs=1e-3)
+            # Both figures are rounded to four digits, which matters on a slow or busy machine.
+            rounding = 1e-4 / found["peak_tflops"]
+            assert row["share_of_peak"] == pytest.approx(row["tflops"] / found["peak_tflops"], abs=1e-3 + rounding)
     assert len(said) == 1 + len(found["items"]) + len(found["vectors"])
     for row in found["vectors"].values():
         assert "missing" in row or (row["queries_per_second"] > 0 and row["recall@100"] > 0)

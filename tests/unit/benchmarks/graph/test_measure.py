@@ -172,7 +172,7 @@ def test_terms_have_a_gate_of_their_own(found):
 
 
 def test_a_folder_without_a_graph_is_told_what_to_do(tmp_path):
-    with pytest.raises(NotFoundError, match="holds no nodes") as error:
+    with pytest.raises(NotFoundError, match="contains no nodes") as error:
         graph_table(tmp_path)
     assert "`clew bench graph --graph DIR`" in error.value.hint
 

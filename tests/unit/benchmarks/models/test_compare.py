@@ -318,7 +318,7 @@ def test_runtime_and_precision(runtime, shown):
     ("changes", "error", "message"),
     [
         ({"split": "test"}, UsageError, "models are chosen on dev"),
-        ({"encoders": ()}, UsageError, "nothing to compare"),
+        ({"encoders": ()}, UsageError, "no models to compare"),
         ({"runtimes": ()}, UsageError, "no runtime"),
         ({"runtimes": ("abacus",)}, UnknownNameError, "unknown runtime 'abacus'"),
         ({"queries": 0}, UsageError, "queries is 0"),
@@ -362,5 +362,5 @@ def test_data_that_cannot_be_compared_on_are_refused(beir, tmp_path):
     spec = ['name = "s"', "[source]", 'path = "docs.jsonl"', "[quality]", 'queries = "."']
     spec += ["[fields]", 'text = { type = "text" }']
     (beir / "spec.toml").write_text("\n".join(spec))
-    with pytest.raises(DataError, match="is no BEIR folder"):
+    with pytest.raises(DataError, match="is not a BEIR folder"):
         measure([open_dataset(beir)], tmp_path, options, quiet)
