@@ -11,7 +11,6 @@ from typing import Any
 import anyio
 from fastapi import FastAPI
 
-from clew import __version__
 from clew.api import errors
 from clew.api.engine import Engine
 from clew.api.limits import BodyLimit
@@ -19,6 +18,7 @@ from clew.api.observe import Metrics, Observed
 from clew.api.routes import documents, graph, health, indexes, search
 from clew.api.runtime import Runtime
 from clew.api.settings import Settings
+from clew.core.version import __version__
 
 log = logging.getLogger("clew.api")
 

@@ -137,7 +137,7 @@ def _parameter(loc: tuple[int | str, ...]) -> str:
 def _reason(fault: dict[str, Any]) -> str:
     """A fault in words that name the parameter and show the value."""
     name, message = _parameter(fault["loc"]), fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "unknown_key":
+    if fault["type"] in {"unknown_key", "both_names"}:
         return str(message)
     if fault["type"] == "missing":
         return f"{name or 'the body'} is missing"

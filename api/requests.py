@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -14,9 +15,11 @@ from clew.search.types import (
     MAX_QUERY_CHARACTERS,
     MAX_WINDOW,
     AnswerRequest,
-    Expand,
+    GraphMode,
     SearchRequest,
 )
+
+RENAMED = "expand is now called graph; the next release drops the old name"
 
 
 def _not_blank(text: str) -> str:
@@ -39,9 +42,13 @@ Offset = Annotated[
     int, Field(ge=0, le=MAX_WINDOW, description=f"Documents to skip; offset + k at most {MAX_WINDOW:,}.")
 ]
 Profile = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="How hits are shown: product or qa.")]
-Expansion = Annotated[
-    Expand,
-    Field(description="Whether the graph is used: auto lets the gate decide, on and off do not ask it."),
+Graph = Annotated[
+    GraphMode,
+    Field(description="Whether the graph is used: auto lets the gate decide, on always uses it, off never."),
+]
+Expand = Annotated[
+    GraphMode | None,
+    Field(description="The old name of graph; the next release drops it.", json_schema_extra={"deprecated": True}),
 ]
 Budget = Annotated[float | None, Field(gt=0)]
 Rerank = Annotated[
@@ -50,7 +57,9 @@ Rerank = Annotated[
 ]
 Probability = Annotated[
     float | None,
-    Field(ge=0, le=1, description="Reranked documents less likely to be relevant than this (0 to 1) are dropped."),
+    Field(
+        ge=0, le=1, description="Drop reranked documents whose probability of being relevant is below this (0 to 1)."
+    ),
 ]
 AnswerTime = Annotated[
     Budget, Field(description="Wanted answer time in milliseconds; stages that do not fit are left out and named.")
@@ -61,6 +70,7 @@ Filters = Annotated[
 ]
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
 Sources = Annotated[Names | None, Field(min_length=1, description="Candidate sources to use; null: all of the index.")]
+Explain = Annotated[bool, Field(description="Give each hit its receipt, `why`.")]
 Fusion = Annotated[str | None, Field(max_length=64, description="How sources are joined; null: as the release says.")]
 
 
@@ -82,7 +92,39 @@ class Request(BaseModel):
         return given
 
 
-class SearchBody(Request):
+class Options(Request):
+    """What every search and question may say. A field here fills the field of that name in the record it becomes."""
+
+    index: Index = None
+    graph: Graph = "auto"
+    expand: Expand = None
+    rerank: Rerank = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_both_names(cls, given: Any) -> Any:
+        """Raise if an option is given by its new and by its old name."""
+        if isinstance(given, dict) and {"graph", "expand"} <= given.keys():
+            raise PydanticCustomError(
+                "both_names",
+                "graph and expand are both given",
+                {"hint": "expand is the old name of graph: leave it out"},
+            )
+        return given
+
+    @property
+    def notes(self) -> list[str]:
+        """What the client should know about its request, to be added to the notes of the response."""
+        return [RENAMED] if self.expand is not None else []
+
+    def values(self, record: type[SearchRequest | AnswerRequest]) -> dict[str, Any]:
+        """The values for the fields of a record that this request has; lists become tuples."""
+        names = [field.name for field in fields(record) if field.name in type(self).model_fields]
+        values = {name: tuple(value) if isinstance(value := getattr(self, name), list) else value for name in names}
+        return values | {"graph": self.expand} if self.expand is not None and "graph" in values else values
+
+
+class SearchBody(Options):
     """A search."""
 
     model_config = ConfigDict(
@@ -101,7 +143,6 @@ class SearchBody(Request):
         },
     )
 
-    index: Index = None
     query: Query
     k: Count = 10
     offset: Offset = 0
@@ -110,56 +151,28 @@ class SearchBody(Request):
     profile: Profile = "product"
     sources: Sources = None
     fusion: Fusion = None
-    expand: Expansion = "auto"
-    rerank: Rerank = None
     min_probability: Probability = None
-    explain: bool = Field(default=False, description="Give each hit its receipt, `why`.")
+    explain: Explain = False
     budget_ms: AnswerTime = None
 
     def request(self) -> SearchRequest:
-        """The same search in the words of search."""
-        return SearchRequest(
-            query=self.query,
-            k=self.k,
-            offset=self.offset,
-            filters=self.filters,
-            facets=tuple(self.facets),
-            profile=self.profile,
-            sources=None if self.sources is None else tuple(self.sources),
-            fusion=self.fusion,
-            explain=self.explain,
-            budget_ms=self.budget_ms,
-            expand=self.expand,
-            rerank=self.rerank,
-            min_probability=self.min_probability,
-        )
+        """The search that the searcher answers."""
+        return SearchRequest(**self.values(SearchRequest))
 
 
-class SearchParameters(Request):
+class SearchParameters(Options):
     """A simple search in a URL."""
 
-    index: Index = None
-    q: Query
+    query: Annotated[Query, Field(alias="q")]
     k: Count = 10
     offset: Offset = 0
     profile: Profile = "product"
-    expand: Expansion = "auto"
-    rerank: Rerank = None
     min_probability: Probability = None
-    explain: bool = Field(default=False, description="Give each hit its receipt, `why`.")
+    explain: Explain = False
 
     def request(self) -> SearchRequest:
-        """The same search in the words of search."""
-        return SearchRequest(
-            self.q,
-            self.k,
-            self.offset,
-            profile=self.profile,
-            explain=self.explain,
-            expand=self.expand,
-            rerank=self.rerank,
-            min_probability=self.min_probability,
-        )
+        """The search that the searcher answers."""
+        return SearchRequest(**self.values(SearchRequest))
 
 
 class WhyNotBody(SearchBody):
@@ -172,7 +185,7 @@ class WhyNotBody(SearchBody):
     id: str = Field(min_length=1, max_length=2_000, description="Id of the document that was expected.")
 
 
-class AnswerBody(Request):
+class AnswerBody(Options):
     """A question to the texts of documents."""
 
     model_config = ConfigDict(
@@ -185,35 +198,22 @@ class AnswerBody(Request):
         },
     )
 
-    index: Index = None
     query: Query
     k: Annotated[
-        int, Field(ge=1, le=MAX_ANSWERS, description="How many documents, best first, are looked at for an answer.")
+        int, Field(ge=1, le=MAX_ANSWERS, description="How many documents, best first, are read for an answer.")
     ] = 5
     filters: Filters = None
     sources: Sources = None
     fusion: Fusion = None
-    expand: Expansion = "auto"
-    rerank: Rerank = None
     min_probability: Annotated[
         float | None,
-        Field(ge=0, le=1, description="Answers less likely to be right than this (0 to 1) are left out."),
+        Field(ge=0, le=1, description="Leave out answers whose probability of being right is below this (0 to 1)."),
     ] = None
     budget_ms: AnswerTime = None
 
     def request(self) -> AnswerRequest:
-        """The same question in the words of search."""
-        return AnswerRequest(
-            query=self.query,
-            k=self.k,
-            filters=self.filters,
-            sources=None if self.sources is None else tuple(self.sources),
-            fusion=self.fusion,
-            expand=self.expand,
-            rerank=self.rerank,
-            budget_ms=self.budget_ms,
-            min_probability=self.min_probability,
-        )
+        """The question that the searcher answers."""
+        return AnswerRequest(search=SearchRequest(**self.values(SearchRequest)), **self.values(AnswerRequest))
 
 
 class LinkBody(Request):

@@ -145,6 +145,7 @@ class WhyNotResult(Answer):
     lost_at: str | None = Field(description="First stage that did not keep it; null where it was found.")
     reason: str = Field(description="The same in words.")
     stages: list[StageScore] = Field(description="What each stage made of it.")
+    notes: list[str] = Field(default=[], description="What the client should know about its request.")
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 
 

@@ -8,27 +8,30 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clew.core.artifacts import digest_files, link_tree, promote
+from clew.core.artifacts import digest_files, link_tree
 from clew.core.clock import now
-from clew.core.files import disk_errors, shown_url, write_atomic
+from clew.core.files import disk_errors, shown_url
 from clew.core.lock import writing
 from clew.core.text import Analyzer
-from clew.indexer import quality
 from clew.indexer.collect import collect
-from clew.indexer.comparison import judge
 from clew.indexer.encode import Encoding, encoder_of
 from clew.indexer.graphs.attach import GraphVectors, joined, resolved
 from clew.indexer.graphs.used import held
-from clew.indexer.learned import carried
-from clew.indexer.live import Live, find_live
-from clew.indexer.models import described_encoder, described_reranker
-from clew.indexer.override import Override, described, has_ended, settled
 from clew.indexer.progress import Progress, Silent
-from clew.indexer.publish import VERSION_FILE, good_shard, next_number, point_at, promote_shard, write_release
+from clew.indexer.releases.carry_over import carry_over
+from clew.indexer.releases.gate import Verdict, apply_override, judge
+from clew.indexer.releases.gc import remove_staging
+from clew.indexer.releases.history import next_number
+from clew.indexer.releases.judged import Judged, not_indexed, read_judged
+from clew.indexer.releases.live import Live, find_live
+from clew.indexer.releases.models import described_encoder, described_reranker
+from clew.indexer.releases.override import Override
+from clew.indexer.releases.publish import place_version, write_release
+from clew.indexer.releases.verify import check_recall, check_searcher, good_shard, recall_of
 from clew.indexer.runner import Runner, Task, local_runner
 from clew.indexer.shards import (
     VECTORS,
@@ -44,11 +47,9 @@ from clew.indexer.shards import (
 from clew.indexer.sources.forms import files_of
 from clew.indexer.spec import IndexSpec
 from clew.indexer.staging import Staging, plan_of
-from clew.indexer.sweep import sweep_staging
-from clew.indexer.verify import check_recall, check_searcher, recall_of
 from clew.models.cached import EmbeddingCache
 from clew.search.candidates.dense.gpu import for_build
-from clew.search.versions import IndexFolder, IndexVersion, Release, dumps
+from clew.search.versions import IndexFolder, IndexVersion, Release
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -63,9 +64,9 @@ class BuildReport:
 
     status: "published", or "unchanged" where the live release is the same already. rejected, empty: records left
     out, listed in the file `rejects`. encoded: texts encoded now, those of the graph's entities and relations
-    among them; reused: texts whose vector was known. relevance: measures on the judged queries. comparison: with the
-    release of other models that it was held against; override: what the release was published against. Both are empty
-    where there was none. seconds: step → time.
+    included; reused: texts whose vector was known. relevance: measures on the judged queries (0 to 1). comparison:
+    with a release of other models, empty where there was none. override: what the release was published with, None
+    where it needed none. seconds: step → time.
     """
 
     index: str
@@ -84,9 +85,13 @@ class BuildReport:
     recall: dict[str, float] = field(default_factory=dict)
     relevance: dict[str, float] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)
-    override: dict[str, Any] = field(default_factory=dict)
+    override: Override | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+
+    def as_table(self) -> dict[str, Any]:
+        """Return the report as plain data, as `clew build --json` prints it; `override` is {} where there is none."""
+        return asdict(self) | {"override": self.override.as_table() if self.override else {}}
 
 
 def build(
@@ -99,7 +104,7 @@ def build(
 ) -> BuildReport:
     """Build a new version of an index, verify it and make it live.
 
-    override: publish also where the judged queries speak against it, and keep why. runner: where tasks run (None: as
+    override: publish even where the judged queries speak against it, and record why. runner: where tasks run (None: as
     the spec says).
     Killed at any point, the release that was live goes on serving, and the next call goes on from finished work.
     Raises DataError (file and line), LockedError, QualityError, StoreError (disk full), NotFoundError.
@@ -127,42 +132,44 @@ class _Build:
         self._runner = runner
         self._progress = progress
         self._report = BuildReport(spec.name)
-        if spec.dense is not None:
-            for_build(spec.dense.device, 0, 0)  # that there is a GPU where one is asked for, before the long part
-        self._encoder = described_encoder(spec.dense, home)
-        self._reranker = described_reranker(spec.rerank, home)
-        self._analyzer = Analyzer(spec.analyzer).fingerprint
+        if spec.search.dense is not None:
+            for_build(
+                spec.search.dense.device, 0, 0
+            )  # that there is a GPU where one is asked for, before the long part
+        self._encoder = described_encoder(spec.search.dense, home)
+        self._reranker = described_reranker(spec.search.rerank, home)
+        self._analyzer = Analyzer(spec.search.analyzer).fingerprint
         files = files_of(spec.source, spec.form)
         self._staging = Staging.of(folder, plan_of(spec.as_table(), files, self._encoder, self._analyzer))
 
     def run(self, override: Override | None) -> BuildReport:
         """Every step in turn."""
         # Before the long part, so that a missing file does not cost a build.
-        judged = quality.read_judged(self._spec.quality) if self._spec.quality.queries else None
+        judged = read_judged(self._spec.quality) if self._spec.quality.queries else None
         with self._step("read"):
             jobs = self._read()
         with self._step("cut", len(jobs)):
             self._cut(jobs)
-        if self._spec.dense is not None:
+        if self._spec.search.dense is not None:
             with self._step("encode", self._report.passages):
                 self._encode(jobs)
-            if self._spec.graph is not None:
+            if self._spec.search.graph is not None:
                 with self._step("entities", self._graph_vectors.total):
                     self._staging.once("entities", self._entities, self._graph_vectors.work)
         with self._step("index", len(jobs)):
             shards = self._index(jobs)
             version = self._version(shards)
         live, unread = find_live(self._folder)
-        renews = live is not None and override is not None and bool(live.release.override)
+        renews = live is not None and override is not None and live.override is not None
         if live is not None and not renews and live.is_same(self._folder, version, self._reranker):
             return self._unchanged(live, override)
-        learned, dropped = carried(live.release, live.version, version, self._reranker) if live else ({}, [])
+        learned, dropped = carry_over(live.release, live.version, version, self._reranker) if live else ({}, [])
         for notice in dropped:
             self._notice(notice)
         with ExitStack() as opened:
             searcher = self._verified(version, learned, opened)
-            verdict = self._judged(searcher, judged, live, unread) if judged else quality.Verdict()
-        self._report.override, said = settled(verdict, override, live)
+            verdict = self._judged(searcher, judged, live, unread) if judged else Verdict()
+        self._report.override, said = apply_override(verdict, override, live)
         if said:
             self._notice(said)
         with self._step("publish"):
@@ -176,7 +183,7 @@ class _Build:
         rejects = self._folder.root / REJECTS
         found = self._staging.once(
             "read",
-            lambda: collect(spec.source, spec.form, spec.fields, spool, rejects, self._progress).as_table(),
+            lambda: collect(spec.source, spec.form, spec.search.fields, spool, rejects, self._progress).as_table(),
             spool,
         )
         self._report.documents = count = found["documents"]
@@ -193,7 +200,7 @@ class _Build:
         ]
 
     def _cut(self, jobs: list[ShardJob]) -> None:
-        dense = self._spec.dense
+        dense = self._spec.search.dense
         if dense is not None:
             longest = encoder_of(dense.model, self._home).max_length
             if fitting(self._spec.passages, longest) != self._spec.passages:
@@ -207,9 +214,9 @@ class _Build:
             self._report.passages += (self._staging.result(f"cut-{at}") or {})["passages"]
 
     def _encode(self, jobs: list[ShardJob]) -> None:
-        if self._spec.dense is None or all(self._is_built(at) for at in range(len(jobs))):
+        if self._spec.search.dense is None or all(self._is_built(at) for at in range(len(jobs))):
             return
-        with self._encoding(self._spec.dense.model) as encoding:
+        with self._encoding(self._spec.search.dense.model) as encoding:
             for at, job in enumerate(jobs):
                 # Every shard that is not built is gone through again, to fill what a deleted cache has lost.
                 if not self._is_built(at):
@@ -219,8 +226,8 @@ class _Build:
 
     def _entities(self) -> dict[str, int]:
         """Vectors of the graph's entities and relations; they are put beside the statistics when these are made."""
-        assert self._spec.dense is not None  # noqa: S101 - the caller looked
-        with self._encoding(self._spec.dense.model) as encoding:
+        assert self._spec.search.dense is not None  # noqa: S101 - the caller looked
+        with self._encoding(self._spec.search.dense.model) as encoding:
             self._graph_vectors.encode(encoding)
         return {}
 
@@ -252,7 +259,7 @@ class _Build:
         tasks = [Task(f"survey shard {at}", survey_shard, (job,), at) for at, job in enumerate(jobs)]
         parts = {task.key: part for task, part in self._runner.run(tasks)}
         wholes = save_statistics(self._spec, self._home, [parts[at] for at in range(len(jobs))], statistics)
-        if self._spec.graph is not None:
+        if self._spec.search.graph is not None:
             self._graph_vectors.put(statistics)
         self._staging.finish("statistics", {}, statistics)
         return wholes
@@ -275,7 +282,7 @@ class _Build:
         derived = {f"{source}/{name}" for source, kind in kinds(spec, self._home).items() for name in kind.derived()}
         files = digest_files(self._staging.root / STATISTICS)
         kept = sorted((path, digest) for path, digest in files.items() if path not in derived)
-        graph = [] if spec.graph is None else [spec.graph.snapshot]
+        graph = [] if spec.search.graph is None else [spec.search.graph.snapshot]
         content = hashlib.sha256(json.dumps([shards, kept, self._analyzer, *graph]).encode()).hexdigest()
         version = IndexVersion(
             id=f"{next_number(self._folder)}-{content[:8]}",
@@ -307,13 +314,13 @@ class _Build:
             searcher = open_version(self._staging.view, version, self._home, candidate, verify=True)
             opened.callback(searcher.close)
             check_searcher(searcher, version)
-            if self._spec.dense is not None:
-                check_recall(self._report.recall, self._spec.dense.recall)
+            if self._spec.search.dense is not None:
+                check_recall(self._report.recall, self._spec.search.dense.recall)
         return searcher
 
-    def _judged(self, searcher: Searcher, judged: quality.Judged, live: Live | None, unread: str) -> quality.Verdict:
+    def _judged(self, searcher: Searcher, judged: Judged, live: Live | None, unread: str) -> Verdict:
         """What the judged queries say of the opened version, and of the live release beside it."""
-        if strangers := quality.not_indexed(searcher, judged):
+        if strangers := not_indexed(searcher, judged):
             self._notice(
                 f"{len(strangers)} relevant documents of the judged queries are not in the index and count as "
                 f"not found, such as {strangers[0]!r}"
@@ -327,27 +334,25 @@ class _Build:
     def _publish(self, version: IndexVersion, learned: dict[str, Any]) -> None:
         folder, view = self._folder, self._staging.view
         version = replace(version, report=self._facts())
-        for address, _ in version.shards:
-            promote_shard(folder, address, view.shard(address))
-        write_atomic(view.version(version.id) / VERSION_FILE, dumps(version))
-        promote(view.version(version.id), folder.version(version.id))
-        release = write_release(folder, version, "clew build", learned, self._reranker, self._report.override)
-        point_at(folder, release.id)
+        place_version(folder, view, version)
+        release = write_release(
+            folder, version, "clew build", learned=learned, reranker=self._reranker, override=self._report.override
+        )
         self._report.status = "published"
-        self._report.release, self._report.version = release.id, version.id
-        sweep_staging(folder)
+        self._report.release, self._report.version = release, version.id
+        remove_staging(folder)
 
     def _unchanged(self, live: Live, override: Override | None) -> BuildReport:
         self._report.status = "unchanged"
         self._report.release, self._report.version = live.release.id, live.version.id
         self._report.relevance = dict(live.version.relevance)
         self._report.comparison = dict(live.version.report.get("comparison", {}))
-        self._report.override = dict(live.release.override)
-        if has_ended(live.release):
-            self._notice(f"release {live.release.id} lives on an {described(live.release)}")
+        self._report.override = live.override
+        if live.override is not None and live.override.has_ended():
+            self._notice(f"release {live.release.id}: {live.override.describe()}")
         if override is not None:
             self._notice("--override was not needed and is not recorded: nothing has changed")
-        sweep_staging(self._folder)
+        remove_staging(self._folder)
         return self._report
 
     # ------------------------------------------------------------------ small things

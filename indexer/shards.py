@@ -70,12 +70,12 @@ class ShardJob:
 
     def store(self) -> DocStore:
         """The shard's documents and passages, once they are cut."""
-        return DocStore.open([self.cut], self.spec.fields)
+        return DocStore.open([self.cut], self.spec.search.fields)
 
 
 def kinds(spec: IndexSpec, home: Path) -> dict[str, IndexKind[Any, Any]]:
     """Source name → index kind of a spec."""
-    return kinds_of(spec.as_table(), spec.fields, Analyzer(spec.analyzer), home)
+    return kinds_of(spec.search, Analyzer(spec.search.analyzer), home)
 
 
 def cut_shard(job: ShardJob) -> dict[str, int]:
@@ -83,8 +83,8 @@ def cut_shard(job: ShardJob) -> dict[str, int]:
     with disk_errors(job.work):
         shutil.rmtree(job.work, ignore_errors=True)
         job.cut.mkdir(parents=True)
-        documents = spooled(job.spool, job.first, job.last, job.spec.fields)
-        count = write_documents(documents, job.spec.fields, job.cut)
+        documents = spooled(job.spool, job.first, job.last, job.spec.search.fields)
+        count = write_documents(documents, job.spec.search.fields, job.cut)
         owners: list[int] = []
         spans: list[tuple[int, int]] = []
         for number, windows in enumerate(_windows(job)):
@@ -97,13 +97,13 @@ def cut_shard(job: ShardJob) -> dict[str, int]:
 
 def _windows(job: ShardJob) -> Iterator[list[tuple[int, int]]]:
     """Passages of each document of the shard in turn."""
-    dense = job.spec.dense
+    dense = job.spec.search.dense
     tokenizer = encoder_of(dense.model if dense else _TOKENIZER_WITHOUT_ENCODER, job.home)
     sizes = fitting(job.spec.passages, tokenizer.max_length) if dense else job.spec.passages
-    title = title_field(job.spec.fields)
-    documents = spooled(job.spool, job.first, job.last, job.spec.fields)
+    title = title_field(job.spec.search.fields)
+    documents = spooled(job.spool, job.first, job.last, job.spec.search.fields)
     while batch := list(islice(documents, _CUT_BATCH)):
-        texts = [body(document.fields, job.spec.fields)[0] for document in batch]
+        texts = [body(document.fields, job.spec.search.fields)[0] for document in batch]
         yield from cut(texts, [_title(document, title) for document in batch], tokenizer, sizes)
 
 
@@ -118,8 +118,8 @@ def fitting(spec: PassagesSpec, longest: int) -> PassagesSpec:
 
 
 def _passages(job: ShardJob) -> PassageSet:
-    found = job.store().passage_set(job.spec.fields)
-    if job.spec.dense is None:
+    found = job.store().passage_set(job.spec.search.fields)
+    if job.spec.search.dense is None:
         return found
     return replace(found, vectors=np.load(job.work / VECTORS, mmap_mode="r"))
 
@@ -164,7 +164,7 @@ def build_shard(job: ShardJob, wholes: Mapping[str, Any]) -> dict[str, str]:
 
 def _settings(spec: IndexSpec) -> bytes:
     """The settings of the derived files; not the model, of which the vectors say all, nor where they are compared."""
-    dense = as_table(spec.dense) if spec.dense is not None else {}
+    dense = as_table(spec.search.dense) if spec.search.dense is not None else {}
     for key in ("model", "device"):
         dense.pop(key, None)
     return (json.dumps({"dense": dense}, sort_keys=True) + "\n").encode()

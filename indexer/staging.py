@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clew import __version__
 from clew.core.files import fsync_tree, sha256_file, shown_url, source_errors, write_atomic
+from clew.core.version import __version__
 from clew.search.versions import FORMAT, IndexFolder
 
 # Tables of the spec that do not change the documents, passages, postings or vectors.

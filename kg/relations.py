@@ -3,7 +3,7 @@
 A step is a relation walked in one direction. Its fit is the cosine of the question's vector with that of the
 relation's name in words and, where questions with known answers were there to learn from, how much likelier the words
 around the mention are in questions that this step answered than in all of them (a unigram model with Dirichlet
-smoothing, drawn towards the relation's own name; Zhai and Lafferty, SIGIR 2001).
+smoothing, regularised towards the relation's own name; Zhai and Lafferty, SIGIR 2001).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -68,17 +68,6 @@ def remainder(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One question to learn from.
-
-    rest: stems of its words outside the mention. steps: step → its share of the answers (above 0, at most 1).
-    """
-
-    rest: tuple[str, ...]
-    steps: Mapping[Step, float]
-
-
 @dataclass(frozen=True)
 class RelationModel:
     """What questions with known answers said of the steps.
@@ -90,24 +79,6 @@ class RelationModel:
     words: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     all: Mapping[str, float] = field(default_factory=dict)
     questions: int = 0
-
-    @classmethod
-    def learn(cls, examples: Iterable[Answered]) -> RelationModel:
-        """Count the words of questions with known answers."""
-        per_step: dict[str, dict[str, float]] = {}
-        everywhere: Counter[str] = Counter()
-        questions = 0
-        for example in examples:
-            questions += 1
-            everywhere.update(example.rest)
-            total = sum(example.steps.values())
-            for step, share in example.steps.items():
-                counts = per_step.setdefault(step.key, {})
-                for word in example.rest:
-                    # The shares of one question add up to 1.
-                    counts[word] = counts.get(word, 0.0) + share / total
-        rounded = {key: {w: round(n, 3) for w, n in sorted(c.items())} for key, c in sorted(per_step.items())}
-        return cls(rounded, dict(sorted(everywhere.items())), questions)
 
     def __bool__(self) -> bool:
         return self.questions > 0

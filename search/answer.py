@@ -13,8 +13,9 @@ import numpy as np
 from clew.core.errors import QueryError, StageUnavailable
 from clew.core.text import Analyzer
 from clew.core.types import FieldValue
+from clew.models.passage import embedded_text
 from clew.search.docstore import DocStore
-from clew.search.fields import Fields, body, embedded_text, title_field
+from clew.search.fields import Fields, body, title_field
 from clew.search.fusion import Found, FusionSpec, Pool, passage_rows, standardised
 from clew.search.protocols import CandidateGenerator, ParsedQuery
 from clew.search.rerank.calibration import Calibration
@@ -31,10 +32,10 @@ SENTENCES = 64
 
 
 def checked(request: AnswerRequest) -> SearchRequest:
-    """The search that a request asks for. Raises QueryError where k, of which a search allows more, is too large."""
+    """Return the search for the documents of an answer. Raises QueryError if k is too large (a search allows more)."""
     if not 1 <= request.k <= MAX_ANSWERS:
         raise QueryError(f"k is {request.k:,}", f"k counts documents that are looked at: 1 to {MAX_ANSWERS}")
-    return request.search()
+    return request.retrieval
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 from clew.core.artifacts import Hold, verify_files
 from clew.core.errors import FormatError, MismatchError, NotFoundError, SpecError
 from clew.core.spec import parse
-from clew.core.text import Analyzer, AnalyzerSpec
+from clew.core.text import Analyzer
 from clew.search.candidates import KINDS
-from clew.search.fields import Fields, FieldSpec, searched
+from clew.search.fields import searched
 from clew.search.fusion import FusionSpec
 from clew.search.gate import Gate
 from clew.search.pipeline import Searcher
 from clew.search.protocols import CandidateGenerator, IndexKind
 from clew.search.rerank.spec import RerankSpec
+from clew.search.spec import SearchSpec
 from clew.search.understand import Understanding
 from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
 
@@ -28,50 +29,21 @@ if TYPE_CHECKING:
     from clew.search.rerank.stage import Reranker
 
 
-def kinds_of(spec: Mapping[str, Any], fields: Fields, analyzer: Analyzer, home: Path) -> dict[str, IndexKind[Any, Any]]:
-    """Source name → index kind, from the tables of an index spec. The indexer builds with what search opens with.
+def kinds_of(spec: SearchSpec, analyzer: Analyzer, home: Path) -> dict[str, IndexKind[Any, Any]]:
+    """Source name → index kind. The indexer builds with the same kinds that search opens.
 
-    spec: holds "bm25" and, where the index has vectors, "dense", and where it has a graph, "graph".
+    analyzer: of the spec. The source "dense" is there if the index has vectors, "graph" if it has a graph.
     """
-    from clew.search.candidates.bm25 import BM25Spec
-
-    bm25 = parse(BM25Spec, spec["bm25"], "[bm25]")
-    kinds: dict[str, IndexKind[Any, Any]] = {"bm25": KINDS[bm25.backend](bm25, searched(fields), analyzer)}
-    if spec.get("dense") is not None:
-        from clew.search.candidates.dense.kind import DenseSpec
-
-        kinds["dense"] = KINDS["dense"](parse(DenseSpec, spec["dense"], "[dense]"))
-    if spec.get("graph") is not None:
+    bm25 = KINDS[spec.bm25.backend](spec.bm25, searched(spec.fields), analyzer)
+    kinds: dict[str, IndexKind[Any, Any]] = {"bm25": bm25}
+    if spec.dense is not None:
+        kinds["dense"] = KINDS["dense"](spec.dense)
+    if spec.graph is not None:
         from clew.kg.snapshot import graph_folder
 
-        graph = parse_graph(spec["graph"], "[graph]")
-        kinds["graph"] = KINDS["graph"](graph, fields, graph_folder(home, graph.name) / graph.snapshot)
+        snapshot = graph_folder(home, spec.graph.name) / spec.graph.snapshot
+        kinds["graph"] = KINDS["graph"](spec.graph, spec.fields, snapshot)
     return kinds
-
-
-def parse_graph(table: Mapping[str, Any], where: str) -> GraphSpec:
-    """The [graph] table of a spec with the tables in it. Raises SpecError that names table and key."""
-    from clew.kg.expand import ExpandSpec, RelationSpec
-    from clew.kg.linker import LinkSpec
-    from clew.kg.spec import GraphSpec, Neo4jSpec
-
-    parts: dict[str, Any] = dict(table)
-    for name, cls in (("link", LinkSpec), ("expand", ExpandSpec), ("neo4j", Neo4jSpec)):
-        if parts.get(name) is not None:
-            inner = parts[name]
-            if name == "expand" and isinstance(inner, Mapping) and isinstance(inner.get("relations"), Mapping):
-                inner = {**inner, "relations": {
-                    relation: parse(RelationSpec, said, f"{where} expand.relations.{relation}")
-                    if isinstance(said, Mapping) else said
-                    for relation, said in inner["relations"].items()
-                }}  # fmt: skip
-            parts[name] = parse(cls, inner, f"{where} {name}")
-    return parse(GraphSpec, parts, where)
-
-
-def parse_fields(table: Mapping[str, Any], where: str) -> dict[str, FieldSpec]:
-    """Declared fields from a spec's [fields] table."""
-    return {name: parse(FieldSpec, value, f"{where}.{name}") for name, value in table.items()}
 
 
 def open_index(
@@ -134,28 +106,28 @@ def _opened(
             verify_files(shard, manifest.files)
     if verify:
         verify_files(root, version.files)
-    spec = version.spec
-    fields = parse_fields(spec["fields"], "[fields]")
-    analyzer = Analyzer(parse(AnalyzerSpec, spec["analyzer"], "[analyzer]"))
+    spec = SearchSpec.of_table(version.spec)
+    analyzer = Analyzer(spec.analyzer)
     if analyzer.fingerprint != version.analyzer:
         raise MismatchError(
             f"index {version.index!r} was built by another version of the text analysis", "rebuild with `clew build`"
         )
-    fusion = parse(FusionSpec, release.learned.get("fusion") or spec.get("fusion", {}), "[fusion]")
+    learned = release.learned.get("fusion")
+    fusion = parse(FusionSpec, learned, "[fusion]") if learned else spec.fusion
     gate = Gate.of_table(release.learned.get("gate", {}))
     encoder = _encoder(version, home, model)
-    reranker = _reranker(version, home, release)
+    reranker = _reranker(spec.rerank, version, home, release)
     generators: dict[str, CandidateGenerator] = {
         source: kind.open([shard / source for shard in shards], root / source)
-        for source, kind in kinds_of(spec, fields, analyzer, home).items()
+        for source, kind in kinds_of(spec, analyzer, home).items()
     }
     from clew.search.docstore import DocStore
 
     return Searcher(
         release=release,
         version=version,
-        fields=fields,
-        store=DocStore.open(shards, fields),
+        fields=spec.fields,
+        store=DocStore.open(shards, spec.fields),
         understanding=Understanding(analyzer, encoder),
         generators=generators,
         fusion=fusion,
@@ -163,19 +135,17 @@ def _opened(
         gate=gate,
         reranker=reranker,
         # Last: it holds a snapshot, and perhaps connections, that a failure after it would have to let go of.
-        knowledge=_knowledge(version, home, root, release.learned, verify=verify),
+        knowledge=_knowledge(spec.graph, home, root, release.learned, verify=verify),
     )
 
 
 def _knowledge(
-    version: IndexVersion, home: Path, root: Path, learned: Mapping[str, Any], *, verify: bool
+    spec: GraphSpec | None, home: Path, root: Path, learned: Mapping[str, Any], *, verify: bool
 ) -> Knowledge | None:
-    table = version.spec.get("graph")
-    if table is None:
+    if spec is None:
         return None
     from clew.search.knowledge import open_knowledge
 
-    spec = parse_graph(table, "[graph]")
     return open_knowledge(spec, home, root / "graph", learned.get("relations", {}), verify=verify)
 
 
@@ -192,13 +162,11 @@ def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | Non
     return Reranker(scorer, spec, Calibration.of_table(learned or scorer_calibration(spec.model, home)))
 
 
-def _reranker(version: IndexVersion, home: Path, release: Release) -> Reranker | None:
+def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, release: Release) -> Reranker | None:
+    if spec is None:
+        return None
     from clew.models.store import kept_as
 
-    table = version.spec.get("rerank")
-    if table is None:
-        return None
-    spec = parse(RerankSpec, table, "[rerank]")
     published = replace(spec, model=kept_as(release.reranker, home)) if release.reranker else spec
     try:
         found = load_reranker(published, home, release.learned.get("rerank"))

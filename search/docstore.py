@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from clew.core.arrow import to_arrow, to_numpy
 from clew.core.errors import CorruptError, DataError, MismatchError
 from clew.core.types import Document, FieldValue, Ints
+from clew.models.passage import embedded_text
 from clew.search.columns import Column, Keywords, Points, Scalars, Texts
 from clew.search.dates import iso, microseconds
-from clew.search.fields import Fields, body, embedded_text, searched, title_field
+from clew.search.fields import Fields, body, searched, title_field
 from clew.search.protocols import PassageSet
 
 DOCUMENTS = "documents.arrow"

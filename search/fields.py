@@ -97,8 +97,3 @@ def body(document: Mapping[str, object], fields: Fields) -> tuple[str, list[tupl
             spans.append((name, at, at + len(value)))
             at += len(value)
     return BODY_SEPARATOR.join(parts), spans
-
-
-def embedded_text(title: str, window: str) -> str:
-    """The text that models read for a passage."""
-    return f"{title}\n{window}".strip() if title else window

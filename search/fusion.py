@@ -10,11 +10,10 @@ of the list) or ranks (RRF) throw that away.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from clew.core.measures.ndcg import ndcg as ranked_ndcg
 from clew.core.types import Contribution, Floats, Ints
 
 # Chosen on train and dev splits only; `clew bench fusion DIR…` prints the sweep.
@@ -158,58 +157,3 @@ class Pool:
             }
             found.append(Contribution("fusion", name, float(self.parts[row, at]), detail))
         return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One query to learn from: what the sources found, and the gain of each found document.
-
-    gains: (m,) float64. ideal: the best gains any ranking of this query could show, descending.
-    """
-
-    found: Found
-    gains: Floats
-    ideal: Sequence[float]
-
-
-def ndcg(totals: Floats, judged: Judged, k: int = 10) -> float:
-    """nDCG@k of one fused ranking."""
-    return ranked_ndcg(judged.gains[np.argsort(-totals, kind="stable")], judged.ideal, k)
-
-
-def learn(
-    queries: Sequence[Judged], spec: FusionSpec, shrinkage: float = 0.2, free: Sequence[str] | None = None
-) -> FusionSpec:
-    """Weights that raise nDCG@10 on judged queries, drawn towards those of `spec`.
-
-    free: sources whose weights may move (None: all but the first, since only ratios matter).
-
-    One weight a source, found by coordinate ascent over factors 2^-4 … 2^4 of the starting weight. The objective is
-    mean nDCG@10 - shrinkage / n * sum of squared log2 factors: with few queries a weight moves only for a clear
-    gain. shrinkage: cost of one doubling, in nDCG points summed over the n queries.
-    """
-    if not queries:
-        return spec
-    sources = sorted({name for query in queries for name in query.found.sources})
-    steps = np.arange(-4, 4.01, 0.25)
-    factors = dict.fromkeys(sources, 0.0)
-
-    def worth(trial: Mapping[str, float]) -> float:
-        weights = {name: spec.weight(name) * 2.0**power for name, power in trial.items()}
-        tried = replace(spec, weights={**spec.weights, **weights})
-        join = FUSIONS[spec.method]
-        mean = float(np.mean([ndcg(join(query.found, tried).sum(axis=0), query) for query in queries]))
-        return mean - shrinkage / len(queries) * sum(power**2 for power in trial.values())
-
-    best = worth(factors)
-    for _ in range(3):
-        before = best
-        for name in sources[1:] if free is None else [name for name in sources if name in free]:
-            for power in steps:
-                value = worth({**factors, name: float(power)})
-                if value > best + 1e-12:
-                    best, factors = value, {**factors, name: float(power)}
-        if best - before < 1e-6:
-            break
-    learned = {name: spec.weight(name) * 2.0**power for name, power in factors.items()}
-    return replace(spec, weights={**spec.weights, **learned})

@@ -2,7 +2,8 @@
 
 It is small and shows its reasons: each feature's share of the log-odds is a Contribution. The default weights were
 learned on train and dev queries of fb15k237-simpleqa, medquad and esci-us-sample, each with the same say (`clew bench
-graph … --gate`); an index with judged queries learns its own, drawn towards these.
+graph … --gate`); an index with judged queries learns its own, regularised towards
+these (`clew.indexer.tuning.gate`).
 """
 
 from __future__ import annotations
@@ -140,30 +141,3 @@ class Gate:
     def of_table(cls, table: Mapping[str, Any]) -> Gate:
         """From what `as_table` gave; the default gate for an empty table."""
         return cls(table["weights"], table["threshold"], table["queries"]) if table else cls()
-
-
-def learn(examples: Sequence[tuple[Floats, float]], start: Gate, strength: float = 4.0) -> Gate:
-    """A gate for queries with known gains, drawn towards `start`.
-
-    examples: features of a query, and what using the graph changed its nDCG@10 by. A query weighs as much as it has to
-    win or lose; strength: of the pull (L2, in queries). Minimised by Newton's method; the objective is convex.
-    """
-    told = [(found, gain) for found, gain in examples if gain]
-    if not told:
-        return start
-    table = np.stack([found for found, _ in told])
-    gains = np.array([gain for _, gain in told], np.float64)
-    weigh = np.abs(gains) / np.abs(gains).mean()
-    wanted = (gains > 0).astype(np.float64)
-    origin = np.array([start.weights.get(name, 0.0) for name in FEATURES], np.float64)
-    weights = origin.copy()
-    for _ in range(50):
-        chances = 1 / (1 + np.exp(-np.clip(table @ weights, -50, 50)))
-        slope = table.T @ (weigh * (chances - wanted)) + strength * (weights - origin)
-        bend = (table * (weigh * chances * (1 - chances))[:, None]).T @ table + strength * np.eye(len(FEATURES))
-        step = np.linalg.solve(bend, slope)
-        weights = weights - step
-        if float(np.abs(step).max()) < 1e-9:
-            break
-    found = {name: round(float(value), 6) for name, value in zip(FEATURES, weights, strict=True)}
-    return Gate(found, start.threshold, len(told))

@@ -73,18 +73,18 @@ class Gathering:
         return query, pool
 
     def _names(self, request: SearchRequest) -> tuple[str, ...]:
-        """Sources to ask. Raises UnknownNameError, and QueryError where the graph is wanted and cannot be had."""
+        """Return the sources to ask. Raises UnknownNameError, or QueryError if the graph is asked for and not there."""
         names = tuple(dict.fromkeys(request.sources or self.generators))
         for name in names:
             if name not in self.generators:
                 raise unknown_name("source", name, self.generators)
-        if request.expand == "on" and self.knowledge is None:
-            raise QueryError("expand is 'on', but the index has no graph", "leave it out, or add [graph] and rebuild")
-        if request.expand == "on" and GRAPH not in names:
-            raise QueryError(f"expand is 'on', but sources are {', '.join(names)}", "add graph to sources")
-        if request.expand == "off" and names == (GRAPH,):
-            raise QueryError("expand is 'off', but graph is the only source", "leave one of the two out")
-        return tuple(name for name in names if name != GRAPH) if request.expand == "off" else names
+        if request.graph == "on" and self.knowledge is None:
+            raise QueryError("graph is 'on', but the index has no graph", "leave it out, or add [graph] and rebuild")
+        if request.graph == "on" and GRAPH not in names:
+            raise QueryError(f"graph is 'on', but sources are {', '.join(names)}", "add graph to sources")
+        if request.graph == "off" and names == (GRAPH,):
+            raise QueryError("graph is 'off', but graph is the only source", "leave one of the two out")
+        return tuple(name for name in names if name != GRAPH) if request.graph == "off" else names
 
     def _expanded(
         self, request: SearchRequest, asked: CandidateRequest, lists: dict[str, Seen], trace: Trace
@@ -99,16 +99,17 @@ class Gathering:
         named = knowledge.entities(expansion, asked.query.text)
         if not expansion.reached:
             nowhere = "what the query names leads nowhere" if named else "the query names no entity of the graph"
-            trace.graph = GraphUse(False, nowhere, named)
+            trace.graph = GraphUse(used=False, reason=nowhere, entities=named)
             return asked.query
         wide = replace(asked, query=replace(asked.query, expansion=expansion))
         found = self._documents(GRAPH, wide, trace)
-        use = self._gated(request, wide.query, {**lists, GRAPH: found})
+        use, seen = self._gated(request, wide.query, {**lists, GRAPH: found})
         query, added = self._added(knowledge, wide, lists, found, trace) if use.used else (asked.query, {})
         if use.used and not added:
-            use = GraphUse(False, "nothing that the query leads to is among the documents")
+            use, seen = GraphUse(used=False, reason="nothing that the query leads to is among the documents"), None
         # All at once and last, so that a stage that fails half-way leaves nothing behind.
         trace.graph = replace(use, entities=named, reached=len({reached.entity for reached in expansion.reached}))
+        trace.gate_features = seen
         lists.update(added)
         return query if use.used else asked.query
 
@@ -126,19 +127,21 @@ class Gathering:
             added[GRAPH] = found
         return query, added
 
-    def _gated(self, request: SearchRequest, query: ParsedQuery, lists: Mapping[str, Seen]) -> GraphUse:
-        """Whether the graph takes part, and why."""
-        if request.expand == "on":
-            return GraphUse(True, "asked for")
+    def _gated(
+        self, request: SearchRequest, query: ParsedQuery, lists: Mapping[str, Seen]
+    ) -> tuple[GraphUse, Floats | None]:
+        """Whether the graph takes part, and the gate's features; None where the gate is not asked."""
+        if request.graph == "on":
+            return GraphUse(used=True, reason="asked for"), None
         if len(lists) == 1:
-            return GraphUse(True, "the only source")
+            return GraphUse(used=True, reason="the only source"), None
         knowledge = self.knowledge
         assert knowledge is not None  # noqa: S101 - see _expanded
         seen = features(query, lists, knowledge.prominence(query))
         chance = self.gate.probability(seen)
         used = chance >= self.gate.threshold
         reason = f"the gate gives it a chance of {chance:.2f} to help, it opens at {self.gate.threshold:g}"
-        return GraphUse(used, reason, probability=chance, parts=self.gate.parts(seen))
+        return GraphUse(used=used, reason=reason, probability=chance), seen
 
     def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> Seen:
         """A source's first k documents: fetches passages until k documents are distinct."""

@@ -188,7 +188,15 @@ def linked_entities(snapshot: Snapshot, candidates: Sequence[Candidate], text: s
         assert entity is not None  # noqa: S101 - its row came from this snapshot
         surface = text[mention.start : mention.end]
         found.append(
-            LinkedEntity(entity.id, entity.label, entity.type, mention.start, mention.end, surface, mention.probability)
+            LinkedEntity(
+                id=entity.id,
+                name=entity.label,
+                type=entity.type,
+                start=mention.start,
+                end=mention.end,
+                text=surface,
+                probability=mention.probability,
+            )
         )
     return tuple(found)
 

@@ -32,13 +32,14 @@ from clew.search.rerank.ordering import Ordering
 from clew.search.rerank.stage import Reranker
 from clew.search.trace import Trace
 from clew.search.types import (
-    EXPAND,
+    GRAPH_MODES,
     MAX_K,
     MAX_QUERY_CHARACTERS,
     MAX_WINDOW,
     AnswerRequest,
     AnswerResponse,
-    Expand,
+    GraphMode,
+    GraphUse,
     Hit,
     SearchRequest,
     SearchResponse,
@@ -67,8 +68,8 @@ def check(request: SearchRequest) -> None:
         raise QueryError(f"offset is {request.offset:,}", f"offset + k may be at most {MAX_WINDOW:,}")
     if request.budget_ms is not None and not request.budget_ms > 0:
         raise QueryError(f"budget_ms is {request.budget_ms}", "give milliseconds above 0, or leave it out")
-    if request.expand not in EXPAND:
-        raise QueryError(f"expand is {request.expand!r}", f"expected {', '.join(EXPAND)}")
+    if request.graph not in GRAPH_MODES:
+        raise QueryError(f"graph is {request.graph!r}", f"expected {', '.join(GRAPH_MODES)}")
     if request.rerank is not None and not isinstance(request.rerank, bool):
         raise QueryError(f"rerank is {request.rerank!r}", "give true or false, or leave it out: as the index says")
     if request.min_probability is not None and not 0 <= request.min_probability <= 1:
@@ -144,7 +145,7 @@ class Searcher:
             degraded=tuple(trace.degraded),
             notes=(*query.notes, *ordering.note(request.min_probability)),
             coverage=trace.coverage,
-            graph=trace.graph if request.explain or trace.graph is None else replace(trace.graph, parts=()),
+            graph=self._explained(trace) if request.explain else trace.graph,
             rerank=ordering.use(reranker, window) if reranker is not None else None,
         )
 
@@ -152,14 +153,14 @@ class Searcher:
         """The best sentences of the first documents. Raises what `search` raises."""
         asked = checked(request)
         check(asked)
-        reranker, trace = self._reranker(asked), Trace(Deadline.after_ms(request.budget_ms))
+        reranker, trace = self._reranker(asked), Trace(Deadline.after_ms(asked.budget_ms))
         started = time.perf_counter()
         with trace.needed("filter"):
             kept = self._filtered(asked)
         # What counts is how likely the sentence is, so no document is dropped for its passage.
         query, ordering = self._ordered(replace(asked, min_probability=None), reranker, trace, kept)
         parts = self.store, self.fields, self.understanding.analyzer, self.generators
-        answers = Answering(*parts, self._fusion(request.fusion), reranker).answers(query, ordering, request, trace)
+        answers = Answering(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return AnswerResponse(
             query=query.text,
@@ -173,7 +174,7 @@ class Searcher:
             degraded=tuple(trace.degraded),
             notes=(*query.notes, *answers.notes),
             coverage=trace.coverage,
-            graph=None if trace.graph is None else replace(trace.graph, parts=()),
+            graph=trace.graph,
             rerank=ordering.use(reranker, ordering.shown[: request.k]) if reranker is not None else None,
         )
 
@@ -185,7 +186,7 @@ class Searcher:
         sources: tuple[str, ...] | None = None,
         fusion: FusionSpec | str | None = None,
         among: Sequence[str] | None = None,
-        expand: Expand = "auto",
+        graph: GraphMode = "auto",
         rerank: bool | None = None,
     ) -> tuple[list[str], Floats]:
         """Ids and scores of the `depth` best documents, nothing presented (benchmarks, `--queries`).
@@ -195,7 +196,7 @@ class Searcher:
         that cannot answer raises, and reranking takes the time it needs: a benchmark of a system with a stage missing
         or cut short would be another system's.
         """
-        request = SearchRequest(query, sources=sources, expand=expand, rerank=rerank)
+        request = SearchRequest(query=query, sources=sources, graph=graph, rerank=rerank)
         reranker = self._reranker(request)
         deep = max(depth, reranker.spec.top) if reranker else depth
         parsed, pool, trace = self._found(request, deep, fusion, among)
@@ -215,10 +216,10 @@ class Searcher:
         sources: tuple[str, ...] | None = None,
         fusion: FusionSpec | str | None = None,
         among: Sequence[str] | None = None,
-        expand: Expand = "auto",
+        graph: GraphMode = "auto",
     ) -> Pool:
         """Every candidate document of a query with its parts: what `rank` orders, and weights are learned on."""
-        return self.traced(query, depth, sources=sources, fusion=fusion, among=among, expand=expand)[0]
+        return self.traced(query, depth, sources=sources, fusion=fusion, among=among, graph=graph)[0]
 
     def traced(
         self,
@@ -228,10 +229,10 @@ class Searcher:
         sources: tuple[str, ...] | None = None,
         fusion: FusionSpec | str | None = None,
         among: Sequence[str] | None = None,
-        expand: Expand = "auto",
+        graph: GraphMode = "auto",
     ) -> tuple[Pool, Trace]:
         """The same with what happened on the way: what a gate is learned on."""
-        _, pool, trace = self._found(SearchRequest(query, sources=sources, expand=expand), depth, fusion, among)
+        _, pool, trace = self._found(SearchRequest(query=query, sources=sources, graph=graph), depth, fusion, among)
         return pool, trace
 
     def why_not(self, request: SearchRequest, document_id: str) -> WhyNot:
@@ -240,20 +241,20 @@ class Searcher:
         reranker = self._reranker(request)
         document = self.store.find(document_id)
         if document is None:
-            return WhyNot(document_id, False, "index", f"no document {document_id!r} is in this release", ())
+            return _lost(document_id, "index", f"no document {document_id!r} is in this release")
         trace = Trace(Deadline())
         kept = self._filtered(request)
         if kept is not None and not kept[document]:
-            return WhyNot(document_id, False, "filter", "a filter leaves it out", ())
+            return _lost(document_id, "filter", "a filter leaves it out")
         query, ordering = self._ordered(request, reranker, trace, kept)
         stages = self._standing(query, ordering, document)
         place = ordering.pool.place_of(document)
         if place is None:
             depth = self._depth(request, reranker)
             reason = f"no source ranks it among its first {depth} documents{left_out(trace)}"
-            return WhyNot(document_id, False, "candidates", reason, stages)
+            return _lost(document_id, "candidates", reason, stages)
         lost_at, reason = fate(request, ordering, place)
-        return WhyNot(document_id, lost_at is None, lost_at, reason, stages)
+        return WhyNot(id=document_id, found=lost_at is None, lost_at=lost_at, reason=reason, stages=stages)
 
     # ------------------------------------------------------------------ stages
 
@@ -304,6 +305,12 @@ class Searcher:
         query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(fusion))
         trace.check_whole()
         return query, pool, trace
+
+    def _explained(self, trace: Trace) -> GraphUse | None:
+        """What the graph did, with the gate's reasons where it decided."""
+        if trace.graph is None or trace.gate_features is None:
+            return trace.graph
+        return replace(trace.graph, parts=self.gate.parts(trace.gate_features))
 
     def _filtered(self, request: SearchRequest) -> Bools | None:
         """(documents,) bool of the documents that pass the request's filters; None without filters."""
@@ -372,3 +379,8 @@ class Searcher:
         if at is not None:
             stages += ordering.stages(at)
         return tuple(stages)
+
+
+def _lost(document_id: str, stage: str, reason: str, stages: tuple[StageScore, ...] = ()) -> WhyNot:
+    """Say that a stage lost a document before it could be ranked."""
+    return WhyNot(id=document_id, found=False, lost_at=stage, reason=reason, stages=stages)

@@ -12,13 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from clew.core.errors import StageUnavailable
-from clew.core.types import Deadline
+from clew.core.types import Deadline, Floats
 from clew.search.types import Degradation, GraphUse
 
 
 @dataclass(slots=True)
 class Trace:
-    """What happened to one search on its way. partial: sources of which not every shard answered."""
+    """What happened to one search on its way.
+
+    partial: sources of which not every shard answered. gate_features: (clew.search.gate.FEATURES,) float64, what the
+    gate decided on; None where it was not asked.
+    """
 
     deadline: Deadline
     timings_ms: dict[str, float] = field(default_factory=dict)
@@ -27,6 +31,7 @@ class Trace:
     answered: int = 0
     asked: int = 0
     graph: GraphUse | None = None
+    gate_features: Floats | None = None
 
     @contextmanager
     def needed(self, name: str) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from clew.core.types import Contribution
@@ -13,21 +13,21 @@ MAX_K = 1_000
 MAX_WINDOW = 10_000
 MAX_ANSWERS = 50
 
-Expand = Literal["off", "auto", "on"]
-EXPAND: tuple[Expand, ...] = ("off", "auto", "on")
+GraphMode = Literal["off", "auto", "on"]
+GRAPH_MODES: tuple[GraphMode, ...] = ("off", "auto", "on")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
     """One search.
 
     query: 1 to 10,000 characters. k: documents wanted (1 to 1,000). offset: documents skipped (offset + k at most
     10,000). filters: see clew.search.filters. facets: names of facet fields to count. profile: how hits are shown.
-    sources: candidate sources to use (None: all of the index). fusion: how they are joined (None: the release's).
-    expand: whether the graph is used: "auto" lets the gate decide, "on" and "off" do not ask it. explain: give each
-    hit its receipt. budget_ms: wanted answer time; stages that do not fit are left out and named. rerank: whether the
-    first candidates are read again by a cross-encoder (None: as the index says). min_probability: reranked documents
-    less likely to be relevant than this (0 to 1) are dropped.
+    sources: candidate sources to use (None: all of the index). fusion: how they are joined (None: as the release says).
+    explain: give each hit its explanation. budget_ms: wanted answer time in milliseconds; stages that do not fit are
+    left out and named. graph: whether the graph is used: "auto" lets the gate decide, "on" always uses it, "off" never.
+    rerank: whether a cross-encoder reads the first candidates (None: as the index says). min_probability: drop
+    reranked documents whose probability of being relevant is below this (0 to 1).
     """
 
     query: str
@@ -40,7 +40,7 @@ class SearchRequest:
     fusion: str | None = None
     explain: bool = False
     budget_ms: float | None = None
-    expand: Expand = "auto"
+    graph: GraphMode = "auto"
     rerank: bool | None = None
     min_probability: float | None = None
 
@@ -65,7 +65,7 @@ class StageScore:
     parts: tuple[Contribution, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One document found.
 
@@ -93,7 +93,7 @@ class FacetValue:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkedEntity:
     """An entity that the query names.
 
@@ -109,7 +109,7 @@ class LinkedEntity:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GraphUse:
     """What the graph did for one search.
 
@@ -125,7 +125,7 @@ class GraphUse:
     parts: tuple[Contribution, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RerankUse:
     """What reranking did for one search.
 
@@ -151,7 +151,7 @@ class Degradation:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResponse:
     """The answer to one search.
 
@@ -174,42 +174,34 @@ class SearchResponse:
     rerank: RerankUse | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRequest:
-    """One question to the texts of documents.
+    """One question that sentences of documents are to answer.
 
-    query: 1 to 10,000 characters. k: how many documents, from the first on, are looked at for an answer (1 to 50).
-    min_probability: answers less likely to be right than this (0 to 1) are left out. filters, sources, fusion, expand,
-    rerank and budget_ms are those of SearchRequest.
+    search: the search for the documents; k, offset, facets, profile, explain and min_probability of it have no effect.
+    k: how many documents, from the first on, are read for an answer (1 to 50). min_probability: leave out answers
+    whose probability of being right is below this (0 to 1).
     """
 
-    query: str
+    search: SearchRequest
     k: int = 5
-    filters: Mapping[str, Any] | None = None
-    sources: tuple[str, ...] | None = None
-    fusion: str | None = None
-    expand: Expand = "auto"
-    rerank: bool | None = None
-    budget_ms: float | None = None
     min_probability: float | None = None
 
-    def search(self) -> SearchRequest:
-        """The search for the documents that are looked at."""
-        return SearchRequest(
-            query=self.query,
+    @property
+    def retrieval(self) -> SearchRequest:
+        """The search for the documents that are read."""
+        return replace(
+            self.search,
             k=self.k,
-            filters=self.filters,
+            offset=0,
+            facets=(),
             profile="qa",
-            sources=self.sources,
-            fusion=self.fusion,
-            expand=self.expand,
-            rerank=self.rerank,
-            budget_ms=self.budget_ms,
+            explain=False,
             min_probability=self.min_probability,
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """The sentence of a document that answers best.
 
@@ -236,7 +228,7 @@ class Answer:
     more: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerResponse:
     """The answers to one question, best first, at most one a document.
 
@@ -259,7 +251,7 @@ class AnswerResponse:
     rerank: RerankUse | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhyNot:
     """Which stage lost a document: the first stage of `stages` that did not keep it, and what each stage gave it."""
 

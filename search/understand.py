@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,6 +56,6 @@ class Understanding:
         (unknown,) = self.encoder.unknown_shares([query.text])
         if unknown > UNKNOWN_LIMIT:
             note = f"no dense ranking: the model does not know {unknown:.0%} of the query's word pieces"
-            return ParsedQuery(query.text, query.terms, None, unknown, (*query.notes, note))
+            return replace(query, vector=None, unknown=unknown, notes=(*query.notes, note))
         vector = self.encoder.encode_queries([query.text])[0]
-        return ParsedQuery(query.text, query.terms, vector, unknown, query.notes)
+        return replace(query, vector=vector, unknown=unknown)

@@ -7,10 +7,10 @@ import time
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from clew import __version__
 from clew.api.routes.indexes import summary
 from clew.api.runtime import Runtime
 from clew.api.schemas import Alive, Health
+from clew.core.version import __version__
 
 
 def router(runtime: Runtime) -> APIRouter:

@@ -14,8 +14,9 @@ from clew.benchmarks.commands.fusion import fusion
 from clew.benchmarks.commands.graph import graph
 from clew.benchmarks.commands.link import link
 from clew.benchmarks.commands.models import models
-from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json, print_table, shown_progress
+from clew.cli.options import DEFAULT_HOME, Home, Json, note, out_json, print_table, shown_progress
 from clew.core.errors import UsageError
+from clew.indexer.commands.tune import tune
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 app.command()(link)
@@ -33,6 +34,7 @@ app.command("device")(device)
 app.command("exactness")(exactness)
 app.command("fusion")(fusion)
 app.command("models")(models)
+app.command("tune", help="Alias of `clew tune`.\n\nExample: clew bench tune shop --publish")(tune)
 
 
 @app.callback()
@@ -109,60 +111,6 @@ def relevance(
         note(f"wrote {', '.join(str(path) for path in paths[:2])} and {len(paths) - 2} more files")
     if json:
         out_json(plain(found))
-
-
-@app.command()
-def tune(
-    target: Annotated[str, typer.Argument(metavar="NAME_OR_DIR", help="An index by name, or a BEIR folder.")],
-    judged: Annotated[
-        Path | None, typer.Option("--judged", help="BEIR folder with the judged queries (for an index).")
-    ] = None,
-    gains: Gains = "",
-    judged_only: JudgedOnly = False,
-    allow_unknown: AllowUnknown = False,
-    publish: Annotated[
-        bool, typer.Option("--publish", help="Publish a release of the index with what was learned.")
-    ] = False,
-    model: Model = "default",
-    seed: Seed = 0,
-    home: Home = DEFAULT_HOME,
-    json: Json = False,
-) -> None:
-    """Learn one fusion weight per source on dev queries, regularised towards the default.
-
-    For an index with a graph, relations and the gate are learned too; with a reranker, its calibration.
-
-    Example: clew bench tune shop --judged examples/shop/judged --publish
-    """
-    from clew.benchmarks.tune import Options, publish_tuned, tune_folder, tune_index
-
-    is_folder = Path(target).is_dir()
-    if publish and is_folder:
-        raise UsageError("--publish needs an index, not a folder", "name an index: clew indexes list")
-    options = Options(_gains(gains), judged_only, allow_unknown, model, seed)
-    with shown_progress(Path(target).name) as progress:
-        if is_folder:
-            found = tune_folder(Path(target), home / "bench", options, progress, models=home)
-        else:
-            found = tune_index(target, home, judged, options, progress)
-    release = publish_tuned(home, target, found) if publish else None
-    if json:
-        out_json({**found.as_dict(), "release": release})
-        return
-    out(f"weights {dict(found.after.weights)} (before: {dict(found.before.weights) or 'default'})")
-    if found.graph:
-        out(f"relations: {found.graph.steps} steps, from {found.graph.questions} questions with their answers")
-        out(
-            f"gate: learned on {found.graph.decided} queries that the graph helps or hurts, "
-            f"opens at {found.graph.gate['threshold']:g}"
-        )
-    if found.rerank:
-        out(
-            f"reranker: calibrated on {found.rerank.pairs} pairs of {found.rerank.queries} queries: "
-            + ", ".join(f"{name} {value:.3g}" for name, value in found.rerank.after.items() if name != "ahead")
-        )
-    out(f"nDCG@10 on {found.queries} dev queries: {found.ndcg_before:.4f} → {found.ndcg_after:.4f}")
-    out(f"published as release {release}" if release else "not published; add --publish for an index")
 
 
 @app.command()

@@ -64,9 +64,9 @@ def link(
 
 
 def _learn(material: Any, *, json: bool) -> None:
-    from clew.benchmarks.link_learning import learn
+    from clew.benchmarks.linking.learn import learn_linker
 
-    found = learn(material)
+    found = learn_linker(material)
     if json:
         out_json(found.as_dict())
         return

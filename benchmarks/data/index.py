@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
 # What decides the bytes of an index. A change anywhere there makes another index; one in fusion does not.
-_DECIDING = ("indexer", "search/candidates", "search/fields.py", "search/docstore.py", "clew/core/text.py")
+_DECIDING = (
+    "indexer", "search/candidates", "search/fields.py", "search/docstore.py", "clew/core/text.py",
+    "clew/models/passage.py",
+)  # fmt: skip
 
 
 def beir_spec(folder: Path) -> dict[str, Any]:
@@ -82,12 +85,12 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
     for the same inputs. rebuild: build a new version in any case.
     """
     from clew.indexer.build import build
-    from clew.indexer.models import described_encoder
+    from clew.indexer.releases.models import described_encoder
     from clew.indexer.spec import spec_of
 
     spec = spec_of(table, f"spec of {table['name']}", base)
     deciding = {**table, "source": [sha256_file(file) for file in sources], "code": code_hash(_DECIDING)}
-    deciding["encoder"] = described_encoder(spec.dense, home)  # a name may come to mean another model
+    deciding["encoder"] = described_encoder(spec.search.dense, home)  # a name may come to mean another model
     if graph := table.get("graph"):
         files = [sha256_file(base / graph[kind]) for kind in ("nodes", "edges") if graph.get(kind)]
         deciding["graph"] = {**graph, "nodes": files, "edges": code_hash(_DECIDING_GRAPH)}

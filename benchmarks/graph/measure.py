@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from clew.benchmarks.data.datasets import Dataset
 from clew.benchmarks.data.index import ensure, graph_table, open_built, varied
 from clew.benchmarks.graph.oracle import oracle_run, read_gold
-from clew.benchmarks.graph_learn import DEPTH, Learned, Material, Progress, answered, default_examples, learned
 from clew.benchmarks.relevance import systems
 from clew.benchmarks.relevance.measure import SetResult, compared, index_signature, judged_qrels
 from clew.benchmarks.relevance.options import Options
@@ -22,8 +21,11 @@ from clew.core.errors import QueryError, UsageError
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
 from clew.core.types import Floats
+from clew.indexer.tuning import Progress
+from clew.indexer.tuning.gate import learn
+from clew.indexer.tuning.graph import DEPTH, Learned, Material, answered, default_examples, learned
 from clew.models.store import kept_path
-from clew.search.gate import FEATURES, Gate, learn
+from clew.search.gate import FEATURES, Gate
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -189,7 +191,7 @@ def _listed(searcher: Searcher, text: str, system: System) -> tuple[dict[str, fl
     A query that search refuses (empty, too long) has no result.
     """
     try:
-        pool, trace = searcher.traced(text, DEPTH, sources=system.sources, expand=system.expand)
+        pool, trace = searcher.traced(text, DEPTH, sources=system.sources, graph=system.expand)
     except QueryError:
         return {}, False
     order = pool.order()[:DEPTH]

@@ -34,8 +34,8 @@ from clew.benchmarks.relevance.options import Options as Judging
 from clew.core.errors import UsageError, unknown_name
 from clew.models.averaged import parts_of
 from clew.models.cached import EmbeddingCache
+from clew.models.passage import embedded_text
 from clew.models.runtimes import RUNTIMES
-from clew.search.fields import embedded_text
 
 ONNX = "onnxruntime"
 TEST = "test"

@@ -24,8 +24,8 @@ from clew.core.measures.runs import Qrels, Run
 from clew.core.types import Ints
 from clew.indexer.passages import PassagesSpec, cut
 from clew.indexer.shards import fitting
+from clew.models.passage import embedded_text
 from clew.models.protocols import Encoder, PairScorer
-from clew.search.fields import embedded_text
 from clew.search.understand import passage_vectors, readable
 
 NDCG = "nDCG@10"

@@ -14,11 +14,11 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks.data.index import ensure, open_built, varied
-from clew.benchmarks.tune import example
 from clew.core.errors import DataError, UsageError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained
-from clew.search.fusion import FUSIONS, FusionSpec, Judged, ndcg
+from clew.indexer.tuning.fusion import Judged, example, ndcg
+from clew.search.fusion import FUSIONS, FusionSpec
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -19,12 +19,13 @@ from clew.benchmarks.relevance.pairs import SharedScorer
 from clew.benchmarks.relevance.prepared import learned, prepared
 from clew.benchmarks.relevance.systems import System
 from clew.benchmarks.signature import model_name
-from clew.benchmarks.tune import Progress, Tuned
 from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged_queries
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
 from clew.core.measures.significance import Comparison, compare, holm, interval
+from clew.indexer.tuning import Progress
+from clew.indexer.tuning.tune import Tuned
 from clew.models.store import kept_path
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ def _listed(
             sources=system.sources,
             fusion=fusion,
             among=among,
-            expand=system.expand,
+            graph=system.expand,
             rerank=system.rerank,
         )
     except QueryError:

@@ -113,14 +113,14 @@ def hybrid(bench: Bench) -> Iterator[Round]:
     with opened(bench, bench.texts, dense=True) as searcher:
         # The bare encoder: a cache of query vectors would answer every round but the first.
         bare = _without_cache(searcher, load_encoder(bench.job.model, bench.home))
-        bare.search(SearchRequest(bench.queries[0]))
+        bare.search(SearchRequest(query=bench.queries[0]))
         facts: dict[str, Any] = {"recall@10 of vectors": _recall(bare, bench)}
 
         def once() -> float:
             spent: dict[str, list[float]] = {}
 
             def ask(query: str) -> None:
-                for stage, took in bare.search(SearchRequest(query)).timings_ms.items():
+                for stage, took in bare.search(SearchRequest(query=query)).timings_ms.items():
                     spent.setdefault(stage, []).append(took)
 
             found = median_ms([partial(ask, query) for query in bench.queries])

@@ -1,8 +1,9 @@
-"""The command line: `clew COMMAND`. A command's module is imported only when that command is asked for."""
+"""The command line: `clew COMMAND`. The module of a command is imported only when that command is called."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -10,24 +11,30 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from clew.cli.former import renewed
+from clew.cli.options import note
 from clew.core.errors import ClewError
 
-# Command → (where it lives: a function or a Typer app of subcommands, its line in `clew --help`).
+# Command → ("module:function", or "module:app" for a Typer app of subcommands; its line in `clew --help`).
 COMMANDS = {
-    "init": ("clew.cli.build:init", "Write a commented spec from a look at your data."),
-    "build": ("clew.cli.build:build", "Build, verify and publish a new version of an index."),
-    "indexes": ("clew.cli.indexes:app", "List, show, verify, activate, roll back, collect, export and import."),
-    "graph": ("clew.cli.graph:app", "Load, build, list, describe and export knowledge graphs."),
-    "search": ("clew.cli.search:search", "Search an index; explain its hits."),
-    "serve": ("clew.cli.serve:serve", "Serve the HTTP API."),
-    "bench": (
-        "clew.benchmarks.commands.bench:app",
-        "Measure relevance and speed, and compare models.",
+    "init": ("clew.indexer.commands.build:init", "Inspect your data and write a commented spec for it."),
+    "build": ("clew.indexer.commands.build:build", "Build, verify and publish a new version of an index."),
+    "indexes": (
+        "clew.indexer.commands.indexes:app",
+        "List, verify, activate, roll back, clean up, export and import indexes.",
     ),
-    "train": ("clew.cli.train:app", "Train models on judged queries."),
-    "models": ("clew.cli.models:app", "List, show, verify, export and import models."),
-    "demo": ("clew.cli.demo:demo", "Build the sample indexes, answer a few queries, serve."),
-    "doctor": ("clew.cli.doctor:doctor", "Check the installation and say what is missing."),
+    "graph": ("clew.indexer.commands.graph:app", "Load, build, list, describe, export and query knowledge graphs."),
+    "search": ("clew.search.commands.search:search", "Search an index and explain its hits."),
+    "answer": ("clew.search.commands.answer:answer", "Answer a question with sentences from the documents."),
+    "why-not": ("clew.search.commands.why_not:why_not", "Say which stage of a search lost a document."),
+    "run": ("clew.search.commands.run:run", "Answer a file of queries and write a TREC run."),
+    "tune": ("clew.indexer.commands.tune:tune", "Learn an index's parameters from judged queries."),
+    "serve": ("clew.api.command:serve", "Serve the HTTP API."),
+    "bench": ("clew.benchmarks.commands.bench:app", "Measure relevance and speed, and compare models."),
+    "train": ("clew.training.command:app", "Train models on judged queries."),
+    "models": ("clew.models.command:app", "List, show, verify, export and import models."),
+    "demo": ("clew.cli.demo:demo", "Build the sample indexes, answer a few queries and serve them."),
+    "doctor": ("clew.cli.doctor:doctor", "Check the installation and report what is missing."),
 }
 
 
@@ -46,16 +53,39 @@ def _load(name: str) -> Any:
     return command
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One completion, with the attributes that typer's shell scripts read."""
+
+    value: str
+    help: str
+    type: str = "plain"
+
+
 class LazyCommands(TyperGroup):
-    """The commands of the table; `clew --help` lists them without importing any."""
+    """The commands of the table. `clew --help` and completion list them without importing any."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is the base class's
         """Names of the commands, in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """One command, imported now."""
+        """Import one command."""
         return _load(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that a line calls, and its arguments. Old spellings work too, with a warning."""
+        words, warnings = renewed(args)
+        if not ctx.resilient_parsing:
+            for warning in warnings:
+                note(f"clew: warning: {warning}")
+        return super().resolve_command(ctx, words)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Completions of the first word: options, or names of commands."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [Offer(name, line) for name, (_, line) in COMMANDS.items() if name.startswith(incomplete)]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the list of commands from the table alone."""
@@ -65,13 +95,13 @@ class LazyCommands(TyperGroup):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from clew import __version__
+        from clew.core.version import __version__
 
         sys.stdout.write(f"clew {__version__}\n")
         raise typer.Exit
 
 
-app = typer.Typer(cls=LazyCommands, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=LazyCommands, rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)
@@ -91,7 +121,7 @@ def clew(
 
 
 def main() -> None:
-    """Run the command line; errors are one line and a hint on stderr, exit code 1 (failed) or 2 (usage)."""
+    """Run the command line. An error prints one line and a hint on stderr; exit code 1 (failed) or 2 (usage)."""
     try:
         get_command(app)()
     except ClewError as error:
@@ -100,7 +130,7 @@ def main() -> None:
             sys.stderr.write(f"  hint: {error.hint}\n")
         sys.exit(error.exit_code)
     except OSError as error:
-        # Where a file may not be read or written and nothing closer to it says so.
+        # A file that cannot be read or written, which no code closer to it has caught.
         place = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"clew: {place}{error.strerror or error}\n  hint: check that path and its permissions\n")
+        sys.stderr.write(f"clew: {place}{error.strerror or error}\n  hint: check the path and its permissions\n")
         sys.exit(1)

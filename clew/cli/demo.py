@@ -1,4 +1,4 @@
-"""`clew demo`: both samples built, a few queries answered with their reasons, and the server started."""
+"""`clew demo`: build both samples, answer a few queries with explanations, start the server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDTH = 110
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One query of the tour, what it shows, and the options it is asked with."""
+    """One query of the tour, what it demonstrates, and its options."""
 
     query: str
     shows: str
@@ -62,9 +62,9 @@ PYDOCS = (
 
 def demo(
     home: Home = DEFAULT_HOME,
-    port: Annotated[int, typer.Option(help="Port of the server; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port of the server; 0 picks a free one.")] = 8000,
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after the queries.")] = False,
-    shop_only: Annotated[bool, typer.Option("--shop-only", help="Leave the larger sample out.")] = False,
+    shop_only: Annotated[bool, typer.Option("--shop-only", help="Build only the small sample.")] = False,
 ) -> None:
     """Build the sample indexes, answer a few queries with explanations, then serve them.
 
@@ -83,13 +83,13 @@ def demo(
         tour(home, name, questions)
     out(invitation(home, port, no_serve))
     if not no_serve:
-        from clew.cli.serve import serve
+        from clew.api.command import serve
 
         serve(home=home, port=port)
 
 
 def find_examples() -> Path:
-    """The folder of the samples. Raises NotFoundError where the installation lacks it."""
+    """The folder of the samples. Raises NotFoundError if the installation has none."""
     import clew
 
     folder = Path(clew.__file__).parent / "examples"
@@ -99,15 +99,15 @@ def find_examples() -> Path:
 
 
 def make_pydocs(script: Path, folder: Path) -> Path:
-    """Write the docstrings of the running Python's standard library; returns the spec that lies beside them."""
+    """Write the docstrings of the running Python's standard library into a folder; returns the spec in it."""
     done = subprocess.run([sys.executable, str(script), str(folder)], stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
-        raise ClewError(f"{script} ended with exit code {done.returncode}", "what it said is above")
+        raise ClewError(f"{script} failed with exit code {done.returncode}", "its own message is above")
     return folder / "pydocs.toml"
 
 
 def build_sample(spec: Path, home: Path) -> None:
-    """Build one sample, as `clew build` does; what has not changed is not built again."""
+    """Build one sample as `clew build` does. An unchanged sample is not built again."""
     from clew.indexer.build import build
     from clew.indexer.progress import for_terminal
     from clew.indexer.spec import read_spec
@@ -122,12 +122,12 @@ def build_sample(spec: Path, home: Path) -> None:
 
 
 def home_option(home: Path) -> str:
-    """The option that names the home, where it is not the default."""
+    """The option that names the home, or "" for the default one."""
     return "" if home == DEFAULT_HOME else f" --home {home}"
 
 
 def tour(home: Path, name: str, questions: tuple[Question, ...]) -> None:
-    """Ask the questions of one sample and show the answers on stdout."""
+    """Run the queries of one sample and print the hits."""
     from clew.search.assemble import open_index
 
     searcher = open_index(home, name)
@@ -140,14 +140,14 @@ def tour(home: Path, name: str, questions: tuple[Question, ...]) -> None:
 
 
 def ask(searcher: Searcher, name: str, question: Question) -> None:
-    """One question: the command that asks it, then the hits, the first with its receipt."""
-    from clew.cli.hits import Page, verdict
+    """Print the command of one query, then its hits, the first one explained."""
+    from clew.search.commands.hits import Page, verdict
     from clew.search.types import SearchRequest
 
     out(f"\n# {question.shows}")
-    request = SearchRequest(question.query, k=question.k, filters=question.filters, explain=True)
+    request = SearchRequest(query=question.query, k=question.k, filters=question.filters, explain=True)
     if question.why_not:
-        out(f"$ clew search {name} {question.query!r} -k {question.k} --why-not {question.why_not}\n")
+        out(f"$ clew why-not {name} {question.query!r} {question.why_not} -k {question.k}\n")
         for line in verdict(searcher.why_not(request, question.why_not)):
             out(line)
         return
@@ -161,15 +161,21 @@ def ask(searcher: Searcher, name: str, question: Question) -> None:
     out(f"     {response.considered} candidates in {response.timings_ms['total']:.1f} ms")
 
 
+def command() -> str:
+    """How to call Clew here: by name if the shell finds it, else by the path of the script, else as a module."""
+    if shutil.which("clew"):
+        return "clew"
+    return "python -m clew" if sys.argv[0].endswith("__main__.py") else os.path.relpath(sys.argv[0])
+
+
 def invitation(home: Path, port: int, no_serve: bool) -> str:
-    """How to go on from here."""
+    """The lines that say what to try next."""
     at = f"http://127.0.0.1:{port}"
     option = home_option(home)
-    # Without an activated environment the short name is not found.
-    clew = "clew" if shutil.which("clew") else os.path.relpath(sys.argv[0])
+    clew = command()
     lines = [
         "─" * WIDTH,
-        "Go on:",
+        "Try next:",
         f"  {clew} search shop 'gift for a tea lover' -k 5 --explain{option}",
         f"  {clew} search shop 'headphones' --filter 'price<150' --facet brand{option}",
         f"  {clew} init YOUR-DATA.jsonl        then  {clew} build YOUR-DATA.toml{option}",

@@ -329,12 +329,13 @@ def check_indexes(home: Path, *, quick: bool) -> Iterator[Finding]:
 
 def check_override(name: str, release: Release) -> Iterator[Finding]:
     """Whether the live release was published by an override, and whether that still holds."""
-    from clew.indexer.override import described, has_ended
+    from clew.indexer.releases.override import Override
 
-    if not release.override:
+    override = Override.of_release(release)
+    if override is None:
         return
-    found = f"release {release.id} lives on an {described(release)}"
-    if has_ended(release):
+    found = f"release {release.id}: {override.describe()}"
+    if override.has_ended():
         mend = f"roll back (`clew indexes rollback {name}`), or build it again: the judged queries decide"
         yield Finding(f"override {name}", "broken", found, mend)
     else:

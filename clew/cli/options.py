@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-
-def default_home() -> Path:
-    """The home used when none is given: $CLEW_HOME, else .clew in the working folder."""
-    return Path(os.environ.get("CLEW_HOME") or ".clew")
-
 
 Home = Annotated[
     Path,
@@ -39,7 +32,7 @@ def out_json(value: Any) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line for the person at the terminal, on stderr."""
+    """Print a message on stderr."""
     sys.stderr.write(text + "\n")
 
 
@@ -47,17 +40,17 @@ def print_table(table: Any) -> None:
     """Print a rich table on stdout."""
     from rich.console import Console
 
-    # Piped into a file there is no width to fit into.
+    # A file has no width to fit into.
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
-# Between two lines of progress where no terminal shows a bar; what is faster says nothing.
+# Seconds between two lines of progress on a stderr that is not a terminal; faster steps print nothing.
 _LINE_SECONDS = 10.0
 
 
 @contextmanager
 def shown_progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
-    """(stage, done, of) → a progress bar on stderr, or where that is no terminal a line now and then."""
+    """A function (stage, done, of) that shows progress on stderr: a bar on a terminal, else a line now and then."""
     if not sys.stderr.isatty():
         last = time.monotonic()
 

@@ -36,8 +36,8 @@ def last_checkpoint(folder: Path, processes: int) -> Path | None:
     wrote = json.loads((found / SEAL).read_text())["processes"]
     if wrote != processes:
         raise UsageError(
-            f"{found} was written by {_counted(wrote)}, and there {'is' if processes == 1 else 'are'} {processes} now",
-            f"start as many as before, or delete {folder} to fit anew",
+            f"{found} was written by {_counted(wrote)}, but this run has {_counted(processes)}",
+            f"start {_counted(wrote)}, or delete {folder} to train from the start",
         )
     return found
 

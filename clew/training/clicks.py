@@ -47,7 +47,7 @@ class ClicksSpec:
 
     def __post_init__(self) -> None:
         if not 0 <= self.eta <= 3:
-            raise ValueError(f"eta is {self.eta}, expected 0 (places do not matter) to 3")
+            raise ValueError(f"eta is {self.eta}, expected 0 (the rank does not matter) to 3")
         for name in ("least", "per_minute"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
@@ -190,8 +190,8 @@ def clicks_file(path: Path) -> Path:
     found = path if path.is_file() else data_home() / path
     if not found.is_file():
         raise NotFoundError(
-            f"{path}: no such file, neither here nor under {data_home()}",
-            f"clicks names a log, plain or compressed: {_LAYOUT}",
+            f"{path}: no such file, here or under {data_home()}",
+            f"clicks must name a log, plain or compressed: {_LAYOUT}",
         )
     return found
 
@@ -208,11 +208,12 @@ def read_impressions(path: Path) -> Iterator[Impression]:
             raise DataError(f"{where}: query is {query!r}, expected text", _LAYOUT)
         shown = _ids(row, "shown", where)
         if twice := next((name for name, times in Counter(shown).items() if times > 1), ""):
-            raise DataError(f"{where}: shown holds {twice!r} twice", "a document has one place in an answer")
+            raise DataError(f"{where}: shown holds {twice!r} twice", "list each document once")
         clicked = _ids(row, "clicked", where)
         if strange := next((name for name in clicked if name not in shown), ""):
             raise DataError(
-                f"{where}: clicked holds {strange!r}, which was not shown", "log all that was shown, in order"
+                f"{where}: clicked holds {strange!r}, which was not shown",
+                "log every document that was shown, in order",
             )
         yield Impression(query, shown, frozenset(clicked), _time(row.get("time"), where))
 
@@ -223,7 +224,9 @@ def _ids(row: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
         raise DataError(f"{where}: {key} is {value!r}, expected a list of document ids", _LAYOUT)
     for name in value:
         if not isinstance(name, str) or not name:
-            raise DataError(f"{where}: {key} holds {name!r}, expected a document id", "ids are text, as in the index")
+            raise DataError(
+                f"{where}: {key} holds {name!r}, expected a document id", "ids are strings, as in the index"
+            )
     return tuple(value)
 
 

@@ -119,8 +119,8 @@ def mean_ndcg(
         each = list(zip(score(rows), rows, strict=True))
         if not all(np.isfinite(scores).all() for scores, _ in each):
             raise DataError(
-                f"the weights have gone astray: scores on dev of {name} are no finite numbers",
-                "lower [fit] learning_rate, or bound the gradients with clip = 1",
+                f"training diverged: scores on the dev queries of {name} are not finite",
+                "in [fit], lower learning_rate, or limit the gradients with clip = 1",
             )
         values = [ndcg(np.array(row.gains)[np.argsort(-scores, kind="stable")], row.gains) for scores, row in each]
         found[name] = float(np.mean(values))

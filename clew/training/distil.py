@@ -76,10 +76,13 @@ def keep_layers(model: Any, count: int) -> None:
     encoder = getattr(network.base_model, "encoder", None)
     layers = getattr(encoder, "layer", None)
     if encoder is None or layers is None:
-        raise SpecError(f"a {type(network).__name__} cannot be cut", "leave layers out, or take a BERT-like teacher")
+        raise SpecError(
+            f"cannot remove layers from a {type(network).__name__}",
+            "remove layers from the spec, or use a BERT-like teacher",
+        )
     if count > len(layers):
         raise SpecError(
-            f"layers is {count}, the teacher has {len(layers)}", f"expected 1 to {len(layers)}, or 0 for all"
+            f"layers is {count}, but the teacher has {len(layers)}", f"expected 1 to {len(layers)}, or 0 for all"
         )
     step = (len(layers) - 1) / max(1, count - 1)
     encoder.layer = torch.nn.ModuleList([layers[round(at * step)] for at in range(count)])

@@ -109,4 +109,6 @@ def read_examples(path: Path) -> Iterator[Example]:
                 lists = {name: tuple(row[name]) for name in ("ids", "passages", "gains", "fused")}
                 yield Example(**{**row, **lists})
             except (ValueError, TypeError, KeyError) as error:
-                raise DataError(f"{path}:{number}: no example: {error}", "delete the run's folder and begin") from None
+                raise DataError(
+                    f"{path}:{number}: not a training example: {error}", "delete the run's folder and start again"
+                ) from None

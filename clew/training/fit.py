@@ -103,8 +103,8 @@ def _check_enough(tables: Mapping[str, Any], spec: FitSpec, ranks: Ranks) -> Non
     found = sum(len(rows) // spec.batch for rows in tables.values())
     if ranks.count > 1 and found < ranks.count:
         raise DataError(
-            f"{ranks.count} processes need as many full batches of {spec.batch}, and there are {found}",
-            "give it more examples, a smaller batch, or fewer processes",
+            f"{ranks.count} processes need {ranks.count} full batches of {spec.batch} queries; the data make {found}",
+            "add data, or use a smaller batch or fewer processes",
         )
 
 
@@ -113,7 +113,7 @@ def _ended(run: Path, watch: _Watch, trainer: Any, seconds: float, processes: in
     if watch.best is None:
         watch.evaluate(trainer.model, trainer.state.global_step)
     if watch.best is None or not trainer.state.global_step:
-        raise DataError("the run made no step", "give it more examples, or a smaller batch")
+        raise DataError("training ended without a single step", "add data, or use a smaller batch")
     step, measures = watch.best
     fitted = Fitted(run / BEST, step, trainer.state.global_step, round(seconds, 1), measures, processes)
     write_atomic(run / FINISHED, json.dumps({**asdict(fitted), "folder": BEST}).encode())

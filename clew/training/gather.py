@@ -1,4 +1,4 @@
-"""What a run learns from and is measured on, gathered from its data sets: read, cleaned, sampled, mined."""
+"""Gather the training examples and dev lists of a run: read its data sets, clean them, sample and mine."""
 
 from __future__ import annotations
 
@@ -12,45 +12,48 @@ from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained, parse_gains
 from clew.core.measures.judged import first_file, open_queries, read_rows, text_of
 from clew.core.measures.runs import Qrels
-from clew.search.fields import embedded_text
+from clew.models.passage import embedded_text
 from clew.training.clicks import aggregated, clicks_file, read_impressions
 from clew.training.examples import Example, cleaned, judged_example, sampled
 from clew.training.negatives import candidates_example, indexed_texts, mined_example
 from clew.training.spec import DataSpec, TrainSpec
 
 if TYPE_CHECKING:
-    from clew.search.pipeline import Searcher
+    from clew.training.candidates import CandidateSource, CandidateSources
 
 Progress = Callable[[str, int, int], None]
-# Data set → its opened index; the caller closes nothing, gathering does.
-OpenIndex = Callable[[DataSpec], "Searcher"]
 
 
 @dataclass(slots=True)
 class Gathered:
-    """Examples to learn from, dev candidates by data set, and what was left out on the way."""
+    """The gathered data of a run.
+
+    examples: what is trained on. dev: data set → the lists that are measured. notices: what was left out, for the user.
+    """
 
     examples: list[Example] = field(default_factory=list)
     dev: dict[str, list[Example]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
 
-def gather(spec: TrainSpec, open_index: OpenIndex, progress: Progress) -> Gathered:
-    """Read every data set of a run.
+def gather(spec: TrainSpec, sources: CandidateSources, progress: Progress) -> Gathered:
+    """Read every data set of a run, and retrieve candidates where the spec asks for them.
 
-    Raises DataError for one without a usable train or dev query, and for qrels with ids that are nowhere.
+    sources: opens the indexes; each is closed again. progress: called with (stage, done, of). Raises DataError for a
+    data set without a usable train or dev query and for qrels with unknown ids, NotFoundError for missing data.
     """
     found = Gathered()
     for data in spec.data:
-        _gather(spec, data, open_index, found, progress)
+        _gather(spec, data, sources, found, progress)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Queries:
-    """The queries of a data set: what is taught, what is measured, and what else is not to be taught.
+    """The queries of a data set.
 
-    name: what results call it. where: its place in messages.
+    name: of the data set in results. where: its file or folder, for messages. texts: query → text. train, dev: qrels.
+    held_out: queries of the other splits, which must not be trained on.
     """
 
     name: str
@@ -61,16 +64,17 @@ class _Queries:
     held_out: list[str]
 
 
-def _gather(spec: TrainSpec, data: DataSpec, open_index: OpenIndex, found: Gathered, progress: Progress) -> None:
+def _gather(spec: TrainSpec, data: DataSpec, sources: CandidateSources, found: Gathered, progress: Progress) -> None:
     read = _clicked(spec, data, found) if data.clicks else _of_folder(data)
     if read.name in found.dev:
         raise DataError(
-            f"{read.where}: a second data set is called {read.name!r}", "rename its folder: measures go by its name"
+            f"{read.where}: another data set is already named {read.name!r}",
+            "rename the folder; results are listed by its name",
         )
     names, dropped = cleaned(read.texts, judged_queries(read.train), read.held_out)
     if dropped:
         found.notices.append(
-            f"{read.name}: {dropped} train queries dropped: blank, asked twice, or asked on another split"
+            f"{read.name}: {dropped} train queries left out: blank, duplicate, or also in another split"
         )
     keys = {query: max(read.train[query], key=lambda document: read.train[query][document]) for query in names}
     names = sampled(names, keys, data.queries, spec.seed)
@@ -80,28 +84,30 @@ def _gather(spec: TrainSpec, data: DataSpec, open_index: OpenIndex, found: Gathe
         examples = [each for query in names if (each := make(query, read.train, spec.negatives.count + 1)) is not None]
         rows = [each for query in measured if (each := make(query, read.dev, spec.fit.dev_candidates)) is not None]
     else:
-        searcher = open_index(data)
+        source = sources.open(data)
         try:
             gathered = _shown if data.candidates == "judged" else _mined
-            examples, rows = gathered(spec, searcher, read, names, measured, progress)
+            examples, rows = gathered(spec, source, read, names, measured, progress)
         finally:
-            searcher.close()
+            source.close()
     for what, kept in ((data.split, examples), (data.dev, rows)):
         if not kept:
             raise DataError(
-                f"{read.where}: no query of split {what!r} has both a relevant and another passage",
-                "check the clicks, least and dev of [clicks], and that the index holds the documents that were shown"
+                f"{read.where}: no query of split {what!r} has both a relevant passage and another to compare it with",
+                "check the log, least and dev in [clicks], and that the index holds the documents that were shown"
                 if data.clicks
-                else "check the qrels, the gains, and that the index holds the judged documents",
+                else "check the qrels and gains, and that the index holds the judged documents",
             )
     if len(examples) < len(names):
-        found.notices.append(f"{read.name}: {len(names) - len(examples)} train queries have nothing to compare")
+        found.notices.append(
+            f"{read.name}: {len(names) - len(examples)} train queries left out: no relevant passage or no negative"
+        )
     found.examples += examples
     found.dev[read.name] = rows
 
 
 def _of_folder(data: DataSpec) -> _Queries:
-    """The queries of a BEIR folder."""
+    """Read the queries of a BEIR folder."""
     judged = open_queries(Path(data.folder))
     gains = parse_gains(data.gains) if data.gains else None
     train, dev = (gained(judged.qrels(split, None), gains) for split in (data.split, data.dev))
@@ -110,7 +116,7 @@ def _of_folder(data: DataSpec) -> _Queries:
 
 
 def _clicked(spec: TrainSpec, data: DataSpec, found: Gathered) -> _Queries:
-    """The queries that a click log makes."""
+    """Make judged queries from a click log."""
     path = clicks_file(Path(data.clicks))
     made = aggregated(read_impressions(path), spec.clicks)
     found.notices.append(f"{data.name}: {made.notice(spec.clicks)}")
@@ -118,32 +124,32 @@ def _clicked(spec: TrainSpec, data: DataSpec, found: Gathered) -> _Queries:
 
 
 def _mined(
-    spec: TrainSpec, searcher: Searcher, read: _Queries, names: list[str], measured: list[str], progress: Progress
+    spec: TrainSpec, source: CandidateSource, read: _Queries, names: list[str], measured: list[str], progress: Progress
 ) -> tuple[list[Example], list[Example]]:
-    """(examples, dev candidates) of a set whose candidates come from its index."""
+    """Return (examples, dev lists) of a data set whose candidates are retrieved from its index."""
     examples: list[Example] = []
     for done, query in enumerate(names, 1):
         text = read.texts[query]
-        example = mined_example(searcher, read.name, query, text, read.train[query], spec.negatives, spec.seed)
+        example = mined_example(source, read.name, query, text, read.train[query], spec.negatives, spec.seed)
         if example is not None:
             examples.append(example)
         progress(f"mining {read.name}", done, len(names))
     rows = []
     for query in measured:
         text = read.texts[query]
-        row = candidates_example(searcher, read.name, query, text, read.dev[query], spec.fit.dev_candidates)
+        row = candidates_example(source, read.name, query, text, read.dev[query], spec.fit.dev_candidates)
         if row is not None:
             rows.append(row)
     return examples, rows
 
 
 def _shown(
-    spec: TrainSpec, searcher: Searcher, read: _Queries, names: list[str], measured: list[str], progress: Progress
+    spec: TrainSpec, source: CandidateSource, read: _Queries, names: list[str], measured: list[str], progress: Progress
 ) -> tuple[list[Example], list[Example]]:
-    """(examples, dev candidates) of a set whose candidates were shown: clicked, or passed over, and still indexed."""
+    """Return (examples, dev lists) of a click log: documents that were shown and that the index still holds."""
 
     def made(query: str, qrels: Qrels, most: int) -> Example | None:
-        texts = indexed_texts(searcher, read.texts[query], list(qrels[query]), spec.negatives.depth)
+        texts = indexed_texts(source, read.texts[query], list(qrels[query]), spec.negatives.depth)
         return judged_example(read.name, query, read.texts[query], qrels[query], texts, most, spec.seed)
 
     examples: list[Example] = []
@@ -156,13 +162,16 @@ def _shown(
 
 
 def _judged(spec: TrainSpec, folder: Path, read: _Queries) -> Callable[[str, Qrels, int], Example | None]:
-    """What makes a query's example out of its judged documents. Raises DataError for documents that are nowhere."""
+    """Return a function that makes a query's example of its judged documents.
+
+    Raises DataError for judged documents that the corpus does not hold.
+    """
     wanted = {document for qrels in (read.train, read.dev) for query in qrels.values() for document in query}
     texts = _texts(folder, wanted)
     if missing := sorted(wanted - texts.keys()):
         raise DataError(
-            f"{folder}: {len(missing)} judged documents are not in its corpus, such as {missing[0]!r}",
-            "judge documents by their ids in corpus.jsonl",
+            f"{folder}: {len(missing)} judged documents are missing from its corpus, such as {missing[0]!r}",
+            "the qrels must use the ids of corpus.jsonl",
         )
 
     def make(query: str, qrels: Qrels, most: int) -> Example | None:
@@ -172,11 +181,12 @@ def _judged(spec: TrainSpec, folder: Path, read: _Queries) -> Callable[[str, Qre
 
 
 def _texts(folder: Path, wanted: set[str]) -> Mapping[str, str]:
-    """Document → what the model reads of it, of a BEIR corpus."""
+    """Return document → the text that the model reads of it, from a BEIR corpus."""
     corpus = first_file(folder, "corpus.jsonl")
     if corpus is None:
         raise DataError(
-            f"{folder} holds no corpus.jsonl", 'judged candidates are read from it; or use candidates = "mined"'
+            f"{folder} has no corpus.jsonl",
+            'candidates = "judged" reads documents from it; use candidates = "mined" to retrieve them from an index',
         )
     found: dict[str, str] = {}
     for number, row in read_rows(corpus):

@@ -137,8 +137,8 @@ def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
     if not torch.isfinite(loss):
         shown = ", ".join(repr(str(query)[:60]) for query in queries()[:8])
         raise DataError(
-            f"the loss of a batch is {float(loss.detach())}; its queries: {shown}",
-            "look at their texts, or lower learning_rate",
+            f"the loss of a batch is {float(loss.detach())}, not a finite number; its queries: {shown}",
+            "check their texts, or lower learning_rate",
         )
     return loss
 

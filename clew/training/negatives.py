@@ -1,132 +1,111 @@
-"""Hard negatives: what a published index finds for a query and nobody called relevant."""
+"""Hard negatives: documents that an index retrieves for a query and that nobody judged relevant."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from clew.core.errors import QueryError
-from clew.core.types import Floats
 from clew.training.examples import Example
 
 if TYPE_CHECKING:
-    from clew.search.fusion import Pool
-    from clew.search.pipeline import Searcher
+    from clew.training.candidates import Candidates, CandidateSource
     from clew.training.spec import NegativesSpec
-
-_SOURCES = ("bm25", "dense")
 
 
 def mined_example(
-    searcher: Searcher, data: str, query: str, text: str, judged: Mapping[str, int], spec: NegativesSpec, seed: int
+    source: CandidateSource, data: str, query: str, text: str, judged: Mapping[str, int], spec: NegativesSpec, seed: int
 ) -> Example | None:
-    """A query with its relevant documents and hard negatives; None where the index lacks one of the two.
+    """Make an example of a query's relevant documents and its hard negatives.
 
-    judged: document → integer gain; one judged 0 is a negative where it is among the candidates. At most count / 2
-    relevant documents are taken, the best first.
+    judged: document → integer gain; a document judged 0 is a negative if it is among the candidates. At most count / 2
+    relevant documents are taken, those with the highest gains. Returns None if the query cannot be searched, the index
+    holds no relevant document, or no negative is left.
     """
-    try:
-        pool = searcher.pool(text, spec.depth, sources=sources_of(searcher), expand="off")
-    except QueryError:  # a query that search refuses: empty, too long
+    found = source.candidates(text, spec.depth)
+    if found is None:
         return None
-    store = searcher.store
     relevant = sorted((name for name, gain in judged.items() if gain > 0), key=lambda name: (-judged[name], name))
-    places = {name: at for name in relevant if (at := store.find(name)) is not None}
-    kept = list(places)[: max(1, spec.count // 2)]
-    if not kept:
+    held = ((name, passage) for name in relevant if (passage := found.passage(name)) is not None)
+    passages = dict(islice(held, max(1, spec.count // 2)))
+    if not passages:
         return None
-    passages = {name: passage_of(searcher, pool, places[name]) for name in kept}
-    words = [set(each.casefold().split()) for each in passages.values()]
-    ceiling = _ceiling(pool, [places[name] for name in places], spec.margin)
-    order = [int(at) for at in pool.order()[: spec.depth] if pool.documents[at] not in set(places.values())]
-    closeness = _closeness(pool)
-    found: dict[str, str] = {}
-    for at in _by_turns(order, spec, f"{seed}/{query}"):
-        if closeness is not None and closeness[at] > ceiling:
-            continue
-        passage = passage_of(searcher, pool, int(pool.documents[at]))
-        if passage and not any(_alike(set(passage.casefold().split()), each) > spec.similar for each in words):
-            found[store.id(int(pool.documents[at]))] = passage
-        if len(found) == spec.count:
-            break
-    if not found:
+    negatives = _negatives(found, set(relevant), passages, spec, f"{seed}/{query}")
+    if not negatives:
         return None
-    top = max(judged[name] for name in kept)
+    top = max(judged[name] for name in passages)
     return Example(
-        data, query, text, (*passages, *found), (*passages.values(), *found.values()),
-        (*(judged[name] / top for name in kept), *(0.0 for _ in found)),
+        data, query, text, (*passages, *negatives), (*passages.values(), *negatives.values()),
+        (*(judged[name] / top for name in passages), *(0.0 for _ in negatives)),
     )  # fmt: skip
 
 
 def candidates_example(
-    searcher: Searcher, data: str, query: str, text: str, judged: Mapping[str, int], most: int
+    source: CandidateSource, data: str, query: str, text: str, judged: Mapping[str, int], most: int
 ) -> Example | None:
-    """The first `most` documents of a query as a reranker would get them, in their order, with their gains.
+    """Make an example of the first `most` candidates of a query, in the order a reranker would get them.
 
-    None where search refuses the query or no relevant document is among them.
+    judged: document → integer gain. Returns None if the query cannot be searched or no candidate is relevant.
     """
-    try:
-        pool = searcher.pool(text, most, sources=sources_of(searcher), expand="off")
-    except QueryError:
+    found = source.candidates(text, most)
+    if found is None:
         return None
-    order = pool.order()[:most]
-    places = [int(pool.documents[at]) for at in order]
-    ids = searcher.store.ids(np.array(places, np.int64))
+    ids = tuple(found.ids[:most])
     top = max(judged.values())
     gains = tuple(max(judged.get(name, 0), 0) / top for name in ids)
-    passages = tuple(passage_of(searcher, pool, at) for at in places)
-    fused = tuple(float(pool.totals[at]) for at in order)
-    return Example(data, query, text, tuple(ids), passages, gains, fused) if any(gains) else None
+    passages = tuple(found.passage(name) or "" for name in ids)
+    return Example(data, query, text, ids, passages, gains, tuple(found.scores[:most].tolist())) if any(gains) else None
 
 
-def indexed_texts(searcher: Searcher, text: str, names: Sequence[str], depth: int) -> dict[str, str]:
-    """Document → what the model reads of it beside a query, of those that the index holds.
+def indexed_texts(source: CandidateSource, text: str, names: Sequence[str], depth: int) -> dict[str, str]:
+    """Return document → the passage that the model reads of it, for the named documents that the index holds.
 
-    depth: candidates among which a document's best passage is looked for; one further down is read from its start.
-    Empty where search refuses the query.
+    depth: candidates among which a document's best passage is looked up; a document further down is read from its
+    first passage. Empty if the query cannot be searched.
     """
-    try:
-        pool = searcher.pool(text, depth, sources=sources_of(searcher), expand="off")
-    except QueryError:
+    found = source.candidates(text, depth)
+    if found is None:
         return {}
-    places = {name: at for name in names if (at := searcher.store.find(name)) is not None}
-    return {name: passage_of(searcher, pool, at) for name, at in places.items()}
+    return {name: passage for name in names if (passage := found.passage(name)) is not None}
 
 
-def sources_of(searcher: Searcher) -> tuple[str, ...]:
-    """The sources that candidates are mined from: those of the index, its graph left out."""
-    return tuple(name for name in searcher.sources if name in _SOURCES)
+def _negatives(
+    found: Candidates, relevant: set[str], passages: Mapping[str, str], spec: NegativesSpec, seed: str
+) -> dict[str, str]:
+    """Choose up to `count` negatives among the first `depth` candidates; document → passage.
+
+    Left out are relevant documents, those whose passage nearly repeats one of `passages`, and those whose cosine with
+    the query is above the best relevant candidate's by more than the margin, since they may be relevant and unjudged.
+    """
+    words = [_words(each) for each in passages.values()]
+    ceiling = _ceiling(found, relevant, spec.margin)
+    order = [at for at in range(min(spec.depth, len(found.ids))) if found.ids[at] not in relevant]
+    chosen: dict[str, str] = {}
+    for at in _by_turns(order, spec, seed):
+        if found.cosines is not None and found.cosines[at] > ceiling:
+            continue
+        passage = found.passage(found.ids[at])
+        if passage and not any(_overlap(_words(passage), each) > spec.similar for each in words):
+            chosen[found.ids[at]] = passage
+        if len(chosen) == spec.count:
+            break
+    return chosen
 
 
-def passage_of(searcher: Searcher, pool: Pool, document: int) -> str:
-    """What the model reads of a document: its best passage where it is a candidate, else its first."""
-    at = pool.place_of(document)
-    passage = searcher.store.passage_range(document)[0] if at is None else pool.best_passage(at)
-    return searcher.store.embedded_text(passage)
-
-
-def _ceiling(pool: Pool, relevant: Sequence[int], margin: float) -> float:
-    """Cosine above which a candidate may be relevant and unjudged."""
-    closeness = _closeness(pool)
-    places = [at for document in relevant if (at := pool.place_of(document)) is not None]
-    if closeness is None or not places:
+def _ceiling(found: Candidates, relevant: set[str], margin: float) -> float:
+    """Return the cosine above which a candidate may be relevant and unjudged; infinite if none can be said."""
+    if found.cosines is None:
         return float("inf")
-    return float(max(closeness[at] for at in places)) + margin
-
-
-def _closeness(pool: Pool) -> Floats | None:
-    """(m,) cosine of each candidate with the query; None where the index has no vectors."""
-    if "dense" not in pool.sources:
-        return None
-    cosines: Floats = np.nan_to_num(pool.found.scores[pool.sources.index("dense")], nan=-1.0)
-    return cosines
+    cosines = [float(found.cosines[at]) for at, name in enumerate(found.ids) if name in relevant]
+    return max(cosines) + margin if cosines else float("inf")
 
 
 def _by_turns(order: Sequence[int], spec: NegativesSpec, seed: str) -> list[int]:
-    """Candidates in the order they are tried: the wanted share of the hardest, then others drawn from further down."""
+    """Order candidates for trying: first the wanted share from the top, then a sample from further down, then the rest.
+
+    order: places of the candidates, best first. The top is the first fifth, at least `count`.
+    """
     draw = random.Random(seed)  # noqa: S311 - a reproducible choice, no secret
     border = max(spec.count, len(order) // 5)
     near, far = list(order[:border]), list(order[border:])
@@ -136,5 +115,10 @@ def _by_turns(order: Sequence[int], spec: NegativesSpec, seed: str) -> list[int]
     return [*near[:hard], *far[: spec.count - hard], *near[hard:], *far[spec.count - hard :]]
 
 
-def _alike(one: set[str], other: set[str]) -> float:
+def _words(text: str) -> set[str]:
+    return set(text.casefold().split())
+
+
+def _overlap(one: set[str], other: set[str]) -> float:
+    """Return the Jaccard similarity (0 to 1) of two sets of words."""
     return len(one & other) / max(1, len(one | other))

@@ -76,8 +76,8 @@ class Ranks:
             if self.count == 1 or not _LOST.search(str(error)):
                 raise
             raise ClewError(
-                f"process {self.rank} of {self.count}: another process of this run has ended",
-                "what that process said is the reason; started again, the run goes on from its last checkpoint",
+                f"process {self.rank} of {self.count}: another process of this run has stopped",
+                "the error of that process says why; the same command resumes the run from its last checkpoint",
             ) from error
 
     def leave(self) -> None:
@@ -104,7 +104,7 @@ def joined() -> Ranks:
     if 0 < graphics <= int(os.environ["LOCAL_RANK"]):
         raise UsageError(
             f"{os.environ.get('LOCAL_WORLD_SIZE')} processes, but this machine has {graphics} GPUs",
-            f"start at most as many: torchrun --nproc-per-node {graphics}",
+            f"start at most one process per GPU: torchrun --nproc-per-node {graphics}",
         )
     state = PartialState(cpu=not graphics, timeout=GRADIENTS_WITHIN)
     group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)

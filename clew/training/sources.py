@@ -1,30 +1,34 @@
-"""What a run's data are: a digest of each set, so that other data under the same name are another run."""
+"""Digests of the data of a run, so that a run on other data is another run even if the names are the same."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clew.core.files import sha256_file
 from clew.core.measures.judged import first_file, open_queries
 from clew.models.store import load_encoder
-from clew.search.versions import IndexFolder
 from clew.training.clicks import clicks_file
 from clew.training.spec import DataSpec, TrainSpec
 
+if TYPE_CHECKING:
+    from clew.training.candidates import CandidateSources
 
-def digests(spec: TrainSpec, home: Path) -> dict[str, str]:
-    """Name of each data set → sha256, in hex, over all that is read of it, and the model it is mined with.
 
-    That is the queries, the qrels of every split (what is asked on another one is not taught), the documents, and of a
-    click log the log. Documents are those of the index where one is named, by what its live version holds; of a folder
-    without a corpus.jsonl they are every file in it that is not hidden. Raises NotFoundError for what is not there.
+def digests(spec: TrainSpec, home: Path, sources: CandidateSources) -> dict[str, str]:
+    """Return the name of each data set → sha256, in hex, of everything that is read of it.
+
+    That covers the queries, the qrels of every split (queries of other splits are not trained on), the documents, the
+    click log, and the encoder that negatives are mined with. The documents of a published index are identified by the
+    content of its live version; of a folder without corpus.jsonl they are all its files that are not hidden. Raises
+    NotFoundError for data that do not exist.
     """
-    return {data.name: _digest(data, spec.negatives.model, home) for data in spec.data}
+    return {data.name: _digest(data, spec.negatives.model, home, sources) for data in spec.data}
 
 
-def _digest(data: DataSpec, model: str, home: Path) -> str:
+def _digest(data: DataSpec, model: str, home: Path, sources: CandidateSources) -> str:
     if data.clicks:
         files = {"clicks": clicks_file(Path(data.clicks))}
     else:
@@ -36,14 +40,13 @@ def _digest(data: DataSpec, model: str, home: Path) -> str:
     if data.candidates == "mined" and not data.index:
         parts["model"] = load_encoder(model, home).fingerprint
     if data.index:
-        folder = IndexFolder.of(home, data.index)
-        parts["index"] = folder.read_version(folder.read_release()).content
+        parts["index"] = sources.content(data.index)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _documents(folder: Path) -> dict[str, Path]:
-    """The corpus; without one a spec in the folder says what is indexed, and that lies beside it or below."""
+    """Return the files that hold a folder's documents: its corpus, or all files if an index spec says which to read."""
     if corpus := first_file(folder, "corpus.jsonl"):
         return {"corpus": corpus}
     names = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name: path for name, path in names.items() if "/." not in f"/{name}"}  # a home may lie there
+    return {name: path for name, path in names.items() if "/." not in f"/{name}"}  # a home may be in the folder

@@ -45,11 +45,15 @@ class DataSpec:
         if self.clicks and not self.index:
             raise ValueError("clicks needs index: name the published index that holds the clicked documents")
         if self.clicks and self.gains:
-            raise ValueError(f"gains is {self.gains!r}, but clicks make their own grades: leave gains out")
+            raise ValueError(
+                f"gains is {self.gains!r}, but the grades of a click log come from its clicks: remove gains"
+            )
         if self.queries < 0:
             raise ValueError(f"queries is {self.queries}, expected 0 (all) or more")
         if self.split == self.dev:
-            raise ValueError(f"split and dev are both {self.split!r}: what is learned from cannot be measured on")
+            raise ValueError(
+                f"split and dev are both {self.split!r}: dev must be another split than the one that is trained on"
+            )
 
     @property
     def name(self) -> str:
@@ -137,7 +141,7 @@ class FitSpec:
                 raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
         for name in ("weight_decay", "clip", "patience", "checkpoint_minutes", "pieces"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected a finite number from 0 on")
+                raise ValueError(f"{name} is {getattr(self, name)}, expected a finite number, 0 or more")
 
 
 @dataclass(frozen=True, slots=True)

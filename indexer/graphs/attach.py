@@ -41,7 +41,7 @@ def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
     Raises NotFoundError for a graph that is not there, SpecError for files and a snapshot or for a name that the graph
     does not know, and whatever loading raises.
     """
-    graph = spec.graph
+    graph = spec.search.graph
     if graph is None:
         return spec
     if graph.nodes:
@@ -58,13 +58,17 @@ def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
     counts = load_manifest(graph_folder(home, graph.name) / snapshot).counts
     _check_names(spec, graph, counts)
     _tell_unknown_types(spec, graph.name, counts, progress)
-    return replace(spec, graph=replace(graph, snapshot=snapshot))
+    return _with_graph(spec, replace(graph, snapshot=snapshot))
+
+
+def _with_graph(spec: IndexSpec, graph: GraphSpec) -> IndexSpec:
+    return replace(spec, search=replace(spec.search, graph=graph))
 
 
 def _check_names(spec: IndexSpec, graph: GraphSpec, counts: GraphCounts) -> None:
     """Whether the graph knows what its table names, and the index the fields. Raises SpecError that names the key."""
     types, relations = f"entity type of graph {graph.name!r}", f"relation of graph {graph.name!r}"
-    texts = {"title", *(name for name in searched(spec.fields) if spec.fields[name].type == "text")}
+    texts = {"title", *(name for name in searched(spec.search.fields) if spec.search.fields[name].type == "text")}
     named: list[tuple[str, Iterable[str], str, Collection[str]]] = [
         ("link.types", graph.link.types, types, counts.types),
         ("document_types", graph.document_types, types, counts.types),
@@ -80,7 +84,7 @@ def _check_names(spec: IndexSpec, graph: GraphSpec, counts: GraphCounts) -> None
 
 def _tell_unknown_types(spec: IndexSpec, graph: str, counts: GraphCounts, progress: Progress) -> None:
     """Tell of fields whose values are no entities of the graph; there may be a reason."""
-    for name, field in spec.fields.items():
+    for name, field in spec.search.fields.items():
         if field.entity and field.entity not in counts.types:
             hint = nearest(field.entity, filter(None, counts.types))
             progress.notice(f"[fields] {name}: graph {graph!r} has no entity of type {field.entity!r}; {hint}")
@@ -101,7 +105,7 @@ def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
 
     Raises SpecError where it says how, and the graph holds none of the documents so.
     """
-    graph = spec.graph
+    graph = spec.search.graph
     if graph is None:
         return spec
     ids = list(_ids(spool))
@@ -117,7 +121,7 @@ def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
             f'there is no node {example!r}, for one; "auto" looks how documents are in the graph, "" says they are not',
         )
     types, about = graph.document_types or list(found.types), graph.about or list(found.about)
-    return replace(spec, graph=replace(graph, documents=found.documents, document_types=types, about=about))
+    return _with_graph(spec, replace(graph, documents=found.documents, document_types=types, about=about))
 
 
 def _ids(spool: Path) -> Iterator[str]:
@@ -137,7 +141,7 @@ class GraphVectors:
     @property
     def total(self) -> int:
         """How many there are, as progress counts them."""
-        graph = self.spec.graph
+        graph = self.spec.search.graph
         assert graph is not None  # noqa: S101 - the caller looked
         counts = load_manifest(graph_folder(self.home, graph.name) / graph.snapshot).counts
         documents = sum(counts.types.get(name, 0) for name in graph.document_types)
@@ -145,7 +149,7 @@ class GraphVectors:
 
     def encode(self, encoding: Encoding) -> None:
         """Compute them; entities that only documents are get none."""
-        graph = self.spec.graph
+        graph = self.spec.search.graph
         assert graph is not None  # noqa: S101 - the caller looked
         snapshot = Snapshot.open(graph_folder(self.home, graph.name) / graph.snapshot, verify=False)
         self.work.mkdir(parents=True, exist_ok=True)

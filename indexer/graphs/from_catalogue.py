@@ -67,8 +67,8 @@ class Catalogue:
     def __init__(self, spec: IndexSpec, document_type: str, prefix: str) -> None:
         """Raises SpecError, see `build`."""
         self._spec, self._type, self._prefix = spec, document_type, prefix
-        self._fields = {name: field for name, field in spec.fields.items() if field.entity}
-        self._title = title_field(spec.fields)
+        self._fields = {name: field for name, field in spec.search.fields.items() if field.entity}
+        self._title = title_field(spec.search.fields)
         if not self._fields:
             raise SpecError(
                 f"no field of {spec.name!r} holds entities",
@@ -126,7 +126,7 @@ class Catalogue:
 
     def _documents(self) -> Iterator[Document | Fault]:
         form = self._spec.form
-        typing = Typing(self._spec.fields, id_field(self._spec.source, form), self._spec.source.separator)
+        typing = Typing(self._spec.search.fields, id_field(self._spec.source, form), self._spec.source.separator)
         origins: dict[str, str] = {}
         for record in read(self._spec.source, form):
             document = record if isinstance(record, Fault) else typing.document(record)

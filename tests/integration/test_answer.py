@@ -17,7 +17,7 @@ from clew.api.app import create_app
 from clew.api.engine import Engine
 from clew.api.settings import Settings
 from clew.cli import app
-from clew.core.errors import ClewError, QueryError, UsageError
+from clew.core.errors import QueryError, UsageError
 from clew.models.overlap import OverlapScorer
 from clew.search import types
 from clew.search.answer import SENTENCES
@@ -50,6 +50,7 @@ DOCUMENTS = [
       for at in range(12)),
 ]  # fmt: skip
 QUERY = "why does iron rust in water and oxygen"
+ASKED = types.SearchRequest(query=QUERY)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_every_answer_is_a_slice_of_its_documents_body_in_its_passage(index, que
 
 def test_the_cross_encoder_chooses_the_sentence_and_its_log_odds_are_calibrated(index) -> None:
     searcher = with_scorer(index, OverlapScorer(), Calibration(1.5, 0.25, -0.75))
-    response = searcher.answer(AnswerRequest(QUERY))
+    response = searcher.answer(AnswerRequest(search=ASKED))
     best = response.answers[0]
     assert (best.id, best.title, best.field) == ("rust", "Rust", "text")
     # The question holds more of the query's words than what answers it: this scorer knows no better.
@@ -133,7 +134,7 @@ def test_the_cross_encoder_chooses_the_sentence_and_its_log_odds_are_calibrated(
         assert answer.scored_by == "rerank"
         assert answer.score == pytest.approx(1.5 * score + 0.25 * fused - 0.75, abs=1e-6)
         assert answer.probability == pytest.approx(1 / (1 + np.exp(-answer.score)))
-    hits = {hit.id: hit for hit in searcher.search(types.SearchRequest(QUERY, k=50)).hits}
+    hits = {hit.id: hit for hit in searcher.search(types.SearchRequest(query=QUERY, k=50)).hits}
     for answer in response.answers:
         assert answer.document_probability == hits[answer.id].probability is not None
     scores = [answer.score for answer in response.answers]
@@ -167,7 +168,7 @@ def test_a_document_answers_once_and_its_other_passages_are_more(index) -> None:
 
 def test_sentences_are_read_in_one_call_below_their_titles_and_bounded(index) -> None:
     scorer = Counting()
-    response = with_scorer(index, scorer).answer(AnswerRequest(QUERY, k=50))
+    response = with_scorer(index, scorer).answer(AnswerRequest(search=ASKED, k=50))
     documents = [call for call in scorer.calls if any("\n" in text and text.count(".") > 1 for text in call)]
     sentences = scorer.calls[-1]
     assert documents
@@ -181,7 +182,9 @@ def test_sentences_are_read_in_one_call_below_their_titles_and_bounded(index) ->
 def test_the_likeliest_answer_comes_first_whatever_the_order_of_documents(index) -> None:
     # The best sentence of each document is read first, in their order: here each is likelier than the one before.
     rising = Counting(lambda call, found: found if call == 1 else np.array([0, 1, 2] + [-9] * (len(found) - 3)))
-    answers = with_scorer(index, rising).answer(AnswerRequest("pipe water", k=3)).answers
+    answers = (
+        with_scorer(index, rising).answer(AnswerRequest(search=types.SearchRequest(query="pipe water"), k=3)).answers
+    )
     documents = [hit.id for hit in index.search("pipe water", k=3).hits]
     assert [answer.score for answer in answers] == [2, 1, 0]
     assert [answer.id for answer in answers] == documents[::-1]
@@ -227,7 +230,7 @@ def test_nothing_good_is_an_empty_answer_with_the_best_probability_in_a_note(ind
 def test_a_likely_sentence_counts_however_unlikely_its_document(index) -> None:
     """The threshold is the sentence's: documents whose passage reads worse are still looked at."""
     high_for_sentences = Counting(lambda call, found: np.full(len(found), -5.0 if call == 1 else 5.0, np.float32))
-    response = with_scorer(index, high_for_sentences).answer(AnswerRequest(QUERY, min_probability=0.9))
+    response = with_scorer(index, high_for_sentences).answer(AnswerRequest(search=ASKED, min_probability=0.9))
     assert response.answers
     assert response.answers[0].document_probability < 0.1 < 0.9 < response.answers[0].probability
 
@@ -235,7 +238,7 @@ def test_a_likely_sentence_counts_however_unlikely_its_document(index) -> None:
 def test_a_failed_reranking_degrades_to_the_terms_and_is_named(index) -> None:
     by_terms = shown(index.answer(QUERY, rerank=False))
     broken = Counting(lambda _, found: np.full(len(found), np.nan, np.float32))
-    response = with_scorer(index, broken).answer(AnswerRequest(QUERY, min_probability=0.99))
+    response = with_scorer(index, broken).answer(AnswerRequest(search=ASKED, min_probability=0.99))
     assert [(lost.stage, "no number" in lost.reason) for lost in response.degraded] == [("rerank", True)]
     assert shown(response) == by_terms
     assert (response.nothing_good, response.notes, response.sentences) == (False, (), 0)
@@ -244,7 +247,7 @@ def test_a_failed_reranking_degrades_to_the_terms_and_is_named(index) -> None:
 
 def test_failed_or_late_sentences_degrade_to_the_terms_and_are_named(index) -> None:
     broken = Counting(lambda call, found: found if call == 1 else np.full(len(found), np.nan, np.float32))
-    response = with_scorer(index, broken).answer(AnswerRequest(QUERY))
+    response = with_scorer(index, broken).answer(AnswerRequest(search=ASKED))
     assert [(lost.stage, "no number" in lost.reason) for lost in response.degraded] == [("answer", True)]
     assert {answer.scored_by for answer in response.answers} == {"terms"}
     assert response.answers[0].document_probability is not None
@@ -262,7 +265,7 @@ def test_failed_or_late_sentences_degrade_to_the_terms_and_are_named(index) -> N
         ({"min_probability": 2}, "min_probability is 2"),
         ({"budget_ms": 0}, "budget_ms is 0"),
         ({"rerank": False, "min_probability": 0.5}, "nothing is reranked"),
-        ({"expand": "on"}, "no graph"),
+        ({"graph": "on"}, "no graph"),
     ],
 )
 def test_a_request_that_cannot_be_answered_names_its_parameter(index, changes, says) -> None:
@@ -310,7 +313,10 @@ def test_the_wire_has_every_field(model, mirrored) -> None:
 
 def test_the_body_takes_every_field_of_a_request_and_its_examples_are_accepted(client) -> None:
     schema = client.get("/openapi.json").json()["components"]["schemas"]["AnswerBody"]
-    assert set(schema["properties"]) - {"index"} == {field.name for field in dataclasses.fields(AnswerRequest)}
+    of_search = {field.name for field in dataclasses.fields(types.SearchRequest)}
+    of_answer = {field.name for field in dataclasses.fields(AnswerRequest)}
+    no_effect = {"offset", "facets", "profile", "explain"}
+    assert set(schema["properties"]) - {"index", "expand"} == (of_search | of_answer) - no_effect - {"search"}
     assert schema["properties"]["k"]["maximum"] == types.MAX_ANSWERS
     for example in schema["examples"]:
         assert client.post("/v1/answer", json=example | {"index": "texts"}).status_code == 200
@@ -338,14 +344,14 @@ def test_what_cannot_be_answered_is_a_problem(client, body, status, says) -> Non
 
 @pytest.fixture
 def run(home):
-    def run_search(*words):
-        return CliRunner().invoke(app, ["search", *words, "--home", str(home)])
+    def run_answer(*words):
+        return CliRunner().invoke(app, ["answer", *words, "--home", str(home)])
 
-    return run_search
+    return run_answer
 
 
 def test_the_command_line_shows_sentence_document_and_probability(run, index) -> None:
-    result = run("texts", QUERY, "--answers", "-k", "3")
+    result = run("texts", QUERY, "-k", "3")
     assert result.exit_code == 0, result.output
     best = index.answer(QUERY, k=3).answers[0]
     lines = result.stdout.splitlines()
@@ -355,34 +361,12 @@ def test_the_command_line_shows_sentence_document_and_probability(run, index) ->
     assert lines[3].startswith("     more in this document: ")
     assert "sentences read" in lines[-1]
     assert "candidates" in result.stderr
-    given = json.loads(run("texts", QUERY, "--answers", "--json").stdout)
+    given = json.loads(run("texts", QUERY, "--json").stdout)
     known = json.loads(json.dumps(dataclasses.asdict(index.answer(QUERY))))
     assert given["answers"] == known["answers"]
 
 
 def test_the_command_line_says_that_nothing_is_good(run) -> None:
-    result = run("texts", QUERY, "--answers", "--min-probability", "1")
+    result = run("texts", QUERY, "--min-probability", "1")
     assert result.stdout.startswith("no answers\n")
     assert "note: nothing good: none of " in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["--explain"], "--explain cannot be used with --answers"),
-        (["--facet", "brand"], "--facet cannot be used with --answers"),
-        (["--offset", "3"], "--offset cannot be used with --answers"),
-        (["--profile", "mine.toml"], "--profile cannot be used with --answers"),
-        (["--why-not", "tea"], "--why-not cannot be used with --answers"),
-        (["-k", "51"], "k is 51"),
-    ],
-)
-def test_the_command_line_refuses_what_answers_do_not_have(run, words, says) -> None:
-    result = run("texts", QUERY, "--answers", *words)
-    assert isinstance(result.exception, ClewError)
-    assert says in result.exception.message
-
-
-def test_runs_have_no_answers(run) -> None:
-    result = run("texts", "--queries", "q.tsv", "--run", "-", "--answers")
-    assert "--answers cannot be used with --queries" in result.exception.message

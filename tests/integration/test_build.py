@@ -24,13 +24,13 @@ from clew.core.errors import (
 )
 from clew.core.files import write_atomic
 from clew.core.lock import writing
-from clew.indexer import publish
 from clew.indexer.build import build
-from clew.indexer.override import Override
+from clew.indexer.releases import history, publish
+from clew.indexer.releases.gc import gc
+from clew.indexer.releases.override import Override
+from clew.indexer.releases.transfer import export, import_
+from clew.indexer.releases.verify import verify_release
 from clew.indexer.spec import spec_of
-from clew.indexer.sweep import gc
-from clew.indexer.transfer import export, import_
-from clew.indexer.verify import verify_release
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
 from clew.search.versions import CURRENT, IndexFolder, dumps
@@ -218,7 +218,7 @@ def test_a_worse_version_is_refused_with_both_figures(root):
     assert {path.stem for path in folder.root.glob("releases/*.json")} == {"r1", "r2"}
     forced = build(spec(root, quality=quality), home, override=Override("the page is gone", today()))
     assert (forced.status, forced.release) == ("published", "r3")
-    assert [objection["rule"] for objection in forced.override["overrode"]] == ["max_drop"]
+    assert [objection.rule for objection in forced.override.overrode] == ["max_drop"]
 
 
 def test_a_minimum_holds_for_the_first_release_too(built, tmp_path):
@@ -232,7 +232,7 @@ def test_a_minimum_holds_for_the_first_release_too(built, tmp_path):
 
 
 def test_missing_judgements_stop_before_the_work(built, tmp_path):
-    with pytest.raises(NotFoundError, match="no folder"):
+    with pytest.raises(NotFoundError, match=r"the folder .* does not exist"):
         build(spec(built[0], quality={"queries": "nowhere"}), tmp_path)
 
 
@@ -300,7 +300,7 @@ def test_a_release_that_cannot_be_opened_does_not_go_live(three):
 
 
 def test_releases_are_listed_newest_first(three):
-    listed = publish.releases(IndexFolder.of(three, "shop"))
+    listed = history.releases(IndexFolder.of(three, "shop"))
     assert [(info.id, info.live, info.documents) for info in listed] == [
         ("r3", True, 62),
         ("r2", False, 61),
@@ -516,10 +516,10 @@ def test_what_is_no_export_is_refused(tmp_path, data):
 def test_names_of_exports_are_checked(built, tmp_path):
     with pytest.raises(UsageError, match=r"shop\.zip is no name"):
         export(built[0] / "home", "shop", tmp_path / "shop.zip")
-    with pytest.raises(NotFoundError, match=r"none\.tar is not there"):
+    with pytest.raises(NotFoundError, match=r"none\.tar does not exist"):
         import_(tmp_path, tmp_path / "none.tar")
     export(built[0] / "home", "shop", tmp_path / "shop.tar")
-    with pytest.raises(DataError, match="no index name"):
+    with pytest.raises(DataError, match="not a valid index name"):
         import_(tmp_path, tmp_path / "shop.tar", "../shop")
 
 
@@ -546,6 +546,6 @@ def test_vectors_are_those_of_the_passages(built):
 
     folder = IndexFolder.of(built[0] / "home", "shop")
     (shard,) = folder.read_version(folder.read_release()).shards
-    store = DocStore.open([folder.shard(shard[0])], spec(built[0]).fields)
+    store = DocStore.open([folder.shard(shard[0])], spec(built[0]).search.fields)
     vectors = np.load(folder.shard(shard[0]) / "dense" / "vectors.npy")
     np.testing.assert_array_equal(vectors, fixed(HashingEncoder(32).encode_passages(list(store.embedded_texts()))))

@@ -83,7 +83,7 @@ def test_an_index_keeps_its_encoder_where_the_default_is_another_by_now(tmp_path
     assert "clew models import" in caught.value.hint
     shutil.copytree(before, home / "models" / "the-one-before" / "v1")
     index = open_index(home, "shop")
-    assert index.search(SearchRequest("something to boil water in")).hits[0].id == "kettle"
+    assert index.search(SearchRequest(query="something to boil water in")).hits[0].id == "kettle"
     index.close()
 
 
@@ -99,7 +99,7 @@ def test_an_index_is_searched_with_another_form_of_its_model_where_they_agree(tm
     version = folder.read_version(release)
     assert 0.99 < version.encoder["agreement"] < 1
     index = open_index(home, "shop", model=WHOLE_NAME)
-    assert index.search(SearchRequest("something to boil water in")).hits[0].id == "kettle"
+    assert index.search(SearchRequest(query="something to boil water in")).hits[0].id == "kettle"
     index.close()
     far = replace(version, encoder={**version.encoder, "agreement": 0.9})
     with pytest.raises(MismatchError, match="agree to"):

@@ -26,12 +26,12 @@ from clew.core.errors import CorruptError, QualityError, StageUnavailable
 from clew.core.files import write_atomic
 from clew.core.measures import evaluate
 from clew.core.measures.significance import compare
-from clew.indexer import publish, quality
 from clew.indexer.build import build
-from clew.indexer.override import Override
+from clew.indexer.releases import history, judged, publish
+from clew.indexer.releases.gc import gc
+from clew.indexer.releases.override import Override
+from clew.indexer.releases.transfer import export, import_
 from clew.indexer.spec import spec_of
-from clew.indexer.sweep import gc
-from clew.indexer.transfer import export, import_
 from clew.models.hashing import HashingEncoder
 from clew.models.overlap import OverlapScorer
 from clew.search.assemble import open_index
@@ -114,7 +114,7 @@ def end_override(root) -> None:
     release = live(root)
     past = {**release.override, "until": (today() - timedelta(days=1)).isoformat()}
     write_atomic(folder_of(root).release(release.id), dumps(replace(release, override=past)))
-    publish.point_at(folder_of(root), release.id)
+    history.point_at(folder_of(root), release.id)
 
 
 def clew(root, *words):
@@ -143,8 +143,8 @@ def test_a_worse_model_is_refused_with_both_figures_the_interval_and_the_counts(
     assert "with other models nDCG@10 is 0." in said
     assert "that of release r1 " in said
     assert "95 % interval -" in said
-    assert f" lost of {QUERIES} queries, which can show 0." in said
-    assert "at least -0.01 is asked for" in said
+    assert f" lost of {QUERIES} queries, which can detect 0." in said
+    assert "at least -0.01 is required" in said
     assert "\n" not in said
     assert "keep the models of release r1" in caught.value.hint
     assert '--override "REASON" --until' in caught.value.hint
@@ -156,7 +156,7 @@ def test_a_better_model_goes_live_and_the_comparison_is_kept(tmp_path):
     write_corpus(tmp_path)
     build(spec(tmp_path, dense=BAD), tmp_path / "home")
     report = build(spec(tmp_path), tmp_path / "home")
-    assert (report.status, report.release, report.override) == ("published", "r2", {})
+    assert (report.status, report.release, report.override) == ("published", "r2", None)
     before, after = ndcg(tmp_path, "r1"), ndcg(tmp_path, "r2")
     wanted = compare(after, before)
     found = report.comparison
@@ -219,7 +219,7 @@ class NoNumber(OverlapScorer):
 def test_a_reranker_that_does_not_run_is_an_error_and_no_override_helps(root, monkeypatch):
     monkeypatch.setattr(OverlapScorer, "score", NoNumber.score)
     for override in (None, FOREVER):
-        with pytest.raises(QualityError, match=r"judged query 'q0' cannot be measured, .* not run: rerank: its model"):
+        with pytest.raises(QualityError, match=r"query 'q0' cannot be measured because a stage did not run: rerank"):
             build(spec(root, rerank=RERANK), root / "home", override=override)
     assert live(root).id == "r1"
 
@@ -241,12 +241,12 @@ def test_a_shard_that_does_not_answer_is_an_error(built):
         def candidates(self, request):
             raise StageUnavailable("its disk is gone")
 
-    judged = quality.Judged({"q": "zeppelin"}, {"q": {"d1": 1}})
+    asked = judged.Judged({"q": "zeppelin"}, {"q": {"d1": 1}})
     searcher = open_index(built / "home", "shop")
     try:
         half = {**searcher.generators, "dense": Sharded([searcher.generators["dense"], Down()])}
         with pytest.raises(QualityError, match="a stage did not run: dense: not every shard answered"):
-            quality.measure(replace(searcher, generators=half), judged)
+            judged.measure(replace(searcher, generators=half), asked)
     finally:
         searcher.close()
 
@@ -263,7 +263,7 @@ def test_reranking_is_judged_whole_whatever_its_time_budget(root):
 def test_a_live_release_that_cannot_be_measured_is_named_and_needs_an_override(root, monkeypatch):
     build(spec(root, rerank=RERANK), root / "home")
     monkeypatch.setattr(OverlapScorer, "score", NoNumber.score)
-    with pytest.raises(QualityError, match=r"release r2 cannot be measured beside this one: .* not run: rerank:"):
+    with pytest.raises(QualityError, match=r"release r2 cannot be measured for comparison: .* not run: rerank:"):
         build(spec(root), root / "home")
     report = build(spec(root), root / "home", override=FOREVER)
     assert report.comparison == {}
@@ -276,8 +276,8 @@ def test_a_model_that_is_gone_is_named_and_needs_an_override(root, monkeypatch):
     with pytest.raises(QualityError, match=r"release r2 cannot be measured .* is not the reranker that release r2"):
         build(spec(root, rerank=RERANK), root / "home")
     report = build(spec(root, rerank=RERANK), root / "home", override=FOREVER)
-    assert live(root).override == report.override
-    assert [objection["rule"] for objection in report.override["overrode"]] == ["not_compared"]
+    assert live(root).override == report.override.as_table()
+    assert [objection.rule for objection in report.override.overrode] == ["not_compared"]
     # There is nothing better to measure the next one by.
     assert build(spec(root), root / "home").comparison["release"] == "r3"
 
@@ -317,12 +317,12 @@ def test_an_override_is_recorded_with_what_it_overrode(excused):
 def test_an_override_that_is_not_needed_is_said_and_not_recorded(root):
     build(spec(root), root / "home")  # the copy's judged queries lie elsewhere
     unchanged = build(spec(root), root / "home", override=FOREVER)
-    assert (unchanged.status, unchanged.override) == ("unchanged", {})
+    assert (unchanged.status, unchanged.override) == ("unchanged", None)
     add_document(root)
     changed = build(spec(root), root / "home", override=FOREVER)
-    assert (changed.status, changed.override, live(root).override) == ("published", {}, {})
+    assert (changed.status, changed.override, live(root).override) == ("published", None, {})
     unjudged = build(spec(root, quality={}, dense=BAD), root / "home", override=FOREVER)
-    assert (unjudged.status, unjudged.override) == ("published", {})
+    assert (unjudged.status, unjudged.override) == ("published", None)
     for report in (unchanged, changed, unjudged):
         assert any("--override was not needed and is not recorded" in notice for notice in report.notices)
 
@@ -352,17 +352,17 @@ def test_while_it_holds_the_better_release_may_be_lost(excused):
     folder_of(excused).release("r1").unlink()
     add_document(excused)
     report = build(spec(excused, dense=BAD), excused / "home")
-    assert ([objection["rule"] for objection in report.override["overrode"]], report.comparison) == (
+    assert ([objection.rule for objection in report.override.overrode], report.comparison) == (
         ["not_compared"],
         {},
     )
-    assert (report.override["against"], report.override["until"]) == ("r1", FOREVER.until.isoformat())
+    assert (report.override.against, report.override.until) == ("r1", FOREVER.until)
     end_override(excused)
     add_document(excused, "more")
-    with pytest.raises(QualityError, match="r1 cannot be measured beside this one: index 'shop' has no release"):
+    with pytest.raises(QualityError, match="r1 cannot be measured for comparison: index 'shop' has no release"):
         build(spec(excused, dense=BAD), excused / "home")
     renewed = build(spec(excused, dense=BAD), excused / "home", override=FOREVER)
-    assert renewed.override["against"] == ""
+    assert renewed.override.against == ""
 
 
 def test_what_was_held_against_it_is_kept_as_long_as_the_override_is_live(excused):
@@ -377,8 +377,8 @@ def test_what_was_held_against_it_is_kept_as_long_as_the_override_is_live(excuse
 def test_after_its_end_a_build_is_refused_until_it_is_renewed(excused):
     end_override(excused)
     unchanged = build(spec(excused, dense=BAD), excused / "home")
-    assert (unchanged.status, unchanged.override["reason"]) == ("unchanged", FOREVER.reason)
-    assert any("release r2 lives on an override ended on" in notice for notice in unchanged.notices)
+    assert (unchanged.status, unchanged.override.reason) == ("unchanged", FOREVER.reason)
+    assert any("release r2: override ended on" in notice for notice in unchanged.notices)
     add_document(excused)
     with pytest.raises(QualityError, match="that of release r1 ") as caught:
         build(spec(excused, dense=BAD), excused / "home")
@@ -411,7 +411,7 @@ def test_list_show_and_doctor_say_that_an_override_holds_or_has_ended(excused, c
     assert (row["override_until"], row["override_ended"]) == (yesterday, True)
     opens, ended = doctor.check_indexes(excused / "home", quick=True)
     assert (opens.status, ended.status, ended.check) == ("ok", "broken", "override shop")
-    assert f"release r2 lives on an override ended on {yesterday}" in ended.found
+    assert f"release r2: override ended on {yesterday}" in ended.found
     assert "rollback" in ended.mend
 
 
@@ -431,13 +431,13 @@ def test_after_its_end_a_release_is_not_activated_but_serves_on_and_can_be_rolle
     folder_of(excused).pointer.write_bytes(b"damaged\n")
     publish.activate(home, "shop", "r2")
     publish.activate(home, "shop", "r1")
-    with pytest.raises(QualityError, match="r2 of index 'shop' was published on an override that ended on") as caught:
+    with pytest.raises(QualityError, match="r2 of index 'shop' was published with an override that ended on") as caught:
         publish.activate(home, "shop", "r2")
     assert "clew indexes show shop" in caught.value.hint
     assert live(excused).id == "r1"
     back = clew(excused, "indexes", "rollback", "shop")
     assert (back.exit_code, live(excused).id) == (0, "r2")
-    assert "release r2 lives on an override ended on" in back.stderr
+    assert "release r2: override ended on" in back.stderr
 
 
 def test_an_override_travels_and_one_that_has_ended_does_not_go_live(excused, tmp_path):
@@ -461,7 +461,7 @@ def test_a_release_of_before_there_were_overrides_is_read(root):
     write_atomic(path, json.dumps(table).encode())
     with pytest.raises(CorruptError):
         live(root)
-    publish.point_at(folder_of(root), "r1")
+    history.point_at(folder_of(root), "r1")
     assert live(root).override == {}
 
 
@@ -496,4 +496,4 @@ def test_python_takes_the_override_too(root):
     report = product.build(
         write_spec(root, "hashing-8"), root / "home", override="faster", until=FOREVER.until.isoformat()
     )
-    assert report.override["reason"] == "faster"
+    assert report.override.reason == "faster"

@@ -22,15 +22,15 @@ from clew.core.errors import (
     SpecError,
 )
 from clew.core.lock import writing
-from clew.indexer import publish
 from clew.indexer.build import build
 from clew.indexer.graphs import attach, load, sweep
 from clew.indexer.graphs.used import described
 from clew.indexer.progress import Silent
+from clew.indexer.releases import publish
+from clew.indexer.releases.gc import gc
+from clew.indexer.releases.transfer import export, import_
+from clew.indexer.releases.verify import verify_release
 from clew.indexer.spec import spec_of
-from clew.indexer.sweep import gc
-from clew.indexer.transfer import export, import_
-from clew.indexer.verify import verify_release
 from clew.kg.snapshot import find_snapshot, list_snapshots
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
@@ -115,7 +115,7 @@ def kinds_found(home, release=None):
     """Categories that the query leads to through the graph, and its hits."""
     searcher = open_index(home, "shop", release)
     try:
-        response = searcher.search(SearchRequest("couch", k=24, sources=("graph",), expand="on", explain=True))
+        response = searcher.search(SearchRequest(query="couch", k=24, sources=("graph",), graph="on", explain=True))
         parts = [part for hit in response.hits for stage in hit.why if stage.stage == "graph" for part in stage.parts]
         return {part.detail["entity"] for part in parts}, [(hit.id, hit.score) for hit in response.hits]
     finally:
@@ -234,8 +234,8 @@ def test_shards_do_not_change_the_answer(built, tmp_path, shards):
     try:
         for query in ("couch", "sleeper sofas in oak", "warm lamps", "quiet blue"):
             for sources in (None, ("graph",), ("bm25", "graph")):
-                ids, scores = one.rank(query, 24, sources=sources, expand="on")
-                same_ids, same = many.rank(query, 24, sources=sources, expand="on")
+                ids, scores = one.rank(query, 24, sources=sources, graph="on")
+                same_ids, same = many.rank(query, 24, sources=sources, graph="on")
                 assert ids == same_ids
                 np.testing.assert_allclose(scores, same, rtol=0, atol=1e-9)
     finally:
@@ -512,7 +512,7 @@ def test_a_build_holds_its_graph_until_its_version_is_there(root, monkeypatch):
     original = attach.GraphVectors.encode
 
     def encode(self, encoding):
-        taken = self.spec.graph.snapshot
+        taken = self.spec.search.graph.snapshot
         # A newer one, so that this is not the newest.
         write_graph(root, [])
         load.load(home, "shop", str(root / "nodes.jsonl"), str(root / "edges.jsonl"))

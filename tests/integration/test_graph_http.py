@@ -12,6 +12,7 @@ from clew.api import graph_schemas, schemas
 from clew.api.app import create_app
 from clew.api.engine import Engine
 from clew.api.settings import Settings
+from clew.core.errors import QueryError
 from clew.core.types import Deadline
 from clew.kg.absent import AbsentStore
 from clew.search import lookup, types
@@ -106,7 +107,7 @@ def problem(response, status):
 
 
 def test_an_alias_leads_to_a_subcategory_and_the_path_says_so(client):
-    answer = search(client, expand="on", explain=True)
+    answer = search(client, graph="on", explain=True)
     assert answer["hits"][0]["id"] == "1"
     [stage] = [stage for stage in answer["hits"][0]["why"] if stage["stage"] == "graph"]
     assert [part["what"] for part in stage["parts"]] == ["couch → alias of Sofas → subcategory Sleeper Sofas"]
@@ -118,7 +119,7 @@ def test_an_alias_leads_to_a_subcategory_and_the_path_says_so(client):
 
 
 def test_the_graph_can_be_left_out_and_the_gate_is_asked_by_default(client):
-    assert search(client, expand="off")["graph"] is None
+    assert search(client, graph="off")["graph"] is None
     decided = search(client, explain=True)["graph"]
     assert 0 < decided["probability"] < 1
     assert "gate" in decided["reason"]
@@ -127,18 +128,18 @@ def test_the_graph_can_be_left_out_and_the_gate_is_asked_by_default(client):
     assert search(client, query="oak table")["graph"]["entities"] == []
 
 
-def test_a_url_takes_expand_too(client):
-    shown = client.get("/v1/search", params={"index": "shop", "q": "couch", "expand": "on"}).json()
-    assert shown["hits"] == search(client, expand="on")["hits"]
-    assert client.get("/v1/search", params={"index": "shop", "q": "couch", "expand": "off"}).json()["graph"] is None
+def test_a_url_takes_graph_too(client):
+    shown = client.get("/v1/search", params={"index": "shop", "q": "couch", "graph": "on"}).json()
+    assert shown["hits"] == search(client, graph="on")["hits"]
+    assert client.get("/v1/search", params={"index": "shop", "q": "couch", "graph": "off"}).json()["graph"] is None
 
 
 def test_http_says_of_the_graph_what_python_says(client, home):
     with clew.open("shop", home) as index:
-        response = index.search("couch", expand="on", explain=True)
+        response = index.search("couch", graph="on", explain=True)
         report = index.link("a couch beside a lamp", trace=True)
         entity = lookup.describe(index.searcher, "c:sofas")
-    assert search(client, expand="on", explain=True)["graph"] == json.loads(
+    assert search(client, graph="on", explain=True)["graph"] == json.loads(
         json.dumps(dataclasses.asdict(response.graph))
     )
     answer = client.post("/v1/link", json={"index": "shop", "text": "a couch beside a lamp", "trace": True}).json()
@@ -251,18 +252,55 @@ def test_texts_of_any_kind_are_linked(client):
         assert len(answer.json()["candidates"]) <= lookup.MOST_CANDIDATES
 
 
-def test_expand_that_is_no_word_of_ours_is_refused(client):
+def test_a_graph_option_that_is_not_off_auto_or_on_is_refused(client):
     for response in (
-        client.post("/v1/search", json={"index": "shop", "query": "couch", "expand": "maybe"}),
-        client.get("/v1/search", params={"index": "shop", "q": "couch", "expand": "maybe"}),
+        client.post("/v1/search", json={"index": "shop", "query": "couch", "graph": "maybe"}),
+        client.get("/v1/search", params={"index": "shop", "q": "couch", "graph": "maybe"}),
     ):
         told = problem(response, 422)
-        assert (told["parameter"], "'auto'" in told["detail"]) == ("expand", True)
+        assert (told["parameter"], "'auto'" in told["detail"]) == ("graph", True)
+
+
+def test_the_old_name_of_the_graph_option_works_and_a_note_says_so(client):
+    told = "expand is now called graph; the next release drops the old name"
+    body = {"index": "shop", "query": "couch"}
+    new, old = (client.post("/v1/search", json=body | {name: "on"}).json() for name in ("graph", "expand"))
+    assert new["hits"] == old["hits"]
+    assert told in old["notes"]
+    assert told not in new["notes"]
+    simple = client.get("/v1/search", params={"index": "shop", "q": "couch", "expand": "off"}).json()
+    assert simple["graph"] is None
+    assert told in simple["notes"]
+    assert told in client.post("/v1/why-not", json=body | {"id": "1", "expand": "on"}).json()["notes"]
+    assert told in client.post("/v1/answer", json=body | {"expand": "on"}).json()["notes"]
+
+
+def test_both_names_of_the_graph_option_are_refused(client):
+    for response in (
+        client.post("/v1/search", json={"index": "shop", "query": "couch", "graph": "auto", "expand": "auto"}),
+        client.get("/v1/search", params={"index": "shop", "q": "couch", "graph": "on", "expand": "on"}),
+    ):
+        told = problem(response, 422)
+        assert told["detail"] == "graph and expand are both given"
+        assert "old name" in told["hint"]
+
+
+def test_python_takes_the_old_name_of_the_graph_option_with_a_warning(home):
+    with clew.open("shop", home) as index:
+        new = index.search("couch", graph="on")
+        for ask in (index.search, index.answer):
+            with pytest.warns(DeprecationWarning, match="expand is now called graph") as caught:
+                ask("couch", expand="on")
+            assert caught[0].filename == __file__
+        with pytest.warns(DeprecationWarning, match="now called graph"):
+            assert index.search("couch", expand="on").hits == new.hits
+        with pytest.raises(QueryError, match="graph and expand are both given"):
+            index.search("couch", graph="on", expand="off")
 
 
 def test_an_index_without_a_graph_says_so(client):
     for response in (
-        client.post("/v1/search", json={"index": "plain", "query": "oak", "expand": "on"}),
+        client.post("/v1/search", json={"index": "plain", "query": "oak", "graph": "on"}),
         client.post("/v1/link", json={"index": "plain", "text": "couch"}),
         client.get("/v1/entities", params={"index": "plain", "id": "c:sofas"}),
     ):
@@ -282,7 +320,7 @@ def test_an_unknown_index_offers_the_nearest(client):
 
 
 def test_health_and_the_list_show_the_graph(client):
-    search(client, expand="on")
+    search(client, graph="on")
     shown = client.get("/v1/indexes/shop").json()["graph"]
     assert shown == {
         "name": "shop", "snapshot": shown["snapshot"], "store": "networkx", "entities": len(NODES),
@@ -294,7 +332,7 @@ def test_health_and_the_list_show_the_graph(client):
 
 def test_what_is_decided_about_the_graph_is_counted(home):
     with client_of(home) as client:
-        for body in ({"expand": "on"}, {"expand": "off"}, {}, {"query": "oak table"}):
+        for body in ({"graph": "on"}, {"graph": "off"}, {}, {"query": "oak table"}):
             search(client, **body)
         used = search(client)["graph"]["used"]
         text = client.get("/metrics").text
@@ -306,7 +344,7 @@ def test_what_is_decided_about_the_graph_is_counted(home):
 
 
 def test_without_its_store_a_search_goes_on_and_says_so(lonely):
-    answer = search(lonely, query="couch lamp", expand="on")
+    answer = search(lonely, query="couch lamp", graph="on")
     assert [(lost["stage"], lost["reason"]) for lost in answer["degraded"]] == [("graph", "cannot reach bolt://graph")]
     assert (answer["hits"][0]["id"], answer["graph"]) == ("3", None)
     health = lonely.get("/healthz")
@@ -331,7 +369,7 @@ def test_without_its_store_entities_come_from_the_snapshot(client, lonely):
 
 
 def test_a_budget_that_is_used_up_leaves_the_graph_out(client, home):
-    degraded = search(client, budget_ms=1e-6, expand="on")["degraded"]
+    degraded = search(client, budget_ms=1e-6, graph="on")["degraded"]
     assert "graph" in [lost["stage"] for lost in degraded]
     answer = client.get("/v1/entities", params={"index": "shop", "id": "c:sofas", "budget_ms": 1e-6}).json()
     assert [lost["stage"] for lost in answer["degraded"]] == ["graph"]
@@ -340,8 +378,8 @@ def test_a_budget_that_is_used_up_leaves_the_graph_out(client, home):
         assert replace(late, degraded=()) == lookup.describe(index.searcher, "c:sofas")
 
 
-def test_why_not_takes_expand(client):
-    body = {"index": "shop", "query": "couch", "id": "1", "expand": "on"}
+def test_why_not_takes_graph(client):
+    body = {"index": "shop", "query": "couch", "id": "1", "graph": "on"}
     answer = client.post("/v1/why-not", json=body).json()
     assert answer["found"]
     assert "graph" in [stage["stage"] for stage in answer["stages"]]

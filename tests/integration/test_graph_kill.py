@@ -14,8 +14,8 @@ import sys
 import pytest
 
 from clew.indexer.build import build
+from clew.indexer.releases.verify import verify_release
 from clew.indexer.spec import read_spec
-from clew.indexer.verify import verify_release
 from clew.kg.snapshot import list_snapshots
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
@@ -84,7 +84,7 @@ def kinds_found(home):
     """Categories that a query leads to through the graph."""
     searcher = open_index(home, "shop")
     try:
-        response = searcher.search(SearchRequest("couch", k=24, sources=("graph",), expand="on", explain=True))
+        response = searcher.search(SearchRequest(query="couch", k=24, sources=("graph",), graph="on", explain=True))
         parts = [part for hit in response.hits for stage in hit.why if stage.stage == "graph" for part in stage.parts]
         return {part.detail["entity"] for part in parts}
     finally:

@@ -10,9 +10,9 @@ from neo4j import GraphDatabase
 from typer import Typer
 from typer.testing import CliRunner
 
-from clew.cli import graph_pull
 from clew.core.errors import DataError, NotFoundError, StageUnavailable, UsageError
 from clew.core.types import Deadline
+from clew.indexer.commands import graph_pull
 from clew.indexer.graphs.pull import pull, source_of
 from clew.kg.drift import drift
 from clew.kg.neo4j_store import Neo4jStore

@@ -16,7 +16,7 @@ from clew.indexer.build import build
 from clew.indexer.spec import spec_of
 from clew.kg.absent import AbsentStore
 from clew.search.assemble import open_index
-from clew.search.gate import DEFAULT_WEIGHTS, Gate
+from clew.search.gate import DEFAULT_WEIGHTS, FEATURES, Gate
 from clew.search.pipeline import Searcher
 from clew.search.types import SearchRequest
 
@@ -78,7 +78,7 @@ def rooms(home: Path) -> Iterator[Searcher]:
 
 
 def ids(searcher: Searcher, query: str, **wanted: object) -> list[str]:
-    return [hit.id for hit in searcher.search(SearchRequest(query, **wanted)).hits]  # type: ignore[arg-type]
+    return [hit.id for hit in searcher.search(SearchRequest(query=query, **wanted)).hits]  # type: ignore[arg-type]
 
 
 def test_the_build_finds_how_documents_are_in_the_graph(rooms: Searcher) -> None:
@@ -91,12 +91,12 @@ def test_the_build_finds_how_documents_are_in_the_graph(rooms: Searcher) -> None
 
 
 def test_documents_that_share_no_word_with_the_query_are_found(rooms: Searcher) -> None:
-    assert ids(rooms, "couch", expand="off") == ["l1"]
-    assert set(ids(rooms, "couch", expand="on")) == {"s1", "s2", "l1"}
+    assert ids(rooms, "couch", graph="off") == ["l1"]
+    assert set(ids(rooms, "couch", graph="on")) == {"s1", "s2", "l1"}
 
 
 def test_the_path_is_told_in_plain_words(rooms: Searcher) -> None:
-    found = rooms.search(SearchRequest("couch", expand="on", explain=True))
+    found = rooms.search(SearchRequest(query="couch", graph="on", explain=True))
     paths = {
         hit.id: [part.what for stage in hit.why if stage.stage == "graph" for part in stage.parts] for hit in found.hits
     }
@@ -111,7 +111,7 @@ def test_the_path_is_told_in_plain_words(rooms: Searcher) -> None:
 def test_the_parts_of_every_stage_add_up(rooms: Searcher, query: str, use: list[str]) -> None:
     assert rooms.knowledge is not None
     knowledge = replace(rooms.knowledge, spec=replace(rooms.knowledge.spec, use=use))  # type: ignore[arg-type]
-    found = replace(rooms, knowledge=knowledge).search(SearchRequest(query, expand="on", explain=True))
+    found = replace(rooms, knowledge=knowledge).search(SearchRequest(query=query, graph="on", explain=True))
     assert found.hits
     for hit in found.hits:
         for stage in hit.why:
@@ -123,33 +123,48 @@ def test_the_parts_of_every_stage_add_up(rooms: Searcher, query: str, use: list[
 def test_terms_widen_the_words_instead(rooms: Searcher) -> None:
     assert rooms.knowledge is not None
     knowledge = replace(rooms.knowledge, spec=replace(rooms.knowledge.spec, use=["terms"]))
-    found = replace(rooms, knowledge=knowledge).search(SearchRequest("sleeper sofas", expand="on", explain=True))
+    found = replace(rooms, knowledge=knowledge).search(SearchRequest(query="sleeper sofas", graph="on", explain=True))
     assert {stage.stage for hit in found.hits for stage in hit.why} <= {"bm25", "fusion"}
     assert "graph" not in found.timings_ms or found.graph is not None
 
 
 def test_the_gate_decides_and_says_why(rooms: Searcher) -> None:
-    opened = replace(rooms, gate=ALWAYS_OPEN).search(SearchRequest("couch", explain=True))
-    closed = replace(rooms, gate=NEVER_OPEN).search(SearchRequest("couch"))
+    opened = replace(rooms, gate=ALWAYS_OPEN).search(SearchRequest(query="couch", explain=True))
+    closed = replace(rooms, gate=NEVER_OPEN).search(SearchRequest(query="couch"))
     assert opened.graph is not None
     assert closed.graph is not None
     assert (opened.graph.used, closed.graph.used) == (True, False)
     assert "opens at 0.5" in closed.graph.reason
     assert sum(part.value for part in opened.graph.parts) == pytest.approx(5.0)
-    assert [hit.id for hit in closed.hits] == ids(rooms, "couch", expand="off")
+    assert [hit.id for hit in closed.hits] == ids(rooms, "couch", graph="off")
     # Overruled by the request.
-    assert replace(rooms, gate=NEVER_OPEN).search(SearchRequest("couch", expand="on")).graph.used  # type: ignore[union-attr]
+    assert replace(rooms, gate=NEVER_OPEN).search(SearchRequest(query="couch", graph="on")).graph.used  # type: ignore[union-attr]
+
+
+def test_the_reasons_are_made_from_the_features_that_retrieval_returns(rooms: Searcher) -> None:
+    _, trace = rooms.traced("couch", 10)
+    assert trace.gate_features is not None
+    assert trace.gate_features.shape == (len(FEATURES),)
+    explained = rooms.search(SearchRequest("couch", explain=True)).graph
+    assert explained is not None
+    assert explained.parts == rooms.gate.parts(trace.gate_features)
+    plain = rooms.search(SearchRequest("couch")).graph
+    assert plain is not None
+    assert plain.parts == ()
+    # The gate is not asked where the request or the query has decided.
+    assert rooms.traced("couch", 10, graph="on")[1].gate_features is None
+    assert rooms.traced("linen", 10)[1].gate_features is None
 
 
 def test_a_closed_gate_leaves_no_trace_in_the_scores(rooms: Searcher) -> None:
     closed = replace(rooms, gate=NEVER_OPEN)
     for query in ("couch", "lamp sofas", "guests bed"):
-        one, other = (closed.search(SearchRequest(query, expand=how)) for how in ("auto", "off"))
+        one, other = (closed.search(SearchRequest(query=query, graph=how)) for how in ("auto", "off"))
         assert [(hit.id, hit.score) for hit in one.hits] == [(hit.id, hit.score) for hit in other.hits]
 
 
 def test_a_query_that_names_nothing_goes_on_without(rooms: Searcher) -> None:
-    found = rooms.search(SearchRequest("linen guests", expand="on"))
+    found = rooms.search(SearchRequest(query="linen guests", graph="on"))
     assert found.graph is not None
     assert not found.graph.used
     assert found.graph.reason == "the query names no entity of the graph"
@@ -163,36 +178,36 @@ def test_the_graph_alone_can_be_asked(rooms: Searcher) -> None:
 
 
 def test_filters_and_facets_hold_for_the_graph_too(rooms: Searcher) -> None:
-    pool = rooms.pool("couch", 10, among=["s2", "n1"], expand="on")
+    pool = rooms.pool("couch", 10, among=["s2", "n1"], graph="on")
     assert rooms.store.ids(pool.documents) == ["s2"]
 
 
 def test_a_store_that_cannot_answer_is_left_out_and_named(rooms: Searcher) -> None:
     assert rooms.knowledge is not None
     broken = replace(rooms, knowledge=replace(rooms.knowledge, store=AbsentStore("the server is down")))
-    found = broken.search(SearchRequest("couch", expand="on"))
+    found = broken.search(SearchRequest(query="couch", graph="on"))
     assert [(lost.stage, lost.reason) for lost in found.degraded] == [("graph", "the server is down")]
     assert [hit.id for hit in found.hits] == ["l1"]
     assert found.graph is None
 
 
 def test_a_budget_that_is_used_up_leaves_the_graph_out(rooms: Searcher) -> None:
-    found = rooms.search(SearchRequest("couch", expand="on", budget_ms=1e-6))
+    found = rooms.search(SearchRequest(query="couch", graph="on", budget_ms=1e-6))
     assert "graph" in {lost.stage for lost in found.degraded}
     assert [hit.id for hit in found.hits] == ["l1"]
 
 
 def test_why_not_knows_the_graph(rooms: Searcher) -> None:
-    assert rooms.why_not(SearchRequest("couch", expand="on"), "s2").found
-    lost = rooms.why_not(SearchRequest("couch", expand="off"), "s2")
+    assert rooms.why_not(SearchRequest(query="couch", graph="on"), "s2").found
+    lost = rooms.why_not(SearchRequest(query="couch", graph="off"), "s2")
     assert lost.lost_at == "candidates"
 
 
 def test_bad_requests_name_the_parameter(rooms: Searcher) -> None:
-    with pytest.raises(QueryError, match="expand is 'maybe'"):
-        rooms.search(SearchRequest("couch", expand="maybe"))  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="graph is 'maybe'"):
+        rooms.search(SearchRequest(query="couch", graph="maybe"))  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="grph"):
-        rooms.search(SearchRequest("couch", sources=("grph",)))
+        rooms.search(SearchRequest(query="couch", sources=("grph",)))
 
 
 def test_an_index_without_a_graph_says_so(tmp_path: Path) -> None:
@@ -202,8 +217,8 @@ def test_an_index_without_a_graph_says_so(tmp_path: Path) -> None:
     searcher = open_index(tmp_path / "home", "rooms")
     try:
         with pytest.raises(QueryError, match="has no graph"):
-            searcher.search(SearchRequest("couch", expand="on"))
-        assert searcher.search(SearchRequest("couch")).graph is None
+            searcher.search(SearchRequest(query="couch", graph="on"))
+        assert searcher.search(SearchRequest(query="couch")).graph is None
     finally:
         searcher.close()
 
@@ -219,6 +234,6 @@ def test_documents_may_be_the_entities_themselves(tmp_path: Path) -> None:
         assert {reached.entity for reached in expansion.reached} >= {"product:s1", "product:s2"}
         assert len(expansion.rows) == len(expansion.reached) == len(expansion.paths)
         assert np.all(np.diff([reached.weight for reached in expansion.reached]) <= 0)
-        assert set(ids(searcher, "couch", expand="on")) >= {"s1", "s2"}
+        assert set(ids(searcher, "couch", graph="on")) >= {"s1", "s2"}
     finally:
         searcher.close()

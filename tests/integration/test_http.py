@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import clew
-from clew.api import schemas
+from clew.api import requests, schemas
 from clew.api.app import create_app
 from clew.api.engine import Engine
 from clew.api.settings import Settings
@@ -88,7 +88,14 @@ def test_http_answers_what_the_searcher_answers(client, home):
     ],
 )
 def test_the_wire_has_every_field_of_search(model, mirrored):
-    assert set(model.model_fields) - {"request_id"} == {field.name for field in dataclasses.fields(mirrored)}
+    added = {"request_id"} | ({"notes"} if mirrored is types.WhyNot else set())
+    assert set(model.model_fields) - added == {field.name for field in dataclasses.fields(mirrored)}
+
+
+def test_the_body_of_a_search_has_every_field_of_a_request():
+    known = {field.name for field in dataclasses.fields(types.SearchRequest)}
+    assert set(requests.SearchBody.model_fields) - {"index", "expand"} == known
+    assert set(requests.SearchParameters.model_fields) - {"index", "expand"} <= known
 
 
 def test_get_is_post_for_simple_use(client):

@@ -16,8 +16,8 @@ import pytest
 
 from clew.indexer import encode
 from clew.indexer.build import build
+from clew.indexer.releases.verify import verify_release
 from clew.indexer.spec import read_spec
-from clew.indexer.verify import verify_release
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
 from clew.search.versions import IndexFolder

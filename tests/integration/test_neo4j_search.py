@@ -65,7 +65,7 @@ def opened(folder: Path, server: Neo4jServer | None) -> Searcher:
 
 def asked(searcher: Searcher, query: str = "couch") -> SearchResponse:
     started = time.monotonic()
-    found = searcher.search(SearchRequest(query, expand="on", budget_ms=BUDGET_MS, explain=True))
+    found = searcher.search(SearchRequest(query=query, graph="on", budget_ms=BUDGET_MS, explain=True))
     assert time.monotonic() - started < GENEROUS_SECONDS
     return found
 

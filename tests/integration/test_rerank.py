@@ -15,10 +15,10 @@ import pytest
 import clew
 from clew.core.errors import MismatchError, NotFoundError, QueryError, StageUnavailable
 from clew.core.files import write_atomic
-from clew.indexer import publish, quality
 from clew.indexer.build import build
+from clew.indexer.releases import history, judged
+from clew.indexer.releases.transfer import export, import_
 from clew.indexer.spec import spec_of
-from clew.indexer.transfer import export, import_
 from clew.models.overlap import OverlapScorer
 from clew.search.assemble import open_index
 from clew.search.rerank.calibration import Calibration
@@ -96,7 +96,9 @@ def test_the_first_of_the_fused_order_are_reranked_the_others_follow_as_they_wer
     assert ids[:TOP] == sorted(fused[:TOP], key=lambda name: -overlap(index, name))
     assert ids[:TOP] != fused[:TOP]
     assert ids[TOP:] == fused[TOP:]
-    assert answer.rerank == RerankUse("overlap", TOP, TOP, 0, len(ids) - TOP, "all")
+    assert answer.rerank == RerankUse(
+        model="overlap", reranked=TOP, of=TOP, dropped=0, unjudged=len(ids) - TOP, stopped="all"
+    )
     assert answer.timings_ms["rerank"] > 0
     assert answer.degraded == ()
 
@@ -115,7 +117,7 @@ def test_the_receipt_adds_up_and_names_the_rank_in_every_stage(built, index):
     calibrated = replace(index.searcher.reranker, calibration=Calibration(1.5, 0.25, -0.75))
     searcher = replace(index.searcher, reranker=calibrated)
     fused = {name: rank for rank, name in enumerate(fused_ids(index), 1)}
-    for hit in searcher.search(SearchRequest(QUERY, k=40, explain=True)).hits:
+    for hit in searcher.search(SearchRequest(query=QUERY, k=40, explain=True)).hits:
         assert [stage.stage for stage in hit.why] == ["bm25", "dense", "fusion", "rerank"]
         for stage in hit.why:
             if stage.score is not None:
@@ -158,7 +160,7 @@ def test_a_least_probability_drops_reranked_hits_only_and_pages_count_what_is_le
 def test_nothing_good_is_an_empty_answer_that_says_so(index):
     answer = index.search(QUERY, filters={"price": {"lt": 9}}, min_probability=1.0)
     assert (answer.hits, answer.considered) == ((), 9)
-    assert answer.rerank == RerankUse("overlap", 9, 9, 9, 0, "all")
+    assert answer.rerank == RerankUse(model="overlap", reranked=9, of=9, dropped=9, unjudged=0, stopped="all")
     assert answer.notes[0].startswith("nothing good: none of 9 documents reaches min_probability 1, the best has ")
     deeper = index.search(QUERY, k=200, min_probability=1.0)
     assert (deeper.hits, deeper.rerank.dropped) == ((), TOP)
@@ -177,14 +179,16 @@ def test_a_stage_without_time_is_named_and_hits_stay_as_fused(index):
     answer = index.search(QUERY, budget_ms=1e-6, min_probability=0.99, sources=["bm25"], explain=True)
     assert [(lost.stage, "budget" in lost.reason) for lost in answer.degraded] == [("rerank", True)]
     assert [hit.id for hit in answer.hits] == fused_ids(index, 10, sources=["bm25"])
-    assert answer.rerank == RerankUse("overlap", 0, TOP, 0, 10, "unavailable")
+    assert answer.rerank == RerankUse(
+        model="overlap", reranked=0, of=TOP, dropped=0, unjudged=10, stopped="unavailable"
+    )
     assert answer.notes == ()
     assert [stage.stage for stage in answer.hits[0].why] == ["bm25", "fusion"]
 
 
 def test_a_model_that_gives_no_number_is_named_and_hits_stay_as_fused(index):
     broken = replace(index.searcher, reranker=replace(index.searcher.reranker, scorer=NoNumber()))
-    answer = broken.search(SearchRequest(QUERY))
+    answer = broken.search(SearchRequest(query=QUERY))
     assert [(lost.stage, "no number" in lost.reason) for lost in answer.degraded] == [("rerank", True)]
     assert [hit.id for hit in answer.hits] == fused_ids(index, 10)
     with pytest.raises(StageUnavailable, match=r"rerank: .* no number"):
@@ -200,9 +204,9 @@ def test_a_depth_below_top_still_gives_top_documents_to_read(index, tmp_path):
     (tmp_path / "narrow.toml").write_text("depth = 1\n")
     assert index.search(QUERY, k=1, profile=str(tmp_path / "narrow.toml")).rerank.reranked == TOP
     wide = replace(index.searcher, reranker=replace(index.searcher.reranker, spec=replace(RERANK, top=100)))
-    assert wide.search(SearchRequest(QUERY, k=1)).rerank.reranked == 100
+    assert wide.search(SearchRequest(query=QUERY, k=1)).rerank.reranked == 100
     ids, _ = wide.rank(QUERY, 5)
-    assert ids == [hit.id for hit in wide.search(SearchRequest(QUERY, k=5)).hits]
+    assert ids == [hit.id for hit in wide.search(SearchRequest(query=QUERY, k=5)).hits]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +222,7 @@ def test_a_depth_below_top_still_gives_top_documents_to_read(index, tmp_path):
 def test_a_request_that_cannot_be_answered_names_its_parameter(index, changes, says, hint):
     for ask in (index.searcher.search, lambda request: index.searcher.why_not(request, "d1")):
         with pytest.raises(QueryError, match=says) as caught:
-            ask(SearchRequest(QUERY, **changes))
+            ask(SearchRequest(query=QUERY, **changes))
         assert hint in caught.value.hint
 
 
@@ -226,11 +230,11 @@ def test_an_index_without_a_reranker_says_how_to_get_one(index):
     plain = replace(index.searcher, reranker=None)
     for changes in ({"rerank": True}, {"min_probability": 0.5}):
         with pytest.raises(QueryError, match=next(iter(changes))) as caught:
-            plain.search(SearchRequest(QUERY, **changes))
+            plain.search(SearchRequest(query=QUERY, **changes))
         assert "[rerank]" in caught.value.hint
     with pytest.raises(QueryError, match="rerank is true"):
         plain.rank(QUERY, 5, rerank=True)
-    assert plain.search(SearchRequest(QUERY)).rerank is None
+    assert plain.search(SearchRequest(query=QUERY)).rerank is None
 
 
 def test_another_reranker_can_be_put_in(index):
@@ -239,7 +243,7 @@ def test_another_reranker_can_be_put_in(index):
             return -super().score(query, texts)
 
     other = replace(index.searcher, reranker=replace(index.searcher.reranker, scorer=Backwards()))
-    hits = other.search(SearchRequest(QUERY, k=TOP)).hits
+    hits = other.search(SearchRequest(query=QUERY, k=TOP)).hits
     assert [hit.score for hit in hits] == sorted([-overlap(index, hit.id) for hit in hits], reverse=True)
 
 
@@ -279,7 +283,7 @@ def test_why_not_says_reranking_also_where_it_moved_a_document_over_the_whole_pa
     moved = next(name for name in fused[:5] if ids.index(name) >= 10)
     assert index.why_not(QUERY, moved, k=5).lost_at == "rerank"
     searcher = index.searcher
-    assert searcher.why_not(SearchRequest(QUERY, k=5, offset=5), moved).lost_at == "rerank"
+    assert searcher.why_not(SearchRequest(query=QUERY, k=5, offset=5), moved).lost_at == "rerank"
 
 
 def test_why_not_says_fusion_where_reranking_did_not_lose_it(index):
@@ -312,7 +316,7 @@ def test_rank_is_what_is_served_with_scores_that_descend(index):
 def test_rank_takes_the_time_it_needs(index):
     hurried = replace(index.searcher.reranker, spec=replace(RERANK, top=100, budget_ms=1e-6))
     searcher = replace(index.searcher, reranker=hurried)
-    cut = searcher.search(SearchRequest(QUERY, k=100)).rerank
+    cut = searcher.search(SearchRequest(query=QUERY, k=100)).rerank
     assert (cut.reranked, cut.of, cut.stopped) == (4, 100, "budget")
     assert searcher.rank(QUERY, 100)[0] == replace(index.searcher, reranker=hurried.unhurried()).rank(QUERY, 100)[0]
 
@@ -320,10 +324,10 @@ def test_rank_takes_the_time_it_needs(index):
 def test_judged_queries_measure_both_models_as_a_pair(index):
     served, fused = [hit.id for hit in index.search(QUERY, k=10).hits], fused_ids(index)
     rank, moved = next((rank, name) for rank, name in enumerate(served, 1) if fused.index(name) + 1 != rank)
-    judged = quality.Judged({"q": QUERY}, {"q": {moved: 1}})
-    assert quality.measure(index.searcher, judged).means["RR@10"] == pytest.approx(1 / rank)
+    asked = judged.Judged({"q": QUERY}, {"q": {moved: 1}})
+    assert judged.measure(index.searcher, asked).means["RR@10"] == pytest.approx(1 / rank)
     before = fused.index(moved) + 1
-    plain = quality.measure(replace(index.searcher, reranker=None), judged).means["RR@10"]
+    plain = judged.measure(replace(index.searcher, reranker=None), asked).means["RR@10"]
     assert plain == pytest.approx(1 / before if before <= 10 else 0.0)
 
 
@@ -359,7 +363,7 @@ def test_another_reranker_than_the_published_one_is_refused_and_a_build_publishe
 def test_a_release_that_names_none_is_refused(root):
     folder = IndexFolder.of(root / "home", "shop")
     write_atomic(folder.release("r2"), dumps(replace(live(root / "home"), id="r2", reranker={})))
-    publish.point_at(folder, "r2")
+    history.point_at(folder, "r2")
     with pytest.raises(MismatchError, match="published with none"):
         open_index(root / "home", "shop")
 
@@ -388,9 +392,9 @@ def test_a_changed_table_is_a_new_release_of_the_same_content(root):
 def learn(home, **learned) -> None:
     """Make a release live that has learned this."""
     folder = IndexFolder.of(home, "shop")
-    release = replace(live(home), id=f"r{publish.next_number(folder)}", learned=learned)
+    release = replace(live(home), id=f"r{history.next_number(folder)}", learned=learned)
     write_atomic(folder.release(release.id), dumps(release))
-    publish.point_at(folder, release.id)
+    history.point_at(folder, release.id)
 
 
 CALIBRATION = Calibration(0.5, 0.125, -1.0)
@@ -424,7 +428,7 @@ def test_a_calibration_that_was_learned_for_something_else_is_dropped_and_said(r
     learn(root / "home", rerank=CALIBRATION.as_table())
     report = build(spec(root, **changes), root / "home")
     assert live(root / "home").learned == {}
-    assert any(reason in notice and notice.startswith("rerank that release") for notice in report.notices)
+    assert any(reason in notice and "learned for rerank" in notice for notice in report.notices)
 
 
 def test_another_model_of_the_same_name_drops_the_calibration_but_not_the_weights(root, monkeypatch):

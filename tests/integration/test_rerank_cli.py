@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 import clew
 from clew.cli import app
-from clew.cli.hits import Page
-from clew.core.errors import QueryError, UsageError
+from clew.core.errors import QueryError
+from clew.search.commands.hits import Page
 from clew.search.fields import FieldSpec
 from clew.search.types import Hit, RerankUse, SearchResponse
 
@@ -93,14 +93,14 @@ def test_hits_that_are_not_likely_enough_are_dropped(run):
 
 
 def test_why_not_knows_the_stage(run):
-    result = run("search", "shop", "warm lamp", "-k", "2", "--min-probability", "0.9", "--why-not", "d2")
+    result = run("why-not", "shop", "warm lamp", "d2", "-k", "2", "--min-probability", "0.9")
     assert lines(result)[0].startswith("d2 was lost at: rerank (its probability 0.5 is below min_probability 0.9")
 
 
 def test_a_run_is_what_is_served(run, tmp_path):
     (tmp_path / "queries.tsv").write_text("q1\twarm lamp\n")
     for option, wanted in (("--rerank", "rerank"), ("--no-rerank", "fusion")):
-        rows = lines(run("search", "shop", "--queries", str(tmp_path / "queries.tsv"), "--run", "-", option))
+        rows = lines(run("run", "shop", str(tmp_path / "queries.tsv"), "--out", "-", option))
         answer = json.loads(run("search", "shop", "warm lamp", option, "--json").stdout)
         assert [row.split()[2] for row in rows] == [hit["id"] for hit in answer["hits"]]
         assert answer["hits"][0]["scored_by"] == wanted
@@ -114,12 +114,6 @@ def test_a_run_is_what_is_served(run, tmp_path):
         (["plain", "x", "--min-probability", "0.5"], QueryError, "min_probability is 0.5", "[rerank]"),
         (["shop", "x", "--min-probability", "2"], QueryError, "min_probability is 2", "0 to 1"),
         (["shop", "x", "--no-rerank", "--min-probability", "0"], QueryError, "nothing is reranked", "leave rerank out"),
-        (
-            ["shop", "--queries", "q", "--run", "o", "--min-probability", "0"],
-            UsageError,
-            "--min-probability cannot be used with --queries",
-            "leave out",
-        ),
     ],
 )
 def test_bad_input_is_named_with_a_way_out(run, words, error, message, hint):
@@ -138,24 +132,34 @@ def test_an_index_shows_its_reranker(run):
 @pytest.mark.parametrize(
     ("use", "line"),
     [
-        (RerankUse("default", 50, 50, 0, 0, "all"), "reranked 50 of 50 by default"),
         (
-            RerankUse("m\x1b", 16, 50, 3, 2, "budget"),
+            RerankUse(model="default", reranked=50, of=50, dropped=0, unjudged=0, stopped="all"),
+            "reranked 50 of 50 by default",
+        ),
+        (
+            RerankUse(model="m\x1b", reranked=16, of=50, dropped=3, unjudged=2, stopped="budget"),
             "reranked 16 of 50 by m ; its time budget was used up; 3 not likely enough and dropped; "
             "2 of the hits shown were not judged",
         ),
         (
-            RerankUse("default", 32, 50, 0, 0, "settled"),
+            RerankUse(model="default", reranked=32, of=50, dropped=0, unjudged=0, stopped="settled"),
             "reranked 32 of 50 by default; hardly anything relevant is expected among the others",
         ),
         (
-            RerankUse("default", 0, 50, 0, 10, "unavailable"),
+            RerankUse(model="default", reranked=0, of=50, dropped=0, unjudged=10, stopped="unavailable"),
             "reranked 0 of 50 by default; 10 of the hits shown were not judged",
         ),
     ],
 )
 def test_what_reranking_did_is_one_line_below_the_hits(use, line):
-    response = SearchResponse("q", (Hit("P-1", 1, 1.0986, "rerank", {}, probability=0.75),), 1, "r1", "s", rerank=use)
+    response = SearchResponse(
+        query="q",
+        hits=(Hit(id="P-1", rank=1, score=1.0986, scored_by="rerank", fields={}, probability=0.75),),
+        considered=1,
+        release="r1",
+        index="s",
+        rerank=use,
+    )
     shown = list(Page({"title": FieldSpec("text")}).answer(response))
     assert shown[1] == "     P-1  (rerank 1.0986, probability 0.75)"
     assert shown[-1] == line

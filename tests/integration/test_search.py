@@ -105,7 +105,7 @@ def test_a_source_is_asked_at_once_for_the_passages_that_k_documents_have(index)
 
     searcher, store = index.searcher, index.searcher.store
     noting = replace(searcher, generators={"dense": Noting(searcher.generators["dense"])})
-    noting.search(SearchRequest("oak lamp"))
+    noting.search(SearchRequest(query="oak lamp"))
     assert asked[0] == math.ceil(load_profile("product").depth * store.passages / store.documents)
 
 
@@ -177,15 +177,15 @@ def test_why_not_names_the_stage_that_lost_a_document(index):
 @pytest.mark.parametrize(
     ("request_", "says"),
     [
-        (SearchRequest(""), "query is empty"),
-        (SearchRequest("  \n"), "query is empty"),
-        (SearchRequest("x" * 100_000), "query has 100,000 characters"),
-        (SearchRequest("x", k=0), "k is 0"),
-        (SearchRequest("x", k=1_000_000), "k is 1,000,000"),
-        (SearchRequest("x", offset=-1), "offset is -1"),
-        (SearchRequest("x", k=10, offset=9_999), "offset is 9,999"),
-        (SearchRequest("x", budget_ms=0), "budget_ms is 0"),
-        (SearchRequest("x", filters={"brnad": "Kvist"}), "brnad"),
+        (SearchRequest(query=""), "query is empty"),
+        (SearchRequest(query="  \n"), "query is empty"),
+        (SearchRequest(query="x" * 100_000), "query has 100,000 characters"),
+        (SearchRequest(query="x", k=0), "k is 0"),
+        (SearchRequest(query="x", k=1_000_000), "k is 1,000,000"),
+        (SearchRequest(query="x", offset=-1), "offset is -1"),
+        (SearchRequest(query="x", k=10, offset=9_999), "offset is 9,999"),
+        (SearchRequest(query="x", budget_ms=0), "budget_ms is 0"),
+        (SearchRequest(query="x", filters={"brnad": "Kvist"}), "brnad"),
     ],
 )
 def test_a_request_that_cannot_be_answered_names_its_parameter(index, request_, says):
@@ -196,8 +196,8 @@ def test_a_request_that_cannot_be_answered_names_its_parameter(index, request_, 
 @pytest.mark.parametrize(
     ("request_", "says", "near"),
     [
-        (SearchRequest("x", sources=("bm52",)), "source 'bm52'", "bm25"),
-        (SearchRequest("x", fusion="rff"), "fusion 'rff'", "rrf"),
+        (SearchRequest(query="x", sources=("bm52",)), "source 'bm52'", "bm25"),
+        (SearchRequest(query="x", fusion="rff"), "fusion 'rff'", "rrf"),
     ],
 )
 def test_an_unknown_name_offers_the_nearest(index, request_, says, near):
@@ -234,7 +234,7 @@ def test_when_no_source_can_answer_the_error_says_why(index):
 
     broken = replace(index.searcher, generators={"bm25": Down()})
     with pytest.raises(StageUnavailable, match="its shards are away"):
-        broken.search(SearchRequest("oak"))
+        broken.search(SearchRequest(query="oak"))
 
 
 @pytest.mark.parametrize("method", ["score", "explain"])
@@ -255,7 +255,7 @@ def test_a_source_that_is_lost_after_its_candidates_is_a_stage_unavailable(index
     setattr(down, method, lost)
     broken = replace(index.searcher, generators={**index.searcher.generators, "dense": down})
     with pytest.raises(StageUnavailable, match="its shard is away"):
-        broken.search(SearchRequest("oak", explain=True))
+        broken.search(SearchRequest(query="oak", explain=True))
 
 
 def test_a_closed_index_says_so_and_may_be_closed_again(home):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from clew.cli import app
 from clew.core.errors import DataError, LockedError, SpecError, UsageError
 from clew.models.store import load_scorer, prepare, read_manifest
+from clew.training.command import Indexes, calibrate
 from clew.training.cross_encoder import load, mean_ndcg, measured, predicted, train_cross_encoder
 from clew.training.examples import Example
 from clew.training.fit import BEST, CURVE, FINISHED, read_curve
@@ -124,7 +125,10 @@ def test_an_encoder_too_stops_at_a_loss_that_is_no_number_and_names_the_queries(
     from clew.training.bi_encoder import train_bi_encoder
 
     diverging = spec(batch=4, learning_rate=1e30, warmup=0.0, clip=0.0)
-    with pytest.raises(DataError, match=r"loss of a batch is nan; its queries: '(red|blue|green|black|white|brown)'"):
+    with pytest.raises(
+        DataError,
+        match=r"loss of a batch is nan, not a finite number; its queries: '(red|blue|green|black|white|brown)'",
+    ):
         train_bi_encoder(diverging, base, tmp_path, EXAMPLES, DEV, quiet)
 
 
@@ -238,7 +242,7 @@ def test_the_command_trains_on_a_folder_and_keeps_a_model(base, tmp_path):
     assert load_scorer("mine", tmp_path / "home").score("red", ["red shoe", "blue shoe"]).shape == (2,)
     again = CliRunner().invoke(app, arguments)
     assert json.loads(again.stdout)["model"] == report["model"]
-    assert f"finished before, and is as it was; to train anew, delete {report['run']}" in again.stderr
+    assert f"this run is already finished; to train it again, delete {report['run']}" in again.stderr
     judged = folder / "qrels" / "train.tsv"
     judged.write_text(judged.read_text().replace("q-red\tblue\t0", "q-red\tblue\t1"))
     other = json.loads(CliRunner().invoke(app, arguments).stdout)
@@ -254,11 +258,11 @@ def test_two_calls_are_not_at_one_run_together(base, tmp_path):
 
     def at_it(stage: str, done: int, of: int) -> None:
         with pytest.raises(LockedError, match=r"training run 'mine-.* is being written by another process"):
-            train("cross-encoder", given, home, no_index, quiet, said.append)
+            train("cross-encoder", given, home, Indexes(home), calibrate, quiet, said.append)
         said.append("refused")
 
     said: list[str] = []
-    train("cross-encoder", given, home, no_index, at_it, said.append)
+    train("cross-encoder", given, home, Indexes(home), calibrate, at_it, said.append)
     assert "refused" in said
 
 
@@ -266,14 +270,14 @@ def test_what_cannot_be_kept_or_read_is_said_before_anything_is_learned(base, tm
     home = tmp_path / "home"
     rows = {"data": [{"folder": str(write(tmp_path / "shoes")), "candidates": "judged"}]}
     long = spec_of({"name": "mine", "base": str(base), "max_length": 4_096, **rows}, "run.toml")
-    with pytest.raises(SpecError, match=r"max_length is 4096, and .*tiny reads 512 word pieces at most"):
-        train("cross-encoder", long, home, no_index, quiet, print)
+    with pytest.raises(SpecError, match=r"max_length is 4096, but .*tiny reads at most 512 tokens"):
+        train("cross-encoder", long, home, Indexes(home), calibrate, quiet, print)
     taken = spec_of({"name": read_manifest(prepare(str(base), home)).name, **rows}, "run.toml")
     with pytest.raises(UsageError, match="'tiny' is a cross-encoder already, and a bi-encoder is to be kept"):
-        train("bi-encoder", taken, home, no_index, quiet, print)
+        train("bi-encoder", taken, home, Indexes(home), calibrate, quiet, print)
     deep = spec_of({"name": "s", "max_length": 32, "teacher": str(base), "layers": 3, **rows}, "run.toml")
-    with pytest.raises(SpecError, match="layers is 3, the teacher has 2"):
-        train("distil", deep, home, no_index, quiet, print)
+    with pytest.raises(SpecError, match="layers is 3, but the teacher has 2"):
+        train("distil", deep, home, Indexes(home), calibrate, quiet, print)
     assert not (home / "training").exists()
 
 
@@ -284,17 +288,17 @@ def test_weights_that_went_astray_are_not_kept(base, tmp_path, kind):
     # One step, whose own loss is a number still.
     wild = spec(epochs=1, learning_rate=1e30, warmup=0.0, clip=0.0, evaluations=1)
     fitted = train_cross_encoder if kind == "cross-encoder" else train_bi_encoder
-    with pytest.raises(DataError, match="scores on dev of shoes are no finite numbers"):
+    with pytest.raises(DataError, match="scores on the dev queries of shoes are not finite"):
         fitted(wild, base, tmp_path, EXAMPLES[:8], DEV, quiet)
     assert not (tmp_path / FINISHED).exists()
     assert not (tmp_path / BEST).exists()
 
 
 def test_a_teacher_fits_distilling_only(tmp_path):
-    for kind, teacher in (("distil", ""), ("cross-encoder", "x")):
+    for kind, teacher, message in (("distil", "", "needs a teacher"), ("cross-encoder", "x", "takes no teacher")):
         given = spec_of({"name": "x", "teacher": teacher, "data": [{"folder": "shoes"}]}, "run.toml")
-        with pytest.raises(SpecError, match="does not fit"):
-            train(kind, given, tmp_path, no_index, quiet, print)
+        with pytest.raises(SpecError, match=message):
+            train(kind, given, tmp_path, Indexes(tmp_path), calibrate, quiet, print)
 
 
 def write(root):
@@ -308,7 +312,3 @@ def write(root):
         rows = [f"q-{c}\t{d}\t{int(c == d)}\n" for c in colours for d in COLOURS]
         (root / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
     return root
-
-
-def no_index(data):
-    raise AssertionError("judged candidates need no index")

@@ -148,7 +148,7 @@ def test_two_processes_learn_from_other_batches_and_keep_one_model(base, tmp_pat
     ended = torchrun(tmp_path / "noting.py", tmp_path / "notes", *words)
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout)  # one document, so one of them spoke
-    assert ended.stderr.count("2 processes, 8 queries a step: 4 in each process") == 1
+    assert ended.stderr.count("2 processes, 8 queries per step: 4 in each process") == 1
     assert (report["fitted"]["processes"], report["fitted"]["steps"]) == (2, STEPS)
     (model,) = (tmp_path / "home" / "models" / "mine").glob("*/manifest.json")
     assert model.parent == Path(report["model"])

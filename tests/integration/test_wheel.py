@@ -1,7 +1,7 @@
 """The wheel as a stranger gets it: built from the sdist, installed into a clean environment, used beside other code.
 
-The project it is used in has folders called api, search, indexer, kg and benchmarks of its own: Clew is one import name,
-so neither is in the other's way.
+The project it is used in has folders called api, search, indexer, kg and benchmarks of its own: Clew is one import
+name, so neither is in the other's way.
 """
 
 import hashlib

@@ -8,7 +8,7 @@ from typing import Literal
 
 from clew.core.errors import unknown_name
 from clew.core.spec import parse, read_toml
-from clew.search.types import Expand
+from clew.search.types import GraphMode
 
 _FOLDER = Path(__file__).parent
 
@@ -29,7 +29,7 @@ class System:
     fusion: str | None = None
     backend: str = "bm25"
     tuned: bool = False
-    expand: Expand = "off"
+    expand: GraphMode = "off"
     use: tuple[Literal["ranking", "terms"], ...] = ()
     rerank: bool = False
     settle: float = 0.0

@@ -59,10 +59,10 @@ def test_two_apps_in_one_process_count_apart(client, tmp_path):
 @pytest.mark.parametrize(
     ("graph", "decision"),
     [
-        (GraphUse(True, "asked for"), "asked"),
-        (GraphUse(True, "the gate", probability=0.7), "opened"),
-        (GraphUse(False, "the gate", probability=0.2), "closed"),
-        (GraphUse(False, "the query names no entity of the graph"), "nothing_named"),
+        (GraphUse(used=True, reason="asked for"), "asked"),
+        (GraphUse(used=True, reason="the gate", probability=0.7), "opened"),
+        (GraphUse(used=False, reason="the gate", probability=0.2), "closed"),
+        (GraphUse(used=False, reason="the query names no entity of the graph"), "nothing_named"),
     ],
 )
 def test_every_decision_about_the_graph_has_a_label(graph, decision):

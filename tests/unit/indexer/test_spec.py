@@ -49,9 +49,14 @@ def test_a_full_spec_is_read_and_paths_are_relative_to_it(write, tmp_path):
     spec = read_spec(write(FULL))
     assert spec.source.path == f"{tmp_path}/data/catalogue.jsonl.gz"
     assert spec.quality.queries == f"{tmp_path}/judged"
-    assert spec.fields["title"] == FieldSpec("text", 3.0)
-    assert (spec.passages.size, spec.dense.model, spec.fusion.method, spec.build.shards) == (128, "hashing", "rrf", 3)
-    assert spec.rerank == RerankSpec("overlap", 20, 500.0)
+    assert spec.search.fields["title"] == FieldSpec("text", 3.0)
+    assert (spec.passages.size, spec.search.dense.model, spec.search.fusion.method, spec.build.shards) == (
+        128,
+        "hashing",
+        "rrf",
+        3,
+    )
+    assert spec.search.rerank == RerankSpec("overlap", 20, 500.0)
     assert pickle.loads(pickle.dumps(spec)) == spec
 
 
@@ -63,16 +68,16 @@ def test_the_stored_table_gives_the_same_spec_again(write, tmp_path):
 
 def test_defaults_fill_what_is_not_said(write):
     spec = read_spec(write('name = "x"\n[source]\npath = "a.jsonl"\n[fields]\ntext = { type = "text" }\n'))
-    assert spec.dense is not None
-    assert (spec.dense.model, spec.passages.size, spec.build.shards) == ("default", 256, 1)
-    assert spec.rerank is None
+    assert spec.search.dense is not None
+    assert (spec.search.dense.model, spec.passages.size, spec.build.shards) == ("default", 256, 1)
+    assert spec.search.rerank is None
     assert spec.as_table()["rerank"] is None
     assert spec_of(spec.as_table(), "stored", Path()) == spec
 
 
 def test_dense_can_be_left_out(write):
     spec = read_spec(write('name = "x"\ndense = false\n[source]\npath = "a.jsonl"\n[fields]\nt = { type = "text" }\n'))
-    assert spec.dense is None
+    assert spec.search.dense is None
     assert spec.as_table()["dense"] is None
 
 
@@ -118,7 +123,7 @@ def test_a_beir_folder_needs_no_fields(write, tmp_path):
     (tmp_path / "set" / "corpus.jsonl").touch()
     spec = read_spec(write('name = "x"\n[source]\npath = "set"\n'))
     assert spec.form == "beir"
-    assert list(spec.fields) == ["title", "text"]
+    assert list(spec.search.fields) == ["title", "text"]
 
 
 def test_credentials_are_not_stored(write):
@@ -131,15 +136,18 @@ def test_credentials_are_not_stored(write):
 def test_a_model_folder_is_relative_to_the_spec(write, tmp_path):
     (tmp_path / "my-model").mkdir()
     spec = read_spec(write(FULL.replace('"hashing"', '"my-model"').replace('"overlap"', '"my-model"')))
-    assert (spec.dense.model, spec.rerank.model) == (f"{tmp_path}/my-model",) * 2
+    assert (spec.search.dense.model, spec.search.rerank.model) == (f"{tmp_path}/my-model",) * 2
 
 
 def test_each_model_of_an_average_may_be_a_folder_beside_the_spec(write, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "c++").mkdir()
     spec = read_spec(write(FULL.replace('"hashing"', '"mine+default"').replace('"overlap"', '"overlap+c++"')))
-    assert (spec.dense.model, spec.rerank.model) == (f"{tmp_path}/mine+default", f"overlap+{tmp_path}/c++")
+    assert (spec.search.dense.model, spec.search.rerank.model) == (
+        f"{tmp_path}/mine+default",
+        f"overlap+{tmp_path}/c++",
+    )
     spec = read_spec(write(FULL.replace('"hashing"', '"c++"')))
-    assert (spec.dense.model, spec.rerank.model) == (f"{tmp_path}/c++", "overlap")
+    assert (spec.search.dense.model, spec.search.rerank.model) == (f"{tmp_path}/c++", "overlap")
     with pytest.raises(SpecError, match=r"toml \[rerank\]: model 'a\+b\+c' joins 3 models"):
         read_spec(write(FULL.replace('"overlap"', '"a+b+c"')))

@@ -46,23 +46,23 @@ CATALOGUE = [
 def test_types_weights_and_facets(look):
     spec = look(CATALOGUE)
     assert (spec.name, spec.source.id) == ("shop", "sku")
-    assert {name: field.type for name, field in spec.fields.items()} == {
+    assert {name: field.type for name, field in spec.search.fields.items()} == {
         "title": "text", "description": "text", "brand": "keyword", "category": "keyword", "price": "number",
         "in_stock": "bool", "released": "date", "tags": "list", "place": "geo", "size.cm": "number",
     }  # fmt: skip
-    assert spec.fields["title"].weight == 3.0
-    assert spec.fields["brand"].facet is True
-    assert spec.fields["category"].facet == "hierarchy"
-    assert spec.fields["price"].facet == [80, 200]
+    assert spec.search.fields["title"].weight == 3.0
+    assert spec.search.fields["brand"].facet is True
+    assert spec.search.fields["category"].facet == "hierarchy"
+    assert spec.search.fields["price"].facet == [80, 200]
 
 
 def test_what_is_left_to_switch_on_is_written_as_a_spec_takes_it(tmp_path, look):
-    assert look(CATALOGUE).rerank is None
+    assert look(CATALOGUE).search.rerank is None
     text = (tmp_path / "shop.toml").read_text()
     begin = text.index("# [rerank]")
     table = "".join(line.removeprefix("# ") + "\n" for line in text[begin:].split("\n\n")[0].splitlines())
     (tmp_path / "shop.toml").write_text(text + table)
-    assert read_spec(tmp_path / "shop.toml").rerank == RerankSpec()
+    assert read_spec(tmp_path / "shop.toml").search.rerank == RerankSpec()
 
 
 def test_the_path_is_relative_to_the_spec(tmp_path, look):
@@ -72,7 +72,7 @@ def test_the_path_is_relative_to_the_spec(tmp_path, look):
 
 def test_strange_keys_and_values_stay_valid_toml(look):
     spec = look([{"id": str(n), 'a "b"': "x", "title": "\x7f\n# no comment " + str(n), "灯": "y"} for n in range(3)])
-    assert "灯" in spec.fields
+    assert "灯" in spec.search.fields
 
 
 def test_beir_and_pages_need_no_id(tmp_path):
@@ -83,12 +83,12 @@ def test_beir_and_pages_need_no_id(tmp_path):
     text, count = suggest(str(tmp_path / "set"), tmp_path / "set.toml")
     (tmp_path / "set.toml").write_text(text)
     spec = read_spec(tmp_path / "set.toml")
-    assert (count, spec.source.id, list(spec.fields)) == (1, "", ["brand", "title", "text"])
+    assert (count, spec.source.id, list(spec.search.fields)) == (1, "", ["brand", "title", "text"])
 
 
 def test_keywords_are_searched_where_there_is_no_text(look):
     spec = look([{"id": str(n), "brand": "a"} for n in range(3)])
-    assert spec.fields["brand"].weight == 1.0
+    assert spec.search.fields["brand"].weight == 1.0
 
 
 def test_data_without_an_id_are_refused(look):
@@ -114,7 +114,7 @@ def test_default_target(path, target):
 
 def test_what_no_spec_can_hold_is_left_out(look):
     spec = look([{"id": str(n), "title": f"lamp {n}", "\ud800": "x", "huge": 10**400} for n in range(3)])
-    assert list(spec.fields) == ["title"]
+    assert list(spec.search.fields) == ["title"]
 
 
 def test_numbers_with_a_fraction_lists_and_truth_values_are_no_ids(look):

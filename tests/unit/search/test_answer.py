@@ -31,7 +31,7 @@ from clew.search.rerank.spec import RerankSpec
 from clew.search.rerank.stage import Reranked, Reranker
 from clew.search.terms import QueryTerms
 from clew.search.trace import Trace
-from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest
+from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
 
 FIELDS = {"title": FieldSpec("text"), "intro": FieldSpec("text"), "text": FieldSpec("text")}
 ANALYZER = Analyzer()
@@ -169,7 +169,19 @@ def test_only_as_many_sentences_are_read_as_the_time_reaches() -> None:
 
 def kept(probabilities: Sequence[float | None], least: float | None) -> Answers:
     answers = [
-        Answer(f"d{at}", 0, "s", "", "text", 0, 1, (0, 1), 0.0, "terms", probability)
+        Answer(
+            id=f"d{at}",
+            rank=0,
+            text="s",
+            title="",
+            field="text",
+            start=0,
+            end=1,
+            passage=(0, 1),
+            score=0.0,
+            scored_by="terms",
+            probability=probability,
+        )
         for at, probability in enumerate(probabilities)
     ]
     return Answers.likely(answers, least, len(answers))
@@ -204,5 +216,12 @@ def test_the_note_has_the_best_probability() -> None:
 @pytest.mark.parametrize("k", [0, -1, MAX_ANSWERS + 1])
 def test_a_k_out_of_range_is_named(k) -> None:
     with pytest.raises(QueryError, match=f"k is {k}") as caught:
-        checked(AnswerRequest("q", k))
+        checked(AnswerRequest(search=SearchRequest(query="q"), k=k))
     assert "1 to 50" in caught.value.hint
+
+
+def test_the_documents_of_an_answer_are_searched_as_the_question_says() -> None:
+    asked = SearchRequest(query="q", k=9, offset=3, facets=("brand",), explain=True, filters={"a": 1}, graph="off")
+    assert checked(AnswerRequest(search=asked, k=4, min_probability=0.5)) == SearchRequest(
+        query="q", k=4, profile="qa", filters={"a": 1}, graph="off", min_probability=0.5
+    )

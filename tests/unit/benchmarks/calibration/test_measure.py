@@ -20,11 +20,11 @@ from clew.benchmarks.calibration.measure import (
 )
 from clew.benchmarks.calibration.report import full, plain, write
 from clew.benchmarks.data.datasets import open_dataset
-from clew.benchmarks.rerank_learn import Scored
 from clew.benchmarks.signature import code, environment
 from clew.core.errors import NotFoundError, UsageError
 from clew.indexer.build import build
 from clew.indexer.spec import spec_of
+from clew.indexer.tuning.rerank import Scored
 from clew.search.rerank.calibration import Calibration
 
 OPTIONS = options_for(model="hashing", reranker="overlap")

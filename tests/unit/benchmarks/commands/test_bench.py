@@ -4,9 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clew.cli import app
-from clew.core.errors import ClewError, NotFoundError, UsageError
-from clew.indexer.build import build
-from clew.indexer.spec import spec_of
+from clew.core.errors import NotFoundError, UsageError
 from clew.models.store import prepare
 
 ROWS = {"a": "steel kettle boils water", "b": "warm lamp for reading", "c": "tent for a hike", "d": "wool rug"}
@@ -83,38 +81,11 @@ def test_wrong_words_are_refused_with_a_hint(run, base, words, error, message):
     assert found.exception.hint
 
 
-def test_tune_reports_weights_and_cannot_publish_a_folder(run, base):
+def test_tune_is_an_alias(run, base):
     found = run("tune", base / "tiny", "--json")
     assert found.exit_code == 0
-    figures = json.loads(found.stdout)
-    assert set(figures["after"]["weights"]) == {"bm25", "dense"}
-    assert figures["release"] is None
-    refused = run("tune", base / "tiny", "--publish")
-    assert isinstance(refused.exception, ClewError)
-    assert "--publish needs an index" in refused.exception.message
-
-
-def test_tune_says_what_a_graph_learned(base, tmp_path):
-    for name, rows in {
-        "nodes": [{"id": key, "name": text.split()[1]} for key, text in ROWS.items()],
-        "edges": [{"source": "a", "relation": "beside", "target": "b"}],
-    }.items():
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    table = {
-        "name": "tiny",
-        "dense": False,
-        "source": {"path": str(base / "tiny"), "form": "beir"},
-        "graph": {"nodes": "nodes.jsonl", "edges": "edges.jsonl", "link": {"threshold": 0.01}},
-    }
-    build(spec_of(table, "tiny.toml", tmp_path), tmp_path / "home")
-    words = ["bench", "tune", "tiny", "--judged", str(base / "tiny"), "--home", str(tmp_path / "home")]
-    found = CliRunner().invoke(app, [*words, "--publish"], catch_exceptions=False)
-    lines = found.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["weights", "relations:", "gate:", "nDCG@10", "published"]
-    assert "'graph': " in lines[0]
-    assert lines[4] == "published as release r2"
-    figures = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
-    assert set(figures["graph"]) == {"questions", "steps", "decided", "gate"}
+    options = ["--model", "hashing-32", "--home", str(base / "home"), "--json"]
+    assert CliRunner().invoke(app, ["tune", str(base / "tiny"), *options]).stdout == found.stdout
 
 
 def test_speed_prints_figures_with_every_peer_named(run):

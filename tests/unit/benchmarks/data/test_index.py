@@ -34,6 +34,6 @@ def test_an_index_is_built_once_for_a_model_and_an_average_is_one(tmp_path, monk
 def test_a_name_that_means_another_model_means_another_index(tmp_path, monkeypatch):
     folder, home = corpus(tmp_path / "set"), tmp_path / "home"
     (before,) = names(folder, home, "hashing-16")
-    monkeypatch.setattr("clew.indexer.models.encoder_of", lambda _, home: load_encoder("hashing-32", home))
+    monkeypatch.setattr("clew.indexer.releases.models.encoder_of", lambda _, home: load_encoder("hashing-32", home))
     monkeypatch.setattr("clew.indexer.build.build", lambda *_: None)
     assert names(folder, home, "hashing-16") != [before]

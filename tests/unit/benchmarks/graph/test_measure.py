@@ -10,9 +10,9 @@ from clew.benchmarks.data.datasets import open_dataset
 from clew.benchmarks.data.index import _DECIDING, _DECIDING_GRAPH, graph_table
 from clew.benchmarks.graph.measure import SYSTEMS, GraphOptions, material, measure, open_graph, plain
 from clew.benchmarks.graph.oracle import oracle_run, read_gold
-from clew.benchmarks.graph_learn import learned
 from clew.benchmarks.signature import ROOT
 from clew.core.errors import NotFoundError, UsageError
+from clew.indexer.tuning.graph import learned
 from clew.kg.absent import AbsentStore
 
 CAPITALS = {"france": "paris", "japan": "tokyo", "peru": "lima", "egypt": "cairo", "norway": "oslo", "kenya": "nairobi"}

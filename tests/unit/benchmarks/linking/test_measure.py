@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from clew.benchmarks import link_learning
-from clew.benchmarks.link_learning import Examples, fitted, learn
+from clew.benchmarks.linking.learn import learn_linker
 from clew.benchmarks.linking.measure import BINS, Material, Options, calibration, longest, measure, scored, tally
 from clew.benchmarks.linking.mentions import Mention, Question, lowered, misspelt, read_questions
 from clew.core.errors import DataError, NotFoundError, UsageError
+from clew.indexer.tuning.linker import THRESHOLDS
 from clew.kg.dictionary import ALIAS, NAME, Dictionary, write_dictionary
-from clew.kg.linker import FEATURES, WEIGHTS, Candidate
+from clew.kg.linker import WEIGHTS, Candidate
 from clew.kg.types import Entity
 
 CITIES = ["Paris", "Berlin", "Vienna", "Lisbon", "Warsaw", "Athens"]
@@ -233,43 +233,14 @@ def test_learning_prints_both_columns_and_never_reads_test(material, monkeypatch
     asked = []
     of_split = material.of_split
     monkeypatch.setattr(material, "of_split", lambda split: asked.append(split) or of_split(split))
-    found = learn(material)
+    found = learn_linker(material)
     assert set(asked) == {"train", "dev"}
     assert list(found.weights) == list(WEIGHTS)
     assert found.weights["translation"] == found.weights["alias"]
     assert all(found.weights[name][1] == 0 for name in ("cosine", "cosine below best"))
-    assert found.threshold in link_learning.THRESHOLDS
+    assert found.threshold in THRESHOLDS
     assert found.dev[found.threshold] == max(found.dev.values()) == 1.0
     pasted = {}
     exec(found.as_python().replace(": Mapping[str, tuple[float, float]]", ""), pasted)
     assert pasted["WEIGHTS"] == found.weights
     assert pasted["threshold"] == found.threshold
-
-
-def examples(rows, shares=None):
-    """Examples whose second feature is a number, and whether they are meant."""
-    table = np.zeros((len(rows), len(FEATURES)))
-    table[:, 0] = 1.0
-    table[:, 1] = [value for value, _ in rows]
-    meant = np.array([right for _, right in rows])
-    return Examples(table, meant, np.ones(len(rows)) if shares is None else np.array(shares))
-
-
-def test_the_bias_alone_is_the_odds_of_the_sample():
-    rows = [(0.0, True)] * 20 + [(0.0, False)] * 60
-    assert fitted(examples(rows))["bias"] == (pytest.approx(np.log(1 / 3), abs=0.01),) * 2
-    # What counts half weighs half.
-    halved = fitted(examples(rows, [0.5] * 20 + [1.0] * 60))
-    assert halved["bias"][0] == pytest.approx(np.log(1 / 6), abs=0.01)
-
-
-def test_weights_are_drawn_towards_nothing_but_not_the_bias():
-    few = fitted(examples([(1.0, True)] * 3 + [(0.0, False)] * 3))["alias"][0]
-    many = fitted(examples([(1.0, True)] * 300 + [(0.0, False)] * 300))["alias"][0]
-    assert 0 < few < many
-
-
-@pytest.mark.parametrize("right", [True, False])
-def test_examples_that_are_all_alike_teach_nothing(right):
-    with pytest.raises(DataError, match="candidates are meant"):
-        fitted(examples([(0.0, right)] * 4))

@@ -54,7 +54,9 @@ def test_exact_sources_score_every_passage(shared):
             assert a.ordinals.tolist() == b.ordinals.tolist()
             np.testing.assert_allclose(a.scores, b.scores, atol=1e-4)
             assert a.background == b.background
-        assert fast.search(SearchRequest("water")).hits[0].id == slow.search(SearchRequest("water")).hits[0].id
+        assert (
+            fast.search(SearchRequest(query="water")).hits[0].id == slow.search(SearchRequest(query="water")).hits[0].id
+        )
     finally:
         fast.close()
 

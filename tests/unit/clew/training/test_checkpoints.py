@@ -35,6 +35,6 @@ def test_without_one_a_run_begins(tmp_path):
 
 def test_another_number_of_processes_is_refused_and_told_both(tmp_path):
     write(tmp_path, 4, 2)
-    with pytest.raises(UsageError, match=r"checkpoint-4 was written by 2 processes, and there is 1 now") as raised:
+    with pytest.raises(UsageError, match=r"written by 2 processes, but this run has 1 process") as raised:
         last_checkpoint(tmp_path, 1)
     assert f"delete {tmp_path}" in raised.value.hint

@@ -11,9 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.errors import DataError, NotFoundError, SpecError
-from clew.indexer.build import build
-from clew.indexer.spec import spec_of as index_spec
-from clew.search.assemble import open_index
 from clew.training.clicks import (
     ClicksSpec,
     Impression,
@@ -193,7 +190,7 @@ def test_a_log_that_is_not_there_is_named() -> None:
         ({"clicks": "e.jsonl"}, {}, "clicks needs index"),
         ({"clicks": "e.jsonl", "index": "i", "folder": "f"}, {}, "both folder and clicks"),
         ({"index": "i"}, {}, "neither folder nor clicks"),
-        ({"clicks": "e.jsonl", "index": "i", "gains": "0,1"}, {}, "leave gains out"),
+        ({"clicks": "e.jsonl", "index": "i", "gains": "0,1"}, {}, "remove gains"),
         ({"clicks": "e.jsonl", "index": "i"}, {"eta": 4}, r"\[clicks\].*eta is 4"),
         ({"clicks": "e.jsonl", "index": "i"}, {"least": 0}, "least is 0"),
         ({"clicks": "e.jsonl", "index": "i"}, {"prior_clicks": 20}, "prior_clicks is 20"),
@@ -218,28 +215,24 @@ def test_runs_without_clicks_are_known_by_the_table_they_always_had() -> None:
 
 
 @pytest.fixture(scope="module")
-def shoes(tmp_path_factory):
-    """(home of an index of shoes, log of clicks on them, one of which is not indexed any more)."""
+def shoes(tmp_path_factory, word_index):
+    """(index of shoes, log of clicks on them, one of which is not indexed any more)."""
     root = tmp_path_factory.mktemp("clicks")
     colours = ["red", "blue", "green", "black", "white", "brown", "grey", "pink"]
-    docs = [{"id": colour, "title": f"{colour} shoe", "text": f"A shoe that is {colour}."} for colour in colours]
-    (root / "docs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in docs))
-    fields = {"title": {"type": "text"}, "text": {"type": "text"}}
-    table = {"name": "shoes", "source": {"path": "docs.jsonl"}, "fields": fields, "dense": {"model": "hashing-64"}}
-    build(index_spec(table, "shoes.toml", root), root / "home")
+    index = word_index({colour: f"{colour} shoe\nA shoe that is {colour}." for colour in colours})
     rows = [
         {"query": f"{colour} shoe", "shown": [colours[at - 1], "gone", colour, colours[at - 2]], "clicked": [colour]}
         for at, colour in enumerate(colours)
     ]
     (root / "events.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows * 5))
-    return root / "home", root / "events.jsonl"
+    return index, root / "events.jsonl"
 
 
 def gathered(shoes, candidates):
-    home, log = shoes
+    index, log = shoes
     row = {"clicks": str(log), "index": "shoes", "candidates": candidates}
     table = {"name": "x", "data": [row], "negatives": {"count": 3, "depth": 8}, "clicks": {"dev": 0.4}}
-    return gather(spec_of(table, "run.toml"), lambda data: open_index(home, data.index), lambda *_: None)
+    return gather(spec_of(table, "run.toml"), index, lambda *_: None)
 
 
 def test_shown_documents_are_the_candidates_as_the_index_holds_them(shoes) -> None:

@@ -5,9 +5,6 @@ import json
 import pytest
 
 from clew.core.errors import DataError, NotFoundError
-from clew.indexer.build import build
-from clew.indexer.spec import spec_of as index_spec
-from clew.search.assemble import open_index
 from clew.training.gather import gather
 from clew.training.spec import spec_of
 
@@ -37,16 +34,12 @@ def run_of(folder, **data):
     return spec_of({"name": "x", "data": [row], "negatives": {"count": 3, "depth": 8}}, "run.toml")
 
 
-def no_index(data):
-    raise AssertionError("judged candidates need no index")
-
-
 def quiet(stage, done, of):
     """No progress."""
 
 
 def test_judged_documents_are_the_candidates(tmp_path):
-    found = gather(run_of(write(tmp_path / "shoes")), no_index, quiet)
+    found = gather(run_of(write(tmp_path / "shoes")), None, quiet)
     assert [example.query for example in found.examples] == [f"q-{colour}" for colour in COLOURS[:5]]
     assert found.examples[1].ids == ("blue", "red")
     assert found.examples[1].passages[0] == "blue shoe\nA shoe that is blue."
@@ -54,43 +47,35 @@ def test_judged_documents_are_the_candidates(tmp_path):
     assert found.notices == []
 
 
-def index(folder, root):
-    table = {"name": "shoes", "source": {"path": str(folder), "form": "beir"}, "dense": {"model": "hashing-64"}}
-    build(index_spec(table, "shoes.toml", root), root / "home")
+@pytest.fixture
+def shoes(word_index):
+    """An index of the documents that `write` writes."""
+    return word_index({colour: f"{colour} shoe\nA shoe that is {colour}." for colour in COLOURS})
 
 
-def test_other_candidates_come_from_an_index(tmp_path):
+def test_other_candidates_come_from_an_index(tmp_path, shoes):
     folder = write(tmp_path / "shoes")
-    index(folder, tmp_path)
-    asked = []
-
-    def open_named(data):
-        asked.append(data.index)
-        return open_index(tmp_path / "home", data.index)
-
-    found = gather(run_of(folder, candidates="mined", index="shoes"), open_named, quiet)
-    assert asked == ["shoes"]
+    found = gather(run_of(folder, candidates="mined", index="shoes"), shoes, quiet)
+    assert (shoes.opened, shoes.closed) == (["shoes"], 1)
     assert {len(example.ids) for example in found.examples} <= {2, 3, 4}
     assert all(example.ids[0] == example.query.removeprefix("q-") for example in found.examples)
     assert all(any(row.gains) and len(row.ids) == 8 for row in found.dev["shoes"])
 
 
-def test_queries_whose_documents_the_index_lacks_are_counted(tmp_path):
+def test_queries_whose_documents_the_index_lacks_are_counted(tmp_path, shoes):
     judged = {"train": [("q-red", "crimson", 1), ("q-blue", "blue", 1)], "dev": [("q-pink", "pink", 1)]}
     folder = write(tmp_path / "shoes", judged)
-    index(folder, tmp_path)
-    run = run_of(folder, candidates="mined", index="shoes")
-    found = gather(run, lambda data: open_index(tmp_path / "home", data.index), quiet)
+    found = gather(run_of(folder, candidates="mined", index="shoes"), shoes, quiet)
     assert [example.query for example in found.examples] == ["q-blue"]
-    assert found.notices == ["shoes: 1 train queries have nothing to compare"]
+    assert found.notices == ["shoes: 1 train queries left out: no relevant passage or no negative"]
 
 
 def test_what_dev_asks_is_not_taught(tmp_path):
     queries = [{"_id": f"q-{colour}", "text": f"{colour} shoe please"} for colour in COLOURS]
     queries[0]["text"] = "Grey shoe  PLEASE"
-    found = gather(run_of(write(tmp_path / "shoes", queries=queries)), no_index, quiet)
+    found = gather(run_of(write(tmp_path / "shoes", queries=queries)), None, quiet)
     assert "q-red" not in {example.query for example in found.examples}
-    assert "1 train queries dropped" in found.notices[0]
+    assert "1 train queries left out: blank, duplicate" in found.notices[0]
 
 
 @pytest.mark.parametrize(
@@ -101,21 +86,24 @@ def test_what_dev_asks_is_not_taught(tmp_path):
             {"train": [("q-red", "red", 1), ("q-red", "blue", 0)], "dev": [("q-pink", "pink", 0)]},
             "split 'dev' has both",
         ),
-        ({"train": [("q-red", "crimson", 1)], "dev": [("q-pink", "pink", 1)]}, "not in its corpus, such as 'crimson'"),
+        (
+            {"train": [("q-red", "crimson", 1)], "dev": [("q-pink", "pink", 1)]},
+            "missing from its corpus, such as 'crimson'",
+        ),
         ({"train": [("q-mauve", "red", 1)], "dev": [("q-pink", "pink", 1)]}, r"train\.tsv:2.*q-mauve"),
     ],
 )
 def test_data_that_cannot_teach_are_named(tmp_path, judged, message):
     with pytest.raises(DataError, match=message):
-        gather(run_of(write(tmp_path / "shoes", judged)), no_index, quiet)
+        gather(run_of(write(tmp_path / "shoes", judged)), None, quiet)
 
 
 def test_two_data_sets_of_one_name_are_refused(tmp_path):
     rows = [{"folder": str(write(tmp_path / at / "shoes")), "candidates": "judged"} for at in ("one", "other")]
-    with pytest.raises(DataError, match=r"other/shoes: a second data set is called 'shoes'"):
-        gather(spec_of({"name": "x", "data": rows}, "run.toml"), no_index, quiet)
+    with pytest.raises(DataError, match=r"other/shoes: another data set is already named 'shoes'"):
+        gather(spec_of({"name": "x", "data": rows}, "run.toml"), None, quiet)
 
 
 def test_a_split_that_is_not_there_is_named(tmp_path):
     with pytest.raises(NotFoundError, match="split 'validation'"):
-        gather(run_of(write(tmp_path / "shoes"), dev="validation"), no_index, quiet)
+        gather(run_of(write(tmp_path / "shoes"), dev="validation"), None, quiet)

@@ -1,11 +1,8 @@
-"""Hard negatives: found by the index, not relevant, and not likely to be so."""
+"""Hard negatives: retrieved from the index, not relevant, and not likely to be so."""
 
 import pytest
 
-from clew.indexer.build import build
-from clew.indexer.spec import spec_of
-from clew.search.assemble import open_index
-from clew.training.negatives import candidates_example, mined_example
+from clew.training.negatives import candidates_example, indexed_texts, mined_example
 from clew.training.spec import NegativesSpec
 
 BODIES = {
@@ -18,30 +15,18 @@ BODIES = {
 }
 
 
-@pytest.fixture(scope="module")
-def searcher(tmp_path_factory):
-    root = tmp_path_factory.mktemp("negatives")
-    lines = [f'{{"id": "{name}", "title": "T {name}", "text": "{text}"}}\n' for name, text in BODIES.items()]
-    (root / "docs.jsonl").write_text("".join(lines))
-    table = {
-        "name": "kettles",
-        "source": {"path": "docs.jsonl"},
-        "dense": {"model": "hashing-64"},
-        "fields": {"title": {"type": "text"}, "text": {"type": "text"}},
-    }
-    build(spec_of(table, "kettles.toml", root), root / "home")
-    opened = open_index(root / "home", "kettles")
-    yield opened
-    opened.close()
+@pytest.fixture
+def source(word_index):
+    return word_index({name: f"T {name}\n{text}" for name, text in BODIES.items()})
 
 
-def mined(searcher, judged, query="kettle boils water", seed=0, **spec):
+def mined(source, judged, query="kettle boils water", seed=0, **spec):
     given = NegativesSpec(**({"count": 4, "depth": 20, "margin": 2.0} | spec))
-    return mined_example(searcher, "set", "q", query, judged, given, seed)
+    return mined_example(source, "set", "q", query, judged, given, seed)
 
 
-def test_negatives_are_found_by_the_index_and_nobody_called_them_relevant(searcher):
-    found = mined(searcher, {"right": 1})
+def test_negatives_are_found_by_the_index_and_nobody_called_them_relevant(source):
+    found = mined(source, {"right": 1})
     assert found is not None
     assert found.ids[0] == "right"
     assert found.gains == (1.0, 0.0, 0.0, 0.0, 0.0)
@@ -50,44 +35,50 @@ def test_negatives_are_found_by_the_index_and_nobody_called_them_relevant(search
     assert found.passages[0] == f"T right\n{BODIES['right']}"
 
 
-def test_a_copy_of_a_relevant_passage_is_no_negative(searcher):
+def test_a_copy_of_a_relevant_passage_is_no_negative(source):
     for seed in range(8):
-        assert "copy" not in mined(searcher, {"right": 1}, seed=seed, count=18, depth=40, similar=0.7).ids
+        assert "copy" not in mined(source, {"right": 1}, seed=seed, count=18, depth=40, similar=0.7).ids
     assert any(
-        "copy" in mined(searcher, {"right": 1}, seed=seed, count=18, depth=40, similar=1.0).ids for seed in range(8)
+        "copy" in mined(source, {"right": 1}, seed=seed, count=18, depth=40, similar=1.0).ids for seed in range(8)
     )
 
 
-def test_what_is_closer_to_the_query_than_the_relevant_one_is_no_negative(searcher):
-    far = mined(searcher, {"other3": 1}, count=18, depth=40, margin=0.0)
-    wide = mined(searcher, {"other3": 1}, count=18, depth=40)
+def test_what_is_closer_to_the_query_than_the_relevant_one_is_no_negative(source):
+    far = mined(source, {"other3": 1}, count=18, depth=40, margin=0.0)
+    wide = mined(source, {"other3": 1}, count=18, depth=40)
     assert "right" in wide.ids
     assert "right" not in far.ids
 
 
-def test_documents_judged_irrelevant_may_be_negatives_and_grades_are_shares(searcher):
-    found = mined(searcher, {"right": 2, "near": 1, "far": 0}, count=6)
+def test_documents_judged_irrelevant_may_be_negatives_and_grades_are_shares(source):
+    found = mined(source, {"right": 2, "near": 1, "far": 0}, count=6)
     assert found.ids[:2] == ("right", "near")
     assert found.gains[:2] == (1.0, 0.5)
     assert set(found.gains[2:]) == {0.0}
 
 
-def test_the_seed_decides_which(searcher):
-    assert mined(searcher, {"right": 1}) == mined(searcher, {"right": 1})
-    assert any(mined(searcher, {"right": 1}) != mined(searcher, {"right": 1}, seed=seed) for seed in range(1, 5))
+def test_the_seed_decides_which(source):
+    assert mined(source, {"right": 1}) == mined(source, {"right": 1})
+    assert any(mined(source, {"right": 1}) != mined(source, {"right": 1}, seed=seed) for seed in range(1, 5))
 
 
 @pytest.mark.parametrize(
     ("judged", "query"), [({"nowhere": 1}, "kettle"), ({"right": 1}, " "), ({"right": 1}, "x" * 10_001)]
 )
-def test_what_cannot_be_compared_is_no_example(searcher, judged, query):
-    assert mined(searcher, judged, query) is None
+def test_what_cannot_be_compared_is_no_example(source, judged, query):
+    assert mined(source, judged, query) is None
 
 
-def test_dev_candidates_are_in_the_order_of_the_search_and_must_hold_a_relevant_one(searcher):
-    ids, _ = searcher.rank("kettle boils water", 10)
-    found = candidates_example(searcher, "set", "q", "kettle boils water", {"right": 2, "near": 1}, 10)
+def test_dev_candidates_are_in_the_order_of_the_search_and_must_hold_a_relevant_one(source):
+    ids = list(source.candidates("kettle boils water", 10).ids)
+    found = candidates_example(source, "set", "q", "kettle boils water", {"right": 2, "near": 1}, 10)
     assert list(found.ids) == ids
     assert found.gains[ids.index("right")] == 1.0
     assert found.gains[ids.index("near")] == 0.5
-    assert candidates_example(searcher, "set", "q", "kettle boils water", {"unrelated": 1}, 10) is None
+    assert candidates_example(source, "set", "q", "kettle boils water", {"unrelated": 1}, 10) is None
+
+
+def test_indexed_texts_leave_out_what_the_index_does_not_hold(source):
+    found = indexed_texts(source, "kettle boils water", ["unrelated", "nowhere", "right"], 5)
+    assert found == {"unrelated": "T unrelated\na lamp", "right": f"T right\n{BODIES['right']}"}
+    assert indexed_texts(source, " ", ["right"], 5) == {}

@@ -34,7 +34,7 @@ def test_alone_it_is_the_first_and_waits_for_nobody():
 def test_that_another_process_has_ended_is_one_line():
     told = "[../third_party/gloo/pair.cc:525] Connection closed by peer [127.0.0.1]:29500"
     with (
-        pytest.raises(ClewError, match=r"process 1 of 2: another process .* ended"),
+        pytest.raises(ClewError, match=r"process 1 of 2: another process .* stopped"),
         Ranks(1, 2).together(),
     ):
         raise RuntimeError(told)

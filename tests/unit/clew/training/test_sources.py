@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clew.core.errors import NotFoundError
-from clew.indexer.build import build
-from clew.indexer.spec import read_spec
 from clew.training.sources import digests
 from clew.training.spec import spec_of
 
@@ -26,10 +25,10 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def found(folder: Path, model: str = "default", **more: str) -> dict[str, str]:
+def found(folder: Path, model: str = "default", sources: Any = None, **more: str) -> dict[str, str]:
     row = {"folder": str(folder), "candidates": "judged", **more}
     table = {"name": "x", "data": [row], "negatives": {"model": model}}
-    return digests(spec_of(table, "run.toml"), folder.parent / "home")
+    return digests(spec_of(table, "run.toml"), folder.parent / "home", sources)
 
 
 def test_negatives_mined_with_another_model_are_other_data(folder: Path) -> None:
@@ -59,38 +58,28 @@ def test_of_a_folder_with_an_index_spec_every_file_counts(folder: Path) -> None:
     assert found(folder, candidates="mined") != before
 
 
-def test_a_log_of_clicks_counts_and_what_is_not_there_is_named(folder: Path) -> None:
+def test_a_log_of_clicks_counts_and_what_is_not_there_is_named(folder: Path, word_index: Callable[..., Any]) -> None:
     log = folder / "clicks.jsonl"
     log.write_text("{}\n")
     home = folder.parent / "home"
     spec = spec_of({"name": "x", "data": [{"clicks": str(log), "index": "shop"}]}, "run.toml")
     with pytest.raises(NotFoundError, match="shop"):
-        digests(spec, home)
-    build_index(folder, home)
-    before = digests(spec, home)
+        digests(spec, home, word_index({}))
+    shop = word_index({"d": "red"})
+    before = digests(spec, home, shop)
     log.write_text("{}\n{}\n")
-    assert digests(spec, home) != before
+    assert digests(spec, home, shop) != before
     log.unlink()
     with pytest.raises(NotFoundError, match=r"clicks\.jsonl"):
-        digests(spec, home)
+        digests(spec, home, shop)
 
 
-def build_index(folder: Path, home: Path) -> None:
-    """An index of the folder's documents, without vectors."""
-    (folder.parent / "shop.toml").write_text(
-        'name = "shop"\n[source]\npath = "shoes/corpus.jsonl"\nid = "_id"\n[fields]\ntext = { type = "text" }\n'
-    )
-    spec = read_spec(folder.parent / "shop.toml")
-    build(replace(spec, dense=None), home)
-
-
-def test_of_an_index_what_it_holds_counts(folder: Path) -> None:
-    home = folder.parent / "home"
-    build_index(folder, home)
-    mined, judged = ({"candidates": each, "index": "shop"} for each in ("mined", "judged"))
+def test_of_an_index_what_it_holds_counts(folder: Path, word_index: Callable[..., Any]) -> None:
+    shop = word_index({"d": "red"}, content_hash="1")
+    mined, judged = ({"candidates": each, "index": "shop", "sources": shop} for each in ("mined", "judged"))
     before = found(folder, **mined), found(folder, **judged)
     (folder / "corpus.jsonl").write_text('{"_id": "d", "text": "green"}\n{"_id": "e", "text": "blue"}\n')
     assert found(folder, **mined) == before[0]  # the index is as it was
     assert found(folder, **judged) != before[1]
-    build_index(folder, home)
+    shop.content_hash = "2"
     assert found(folder, **mined) != before[0]

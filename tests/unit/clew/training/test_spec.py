@@ -59,7 +59,7 @@ def test_every_key_is_described(part):
         ({"nam": "x"}, "unknown key 'nam'"),
         ({"data": []}, r"\[\[data\]\] is missing"),
         ({"data": [{"folder": "a", "candidates": "guessed"}]}, r"\[\[data\]\] 1: candidates"),
-        ({"data": [{"folder": "a", "split": "dev"}]}, "what is learned from cannot be measured on"),
+        ({"data": [{"folder": "a", "split": "dev"}]}, "dev must be another split"),
         ({"negatives": {"count": 0}}, "count is 0"),
         ({"negatives": {"count": 60}}, "depth is 50"),
         ({"fit": {"epochs": 0}}, "epochs is 0"),

@@ -52,7 +52,7 @@ def spec(home, fields=FIELDS, **graph):
 def settled(home, ids=("0", "1", "2", "3"), **graph):
     """The graph of a spec, once the build knows the snapshot and the documents."""
     (home / SPOOL).write_text("".join(json.dumps([name, {}]) + "\n" for name in ids))
-    return joined(resolved(spec(home, **graph), home, Silent()), home, home).graph
+    return joined(resolved(spec(home, **graph), home, Silent()), home, home).search.graph
 
 
 def test_what_the_graph_knows_may_be_named(home):
@@ -68,7 +68,7 @@ def test_what_the_graph_knows_may_be_named(home):
         home,
         Silent(),
     )
-    assert found.graph.snapshot
+    assert found.search.graph.snapshot
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_an_unknown_name_is_told_with_its_key_and_the_nearest_one(home, key, tab
 
 def test_title_stands_for_whatever_names_a_document(home):
     fields = {"name": {"type": "text"}, "text": {"type": "text"}}
-    assert resolved(spec(home, fields, annotate=["title"]), home, Silent()).graph.snapshot
+    assert resolved(spec(home, fields, annotate=["title"]), home, Silent()).search.graph.snapshot
 
 
 def test_values_of_a_type_that_the_graph_lacks_are_only_told_of(home):
     fields = FIELDS | {"brand": {"type": "keyword", "entity": "brnd"}}
     noted = Noted()
-    assert resolved(spec(home, fields), home, noted).graph.snapshot
+    assert resolved(spec(home, fields), home, noted).search.graph.snapshot
     (notice,) = noted.notices
     assert notice.startswith("[fields] brand:")
     assert "'brnd'; did you mean 'brand'?" in notice
@@ -131,6 +131,7 @@ def test_documents_may_be_no_nodes(home, documents):
 
 
 def test_an_index_without_a_graph_stays_as_it_is(home):
-    plain = replace(spec(home), graph=None)
+    plain = spec(home)
+    plain = replace(plain, search=replace(plain.search, graph=None))
     assert resolved(plain, home, Silent()) is plain
     assert joined(plain, home, home) is plain

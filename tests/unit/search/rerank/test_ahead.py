@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clew.core.errors import DataError, SpecError
+from clew.core.errors import SpecError
 from clew.core.types import Deadline
 from clew.search.fusion import Found, FusionSpec, Pool
-from clew.search.rerank.ahead import Ahead, learn_ahead
+from clew.search.rerank.ahead import Ahead
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.spec import RerankSpec
 from clew.search.rerank.stage import CHUNK, Reranked, Reranker
@@ -96,57 +96,6 @@ def test_how_many_are_left_is_as_by_hand() -> None:
     wanted = sum(1 / (1 + np.exp(-value)) for value in log_odds)
     assert Ahead(1.0, 0.5, 1.0).left(np.array([0.0, 2.0]), 0.0) == pytest.approx(wanted)
     assert MODEL.left(np.array([]), 0.0) == 0.0
-
-
-def lists(seed: int, answers: int, queries: int = 300) -> tuple[np.ndarray, ...]:
-    """(log-odds, fused, relevant, query) of lists of 48, in which so many are relevant; sooner at their head."""
-    random = np.random.default_rng(seed)
-    fused = np.tile(np.linspace(4.0, 0.0, 48), queries)
-    relevant = np.zeros((queries, 48), bool)
-    for row in relevant:
-        row[random.choice(48, answers, replace=False, p=np.linspace(3, 1, 48) / np.linspace(3, 1, 48).sum())] = True
-    log_odds = np.where(relevant.ravel(), 4.0, -4.0) + random.normal(0, 1.0, queries * 48)
-    return log_odds, fused, relevant.ravel(), np.repeat(np.arange(queries), 48)
-
-
-def test_what_is_expected_is_what_is_there() -> None:
-    log_odds, fused, relevant, query = lists(3, 1)
-    found = learn_ahead(log_odds, fused, relevant, query, CHUNK)
-    assert found is not None
-    assert found.doubt > 0.5
-    log_odds, fused, relevant, query = (part.reshape(300, 48) for part in lists(4, 1))
-    expected = [found.left(fused[at, CHUNK:], log_odds[at, :CHUNK].max()) for at in range(300)]
-    there = relevant[:, CHUNK:].sum(axis=1)
-    assert np.mean(expected) == pytest.approx(there.mean(), abs=0.2)
-    sure = np.array(expected) < 0.05
-    assert sure.sum() > 100
-    assert there[sure].mean() < 0.05
-
-
-def test_a_better_fused_score_never_makes_a_candidate_less_likely() -> None:
-    log_odds, fused, relevant, query = lists(8, 1, 50)
-    found = learn_ahead(log_odds, -fused, relevant, query, CHUNK)
-    assert found is not None
-    assert found.fused >= 0
-
-
-def test_many_answers_are_not_taken_for_one() -> None:
-    found = learn_ahead(*lists(5, 12), CHUNK)
-    assert found is not None
-    assert found.left(np.linspace(2.7, 0.0, 32), 4.0) > 4
-
-
-def test_the_order_of_the_candidates_says_nothing() -> None:
-    parts = lists(6, 1, 40)
-    mixed = np.random.default_rng(0).permutation(len(parts[0]))
-    assert learn_ahead(*parts, CHUNK) == learn_ahead(*(part[mixed] for part in parts), CHUNK)
-
-
-def test_where_nothing_is_ever_left_nothing_is_learned() -> None:
-    short = tuple(part[:CHUNK] for part in lists(7, 1, 1))
-    assert learn_ahead(*short, CHUNK) is None
-    with pytest.raises(DataError, match="no finite number"):
-        learn_ahead(np.array([float("nan")]), np.zeros(1), np.zeros(1, bool), np.zeros(1, np.int64), CHUNK)
 
 
 def test_it_is_stored_with_the_calibration_where_it_was_learned() -> None:

@@ -88,9 +88,13 @@ def test_the_receipt_has_the_rank_of_each_stage_and_parts_that_add_up() -> None:
 def test_what_it_did_is_counted() -> None:
     stage = Reranker(None, RerankSpec("told", 3), Calibration())  # type: ignore[arg-type]
     ordering = Ordering.of(pool(), THREE, 0.3)
-    assert ordering.use(stage, ordering.shown[:3]) == RerankUse("told", 3, 3, 1, 1, "all")
+    assert ordering.use(stage, ordering.shown[:3]) == RerankUse(
+        model="told", reranked=3, of=3, dropped=1, unjudged=1, stopped="all"
+    )
     lost = Ordering.of(pool(), None, 0.3)
-    assert lost.use(stage, lost.shown[:2]) == RerankUse("told", 0, 3, 0, 2, "unavailable")
+    assert lost.use(stage, lost.shown[:2]) == RerankUse(
+        model="told", reranked=0, of=3, dropped=0, unjudged=2, stopped="unavailable"
+    )
     assert Ordering.of(pool([1.0]), None).use(stage, np.array([0])).of == 1
 
 

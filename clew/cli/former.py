@@ -1,0 +1,81 @@
+"""Translate command lines of earlier releases. Each old spelling works for one release after it was renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def renewed(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words after `clew` in the spelling of this release, and a warning for each old spelling.
+
+    `clew search NAME --queries FILE --run OUT` is a permanent alias of `clew run` and gives no warning.
+    """
+    if not words or words[0] != "search":
+        return list(words), []
+    line, warnings = _Line(words[1:]), []
+    command = "search"
+    if line.flag("--answers"):
+        command = "answer"
+        warnings.append("`clew search --answers` is now `clew answer NAME QUERY`")
+        line.value("--profile")
+    elif documents := line.value("--why-not"):
+        command = "why-not"
+        warnings.append("`clew search --why-not ID` is now `clew why-not NAME QUERY ID`")
+        line.append(documents[-1])
+        # These were accepted without effect.
+        line.flag("--explain")
+        line.value("--facet")
+        line.value("--budget-ms")
+    else:
+        files, targets = line.value("--queries"), line.value("--run")
+        if files or targets:
+            command = "run"
+            line.value("--profile")
+        if files:
+            line.append(files[-1])
+        if targets:
+            line.insert("--out", targets[-1])
+    if when := line.value("--expand"):
+        warnings.append("`--expand` is now `--graph`")
+        line.insert("--graph", when[-1])
+    return [command, *line.words()], warnings
+
+
+class _Line:
+    """A command line from which options are removed, and to which options and arguments are added."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        at = words.index("--") if "--" in words else len(words)
+        self._options = list(words[:at])
+        self._arguments = list(words[at:])
+
+    def flag(self, name: str) -> bool:
+        """Remove an option without a value. Returns whether it was given."""
+        found = name in self._options
+        self._options = [word for word in self._options if word != name]
+        return found
+
+    def value(self, name: str) -> list[str]:
+        """Remove an option with a value, "NAME VALUE" or "NAME=VALUE". Returns its values in order."""
+        found, others, words = [], [], iter(self._options)
+        for word in words:
+            if word == name:
+                found += [value for value in [next(words, None)] if value is not None]
+            elif word.startswith(f"{name}="):
+                found.append(word.partition("=")[2])
+            else:
+                others.append(word)
+        self._options = others
+        return found
+
+    def insert(self, name: str, value: str) -> None:
+        """Add an option."""
+        self._options += [name, value]
+
+    def append(self, argument: str) -> None:
+        """Add an argument at the end."""
+        self._arguments = [*(self._arguments or ["--"]), argument]
+
+    def words(self) -> list[str]:
+        """The whole line."""
+        return [*self._options, *self._arguments]

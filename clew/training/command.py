@@ -1,0 +1,192 @@
+"""`clew train`: train models on judged queries. Opens the indexes that training retrieves candidates from."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
+
+if TYPE_CHECKING:
+    from clew.core.types import Bools, Floats
+    from clew.search.fusion import Pool
+    from clew.search.pipeline import Searcher
+    from clew.training.run import Kind
+    from clew.training.spec import DataSpec
+
+app = typer.Typer(
+    help="Train models on judged queries, for example `clew train cross-encoder SPEC`.",
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+Spec = Annotated[Path, typer.Argument(help="Training spec, a TOML file (docs/training.md describes it).")]
+
+
+@app.command("cross-encoder")
+def cross_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Train a reranker on relevant and irrelevant passages.
+
+    If the run was interrupted, the same command resumes it from its last checkpoint.
+
+    Example: clew train cross-encoder reranker.toml
+    """
+    _train("cross-encoder", spec, home, as_json)
+
+
+@app.command("bi-encoder")
+def bi_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Train an encoder of queries and passages.
+
+    An index uses it if [dense] model in its spec names it. If the run was interrupted, the same
+    command resumes it from its last checkpoint.
+
+    Example: clew train bi-encoder encoder.toml
+    """
+    _train("bi-encoder", spec, home, as_json)
+
+
+@app.command("distil")
+def distil(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Train a smaller reranker that imitates a larger one.
+
+    The spec names the larger one as its teacher. If the run was interrupted, the same command resumes
+    it from its last checkpoint.
+
+    Example: clew train distil student.toml
+    """
+    _train("distil", spec, home, as_json)
+
+
+def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
+    from importlib.util import find_spec
+
+    from clew.core.errors import MissingExtraError
+
+    if missing := [name for name in ("datasets", "accelerate", "matplotlib") if find_spec(name) is None]:
+        raise MissingExtraError(f"training needs {', '.join(missing)}", "pip install 'clew[train]'")
+    from clew.cli.options import shown_progress
+    from clew.training.ranks import joined
+    from clew.training.spec import load_spec
+
+    ranks = joined()
+    with ranks.in_turn():
+        read = load_spec(spec)
+    from clew.training.run import train, unseen
+
+    with shown_progress("train") if ranks.first else nullcontext(unseen) as progress:
+        found = train(kind, read, home, Indexes(home, read.negatives.model), calibrate, progress, note)
+    ranks.leave()
+    if not ranks.first:
+        return
+    if as_json:
+        out_json(asdict(found))
+        return
+    fitted = found.fitted
+    out(f"trained on {found.pairs:,} pairs of {found.queries:,} queries in {fitted.seconds / 60:.1f} minutes")
+    out("dev nDCG@10: " + ", ".join(f"{name} {value:.3f}" for name, value in fitted.measures.items()))
+    out(f"best at step {fitted.step} of {fitted.steps}; curve: {found.run / 'curve.png'}")
+    out(f"saved as {read.name}: {found.model}")
+
+
+def calibrate(scores: Floats, fused: Floats, relevant: Bools) -> dict[str, Any]:
+    """Fit the calibration of a reranker on n judged pairs; return it as a model's manifest holds it.
+
+    scores, fused: (n,) scores of the cross-encoder and of fusion. relevant: (n,) bool. Raises DataError for scores that
+    are not finite, and if all pairs or none are relevant.
+    """
+    from clew.indexer.tuning.calibration import learn
+
+    return learn(scores, fused, relevant).as_table()
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """The `CandidateSources` of a home: published indexes, and indexes built over the folder of a data set.
+
+    model: the bi-encoder of an index that is built; "default": the default encoder, or what a spec in the folder names.
+    """
+
+    home: Path
+    model: str = "default"
+
+    def open(self, data: DataSpec) -> OpenedIndex:
+        """Open the index that a data set names; without a name, build one over its folder unless it exists already."""
+        from clew.search.assemble import open_index
+
+        if data.index:
+            return OpenedIndex(open_index(self.home, data.index))
+        from clew.benchmarks.data.datasets import open_dataset
+        from clew.benchmarks.data.index import ensure, open_built, varied
+        from clew.models.store import placed
+
+        dataset = open_dataset(Path(data.folder))
+        bench = self.home / "bench"
+        # Named by path, because `bench` is another home with other models.
+        model = self.model if self.model == "default" else placed(self.model, self.home, "bi_encoder")
+        table = varied(dataset.spec, model=model)
+        return OpenedIndex(open_built(bench, ensure(table, dataset.sources, dataset.base, bench)))
+
+    def content(self, index: str) -> str:
+        """Return the sha256, in hex, of what the live version of an index holds. Raises NotFoundError without it."""
+        from clew.search.versions import IndexFolder
+
+        folder = IndexFolder.of(self.home, index)
+        return folder.read_version(folder.read_release()).content
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedIndex:
+    """A `CandidateSource` over an open index."""
+
+    searcher: Searcher
+
+    def candidates(self, query: str, depth: int) -> IndexCandidates | None:
+        """Retrieve candidates with BM25 and vectors, without the graph; None for a query that search rejects."""
+        from clew.core.errors import QueryError
+
+        sources = tuple(name for name in self.searcher.sources if name in {"bm25", "dense"})
+        try:
+            pool = self.searcher.pool(query, depth, sources=sources, graph="off")
+        except QueryError:
+            return None
+        return IndexCandidates.of(self.searcher, pool)
+
+    def close(self) -> None:
+        """Release the files of the index."""
+        self.searcher.close()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCandidates:
+    """The `Candidates` of one query, retrieved from an open index."""
+
+    searcher: Searcher
+    pool: Pool
+    ids: tuple[str, ...]
+    scores: Floats
+    cosines: Floats | None
+
+    @classmethod
+    def of(cls, searcher: Searcher, pool: Pool) -> IndexCandidates:
+        """Put the candidates of a pool in order."""
+        import numpy as np
+
+        order = pool.order()
+        cosines = None
+        if "dense" in pool.sources:
+            cosines = np.nan_to_num(pool.found.scores[pool.sources.index("dense")], nan=-1.0)[order]
+        return cls(searcher, pool, tuple(searcher.store.ids(pool.documents[order])), pool.totals[order], cosines)
+
+    def passage(self, document: str) -> str | None:
+        """Return the text that a model reads of a document; None if the index does not hold it."""
+        store = self.searcher.store
+        ordinal = store.find(document)
+        if ordinal is None:
+            return None
+        at = self.pool.place_of(ordinal)
+        return store.embedded_text(store.passage_range(ordinal)[0] if at is None else self.pool.best_passage(at))

@@ -1,0 +1,1 @@
+"""Commands that write: build an index, publish its releases, load graphs."""

@@ -1,0 +1,87 @@
+"""`clew init` and `clew build`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
+
+if TYPE_CHECKING:
+    from clew.indexer.build import BuildReport
+
+
+def init(
+    data: Annotated[str, typer.Argument(help="Your documents: a file, folder, BEIR folder, glob or URL.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Spec to write (default: NAME.toml).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing spec.")] = False,
+) -> None:
+    """Inspect your data and write a commented spec for it.
+
+    Example: clew init catalogue.jsonl.gz --output shop.toml
+    """
+    from clew.core.errors import UsageError
+    from clew.core.files import write_atomic
+    from clew.indexer.suggest import default_target, suggest
+
+    target = output or default_target(data)
+    if target.exists() and not force:
+        raise UsageError(f"{target} exists already", "choose another --output, or replace it with --force")
+    text, count = suggest(data, target)
+    write_atomic(target, text.encode())
+    note(f"looked at {count:,} records")
+    out(str(target))
+
+
+def build(
+    spec: Annotated[Path, typer.Argument(help="The index spec, a TOML file.")],
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+    override: Annotated[
+        str | None,
+        typer.Option("--override", help="Publish even against the judged queries, for this reason; needs --until."),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Last day of the override, YYYY-MM-DD.")] = None,
+) -> None:
+    """Build, verify and publish a new version of an index.
+
+    It can be stopped at any point and resumes when it is called again. Until the last step the live release
+    continues to serve.
+
+    Example: clew build shop.toml
+    """
+    from clew.indexer.build import build as run
+    from clew.indexer.progress import for_terminal
+    from clew.indexer.releases.override import Override
+    from clew.indexer.spec import read_spec
+
+    chosen = Override.of(override, until)
+    report = run(read_spec(spec), home, override=chosen, progress=for_terminal())
+    if as_json:
+        out_json(report.as_table())
+    else:
+        _print(report)
+
+
+def _print(report: BuildReport) -> None:
+    from clew.indexer.releases.comparison import describe_comparison
+
+    if report.status == "unchanged":
+        out(f"{report.index}: unchanged, release {report.release} stays live")
+    else:
+        out(f"{report.index}: release {report.release} is live")
+    out(f"  {report.documents:,} documents, {report.passages:,} passages, {report.shards} shard(s)")
+    if report.encoded or report.reused:
+        out(f"  {report.encoded:,} texts encoded, {report.reused:,} vectors reused")
+    for title, values in (("recall", report.recall), ("relevance", report.relevance)):
+        if values:
+            out(f"  {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+    if report.comparison:
+        out(f"  {describe_comparison(report.comparison)}")
+    if report.override:
+        out(f"  {report.override.describe()}")
+    if report.rejects:
+        out(f"  {report.rejected:,} records rejected, {report.empty:,} without text: see {report.rejects}")
+    out(f"  {sum(report.seconds.values()):.1f} s: " + ", ".join(f"{n} {s:.1f}" for n, s in report.seconds.items()))

@@ -1,0 +1,172 @@
+"""`clew graph pull` and `clew graph drift`: snapshots of a Neo4j database that Clew only reads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+from clew.search.commands.completion import graph_names
+
+if TYPE_CHECKING:
+    from clew.kg.drift import Drift
+    from clew.kg.snapshot import Snapshot
+    from clew.kg.spec import Neo4jSpec
+
+SHOWN = 10
+
+Name = Annotated[str, typer.Argument(help="Name of the graph.", autocompletion=graph_names)]
+Database = Annotated[str, typer.Option("--database", help="Database on the server.")]
+User = Annotated[str, typer.Option("--user", help="User with permission to read it.")]
+PasswordEnv = Annotated[str, typer.Option("--password-env", help="Environment variable that holds the password.")]
+
+
+def pull(
+    name: Name,
+    uri: Annotated[str, typer.Option("--uri", help="The Neo4j server, such as bolt://host:7687.")],
+    label: Annotated[
+        list[str], typer.Option("--label", help="Label of the nodes to take as entities; may be repeated.")
+    ],
+    relation: Annotated[
+        list[str] | None, typer.Option("--relation", help="Relationship type to take (default: all); may be repeated.")
+    ] = None,
+    id_property: Annotated[str, typer.Option("--id", help="Property that holds the id of a node.")] = "id",
+    name_property: Annotated[str, typer.Option("--called", help="Property that holds its name.")] = "name",
+    alias: Annotated[
+        list[str] | None, typer.Option("--alias", help="Property that holds other names; may be repeated.")
+    ] = None,
+    translated: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--translated", help="Property that holds its name in a language, such as zh=name_zh; may be repeated."
+        ),
+    ] = None,
+    description: Annotated[str, typer.Option("--description", help="Property that holds its description.")] = "",
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Skip nodes without a usable id and list them in a file.")
+    ] = False,
+    licence: Annotated[str, typer.Option("--licence", help="Licence of the data; stored with the graph.")] = "",
+    database: Database = "neo4j",
+    user: User = "neo4j",
+    password_env: PasswordEnv = "NEO4J_PASSWORD",  # noqa: S107 - the name of a variable
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Take a snapshot of an existing Neo4j database.
+
+    The database is only read.
+
+    Example: clew graph pull films --uri bolt://127.0.0.1:7687 --label Film --label Person --id tmdb_id --called title
+    """
+    from clew.core.errors import UsageError
+    from clew.core.spec import parse
+    from clew.indexer.graphs.pull import pull as road
+    from clew.indexer.progress import for_terminal
+    from clew.kg.spec import Neo4jSpec
+
+    names = dict(pair.partition("=")[::2] for pair in translated or [])
+    if not all(names.values()):
+        raise UsageError(
+            f"--translated {translated!r} names no property", "give a language and a property, such as zh=name_zh"
+        )
+    table = {
+        "uri": uri,
+        "database": database,
+        "user": user,
+        "password_env": password_env,
+        "labels": label,
+        "relations": relation or [],
+        "id": id_property,
+        "name": name_property,
+        "aliases": alias or [],
+        "names": names,
+        "description": description,
+    }
+    spec = parse(Neo4jSpec, table, "clew graph pull")
+    progress = for_terminal()
+    try:
+        report = road(home, name, spec, skip_bad=skip_bad, licence=licence, progress=progress)
+    finally:
+        progress.close()
+    if as_json:
+        out_json(asdict(report))
+        return
+    what = "unchanged," if report.status == "unchanged" else "pulled as"
+    out(f"{report.graph}: {what} snapshot {report.id}")
+    out(f"  {report.entities:,} entities of {len(report.types)} types, {report.edges:,} edges")
+    out(f"  {len(report.relations)} relations; these are the ones used from now on")
+    if report.rejected:
+        out(f"  {report.rejected:,} nodes rejected: see {report.rejects}")
+
+
+def drift(
+    name: Name,
+    snapshot: Annotated[
+        str | None, typer.Option("--snapshot", help="Id of a snapshot (default: the newest one).")
+    ] = None,
+    sample: Annotated[int, typer.Option("--sample", min=0, help="How many entities to compare one by one.")] = 1_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random choice of these entities.")] = 0,
+    uri: Annotated[
+        str,
+        typer.Option("--uri", help="Server that a graph from files was loaded into; not needed for a pulled graph."),
+    ] = "",
+    database: Database = "neo4j",
+    user: User = "neo4j",
+    password_env: PasswordEnv = "NEO4J_PASSWORD",  # noqa: S107 - the name of a variable
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Compare a snapshot with its Neo4j database as it is now.
+
+    Example: clew graph drift films
+    """
+    from clew.core.spec import parse
+    from clew.core.types import Deadline
+    from clew.kg import drift as road
+    from clew.kg.snapshot import Snapshot, find_snapshot
+    from clew.kg.spec import Neo4jSpec
+    from clew.kg.store import STORES
+
+    opened = Snapshot.open(find_snapshot(home, name, snapshot))
+    try:
+        if uri:
+            table = {"uri": uri, "database": database, "user": user, "password_env": password_env}
+            store = STORES["neo4j"](parse(Neo4jSpec, table, "clew graph drift"), label=f"Clew_{opened.id}")
+        else:
+            store = STORES["neo4j"](_source(name, opened))
+        try:
+            found = road.drift(opened, store, Deadline(), sample=sample, seed=seed)
+        finally:
+            store.close()
+    finally:
+        opened.close()
+    if as_json:
+        out_json({"graph": name, "snapshot": opened.id, "drifted": found.found, **asdict(found)})
+    else:
+        _print(name, opened.id, found)
+
+
+def _source(name: str, opened: Snapshot) -> Neo4jSpec:
+    """The database that a snapshot was pulled from. Raises UsageError for a graph that was loaded from files."""
+    from clew.core.errors import UsageError
+    from clew.indexer.graphs.pull import source_of
+
+    spec = source_of(opened.manifest.lineage)
+    if spec is None:
+        raise UsageError(f"graph {name!r} was loaded from files", "name the server that it was loaded into with --uri")
+    return spec
+
+
+def _print(name: str, id: str, found: Drift) -> None:  # noqa: A002 - it is a snapshot's id
+    out(f"{name}: the server {'differs from' if found.found else 'holds what is in'} snapshot {id}")
+    for title, (before, now) in (("entities", found.entities), ("edges", found.edges)):
+        out(f"  {title}: {before:,} in the snapshot, {now:,} on the server")
+    for title, pairs in (("type", found.types), ("relation", found.relations)):
+        for kind, (before, now) in pairs.items():
+            out(f"  {title} {kind or 'none'}: {before:,} in the snapshot, {now:,} on the server")
+    for title, ids in (("gone", found.gone), ("changed", found.changed)):
+        if ids:
+            more = f", and {len(ids) - SHOWN:,} more" if len(ids) > SHOWN else ""
+            out(f"  {len(ids):,} of {found.sampled:,} sampled entities are {title}: {', '.join(ids[:SHOWN])}{more}")

@@ -1,0 +1,78 @@
+"""`clew tune`: learn an index's parameters from judged queries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json, shown_progress
+from clew.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from clew.indexer.tuning.tune import Tuned
+
+
+def tune(
+    target: Annotated[str, typer.Argument(metavar="NAME_OR_DIR", help="An index by name, or a BEIR folder.")],
+    judged: Annotated[
+        Path | None, typer.Option("--judged", help="BEIR folder with the judged queries (for an index).")
+    ] = None,
+    gains: Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")] = "",
+    judged_only: Annotated[
+        bool, typer.Option("--judged-only", help="Rank only each query's judged documents.")
+    ] = False,
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="Judged ids outside the data set are no error.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish a release of the index with what was learned.")
+    ] = False,
+    model: Annotated[str, typer.Option("--model", help="Bi-encoder of the index of a folder.")] = "default",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of samples.")] = 0,
+    home: Home = DEFAULT_HOME,
+    json: Json = False,
+) -> None:
+    """Learn fusion weights, graph parameters and the reranker's calibration from judged queries.
+
+    One fusion weight a source is learned on dev queries, regularised towards the default; for an index with a graph its
+    relations and gate, for one with a reranker the calibration.
+
+    Example: clew tune shop --judged examples/shop/judged --publish
+    """
+    from clew.core.measures.gains import parse_gains
+    from clew.indexer.tuning.publish import publish_tuned
+    from clew.indexer.tuning.tune import Options, tune_folder, tune_index
+
+    is_folder = Path(target).is_dir()
+    if publish and is_folder:
+        raise UsageError("--publish needs an index, not a folder", "name an index: clew indexes list")
+    options = Options(parse_gains(gains) if gains else None, judged_only, allow_unknown, model, seed)
+    with shown_progress(Path(target).name) as progress:
+        if is_folder:
+            found = tune_folder(Path(target), home / "bench", options, progress, models=home)
+        else:
+            found = tune_index(target, home, judged, options, progress)
+    release = publish_tuned(home, target, found) if publish else None
+    if json:
+        out_json({**found.as_dict(), "release": release})
+    else:
+        _print(found, release)
+
+
+def _print(found: Tuned, release: str | None) -> None:
+    out(f"weights {dict(found.after.weights)} (before: {dict(found.before.weights) or 'default'})")
+    if found.graph:
+        out(f"relations: {found.graph.steps} steps, from {found.graph.questions} questions with their answers")
+        out(
+            f"gate: learned on {found.graph.decided} queries that the graph helps or hurts, "
+            f"opens at {found.graph.gate['threshold']:g}"
+        )
+    if found.rerank:
+        out(
+            f"reranker: calibrated on {found.rerank.pairs} pairs of {found.rerank.queries} queries: "
+            + ", ".join(f"{name} {value:.3g}" for name, value in found.rerank.after.items() if name != "ahead")
+        )
+    out(f"nDCG@10 on {found.queries} dev queries: {found.ndcg_before:.4f} → {found.ndcg_after:.4f}")
+    out(f"published as release {release}" if release else "not published; add --publish for an index")

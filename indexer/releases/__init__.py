@@ -1,0 +1,1 @@
+"""Releases of an index: write, judge, verify, list, carry over, export, import, and remove."""

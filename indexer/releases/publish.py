@@ -1,0 +1,140 @@
+"""Write a release and make it live: `CURRENT` is replaced atomically, nothing else changes what is served.
+
+Builds, tuning and imports all write their releases here. The caller of a function that takes an IndexFolder holds the
+lock of the index (`clew.core.lock.writing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from clew.core.artifacts import promote
+from clew.core.clock import now
+from clew.core.errors import NotFoundError
+from clew.core.files import disk_errors, sha256_file, write_atomic
+from clew.core.lock import writing
+from clew.indexer.releases.history import existing, history, next_number, number_of, point_at, release_ids
+from clew.indexer.releases.override import Override, check_not_ended
+from clew.indexer.releases.verify import good_shard, open_whole
+from clew.search.versions import IndexFolder, IndexVersion, Release, dumps
+
+VERSION_FILE = "version.json"
+
+
+def write_release(
+    folder: IndexFolder,
+    version: IndexVersion,
+    note: str,
+    *,
+    learned: Mapping[str, Any] | None = None,
+    reranker: Mapping[str, Any] | None = None,
+    override: Override | None = None,
+    live: bool = True,
+) -> str:
+    """Write a release of a version that is in place, and make it live; returns its id.
+
+    The first release of a version has the version's number, a later one the next number that is free. note: why it
+    is there. learned: part → learned parameters. reranker: as in a Release. live: False only writes it.
+    """
+    number = number_of(version.id)
+    if any(number_of(name) >= number for name in [*release_ids(folder), *history(folder)]):
+        number = next_number(folder)
+    release = Release(
+        id=f"r{number}",
+        index=folder.name,
+        version=version.id,
+        version_sha256=sha256_file(folder.version(version.id) / VERSION_FILE),
+        created=now(),
+        learned=learned or {},
+        note=note,
+        reranker=reranker or {},
+        override=override.as_table() if override else {},
+    )
+    write_atomic(folder.release(release.id), dumps(release))
+    if live:
+        point_at(folder, release.id)
+    return release.id
+
+
+def place_version(folder: IndexFolder, staged: IndexFolder, version: IndexVersion) -> None:
+    """Move a staged version and its shards to their final names, the version last.
+
+    A shard that is there already and undamaged stays.
+    """
+    for address, _ in version.shards:
+        if not good_shard(folder.shard(address)):
+            promote(staged.shard(address), folder.shard(address))
+    write_atomic(staged.version(version.id) / VERSION_FILE, dumps(version))
+    promote(staged.version(version.id), folder.version(version.id))
+
+
+def renamed(version: IndexVersion, number: int, index: str) -> IndexVersion:
+    """Return a version under another running number, in another index."""
+    return replace(version, id=f"{number}-{version.content[:8]}", index=index)
+
+
+# ------------------------------------------------------------------ commands, which take the lock themselves
+
+
+def publish_learned(home: Path, name: str, learned: Mapping[str, Mapping[str, Any] | None], note: str) -> str:
+    """Publish the live version again with newly learned parameters; returns the id of the release, which is live.
+
+    learned: part → parameters, None to drop that part; the other parts stay as the live release has them. Raises
+    NotFoundError, LockedError, CorruptError.
+    """
+    folder = existing(home, name)
+    with writing(folder.root), disk_errors(folder.root):
+        live = folder.read_release()
+        parts = {**live.learned, **learned}
+        return write_release(
+            folder,
+            folder.read_version(live),
+            note,
+            learned={part: dict(table) for part, table in parts.items() if table is not None},
+            reranker=live.reranker,
+            override=Override.of_release(live),
+        )
+
+
+def activate(home: Path, name: str, release: str) -> Release:
+    """Make a release live, after all its files were verified and it was opened.
+
+    Raises NotFoundError, what `open_whole` raises, and QualityError for a release whose override has ended, unless it
+    is live already: activating the live release repairs a damaged CURRENT.
+    """
+    folder = existing(home, name)
+    with writing(folder.root), disk_errors(folder.root):
+        chosen = _verified(home, folder, release)
+        if history(folder)[-1:] != [release]:
+            check_not_ended(chosen)
+        point_at(folder, release)
+    return chosen
+
+
+def rollback(home: Path, name: str) -> Release:
+    """Make the previous live release live again, verified as by `activate`. Raises NotFoundError where there is none.
+
+    A release whose override has ended is accepted, since a rollback is a way out of something worse; the caller says
+    so.
+    """
+    folder = existing(home, name)
+    with writing(folder.root), disk_errors(folder.root):
+        entries = history(folder)
+        before = [entry for entry in entries[:-1] if folder.release(entry).exists()]
+        if not before:
+            raise NotFoundError(
+                f"index {name!r} has no release before {entries[-1] if entries else 'the first'}",
+                f"`clew indexes show {name}` lists its releases",
+            )
+        chosen = _verified(home, folder, before[-1])
+        point_at(folder, before[-1], before)
+    return chosen
+
+
+def _verified(home: Path, folder: IndexFolder, release: str) -> Release:
+    chosen = folder.read_release(release)
+    open_whole(home, folder, chosen).close()
+    return chosen

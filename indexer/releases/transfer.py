@@ -1,0 +1,213 @@
+"""Export a release with everything it needs into one file, and import such a file.
+
+The file is a tar, `.tar`, `.tar.gz` or `.tar.zst`:
+
+release.json   version/…   shards/<address>/…   graph/…
+
+The bi-encoder and the reranker are not in it: the index names them by fingerprint, and they are the same models
+everywhere. For a graph that queries walk in Neo4j the file holds the snapshot, not the database.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from clew.core.archive import check_target, extract_archive, opened_archive, write_archive
+from clew.core.artifacts import HOLD, digest_files, verify_files
+from clew.core.errors import CorruptError, DataError, NotFoundError
+from clew.core.files import disk_errors, sha256_file
+from clew.core.lock import writing
+from clew.indexer.graphs.used import check_brought, held, place, snapshot_of
+from clew.indexer.releases.history import existing, next_number
+from clew.indexer.releases.override import Override, check_not_ended
+from clew.indexer.releases.publish import VERSION_FILE, place_version, renamed, write_release
+from clew.indexer.releases.verify import check_release, check_searcher, good_shard
+from clew.kg.manifest import MANIFEST
+from clew.kg.manifest import load as load_graph
+from clew.search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, load
+
+_KIND, _HINT = "exported index", "`clew indexes export` writes one"
+_RELEASE, _GRAPH = "release.json", "graph"
+_PART = r"(?!\.{1,2}(?:/|$))[\w.-]+"
+_MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+")
+
+
+@dataclass(frozen=True, slots=True)
+class TransferReport:
+    """What was exported or imported. release: its id in this home; bytes: size of the file; live: whether it is."""
+
+    index: str
+    release: str
+    version: str
+    documents: int
+    file: str
+    bytes: int
+    live: bool
+
+
+def export(home: Path, name: str, target: Path, release: str | None = None) -> TransferReport:
+    """Verify a release (None: the live one) and write it into one file.
+
+    Raises UsageError for an ending other than .tar, .tar.gz or .tar.zst, CorruptError, NotFoundError.
+    """
+    check_target(target)
+    folder = existing(home, name)
+    chosen = folder.read_release(release)
+    version = check_release(home, folder, chosen)
+    parts = [(folder.release(chosen.id), _RELEASE)]
+    parts += _tree(folder.version(version.id), "version")
+    for address, _ in version.shards:
+        parts += _tree(folder.shard(address), f"shards/{address}")
+    if (snapshot := snapshot_of(home, version.spec)) is not None:
+        names = sorted([MANIFEST, *load_graph(snapshot).files])
+        parts += [(snapshot / name, f"{_GRAPH}/{name}") for name in names]
+    write_archive(target, parts)
+    live = folder.live()[0] == chosen.id
+    return TransferReport(name, chosen.id, version.id, version.documents, str(target), target.stat().st_size, live)
+
+
+def import_(home: Path, path: Path, name: str | None = None, *, activate: bool = True) -> TransferReport:
+    """Verify an exported release and add it as the newest of its index (or of `name`).
+
+    activate: make it live. Raises NotFoundError, DataError for a file that is not an export or holds paths it must not,
+    CorruptError where a hash differs, MismatchError where it cannot be opened here, QualityError where it would go live
+    with an override that has ended.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"{path} does not exist", "`clew indexes export` writes such a file")
+    wanted = name or _index_name(path)
+    if not INDEX_NAME.fullmatch(wanted):
+        raise DataError(f"{path}: {wanted!r} is not a valid index name", "choose one with --name")
+    folder = IndexFolder.of(home.absolute(), wanted)
+    with disk_errors(folder.root), writing(folder.root):
+        view = IndexFolder(folder.root / "staging" / "import")
+        shutil.rmtree(view.root, ignore_errors=True)
+        try:
+            extract_archive(path, view.root, _MEMBER, _KIND, _HINT)
+            release, version = _read(path, view, folder)
+            if activate:
+                check_not_ended(release)
+            brought = _place_graph(view, home.absolute(), version)
+            with held(home.absolute(), version.spec):
+                _check_opens(view, version, home.absolute(), release, brought)
+                place_version(folder, view, version)
+                override = Override.of_release(release)
+                written = write_release(
+                    folder,
+                    version,
+                    f"imported {release.index}/{release.id} from {path.name}",
+                    learned=release.learned,
+                    reranker=release.reranker,
+                    # The release it was compared with is one of another home, where ids mean something else.
+                    override=replace(override, against="") if override else None,
+                    live=activate,
+                )
+        finally:
+            shutil.rmtree(view.root, ignore_errors=True)
+    return TransferReport(wanted, written, version.id, version.documents, str(path), path.stat().st_size, activate)
+
+
+# ------------------------------------------------------------------ writing
+
+
+def _tree(directory: Path, prefix: str) -> list[tuple[Path, str]]:
+    return [
+        (path, f"{prefix}/{path.relative_to(directory).as_posix()}")
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != HOLD
+    ]
+
+
+# ------------------------------------------------------------------ reading
+
+
+def _index_name(path: Path) -> str:
+    """Read the name of the index from the release, which is the first member of the file."""
+    with opened_archive(path, _KIND, _HINT) as tar:
+        first = tar.next()
+        file = tar.extractfile(first) if first is not None and first.name == _RELEASE and first.isreg() else None
+        if file is None:
+            raise DataError(f"{path} is not an {_KIND}: its first member is not {_RELEASE}", _HINT)
+        found = re.search(rb'"index":\s*"([^"]*)"', file.read(1 << 20))
+    return found[1].decode("utf-8", "replace") if found else ""
+
+
+def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, IndexVersion]:
+    """Verify what was extracted; returns the release, and its version under a number of this index."""
+    release = load(Release, view.root / _RELEASE)
+    staged = view.root / "version"
+    version = load(IndexVersion, staged / VERSION_FILE, release.version_sha256)
+    verify_files(staged, version.files)
+    _nothing_else(path, staged, set(version.files) | {VERSION_FILE})
+    shards = []
+    for address, digest in version.shards:
+        directory = view.shard(address)
+        manifest = load(ShardManifest, directory / "manifest.json", digest)
+        verify_files(directory, manifest.files)
+        _nothing_else(path, directory, set(manifest.files) | {"manifest.json"})
+        if manifest.address != address:
+            raise CorruptError(
+                f"{path}: the contents of shard {address[:12]}… do not match its name", "export it again"
+            )
+        # An undamaged shard that this index has already stays, with its own ANN file.
+        there = folder.shard(address)
+        shards.append((address, sha256_file((there if good_shard(there) else directory) / "manifest.json")))
+    _read_graph(path, view, version)
+    version = renamed(version, next_number(folder), folder.name)
+    (view.root / "versions").mkdir()
+    staged.rename(view.version(version.id))
+    return release, replace(version, shards=tuple(shards))
+
+
+def _read_graph(path: Path, view: IndexFolder, version: IndexVersion) -> None:
+    """Verify the extracted graph and name its folder after its snapshot."""
+    staged = _staged_graph(view, version)
+    if staged is not None:
+        (view.root / _GRAPH).mkdir(exist_ok=True)  # where the file has none, the check below names what is missing
+        staged.parent.mkdir()
+        (view.root / _GRAPH).rename(staged)
+        check_brought(staged, path, version.spec)
+    elif (view.root / _GRAPH).exists():
+        raise DataError(f"{path} holds a graph that its version does not name", "the file was changed; export it again")
+
+
+def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
+    target = snapshot_of(view.root, version.spec)
+    return view.root / "graphs" / target.name if target is not None else None
+
+
+def _place_graph(view: IndexFolder, home: Path, version: IndexVersion) -> Path | None:
+    """Move the extracted graph into the home; returns its folder if it is new there, else None."""
+    staged = _staged_graph(view, version)
+    return place(staged, home, version.spec) if staged is not None else None
+
+
+def _nothing_else(path: Path, directory: Path, names: set[str]) -> None:
+    for name in digest_files(directory):
+        if name not in names:
+            raise DataError(
+                f"{path} holds {name!r}, which its manifest does not name", "the file was changed; export it again"
+            )
+
+
+def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release, brought: Path | None) -> None:
+    """Open the extracted version and query it. On failure remove the graph that was added to the home."""
+    from clew.search.assemble import open_version
+
+    staged = replace(
+        version,
+        shards=tuple((address, sha256_file(view.shard(address) / "manifest.json")) for address, _ in version.shards),
+    )
+    try:
+        searcher = open_version(view, staged, home, release, verify=False)
+        try:
+            check_searcher(searcher, staged)
+        finally:
+            searcher.close()
+    except BaseException:
+        if brought is not None:
+            shutil.rmtree(brought, ignore_errors=True)
+        raise

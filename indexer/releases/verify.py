@@ -1,0 +1,168 @@
+"""Check a version before it goes live, and a release whenever it is activated, exported or verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clew.core.artifacts import verify_files
+from clew.core.errors import CorruptError, NotFoundError, QualityError
+from clew.indexer.graphs.used import check_graph, snapshot_of
+from clew.indexer.releases.history import existing
+from clew.kg.manifest import load as load_graph
+from clew.search.fields import body, title_field
+from clew.search.types import MAX_QUERY_CHARACTERS, SearchRequest
+from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
+
+if TYPE_CHECKING:
+    from clew.search.pipeline import Searcher
+
+CANARIES = 5
+_CANARY_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was verified of a release.
+
+    files: how many were read, those of its graph included. canaries: how many test queries were answered. recall: of
+    the vector index against exact search (0 to 1), by measure.
+    """
+
+    index: str
+    release: str
+    version: str
+    documents: int
+    passages: int
+    shards: int
+    files: int
+    canaries: int
+    recall: dict[str, float] = field(default_factory=dict)
+
+
+def good_shard(directory: Path) -> bool:
+    """Whether a shard's folder exists and every file has the hash that its manifest names."""
+    try:
+        verify_files(directory, load(ShardManifest, directory / "manifest.json").files)
+    except (NotFoundError, CorruptError):
+        return False
+    return True
+
+
+def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVersion:
+    """Read and verify every file a release needs, its graph included; returns its version.
+
+    Raises CorruptError or NotFoundError that names the file.
+    """
+    version = folder.read_version(release)
+    verify_files(folder.version(version.id), version.files)
+    for address, digest in version.shards:
+        manifest = load(ShardManifest, folder.shard(address) / "manifest.json", digest)
+        verify_files(folder.shard(address), manifest.files)
+    check_graph(home, version.spec)
+    return version
+
+
+def open_whole(home: Path, folder: IndexFolder, release: Release) -> Searcher:
+    """Verify every file of a release and open it as readers do. The caller closes it.
+
+    Raises what `check_release` and `clew.search.assemble.open_version` raise: the files may be undamaged while the
+    spec, the models or the text analysis are not those of this Clew.
+    """
+    from clew.search.assemble import open_version
+
+    return open_version(folder, check_release(home, folder, release), home, release, verify=False)
+
+
+def recall_of(manifests: Sequence[ShardManifest]) -> dict[str, float]:
+    """Return the measured recall of the dense part against exact search: the mean over shards, weighted by passages."""
+    weighted: dict[str, float] = {}
+    passages = sum(manifest.passages for manifest in manifests)
+    for manifest in manifests:
+        for name, value in manifest.facts.get("dense", {}).items():
+            if name.startswith("recall") and isinstance(value, int | float):
+                weighted[name] = weighted.get(name, 0.0) + value * manifest.passages / passages
+    return {name: round(value, 6) for name, value in weighted.items()}
+
+
+def check_recall(recall: dict[str, float], target: float) -> None:
+    """Raise QualityError where a measured recall is below the spec's target (0 to 1)."""
+    for name, found in recall.items():
+        if found < target - 1e-9:
+            raise QualityError(
+                f"{name} of the dense part is {found:.4f}, below [dense] recall = {target}",
+                'set a lower recall, or search exactly: [dense] kind = "flat"',
+            )
+
+
+def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
+    """Compare the counts with the version's record and ask test queries; returns how many were answered.
+
+    Raises CorruptError that names the count or the query.
+    """
+    store = searcher.store
+    counted = {"documents": store.documents, "passages": store.passages}
+    counted |= {f"passages of {name}": generator.size for name, generator in searcher.generators.items()}
+    for what, found in counted.items():
+        wanted = version.documents if what == "documents" else version.passages
+        if found != wanted:
+            raise CorruptError(f"version {version.id} holds {found} {what}, its record says {wanted}", "build it again")
+    queries = list(_canaries(searcher))
+    found_any = False
+    for query in queries:
+        hits = searcher.search(SearchRequest(query=query, k=3)).hits
+        found_any = found_any or bool(hits)
+        if not all(isfinite(hit.score) for hit in hits):
+            raise CorruptError(
+                f"version {version.id} returns a score that is not a finite number for {query!r}", "build it again"
+            )
+    if queries and not found_any:
+        raise CorruptError(
+            f"version {version.id} finds nothing for {queries[0]!r}, which is text from it", "build it again"
+        )
+    return len(queries)
+
+
+def _canaries(searcher: Searcher) -> Iterator[str]:
+    """Yield the first words of documents spread over the version."""
+    store, title = searcher.store, title_field(searcher.fields)
+    count = min(CANARIES, store.documents)
+    for at in range(count):
+        values: dict[str, Any] = dict(store.fields_of(at * store.documents // count))
+        text = f"{(values.get(title) if title else None) or ''} {body(values, searcher.fields)[0]}".strip()
+        if any(map(str.isalnum, text[:_CANARY_CHARACTERS])):  # punctuation alone matches nothing
+            yield text[: min(_CANARY_CHARACTERS, MAX_QUERY_CHARACTERS)]
+
+
+def verify_release(home: Path, name: str, release: str | None = None) -> VerifyReport:
+    """Read every file of a release (None: the live one) again, open it and ask it test queries.
+
+    Raises CorruptError that names the file, NotFoundError, FormatError or MismatchError.
+    """
+    folder = existing(home, name)
+    chosen = folder.read_release(release)
+    searcher = open_whole(home, folder, chosen)
+    version = searcher.version
+    try:
+        canaries = check_searcher(searcher, version)
+    finally:
+        searcher.close()
+    files = len(version.files) + 2
+    for address, _ in version.shards:
+        files += 1 + sum(path.is_file() for path in folder.shard(address).rglob("*"))
+    if (snapshot := snapshot_of(home, version.spec)) is not None:
+        files += 1 + len(load_graph(snapshot).files)
+    return VerifyReport(
+        index=name,
+        release=chosen.id,
+        version=version.id,
+        documents=version.documents,
+        passages=version.passages,
+        shards=len(version.shards),
+        files=files,
+        canaries=canaries,
+        recall=dict(version.recall),
+    )

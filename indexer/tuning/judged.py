@@ -1,0 +1,93 @@
+"""Open what parameters are learned on: judged queries, and the index that answers them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clew.core.errors import NotFoundError
+from clew.core.measures.judged import JudgedQueries, data_folder, first_file, open_queries
+from clew.core.measures.runs import Qrels
+from clew.core.spec import read_toml
+from clew.indexer.build import build
+from clew.indexer.spec import spec_of
+from clew.models.store import kept_path
+
+if TYPE_CHECKING:
+    from clew.search.pipeline import Searcher
+
+TRAIN, DEV = "train", "dev"
+
+
+def dev_qrels(judged: JudgedQueries, *, allow_unknown: bool = False) -> Qrels:
+    """The dev judgements. Raises NotFoundError where there are none: nothing is ever tuned on test."""
+    if DEV not in judged.splits:
+        raise NotFoundError(
+            f"{judged.folder} has no qrels/{DEV}.tsv, which fusion weights are learned on",
+            "split some queries off for dev, or leave tuned systems out; nothing is learned from test queries",
+        )
+    # A judged document outside the index only lowers the best possible score; the measuring itself is strict.
+    return judged.qrels(DEV, None, allow_unknown=allow_unknown)
+
+
+def open_judged(name: str, home: Path, judged: Path | None) -> tuple[Searcher, JudgedQueries]:
+    """A live index and its judged queries. The caller closes the index.
+
+    judged: their folder (None: the one that the index's spec names). Raises NotFoundError where there is no such index
+    or folder, or the spec names none.
+    """
+    from clew.search.assemble import open_index
+
+    searcher = open_index(home, name)
+    try:
+        named = judged or (searcher.version.spec.get("quality") or {}).get("queries")
+        if not named:
+            raise NotFoundError(
+                f"the spec of index {name!r} names no judged queries",
+                "give them with --judged DIR (queries and qrels/)",
+            )
+        return searcher, open_queries(Path(named))
+    except BaseException:
+        searcher.close()
+        raise
+
+
+def open_folder(
+    path: Path, home: Path, model: str = "default", *, models: Path | None = None
+) -> tuple[Searcher, JudgedQueries]:
+    """An index of a folder with judged queries, built where it is not there yet. The caller closes the index.
+
+    path: a BEIR folder, or one with an index spec that names judged queries; a [graph] there is left out. home: where
+    the index is kept. model: the bi-encoder ("default": the spec's own). models: home of the models (None: the same).
+    Raises NotFoundError where the folder, its documents or its judged queries are missing.
+    """
+    from clew.search.assemble import open_index
+
+    folder = data_folder(path)
+    table, queries = _spec_and_queries(folder)
+    # The judged queries are learned from here; they decide nothing about the release.
+    table = {key: value for key, value in table.items() if key not in {"graph", "quality"}}
+    if model != "default" and table.get("dense", {}) is not False:
+        table["dense"] = {**table.get("dense", {}), "model": kept_path(model, models or home)}
+    key = hashlib.sha256(json.dumps([str(folder), table], sort_keys=True).encode()).hexdigest()[:12]
+    table["name"] = f"{table['name'][:40]}-{key}"
+    build(spec_of(table, f"spec of {folder}", folder), home)
+    return open_index(home, table["name"]), queries
+
+
+def _spec_and_queries(folder: Path) -> tuple[dict[str, Any], JudgedQueries]:
+    """The index spec of a folder, as a table, and the judged queries in it or named by it."""
+    if first_file(folder, "corpus.jsonl"):
+        name = re.sub("[^a-z0-9]", "-", folder.name.lower()).strip("-") or "data"
+        return {"name": name, "source": {"path": str(folder), "form": "beir"}}, open_queries(folder)
+    for file in sorted(folder.glob("*.toml")):
+        table = read_toml(file)
+        if named := table.get("quality", {}).get("queries"):
+            return table, open_queries(folder / named)
+    raise NotFoundError(
+        f"{folder} holds neither corpus.jsonl, plain or compressed, nor a spec with [quality] queries",
+        "a BEIR folder has corpus.jsonl, queries.jsonl and qrels/; see docs/bench.md",
+    )

@@ -1,0 +1,91 @@
+"""Fit the entity linker's weights on train questions, and choose its threshold on dev: what `clew.kg.linker` ships.
+
+Logistic regression over every candidate, once with the features that need a vector and once without; L2-regularised
+towards 0, but for the bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clew.core.errors import DataError
+from clew.core.types import Bools, Floats
+from clew.indexer.tuning.logistic import fit_logistic
+from clew.kg.linker import FEATURES
+
+THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
+STRENGTH = 1.0
+VECTORLESS = tuple(at for at, name in enumerate(FEATURES) if not name.startswith("cosine"))
+
+Weights = dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Candidates to learn from. features: (n, FEATURES). meant: (n,) bool. shares: (n,) how much each counts."""
+
+    features: Floats
+    meant: Bools
+    shares: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """weights: as `clew.kg.linker.WEIGHTS`. dev: threshold → mean F1 on dev. examples: how many candidates."""
+
+    weights: Weights
+    threshold: float
+    dev: Mapping[float, float]
+    examples: int
+
+    def as_python(self) -> str:
+        """The lines to paste into kg/linker.py."""
+        lines = [f'    "{name}": ({with_vector}, {without}),' for name, (with_vector, without) in self.weights.items()]
+        head = "WEIGHTS: Mapping[str, tuple[float, float]] = {"
+        return "\n".join([head, *lines, "}", f"threshold: float = {self.threshold}"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        dev = {f"{threshold:g}": round(value, 6) for threshold, value in self.dev.items()}
+        weights = {name: list(pair) for name, pair in self.weights.items()}
+        return {"weights": weights, "threshold": self.threshold, "dev": dev, "examples": self.examples}
+
+
+def learn(examples: Examples, dev_f1: Callable[[Weights, float], float]) -> Learned:
+    """Fit the weights, then take the threshold with the best F1 on dev, the highest of equals.
+
+    dev_f1: mean F1 (0 to 1) of the dev questions with these weights and this threshold. Raises DataError where no
+    candidate, or every one, is meant.
+    """
+    weights = fitted(examples)
+    dev = {threshold: dev_f1(weights, threshold) for threshold in THRESHOLDS}
+    best = max(THRESHOLDS, key=lambda threshold: (round(dev[threshold], 6), threshold))
+    return Learned(weights, best, dev, len(examples.meant))
+
+
+def fitted(examples: Examples) -> Weights:
+    """Both columns of weights, two decimals each. Raises DataError where no candidate, or every one, is meant."""
+    if not 0 < examples.meant.sum() < len(examples.meant):
+        raise DataError(
+            f"{examples.meant.sum()} of {len(examples.meant)} candidates are meant", "give questions with mentions"
+        )
+    table = np.zeros((len(FEATURES), 2))
+    for column, places in enumerate((tuple(range(len(FEATURES))), VECTORLESS)):
+        strength = np.full(len(places), STRENGTH)
+        strength[0] = 0.0  # the bias
+        table[list(places), column] = fit_logistic(
+            examples.features[:, list(places)],
+            examples.meant.astype(np.float64),
+            np.zeros(len(places)),
+            strength=strength,
+            weights=examples.shares,
+        )
+    found = {name: (round(row[0], 2), round(row[1], 2)) for name, row in zip(FEATURES, table.tolist(), strict=True)}
+    # Where the questions' graph has no translations, they get the weight of another kind of name.
+    if not examples.features[:, FEATURES.index("translation")].any():
+        found["translation"] = found["alias"]
+    return found

@@ -1,0 +1,133 @@
+"""Learn the calibration of an index's reranker from dev queries."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clew.core.errors import DataError, QueryError
+from clew.core.measures.evaluation import judged_queries
+from clew.core.measures.runs import Qrels
+from clew.core.types import Bools, Deadline, Floats, Ints
+from clew.indexer.tuning import Progress
+from clew.indexer.tuning.calibration import learn, learn_ahead
+from clew.search.profile import load_profile
+from clew.search.rerank.stage import CHUNK
+from clew.search.types import SearchRequest
+
+if TYPE_CHECKING:
+    from clew.search.pipeline import Searcher
+
+# Enough for a few coefficients; more only cost time, about a second a query.
+MOST_QUERIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Candidates of judged queries with their scores.
+
+    scores, fused: (n,) float64 the cross-encoder's and fused scores. relevant: (n,) bool. query: (n,) int64 number of
+    the query each is of, 0 to queries - 1.
+    """
+
+    scores: Floats
+    fused: Floats
+    relevant: Bools
+    query: Ints
+    queries: int
+
+
+@dataclass(frozen=True, slots=True)
+class RerankTuned:
+    """A calibration before and after, as tables. It was learned on `pairs` candidates of `queries` queries.
+
+    relevant: how many of the pairs are relevant.
+    """
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    queries: int
+    pairs: int
+    relevant: int
+
+
+def learn_rerank(
+    searcher: Searcher,
+    queries: Mapping[str, str],
+    dev: Qrels,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    depth: int | None = None,
+    judged_only: bool = False,
+) -> RerankTuned:
+    """Learn the calibration of an index's reranker, regularised towards the one it has, and `ahead`.
+
+    searcher: with the fusion that it will be used with. depth: documents each source is asked for (None: as many as a
+    search asks for). judged_only: each query's judged documents are its only candidates. Raises DataError where no
+    candidate is relevant, or all are.
+    """
+    assert searcher.reranker is not None  # noqa: S101 - the caller looked
+    start = searcher.reranker.calibration
+    found = scored(searcher, queries, dev, seed, progress, depth=depth, judged_only=judged_only)
+    after = learn(found.scores, found.fused, found.relevant, start)
+    log_odds = after.log_odds(found.scores, found.fused)
+    after = replace(after, ahead=learn_ahead(log_odds, found.fused, found.relevant, found.query, CHUNK))
+    return RerankTuned(
+        start.as_table(), after.as_table(), found.queries, len(found.scores), int(np.count_nonzero(found.relevant))
+    )
+
+
+def scored(
+    searcher: Searcher,
+    queries: Mapping[str, str],
+    qrels: Qrels,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    most: int | None = MOST_QUERIES,
+    depth: int | None = None,
+    judged_only: bool = False,
+) -> Scored:
+    """Score the first candidates of at most `most` judged queries (None: all), drawn by the seed.
+
+    depth, judged_only: as in `learn_rerank`. Raises DataError if search accepts none of the queries.
+    """
+    names = judged_queries(qrels)
+    if most is not None and len(names) > most:
+        names = random.Random(seed).sample(names, most)  # noqa: S311 - a reproducible choice, no secret
+    # Fused scores depend on what else was found.
+    deep = load_profile(SearchRequest(query="").profile).depth if depth is None else depth
+    parts: list[tuple[Any, Any, list[bool]]] = []
+    for done, name in enumerate(names, 1):
+        try:
+            among = list(qrels[name]) if judged_only else None
+            scores, fused, ids = _candidates(searcher, queries[name], deep, among)
+        except QueryError:  # a query that search refuses (empty, too long)
+            continue
+        parts.append((scores, fused, [qrels[name].get(document, 0) > 0 for document in ids]))
+        if progress:
+            progress("reranking", done, len(names))
+    if not parts:
+        raise DataError("no query whose candidates the reranker could score", "check the split, and the gains if given")
+    return Scored(
+        np.concatenate([part[0] for part in parts]),
+        np.concatenate([part[1] for part in parts]),
+        np.concatenate([np.array(part[2], np.bool_) for part in parts]),
+        np.repeat(np.arange(len(parts), dtype=np.int64), [len(part[2]) for part in parts]),
+        len(parts),
+    )
+
+
+def _candidates(searcher: Searcher, text: str, depth: int, among: list[str] | None) -> tuple[Floats, Floats, list[str]]:
+    """(scores, fused scores, ids) of the candidates of a query that are reranked."""
+    reranker = searcher.reranker
+    assert reranker is not None  # noqa: S101 - see learn_rerank
+    pool = searcher.pool(text, max(depth, reranker.spec.top, len(among or ())), among=among)
+    found = reranker.thorough().rerank(text, pool, searcher.store, Deadline())
+    places = found.order[: found.reached]
+    return found.scores[places], pool.totals[places], searcher.store.ids(pool.documents[places])

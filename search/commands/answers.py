@@ -1,0 +1,48 @@
+"""Sentences that answer a question, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from clew.search.commands.hits import graph_lines, rerank_line, visible
+from clew.search.types import Answer, AnswerResponse
+
+
+def answer_lines(response: AnswerResponse) -> Iterator[str]:
+    """The lines of a response: each sentence with its document, then what the graph and the reranker did."""
+    if not response.answers:
+        yield "no answers"
+    for answer in response.answers:
+        yield from _one(answer)
+    if response.graph is not None:
+        yield from graph_lines(response.graph)
+    if response.rerank is not None:
+        sentences = f"{response.sentences:,} sentence{'' if response.sentences == 1 else 's'} read"
+        yield f"{rerank_line(response.rerank)}; {sentences}"
+
+
+def _one(answer: Answer) -> Iterator[str]:
+    """The lines of one answer: sentence, document and place, score and probabilities, other passages."""
+    yield f"{answer.rank:>3}. {visible(answer.text)}"
+    title = f"{visible(answer.title)}  " if answer.title else ""
+    yield f"     {title}{visible(answer.id)}  {visible(answer.field)}, body {_span((answer.start, answer.end))}"
+    probabilities = [
+        f", {label} {probability:.2f}"
+        for label, probability in (
+            ("probability", answer.probability),
+            ("of its document", answer.document_probability),
+        )
+        if probability is not None
+    ]
+    yield f"     ({answer.scored_by} {answer.score:.4f}{''.join(probabilities)})"
+    if answer.more:
+        yield f"     more in this document: {_spans(answer.more)}"
+    yield ""
+
+
+def _span(span: tuple[int, int]) -> str:
+    return f"{span[0]:,}–{span[1]:,}"
+
+
+def _spans(spans: Sequence[tuple[int, int]]) -> str:
+    return ", ".join(map(_span, spans))

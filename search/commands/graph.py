@@ -1,0 +1,152 @@
+"""`clew graph link` and `clew graph expand`: the entities of a text, and what a query reaches in a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+from clew.search.commands.completion import index_and_graph_names
+from clew.search.commands.options import IndexName, opened
+
+if TYPE_CHECKING:
+    from clew.search.lookup import ConsideredEntity, ExpandReport, LinkReport
+
+
+def link(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Name of an index with a graph, or of a graph.", metavar="NAME", autocompletion=index_and_graph_names
+        ),
+    ],
+    text: Annotated[str, typer.Argument(help="Text to find entities in.", metavar="TEXT")],
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Find the entities that a text names.
+
+    The other candidates for its words are listed too, each with the reason why it was dropped.
+
+    With the name of an index, linking works as in its searches. With the name of a graph it has no vectors to compare,
+    so it is less accurate.
+
+    Example: clew graph link shop "dark blue headphones"
+    """
+    report = _linked(home, name, text)
+    if as_json:
+        out_json(asdict(report))
+    else:
+        for line in link_lines(report):
+            out(line)
+
+
+def expand(
+    name: IndexName,
+    query: Annotated[str, typer.Argument(help="The query.", metavar="QUERY")],
+    k: Annotated[int, typer.Option("-k", "--k", help="How many entities to show.")] = 20,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Show which entities a query reaches in the graph of an index.
+
+    Each has its weight and its path. The gate is not asked.
+
+    Example: clew graph expand shop "dark blue headphones"
+    """
+    from clew.search import lookup
+
+    with opened(home, name) as searcher:
+        report = lookup.expand(searcher, query, most=k)
+    if as_json:
+        out_json(asdict(report))
+    else:
+        for line in expand_lines(report):
+            out(line)
+
+
+def link_lines(report: LinkReport) -> Iterator[str]:
+    """The lines of a link report: each mention with its features, then the other candidates for its words."""
+    from clew.search.commands.hits import linked, visible
+
+    yield f"{report.graph}, snapshot {report.snapshot}: {len(report.mentions)} of {report.considered:,} candidates"
+    spans = {(c.start, c.end) for c in report.candidates}
+    named = {(c.start, c.end) for c in report.candidates if not c.dropped}
+    # Words that name an entity come first; they may name several.
+    for start, end in [*sorted(named), *sorted(spans - named)]:
+        yield ""
+        if (start, end) not in named:
+            yield f"'{visible(report.text[start:end])}' names none"
+        for entity in report.candidates:
+            if not entity.dropped and (entity.start, entity.end) == (start, end):
+                yield f"{linked(entity)}  {visible(entity.id)}"
+                yield f"     {_features(entity)}"
+        yield from _rivals(report, start, end)
+
+
+def expand_lines(report: ExpandReport) -> Iterator[str]:
+    """The lines of an expansion: the entities that the query names, then those reached from them."""
+    from clew.search.commands.hits import linked, visible
+
+    named = ", ".join(map(linked, report.mentions)) or "the query names no entity"
+    cut = ", cut at a limit" if report.truncated else ""
+    yield f"{report.graph}, snapshot {report.snapshot}: {named}; {report.total:,} reached{cut}"
+    for entity in report.reached:
+        yield f"  {entity.weight:>8.4f}  {visible(entity.path)}  [{visible(entity.id)}]"
+    if report.total > len(report.reached):
+        yield f"  and {report.total - len(report.reached):,} more; -k shows them"
+
+
+SHOWN = 5
+
+
+def _rivals(report: LinkReport, start: int, end: int) -> Iterator[str]:
+    """The other candidates for the same words, and why each was dropped."""
+    from clew.search.commands.hits import visible
+
+    rivals = [c for c in report.candidates if c.dropped and (c.start, c.end) == (start, end)]
+    for rival in rivals[:SHOWN]:
+        kind = f" ({visible(rival.type)})" if rival.type else ""
+        yield f"  not  {visible(rival.name)}{kind}  {visible(rival.id)}: {visible(rival.dropped)}"
+        yield f"       {_features(rival)}"
+    if len(rivals) > SHOWN:
+        yield f"  not  {len(rivals) - SHOWN:,} more"
+
+
+def _features(entity: ConsideredEntity) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in entity.features.items() if name != "bias")
+
+
+def _linked(home: Path, name: str, text: str) -> LinkReport:
+    """A text linked by an index or, if no index has that name, by a graph. Raises NotFoundError if neither exists."""
+    from clew.core.errors import NotFoundError, nearest
+    from clew.kg.snapshot import graph_names
+    from clew.search import lookup
+    from clew.search.versions import index_names
+
+    indexes, graphs = index_names(home), graph_names(home)
+    if name in indexes:
+        with opened(home, name) as searcher:
+            if searcher.knowledge is not None or name not in graphs:
+                return lookup.link(searcher, text, trace=True)
+    if name not in graphs:
+        raise NotFoundError(f"no index or graph {name[:80]!r} under {home}", nearest(name, {*indexes, *graphs}))
+    return _linked_by_graph(home, name, text)
+
+
+def _linked_by_graph(home: Path, name: str, text: str) -> LinkReport:
+    from clew.kg.annotate import open_linker
+    from clew.kg.snapshot import Snapshot, find_snapshot
+    from clew.kg.spec import GraphSpec
+    from clew.search import lookup
+
+    snapshot = Snapshot.open(find_snapshot(home, name))
+    try:
+        linker = open_linker(snapshot.folder, GraphSpec(name=name))
+        return lookup.link_text(linker, snapshot, text, trace=True)
+    finally:
+        snapshot.close()

@@ -1,0 +1,157 @@
+"""Search responses as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clew.search.fields import Fields, title_field
+from clew.search.types import (
+    FacetValue,
+    GraphUse,
+    Highlight,
+    Hit,
+    LinkedEntity,
+    RerankUse,
+    SearchResponse,
+    StageScore,
+    WhyNot,
+)
+
+BOLD, PLAIN = "\x1b[1m", "\x1b[22m"
+SNIPPET_CHARACTERS = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The layout of responses. bold: mark matches with terminal codes. width: characters in a line."""
+
+    fields: Fields
+    bold: bool = False
+    width: int = 100
+
+    def answer(self, response: SearchResponse) -> Iterator[str]:
+        """The lines of a response: hits, then facets, then what the graph and the reranker did."""
+        if not response.hits:
+            yield "no hits"
+        for hit in response.hits:
+            yield from self.hit(hit)
+        for name, values in response.facets.items():
+            if values:
+                yield _cut(f"{name}: {_counted(values)}", self.width)
+        if response.graph is not None:
+            yield from graph_lines(response.graph)
+        if response.rerank is not None:
+            yield rerank_line(response.rerank)
+
+    def hit(self, hit: Hit) -> Iterator[str]:
+        """The lines of one hit: rank, title, score and id; a snippet; other fields; the explanation if any."""
+        named = title_field(self.fields)
+        title = next((mark for mark in hit.highlights if mark.field == named), None)
+        plain = hit.fields.get(named) if named else None
+        shown = self.marked(title) if title and title.snippet == plain else visible(plain or hit.id)
+        yield f"{hit.rank:>3}. {shown}"
+        probability = "" if hit.probability is None else f", probability {hit.probability:.2f}"
+        yield f"     {visible(hit.id)}  ({hit.scored_by} {hit.score:.4f}{probability})"
+        snippets = [mark for mark in hit.highlights if mark.field != named]
+        for mark in snippets[:2]:
+            yield f"     {self.marked(mark)}"
+        if not snippets and (text := self._text(hit.fields, named)):
+            yield f"     {_cut(text, SNIPPET_CHARACTERS)}"
+        if facts := self._facts(hit.fields):
+            yield _cut(f"     {facts}", self.width)
+        for line in receipt(hit.why):
+            yield f"     {line}"
+        yield ""
+
+    def marked(self, mark: Highlight) -> str:
+        """A snippet, its matches in bold if the page uses terminal codes."""
+        text = visible(mark.snippet)
+        if not self.bold:
+            return text
+        shown, at = [], 0
+        for start, end in mark.spans:
+            shown += [text[at:start], BOLD, text[start:end], PLAIN]
+            at = end
+        return "".join([*shown, text[at:]])
+
+    def _text(self, values: Mapping[str, Any], named: str | None) -> str:
+        texts = (values.get(name) for name, spec in self.fields.items() if spec.type == "text" and name != named)
+        return visible(next((text for text in texts if text), ""))
+
+    def _facts(self, values: Mapping[str, Any]) -> str:
+        shown = [name for name, spec in self.fields.items() if spec.type != "text" and values.get(name) is not None]
+        return " · ".join(f"{name}: {_value(values[name])}" for name in shown)
+
+
+def receipt(why: Sequence[StageScore]) -> Iterator[str]:
+    """A table of the score that each stage gave a document; the parts of a stage add up to its score."""
+    parts = [part for stage in why for part in stage.parts]
+    wide = max((len(visible(part.what)) for part in parts), default=0)
+    for stage in why:
+        score = "no score" if stage.score is None else f"{stage.score:.4f}"
+        rank = "not among its candidates" if stage.rank is None else f"rank {stage.rank}"
+        yield f"{stage.stage} = {score}, {rank}"
+        for part in stage.parts:
+            detail = "  ".join(f"{key} {_value(value)}" for key, value in part.detail.items())
+            yield f"  {part.value:>+10.4f}  {visible(part.what):<{wide}}  {detail}".rstrip()
+
+
+def graph_lines(graph: GraphUse) -> Iterator[str]:
+    """One line on what the graph did for a search and why; if explained, also the features that the gate weighed."""
+    named = ", ".join(map(linked, graph.entities))
+    reached = f": {named}; {graph.reached:,} entities reached" if graph.entities else ""
+    yield f"graph {'used' if graph.used else 'not used'}{reached} ({visible(graph.reason)})"
+    for part in graph.parts:
+        if part.value:
+            yield f"  {part.value:>+10.4f}  {part.what}  {_value(part.detail.get('value', ''))}"
+
+
+def rerank_line(rerank: RerankUse) -> str:
+    """One line on what reranking did for a search."""
+    parts = [f"reranked {rerank.reranked:,} of {rerank.of:,} by {visible(rerank.model)}"]
+    if rerank.stopped == "budget":
+        parts.append("its time budget was used up")
+    elif rerank.stopped == "settled":
+        parts.append("hardly anything relevant is expected among the others")
+    if rerank.dropped:
+        parts.append(f"{rerank.dropped:,} not likely enough and dropped")
+    if rerank.unjudged:
+        parts.append(f"{rerank.unjudged:,} of the hits shown were not judged")
+    return "; ".join(parts)
+
+
+def linked(entity: LinkedEntity) -> str:
+    """A mention in a few words: 'dark blue' = navy (colour, 0.56)."""
+    facts = ", ".join(part for part in (visible(entity.type), f"{entity.probability:.2f}") if part)
+    return f"'{visible(entity.text)}' = {visible(entity.name)} ({facts})"
+
+
+def verdict(found: WhyNot) -> Iterator[str]:
+    """The lines of a why-not report."""
+    outcome = "is among the hits" if found.found else f"was lost at: {found.lost_at}"
+    yield visible(f"{found.id} {outcome} ({found.reason})")
+    for line in receipt(found.stages):
+        yield f"  {line}"
+
+
+def visible(value: object) -> str:
+    """A value as one line of printable text; each control character becomes one space, so offsets stay valid."""
+    return "".join(character if character.isprintable() else " " for character in str(value))
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(part) for part in value)
+    return visible(value)
+
+
+def _counted(values: Sequence[FacetValue]) -> str:
+    return ", ".join(f"{visible(value.value)} ({value.count:,})" for value in values)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,76 @@
+"""`clew search`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import asdict, replace
+from typing import Annotated
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+from clew.search.commands import options
+
+
+def search(
+    name: options.IndexName,
+    query: options.Query,
+    home: Home = DEFAULT_HOME,
+    k: options.Documents = 10,
+    offset: Annotated[int, typer.Option(help="How many of the first documents to skip.")] = 0,
+    profile: options.Profile = "product",
+    filters: options.Filters = None,
+    facets: options.Facets = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show how the score of each hit came about.")] = False,
+    sources: options.Sources = None,
+    fusion: options.Fusion = None,
+    graph: options.Graph = "auto",
+    rerank: options.Rerank = None,
+    min_probability: options.MinProbability = None,
+    budget_ms: options.BudgetMs = None,
+    release: options.ReleaseId = None,
+    as_json: Json = False,
+) -> None:
+    """Search an index and show the best documents.
+
+    See also `clew answer` (sentences that answer a question), `clew why-not` (which stage lost a document) and
+    `clew run` (a whole file of queries).
+
+    Examples:
+
+    clew search shop "wireless headphones" -k 5 --filter brand=Sony --explain
+
+    clew search shop "headphones" --filter "price<100" --facet brand
+    """
+    from clew.search.pipeline import check
+
+    wanted = replace(
+        options.request(
+            query,
+            k,
+            sources=sources,
+            fusion=fusion,
+            graph=graph,
+            rerank=rerank,
+            min_probability=min_probability,
+            budget_ms=budget_ms,
+        ),
+        offset=offset,
+        facets=tuple(facets or ()),
+        profile=profile,
+        explain=explain,
+    )
+    check(wanted)
+    with options.opened(home, name, release) as searcher:
+        response = searcher.search(options.filtered(wanted, filters, searcher.fields))
+        if as_json:
+            out_json(asdict(response))
+            return
+        from clew.search.commands.hits import Page
+
+        on_terminal = sys.stdout.isatty()
+        page = Page(searcher.fields, on_terminal, shutil.get_terminal_size((100, 24)).columns if on_terminal else 200)
+        for line in page.answer(response):
+            out(line)
+        options.note_outcome(response, len(response.hits))

@@ -1,0 +1,54 @@
+"""`clew why-not`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Annotated
+
+import typer
+
+from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
+from clew.search.commands import options
+
+
+def why_not(
+    name: options.IndexName,
+    query: options.Query,
+    document: Annotated[str, typer.Argument(help="Id of the document you expected.", metavar="ID")],
+    home: Home = DEFAULT_HOME,
+    k: Annotated[int, typer.Option("-k", "--k", help="How many hits the document was expected among.")] = 10,
+    offset: Annotated[int, typer.Option(help="How many of the first documents the search skips.")] = 0,
+    profile: options.Profile = "product",
+    filters: options.Filters = None,
+    sources: options.Sources = None,
+    fusion: options.Fusion = None,
+    graph: options.Graph = "auto",
+    rerank: options.Rerank = None,
+    min_probability: options.MinProbability = None,
+    release: options.ReleaseId = None,
+    as_json: Json = False,
+) -> None:
+    """Say which stage of a search lost a document, and what each stage scored it.
+
+    Give the options of the search you want to know about.
+
+    Example: clew why-not shop "wireless headphones" P-0042 -k 5
+    """
+    from clew.search.commands.hits import verdict
+    from clew.search.pipeline import check
+
+    wanted = replace(
+        options.request(
+            query, k, sources=sources, fusion=fusion, graph=graph, rerank=rerank, min_probability=min_probability
+        ),
+        offset=offset,
+        profile=profile,
+    )
+    check(wanted)
+    with options.opened(home, name, release) as searcher:
+        found = searcher.why_not(options.filtered(wanted, filters, searcher.fields), document)
+    if as_json:
+        out_json(asdict(found))
+        return
+    for line in verdict(found):
+        out(line)

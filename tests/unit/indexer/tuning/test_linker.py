@@ -1,0 +1,44 @@
+"""Fitting the linker's weights."""
+
+import numpy as np
+import pytest
+
+from clew.core.errors import DataError
+from clew.indexer.tuning.linker import THRESHOLDS, Examples, fitted, learn
+from clew.kg.linker import FEATURES
+
+
+def examples(rows, shares=None):
+    """Examples whose second feature is a number, and whether they are meant."""
+    table = np.zeros((len(rows), len(FEATURES)))
+    table[:, 0] = 1.0
+    table[:, 1] = [value for value, _ in rows]
+    meant = np.array([right for _, right in rows])
+    return Examples(table, meant, np.ones(len(rows)) if shares is None else np.array(shares))
+
+
+def test_the_bias_alone_is_the_odds_of_the_sample():
+    rows = [(0.0, True)] * 20 + [(0.0, False)] * 60
+    assert fitted(examples(rows))["bias"] == (pytest.approx(np.log(1 / 3), abs=0.01),) * 2
+    # What counts half weighs half.
+    halved = fitted(examples(rows, [0.5] * 20 + [1.0] * 60))
+    assert halved["bias"][0] == pytest.approx(np.log(1 / 6), abs=0.01)
+
+
+def test_weights_are_regularised_towards_zero_but_not_the_bias():
+    few = fitted(examples([(1.0, True)] * 3 + [(0.0, False)] * 3))["alias"][0]
+    many = fitted(examples([(1.0, True)] * 300 + [(0.0, False)] * 300))["alias"][0]
+    assert 0 < few < many
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_examples_that_are_all_alike_teach_nothing(right):
+    with pytest.raises(DataError, match="candidates are meant"):
+        fitted(examples([(0.0, right)] * 4))
+
+
+def test_the_highest_of_the_best_thresholds_is_taken():
+    found = learn(examples([(1.0, True), (0.0, False)]), lambda _, threshold: 0.9 if 0.3 <= threshold <= 0.5 else 0.4)
+    assert found.threshold == 0.5
+    assert tuple(found.dev) == THRESHOLDS
+    assert found.examples == 2
