@@ -58,14 +58,14 @@ soak: setup ## Kill builds and training at random points, twenty times over, and
 	CLEW_KILLS=20 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_full_disk.py \
 		tests/integration/test_training_kill.py tests/integration/test_training_full_disk.py
 
-neo4j: setup ## Start a Neo4j server for development, and say how to point Clew at it; Ctrl-C ends it
-	@$(BIN)/python -m clew.benchmarks.neo4j_server
+neo4j: setup ## Start a Neo4j server for development and print the variables that name it; Ctrl-C ends it
+	@$(BIN)/python -m tests.neo4j.server
 
 bench: setup ## Measure relevance on the data sets of CLEW_DATA, then speed, and refresh README.md and docs/results.md
 	$(BIN)/clew bench relevance $(SETS) --systems $(SYSTEMS) --out benchmarks/results/relevance
 	$(BIN)/clew bench relevance esci-us-sample --gains 0,0.01,0.1,1 --systems $(SYSTEMS) --out benchmarks/results/relevance-esci
 	$(BIN)/clew bench speed --out benchmarks/results/speed.json
-	$(BIN)/python -m clew.benchmarks.tables
+	$(BIN)/python -m clew.benchmarks.relevance.tables
 
 peers: setup ## Install the peers of `clew bench speed` into .venv-peers
 	$(BIN)/python -m clew.benchmarks.peers

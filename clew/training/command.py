@@ -120,8 +120,8 @@ class Indexes:
 
         if data.index:
             return OpenedIndex(open_index(self.home, data.index))
-        from clew.benchmarks.datasets import open_dataset
-        from clew.benchmarks.index import ensure, open_built, varied
+        from clew.benchmarks.data.datasets import open_dataset
+        from clew.benchmarks.data.index import ensure, open_built, varied
         from clew.models.store import placed
 
         dataset = open_dataset(Path(data.folder))

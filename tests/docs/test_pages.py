@@ -140,16 +140,16 @@ def test_json_blocks_are_json(page: Path) -> None:
 
 
 def test_the_results_in_the_readme_and_on_their_page_are_those_on_disk() -> None:
-    from clew.benchmarks.results_page import page
-    from clew.benchmarks.tables import PAGE, README, refreshed, reports
+    from clew.benchmarks.relevance.results_page import page
+    from clew.benchmarks.relevance.tables import PAGE, README, refreshed, reports
 
     text = README.read_text(encoding="utf-8")
-    assert text == refreshed(text), "run: python -m clew.benchmarks.tables"
-    assert PAGE.read_text(encoding="utf-8") == page(reports()), "run: python -m clew.benchmarks.tables"
+    assert text == refreshed(text), "run: python -m clew.benchmarks.relevance.tables"
+    assert PAGE.read_text(encoding="utf-8") == page(reports()), "run: python -m clew.benchmarks.relevance.tables"
 
 
 def test_the_figures_on_the_page_of_speed_are_those_on_disk() -> None:
-    from clew.benchmarks.performance import PAGE, refreshed, reports
+    from clew.benchmarks.speed.performance import PAGE, refreshed, reports
 
     text = PAGE.read_text(encoding="utf-8")
-    assert text == refreshed(text, reports()), "run: python -m clew.benchmarks.performance"
+    assert text == refreshed(text, reports()), "run: python -m clew.benchmarks.speed.performance"
