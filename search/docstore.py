@@ -371,19 +371,22 @@ def _column(kind: str, chunks: Any) -> Column:
         return Texts(present)
     array = chunks.combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # what an empty column stays
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
     if kind == "keyword":
         return _keywords(len(array), np.flatnonzero(present), array.drop_null())
     if kind == "list":
         owners = to_numpy(pc.list_parent_indices(array)).astype(np.int64)
         return _keywords(len(array), owners, pc.list_flatten(array))
+    # Missing values become 0 in numpy: filling them in Arrow would import pandas wherever it is installed.
+    known = array.drop_null()
     if kind == "geo":
-        flat = to_numpy(array.fill_null([0.0, 0.0]).flatten()).reshape(-1, 2)
-        return Points(np.ascontiguousarray(flat[:, 0]), np.ascontiguousarray(flat[:, 1]), present)
-    if kind == "date":
-        array = array.cast(pa.int64())
-    empty = False if kind == "bool" else 0
-    return Scalars(to_numpy(array.fill_null(empty)), present)
+        places = np.zeros((2, len(array)))
+        places[:, present] = to_numpy(known.flatten()).reshape(-1, 2).T
+        return Points(places[0], places[1], present)
+    found = to_numpy(known.cast(pa.int64()) if kind == "date" else known)
+    values = np.zeros(len(array), found.dtype)
+    values[present] = found
+    return Scalars(values, present)
 
 
 def _keywords(count: int, documents: Ints, values: Any) -> Keywords:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -219,3 +221,18 @@ def test_any_documents_come_back(tmp_path_factory, documents):
         assert opened.find(name) == ordinal
         assert opened.id(ordinal) == name
         assert opened.fields_of(ordinal) == {key: value for key, value in fields.items() if value not in ("", [])}
+
+
+def test_reading_columns_with_missing_values_does_not_import_pandas(tmp_path):
+    """Where pandas is installed, importing it would make the first query with facets a second slower."""
+    store(tmp_path, [Document("1", FULL), Document("2", {})], [Document("3", {})]).close()
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from clew.search.docstore import DocStore\nfrom clew.search.fields import FieldSpec\n"
+        f"fields = {FIELDS!r}\n"
+        f"opened = DocStore.open([Path({str(tmp_path)!r}) / name for name in '01'], fields)\n"
+        "for name in fields:\n    assert opened.column(name).present.tolist() == [True, False, False], name\n"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr or "pandas was imported"
