@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from clew.core.arrow import to_arrow, to_numpy
 from clew.core.errors import CorruptError, DataError, MismatchError
+from clew.core.mapped import open_array, open_trie
+from clew.core.tables import REBUILD
 from clew.core.types import Document, FieldValue, Ints
 from clew.search.columns import Column, Keywords, Points, Scalars, Texts
 from clew.search.dates import iso, microseconds
@@ -192,7 +194,8 @@ class DocStore:
     def open(cls, directories: Sequence[Path], fields: Fields) -> DocStore:
         """Open the shards of a version in ordinal order.
 
-        Raises CorruptError for a file that cannot be read, MismatchError where other fields were declared at build.
+        Raises CorruptError or NotFoundError for a file that cannot be read, MismatchError where other fields were
+        declared at build.
         """
         schema = _schema(fields)
         batches: list[Any] = []
@@ -210,7 +213,7 @@ class DocStore:
             for part, column in zip(places, where.columns, strict=True):
                 part.append(to_numpy(column))
             places[0][-1] = places[0][-1].astype(np.int64) + documents
-            ids.append(_read_ids(directory))
+            ids.append((open_trie(directory / IDS), open_array(directory / ID_ORDINALS)))
             documents += shard.num_rows
         document, start, end = (_joined(part) for part in places)
         table = pa.Table.from_batches(batches, schema)
@@ -341,16 +344,7 @@ def _read(path: Path) -> Any:
         with pa.memory_map(str(path)) as source:
             return pa.ipc.open_file(source).read_all()
     except (pa.ArrowException, OSError) as error:
-        raise CorruptError(f"{path} cannot be read: {error}", "rebuild or roll back") from None
-
-
-def _read_ids(directory: Path) -> tuple[Any, NDArray[np.int32]]:
-    trie = marisa_trie.Trie()
-    try:
-        trie.mmap(str(directory / IDS))
-        return trie, np.load(directory / ID_ORDINALS, mmap_mode="r")
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise CorruptError(f"{directory / IDS} cannot be read: {error}", "rebuild or roll back") from None
+        raise CorruptError(f"{path} cannot be read: {error}", REBUILD) from None
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
