@@ -40,6 +40,7 @@ VENDORS = {
     "neo4j": ("kg/neo4j_store.py",),
     "networkx": ("kg/networkx_store.py",),
     "ray": ("indexer/ray_runner.py", "api/ray_app.py"),
+    "markdown_it": ("indexer/sources/markdown.py",),
     "fastapi": ("api/",),
     "starlette": ("api/",),
     "uvicorn": ("api/",),
