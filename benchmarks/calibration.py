@@ -24,11 +24,12 @@ from clew.benchmarks.relevance import (
     reranker_signature,
     reranking,
 )
-from clew.benchmarks.rerank_learn import Progress, RerankTuned, Scored, learn_rerank, scored
+from clew.benchmarks.rerank_learn import RerankTuned, Scored, learn_rerank, scored
 from clew.benchmarks.tune import DEV, dev_qrels, open_judged
 from clew.core.errors import UsageError
 from clew.core.files import sha256_file
 from clew.core.measures.gains import gained
+from clew.core.progress import Progress
 from clew.core.types import Bools, Floats, Ints
 from clew.search.rerank.calibration import Calibration
 

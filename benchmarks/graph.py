@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks import systems
 from clew.benchmarks.datasets import Dataset
-from clew.benchmarks.graph_learn import DEPTH, Learned, Material, Progress, answered, default_examples, learned
+from clew.benchmarks.graph_learn import DEPTH, Learned, Material, answered, default_examples, learned
 from clew.benchmarks.graph_oracle import oracle_run, read_gold
 from clew.benchmarks.index import ensure, graph_table, open_built, varied
 from clew.benchmarks.prepared import using
@@ -20,6 +20,7 @@ from clew.benchmarks.systems import System
 from clew.core.errors import QueryError, UsageError
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
+from clew.core.progress import Progress
 from clew.core.types import Floats
 from clew.models.store import kept_path
 from clew.search.gate import FEATURES, Gate, learn

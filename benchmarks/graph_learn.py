@@ -4,7 +4,7 @@ other sources, and when it is used at all. Train and dev queries only."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from clew.benchmarks.tune import example
 from clew.core.errors import QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
+from clew.core.progress import Progress
 from clew.core.types import Deadline, Floats
 from clew.kg.relations import Answered, RelationModel, Step, remainder
 from clew.search.fusion import FUSIONS, FusionSpec, Judged, learn, ndcg
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from clew.search.knowledge import Knowledge
     from clew.search.pipeline import Searcher
 
-Progress = Callable[[str, int, int], None]
 DEPTH = 100
 # More queries than these only cost time.
 MOST_QUERIES = 1_000

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from clew.benchmarks.pairs import SharedScorer
 from clew.benchmarks.rerank_learn import learn_rerank
 from clew.benchmarks.systems import System
-from clew.benchmarks.tune import Progress, Tuned, dev_qrels, tune
+from clew.benchmarks.tune import Tuned, dev_qrels, tune
 from clew.core.measures.gains import gained
+from clew.core.progress import Progress
 from clew.search.rerank.calibration import Calibration
 
 if TYPE_CHECKING:

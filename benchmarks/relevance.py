@@ -18,12 +18,13 @@ from clew.benchmarks.pairs import SharedScorer
 from clew.benchmarks.prepared import learned, prepared
 from clew.benchmarks.signature import model_name
 from clew.benchmarks.systems import System
-from clew.benchmarks.tune import Progress, Tuned
+from clew.benchmarks.tune import Tuned
 from clew.core.errors import DataError, QueryError, UsageError
 from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged_queries
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
 from clew.core.measures.significance import Comparison, compare, holm, interval
+from clew.core.progress import Progress
 from clew.models.store import kept_path
 
 if TYPE_CHECKING:

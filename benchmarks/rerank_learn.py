@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
+from clew.core.progress import Progress
 from clew.core.types import Bools, Deadline, Floats, Ints
 from clew.search.profile import load_profile
 from clew.search.rerank.ahead import learn_ahead
@@ -22,7 +23,6 @@ from clew.search.types import SearchRequest
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
-Progress = Callable[[str, int, int], None]
 # Three numbers are settled long before; more only cost time, about a second a query.
 MOST_QUERIES = 200
 

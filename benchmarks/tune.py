@@ -7,7 +7,7 @@ beside the others, and when it is used at all; on train and dev queries.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from clew.core.errors import DataError, NotFoundError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels
+from clew.core.progress import Progress
 from clew.models.store import kept_path
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ GRAPH = "graph"
 DEPTH = 100
 # One weight a source is settled long before a thousand queries; more only cost time.
 MOST_QUERIES = 1_000
-
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from clew.core.artifacts import digest_files, link_tree, promote
 from clew.core.clock import now
 from clew.core.files import disk_errors, shown_url, write_atomic
 from clew.core.lock import writing
+from clew.core.progress import Progress, Silent
 from clew.core.text import Analyzer
 from clew.indexer import quality
 from clew.indexer.collect import collect
@@ -27,7 +28,6 @@ from clew.indexer.learned import carried
 from clew.indexer.live import Live, find_live
 from clew.indexer.models import described_encoder, described_reranker
 from clew.indexer.override import Override, described, has_ended, settled
-from clew.indexer.progress import Progress, Silent
 from clew.indexer.publish import VERSION_FILE, good_shard, next_number, point_at, promote_shard, write_release
 from clew.indexer.runner import Runner, Task, local_runner
 from clew.indexer.shards import (

@@ -10,9 +10,9 @@ from typing import Any
 
 from clew.core.errors import ClewError, DataError, nearest
 from clew.core.files import shown_url
+from clew.core.progress import Progress
 from clew.core.types import Document
 from clew.indexer.documents import Typing
-from clew.indexer.progress import Progress
 from clew.indexer.rejects import Rejects
 from clew.indexer.sources.forms import Form, SourceSpec, id_field
 from clew.indexer.sources.read import read

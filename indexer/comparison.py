@@ -20,8 +20,8 @@ from clew.core.measures.significance import (
     compare,
     non_inferior,
 )
+from clew.core.progress import Progress, Silent
 from clew.indexer.live import Live, Models, models_of
-from clew.indexer.progress import Progress, Silent
 from clew.indexer.quality import GATE, Judged, Objection, Verdict, below_minimum, fallen, measure
 from clew.indexer.spec import QualitySpec
 from clew.search.versions import IndexFolder

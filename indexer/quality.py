@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clew.core.errors import NotFoundError, QualityError, StageUnavailable
 from clew.core.measures.evaluation import Evaluation, evaluate, judged_queries
+from clew.core.progress import Progress, Silent
 from clew.indexer.live import Models
-from clew.indexer.progress import Progress, Silent
 from clew.indexer.spec import QualitySpec
 
 if TYPE_CHECKING:

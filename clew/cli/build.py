@@ -52,9 +52,9 @@ def build(
 
     Example: clew build shop.toml
     """
+    from clew.core.progress import for_terminal
     from clew.indexer import build as road
     from clew.indexer.override import Override
-    from clew.indexer.progress import for_terminal
     from clew.indexer.spec import read_spec
 
     chosen = Override.of(override, until)

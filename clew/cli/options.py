@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from clew.core.progress import Progress, for_terminal
 
 
 def default_home() -> Path:
@@ -51,33 +52,11 @@ def print_table(table: Any) -> None:
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
-# Between two lines of progress where no terminal shows a bar; what is faster says nothing.
-_LINE_SECONDS = 10.0
-
-
 @contextmanager
-def shown_progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
-    """(stage, done, of) → a progress bar on stderr, or where that is no terminal a line now and then."""
-    if not sys.stderr.isatty():
-        last = time.monotonic()
-
-        def say(stage: str, done: int, of: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= _LINE_SECONDS:
-                last = time.monotonic()
-                note(f"{title}: {stage}: {done:,} of {of:,}" + (f" ({done / of:.0%})" if of else ""))
-
-        yield say
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(stage: str, done: int, of: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(f"{title}: {stage}", total=of)
-            bar.update(tasks[stage], completed=done)
-
-        yield show
+def shown_progress(title: str) -> Iterator[Progress]:
+    """Show the progress of `title` on stderr, and take the bar away at the end."""
+    progress = for_terminal(title)
+    try:
+        yield progress
+    finally:
+        progress.close()

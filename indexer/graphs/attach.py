@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from clew.core.errors import CorruptError, FormatError, NotFoundError, SpecError, nearest
 from clew.core.files import expand
+from clew.core.progress import Progress
 from clew.core.types import Vectors
 from clew.indexer.encode import Encoding
 from clew.indexer.graphs.load import load
 from clew.indexer.graphs.read import lineage
 from clew.indexer.graphs.used import is_whole
-from clew.indexer.progress import Progress
 from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_ids
 from clew.kg.annotate import attached

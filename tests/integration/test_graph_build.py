@@ -22,11 +22,11 @@ from clew.core.errors import (
     SpecError,
 )
 from clew.core.lock import writing
+from clew.core.progress import Silent
 from clew.indexer import publish
 from clew.indexer.build import build
 from clew.indexer.graphs import attach, load, sweep
 from clew.indexer.graphs.used import described
-from clew.indexer.progress import Silent
 from clew.indexer.spec import spec_of
 from clew.indexer.sweep import gc
 from clew.indexer.transfer import export, import_

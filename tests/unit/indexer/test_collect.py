@@ -5,8 +5,8 @@ import json
 import pytest
 
 from clew.core.errors import DataError
+from clew.core.progress import Silent
 from clew.indexer.collect import Collected, collect
-from clew.indexer.progress import Silent
 from clew.indexer.sources.forms import SourceSpec
 from clew.indexer.spool import read_documents
 from clew.search.fields import FieldSpec

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from clew.core.errors import SpecError
+from clew.core.progress import Silent
 from clew.core.types import Document
 from clew.indexer.graphs.attach import joined, resolved
-from clew.indexer.progress import Silent
 from clew.indexer.spec import spec_of
 from clew.indexer.spool import SpoolWriter
 from clew.kg.freeze import write_snapshot
