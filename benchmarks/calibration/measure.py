@@ -27,8 +27,8 @@ from clew.benchmarks.relevance.options import Options
 from clew.core.errors import UsageError
 from clew.core.files import sha256_file
 from clew.core.measures.gains import gained
+from clew.core.progress import Progress
 from clew.core.types import Bools, Floats, Ints
-from clew.indexer.tuning import Progress
 from clew.indexer.tuning.judged import DEV, dev_qrels, open_judged
 from clew.indexer.tuning.rerank import RerankTuned, Scored, learn_rerank, scored
 from clew.search.rerank.calibration import Calibration

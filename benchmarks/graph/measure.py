@@ -20,8 +20,8 @@ from clew.benchmarks.relevance.systems import System
 from clew.core.errors import QueryError, UsageError
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
+from clew.core.progress import Progress
 from clew.core.types import Floats
-from clew.indexer.tuning import Progress
 from clew.indexer.tuning.gate import learn
 from clew.indexer.tuning.graph import DEPTH, Learned, Material, answered, default_examples, learned
 from clew.models.store import kept_path

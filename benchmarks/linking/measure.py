@@ -24,13 +24,13 @@ from clew.core.errors import DataError, NotFoundError, UsageError, nearest
 from clew.core.files import sha256_file
 from clew.core.measures.judged import data_home
 from clew.core.measures.significance import LEVEL, RESAMPLES
+from clew.core.progress import Silent
 from clew.core.text import FUNCTION_WORDS, normalise
 from clew.core.types import Floats, Vectors
 from clew.core.words import words
 from clew.indexer.encode import Encoding, encoder_of
 from clew.indexer.graphs.attach import entity_vectors
 from clew.indexer.graphs.load import load
-from clew.indexer.progress import Silent
 from clew.indexer.runner import InProcess
 from clew.kg.dictionary import ALIAS, NAME, TRANSLATION, Dictionary, Span
 from clew.kg.linker import Candidate, Linker, LinkSpec

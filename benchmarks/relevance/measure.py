@@ -24,7 +24,7 @@ from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels, Run
 from clew.core.measures.significance import Comparison, compare, holm, interval
-from clew.indexer.tuning import Progress
+from clew.core.progress import Progress
 from clew.indexer.tuning.tune import Tuned
 from clew.models.store import kept_path
 

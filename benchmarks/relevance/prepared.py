@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from clew.benchmarks.relevance.pairs import SharedScorer
 from clew.benchmarks.relevance.systems import System
 from clew.core.measures.gains import gained
-from clew.indexer.tuning import Progress
+from clew.core.progress import Progress
 from clew.indexer.tuning.judged import dev_qrels
 from clew.indexer.tuning.rerank import learn_rerank
 from clew.indexer.tuning.tune import Tuned, tune

@@ -62,6 +62,7 @@ VENDORS = {
     "neo4j": ("kg/neo4j_store.py",),
     "networkx": ("kg/networkx_store.py",),
     "ray": ("indexer/ray_runner.py", "api/ray_app.py"),
+    "markdown_it": ("indexer/sources/markdown.py",),
     "fastapi": ("api/",),
     "starlette": ("api/",),
     "uvicorn": ("api/",),
@@ -224,8 +225,10 @@ def test_help_loads_nothing_heavy() -> None:
     assert loaded_by(code, HEAVY) == set()
 
 
-@pytest.mark.parametrize("module", ["clew.search.assemble", "clew.search.pipeline", "clew.api.app"])
-def test_serving_loads_no_training_library(module: str) -> None:
+@pytest.mark.parametrize(
+    "module", ["clew.search.assemble", "clew.search.pipeline", "clew.api.app", "clew.indexer.build"]
+)
+def test_serving_and_the_start_of_a_build_load_no_training_library(module: str) -> None:
     assert loaded_by(f"import {module}", NOT_IN_SERVING) == set()
 
 
