@@ -12,11 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clew.benchmarks.data.index import beir_spec
-from clew.core.errors import DataError, NotFoundError
+from clew.core.errors import DataError
 from clew.core.files import sha256_file
-from clew.core.measures.judged import JudgedQueries, data_folder, first_file, open_queries, read_rows, text_of
-from clew.core.spec import read_toml
+from clew.core.measures.judged import JudgedQueries, data_folder, first_file, read_rows, text_of
 
 
 @dataclass(frozen=True)
@@ -62,23 +60,14 @@ def open_dataset(path: Path) -> Dataset:
 
     Raises NotFoundError that says which file is missing.
     """
-    found = data_folder(path)
-    if corpus := first_file(found, "corpus.jsonl"):
-        return Dataset(found.name, open_queries(found), (corpus,), beir_spec(found), found)
-    for file in sorted(found.glob("*.toml")):
-        table = read_toml(file)
-        if queries := table.get("quality", {}).get("queries"):
-            return _specified(found, table, file, found / queries)
-    raise NotFoundError(
-        f"{found} contains neither corpus.jsonl, plain or compressed, nor a spec with [quality] queries",
-        "a BEIR folder has corpus.jsonl, queries.jsonl and qrels/; see docs/benchmarks/method.md",
-    )
-
-
-def _specified(folder: Path, table: dict[str, Any], file: Path, queries: Path) -> Dataset:
     from clew.indexer.sources.forms import files_of
     from clew.indexer.spec import spec_of
+    from clew.indexer.tuning.judged import folder_spec
 
-    spec = spec_of(table, str(file), folder)
-    sources = tuple(Path(name) for name in files_of(spec.source, spec.form))
-    return Dataset(folder.name, open_queries(queries), sources, table, folder, beir=False)
+    folder = data_folder(path)
+    table, queries = folder_spec(folder)
+    if corpus := first_file(folder, "corpus.jsonl"):
+        return Dataset(folder.name, queries, (corpus,), table, folder)
+    source = spec_of(table, f"spec of {folder}", folder)
+    sources = tuple(Path(name) for name in files_of(source.source, source.form))
+    return Dataset(folder.name, queries, sources, table, folder, beir=False)

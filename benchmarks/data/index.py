@@ -24,12 +24,6 @@ _DECIDING = (
 )  # fmt: skip
 
 
-def beir_spec(folder: Path) -> dict[str, Any]:
-    """Return the spec, as a table, of an index over a BEIR corpus with every setting at its default."""
-    name = "".join(sign if sign.isalnum() and sign.isascii() else "-" for sign in folder.name.lower()).strip("-")
-    return {"name": name[:40] or "data", "source": {"path": str(folder.resolve()), "form": "beir"}}
-
-
 # The same for the graph, where there is one.
 _DECIDING_GRAPH = (
     "kg/dictionary.py", "kg/linker.py", "kg/annotate.py", "kg/freeze.py", "kg/relations.py", "kg/snapshot.py",

@@ -11,9 +11,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from clew.benchmarks.data.index import beir_spec, ensure, varied
+from clew.benchmarks.data.index import ensure, varied
 from clew.benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, pairs_of, per_second
 from clew.benchmarks.speed.material import ENCODED, Bench, opened, write_corpus
+from clew.indexer.tuning.judged import beir_spec
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher

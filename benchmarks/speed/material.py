@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clew.benchmarks.data.index import beir_spec, ensure, open_built, varied
+from clew.benchmarks.data.index import ensure, open_built, varied
 from clew.benchmarks.graph.data import Sizes
 from clew.core.errors import UsageError
 from clew.core.files import write_atomic
+from clew.indexer.tuning.judged import beir_spec
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher

@@ -121,16 +121,13 @@ class Indexes:
 
         if data.index:
             return OpenedIndex(open_index(self.home, data.index))
-        from clew.benchmarks.data.datasets import open_dataset
-        from clew.benchmarks.data.index import ensure, open_built, varied
+        from clew.indexer.tuning.judged import open_folder
         from clew.models.store import placed
 
-        dataset = open_dataset(Path(data.folder))
-        bench = self.home / "bench"
         # Named by path, because `bench` is another home with other models.
         model = self.model if self.model == "default" else placed(self.model, self.home, "bi_encoder")
-        table = varied(dataset.spec, model=model)
-        return OpenedIndex(open_built(bench, ensure(table, dataset.sources, dataset.base, bench)))
+        searcher, _ = open_folder(Path(data.folder), self.home / "bench", model, models=self.home)
+        return OpenedIndex(searcher)
 
     def content(self, index: str) -> str:
         """Return the sha256, in hex, of what the live version of an index holds. Raises NotFoundError without it."""

@@ -67,7 +67,7 @@ def open_folder(
     from clew.search.assemble import open_index
 
     folder = data_folder(path)
-    table, queries = _spec_and_queries(folder)
+    table, queries = folder_spec(folder)
     # The judged queries are learned from here; they decide nothing about the release.
     table = {key: value for key, value in table.items() if key not in {"graph", "quality"}}
     if model != "default" and table.get("dense", {}) is not False:
@@ -78,16 +78,25 @@ def open_folder(
     return open_index(home, table["name"]), queries
 
 
-def _spec_and_queries(folder: Path) -> tuple[dict[str, Any], JudgedQueries]:
-    """The index spec of a folder, as a table, and the judged queries in it or named by it."""
+def beir_spec(folder: Path) -> dict[str, Any]:
+    """Return the spec, as a table, of an index over a BEIR corpus with every setting at its default."""
+    name = re.sub("[^a-z0-9]", "-", folder.name.lower()).strip("-")
+    return {"name": name[:40] or "data", "source": {"path": str(folder.resolve()), "form": "beir"}}
+
+
+def folder_spec(folder: Path) -> tuple[dict[str, Any], JudgedQueries]:
+    """Return the index spec of a folder, as a table, and the judged queries in it or named by it.
+
+    folder: a BEIR folder, which gets a spec with every setting at its default, or one with an index spec that names
+    judged queries. Raises NotFoundError if it is neither.
+    """
     if first_file(folder, "corpus.jsonl"):
-        name = re.sub("[^a-z0-9]", "-", folder.name.lower()).strip("-") or "data"
-        return {"name": name, "source": {"path": str(folder), "form": "beir"}}, open_queries(folder)
+        return beir_spec(folder), open_queries(folder)
     for file in sorted(folder.glob("*.toml")):
         table = read_toml(file)
         if named := table.get("quality", {}).get("queries"):
             return table, open_queries(folder / named)
     raise NotFoundError(
-        f"{folder} holds neither corpus.jsonl, plain or compressed, nor a spec with [quality] queries",
+        f"{folder} contains neither corpus.jsonl, plain or compressed, nor a spec with [quality] queries",
         "a BEIR folder has corpus.jsonl, queries.jsonl and qrels/; see docs/benchmarks/method.md",
     )

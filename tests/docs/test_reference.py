@@ -90,16 +90,18 @@ def test_the_page_names_no_command_that_is_gone() -> None:
 
 def tables() -> dict[str, type]:
     """Heading in docs/spec.md → the dataclass behind it."""
-    from clew.indexer.spec import IndexSpec
-    from clew.search.fields import FieldSpec
-
-    found = {"[fields]": FieldSpec}
-    modules = {field.name: field for field in dataclasses.fields(IndexSpec)}
     import typing
 
-    hints = typing.get_type_hints(IndexSpec)
-    for name in modules:
-        kinds = [hints[name], *typing.get_args(hints[name])]
+    from clew.indexer.spec import IndexSpec
+    from clew.search.fields import FieldSpec
+    from clew.search.spec import SearchSpec
+
+    found = {"[fields]": FieldSpec}
+    # The tables of search stand beside the others in the file.
+    hints = {**typing.get_type_hints(IndexSpec), **typing.get_type_hints(SearchSpec)}
+    del hints["search"]
+    for name, hint in hints.items():
+        kinds = [hint, *typing.get_args(hint)]
         for kind in kinds:
             if isinstance(kind, type) and dataclasses.is_dataclass(kind):
                 found |= {f"[{name}]": kind} | tables_in(name, kind)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from clew.benchmarks.data.index import beir_spec, ensure, open_built, varied
+from clew.benchmarks.data.index import ensure, open_built, varied
+from clew.indexer.tuning.judged import beir_spec
 from clew.models.store import load_encoder
 
 

@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from clew.benchmarks.data.datasets import open_dataset
-from clew.benchmarks.data.index import beir_spec
 from clew.benchmarks.relevance.measure import measure
 from clew.benchmarks.relevance.options import Options
 from clew.core.errors import DataError, NotFoundError, UnknownNameError, UsageError
 from clew.core.measures import MEASURES, evaluate
+from clew.indexer.tuning.judged import beir_spec
 from clew.search.versions import index_names
 
 ALL = ("bm25", "dense", "rrf", "hybrid")
