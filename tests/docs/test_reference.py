@@ -89,18 +89,18 @@ def test_the_page_names_no_command_that_is_gone() -> None:
 
 def tables() -> dict[str, type]:
     """Heading in docs/spec.md → the dataclass behind it."""
-    from clew.indexer.spec import IndexSpec
-    from clew.search.fields import FieldSpec
-
-    found = {"[fields]": FieldSpec}
-    modules = {field.name: field for field in dataclasses.fields(IndexSpec)}
     import typing
 
-    hints = typing.get_type_hints(IndexSpec)
-    for name in modules:
-        kinds = [hints[name], *typing.get_args(hints[name])]
-        for kind in kinds:
-            if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+    from clew.indexer.spec import IndexSpec
+    from clew.search.fields import FieldSpec
+    from clew.search.spec import SearchSpec
+
+    found = {"[fields]": FieldSpec}
+    # The tables of a SearchSpec stand in the file beside those that only the indexer reads.
+    hints = typing.get_type_hints(IndexSpec) | typing.get_type_hints(SearchSpec)
+    for name, hint in hints.items():
+        for kind in (hint, *typing.get_args(hint)):
+            if isinstance(kind, type) and dataclasses.is_dataclass(kind) and kind is not SearchSpec:
                 found |= {f"[{name}]": kind} | tables_in(name, kind)
     return found
 
