@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
-EXTRAS := cpu,files,test,train
+EXTRAS := cpu,docs,files,test,train
 WORKERS ?= 2
 SETS ?= squad11 medquad walmart-amazon drcd cmrc2018
 SYSTEMS ?= bm25,dense,rrf,hybrid,hybrid-tuned
@@ -17,7 +17,7 @@ SYSTEMS ?= bm25,dense,rrf,hybrid,hybrid-tuned
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help setup demo test unit lint soak neo4j bench peers clean
+.PHONY: help setup demo test unit lint docs soak neo4j bench peers clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,18 +50,22 @@ lint: setup ## ruff (check and format) and mypy (strict)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: setup ## Build these pages as a site in build/docs, links checked; a warning is an error
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
 soak: setup ## Kill builds and training at random points, twenty times over, and fill the disk under them
 	CLEW_KILLS=20 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_full_disk.py \
 		tests/integration/test_training_kill.py tests/integration/test_training_full_disk.py
 
-neo4j: setup ## Start a Neo4j server for development, and say how to point Clew at it; Ctrl-C ends it
-	@$(BIN)/python -m clew.benchmarks.neo4j_server
+neo4j: setup ## Start a Neo4j server for development and print the variables that name it; Ctrl-C ends it
+	@$(BIN)/python -m tests.neo4j.server
 
-bench: setup ## Measure relevance on the data sets of CLEW_DATA, then speed, and refresh the table in README.md
+bench: setup ## Measure relevance on the data sets of CLEW_DATA, then speed, and refresh README.md and docs/results.md
 	$(BIN)/clew bench relevance $(SETS) --systems $(SYSTEMS) --out benchmarks/results/relevance
 	$(BIN)/clew bench relevance esci-us-sample --gains 0,0.01,0.1,1 --systems $(SYSTEMS) --out benchmarks/results/relevance-esci
 	$(BIN)/clew bench speed --out benchmarks/results/speed.json
-	$(BIN)/python -m clew.benchmarks.tables
+	$(BIN)/python -m clew.benchmarks.relevance.tables
 
 peers: setup ## Install the peers of `clew bench speed` into .venv-peers
 	$(BIN)/python -m clew.benchmarks.peers

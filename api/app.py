@@ -15,7 +15,7 @@ from clew.api import errors
 from clew.api.engine import Engine
 from clew.api.limits import BodyLimit
 from clew.api.observe import Metrics, Observed
-from clew.api.routes import documents, graph, health, indexes, search
+from clew.api.routes import docs, documents, graph, health, indexes, search
 from clew.api.runtime import Runtime
 from clew.api.settings import Settings
 from clew.core.version import __version__
@@ -48,11 +48,11 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        # Their pages fetch scripts from elsewhere, so they stay blank on a machine without a network.
+        # FastAPI's own pages fetch scripts from other hosts; routes/docs.py serves /docs from local files.
         docs_url=None,
         redoc_url=None,
     )
-    for routes in (search, indexes, documents, graph, health):
+    for routes in (search, indexes, documents, graph, health, docs):
         app.include_router(routes.router(runtime))
     errors.install(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)

@@ -103,7 +103,7 @@ def install(app: FastAPI) -> None:
             # FastAPI's own refusal: not UTF-8, nested too deep for a parser, or a number of too many digits.
             return problem(request, _problem(400, "bad_json", "The body is not JSON", f"body: {error.__cause__}"))
         title = HTTPStatus(error.status_code).phrase
-        hint = "the paths there are: /openapi.json" if error.status_code in {404, 405} else ""
+        hint = "GET /docs shows every path, GET /openapi.json lists them" if error.status_code in {404, 405} else ""
         detail = error.detail if error.detail != title else f"{request.method} {request.url.path}"
         code = re.sub(r"\W+", "_", title).lower()
         return problem(

@@ -29,7 +29,7 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     listening = listen(settings.host, settings.port)
     config = uvicorn.Config(
         create_app(Engine(settings.home), settings),
-        loop="uvloop",
+        loop="auto",  # uvloop, which does not exist for Windows, else asyncio
         http="httptools",
         log_config=None,
         access_log=False,

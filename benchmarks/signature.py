@@ -1,4 +1,4 @@
-"""What a result depends on: the code, the machine, the libraries."""
+"""What a result depends on: code, machine and libraries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any
 
 from clew.models.averaged import PLUS, parts_of
 
-ROOT = Path(__file__).resolve().parent.parent
+# The checkout, or site-packages: the folder that holds clew/. Not resolved: clew/benchmarks is a link in a checkout.
+ROOT = Path(__file__).absolute().parents[2]
 _ROOMS = ("clew", "kg", "search", "indexer", "benchmarks")
 _LIBRARIES = (
     "numpy",
@@ -36,7 +37,7 @@ _LIBRARIES = (
 
 
 def environment(seed: int) -> dict[str, Any]:
-    """Machine, Python, library versions (None: not installed), time and seed."""
+    """Return machine, Python, library versions (None: not installed), time and seed."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),
@@ -50,22 +51,25 @@ def environment(seed: int) -> dict[str, Any]:
 
 
 def model_name(model: str) -> str:
-    """How results call a model: one that was placed by the path of its folder by that folder's name/id."""
+    """Return the name of a model in results: for an absolute path its last two parts, name/id."""
     if parts := parts_of(model):
         return PLUS.join(map(model_name, parts))
     return "/".join(Path(model).parts[-2:]) if Path(model).is_absolute() else model
 
 
 def code() -> dict[str, Any]:
-    """Version of Clew, sha256 over its source files, and the git commit where there is one (dirty: changed since)."""
+    """Return the version of Clew, the sha256 of its source and the git commit, if any (dirty: uncommitted changes)."""
     return {"clew": _version("clew"), "sha256": code_hash(_ROOMS), **_git()}
 
 
 def code_hash(places: Sequence[str]) -> str:
-    """sha256 over the Python and TOML files of some folders or files of the source tree."""
+    """sha256 over the Python and TOML files in folders, or over files, of the source tree.
+
+    places: paths from the root of a checkout; in an installed wheel the rooms are looked for in clew/.
+    """
     digest = hashlib.sha256()
     for place in places:
-        root = ROOT / place
+        root = ROOT / place if (ROOT / place).exists() else ROOT / "clew" / place
         files = sorted(path for path in root.rglob("*") if path.suffix in {".py", ".toml"}) if root.is_dir() else [root]
         for path in files:
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -73,7 +77,7 @@ def code_hash(places: Sequence[str]) -> str:
 
 
 def usable_cores() -> int:
-    """Cores this process may run on."""
+    """Return the number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

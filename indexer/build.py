@@ -16,12 +16,12 @@ from clew.core.artifacts import digest_files, link_tree
 from clew.core.clock import now
 from clew.core.files import disk_errors, shown_url
 from clew.core.lock import writing
+from clew.core.progress import Progress, Silent
 from clew.core.text import Analyzer
 from clew.indexer.collect import collect
 from clew.indexer.encode import Encoding, encoder_of
 from clew.indexer.graphs.attach import GraphVectors, joined, resolved
 from clew.indexer.graphs.used import held
-from clew.indexer.progress import Progress, Silent
 from clew.indexer.releases.carry_over import carry_over
 from clew.indexer.releases.gate import Verdict, apply_override, judge
 from clew.indexer.releases.gc import remove_staging

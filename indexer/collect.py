@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from clew.core.errors import ClewError, DataError, nearest
 from clew.core.files import shown_url
+from clew.core.progress import Progress
 from clew.core.types import Document
 from clew.indexer.documents import Typing
-from clew.indexer.progress import Progress
 from clew.indexer.rejects import Rejects
 from clew.indexer.sources.forms import Form, SourceSpec, id_field
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault
+from clew.indexer.spool import SpoolWriter
 from clew.search.fields import Fields, searched
 
-SPOOL = "documents.jsonl"
 _PROGRESS_EVERY = 1000
 
 
@@ -47,27 +45,14 @@ def collect(
     A document without text in any searched field is left out and counted, whatever on_error says. Raises DataError
     that names file and line for the first other record that cannot be used, unless on_error = "skip".
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / SPOOL).open("w", encoding="utf-8") as spool, Rejects(rejects) as out:
+    with SpoolWriter(directory) as spool, Rejects(rejects) as out:
         return _Collecting(source, Typing(fields, id_field(source, form), source.separator), spool, out).run(
             form, progress
         )
 
 
-def spooled(directory: Path, first: int, last: int, fields: Fields) -> Iterator[Document]:
-    """Documents `first` to `last` (exclusive) of a spool."""
-    points = [name for name, spec in fields.items() if spec.type == "geo"]
-    with (directory / SPOOL).open(encoding="utf-8") as spool:
-        for line in islice(spool, first, last):
-            identity, values, origin = json.loads(line)
-            for name in points:
-                if name in values:
-                    values[name] = tuple(values[name])
-            yield Document(identity, values, origin)
-
-
 class _Collecting:
-    def __init__(self, source: SourceSpec, typing: Typing, spool: TextIO, rejects: Rejects) -> None:
+    def __init__(self, source: SourceSpec, typing: Typing, spool: SpoolWriter, rejects: Rejects) -> None:
         self._source = source
         self._typing = typing
         self._spool = spool
@@ -117,9 +102,8 @@ class _Collecting:
         self._rejects.write(fault.origin, fault.reason)
 
     def _write(self, document: Document) -> None:
-        line = json.dumps([document.id, dict(document.fields), document.origin], ensure_ascii=False)
         try:
-            self._spool.write(line + "\n")
+            self._spool.write(document)
         except UnicodeEncodeError:
             self._reject(Fault(document.origin, "half of a surrogate pair in a text", "it is no Unicode character"))
             return

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from clew.core.mapped import new_array
+from clew.core.progress import Progress
 from clew.core.types import Vectors
-from clew.indexer.progress import Progress
 from clew.indexer.runner import Runner, Task
 from clew.models.cached import EmbeddingCache, cache_key
 from clew.models.protocols import Encoder

@@ -23,10 +23,10 @@ from clew.core.files import disk_errors, write_atomic
 from clew.core.spec import as_table
 from clew.core.text import Analyzer
 from clew.core.types import Document
-from clew.indexer.collect import spooled
 from clew.indexer.encode import encoder_of
 from clew.indexer.passages import PassagesSpec, cut
 from clew.indexer.spec import IndexSpec
+from clew.indexer.spool import read_documents
 from clew.search.assemble import kinds_of
 from clew.search.docstore import DocStore, write_documents, write_passages
 from clew.search.fields import body, title_field
@@ -79,32 +79,32 @@ def kinds(spec: IndexSpec, home: Path) -> dict[str, IndexKind[Any, Any]]:
 
 
 def cut_shard(job: ShardJob) -> dict[str, int]:
-    """Write the shard's documents and the places of their passages; returns both counts."""
+    """Write the shard's documents and the places of their passages; returns both counts.
+
+    Reads each document once and keeps only a batch of them in memory.
+    """
     with disk_errors(job.work):
         shutil.rmtree(job.work, ignore_errors=True)
         job.cut.mkdir(parents=True)
-        documents = spooled(job.spool, job.first, job.last, job.spec.search.fields)
-        count = write_documents(documents, job.spec.search.fields, job.cut)
-        owners: list[int] = []
-        spans: list[tuple[int, int]] = []
-        for number, windows in enumerate(_windows(job)):
-            owners += [number] * len(windows)
-            spans += windows
-        places = np.array(spans, np.int64).reshape(-1, 2)
-        write_passages(job.cut, np.array(owners, np.int64), places[:, 0], places[:, 1])
+        found: list[list[tuple[int, int]]] = []
+        documents = read_documents(job.spool, job.first, job.last, job.spec.search.fields)
+        count = write_documents(_cut(documents, job, found), job.spec.search.fields, job.cut)
+        owners = np.repeat(np.arange(count), [len(windows) for windows in found])
+        places = np.array([window for windows in found for window in windows], np.int64).reshape(-1, 2)
+        write_passages(job.cut, owners, places[:, 0], places[:, 1])
     return {"documents": count, "passages": len(owners)}
 
 
-def _windows(job: ShardJob) -> Iterator[list[tuple[int, int]]]:
-    """Passages of each document of the shard in turn."""
-    dense = job.spec.search.dense
+def _cut(documents: Iterator[Document], job: ShardJob, found: list[list[tuple[int, int]]]) -> Iterator[Document]:
+    """Pass the documents on, and append the passages of each, (start, end) in characters of its body, to `found`."""
+    fields, dense = job.spec.search.fields, job.spec.search.dense
     tokenizer = encoder_of(dense.model if dense else _TOKENIZER_WITHOUT_ENCODER, job.home)
     sizes = fitting(job.spec.passages, tokenizer.max_length) if dense else job.spec.passages
-    title = title_field(job.spec.search.fields)
-    documents = spooled(job.spool, job.first, job.last, job.spec.search.fields)
+    title = title_field(fields)
     while batch := list(islice(documents, _CUT_BATCH)):
-        texts = [body(document.fields, job.spec.search.fields)[0] for document in batch]
-        yield from cut(texts, [_title(document, title) for document in batch], tokenizer, sizes)
+        texts = [body(document.fields, fields)[0] for document in batch]
+        found += cut(texts, [_title(document, title) for document in batch], tokenizer, sizes)
+        yield from batch
 
 
 def _title(document: Document, name: str | None) -> str:

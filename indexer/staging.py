@@ -17,6 +17,7 @@ from typing import Any
 
 from clew.core.files import fsync_tree, sha256_file, shown_url, source_errors, write_atomic
 from clew.core.version import __version__
+from clew.indexer import spool
 from clew.search.versions import FORMAT, IndexFolder
 
 # Tables of the spec that do not change the documents, passages, postings or vectors.
@@ -80,6 +81,7 @@ def plan_of(spec: Mapping[str, Any], files: Sequence[str], encoder: Mapping[str,
         "analyzer": analyzer,
         "clew": __version__,
         "format": FORMAT,
+        "spool": spool.FORMAT,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()
 

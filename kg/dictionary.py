@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.core.errors import CorruptError
-from clew.core.mapped import open_array, open_trie, read_table
+from clew.core.mapped import open_array, open_trie
+from clew.core.tables import read_table
 from clew.core.text import FUNCTION_WORDS
 from clew.core.types import Bools, Ints
 from clew.core.words import LONGEST_WORD, Word, stem, words

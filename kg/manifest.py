@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-from clew.core.errors import CorruptError, FormatError, NotFoundError
+from clew.core.errors import CorruptError
+from clew.core.tables import read_table
 from clew.kg.types import GraphCounts
 
 FORMAT = 1
@@ -59,18 +59,10 @@ def load(folder: Path) -> GraphManifest:
     What it says of the content files is checked against the folder's name, so it cannot vouch for other ones.
     """
     path = folder / MANIFEST
+    table = read_table(path, FORMAT, AGAIN, missing="list what is: `clew graph list`")
     try:
-        table: Any = json.loads(path.read_bytes())
-        written = table.get("format")
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"{path} is not there", "list what is: `clew graph list`") from None
-    except (ValueError, AttributeError):
-        raise CorruptError(f"{path} is not the JSON it was written as", AGAIN) from None
-    if written != FORMAT:
-        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", AGAIN)
-    try:
-        counts = GraphCounts(**table.pop("counts"))
-        found = GraphManifest(counts=counts, derived=tuple(table.pop("derived")), **table)
+        table |= {"counts": GraphCounts(**table["counts"]), "derived": tuple(table["derived"])}
+        found = GraphManifest(**table)
         fingerprint = fingerprint_of(found.files, found.derived)
     except (TypeError, KeyError, AttributeError) as error:
         raise CorruptError(f"{path} lacks or adds a key: {error}", AGAIN) from None

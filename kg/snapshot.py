@@ -132,7 +132,7 @@ class NodeFile:
         self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
         # In one piece, so that many are gathered at once; a copy only where there is more than one batch.
         chunks = [batch.column(0).cast(pa.large_string()) for batch in self._batches]
-        self._ids: Any = pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_string())
+        self._ids: Any = pa.concat_arrays(chunks) if chunks else pa.nulls(0, pa.large_string())
 
     def __len__(self) -> int:
         return len(self._ids)

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from clew.core.arrow import to_arrow, to_numpy
 from clew.core.errors import CorruptError, DataError, MismatchError
+from clew.core.mapped import open_array, open_trie
+from clew.core.tables import REBUILD
 from clew.core.types import Document, FieldValue, Ints
 from clew.models.passage import embedded_text
 from clew.search.columns import Column, Keywords, Points, Scalars, Texts
@@ -193,7 +195,8 @@ class DocStore:
     def open(cls, directories: Sequence[Path], fields: Fields) -> DocStore:
         """Open the shards of a version in ordinal order.
 
-        Raises CorruptError for a file that cannot be read, MismatchError where other fields were declared at build.
+        Raises CorruptError or NotFoundError for a file that cannot be read, MismatchError where other fields were
+        declared at build.
         """
         schema = _schema(fields)
         batches: list[Any] = []
@@ -211,7 +214,7 @@ class DocStore:
             for part, column in zip(places, where.columns, strict=True):
                 part.append(to_numpy(column))
             places[0][-1] = places[0][-1].astype(np.int64) + documents
-            ids.append(_read_ids(directory))
+            ids.append((open_trie(directory / IDS), open_array(directory / ID_ORDINALS)))
             documents += shard.num_rows
         document, start, end = (_joined(part) for part in places)
         table = pa.Table.from_batches(batches, schema)
@@ -342,16 +345,7 @@ def _read(path: Path) -> Any:
         with pa.memory_map(str(path)) as source:
             return pa.ipc.open_file(source).read_all()
     except (pa.ArrowException, OSError) as error:
-        raise CorruptError(f"{path} cannot be read: {error}", "rebuild or roll back") from None
-
-
-def _read_ids(directory: Path) -> tuple[Any, NDArray[np.int32]]:
-    trie = marisa_trie.Trie()
-    try:
-        trie.mmap(str(directory / IDS))
-        return trie, np.load(directory / ID_ORDINALS, mmap_mode="r")
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise CorruptError(f"{directory / IDS} cannot be read: {error}", "rebuild or roll back") from None
+        raise CorruptError(f"{path} cannot be read: {error}", REBUILD) from None
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
@@ -372,19 +366,22 @@ def _column(kind: str, chunks: Any) -> Column:
         return Texts(present)
     array = chunks.combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # what an empty column stays
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
     if kind == "keyword":
         return _keywords(len(array), np.flatnonzero(present), array.drop_null())
     if kind == "list":
         owners = to_numpy(pc.list_parent_indices(array)).astype(np.int64)
         return _keywords(len(array), owners, pc.list_flatten(array))
+    # Missing values become 0 in numpy: filling them in Arrow would import pandas wherever it is installed.
+    known = array.drop_null()
     if kind == "geo":
-        flat = to_numpy(array.fill_null([0.0, 0.0]).flatten()).reshape(-1, 2)
-        return Points(np.ascontiguousarray(flat[:, 0]), np.ascontiguousarray(flat[:, 1]), present)
-    if kind == "date":
-        array = array.cast(pa.int64())
-    empty = False if kind == "bool" else 0
-    return Scalars(to_numpy(array.fill_null(empty)), present)
+        places = np.zeros((2, len(array)))
+        places[:, present] = to_numpy(known.flatten()).reshape(-1, 2).T
+        return Points(places[0], places[1], present)
+    found = to_numpy(known.cast(pa.int64()) if kind == "date" else known)
+    values = np.zeros(len(array), found.dtype)
+    values[present] = found
+    return Scalars(values, present)
 
 
 def _keywords(count: int, documents: Ints, values: Any) -> Keywords:

@@ -16,7 +16,7 @@ import numpy as np
 
 from clew.core.types import Contribution, Floats, Ints
 
-# Chosen on train and dev splits only; `python -m clew.benchmarks.fusion_study DIR…` prints the sweep.
+# Chosen on train and dev splits only; `clew bench fusion DIR…` prints the sweep.
 DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.5, "dense": 1.0, "graph": 1.0}
 
 

@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clew.core.errors import CorruptError, FormatError, NotFoundError, nearest
+from clew.core.errors import CorruptError, NotFoundError, nearest
+from clew.core.tables import REBUILD, parse_table, record_of
 
 FORMAT = 1
 CURRENT = "CURRENT"
@@ -113,22 +114,13 @@ def load(cls: type[Stored], path: Path, sha256: str | None = None) -> Stored:
     except FileNotFoundError:
         raise NotFoundError(f"{path} is not there", "list what is: `clew indexes list`") from None
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-        raise CorruptError(f"{path} was changed after it was written (sha256 differs)", "rebuild or roll back")
-    try:
-        table = json.loads(data)
-        written = table.get("format")
-    except (ValueError, AttributeError):
-        raise CorruptError(f"{path} is not the JSON it was written as", "rebuild or roll back") from None
-    if written != FORMAT:
-        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", "rebuild with `clew build`")
+        raise CorruptError(f"{path} was changed after it was written (sha256 differs)", REBUILD)
+    table = parse_table(data, path, FORMAT)
     if "shards" in table:
         table["shards"] = tuple((address, digest) for address, digest in table["shards"])
     if "derived" in table:
         table["derived"] = tuple(table["derived"])
-    try:
-        return cls(**table)
-    except TypeError as error:
-        raise CorruptError(f"{path} lacks or adds a key: {error}", "rebuild or roll back") from None
+    return record_of(cls, table, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from clew.benchmarks.neo4j_server import Neo4jServer
+    from tests.neo4j.server import Neo4jServer
 
 # What a first start may take on a slow line: some 130 MB come from Maven Central.
 LIMIT_S = 900.0
@@ -48,9 +48,9 @@ class Shared:
                 return
 
     def _start(self) -> None:
-        from clew.benchmarks.neo4j_server import start
         from clew.core.errors import ClewError
         from clew.core.files import write_atomic
+        from tests.neo4j.server import start
 
         found = {"error": "starting one ended with a bug"}
         began = time.monotonic()
@@ -95,7 +95,7 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.fixture(scope="session")
 def neo4j_server(pytestconfig: pytest.Config) -> Neo4jServer:
     """The server that all tests share, also those of other workers: keep to labels of your own, do not clear it."""
-    from clew.benchmarks.neo4j_server import Neo4jServer
+    from tests.neo4j.server import Neo4jServer
 
     known = getattr(pytestconfig, "workerinput", None)
     folder = Path(known["neo4j"]) if known else pytestconfig.stash[SHARED].folder
@@ -115,8 +115,8 @@ def neo4j_server(pytestconfig: pytest.Config) -> Neo4jServer:
 @pytest.fixture
 def own_neo4j_server() -> Iterator[Neo4jServer]:
     """An empty server for one test that may pause, kill and restart it; NEO4J_URI does not change that."""
-    from clew.benchmarks.neo4j_server import start_own
     from clew.core.errors import ClewError
+    from tests.neo4j.server import start_own
 
     try:
         server = start_own()

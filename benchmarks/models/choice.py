@@ -34,7 +34,7 @@ class Budget:
         named = {"--budget-ms": self.ms, "--rerank-budget-ms": self.rerank_ms, "--budget-mb": self.mb}
         for option, value in named.items():
             if not value > 0:
-                raise UsageError(f"{option} is {value:g}", "give a number above 0, or leave it out for any")
+                raise UsageError(f"{option} is {value:g}", "give a number above 0, or omit it for any")
 
     def ms_of(self, role: ModelRole) -> float:
         """Milliseconds that a model of this role may take."""

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from clew.benchmarks.datasets import Dataset
+from clew.benchmarks.data.datasets import Dataset
 from clew.benchmarks.models.choice import (
     ROLES,
     Budget,
@@ -30,7 +30,7 @@ from clew.benchmarks.models.choice import (
 from clew.benchmarks.models.cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
 from clew.benchmarks.models.quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
 from clew.benchmarks.models.shelf import Shelf
-from clew.benchmarks.relevance import Options as Judging
+from clew.benchmarks.relevance.options import Options as Judging
 from clew.core.errors import UsageError, unknown_name
 from clew.models.averaged import parts_of
 from clew.models.cached import EmbeddingCache
@@ -51,7 +51,7 @@ class Options:
     encoders, rerankers: names of models, an average ("a+b") among them; each role's first is what the others are
     compared with. runtimes: that each runs in. queries: at most so many judged queries of a data set; documents: how
     many others an encoder ranks beside the judged ones; both drawn by the seed. lists: the system whose first
-    documents are reranked. gains, allow_unknown: as in `clew.benchmarks.relevance.Options`.
+    documents are reranked. gains, allow_unknown: as in `clew.benchmarks.relevance.options.Options`.
     """
 
     encoders: tuple[str, ...] = ()
@@ -69,17 +69,17 @@ class Options:
 
     def __post_init__(self) -> None:
         if not self.encoders and not self.rerankers:
-            raise UsageError("there is nothing to compare", "name models: --encoders default,my-encoder")
+            raise UsageError("no models to compare", "give models: --encoders default,my-encoder")
         if self.split == TEST:
             raise UsageError(
-                f"split is {TEST!r}, and models are chosen on dev: a choice made on test spoils what test says of it",
-                "leave --split out; `clew bench relevance` measures the chosen one on test",
+                f"split is {TEST!r}, but models are chosen on dev: after a choice on test, test results are biased",
+                "omit --split; `clew bench relevance` measures the chosen model on test",
             )
         for runtime in self.runtimes:
             if runtime not in RUNTIMES:
                 raise unknown_name(RUNTIMES.kind, runtime, RUNTIMES)
         if not self.runtimes:
-            raise UsageError("there is no runtime to run models in", f"known: {', '.join(RUNTIMES)}")
+            raise UsageError("no runtime is given", f"known: {', '.join(RUNTIMES)}")
         least = {"queries": (self.queries, 1), "documents": (self.documents, 0), "rounds": (self.rounds, 1)}
         for name, (value, lowest) in least.items():
             if value < lowest:
@@ -147,7 +147,7 @@ def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say)
     """
     names = [dataset.name for dataset in datasets]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise UsageError(f"two data sets are named {min(twice)!r}", "results go by folder name: rename one")
+        raise UsageError(f"two data sets are named {min(twice)!r}", "results are listed by folder name: rename one")
     with _shelf(home) as shelf:
         candidates = _candidates(shelf, options, say)
         samples = [sample(each, options.judging, options.documents) for each in datasets] if options.encoders else []

@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from clew.benchmarks.memory import peak_bytes
 from clew.benchmarks.models.choice import ModelRole
 from clew.benchmarks.peers.protocol import median_ms, per_second
+from clew.benchmarks.speed.memory import peak_bytes
 from clew.core import threads
 from clew.core.errors import ClewError
 from clew.models.averaged import parts_of
@@ -109,7 +109,8 @@ def memory_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Ti
             return pool.submit(added_bytes, role, name, home, runtime, given, threads.count()).result()
         except BrokenProcessPool:
             raise ClewError(
-                f"the process that measured the memory of {name!r} died", "it may have been too much: leave it out"
+                f"the process that measured the memory of {name!r} died",
+                "it may need more memory than there is: leave this model out",
             ) from None
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from clew.benchmarks import systems
-from clew.benchmarks.datasets import Dataset
-from clew.benchmarks.relevance import Options as Judging
-from clew.benchmarks.relevance import judged_qrels, opened
+from clew.benchmarks.data.datasets import Dataset
+from clew.benchmarks.relevance import systems
+from clew.benchmarks.relevance.measure import judged_qrels, opened
+from clew.benchmarks.relevance.options import Options as Judging
 from clew.core.errors import DataError, QueryError, UsageError
 from clew.core.fold import normalise
 from clew.core.measures.evaluation import evaluate
@@ -71,7 +71,7 @@ def sample(dataset: Dataset, judging: Judging, others: int) -> Sample:
     """
     known = dataset.document_ids
     if known is None:
-        raise DataError(f"{dataset.name} is no BEIR folder", "name a folder with corpus.jsonl")
+        raise DataError(f"{dataset.name} is not a BEIR folder", "give a folder with corpus.jsonl")
     qrels = judged_qrels(dataset.judged, known, judging)
     judged = {document for each in qrels.values() for document in each} & known
     rest = sorted(known - judged)
@@ -108,7 +108,7 @@ def lists(dataset: Dataset, home: Path, judging: Judging) -> Lists:
     name = judging.systems[0]
     system = systems.load(name)
     if system.rerank or system.tuned or system.graph:
-        raise UsageError(f"lists cannot come from {name}", "name bm25, dense, rrf or hybrid")
+        raise UsageError(f"lists cannot come from {name}", "give bm25, dense, rrf or hybrid")
     qrels = judged_qrels(dataset.judged, dataset.document_ids, judging)
     queries = {query: normalise(dataset.judged.queries[query]) for query in qrels}
     searcher = opened(dataset, home, {name: system}, judging)

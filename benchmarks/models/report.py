@@ -24,7 +24,7 @@ _TEXT = 4  # columns of words come first
 
 
 def plain(found: Compared) -> dict[str, Any]:
-    """What `clew bench models --json` prints; docs/bench.md says what the keys mean."""
+    """What `clew bench models --json` prints; docs/benchmarks/json.md says what the keys mean."""
     return {
         "split": found.options.split,
         "sets": {name: asdict(facts) for name, facts in found.sets.items()},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clew.benchmarks.pairs import SharedScorer
+from clew.benchmarks.relevance.pairs import SharedScorer
 from clew.models.averaged import AveragedEncoder, AveragedScorer, parts_of
 from clew.models.cached import CachedEncoder, EmbeddingCache
 from clew.models.protocols import Encoder, PairScorer

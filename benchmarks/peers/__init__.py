@@ -1,5 +1,6 @@
 """Other software, measured beside Clew on the same texts.
 
-Each module is a small program for the interpreter of .venv-peers; it imports nothing of Clew but `protocol`.
-`python -m clew.benchmarks.peers` makes that environment.
+`environment` creates .venv-peers and `process` runs a peer in it, with the rest of Clew. `protocol` is shared. Every
+other module is a program for the interpreter of .venv-peers and imports nothing else of Clew than `protocol`,
+`serving` and `ann`.
 """

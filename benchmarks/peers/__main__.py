@@ -1,14 +1,14 @@
-"""Make .venv-peers: `python -m clew.benchmarks.peers` (what `make peers` runs)."""
+"""Create .venv-peers: `python -m clew.benchmarks.peers` (what `make peers` runs)."""
 
 from __future__ import annotations
 
 import sys
 
-from clew.benchmarks.peer import prepare
+from clew.benchmarks.peers.environment import prepare
 
 
 def main() -> int:
-    """Install every peer; exit code 1 if one did not install."""
+    """Install every peer; exit code 1 if one could not be installed."""
     failed = prepare(lambda text: sys.stderr.write(text + "\n"))
     return 1 if failed else 0
 

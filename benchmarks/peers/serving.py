@@ -81,7 +81,7 @@ class Server:
             if name in _RESIDENT:
                 found[_RESIDENT[name]] = int(value.split()[0]) * 1024
         if not found:
-            raise RuntimeError("the system does not say how much memory the server has")
+            raise RuntimeError("the system does not report the memory of the server")
         return found
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class Server:
                 connection.close()
         self._output.seek(0)
         said = [line for line in self._output.read().splitlines() if line.strip()]
-        raise RuntimeError(f"the server gave no answer: {said[-1] if said else 'it said nothing'}")
+        raise RuntimeError(f"the server did not answer: {said[-1] if said else 'no output'}")
 
 
 def _as_installed() -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""Speed of Clew beside other software; `run.measure` is the whole of it."""
+"""Speed of Clew beside other software: `run.measure` runs the items of `items`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from clew.benchmarks.index import beir_spec, ensure, varied
+from clew.benchmarks.data.index import beir_spec, ensure, varied
 from clew.benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, pairs_of, per_second
 from clew.benchmarks.speed.material import ENCODED, Bench, opened, write_corpus
 
@@ -178,7 +178,7 @@ def build_rest(bench: Bench) -> Iterator[Round]:
 
 def _recall(searcher: Searcher, bench: Bench) -> float:
     """Recall of the nearest vectors as a search takes them, against float32 vectors that are not the index's."""
-    from clew.benchmarks.exactness import vectors_of
+    from clew.benchmarks.relevance.exactness import vectors_of
     from clew.search.profile import load_profile
     from clew.search.protocols import CandidateRequest, ParsedQuery
 

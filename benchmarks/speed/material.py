@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clew.benchmarks.graph_material import Sizes
-from clew.benchmarks.index import beir_spec, ensure, open_built, varied
+from clew.benchmarks.data.index import beir_spec, ensure, open_built, varied
+from clew.benchmarks.graph.data import Sizes
 from clew.core.errors import UsageError
 from clew.core.files import write_atomic
 

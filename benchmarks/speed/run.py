@@ -11,15 +11,15 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from clew.benchmarks import graph_speed
-from clew.benchmarks.graph_speed import GRAPH_ITEMS
-from clew.benchmarks.peer import Peer, PeerError
-from clew.benchmarks.peer import prepare as prepare_peers
+from clew.benchmarks.data.texts import phrases, queries_of, spans, synthetic
+from clew.benchmarks.graph import speed as graph_speed
+from clew.benchmarks.graph.speed import GRAPH_ITEMS
+from clew.benchmarks.peers.environment import prepare as prepare_peers
+from clew.benchmarks.peers.process import Peer, PeerError
 from clew.benchmarks.peers.protocol import Round, facts_of
 from clew.benchmarks.signature import code, environment, model_name
 from clew.benchmarks.speed.items import ITEMS, Item
 from clew.benchmarks.speed.material import Bench, Job
-from clew.benchmarks.texts import phrases, queries_of, spans, synthetic
 from clew.core import threads
 from clew.core.errors import FormatError, unknown_name
 
@@ -34,7 +34,7 @@ def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], Non
 
     Returns item → {"ours", "peers": {name: figure}, "unit", "ratio": {name: above 1 where we are better}, "missing":
     {name: why}, "rounds": every figure, "facts": what else is told, of peers their version}; a peer that could not be
-    measured is None in peers and ratio. The graph's items have no peers, and more figures: see `graph_speed.measure`.
+    measured is None in peers and ratio. The graph's items have no peers, and more figures: see `graph.speed.measure`.
     """
     for name in names:
         if name not in ITEMS and name not in GRAPH_ITEMS:
@@ -54,7 +54,7 @@ def _beside_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str
     bench = Bench(job, home, texts, queries, threads.configure())
     not_installed = prepare_peers(say) if job.peers else {}
     for requirement, reason in not_installed.items():
-        say(f"peers: {requirement} did not install: {reason}")
+        say(f"peers: {requirement} could not be installed: {reason}")
     found = {}
     for name in names:
         say(f"{name}: {len(texts):,} texts, {job.rounds} rounds")
@@ -101,7 +101,7 @@ def _material(job: Job) -> tuple[list[str], list[str]]:
     if not job.data:
         texts = synthetic(job.docs, job.seed)
         return texts, queries_of(texts, _QUERIES, job.seed)
-    from clew.benchmarks.datasets import open_dataset
+    from clew.benchmarks.data.datasets import open_dataset
 
     texts, others = spans([open_dataset(folder) for folder in job.data], job.docs)
     return texts, phrases(others or texts, _QUERIES, job.seed)
@@ -137,13 +137,13 @@ def _measure(name: str, item: Item, bench: Bench, say: Callable[[str], None]) ->
 def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> dict[str, Any]:
     """What a peer is given. Raises PeerError where there is nothing it could read."""
     if not bench.job.peers:
-        raise PeerError("left out by --no-peers")
+        raise PeerError("skipped by --no-peers")
     folder = Path(open_things.enter_context(tempfile.TemporaryDirectory()))
     (folder / "texts.json").write_text(json.dumps(list(bench.texts[: item.most_texts])), encoding="utf-8")
     model = ""
     if not name.startswith("bm25"):
         if bench.job.model.startswith("hashing"):
-            raise PeerError("the hashing model is Clew's own")
+            raise PeerError("the hashing model exists only in Clew")
         model = _whole(bench)
     return {
         "item": name,
@@ -162,7 +162,7 @@ def _whole(bench: Bench) -> str:
     from clew.models.store import prepare, whole_folder
 
     if parts_of(bench.job.model):
-        raise PeerError("the average of two models is Clew's own")
+        raise PeerError("the average of two models exists only in Clew")
     try:
         return str(whole_folder(prepare(bench.job.model, bench.home), bench.home).resolve())
     except FormatError as error:

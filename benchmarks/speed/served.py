@@ -42,7 +42,9 @@ def cold_start(bench: Bench) -> Iterator[Round]:
 def memory(bench: Bench) -> Iterator[Round]:
     """What a million documents add to the server."""
     if len(bench.texts) <= FEW:
-        raise UsageError(f"docs is {len(bench.texts)}", f"memory is held against an index of {FEW}: give more")
+        raise UsageError(
+            f"docs is {len(bench.texts)}", f"give more than {FEW}: memory is compared with an index of {FEW}"
+        )
     small, large = (partial(_server, bench, texts) for texts in (bench.texts[:FEW], bench.texts))
     yield serving.growth(small, large, bench.queries, len(bench.texts))
 
@@ -73,7 +75,7 @@ def _parts(bench: Bench) -> dict[str, int]:
         "from pathlib import Path",
         f"model, home = {placed(bench.job.model, bench.home, 'bi_encoder')!r}, Path('.')",
     ]
-    lines += ["from clew.benchmarks.memory import resident_bytes"]
+    lines += ["from clew.benchmarks.speed.memory import resident_bytes"]
     lines += [line for part in _PARTS.values() for line in (part, "print(resident_bytes())")]
     said = subprocess.run(
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
@@ -92,4 +94,4 @@ def _server(bench: Bench, texts: Sequence[str]) -> Server:
             bench.queries[0],
         )
     except RuntimeError as error:
-        raise ClewError(str(error), f"see what `clew serve --home {home}` says") from None
+        raise ClewError(str(error), f"run `clew serve --home {home}` and read its output") from None

@@ -30,7 +30,7 @@ COMMANDS = {
     "run": ("clew.search.commands.run:run", "Answer a file of queries and write a TREC run."),
     "tune": ("clew.indexer.commands.tune:tune", "Learn an index's parameters from judged queries."),
     "serve": ("clew.api.command:serve", "Serve the HTTP API."),
-    "bench": ("clew.cli.bench:app", "Measure relevance and speed, compare models."),
+    "bench": ("clew.benchmarks.commands.bench:app", "Measure relevance and speed, and compare models."),
     "train": ("clew.training.command:app", "Train models on judged queries."),
     "models": ("clew.models.command:app", "List, show, verify, export and import models."),
     "demo": ("clew.cli.demo:demo", "Build the sample indexes, answer a few queries and serve them."),

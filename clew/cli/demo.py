@@ -108,8 +108,8 @@ def make_pydocs(script: Path, folder: Path) -> Path:
 
 def build_sample(spec: Path, home: Path) -> None:
     """Build one sample as `clew build` does. An unchanged sample is not built again."""
+    from clew.core.progress import for_terminal
     from clew.indexer.build import build
-    from clew.indexer.progress import for_terminal
     from clew.indexer.spec import read_spec
 
     note(f"$ clew build {spec}" + home_option(home))

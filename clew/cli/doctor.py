@@ -28,7 +28,6 @@ MARKS = {"ok": "ok", "warning": "!!", "broken": "XX"}
 LEAST_PYTHON = (3, 11)
 LOW_DISK_BYTES = 1 << 30
 NEO4J_MS = 5_000
-_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?([^;]*)(?:;(.*))?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,30 +106,20 @@ def check_packages() -> Iterator[Finding]:
         yield Finding("packages", "ok", f"clew {metadata.version('clew')} with all its dependencies")
 
 
-def package_fault(requirement: str) -> str | None:
-    """What is wrong with one requirement line of the metadata, None where nothing is (extras are not asked for)."""
-    parts = _REQUIREMENT.match(requirement)
-    if parts is None or "extra ==" in (parts[3] or ""):
+def package_fault(line: str) -> str | None:
+    """What is wrong with one requirement of the metadata, None where nothing is (extras are not asked for)."""
+    from packaging.requirements import Requirement
+
+    requirement = Requirement(line)
+    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
         return None
-    name, bounds = parts[1], parts[2]
     try:
-        installed = metadata.version(name)
+        installed = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
-        return f"{name} is missing"
-    for operator, bound in re.findall(r"(>=|<)\s*([0-9.]+)", bounds):
-        have, limit = _numbers(installed), _numbers(bound)
-        if (have < limit) if operator == ">=" else (have >= limit):
-            return f"{name} is {installed}, needed {operator}{bound}"
-    return None
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    leading = re.match(r"\d+(?:\.\d+)*", version)
-    numbers = [int(part) for part in leading[0].split(".")] if leading else []
-    # 2.0 and 2 are one version.
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
+        return f"{requirement.name} is missing"
+    if requirement.specifier.contains(installed, prereleases=True):
+        return None
+    return f"{requirement.name} is {installed}, needed {requirement.specifier}"
 
 
 def check_faiss() -> Iterator[Finding]:

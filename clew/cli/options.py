@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from clew.core.progress import Progress, for_terminal
 
 Home = Annotated[
     Path,
@@ -44,33 +45,11 @@ def print_table(table: Any) -> None:
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
-# Seconds between two lines of progress on a stderr that is not a terminal; faster steps print nothing.
-_LINE_SECONDS = 10.0
-
-
 @contextmanager
-def shown_progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A function (stage, done, of) that shows progress on stderr: a bar on a terminal, else a line now and then."""
-    if not sys.stderr.isatty():
-        last = time.monotonic()
-
-        def say(stage: str, done: int, of: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= _LINE_SECONDS:
-                last = time.monotonic()
-                note(f"{title}: {stage}: {done:,} of {of:,}" + (f" ({done / of:.0%})" if of else ""))
-
-        yield say
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(stage: str, done: int, of: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(f"{title}: {stage}", total=of)
-            bar.update(tasks[stage], completed=done)
-
-        yield show
+def shown_progress(title: str) -> Iterator[Progress]:
+    """Show the progress of `title` on stderr, and take the bar away at the end."""
+    progress = for_terminal(title)
+    try:
+        yield progress
+    finally:
+        progress.close()

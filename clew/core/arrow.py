@@ -16,7 +16,7 @@ def to_numpy(array: Any) -> NDArray[Any]:
     if isinstance(array, pa.ChunkedArray):
         if array.num_chunks != 1:
             parts = [to_numpy(chunk) for chunk in array.chunks]
-            return np.concatenate(parts) if parts else to_numpy(pa.array([], array.type))
+            return np.concatenate(parts) if parts else to_numpy(pa.nulls(0, array.type))
         array = array.chunk(0)
     if pa.types.is_boolean(array.type):
         return np.from_dlpack(array.cast(pa.uint8())).astype(np.bool_)

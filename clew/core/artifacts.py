@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clew.core.errors import CorruptError
 from clew.core.files import fsync_directory, fsync_tree, sha256_file
+from clew.core.tables import REBUILD
 
 HOLD = ".open"
 
@@ -31,11 +32,9 @@ def verify_files(directory: Path, files: Mapping[str, str]) -> None:
         try:
             found = sha256_file(path)
         except FileNotFoundError:
-            raise CorruptError(f"{path} is missing", "rebuild with `clew build`, or roll back") from None
+            raise CorruptError(f"{path} is missing", REBUILD) from None
         if found != digest:
-            raise CorruptError(
-                f"{path} was changed after it was written (sha256 differs)", "rebuild with `clew build`, or roll back"
-            )
+            raise CorruptError(f"{path} was changed after it was written (sha256 differs)", REBUILD)
 
 
 def link_tree(source: Path, target: Path) -> None:

@@ -1,9 +1,8 @@
-"""Files that are opened as they lie: memory-mapped arrays and tries, and JSON tables with a format number."""
+"""Arrays and tries that are opened as memory maps."""
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from clew.core.errors import CorruptError, FormatError, NotFoundError
+from clew.core.errors import CorruptError, NotFoundError
 from clew.core.files import disk_errors
+from clew.core.tables import REBUILD
 
 # Of file systems that cannot take space ahead.
 _NO_SUCH_CALL = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
-
-
-def read_table(path: Path, known: int) -> dict[str, Any]:
-    """A JSON file of format `known`. Raises NotFoundError, CorruptError or FormatError with the file's name."""
-    try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        written = table.get("format")
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except (ValueError, AttributeError):
-        raise CorruptError(f"{path} is not the JSON it was written as", "rebuild or roll back") from None
-    if written != known:
-        raise FormatError(f"{path} has format {written}, this Clew reads {known}", "rebuild with `clew build`")
-    return table
 
 
 def open_trie(path: Path) -> Any:
@@ -41,7 +27,7 @@ def open_trie(path: Path) -> Any:
     try:
         return marisa_trie.Trie().mmap(str(path))
     except (OSError, RuntimeError) as error:
-        raise CorruptError(f"{path} is no term list: {error}", "rebuild or roll back") from None
+        raise CorruptError(f"{path} is no term list: {error}", REBUILD) from None
 
 
 def open_array(path: Path) -> Any:
@@ -52,7 +38,7 @@ def open_array(path: Path) -> Any:
     except FileNotFoundError:
         raise _missing(path) from None
     except (ValueError, EOFError) as error:
-        raise CorruptError(f"{path} is no array: {error}", "rebuild or roll back") from None
+        raise CorruptError(f"{path} is no array: {error}", REBUILD) from None
 
 
 def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
@@ -71,4 +57,4 @@ def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _missing(path: Path) -> NotFoundError:
-    return NotFoundError(f"{path} is not there", "rebuild with `clew build`, or roll back")
+    return NotFoundError(f"{path} is not there", REBUILD)

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 from typing import TypeVar
 
 from clew.core.errors import UsageError
@@ -35,8 +34,8 @@ def configure(threads: int | None = None) -> int:
     """Set the thread count of OpenMP, BLAS, numba, the tokenizers and, through `count`, of onnxruntime.
 
     threads: at least 1; None: the environment variable CLEW_THREADS, else the processors this process may use.
-    Libraries that are loaded later read it from the environment, and so do worker processes; those loaded already
-    (FAISS, torch, numba) are told. Returns the number. Raises UsageError for a number below 1.
+    Libraries that are loaded later read it from the environment, and so do worker processes; those loaded already are
+    told. Returns the number. Raises UsageError for a number below 1.
     """
     global _configured  # noqa: PLW0603 - thread counts belong to the process, not to an object
     number = _asked() or available() if threads is None else threads
@@ -46,9 +45,7 @@ def configure(threads: int | None = None) -> int:
         # numba reads its variable again at every compilation and refuses a change once its pool runs.
         if variable != "NUMBA_NUM_THREADS" or "numba" not in sys.modules:
             os.environ[variable] = str(number)
-    for name, tell in _LOADED.items():
-        if (module := sys.modules.get(name)) is not None:
-            tell(module, number)
+    _tell_loaded(number)
     _configured = number
     return number
 
@@ -91,10 +88,13 @@ def _pool(lanes: int) -> ThreadPoolExecutor:
 
 def available() -> int:
     """Processors this process may use: its affinity mask, cut by the quota of its control group (at least 1)."""
-    # macOS and Windows have no affinity mask.
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cgroup_quota(Path("/sys/fs/cgroup"))
+    usable, quota = _in_mask(), cgroup_quota(Path("/sys/fs/cgroup"))
     return usable if quota is None else max(1, min(usable, math.ceil(quota)))
+
+
+def _in_mask() -> int:
+    # macOS and Windows have no affinity mask.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cgroup_quota(root: Path) -> float | None:
@@ -124,21 +124,15 @@ def _asked() -> int | None:
     return int(value)
 
 
-def _tell_faiss(module: ModuleType, number: int) -> None:
-    module.omp_set_num_threads(number)
+def _tell_loaded(number: int) -> None:
+    """Set the thread count of the libraries that this process has loaded."""
+    # OpenMP (FAISS) and BLAS (numpy) start with one thread for each processor: finding them takes 20 ms.
+    if number != _in_mask() or _configured is not None:
+        from threadpoolctl import threadpool_limits
 
-
-def _tell_torch(module: ModuleType, number: int) -> None:
-    module.set_num_threads(number)
-
-
-def _tell_numba(module: ModuleType, number: int) -> None:
-    # numba cannot go above the size its pool was made with.
-    module.set_num_threads(min(number, module.config.NUMBA_NUM_THREADS))
-
-
-_LOADED: dict[str, Callable[[ModuleType, int], None]] = {
-    "faiss": _tell_faiss,
-    "torch": _tell_torch,
-    "numba": _tell_numba,
-}
+        threadpool_limits(number)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(number)
+    if (numba := sys.modules.get("numba")) is not None:
+        # numba cannot go above the size its pool was made with.
+        numba.set_num_threads(min(number, numba.config.NUMBA_NUM_THREADS))

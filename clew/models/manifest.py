@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from clew.core.artifacts import verify_files
-from clew.core.errors import CorruptError, FormatError
+from clew.core.errors import CorruptError
+from clew.core.tables import read_table, record_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -91,20 +92,11 @@ def dumps(manifest: ModelManifest) -> str:
 
 
 def read_manifest(folder: Path) -> ModelManifest:
-    """The manifest of a model folder. Raises CorruptError or FormatError that names the file and the key."""
+    """The manifest of a model folder. Raises NotFoundError, CorruptError or FormatError: file and key."""
     path = folder / MANIFEST
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        written = table.get("format")
-    except (OSError, ValueError, AttributeError):
-        raise CorruptError(f"{path} cannot be read", f"delete {folder}, and name or import the model again") from None
+    table = read_table(path, FORMAT, mend(folder, ""))
     again = mend(folder, str(table.get("source")))
-    if written != FORMAT:
-        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", again)
-    try:
-        manifest = ModelManifest(**table)
-    except TypeError as error:
-        raise CorruptError(f"{path} lacks or adds a key: {error}", again) from None
+    manifest = record_of(ModelManifest, table, path, again)
     if wrong := _wrong_key(manifest):
         raise CorruptError(f"{path}: {wrong} is {getattr(manifest, wrong)!r}, which no Clew writes", again)
     return manifest

@@ -306,7 +306,7 @@ def _manifest(folder: Path) -> ModelManifest | None:
     """The manifest of a folder; None where it cannot be read, which whoever needs that model will meet."""
     try:
         return read_manifest(folder)
-    except StoreError:
+    except (NotFoundError, StoreError):
         return None
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from clew.core.progress import Progress
 from clew.core.types import Vectors
 from clew.training.cross_encoder import by_data, mean_ndcg, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted, arguments, fit
-from clew.training.gather import Progress
 from clew.training.losses import ContrastiveLoss
 from clew.training.spec import TrainSpec
 

@@ -70,15 +70,16 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
     if missing := [name for name in ("datasets", "accelerate", "matplotlib") if find_spec(name) is None]:
         raise MissingExtraError(f"training needs {', '.join(missing)}", "pip install 'clew[train]'")
     from clew.cli.options import shown_progress
+    from clew.core.progress import Silent
     from clew.training.ranks import joined
     from clew.training.spec import load_spec
 
     ranks = joined()
     with ranks.in_turn():
         read = load_spec(spec)
-    from clew.training.run import train, unseen
+    from clew.training.run import train
 
-    with shown_progress("train") if ranks.first else nullcontext(unseen) as progress:
+    with shown_progress("train") if ranks.first else nullcontext(Silent()) as progress:
         found = train(kind, read, home, Indexes(home, read.negatives.model), calibrate, progress, note)
     ranks.leave()
     if not ranks.first:
@@ -120,8 +121,8 @@ class Indexes:
 
         if data.index:
             return OpenedIndex(open_index(self.home, data.index))
-        from clew.benchmarks.datasets import open_dataset
-        from clew.benchmarks.index import ensure, open_built, varied
+        from clew.benchmarks.data.datasets import open_dataset
+        from clew.benchmarks.data.index import ensure, open_built, varied
         from clew.models.store import placed
 
         dataset = open_dataset(Path(data.folder))

@@ -12,10 +12,10 @@ import torch
 
 from clew.core.errors import DataError
 from clew.core.measures.ndcg import ndcg
+from clew.core.progress import Progress
 from clew.core.types import Vectors
 from clew.training.examples import Example
 from clew.training.fit import Fitted, Measure, arguments, fit
-from clew.training.gather import Progress
 from clew.training.losses import RankingLoss, scored
 from clew.training.spec import TrainSpec
 

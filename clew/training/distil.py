@@ -11,10 +11,10 @@ import torch
 
 from clew.core.errors import SpecError
 from clew.core.files import write_atomic
+from clew.core.progress import Progress
 from clew.training.cross_encoder import fit_lists, load, measured, predicted, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted
-from clew.training.gather import Progress
 from clew.training.losses import MarginLoss
 from clew.training.ranks import joined
 from clew.training.spec import TrainSpec

@@ -18,8 +18,8 @@ from transformers import PrinterCallback, TrainerCallback
 
 from clew.core.errors import DataError
 from clew.core.files import disk_errors, write_atomic
+from clew.core.progress import Progress
 from clew.training.checkpoints import last_checkpoint, seal
-from clew.training.gather import Progress
 from clew.training.ranks import Ranks, joined
 from clew.training.spec import FitSpec
 

@@ -12,6 +12,7 @@ from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained, parse_gains
 from clew.core.measures.judged import first_file, open_queries, read_rows, text_of
 from clew.core.measures.runs import Qrels
+from clew.core.progress import Progress
 from clew.models.passage import embedded_text
 from clew.training.clicks import aggregated, clicks_file, read_impressions
 from clew.training.examples import Example, cleaned, judged_example, sampled
@@ -20,8 +21,6 @@ from clew.training.spec import DataSpec, TrainSpec
 
 if TYPE_CHECKING:
     from clew.training.candidates import CandidateSource, CandidateSources
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ import numpy as np
 from clew.core.errors import SpecError
 from clew.core.files import disk_errors, write_atomic
 from clew.core.lock import writing
+from clew.core.progress import Progress, Silent
 from clew.core.types import Bools, Floats
 from clew.models.folder import layers, most_pieces
 from clew.models.manifest import Role
@@ -28,7 +29,7 @@ from clew.training.curve import plot
 from clew.training.distil import train_student
 from clew.training.examples import Example, read_examples, write_examples
 from clew.training.fit import FINISHED, Fitted
-from clew.training.gather import Gathered, Progress, gather
+from clew.training.gather import Gathered, gather
 from clew.training.ranks import joined
 from clew.training.sources import digests
 from clew.training.spec import TrainSpec
@@ -79,7 +80,7 @@ def train(
     """
     ranks = joined()
     if not ranks.first:
-        progress, notify = unseen, _unheard
+        progress, notify = Silent(), _unheard
     base, lineage = ranks.once(lambda: _origin(kind, spec, home, sources))
     run = run_folder(spec, home, lineage)
     finished = (run / FINISHED).is_file()  # nothing is written any more
@@ -179,10 +180,6 @@ def _kept(
 
 def _pairs(gathered: Gathered) -> int:
     return sum(len(example.passages) for example in gathered.examples)
-
-
-def unseen(stage: str, done: int, of: int) -> None:
-    """Show no progress; the first process does."""
 
 
 def _unheard(notice: str) -> None:

@@ -52,8 +52,8 @@ def build(
 
     Example: clew build shop.toml
     """
+    from clew.core.progress import for_terminal
     from clew.indexer.build import build as run
-    from clew.indexer.progress import for_terminal
     from clew.indexer.releases.override import Override
     from clew.indexer.spec import read_spec
 

@@ -68,8 +68,8 @@ def load(
 
     Example: clew graph load shop --nodes examples/shop/nodes.jsonl --edges examples/shop/edges.jsonl
     """
+    from clew.core.progress import for_terminal
     from clew.indexer.graphs import load as road
-    from clew.indexer.progress import for_terminal
 
     server = _server(uri, database, user)
     progress = for_terminal()
@@ -103,8 +103,8 @@ def build(
 
     Example: clew graph build shop.toml --name shop-fields
     """
+    from clew.core.progress import for_terminal
     from clew.indexer.graphs import from_catalogue
-    from clew.indexer.progress import for_terminal
     from clew.indexer.spec import read_spec
 
     server = _server(uri, database, user)

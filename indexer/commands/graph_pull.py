@@ -61,9 +61,9 @@ def pull(
     Example: clew graph pull films --uri bolt://127.0.0.1:7687 --label Film --label Person --id tmdb_id --called title
     """
     from clew.core.errors import UsageError
+    from clew.core.progress import for_terminal
     from clew.core.spec import parse
     from clew.indexer.graphs.pull import pull as road
-    from clew.indexer.progress import for_terminal
     from clew.kg.spec import Neo4jSpec
 
     names = dict(pair.partition("=")[::2] for pair in translated or [])

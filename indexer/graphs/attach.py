@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,14 +12,14 @@ from numpy.typing import NDArray
 
 from clew.core.errors import CorruptError, FormatError, NotFoundError, SpecError, nearest
 from clew.core.files import expand
+from clew.core.progress import Progress
 from clew.core.types import Vectors
-from clew.indexer.collect import SPOOL
 from clew.indexer.encode import Encoding
 from clew.indexer.graphs.load import load
 from clew.indexer.graphs.read import lineage
 from clew.indexer.graphs.used import is_whole
-from clew.indexer.progress import Progress
 from clew.indexer.spec import IndexSpec
+from clew.indexer.spool import read_ids
 from clew.kg.annotate import attached
 from clew.kg.manifest import load as load_manifest
 from clew.kg.relations import spoken
@@ -108,7 +107,7 @@ def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
     graph = spec.search.graph
     if graph is None:
         return spec
-    ids = list(_ids(spool))
+    ids = read_ids(spool)
     snapshot = Snapshot.open(graph_folder(home, graph.name) / graph.snapshot, verify=False)
     try:
         found = attached(snapshot, graph.documents, ids)
@@ -122,12 +121,6 @@ def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
         )
     types, about = graph.document_types or list(found.types), graph.about or list(found.about)
     return _with_graph(spec, replace(graph, documents=found.documents, document_types=types, about=about))
-
-
-def _ids(spool: Path) -> Iterator[str]:
-    with (spool / SPOOL).open(encoding="utf-8") as lines:
-        for line in lines:
-            yield str(json.loads(line)[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from clew.core.errors import SpecError
 from clew.core.fold import normalise
+from clew.core.progress import Progress, Silent
 from clew.core.types import Document
 from clew.indexer.documents import Typing
 from clew.indexer.graphs.load import LoadReport, Reading, keep
 from clew.indexer.graphs.read import Link, Node, lineage
 from clew.indexer.graphs.records import edge_of, entity_of
-from clew.indexer.progress import Progress, Silent
 from clew.indexer.sources.forms import files_of, id_field
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault, Record

@@ -12,8 +12,8 @@ from clew.core.clock import now
 from clew.core.errors import DataError
 from clew.core.files import disk_errors, expand
 from clew.core.lock import writing
+from clew.core.progress import Progress, Silent
 from clew.indexer.graphs.read import Link, Node, graph_form, lineage, read_edges, read_nodes
-from clew.indexer.progress import Progress, Silent
 from clew.indexer.rejects import Rejects
 from clew.indexer.sources.record import Fault
 from clew.kg.freeze import write_snapshot

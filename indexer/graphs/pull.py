@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from clew.core.errors import DataError, UsageError
+from clew.core.progress import Progress, Silent
 from clew.core.spec import parse
 from clew.core.types import Deadline
 from clew.indexer.graphs.load import LoadReport, Reading, keep
 from clew.indexer.graphs.read import Node
-from clew.indexer.progress import Progress, Silent
 from clew.indexer.sources.record import Fault
 from clew.kg.snapshot import graph_folder
 from clew.kg.spec import Neo4jSpec

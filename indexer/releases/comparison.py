@@ -21,7 +21,7 @@ from clew.core.measures.significance import (
     compare,
     non_inferior,
 )
-from clew.indexer.progress import Progress
+from clew.core.progress import Progress
 from clew.indexer.releases.judged import GATE, Judged, measure
 from clew.indexer.releases.live import Live
 from clew.indexer.releases.override import Objection

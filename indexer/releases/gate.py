@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from clew.core.clock import now
 from clew.core.errors import ClewError, QualityError
-from clew.indexer.progress import Progress, Silent
+from clew.core.progress import Progress, Silent
 from clew.indexer.releases.comparison import compare_with_release, inferior
 from clew.indexer.releases.judged import GATE, Judged, measure
 from clew.indexer.releases.live import Live

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clew.core.errors import NotFoundError, QualityError, StageUnavailable
 from clew.core.measures.evaluation import Evaluation, evaluate, judged_queries
-from clew.indexer.progress import Progress, Silent
+from clew.core.progress import Progress, Silent
 from clew.indexer.spec import QualitySpec
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Pages to sections: Markdown, HTML, plain text, PDF and DOCX."""
+"""Pages to sections: HTML, plain text, PDF and DOCX."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from typing import Any
 
 from clew.core.errors import MissingExtraError
 
-_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
-_HEADING = re.compile(r"\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
-_UNDERLINE = re.compile(r"\s{0,3}(=+|-{2,})\s*$")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
-_ANCHOR = re.compile(r"\s*\{#([\w.-]+)\}\s*$")
-_FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.*?)[\"']?\s*$", re.MULTILINE)
 _SPACES = re.compile(r"[ \t\r\f\v]+")
 _BLANK_LINES = re.compile(r"\s*\n\s*")
 _HTML_LEFT_OUT = ["script", "style", "noscript", "template", "nav", "footer", "aside", "svg"]
@@ -45,7 +39,7 @@ class Page:
 
 
 @dataclass(slots=True)
-class _Cutter:
+class Cutter:
     """Collects text under the heading that was seen last."""
 
     sections: list[Section] = field(default_factory=list)
@@ -80,47 +74,6 @@ def parse_text(data: bytes) -> Page:
     return Page("", [Section((), data.decode("utf-8-sig").strip())])
 
 
-def parse_markdown(data: bytes) -> Page:
-    """Markdown, cut at # and underlined headings outside code. Links keep their words only."""
-    text = data.decode("utf-8-sig")
-    lines = text.splitlines()
-    title, start = _front_matter(lines)
-    cutter = _Cutter()
-    fence = ""
-    for number, line in enumerate(lines[start:], start + 1):
-        opened = _FENCE.match(line)
-        if opened and (not fence or opened[1].startswith(fence)):
-            fence = "" if fence else opened[1]
-            continue
-        heading = None if fence else _HEADING.match(line)
-        underline = None if fence or heading else _UNDERLINE.match(line)
-        if heading:
-            _markdown_heading(cutter, len(heading[1]), heading[2], number)
-        elif underline and cutter.parts and cutter.parts[-1].strip():
-            name = cutter.parts.pop().strip()
-            _markdown_heading(cutter, 1 if underline[1][0] == "=" else 2, name, number - 1)
-        else:
-            cutter.parts.append((line if fence else _LINK.sub(r"\1", line)) + "\n")
-    return cutter.page(title)
-
-
-def _markdown_heading(cutter: _Cutter, level: int, text: str, line: int) -> None:
-    anchor = _ANCHOR.search(text)
-    name = _ANCHOR.sub("", _LINK.sub(r"\1", text)).replace("`", "").strip("* ")
-    cutter.heading(level, name, line, anchor[1] if anchor else "")
-
-
-def _front_matter(lines: Sequence[str]) -> tuple[str, int]:
-    """Title that the front matter names, and the line after it."""
-    if not lines or lines[0].strip() != "---":
-        return "", 0
-    end = next((at for at, line in enumerate(lines[1:], 1) if line.strip() == "---"), None)
-    if end is None:
-        return "", 0
-    title = _FRONT_TITLE.search("\n".join(lines[1:end]))
-    return (title[1] if title else ""), end + 1
-
-
 def parse_html(data: bytes) -> Page:
     """HTML, cut at h1 to h6; navigation, scripts and forms are left out."""
     from selectolax.lexbor import LexborHTMLParser
@@ -129,7 +82,7 @@ def parse_html(data: bytes) -> Page:
     tree.strip_tags(_HTML_LEFT_OUT)
     title = tree.css_first("title")
     root = tree.css_first("main") or tree.body
-    cutter = _Cutter()
+    cutter = Cutter()
     if root is not None:
         _walk(root, cutter)
     page = cutter.page(_one_line(title.text()) if title is not None else "")
@@ -140,7 +93,7 @@ def _tidy(text: str) -> str:
     return _BLANK_LINES.sub("\n", _SPACES.sub(" ", text)).strip()
 
 
-def _walk(root: Any, cutter: _Cutter) -> None:
+def _walk(root: Any, cutter: Cutter) -> None:
     """Texts in document order; deep pages are why this is a loop with a stack."""
     todo: list[Any] = [root]
     while todo:
@@ -195,7 +148,7 @@ def parse_docx(data: bytes) -> Page:
         document = docx.Document(io.BytesIO(data))
     except (OpcError, zipfile.BadZipFile, KeyError) as error:
         raise ValueError(f"no readable DOCX: {error}") from None
-    cutter = _Cutter()
+    cutter = Cutter()
     for number, paragraph in enumerate(document.paragraphs, 1):
         style = paragraph.style.name if paragraph.style is not None else ""
         if style.startswith("Heading ") and style[8:].isdigit() and paragraph.text.strip():

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from clew.core.files import open_source, reading
 from clew.indexer.sources import markup
 from clew.indexer.sources.forms import SourceSpec, pages_of, plain_name
+from clew.indexer.sources.markdown import parse_markdown
 from clew.indexer.sources.markup import Page, Section
 from clew.indexer.sources.record import Fault, Read, Record
 
 _PARSERS: Mapping[str, Callable[[bytes], Page]] = {
-    ".md": markup.parse_markdown,
-    ".markdown": markup.parse_markdown,
+    ".md": parse_markdown,
+    ".markdown": parse_markdown,
     ".html": markup.parse_html,
     ".htm": markup.parse_html,
     ".txt": markup.parse_text,

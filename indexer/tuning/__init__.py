@@ -3,10 +3,3 @@
 Fusion weights, the graph's relations and gate, and the reranker's calibration. What a search does with them is in
 `clew.search`; nothing here is needed to answer a query.
 """
-
-from __future__ import annotations
-
-from collections.abc import Callable
-
-# (stage, done, of): called after each query.
-Progress = Callable[[str, int, int], None]

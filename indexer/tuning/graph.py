@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from clew.core.errors import QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
+from clew.core.progress import Progress
 from clew.core.types import Floats
-from clew.indexer.tuning import Progress, relations
+from clew.indexer.tuning import relations
 from clew.indexer.tuning.fusion import Judged, example, learn
 from clew.indexer.tuning.gate import learn as learn_gate
 from clew.indexer.tuning.relations import Answered, steps_to_answers

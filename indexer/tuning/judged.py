@@ -89,5 +89,5 @@ def _spec_and_queries(folder: Path) -> tuple[dict[str, Any], JudgedQueries]:
             return table, open_queries(folder / named)
     raise NotFoundError(
         f"{folder} holds neither corpus.jsonl, plain or compressed, nor a spec with [quality] queries",
-        "a BEIR folder has corpus.jsonl, queries.jsonl and qrels/; see docs/bench.md",
+        "a BEIR folder has corpus.jsonl, queries.jsonl and qrels/; see docs/benchmarks/method.md",
     )

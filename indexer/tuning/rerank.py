@@ -12,8 +12,8 @@ import numpy as np
 from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
+from clew.core.progress import Progress
 from clew.core.types import Bools, Deadline, Floats, Ints
-from clew.indexer.tuning import Progress
 from clew.indexer.tuning.calibration import learn, learn_ahead
 from clew.search.profile import load_profile
 from clew.search.rerank.stage import CHUNK

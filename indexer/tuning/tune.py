@@ -17,7 +17,7 @@ from clew.core.errors import DataError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels
-from clew.indexer.tuning import Progress
+from clew.core.progress import Progress
 from clew.indexer.tuning.fusion import example, learn, mean_ndcg
 from clew.indexer.tuning.graph import Learned, Material, learned
 from clew.indexer.tuning.judged import TRAIN, dev_qrels, open_folder, open_judged

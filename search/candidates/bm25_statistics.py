@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from clew.core.errors import MismatchError
-from clew.core.mapped import open_array, open_trie, read_table
+from clew.core.mapped import open_array, open_trie
+from clew.core.tables import read_table
 from clew.core.types import Ints
 
 FORMAT = 2

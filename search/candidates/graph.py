@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.core.mapped import open_array, read_table
+from clew.core.mapped import open_array
+from clew.core.tables import read_table
 from clew.core.types import Contribution, Floats, Ints, Ranking, empty_ranking, ranked
 from clew.kg.annotate import Annotator
 from clew.kg.snapshot import Snapshot

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from clew.core.errors import CorruptError, SpecError
-from clew.core.mapped import read_table
+from clew.core.tables import read_table
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, ranked
 from clew.search.candidates.bm25 import BM25Kind, BM25Spec, weights_of

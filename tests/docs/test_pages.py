@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,7 +63,7 @@ def folder() -> Iterator[Path]:
         yield working
 
 
-PYTHON = [(page, at) for page in PAGES for at in range(len(blocks(page, "python")))]
+PYTHON = [(page, at) for page in PAGES if page.name != "tutorial.md" for at in range(len(blocks(page, "python")))]
 
 
 @pytest.mark.parametrize(("page", "at"), PYTHON, ids=[f"{shown(page)}-{at}" for page, at in PYTHON])
@@ -82,21 +79,14 @@ def commands(page: Path) -> list[str]:
     return [line[2:] for line in text.splitlines() if line.startswith("$ ")]
 
 
-CLEW = [(page, line) for page in PAGES for line in commands(page) if line.startswith("clew ")]
+# test_tutorial runs the commands of the tutorial, in the order and over the files of that page.
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+CLEW = [(page, line) for page in PAGES if page != TUTORIAL for line in commands(page) if line.startswith("clew ")]
 
 
 @pytest.mark.parametrize(("page", "line"), CLEW, ids=[f"{shown(page)}: {line[:60]}" for page, line in CLEW])
-def test_commands_end_well(page: Path, line: str, folder: Path) -> None:
-    words = shlex.split(line)
-    environment = {key: value for key, value in os.environ.items() if key != "CLEW_HOME"}
-    done = subprocess.run(
-        [sys.executable, "-m", "clew", *words[1:]],
-        cwd=folder,
-        env={**environment, "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_commands_end_well(page: Path, line: str, folder: Path, clew: Any) -> None:
+    done = clew(line, folder)
     assert done.returncode == 0, f"{shown(page)}: {line}\n{done.stderr}"
 
 
@@ -149,15 +139,17 @@ def test_json_blocks_are_json(page: Path) -> None:
                 json.loads(line)
 
 
-def test_the_results_in_the_readme_are_those_on_disk() -> None:
-    from clew.benchmarks.tables import README, refreshed
+def test_the_results_in_the_readme_and_on_their_page_are_those_on_disk() -> None:
+    from clew.benchmarks.relevance.results_page import page
+    from clew.benchmarks.relevance.tables import PAGE, README, refreshed, reports
 
     text = README.read_text(encoding="utf-8")
-    assert text == refreshed(text), "run: python -m clew.benchmarks.tables"
+    assert text == refreshed(text), "run: python -m clew.benchmarks.relevance.tables"
+    assert PAGE.read_text(encoding="utf-8") == page(reports()), "run: python -m clew.benchmarks.relevance.tables"
 
 
 def test_the_figures_on_the_page_of_speed_are_those_on_disk() -> None:
-    from clew.benchmarks.performance import PAGE, refreshed, reports
+    from clew.benchmarks.speed.performance import PAGE, refreshed, reports
 
     text = PAGE.read_text(encoding="utf-8")
-    assert text == refreshed(text, reports()), "run: python -m clew.benchmarks.performance"
+    assert text == refreshed(text, reports()), "run: python -m clew.benchmarks.speed.performance"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from clew.core import errors
 
@@ -200,9 +201,7 @@ def test_every_dependency_is_documented_once() -> None:
 
 
 def _name(requirement: str) -> str:
-    match = re.match(r"[A-Za-z0-9._-]+", requirement)
-    assert match
-    return match[0].lower()
+    return Requirement(requirement).name.lower()
 
 
 # ---------------------------------------------------------------- HTTP

@@ -22,10 +22,10 @@ from clew.core.errors import (
     SpecError,
 )
 from clew.core.lock import writing
+from clew.core.progress import Silent
 from clew.indexer.build import build
 from clew.indexer.graphs import attach, load, sweep
 from clew.indexer.graphs.used import described
-from clew.indexer.progress import Silent
 from clew.indexer.releases import publish
 from clew.indexer.releases.gc import gc
 from clew.indexer.releases.transfer import export, import_

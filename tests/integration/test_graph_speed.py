@@ -3,7 +3,7 @@
 import pytest
 from neo4j import GraphDatabase
 
-from clew.benchmarks.graph_material import Sizes
+from clew.benchmarks.graph.data import Sizes
 from clew.benchmarks.speed.material import Job
 from clew.benchmarks.speed.run import measure
 
@@ -33,5 +33,6 @@ def test_one_statement_and_one_round_trip_a_query_and_nothing_stays(found, neo4j
     for figures in asked.values():
         assert (figures["statements"], figures["round trips"]) == (1, 1)
         assert list(figures)[:4] == ["p50", "p99", "cached p50", "cached p99"]
+    assert found["expand"]["about"]["neo4j"].startswith("Neo4j/")
     assert list(found["graph-load"]["cases"]) == [f"synthetic, {step}" for step in ("snapshot", "networkx", "neo4j")]
     assert not {label for label in labels_of(neo4j_server) if label.startswith("Clew_speed_")}

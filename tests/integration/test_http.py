@@ -252,6 +252,17 @@ def test_it_is_ready_and_counts_what_it_does(client):
         assert metric in text
 
 
+def test_the_interactive_documentation_is_served_and_names_the_api(client):
+    page = client.get("/docs")
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert client.get("/docs/swagger-ui-bundle.js").status_code == 200
+    lost = client.get("/nowhere")
+    assert lost.status_code == 404
+    assert "/docs" in lost.json()["hint"]
+    assert not [path for path in client.get("/openapi.json").json()["paths"] if path.startswith("/docs")]
+
+
 def test_the_documentation_is_complete(client):
     api = client.get("/openapi.json").json()
     for path, operations in api["paths"].items():

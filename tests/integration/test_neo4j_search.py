@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from clew.benchmarks.neo4j_server import Neo4jServer
 from clew.indexer.build import build
 from clew.indexer.spec import spec_of
 from clew.search.assemble import open_index
 from clew.search.pipeline import Searcher
 from clew.search.types import SearchRequest, SearchResponse
+from tests.neo4j.server import Neo4jServer
 
 pytestmark = pytest.mark.slow
 

@@ -25,7 +25,7 @@ id = "id"
 title = {{ type = "text", weight = 2.0 }}
 text = {{ type = "text" }}
 brand = {{ type = "keyword", facet = true }}
-price = {{ type = "number" }}
+price = {{ type = "number", facet = [50] }}
 [passages]
 size = 24
 step = 16
@@ -272,7 +272,8 @@ def test_answering_loads_no_training_library(home):
     code = (
         "import sys, clew\n"
         f"with clew.open('s1', {str(home)!r}) as index:\n"
-        "    assert index.search('oak lamp', explain=True, facets=['brand']).hits\n"
+        "    found = index.search('oak', explain=True, facets=['brand', 'price'], filters={'price': {'lt': 200}})\n"
+        "    assert found.hits and found.facets['brand'] and found.facets['price']\n"
         "print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -108,5 +108,5 @@ def text_of(row: dict[str, object], key: str, path: Path, number: int) -> str:
     """The text under a key of a row. Raises DataError that names file and line."""
     value = row.get(key)
     if not isinstance(value, str) or not value:
-        raise DataError(f"{path}:{number}: {key} is {value!r}, expected text", "see the BEIR layout in docs/bench.md")
+        raise DataError(f"{path}:{number}: {key} is {value!r}, expected text", "see docs/benchmarks/method.md")
     return value

@@ -14,6 +14,7 @@ import numpy as np
 
 from clew.core.errors import CorruptError
 from clew.core.files import disk_errors
+from clew.core.tables import REBUILD
 from clew.core.threads import count
 from clew.core.types import Bools, Ints, Vectors
 from clew.search.candidates.dense.files import ANN
@@ -130,9 +131,7 @@ class AnnIndex:
                 faiss.set_deserialization_vector_byte_limit(path.stat().st_size)
                 return cls(kind, faiss.read_index(str(path), kind.read_flags))
         except (OSError, RuntimeError) as error:
-            raise CorruptError(
-                f"{path} cannot be read: {str(error).splitlines()[0]}", "rebuild with `clew build`, or roll back"
-            ) from None
+            raise CorruptError(f"{path} cannot be read: {str(error).splitlines()[0]}", REBUILD) from None
 
     def write(self, directory: Path) -> None:
         """Write the index into a folder."""

@@ -12,7 +12,8 @@ import numpy as np
 
 from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError, UsageError
 from clew.core.files import disk_errors
-from clew.core.mapped import new_array
+from clew.core.mapped import new_array, open_array
+from clew.core.tables import REBUILD, read_table
 from clew.core.types import Vectors
 from clew.search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
 from clew.search.candidates.dense.fixed import Fixed, fixed, parts
@@ -34,7 +35,6 @@ FORMAT = 2
 HNSW_FROM = 1_000_000
 IVF_FROM = 5_000_000
 _UNIT = 1e-3
-_REBUILD = "rebuild with `clew build`, or roll back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +103,14 @@ class DenseKind:
             np.save(directory / MOMENTS, np.vstack([moments.total[None], moments.product]))
 
     def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
-        """Open the shards of a version. Raises CorruptError or FormatError that names the file."""
-        counts = _read(whole / STATISTICS)
-        sums = _load(whole / MOMENTS)
+        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
+        counts = read_table(whole / STATISTICS, FORMAT)
+        sums = open_array(whole / MOMENTS)
         moments = Moments(int(counts["known"]), sums[0], sums[1:])
         shards = [self._open_shard(directory, counts["dim"], moments) for directory in directories]
         if (found := sum(shard.size for shard in shards)) != counts["passages"]:
             raise CorruptError(
-                f"{whole / STATISTICS} says {counts['passages']} vectors, its shards hold {found}", _REBUILD
+                f"{whole / STATISTICS} says {counts['passages']} vectors, its shards hold {found}", REBUILD
             )
         if len(shards) == 1:
             return shards[0]
@@ -173,12 +173,12 @@ class DenseKind:
         return "hnsw" if passages < IVF_FROM else "ivf"
 
     def _open_shard(self, directory: Path, dim: int, moments: Moments) -> DenseShard:
-        settings = _read(directory / SETTINGS)
+        settings = read_table(directory / SETTINGS, FORMAT)
         vectors = _map(directory / VECTORS)
         if len(vectors) != settings["passages"] or (len(vectors) and vectors.shape[1] != dim):
             raise CorruptError(
                 f"{directory / VECTORS} holds {vectors.shape} numbers, expected ({settings['passages']}, {dim})",
-                _REBUILD,
+                REBUILD,
             )
         name = str(settings["kind"])
         proposer: Proposer | None = None
@@ -190,7 +190,7 @@ class DenseKind:
 
             if name not in ANN_KINDS:
                 known = ", ".join(("flat", "rabitq", *ANN_KINDS))
-                raise FormatError(f"{directory / SETTINGS} names the kind {name!r}, known: {known}", _REBUILD)
+                raise FormatError(f"{directory / SETTINGS} names the kind {name!r}, known: {known}", REBUILD)
             proposer = AnnIndex.read(ANN_KINDS[name], directory)
         if proposer is not None and len(vectors) > below and (there := on_gpu(self._spec.device, vectors)):
             return DenseShard(vectors, "gpu", there, 1, below, moments)
@@ -219,28 +219,7 @@ def _check(vectors: Vectors, dim: int) -> None:
 
 def _map(path: Path) -> Fixed:
     """The vectors of a file, mapped into memory read-only."""
-    vectors = _load(path)
+    vectors: Fixed = open_array(path)
     if vectors.ndim != 2 or vectors.dtype != np.int16:
-        raise CorruptError(f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected rows of int16", _REBUILD)
-    plain: Fixed = np.asarray(vectors)
-    return plain
-
-
-def _load(path: Path) -> Any:
-    """An array of a file, mapped into memory read-only."""
-    try:
-        return np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise CorruptError(f"{path} cannot be read: {error}", _REBUILD) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON table of the format read here."""
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        written = table.get("format")
-    except (OSError, ValueError, AttributeError):
-        raise CorruptError(f"{path} cannot be read", _REBUILD) from None
-    if written != FORMAT:
-        raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", "rebuild with `clew build`")
-    return dict(table)
+        raise CorruptError(f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected rows of int16", REBUILD)
+    return vectors

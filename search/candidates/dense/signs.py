@@ -15,6 +15,7 @@ import numpy as np
 from clew.core.errors import CorruptError
 from clew.core.files import disk_errors
 from clew.core.mapped import open_array
+from clew.core.tables import REBUILD
 from clew.core.types import Bools, Ints, Vectors
 from clew.search.candidates.dense.files import FACTORS, SIGNS
 from clew.search.candidates.dense.fixed import Fixed, floats, parts
@@ -66,7 +67,7 @@ class SignScan:
         if ((signs.shape, signs.dtype), (factors.shape, factors.dtype)) != wanted:
             raise CorruptError(
                 f"{directory / SIGNS} or {FACTORS} beside it is not of {passages} vectors of {dim} numbers",
-                "rebuild with `clew build`, or roll back",
+                REBUILD,
             )
         return cls(signs, factors, passages, dim)
 

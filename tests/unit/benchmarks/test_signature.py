@@ -26,4 +26,4 @@ def test_a_model_is_called_by_its_name_wherever_it_lies(model, name):
 
 def test_the_code_hash_covers_what_is_named():
     assert code()["sha256"] == code_hash(("clew", "kg", "search", "indexer", "benchmarks"))
-    assert code_hash(("benchmarks/texts.py",)) != code_hash(("benchmarks/signature.py",))
+    assert code_hash(("benchmarks/data/texts.py",)) != code_hash(("benchmarks/signature.py",))

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from clew.core.errors import DataError
-from clew.indexer.collect import Collected, collect, spooled
-from clew.indexer.progress import Silent
+from clew.core.progress import Silent
+from clew.indexer.collect import Collected, collect
 from clew.indexer.sources.forms import SourceSpec
+from clew.indexer.spool import read_documents
 from clew.search.fields import FieldSpec
 
 FIELDS = {"title": FieldSpec("text"), "price": FieldSpec("number"), "place": FieldSpec("geo")}
@@ -34,11 +35,11 @@ def test_documents_come_back_typed_and_in_order(run):
         {"id": "3", "title": "c"},
     )
     assert found.documents == 3
-    documents = list(spooled(run.folder / "read", 1, 3, FIELDS))
+    documents = list(read_documents(run.folder / "read", 1, 3, FIELDS))
     assert [document.id for document in documents] == ["2", "3"]
     assert documents[0].fields == {"title": "\u2028灯", "price": 3.0}
     assert documents[0].origin == f"{run.folder}/shop.jsonl:2"
-    assert next(spooled(run.folder / "read", 0, 1, FIELDS)).fields["place"] == (1.0, 2.0)
+    assert next(read_documents(run.folder / "read", 0, 1, FIELDS)).fields["place"] == (1.0, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from clew.core.errors import StoreError
+from clew.core.progress import Silent
 from clew.indexer import encode
 from clew.indexer.encode import Encoding, encode_texts
-from clew.indexer.progress import Silent
 from clew.indexer.runner import InProcess
 from clew.models.cached import EmbeddingCache
 from clew.models.hashing import HashingEncoder

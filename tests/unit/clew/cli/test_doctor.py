@@ -32,9 +32,11 @@ def test_json_output_has_one_entry_for_each_check(tmp_path: Path, capsys: pytest
 def test_missing_and_old_packages_are_named() -> None:
     assert doctor.package_fault("surely-not-installed>=1") == "surely-not-installed is missing"
     assert doctor.package_fault("numpy>=999") == f"numpy is {metadata.version('numpy')}, needed >=999"
-    assert doctor.package_fault("numpy<1,>=0.5") == f"numpy is {metadata.version('numpy')}, needed <1"
+    assert doctor.package_fault("numpy<1,>=0.5") == f"numpy is {metadata.version('numpy')}, needed <1,>=0.5"
     assert doctor.package_fault("numpy>=1.0") is None
     assert doctor.package_fault('surely-not-installed>=1; extra == "gpu"') is None
+    assert doctor.package_fault("surely-not-installed; sys_platform == 'no-such'") is None
+    assert doctor.package_fault("surely-not-installed[extra]~=1.0") == "surely-not-installed is missing"
 
 
 def test_two_flavours_of_faiss_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,37 +1,17 @@
 """Files that are opened as they lie, and what is said of those that are damaged."""
 
-import json
-
 import marisa_trie
 import numpy as np
 import pytest
 
-from clew.core.errors import CorruptError, FormatError, NotFoundError
-from clew.core.mapped import open_array, open_trie, read_table
-
-
-def test_a_table_is_read_by_its_format(tmp_path):
-    path = tmp_path / "table.json"
-    path.write_text(json.dumps({"format": 3, "types": ["brand"]}))
-    assert read_table(path, 3)["types"] == ["brand"]
-    with pytest.raises(FormatError, match=r"table\.json has format 3, this Clew reads 4"):
-        read_table(path, 4)
-
-
-@pytest.mark.parametrize("content", [b"{", b"[]", b"7", b"\xff\xfe", b""])
-def test_a_damaged_table_is_named(tmp_path, content):
-    path = tmp_path / "table.json"
-    path.write_bytes(content)
-    with pytest.raises(CorruptError, match=r"table\.json"):
-        read_table(path, 1)
+from clew.core.errors import CorruptError, NotFoundError
+from clew.core.mapped import open_array, open_trie
 
 
 @pytest.mark.parametrize(("open_file", "name"), [(open_trie, "a.marisa"), (open_array, "a.npy")])
 def test_a_file_that_is_gone_is_named(tmp_path, open_file, name):
     with pytest.raises(NotFoundError, match=name):
         open_file(tmp_path / name)
-    with pytest.raises(NotFoundError, match=r"t\.json"):
-        read_table(tmp_path / "t.json", 1)
 
 
 @pytest.mark.parametrize("values", [np.arange(5), np.zeros((0,), [("a", "<i4")]), np.zeros((3, 0), np.float32)])

@@ -85,6 +85,21 @@ assert numba.get_num_threads() == 2, numba.get_num_threads()
     assert done.returncode == 0, done.stderr
 
 
+def test_libraries_that_are_loaded_are_told() -> None:
+    code = """
+import faiss, numpy
+from threadpoolctl import threadpool_info
+from clew.core.threads import configure
+for number in (1, 2, 1):
+    configure(number)
+    found = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] in {"blas", "openmp"}}
+    assert found == {number}, (number, found)
+    assert faiss.omp_get_max_threads() == number
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_work_in_lanes_comes_back_in_order_and_overlaps() -> None:
     together = Barrier(2, timeout=20)
 

@@ -94,7 +94,7 @@ def test_keys_too_many_or_too_few(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{", "\xff"])
 def test_what_is_no_manifest(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text, encoding="latin-1")
-    with pytest.raises(CorruptError, match=r"manifest\.json cannot be read"):
+    with pytest.raises(CorruptError, match=r"manifest\.json is not the JSON it was written as"):
         read_manifest(tmp_path)
 
 

@@ -1,15 +1,15 @@
 """A graph and an index that names it: what the [graph] table may name, and how documents are found in the graph."""
 
-import json
 from dataclasses import replace
 
 import pytest
 
 from clew.core.errors import SpecError
-from clew.indexer.collect import SPOOL
+from clew.core.progress import Silent
+from clew.core.types import Document
 from clew.indexer.graphs.attach import joined, resolved
-from clew.indexer.progress import Silent
 from clew.indexer.spec import spec_of
+from clew.indexer.spool import SpoolWriter
 from clew.kg.freeze import write_snapshot
 from clew.kg.types import Edge, Entity
 
@@ -51,7 +51,9 @@ def spec(home, fields=FIELDS, **graph):
 
 def settled(home, ids=("0", "1", "2", "3"), **graph):
     """The graph of a spec, once the build knows the snapshot and the documents."""
-    (home / SPOOL).write_text("".join(json.dumps([name, {}]) + "\n" for name in ids))
+    with SpoolWriter(home) as spool:
+        for name in ids:
+            spool.write(Document(name, {}))
     return joined(resolved(spec(home, **graph), home, Silent()), home, home).search.graph
 
 

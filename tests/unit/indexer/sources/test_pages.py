@@ -7,7 +7,7 @@ import pytest
 
 from clew.core.errors import MissingExtraError
 from clew.indexer.sources.forms import SourceSpec
-from clew.indexer.sources.markup import parse_docx, parse_html, parse_markdown, parse_pdf, parse_text
+from clew.indexer.sources.markup import parse_docx, parse_html, parse_pdf, parse_text
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault
 
@@ -36,24 +36,6 @@ Again.
 
 def texts(page):
     return {section.headings: section.text for section in page.sections}
-
-
-def test_markdown_is_cut_at_headings_outside_code():
-    page = parse_markdown(MARKDOWN)
-    assert page.title == "The manual"
-    assert [(section.headings, section.line) for section in page.sections] == [
-        ((), 1), (("Install",), 6), (("Install", "Linux"), 9), (("Install", "Windows"), 13),
-        (("Install", "Linux"), 17), (("Empty",), 20),
-    ]  # fmt: skip
-    assert page.sections[0].text == "Before all."
-    assert page.sections[1].text == "See the site."
-    assert page.sections[2].text == "# no heading"
-
-
-def test_a_page_without_front_matter_is_named_by_its_first_heading():
-    assert parse_markdown(b"# Install\ntext").title == "Install"
-    assert parse_markdown(b"text").title == ""
-    assert parse_markdown(b"---\nno end").sections[0].text.endswith("no end")
 
 
 def test_html_is_cut_at_headings_and_leaves_navigation_out():
@@ -150,7 +132,7 @@ def test_a_folder_gives_sections_with_ids_and_paths(tmp_path):
         "id": "guide/manual.md#windows",
         "title": "The manual",
         "section": "Install > Windows",
-        "text": "Run `setup`.",
+        "text": "Run setup.",
         "path": "guide/manual.md",
     }
     assert records[3].origin == f"{tmp_path}/guide/manual.md:13"

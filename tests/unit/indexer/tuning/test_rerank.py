@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from clew.benchmarks import systems
-from clew.benchmarks.pairs import SharedScorer
-from clew.benchmarks.prepared import prepared
+from clew.benchmarks.relevance import systems
+from clew.benchmarks.relevance.pairs import SharedScorer
+from clew.benchmarks.relevance.prepared import prepared
 from clew.core.errors import FormatError, QueryError
 from clew.core.files import write_atomic
 from clew.indexer.build import build

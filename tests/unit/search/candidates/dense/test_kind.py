@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, QualityError, SpecError
+from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, NotFoundError, QualityError, SpecError
 from clew.core.spec import parse
 from clew.search.candidates.dense.ann import ANN_KINDS
 from clew.search.candidates.dense.fixed import fixed
@@ -269,7 +269,7 @@ def test_files_that_are_off_are_named(tmp_path: Path, proposed: Literal["hnsw", 
     with pytest.raises(CorruptError, match=r"dense\.json"):
         kind.open([folder, folder], tmp_path / "whole")
     (folder / "vectors.npy").unlink()
-    with pytest.raises(CorruptError, match=r"vectors\.npy"):
+    with pytest.raises(NotFoundError, match=r"vectors\.npy"):
         kind.open([folder], tmp_path / "whole")
 
 

@@ -1,0 +1,1 @@
+"""How far a reranker's probabilities can be trusted."""

@@ -1,0 +1,1 @@
+"""`clew bench` and its subcommands."""

@@ -1,0 +1,127 @@
+"""Measure vector search on this machine: on the CPU, and on a GPU if one can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clew.benchmarks.peers.protocol import median_ms, per_second
+
+if TYPE_CHECKING:
+    from clew.core.types import Vectors
+    from clew.search.candidates.dense.fixed import Fixed
+    from clew.search.candidates.dense.shard import DenseShard, Proposer
+
+_DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
+_RECALL = 0.97
+# Vectors in a cluster, about, and how far they lie from its middle: as near to each other as those of texts.
+_CLUSTER, _SPREAD = 100, 1.2
+_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One search method. make: builds it; together: answers 64 queries in one call, None if it cannot."""
+
+    kind: str
+    make: Callable[[Fixed], Proposer]
+    together: Callable[[Proposer, Vectors], object] | None = None
+
+
+def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """Measure every search method: method → figures.
+
+    Figures: build_s, effort, recall@10, recall@100, queries_per_second, p50_ms, and p50_ms of 64 queries at once.
+
+    Vectors are seeded and clustered. Without a usable GPU, its methods have {"missing": the reason}.
+    """
+    from clew.search.candidates.dense.fixed import fixed
+    from clew.search.candidates.dense.recall import RecallProbe, stand_ins
+
+    vectors = np.concatenate([fixed(part) for part in _drawn(passages, seed)])
+    probe, queries = RecallProbe(vectors, seed), stand_ins(vectors, seed + 1)[:_ASKED]
+    found: dict[str, dict[str, Any]] = {}
+    for name, way in _ways(passages, seed).items():
+        if isinstance(way, str):
+            found[name] = {"missing": way}
+            say(f"vectors, {name}: {way}")
+            continue
+        start = perf_counter()
+        made = way.make(vectors)
+        took = perf_counter() - start
+        found[name] = {"build_s": round(took, 3), **_asked(way, made, vectors, probe, queries)}
+        say(f"vectors, {name}: built in {took:.1f} s, {found[name]['queries_per_second']:,.0f} queries/s")
+    return found
+
+
+def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
+    from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
+    from clew.search.candidates.dense.gpu import GpuScan, for_build, library
+    from clew.search.candidates.dense.signs import SignScan
+
+    def inverted(vectors: Fixed, *, gpu: bool = False) -> Proposer:
+        return AnnIndex.make(ANN_KINDS["ivf"], vectors, seed, gpu=gpu)
+
+    reached = for_build("auto", passages, _DIM)
+    nowhere = "no GPU is reached" if library() is None else "the GPU has no room for them"
+    return {
+        "rabitq, processor": _Way("rabitq", SignScan.make),
+        "ivf, processor": _Way("ivf", inverted),
+        "ivf built on the GPU": _Way("ivf", lambda vectors: inverted(vectors, gpu=True))
+        if reached == "faiss"
+        else (nowhere if reached is None else "faiss-gpu is not installed"),
+        "all, GPU": nowhere
+        if reached is None
+        else _Way("gpu", lambda vectors: GpuScan.by(reached, vectors), _all_together),
+    }
+
+
+def _all_together(made: Any, queries: Vectors) -> object:
+    return made.held.nearest(queries, 2 * _K)
+
+
+def _asked(way: _Way, made: Proposer, vectors: Fixed, probe: Any, queries: Vectors) -> dict[str, Any]:
+    """Return the figures at the smallest effort that reaches the recall that an index is built for by default."""
+    from clew.search.candidates.dense.shard import DenseShard
+
+    recall: dict[str, float] = {}
+    for effort in made.efforts:
+        shard = DenseShard(vectors, way.kind, made, effort, exact_below=0)
+        recall = probe.measure(shard)
+        if min(recall.values()) >= _RECALL:
+            break
+    alone = [partial(shard.nearest, query, _K) for query in queries]
+    batches = [queries[at : at + _AT_ONCE] for at in range(0, max(1, len(queries) - _AT_ONCE + 1), _AT_ONCE)]
+    at_once: list[Callable[[], object]]
+    if way.together is not None:
+        at_once = [partial(way.together, made, batch) for batch in batches]
+    else:
+        at_once = [partial(_one_by_one, shard, batch) for batch in batches]
+    return {
+        "effort": effort,
+        **{name: round(value, 4) for name, value in recall.items()},
+        "queries_per_second": round(per_second(len(alone), lambda: [ask() for ask in alone]), 1),
+        "p50_ms": round(median_ms(alone), 4),
+        f"p50_ms of {_AT_ONCE} at once": round(median_ms(at_once), 4),
+    }
+
+
+def _one_by_one(shard: DenseShard, queries: Vectors) -> None:
+    for query in queries:
+        shard.nearest(query, _K)
+
+
+def _drawn(passages: int, seed: int) -> Iterator[Vectors]:
+    """Generate unit vectors in clusters, in blocks."""
+    random = np.random.default_rng(seed)
+    middles = random.normal(size=(max(1, passages // _CLUSTER), _DIM)).astype(np.float32)
+    for first in range(0, passages, _ROWS):
+        count = min(_ROWS, passages - first)
+        part = middles[random.integers(0, len(middles), count)]
+        part += _SPREAD * random.normal(size=(count, _DIM)).astype(np.float32)
+        yield part / np.linalg.norm(part, axis=1, keepdims=True)

@@ -1,0 +1,1 @@
+"""What a graph adds to relevance, and how fast it is."""

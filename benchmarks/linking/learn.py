@@ -1,0 +1,52 @@
+"""Training data of the entity linker: candidates of train questions, and F1 on dev (`clew bench link --learn`).
+
+The questions count as they are written, in lower case and with typing errors; test questions are never read.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from clew.benchmarks.linking.measure import VARIANTS, Material, meant, scored, systems
+from clew.indexer.tuning.linker import Examples, Learned, Weights, learn
+from clew.kg.linker import FEATURES, LinkSpec
+
+# How much a question counts: misspelt names are rarer in life than one a question.
+SHARES = {"as written": 1.0, "lower-cased": 1.0, "typing error": 0.15}
+
+
+def learn_linker(material: Material) -> Learned:
+    """Weights from the train questions, the threshold from dev.
+
+    Raises UsageError for a split without questions, DataError where no candidate, or every one, is meant.
+    """
+    return learn(training_candidates(material), partial(dev_f1, material))
+
+
+def training_candidates(material: Material) -> Examples:
+    """Every candidate of the train questions, in every variant."""
+    linker = material.linker(LinkSpec(threshold=0.0))
+    features: list[tuple[float, ...]] = []
+    right: list[bool] = []
+    shares: list[float] = []
+    for variant, share in SHARES.items():
+        questions = [VARIANTS[variant](q, material.options.seed) for q in material.of_split("train")]
+        for question, vector in zip(questions, material.encoded(questions), strict=True):
+            for candidate in linker.link(question.text, vector).candidates:
+                features.append(candidate.features)
+                right.append(meant(candidate, question, material.names))
+                shares.append(share)
+    table = np.array(features, np.float64).reshape(len(features), len(FEATURES))
+    return Examples(table, np.array(right, np.bool_), np.array(shares, np.float64))
+
+
+def dev_f1(material: Material, weights: Weights, threshold: float) -> float:
+    """Mean F1 (0 to 1) of the dev questions as they are written and in lower case."""
+    find = systems(material.linker(LinkSpec(threshold=threshold), weights))["linker"]
+    values = []
+    for variant in ("as written", "lower-cased"):
+        questions = [VARIANTS[variant](q, material.options.seed) for q in material.of_split("dev")]
+        values.append(scored(find, questions, material.encoded(questions), material.names)["f1"])
+    return float(np.mean(values))

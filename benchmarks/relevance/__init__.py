@@ -1,0 +1,1 @@
+"""Relevance of named systems on judged data sets."""

@@ -1,0 +1,80 @@
+"""Prepare a searcher for a system: what the system learned on dev, how it uses the graph, and the shared reranker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from clew.benchmarks.relevance.pairs import SharedScorer
+from clew.benchmarks.relevance.systems import System
+from clew.core.measures.gains import gained
+from clew.core.progress import Progress
+from clew.indexer.tuning.judged import dev_qrels
+from clew.indexer.tuning.rerank import learn_rerank
+from clew.indexer.tuning.tune import Tuned, tune
+from clew.search.rerank.calibration import Calibration
+
+if TYPE_CHECKING:
+    from clew.benchmarks.relevance.options import Options
+    from clew.core.measures.judged import JudgedQueries
+    from clew.search.pipeline import Searcher
+
+
+def learned(
+    searcher: Searcher,
+    judged: JudgedQueries,
+    group: Mapping[str, System],
+    options: Options,
+    progress: Progress | None,
+) -> dict[str, Tuned]:
+    """Learn on dev for each tuned system; systems with the same sources share the result."""
+    systems_of: dict[tuple[str, ...], list[str]] = {}
+    for name, system in group.items():
+        if system.tuned:
+            systems_of.setdefault(system.sources, []).append(name)
+    found: dict[str, Tuned] = {}
+    if not systems_of:
+        return found  # and no dev split is needed
+    qrels = gained(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
+    queries, alone = judged.queries, options.judged_only
+    for sources, names in systems_of.items():
+        fusion = tune(
+            searcher,
+            queries,
+            qrels,
+            depth=options.depth,
+            sources=sources,
+            judged_only=alone,
+            seed=options.seed,
+            progress=progress,
+        )
+        found.update(dict.fromkeys(names, fusion))
+        if rerank := [name for name in names if group[name].rerank]:
+            tuned = replace(searcher, fusion=fusion.after)
+            calibration = learn_rerank(
+                tuned, queries, qrels, options.seed, progress, depth=options.depth, judged_only=alone
+            )
+            found.update(dict.fromkeys(rerank, replace(fusion, rerank=calibration)))
+    return found
+
+
+def prepared(searcher: Searcher, system: System, tuned: Tuned | None, known: dict[tuple[str, str], float]) -> Searcher:
+    """Return the searcher as a system uses it. known: cache of pair scores that the systems share."""
+    found = using(searcher, system.use)
+    if not system.rerank or found.reranker is None:
+        return found
+    reranker = replace(found.reranker, scorer=SharedScorer(found.reranker.scorer, known))
+    if tuned is not None and tuned.rerank is not None:
+        reranker = replace(reranker, calibration=Calibration.of_table(tuned.rerank.after))
+    if system.settle:
+        reranker = replace(reranker, spec=replace(reranker.spec, settle=system.settle))
+    return replace(found, reranker=reranker)
+
+
+def using(searcher: Searcher, use: Sequence[Literal["ranking", "terms"]]) -> Searcher:
+    """Return the searcher with another way to use its graph, or unchanged if `use` is empty."""
+    knowledge = searcher.knowledge
+    if knowledge is None or not use:
+        return searcher
+    return replace(searcher, knowledge=replace(knowledge, spec=replace(knowledge.spec, use=list(use))))

@@ -1,0 +1,116 @@
+"""Markdown pages to sections of plain text, read with markdown-it: CommonMark, and the tables of GitHub."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from clew.indexer.sources.markup import Cutter, Page
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+_ANCHOR = re.compile(r"\{#([\w.-]+)\}")
+# Lists and quotes in each other; what is deeper is left out.
+_MOST_NESTED_BLOCKS = 100
+# Links and emphasis in each other; what is deeper is text. The time that a line of "[" takes grows with it.
+_MOST_NESTED_SPANS = 20
+_CELLS = {"th_close", "td_close"}
+_BETWEEN_CELLS = " | "
+
+
+def parse_markdown(data: bytes) -> Page:
+    """Cut a page at its headings; those in lists and quotes are text.
+
+    A section's text is what a reader sees, without markup: the words of links and images, the content of code, the
+    rows of tables. HTML stays as it is written; its comments are left out. Raises UnicodeDecodeError.
+    """
+    text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    title, start = _front_matter(text.split("\n"))
+    references: dict[str, Any] = {}
+    tokens = _blocks().parse("\n".join(text.split("\n")[start:]), references)
+    cutter = Cutter()
+    for before, token, after in _with_neighbours(tokens):
+        if token.type == "inline":
+            shown = _shown(token.content, references)
+            if before.type == "heading_open" and before.level == 0:
+                name, anchor = _named(shown)
+                if name:
+                    line = before.map[0] if before.map else 0
+                    cutter.heading(int(before.tag[1:]), name, start + line + 1, anchor)
+            else:
+                cutter.parts.append(shown + (_BETWEEN_CELLS if after.type in _CELLS else "\n"))
+        elif token.type in {"fence", "code_block"}:
+            cutter.parts.append(token.content)
+        elif token.type == "html_block":
+            cutter.parts.append(_without_comments(token.content))
+        elif token.type == "tr_close":
+            cutter.parts[-1] = cutter.parts[-1].removesuffix(_BETWEEN_CELLS) + "\n"
+        if token.level == 0 and token.nesting <= 0:
+            cutter.parts.append("\n")
+    return cutter.page(title)
+
+
+def _with_neighbours(tokens: Sequence[Token]) -> Iterator[tuple[Token, Token, Token]]:
+    """Each token with the one before and the one after it; the first and the last are their own neighbours."""
+    last = len(tokens) - 1
+    return ((tokens[max(at - 1, 0)], token, tokens[min(at + 1, last)]) for at, token in enumerate(tokens))
+
+
+def _shown(content: str, references: dict[str, Any]) -> str:
+    """The text of a paragraph, heading or cell without its markup."""
+    (inline,) = _spans().parseInline(content, references)
+    return "".join(map(_words, inline.children or []))
+
+
+def _words(span: Token) -> str:
+    if span.type in {"softbreak", "hardbreak"}:
+        return "\n"
+    if span.type == "image":
+        return "".join(map(_words, span.children or []))
+    return "" if span.type == "html_inline" and span.content.startswith("<!--") else span.content
+
+
+def _named(heading: str) -> tuple[str, str]:
+    """The name of a heading, and the anchor that ends it as {#anchor}, "" where there is none."""
+    name = " ".join(heading.split())
+    at = max(name.rfind("{#"), 0)
+    anchor = _ANCHOR.fullmatch(name, at)
+    return (name[:at].rstrip(), anchor[1]) if anchor else (name, "")
+
+
+def _without_comments(html: str) -> str:
+    kept, *comments = html.split("<!--")
+    return kept + "".join(comment.partition("-->")[2] for comment in comments)
+
+
+def _front_matter(lines: Sequence[str]) -> tuple[str, int]:
+    """Title that the front matter gives, and how many lines it takes."""
+    if lines[0].strip() != "---":
+        return "", 0
+    end = next((at for at, line in enumerate(lines[1:], 1) if line.strip() == "---"), None)
+    if end is None:
+        return "", 0
+    title = next((line.removeprefix("title:") for line in lines[1:end] if line.startswith("title:")), "")
+    return title.strip().strip("\"'"), end + 1
+
+
+@cache
+def _blocks() -> MarkdownIt:
+    """Reads blocks and leaves the text in them as it is."""
+    from markdown_it import MarkdownIt
+
+    return (
+        MarkdownIt("commonmark", {"maxNesting": _MOST_NESTED_BLOCKS}).enable("table").disable(["inline", "text_join"])
+    )
+
+
+@cache
+def _spans() -> MarkdownIt:
+    """Reads the text of a block."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"maxNesting": _MOST_NESTED_SPANS})

@@ -1,0 +1,75 @@
+"""The typed documents of a source on disk, from which shards are cut: any range is read without what is before it.
+
+documents.jsonl   one JSON list per document: id, fields, origin
+ids               ids joined by NUL characters, which no id contains
+offsets.npy       (documents + 1,) int64, the byte offset of each line and the end of the file
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from clew.core.types import Document
+from clew.search.fields import Fields
+
+FORMAT = 2
+DOCUMENTS = "documents.jsonl"
+IDS = "ids"
+OFFSETS = "offsets.npy"
+_SEPARATOR = "\0"
+
+
+class SpoolWriter:
+    """Writes a spool into a folder. The spool can be read once the writer is closed."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self._documents = (directory / DOCUMENTS).open("wb")
+        self._ids = (directory / IDS).open("wb")
+        self._offsets = array("q", [0])
+
+    def write(self, document: Document) -> None:
+        """Append a document. Raises UnicodeEncodeError, and writes nothing, for half of a surrogate pair."""
+        values = [document.id, dict(document.fields), document.origin]
+        line = (json.dumps(values, ensure_ascii=False) + "\n").encode()
+        separator = _SEPARATOR if len(self._offsets) > 1 else ""
+        self._ids.write((separator + document.id).encode())
+        self._documents.write(line)
+        self._offsets.append(self._offsets[-1] + len(line))
+
+    def __enter__(self) -> SpoolWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._documents.close()
+        self._ids.close()
+        np.save(self._directory / OFFSETS, np.frombuffer(self._offsets, np.int64))
+
+
+def read_documents(directory: Path, first: int, last: int, fields: Fields) -> Iterator[Document]:
+    """Documents `first` to `last` (exclusive) of a spool; reads their lines only."""
+    points = [name for name, spec in fields.items() if spec.type == "geo"]
+    offsets = np.load(directory / OFFSETS, mmap_mode="r")
+    with (directory / DOCUMENTS).open("rb") as lines:
+        lines.seek(int(offsets[first]))
+        for _ in range(first, min(last, len(offsets) - 1)):
+            identity, values, origin = json.loads(lines.readline())
+            for name in points:
+                if name in values:
+                    values[name] = tuple(values[name])
+            yield Document(identity, values, origin)
+
+
+def read_ids(directory: Path) -> list[str]:
+    """Ids of all documents of a spool, in order."""
+    joined = (directory / IDS).read_bytes().decode()
+    return joined.split(_SEPARATOR) if joined else []

@@ -1,0 +1,39 @@
+"""Indexes of benchmarks are known by all that decides what is in them."""
+
+from __future__ import annotations
+
+import json
+
+from clew.benchmarks.data.index import beir_spec, ensure, open_built, varied
+from clew.models.store import load_encoder
+
+
+def names(folder, home, *models):
+    return [ensure(varied(beir_spec(folder), model=model), [folder / "corpus.jsonl"], folder, home) for model in models]
+
+
+def corpus(folder):
+    folder.mkdir()
+    rows = [{"_id": "a", "title": "Shoe", "text": "red shoe"}, {"_id": "b", "title": "Hat", "text": "blue hat"}]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_an_index_is_built_once_for_a_model_and_an_average_is_one(tmp_path, monkeypatch):
+    folder, home = corpus(tmp_path / "set"), tmp_path / "home"
+    models = ("hashing-16", "hashing-32", "default+hashing-16")
+    first = names(folder, home, *models)
+    assert len(set(first)) == 3
+    searcher = open_built(home, first[2])
+    assert searcher.version.encoder["dim"] == 384 + 16
+    searcher.close()
+    monkeypatch.setattr("clew.indexer.build.build", lambda *_: (_ for _ in ()).throw(AssertionError("built again")))
+    assert names(folder, home, *models) == first
+
+
+def test_a_name_that_means_another_model_means_another_index(tmp_path, monkeypatch):
+    folder, home = corpus(tmp_path / "set"), tmp_path / "home"
+    (before,) = names(folder, home, "hashing-16")
+    monkeypatch.setattr("clew.indexer.releases.models.encoder_of", lambda _, home: load_encoder("hashing-32", home))
+    monkeypatch.setattr("clew.indexer.build.build", lambda *_: None)
+    assert names(folder, home, "hashing-16") != [before]

@@ -1,0 +1,23 @@
+import pytest
+
+from clew.benchmarks.relevance import systems
+from clew.core.errors import UnknownNameError
+
+
+def test_every_system_file_is_readable_and_says_what_it_is():
+    assert {"bm25", "rank_bm25", "dense", "rrf", "hybrid", "hybrid-tuned"} <= set(systems.names())
+    for name in systems.names():
+        system = systems.load(name)
+        assert system.about
+        assert system.sources
+
+
+def test_only_the_tuned_systems_learn():
+    tuned = [name for name in systems.names() if systems.load(name).tuned]
+    assert tuned == ["hybrid-tuned", "hybrid-tuned-rerank", "hybrid-tuned-settled"]
+
+
+def test_an_unknown_system_offers_the_nearest():
+    with pytest.raises(UnknownNameError) as caught:
+        systems.load("hibrid")
+    assert "'hybrid'" in caught.value.hint
