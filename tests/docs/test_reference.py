@@ -97,13 +97,11 @@ def tables() -> dict[str, type]:
     from clew.search.spec import SearchSpec
 
     found = {"[fields]": FieldSpec}
-    # The tables of search stand beside the others in the file.
-    hints = {**typing.get_type_hints(IndexSpec), **typing.get_type_hints(SearchSpec)}
-    del hints["search"]
+    # The tables of a SearchSpec stand in the file beside those that only the indexer reads.
+    hints = typing.get_type_hints(IndexSpec) | typing.get_type_hints(SearchSpec)
     for name, hint in hints.items():
-        kinds = [hint, *typing.get_args(hint)]
-        for kind in kinds:
-            if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        for kind in (hint, *typing.get_args(hint)):
+            if isinstance(kind, type) and dataclasses.is_dataclass(kind) and kind is not SearchSpec:
                 found |= {f"[{name}]": kind} | tables_in(name, kind)
     return found
 

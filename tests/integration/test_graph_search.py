@@ -148,7 +148,7 @@ def test_the_reasons_are_made_from_the_features_that_retrieval_returns(rooms: Se
     explained = rooms.search(SearchRequest(query="couch", explain=True)).graph
     assert explained is not None
     assert explained.parts == rooms.gate.parts(trace.gate_features)
-    plain = rooms.search(SearchRequest("couch")).graph
+    plain = rooms.search(SearchRequest(query="couch")).graph
     assert plain is not None
     assert plain.parts == ()
     # The gate is not asked where the request or the query has decided.
