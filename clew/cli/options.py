@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +12,6 @@ from typing import Annotated, Any
 import typer
 
 from clew.core.progress import Progress, for_terminal
-
-
-def default_home() -> Path:
-    """The home used when none is given: $CLEW_HOME, else .clew in the working folder."""
-    return Path(os.environ.get("CLEW_HOME") or ".clew")
-
 
 Home = Annotated[
     Path,
