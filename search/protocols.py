@@ -94,19 +94,6 @@ class CandidateGenerator(Protocol):
 
 
 @runtime_checkable
-class HasVocabulary(Protocol):
-    """A source that knows its terms."""
-
-    def document_frequency(self, term: str) -> int:
-        """Passages that hold the index term."""
-        ...
-
-    def with_prefix(self, prefix: str, limit: int) -> list[tuple[str, int]]:
-        """Index terms that start with `prefix`, most frequent first, with their document frequency."""
-        ...
-
-
-@runtime_checkable
 class MatchesAny(Protocol):
     """A source that can say which passages match at all."""
 

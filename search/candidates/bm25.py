@@ -96,7 +96,7 @@ def warm() -> None:
 
 
 class BM25:
-    """The shards of a version as one source that knows its vocabulary."""
+    """The shards of a version as one source."""
 
     def __init__(self, shards: Sequence[BM25Shard], statistics: VersionStatistics) -> None:
         self._shards = tuple(shards)
@@ -124,14 +124,6 @@ class BM25:
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
         """One part for each query term that the passage holds."""
         return self._sharded.explain(query, ordinal)
-
-    def document_frequency(self, term: str) -> int:
-        """Passages of the version that hold the index term."""
-        return self._statistics.document_frequency(term)
-
-    def with_prefix(self, prefix: str, limit: int) -> list[tuple[str, int]]:
-        """Index terms that start with `prefix`, most frequent first, with their document frequency."""
-        return self._statistics.with_prefix(prefix, limit)
 
     def matches_any(self, terms: Sequence[str]) -> Bools:
         """(n,) bool: passages that hold at least one of the index terms."""

@@ -113,11 +113,6 @@ class VersionStatistics:
         at = self._trie.get(term)
         return 0 if at is None else int(self._frequencies[at])
 
-    def with_prefix(self, prefix: str, limit: int) -> list[tuple[str, int]]:
-        """Terms that start with `prefix`, most frequent first (ties by term), with their document frequency."""
-        found = [(term, int(self._frequencies[at])) for term, at in self._trie.items(prefix)]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[: max(limit, 0)]
-
     def idf(self, term: str, epsilon: float) -> float:
         """Weight of a term by its rareness; a term in more than half of the passages gets epsilon x the average."""
         frequency = self.document_frequency(term)

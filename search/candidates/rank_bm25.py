@@ -116,7 +116,7 @@ class RankBM25:
         for term, weight in weights.items():
             detail = {
                 "tf": float(counts[term]),
-                "df": self.document_frequency(term),
+                "df": self._statistics.document_frequency(term),
                 "idf": float(self._model.idf[term]),
                 "weight": weight,
                 "length": float(self._model.doc_len[ordinal]),
@@ -130,14 +130,6 @@ class RankBM25:
         """As of `BM25.candidates`: the deviation is that of terms which occur independently of each other."""
         scores = [weight * self._model.get_scores([term]) for term, weight in weights_of(query).items() if self._model]
         return (sum(float(each.mean()) for each in scores), sum(float(each.var()) for each in scores) ** 0.5)
-
-    def document_frequency(self, term: str) -> int:
-        """Passages of the version that hold the index term."""
-        return self._statistics.document_frequency(term)
-
-    def with_prefix(self, prefix: str, limit: int) -> list[tuple[str, int]]:
-        """Index terms that start with `prefix`, most frequent first, with their document frequency."""
-        return self._statistics.with_prefix(prefix, limit)
 
     def matches_any(self, terms: Sequence[str]) -> Bools:
         """(n,) bool: passages that hold at least one of the index terms."""

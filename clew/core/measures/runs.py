@@ -52,17 +52,6 @@ def read_beir_qrels(
     return qrels
 
 
-def read_trec_qrels(path: Path) -> Qrels:
-    """Read TREC qrels: query, iteration (not used), document, grade. Raises DataError, NotFoundError."""
-    qrels: Qrels = {}
-    for number, line in _lines(path):
-        parts = line.split()
-        if len(parts) != 4:
-            raise _bad_line(f"{path}:{number}", f"{len(parts)} columns", "expected query, iteration, document, grade")
-        _add_grade(qrels, [parts[0], parts[2], parts[3]], f"{path}:{number}")
-    return qrels
-
-
 def write_trec_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
     """Write TREC qrels. Raises DataError for an id with white space, which the format cannot hold."""
     _write(
@@ -73,35 +62,6 @@ def write_trec_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None
             for doc, grade in judged.items()
         ),
     )
-
-
-def read_run(path: Path) -> Run:
-    """Read a TREC run: query, Q0, document, rank, score, tag. Best first: by score, then by the rank column.
-
-    Raises DataError (file and line) for a wrong line or a document twice for a query, NotFoundError.
-    """
-    found: dict[str, dict[str, tuple[float, int]]] = {}
-    for number, line in _lines(path):
-        parts = line.split()
-        if len(parts) != 6:
-            raise _bad_line(
-                f"{path}:{number}", f"{len(parts)} columns", "expected query, Q0, document, rank, score, tag"
-            )
-        query, _, doc, rank, score, _ = parts
-        try:
-            entry = (float(score), int(rank))
-        except ValueError:
-            raise _bad_line(f"{path}:{number}", f"rank {rank!r}, score {score!r}", "expected numbers") from None
-        if entry[0] != entry[0]:
-            raise _bad_line(f"{path}:{number}", "score NaN", "expected a number")
-        listed = found.setdefault(query, {})
-        if doc in listed:
-            raise _bad_line(f"{path}:{number}", f"document {doc!r} twice for query {query!r}", "keep one of them")
-        listed[doc] = entry
-    return {
-        query: {doc: listed[doc][0] for doc in sorted(listed, key=lambda doc: (-listed[doc][0], listed[doc][1]))}
-        for query, listed in found.items()
-    }
 
 
 def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str) -> None:

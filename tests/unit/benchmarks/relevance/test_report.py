@@ -1,6 +1,8 @@
 import gzip
 import json
+from collections import defaultdict
 
+import ir_measures
 import pytest
 
 from clew.benchmarks.data.datasets import open_dataset
@@ -9,7 +11,6 @@ from clew.benchmarks.relevance.options import Options
 from clew.benchmarks.relevance.report import full, markdown, plain, table, write
 from clew.benchmarks.signature import code, environment
 from clew.core.measures import MEASURES, evaluate
-from clew.core.measures.runs import read_run, read_trec_qrels
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +59,13 @@ def test_the_report_for_people_lists_systems_comparisons_and_worst_queries(resul
 
 def test_what_is_written_measures_the_same_when_read_back(result, report, tmp_path):
     write(tmp_path, [result], report, runs=True)
-    qrels = read_trec_qrels(tmp_path / "runs" / "tiny" / "qrels.gz")
+    qrels, runs = defaultdict(dict), tmp_path / "runs" / "tiny"
+    for line in ir_measures.read_trec_qrels(str(runs / "qrels.gz")):
+        qrels[line.query_id][line.doc_id] = line.relevance
     for name, found in result.systems.items():
-        run = read_run(tmp_path / "runs" / "tiny" / f"{name}.run.gz")
+        run = defaultdict(dict)
+        for line in ir_measures.read_trec_run(str(runs / f"{name}.run.gz")):
+            run[line.query_id][line.doc_id] = line.score
         assert evaluate(qrels, run).means == pytest.approx(dict(found.evaluation.means))
     assert json.loads((tmp_path / "results.json").read_text())["results"] == json.loads(json.dumps(plain([result])))
     rows = gzip.decompress((tmp_path / "queries" / "tiny.tsv.gz").read_bytes()).decode().splitlines()

@@ -21,7 +21,7 @@ from clew.core.text import Analyzer, AnalyzerSpec
 from clew.search.candidates import bm25_kernel, bm25_pruning
 from clew.search.candidates.bm25 import BM25, BM25Kind, BM25Spec
 from clew.search.candidates.dense import kernel as dense_kernel
-from clew.search.protocols import CandidateRequest, HasVocabulary, MatchesAny, ParsedQuery, PassageSet
+from clew.search.protocols import CandidateRequest, MatchesAny, ParsedQuery, PassageSet
 
 ANALYZER = Analyzer(AnalyzerSpec(stem=False))
 TEXTS = ["red shoe", "red red hat", "blue shoe shoe with red lace", "green coat", "", "blue"]
@@ -185,16 +185,6 @@ def test_explain_shows_the_numbers_of_each_term(tmp_path: Path) -> None:
     assert sum(part.value for part in parts) == reader.score(asked("shoe", ("hat", 0.5), "red"), np.array([2]))[0]
 
 
-def test_the_vocabulary_is_the_version_s(tmp_path: Path) -> None:
-    reader = built(tmp_path, [*TEXTS, "blend"], shards=3)
-    assert isinstance(reader, HasVocabulary)
-    assert reader.document_frequency("red") == 3
-    assert reader.document_frequency("purple") == 0
-    assert reader.with_prefix("bl", 5) == [("blue", 2), ("blend", 1)]
-    assert reader.with_prefix("bl", 1) == [("blue", 2)]
-    assert reader.with_prefix("zz", 5) == []
-
-
 def test_matches_any(tmp_path: Path) -> None:
     reader = built(tmp_path, TEXTS, shards=2)
     assert isinstance(reader, MatchesAny)
@@ -265,7 +255,6 @@ def test_no_word_at_all_and_no_passage_at_all(tmp_path: Path) -> None:
         reader = built(tmp_path / name, texts)
         assert reader.size == len(texts)
         assert ask(reader, "red") == []
-        assert reader.with_prefix("", 5) == []
 
 
 def test_a_field_that_passages_lack_counts_as_empty(tmp_path: Path) -> None:
