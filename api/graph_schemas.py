@@ -1,4 +1,4 @@
-"""What goes out of the graph's routes; the answers mirror clew.search.lookup field by field."""
+"""What goes out of the graph's routes; the answers mirror clew.search.graph_reports field by field."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class NamedEntity(Answer):
     type: str = Field(description="Its type; empty where the graph gives none.", examples=["category"])
 
 
-class Tie(Answer):
+class EntityRelation(Answer):
     """What an entity is joined to along one relation, in one direction."""
 
     relation: str = Field(description="The relation's name in the graph.", examples=["subcategory_of"])
@@ -65,7 +65,7 @@ class EntityResult(Answer):
     graph: str = Field(description="Name of the graph.")
     snapshot: str = Field(description="Snapshot of it that the index was built with.")
     degree: int = Field(description="Edges it has in the whole graph, both ways together.")
-    ties: list[Tie] = Field(description="Its neighbours, by relation.")
+    ties: list[EntityRelation] = Field(description="Its neighbours, by relation.")
     degraded: list[Degradation] = Field(
         description="Where the graph's store could not answer; the ties are then those of the snapshot."
     )

@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clew.api.engine import Engine
-from clew.search.lookup import trouble_of
+from clew.search.graph_reports import trouble_of
 from clew.search.types import AnswerResponse, GraphUse, SearchResponse
 
 access = logging.getLogger("clew.access")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from clew.core.types import Contribution
     from clew.indexer.build import BuildReport
     from clew.indexer.facade import build
+    from clew.search.graph_reports import LinkReport
     from clew.search.index import Index, open  # noqa: A004 - clew.open reads as what it does
-    from clew.search.lookup import LinkReport
     from clew.search.types import (
         Answer,
         AnswerRequest,
@@ -72,7 +72,7 @@ _MODULES = {
     "clew.indexer.build": ("BuildReport",),
     "clew.indexer.facade": ("build",),
     "clew.search.index": ("Index", "open"),
-    "clew.search.lookup": ("LinkReport",),
+    "clew.search.graph_reports": ("LinkReport",),
     "clew.search.types": (
         "Answer", "AnswerRequest", "AnswerResponse", "Degradation", "FacetValue", "GraphUse", "Highlight", "Hit",
         "LinkedEntity", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "WhyNot",

@@ -23,7 +23,7 @@ from clew.indexer.encode import Encoding, encoder_of
 from clew.indexer.graphs.attach import GraphVectors, joined, resolved
 from clew.indexer.graphs.used import held
 from clew.indexer.releases.carry_over import carry_over
-from clew.indexer.releases.gate import Verdict, apply_override, judge
+from clew.indexer.releases.gate import GateResult, apply_override, judge
 from clew.indexer.releases.gc import remove_staging
 from clew.indexer.releases.history import next_number
 from clew.indexer.releases.judged import Judged, not_indexed, read_judged
@@ -168,7 +168,7 @@ class _Build:
             self._notice(notice)
         with ExitStack() as opened:
             searcher = self._verified(version, learned, opened)
-            verdict = self._judged(searcher, judged, live, unread) if judged else Verdict()
+            verdict = self._judged(searcher, judged, live, unread) if judged else GateResult()
         self._report.override, said = apply_override(verdict, override, live)
         if said:
             self._notice(said)
@@ -318,7 +318,7 @@ class _Build:
                 check_recall(self._report.recall, self._spec.search.dense.recall)
         return searcher
 
-    def _judged(self, searcher: Searcher, judged: Judged, live: Live | None, unread: str) -> Verdict:
+    def _judged(self, searcher: Searcher, judged: Judged, live: Live | None, unread: str) -> GateResult:
         """What the judged queries say of the opened version, and of the live release beside it."""
         if strangers := not_indexed(searcher, judged):
             self._notice(

@@ -22,7 +22,7 @@ from clew.core.types import Vectors
 from clew.indexer.runner import Runner, Task
 from clew.models.cached import EmbeddingCache, cache_key
 from clew.models.protocols import Encoder
-from clew.search.understand import passage_vectors
+from clew.search.query_analysis import passage_vectors
 
 CHUNK = 512
 

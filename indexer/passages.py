@@ -14,10 +14,10 @@ from typing import Protocol
 from clew.core.sentences import sentence_ends
 
 
-class PieceOffsets(Protocol):
+class TokenOffsets(Protocol):
     """The part of an encoder's tokenizer that cutting needs."""
 
-    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Character (start, end) of every word piece of each text, special tokens left out."""
         ...
 
@@ -71,14 +71,14 @@ def windows(text: str, pieces: Sequence[tuple[int, int]], room: int, step: int) 
 
 
 def cut(
-    texts: Sequence[str], titles: Sequence[str], tokenizer: PieceOffsets, spec: PassagesSpec
+    texts: Sequence[str], titles: Sequence[str], tokenizer: TokenOffsets, spec: PassagesSpec
 ) -> list[list[tuple[int, int]]]:
     """Windows of each text, as character (start, end) pairs; an empty text has one empty window (0, 0).
 
     The title is repeated in front of every window, so its pieces are taken off the room (at most half of it).
     """
-    bodies = tokenizer.piece_offsets(texts)
-    heads = tokenizer.piece_offsets(titles)
+    bodies = tokenizer.token_offsets(texts)
+    heads = tokenizer.token_offsets(titles)
     cuts: list[list[tuple[int, int]]] = []
     for text, pieces, head in zip(texts, bodies, heads, strict=True):
         room = max(spec.size - 4 - len(head), spec.size // 2)

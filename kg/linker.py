@@ -211,7 +211,7 @@ class Linker:
         """Which candidates have a vector; their cosines go into the table."""
         own = vectors[[row[2] for row in rows]].astype(np.float32)
         known: Bools = np.asarray(own.any(axis=1), np.bool_)
-        cosines = np.vecdot(own, vector)  # not a product of matrices, see clew.search.candidates.dense.moments
+        cosines = np.vecdot(own, vector)  # not a matrix product, see dense/vector_statistics.py
         best: dict[tuple[int, int], float] = {}
         for (first, last, _), value, there in zip(rows, cosines.tolist(), known.tolist(), strict=True):
             if there:

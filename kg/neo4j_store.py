@@ -74,7 +74,7 @@ class Neo4jStore:
         a row open the breaker. wait_seconds: how long it stays open at first.
         Raises UsageError where the password's environment variable is not set, or the label is missing or too much.
         """
-        if bool(label) == spec.theirs:
+        if bool(label) == spec.is_external:
             raise UsageError(
                 f"label {label!r} does not fit the spec of {spec.uri}",
                 "a graph that Clew loaded has a label and its spec none; an existing database has labels in its spec",
@@ -86,7 +86,7 @@ class Neo4jStore:
                 f"it holds the password of {spec.user!r} at {spec.uri}",
             )
         self._spec, self._label, self._longest_ms = spec, label, longest_ms
-        if spec.theirs:
+        if spec.is_external:
             self._graph = cypher.Graph(tuple(spec.labels), spec.id, tuple(spec.relations), mapped=True)
             self._entity: Reader = Mapped(spec)
         else:
@@ -124,7 +124,7 @@ class Neo4jStore:
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
         """See GraphStore."""
-        asked = keys(ids, mapped=self._spec.theirs)
+        asked = keys(ids, mapped=self._spec.is_external)
         [[rows]] = self._read(cypher.entities(self._graph), {"keys": asked}, deadline)
         found = {entity.id: entity for entity in (self._entity(*row) for row in rows)}
         return [found.get(name) for name in ids]
@@ -133,7 +133,7 @@ class Neo4jStore:
         """See GraphStore. One statement whatever the hops."""
         wanted, ways = list(dict.fromkeys(seeds)), self._ways(walk)
         ask = {
-            "keys": keys(wanted, mapped=self._spec.theirs),
+            "keys": keys(wanted, mapped=self._spec.is_external),
             "places": {name: place for place, name in enumerate(wanted) if keys([name], mapped=False)},
             "out": ways.out,
             "into": ways.into,
@@ -190,7 +190,7 @@ class Neo4jStore:
 
     def write(self, entities: Iterable[Entity], edges: Iterable[Edge]) -> None:
         """See GraphStore. In transactions of some thousand rows: what was written before an error stays."""
-        if self._spec.theirs:
+        if self._spec.is_external:
             raise UsageError(f"{self._spec.uri} is an existing database, which Clew only reads")
         self._write(cypher.constraint(self._label), [])
         text = cypher.merge_entities(self._label)
@@ -218,7 +218,7 @@ class Neo4jStore:
 
     def forget(self) -> None:
         """Remove what was written under the store's label, some thousand entities at a time, and its constraint."""
-        if self._spec.theirs:
+        if self._spec.is_external:
             raise UsageError(f"{self._spec.uri} is an existing database, which Clew only reads")
         self._ask(self._forgotten, None)
 

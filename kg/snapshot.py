@@ -7,7 +7,7 @@
                           degrees.npy      (n,) int32 edges of each node, both ways together, a loop counted twice
 
 The same entities and edges give the same files, so the same id. Whatever else lies in the folder is derived from
-these. `clew.kg.freeze` writes snapshots.
+these. `clew.kg.snapshot_writer` writes snapshots.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DEGREES = "degrees.npy"
 
 
 class Snapshot:
-    """A graph that was written by `clew.kg.freeze.write_snapshot`. Safe for concurrent readers.
+    """A graph that was written by `clew.kg.snapshot_writer.write_snapshot`. Safe for concurrent readers.
 
     folder: where it lies. manifest: what it says of itself. relations: names, ascending.
     edges: (3, m) int32 memory map of source, relation and target, ascending by the three; source and target are rows,

@@ -64,7 +64,7 @@ class Neo4jSpec:
                 raise ValueError(f"{key} is {number}, expected 1 to {most:,}")
 
     @property
-    def theirs(self) -> bool:
+    def is_external(self) -> bool:
         """Whether it is an existing database, which Clew only reads."""
         return bool(self.labels)
 

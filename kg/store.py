@@ -63,7 +63,7 @@ class Guarded(Protocol):
         ...
 
 
-# Constructors differ; `clew.search.knowledge.open_store` knows what a store needs to open a graph.
+# Constructors differ; `clew.search.graph_retriever.open_store` knows what a store needs to open a graph.
 STORES: Registry[Any] = Registry(
     "graph store",
     {

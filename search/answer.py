@@ -16,7 +16,7 @@ from clew.core.types import FieldValue
 from clew.models.passage import embedded_text
 from clew.search.docstore import DocStore
 from clew.search.fields import Fields, body, title_field
-from clew.search.fusion import FusionSpec, Pool, passage_rows, standardised
+from clew.search.fusion import FusedCandidates, FusionSpec, passage_rows, standardised
 from clew.search.protocols import CandidateGenerator, ParsedQuery
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering, nothing_good
@@ -165,14 +165,14 @@ class Answering:
         found.sort(key=lambda answer: -answer.score if answer.probability is not None else float("inf"))
         return Answers.likely(found, request.min_probability, len(scores))
 
-    def _group(self, query: ParsedQuery, pool: Pool, at: int, terms: QueryTerms) -> Group:
+    def _group(self, query: ParsedQuery, pool: FusedCandidates, at: int, terms: QueryTerms) -> Group:
         values = self.store.fields_of(int(pool.documents[at]))
         title = title_field(self.fields)
         spans = tuple(self.store.span(passage) for passage in self._passages(query, pool, at))
         named = str(values.get(title) or "") if title else ""
         return Group(at, named, spans, sentences_of(values, self.fields, spans, terms))
 
-    def _passages(self, query: ParsedQuery, pool: Pool, at: int) -> list[int]:
+    def _passages(self, query: ParsedQuery, pool: FusedCandidates, at: int) -> list[int]:
         """The best passage of a candidate, then others that stand out from the collection as it does."""
         best = pool.best_passage(at)
         every = np.arange(*self.store.passage_range(int(pool.documents[at])), dtype=np.int64)
@@ -182,7 +182,7 @@ class Answering:
         names = tuple(pool.sources[row] for row in rows)
         scores = np.stack([self.generators[name].score(query, every) for name in names]).astype(np.float64)
         ranks = np.full(scores.shape, -1, np.int64)
-        of_document = Pool(every, names, scores, ranks, pool.background[rows], best=ranks)
+        of_document = FusedCandidates(every, names, scores, ranks, pool.background[rows], best=ranks)
         worth = standardised(of_document, self.fusion).sum(axis=0)
         order = np.argsort(-worth, kind="stable")
         others = [int(every[place]) for place in order if worth[place] > 0 and every[place] != best]

@@ -17,15 +17,15 @@ from clew.search.fusion import FusionSpec
 from clew.search.gate import Gate
 from clew.search.pipeline import Searcher
 from clew.search.protocols import CandidateGenerator, IndexKind
+from clew.search.query_analysis import QueryAnalyzer
 from clew.search.rerank.spec import RerankSpec
 from clew.search.spec import SearchSpec
-from clew.search.understand import Understanding
 from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
 
 if TYPE_CHECKING:
     from clew.kg.spec import GraphSpec
     from clew.models.protocols import Encoder
-    from clew.search.knowledge import Knowledge
+    from clew.search.graph_retriever import GraphRetriever
     from clew.search.rerank.stage import Reranker
 
 
@@ -128,7 +128,7 @@ def _opened(
         version=version,
         fields=spec.fields,
         store=DocStore.open(shards, spec.fields),
-        understanding=Understanding(analyzer, encoder),
+        understanding=QueryAnalyzer(analyzer, encoder),
         generators=generators,
         fusion=fusion,
         hold=hold,
@@ -141,12 +141,12 @@ def _opened(
 
 def _knowledge(
     spec: GraphSpec | None, home: Path, root: Path, learned: Mapping[str, Any], *, verify: bool
-) -> Knowledge | None:
+) -> GraphRetriever | None:
     if spec is None:
         return None
-    from clew.search.knowledge import open_knowledge
+    from clew.search.graph_retriever import open_graph_retriever
 
-    return open_knowledge(spec, home, root / "graph", learned.get("relations", {}), verify=verify)
+    return open_graph_retriever(spec, home, root / "graph", learned.get("relations", {}), verify=verify)
 
 
 def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | None = None) -> Reranker:
@@ -165,9 +165,9 @@ def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | Non
 def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, release: Release) -> Reranker | None:
     if spec is None:
         return None
-    from clew.models.store import kept_as
+    from clew.models.store import saved_as
 
-    published = replace(spec, model=kept_as(release.reranker, home)) if release.reranker else spec
+    published = replace(spec, model=saved_as(release.reranker, home)) if release.reranker else spec
     try:
         found = load_reranker(published, home, release.learned.get("rerank"))
     except NotFoundError as error:
@@ -187,9 +187,9 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         return None
     from clew.models.agreement import LEAST
     from clew.models.cached import CachedEncoder
-    from clew.models.store import kept_as, load_encoder
+    from clew.models.store import load_encoder, saved_as
 
-    wanted = model or kept_as(version.encoder, home)
+    wanted = model or saved_as(version.encoder, home)
     try:
         encoder = load_encoder(wanted, home)
     except NotFoundError as error:

@@ -56,7 +56,7 @@ class FusionSpec:
         return float(self.weights.get(source, equal.get(source, 1.0)))
 
 
-def standardised(pool: Pool, spec: FusionSpec) -> Floats:
+def standardised(pool: FusedCandidates, spec: FusionSpec) -> Floats:
     """(S, m) weight * (score - mean) / deviation over the collection; no score counts as the mean."""
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
     mean, deviation = pool.background[:, :1], pool.background[:, 1:]
@@ -65,7 +65,7 @@ def standardised(pool: Pool, spec: FusionSpec) -> Floats:
     return joined
 
 
-def min_max(pool: Pool, spec: FusionSpec) -> Floats:
+def min_max(pool: FusedCandidates, spec: FusionSpec) -> Floats:
     """(S, m) weight * (score - least) / (most - least) over the query's candidates; no score counts as the least."""
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
     scores = np.where(np.isnan(pool.scores), np.inf, pool.scores)
@@ -77,13 +77,13 @@ def min_max(pool: Pool, spec: FusionSpec) -> Floats:
     return joined
 
 
-def reciprocal_rank(pool: Pool, spec: FusionSpec) -> Floats:
+def reciprocal_rank(pool: FusedCandidates, spec: FusionSpec) -> Floats:
     """(S, m) weight / (rrf_k + rank), ranks from 1; 0 outside a source's list (Cormack et al. 2009)."""
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
     return np.where(pool.ranks >= 0, weights / (spec.rrf_k + pool.ranks + 1.0), 0.0)
 
 
-FUSIONS: Mapping[str, Callable[[Pool, FusionSpec], Floats]] = {
+FUSIONS: Mapping[str, Callable[[FusedCandidates, FusionSpec], Floats]] = {
     "hybrid": standardised,
     "sum": min_max,
     "rrf": reciprocal_rank,
@@ -99,7 +99,7 @@ def _no_totals() -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class FusedCandidates:
     """The m candidate documents of one search: what each of S sources says about them, and their fused scores.
 
     documents: (m,) int64 ascending ordinals. scores: (S, m) float64, NaN if a source has no score for a document.
@@ -118,7 +118,7 @@ class Pool:
     parts: Floats = field(default_factory=_no_parts)
     totals: Floats = field(default_factory=_no_totals)
 
-    def fused(self, spec: FusionSpec) -> Pool:
+    def fused(self, spec: FusionSpec) -> FusedCandidates:
         """Return the pool with the fused scores of a method and its weights; the other arrays are shared."""
         parts = FUSIONS[spec.method](self, spec)
         return replace(self, parts=parts, totals=parts.sum(axis=0))

@@ -12,7 +12,7 @@ from clew.core.home import home_folder
 from clew.search.types import AnswerRequest, SearchRequest
 
 if TYPE_CHECKING:
-    from clew.search.lookup import LinkReport
+    from clew.search.graph_reports import LinkReport
     from clew.search.pipeline import Searcher
     from clew.search.types import AnswerResponse, GraphMode, SearchResponse, WhyNot
 
@@ -124,7 +124,7 @@ class Index:
         trace: also return the entities that were considered and dropped, with the reason. Raises QueryError if the
         index has no graph.
         """
-        from clew.search.lookup import link
+        from clew.search.graph_reports import link
 
         self._check_open()
         return link(self.searcher, text, trace=trace)

@@ -21,15 +21,16 @@ from clew.search.docstore import DocStore
 from clew.search.facets import count_facets
 from clew.search.fields import Fields
 from clew.search.filters import parse_filters, passages
-from clew.search.fusion import FUSIONS, FusionSpec, Pool
+from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
 from clew.search.gate import Gate
-from clew.search.gather import Gathering
-from clew.search.knowledge import Knowledge
+from clew.search.graph_retriever import GraphRetriever
 from clew.search.present import Presenter
 from clew.search.profile import load_profile
 from clew.search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
+from clew.search.query_analysis import QueryAnalyzer
 from clew.search.rerank.ordering import Ordering
 from clew.search.rerank.stage import Reranker
+from clew.search.retrieval import Retriever
 from clew.search.trace import Trace
 from clew.search.types import (
     GRAPH_MODES,
@@ -46,9 +47,8 @@ from clew.search.types import (
     StageScore,
     WhyNot,
 )
-from clew.search.understand import Understanding
 from clew.search.versions import IndexVersion, Release
-from clew.search.whereabouts import fate, left_out
+from clew.search.why_not import left_out, reason_lost
 
 # Facets count what matches a query term or is among this many of a source that scores everything.
 FACET_DEPTH = 1_000
@@ -89,11 +89,11 @@ class Searcher:
     version: IndexVersion
     fields: Fields
     store: DocStore
-    understanding: Understanding
+    understanding: QueryAnalyzer
     generators: Mapping[str, CandidateGenerator]
     fusion: FusionSpec
     hold: Hold
-    knowledge: Knowledge | None = None
+    knowledge: GraphRetriever | None = None
     gate: Gate = field(default_factory=Gate)
     reranker: Reranker | None = None
 
@@ -203,7 +203,7 @@ class Searcher:
         ordering = None
         if reranker is not None:
             with trace.stage("rerank"):
-                ordering = reranker.unhurried().rerank(parsed.text, pool, self.store, trace.deadline)
+                ordering = reranker.without_budget().rerank(parsed.text, pool, self.store, trace.deadline)
             trace.check_whole()
         places, scores = (ordering or Ordering.as_fused(pool)).first(depth)
         return self.store.ids(pool.documents[places]), scores
@@ -217,7 +217,7 @@ class Searcher:
         fusion: FusionSpec | str | None = None,
         among: Sequence[str] | None = None,
         graph: GraphMode = "auto",
-    ) -> Pool:
+    ) -> FusedCandidates:
         """Every candidate document of a query with its parts: what `rank` orders, and weights are learned on."""
         return self.traced(query, depth, sources=sources, fusion=fusion, among=among, graph=graph)[0]
 
@@ -230,7 +230,7 @@ class Searcher:
         fusion: FusionSpec | str | None = None,
         among: Sequence[str] | None = None,
         graph: GraphMode = "auto",
-    ) -> tuple[Pool, Trace]:
+    ) -> tuple[FusedCandidates, Trace]:
         """The same with what happened on the way: what a gate is learned on."""
         _, pool, trace = self._found(SearchRequest(query=query, sources=sources, graph=graph), depth, fusion, among)
         return pool, trace
@@ -253,14 +253,14 @@ class Searcher:
             depth = self._depth(request, reranker)
             reason = f"no source ranks it among its first {depth} documents{left_out(trace)}"
             return _lost(document_id, "candidates", reason, stages)
-        lost_at, reason = fate(request, ordering, place)
+        lost_at, reason = reason_lost(request, ordering, place)
         return WhyNot(id=document_id, found=lost_at is None, lost_at=lost_at, reason=reason, stages=stages)
 
     # ------------------------------------------------------------------ stages
 
     @property
-    def _gathering(self) -> Gathering:
-        return Gathering(self.store, self.understanding, self.generators, self.knowledge, self.gate)
+    def _gathering(self) -> Retriever:
+        return Retriever(self.store, self.understanding, self.generators, self.knowledge, self.gate)
 
     def _reranker(self, request: SearchRequest) -> Reranker | None:
         """What reranks a request; None where nothing does. Raises QueryError where it is asked for in vain."""
@@ -294,7 +294,7 @@ class Searcher:
 
     def _found(
         self, request: SearchRequest, depth: int, fusion: FusionSpec | str | None, among: Sequence[str] | None
-    ) -> tuple[ParsedQuery, Pool, Trace]:
+    ) -> tuple[ParsedQuery, FusedCandidates, Trace]:
         """The candidates of a request whose sources all answer. Raises StageUnavailable where one cannot."""
         check(request)
         kept = None
@@ -325,7 +325,7 @@ class Searcher:
             raise unknown_name("fusion", asked, FUSIONS)
         return replace(self.fusion, method=asked)
 
-    def _matching(self, query: ParsedQuery, pool: Pool, kept: Bools | None) -> Bools:
+    def _matching(self, query: ParsedQuery, pool: FusedCandidates, kept: Bools | None) -> Bools:
         """(documents,) bool that facets count: match a content word, or are near the top of another source."""
         counted = np.zeros(self.store.documents, np.bool_)
         heaviest = max((weight for term, weight in query.terms if term not in query.origins), default=0.0)

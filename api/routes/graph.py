@@ -10,7 +10,7 @@ from clew.api.graph_schemas import EntityResult, LinkResult
 from clew.api.requests import EntityParameters, LinkBody
 from clew.api.runtime import PROBLEMS, Runtime
 from clew.core.types import Deadline
-from clew.search.lookup import describe, link
+from clew.search.graph_reports import describe, link
 
 
 def router(runtime: Runtime) -> APIRouter:

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Response
 from clew.api.engine import IndexState
 from clew.api.runtime import PROBLEMS, Runtime
 from clew.api.schemas import FieldResult, GraphState, IndexDetail, IndexList, IndexSummary
-from clew.search.knowledge import Knowledge
-from clew.search.lookup import trouble_of
+from clew.search.graph_reports import trouble_of
+from clew.search.graph_retriever import GraphRetriever
 
 
 def summary(state: IndexState) -> IndexSummary:
@@ -29,7 +29,7 @@ def summary(state: IndexState) -> IndexSummary:
     )
 
 
-def graph_state(knowledge: Knowledge) -> GraphState:
+def graph_state(knowledge: GraphRetriever) -> GraphState:
     """The graph of an index as it is known to stand; asks no server."""
     trouble = trouble_of(knowledge)
     return GraphState(

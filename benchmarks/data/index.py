@@ -26,7 +26,7 @@ _DECIDING = (
 
 # The same for the graph, where there is one.
 _DECIDING_GRAPH = (
-    "kg/dictionary.py", "kg/linker.py", "kg/annotate.py", "kg/freeze.py", "kg/relations.py", "kg/snapshot.py",
+    "kg/dictionary.py", "kg/linker.py", "kg/annotate.py", "kg/snapshot_writer.py", "kg/relations.py", "kg/snapshot.py",
     "clew/core/words.py", "clew/core/fold.py",
 )  # fmt: skip
 _GRAPH_FILES = tuple(f"{kind}{ending}" for ending in ("", ".gz", ".zst") for kind in (".jsonl", ".csv", ".parquet"))

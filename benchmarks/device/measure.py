@@ -128,15 +128,15 @@ class _Material:
         from transformers import AutoConfig
 
         from clew.models.bi_encoder import open_tokenizer
-        from clew.models.store import prepare, scorer_folder, whole_folder
+        from clew.models.store import fp32_folder, prepare, scorer_folder
 
         self.home, self.training = home, training
         draw = random.Random(job.seed)  # noqa: S311 - reproducible texts, no secret
         spans = synthetic(2_000, job.seed)
         self.texts = [" ".join(draw.choices(spans, k=draw.randint(*_SPANS))) for _ in range(job.texts)]
         self.queries = queries_of(spans, training.queries, job.seed)
-        self.encoder = whole_folder(prepare(job.model, home, "bi_encoder"), home)
-        self.scorer = whole_folder(scorer_folder(job.reranker, home), home)
+        self.encoder = fp32_folder(prepare(job.model, home, "bi_encoder"), home)
+        self.scorer = fp32_folder(scorer_folder(job.reranker, home), home)
         tokenizer = open_tokenizer(self.encoder)
         tokenizer.enable_truncation(_LENGTH)
         self.lengths = [len(each.ids) for each in tokenizer.encode_batch_fast(self.texts)]

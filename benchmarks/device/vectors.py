@@ -14,7 +14,7 @@ from clew.benchmarks.peers.protocol import median_ms, per_second
 
 if TYPE_CHECKING:
     from clew.core.types import Vectors
-    from clew.search.candidates.dense.fixed import Fixed
+    from clew.search.candidates.dense.int16 import Fixed
     from clew.search.candidates.dense.shard import DenseShard, Proposer
 
 _DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
@@ -40,11 +40,11 @@ def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, 
 
     Vectors are seeded and clustered. Without a usable GPU, its methods have {"missing": the reason}.
     """
-    from clew.search.candidates.dense.fixed import fixed
-    from clew.search.candidates.dense.recall import RecallProbe, stand_ins
+    from clew.search.candidates.dense.int16 import fixed
+    from clew.search.candidates.dense.recall import RecallProbe, synthetic_queries
 
     vectors = np.concatenate([fixed(part) for part in _drawn(passages, seed)])
-    probe, queries = RecallProbe(vectors, seed), stand_ins(vectors, seed + 1)[:_ASKED]
+    probe, queries = RecallProbe(vectors, seed), synthetic_queries(vectors, seed + 1)[:_ASKED]
     found: dict[str, dict[str, Any]] = {}
     for name, way in _ways(passages, seed).items():
         if isinstance(way, str):
@@ -62,7 +62,7 @@ def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, 
 def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
     from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
     from clew.search.candidates.dense.gpu import GpuScan, for_build, library
-    from clew.search.candidates.dense.signs import SignScan
+    from clew.search.candidates.dense.rabitq import RaBitQScan
 
     def inverted(vectors: Fixed, *, gpu: bool = False) -> Proposer:
         return AnnIndex.make(ANN_KINDS["ivf"], vectors, seed, gpu=gpu)
@@ -70,7 +70,7 @@ def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
     reached = for_build("auto", passages, _DIM)
     nowhere = "no GPU is reached" if library() is None else "the GPU has no room for them"
     return {
-        "rabitq, processor": _Way("rabitq", SignScan.make),
+        "rabitq, processor": _Way("rabitq", RaBitQScan.make),
         "ivf, processor": _Way("ivf", inverted),
         "ivf built on the GPU": _Way("ivf", lambda vectors: inverted(vectors, gpu=True))
         if reached == "faiss"

@@ -17,7 +17,7 @@ from clew.kg.networkx_store import NetworkxStore
 from clew.kg.types import MAX_FAN_OUT, MAX_STEPS, EdgeTable, Walk
 
 if TYPE_CHECKING:
-    from clew.search.knowledge import Knowledge
+    from clew.search.graph_retriever import GraphRetriever
 
 GOLD = "gold.jsonl.gz"
 
@@ -31,7 +31,7 @@ def read_gold(folder: Path) -> dict[str, tuple[str, str]]:
     return {row["_id"]: (row["entity"], row["property"]) for row in rows}
 
 
-def oracle_run(knowledge: Knowledge, gold: Mapping[str, tuple[str, str]], qrels: Qrels) -> Run:
+def oracle_run(knowledge: GraphRetriever, gold: Mapping[str, tuple[str, str]], qrels: Qrels) -> Run:
     """Return all documents that the gold relation joins to the gold entity, ordered by id and so independent of grades.
 
     If the entity has no edge of the gold relation, the relation is used that joins it to an answer and to the fewest

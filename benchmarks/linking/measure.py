@@ -37,8 +37,8 @@ from clew.kg.linker import Candidate, Linker, LinkSpec
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.models.cached import CachedEncoder, EmbeddingCache
 from clew.models.protocols import Encoder
-from clew.models.store import kept_path
-from clew.search.understand import readable
+from clew.models.store import saved_path
+from clew.search.query_analysis import readable
 
 VARIANTS: Mapping[str, Callable[[Question, int], Question]] = {
     "as written": lambda question, _: question,
@@ -99,7 +99,7 @@ class Material:
             for question, kept in zip(questions, self.questions, strict=True)
         }
         self.cache = EmbeddingCache(home / "cache" / "embeddings.sqlite")
-        model = kept_path(options.model, models or home)
+        model = saved_path(options.model, models or home)
         self.encoder: Encoder = encoder_of(model, home)
         say(f"encoding {self.snapshot.counts.entities:,} entities")
         with tempfile.TemporaryDirectory() as work:

@@ -22,7 +22,7 @@ from clew.core.errors import ClewError
 from clew.models.averaged import parts_of
 from clew.models.protocols import Encoder, PairScorer
 from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES
-from clew.models.store import load_encoder, load_scorer, placed, read_manifest, whole_folder
+from clew.models.store import fp32_folder, load_encoder, load_scorer, placed, read_manifest
 
 T = TypeVar("T")
 PAIRS = 50
@@ -94,7 +94,7 @@ def disk_bytes(role: ModelRole, name: str, home: Path, runtime: str) -> int:
         return 0
     kind = RUNTIMES[runtime] if role == "encoder" else PAIR_RUNTIMES[runtime]
     if kind.whole:
-        folder = whole_folder(folder, home)
+        folder = fp32_folder(folder, home)
     read = [file for file in read_manifest(folder).files if any(fnmatch.fnmatch(file, each) for each in kind.reads)]
     return sum((folder / file).stat().st_size for file in read)
 

@@ -26,7 +26,7 @@ from clew.indexer.passages import PassagesSpec, cut
 from clew.indexer.shards import fitting
 from clew.models.passage import embedded_text
 from clew.models.protocols import Encoder, PairScorer
-from clew.search.understand import passage_vectors, readable
+from clew.search.query_analysis import passage_vectors, readable
 
 NDCG = "nDCG@10"
 DEPTH = 10

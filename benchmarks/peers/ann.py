@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from clew.benchmarks.peers.protocol import Round, Told, per_second
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts, per_second
 
 # Neighbours asked for, and how the graphs are made: as Clew makes its own.
 K = 100
@@ -36,7 +36,7 @@ def at_recall(job: Mapping[str, Any], search: Callable[[Any, int], Any]) -> Roun
             break
     else:
         raise RuntimeError(f"recall@{K} is {recall:.4f} at effort {_EFFORTS[-1]}, ours is {job['recall']:.4f}")
-    return Told(
+    return RoundWithFacts(
         lambda: per_second(len(queries), lambda: [search(query, effort) for query in queries]),
         {f"recall@{K}": round(recall, 4), "effort": effort},
     )

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from clew.benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, serve
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, nearest_found, serve
 
 
 def _table(job: Mapping[str, Any], model: Any) -> Any:
@@ -48,7 +48,9 @@ def hybrid(job: Mapping[str, Any]) -> Round:
         [vector_of(query) for query in job["queries"]],
         lambda query: [row["id"] for row in table.search(query).limit(10).select(["id"]).to_list()],
     )
-    return Told(lambda: median_ms([partial(once, query) for query in job["queries"]]), {"recall@10 of vectors": recall})
+    return RoundWithFacts(
+        lambda: median_ms([partial(once, query) for query in job["queries"]]), {"recall@10 of vectors": recall}
+    )
 
 
 if __name__ == "__main__":

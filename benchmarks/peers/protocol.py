@@ -23,7 +23,7 @@ SHORT, LONG = (50, 3, 7), (100, 12, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RoundWithFacts:
     """A round, and what else is to be told of it."""
 
     once: Round
@@ -36,7 +36,7 @@ class Told:
 
 def facts_of(round_: Round) -> dict[str, Any]:
     """What a round tells beside its figures."""
-    return dict(round_.facts) if isinstance(round_, Told) else {}
+    return dict(round_.facts) if isinstance(round_, RoundWithFacts) else {}
 
 
 def serve(package: str, items: Mapping[str, Callable[[Mapping[str, Any]], Round]]) -> None:

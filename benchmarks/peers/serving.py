@@ -14,7 +14,7 @@ from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 
-from clew.benchmarks.peers.protocol import Round, Told
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts
 
 # Clients at once, and what they ask together in a round. Rounds take turns through the queries, so that what a server
 # remembers of a query serves no later round.
@@ -170,7 +170,9 @@ def cold_start(start: Callable[[], Server]) -> Round:
     return once
 
 
-def growth(small: Callable[[], Server], large: Callable[[], Server], queries: Sequence[str], documents: int) -> Told:
+def growth(
+    small: Callable[[], Server], large: Callable[[], Server], queries: Sequence[str], documents: int
+) -> RoundWithFacts:
     """Rounds of what a million documents add to a server's memory, in GB: from FEW documents to so many."""
     facts: dict[str, float] = {}
 
@@ -184,10 +186,10 @@ def growth(small: Callable[[], Server], large: Callable[[], Server], queries: Se
         facts.update({f"{kind}, GB a million": round(value, 2) for kind, value in added.items()})
         return sum(added.values())
 
-    return Told(once, facts)
+    return RoundWithFacts(once, facts)
 
 
-def base(start: Callable[[], Server], queries: Sequence[str]) -> Told:
+def base(start: Callable[[], Server], queries: Sequence[str]) -> RoundWithFacts:
     """Rounds of the memory of a server that has answered, in MB."""
     facts: dict[str, float] = {}
 
@@ -198,7 +200,7 @@ def base(start: Callable[[], Server], queries: Sequence[str]) -> Told:
         facts.update({f"{kind}, MB": round(value / 1e6) for kind, value in resident.items()})
         return sum(resident.values()) / 1e6
 
-    return Told(once, facts)
+    return RoundWithFacts(once, facts)
 
 
 def _turns(queries: Sequence[str]) -> Iterator[Sequence[str]]:

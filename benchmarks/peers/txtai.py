@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from clew.benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, per_second, serve
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, nearest_found, per_second, serve
 from clew.benchmarks.peers.serving import FEW, Server, base, cold_start, growth, latency, throughput
 
 
@@ -57,7 +57,7 @@ def hybrid(job: Mapping[str, Any]) -> Round:
         index.batchtransform(job["queries"], "query"),
         lambda query: [row for row, _ in index.ann.search(query[None], 10)[0]],
     )
-    return Told(
+    return RoundWithFacts(
         lambda: median_ms([partial(index.search, query, 10) for query in job["queries"]]),
         {"recall@10 of vectors": recall},
     )

@@ -104,7 +104,7 @@ def exact(searcher: Searcher, vectors: Vectors) -> Searcher:
 def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> Vectors:
     """Return (passages, dim) float32 vectors of an index's passages, from the embedding cache or encoded again."""
     from clew.models.cached import CachedEncoder, EmbeddingCache
-    from clew.search.understand import passage_vectors
+    from clew.search.query_analysis import passage_vectors
 
     encoder = searcher.understanding.encoder
     assert encoder is not None  # noqa: S101 - the index has vectors

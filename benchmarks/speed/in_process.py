@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks.data.index import ensure, varied
-from clew.benchmarks.peers.protocol import Round, Told, median_ms, nearest_found, pairs_of, per_second
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, nearest_found, pairs_of, per_second
 from clew.benchmarks.speed.material import ENCODED, Bench, opened, write_corpus
 from clew.indexer.tuning.judged import beir_spec
 
@@ -59,7 +59,7 @@ def bm25_build(bench: Bench) -> Iterator[Round]:
             taken = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
             facts["disk, MB a million"] = round(taken / len(bench.texts), 2)
 
-    yield Told(lambda: per_second(len(bench.texts), once), facts)
+    yield RoundWithFacts(lambda: per_second(len(bench.texts), once), facts)
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def hybrid(bench: Bench) -> Iterator[Round]:
             facts["stages, ms p50"] = {stage: round(median(times), 3) for stage, times in spent.items()}
             return found
 
-        yield Told(once, facts)
+        yield RoundWithFacts(once, facts)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def build_rest(bench: Bench) -> Iterator[Round]:
         facts["share of its pace that the encoder keeps"] = round(inside / alone, 3)
         return sum(seconds.values()) - seconds["encode"]
 
-    yield Told(once, facts)
+    yield RoundWithFacts(once, facts)
 
 
 def _recall(searcher: Searcher, bench: Bench) -> float:

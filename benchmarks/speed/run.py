@@ -159,12 +159,12 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
 def _whole(bench: Bench) -> str:
     """The folder of the model's weights in float32, which is what peers load. Raises PeerError where there are none."""
     from clew.models.averaged import parts_of
-    from clew.models.store import prepare, whole_folder
+    from clew.models.store import fp32_folder, prepare
 
     if parts_of(bench.job.model):
         raise PeerError("the average of two models exists only in Clew")
     try:
-        return str(whole_folder(prepare(bench.job.model, bench.home), bench.home).resolve())
+        return str(fp32_folder(prepare(bench.job.model, bench.home), bench.home).resolve())
     except FormatError as error:
         raise PeerError(error.message) from None
 

@@ -11,7 +11,7 @@ from functools import partial
 from urllib.parse import quote
 
 from clew.benchmarks.peers import serving
-from clew.benchmarks.peers.protocol import Round, Told
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts
 from clew.benchmarks.peers.serving import FEW, Server
 from clew.benchmarks.speed.material import Bench, served_index
 from clew.core.errors import ClewError, UsageError
@@ -53,7 +53,7 @@ def memory(bench: Bench) -> Iterator[Round]:
 def memory_base(bench: Bench) -> Iterator[Round]:
     """What the server takes with next to no documents."""
     asked = serving.base(partial(_server, bench, bench.texts[:FEW]), bench.queries)
-    yield Told(asked, ChainMap({"what each part adds, MB": _parts(bench)}, asked.facts))
+    yield RoundWithFacts(asked, ChainMap({"what each part adds, MB": _parts(bench)}, asked.facts))
 
 
 # Parts of a server in the order in which each is loaded on top of those before.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks.peers.ann import K
-from clew.benchmarks.peers.protocol import Round, Told, per_second
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts, per_second
 from clew.benchmarks.speed.material import Bench, corpus_of, opened
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def ann(bench: Bench) -> Iterator[Round]:
 
     from clew.models.store import load_encoder
     from clew.search.candidates.dense.exact import exact_top
-    from clew.search.candidates.dense.fixed import floats
+    from clew.search.candidates.dense.int16 import floats
     from clew.search.protocols import CandidateRequest, ParsedQuery
 
     queries = load_encoder(bench.job.model, bench.home).encode_queries(bench.queries)
@@ -39,7 +39,7 @@ def ann(bench: Bench) -> Iterator[Round]:
         for name, values in (("vectors", floats(vectors)), ("query_vectors", queries), ("nearest", np.array(nearest))):
             np.save(folder / f"{name}.npy", values)
         (folder / "recall.json").write_text(json.dumps(recall), encoding="utf-8")
-        yield Told(
+        yield RoundWithFacts(
             lambda: per_second(len(asked), lambda: [source.candidates(request) for request in asked]),
             {f"recall@{K}": round(recall, 4), "certified": dict(searcher.version.recall)},
         )

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from clew.cli.former import renewed
+from clew.cli.old_options import translate
 from clew.cli.options import note
 from clew.core.errors import ClewError
 
@@ -75,7 +75,7 @@ class LazyCommands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that a line calls, and its arguments. Old spellings work too, with a warning."""
-        words, warnings = renewed(args)
+        words, warnings = translate(args)
         if not ctx.resilient_parsing:
             for warning in warnings:
                 note(f"clew: warning: {warning}")

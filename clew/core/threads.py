@@ -55,7 +55,7 @@ def count() -> int:
     return configure() if _configured is None else _configured
 
 
-def in_lanes(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
+def in_workers(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
     """work(item) of each item in order; raises what work raises.
 
     At most `lanes` at once, over all calls with this count, which take turns; where there is one item or one lane, the

@@ -46,11 +46,11 @@ class AveragedEncoder:
         first, second = (part.encode_passages(texts) for part in self._parts)
         return _joined(first, second)
 
-    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Character (start, end) of the word pieces of each text, of the model that makes more of it (the first's on a
         tie): a passage that is cut by these fits the other too.
         """
-        first, second = (part.piece_offsets(texts) for part in self._parts)
+        first, second = (part.token_offsets(texts) for part in self._parts)
         return [max(pair, key=len) for pair in zip(first, second, strict=True)]
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:

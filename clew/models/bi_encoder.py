@@ -49,7 +49,7 @@ class BiEncoder:
         """(n, dim) float32 unit vectors of n passages."""
         return self._encode(texts, self._config.passage_prompt)
 
-    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
         return [encoding.offsets for encoding in self._pieces.encode_batch(list(texts), add_special_tokens=False)]
 
@@ -69,7 +69,7 @@ class BiEncoder:
             encodings = self._cut.encode_batch_fast(window)
             lanes = self._model.lanes
             groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.pieces, lanes))
-            found = threads.in_lanes(self._run, [[encodings[row] for row in rows] for rows in groups], lanes)
+            found = threads.in_workers(self._run, [[encodings[row] for row in rows] for rows in groups], lanes)
             for rows, part in zip(groups, found, strict=True):
                 vectors[[first + row for row in rows]] = part
         return vectors

@@ -142,9 +142,9 @@ class CachedEncoder:
         """(n, dim) float32 unit vectors of n passages."""
         return self._stored(texts, "passage")
 
-    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """As of the encoder inside."""
-        return self._encoder.piece_offsets(texts)
+        return self._encoder.token_offsets(texts)
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """As of the encoder inside."""

@@ -31,7 +31,7 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     Example: clew models list
     """
-    from clew.models.kept import models as listed
+    from clew.models.catalogue import models as listed
 
     found = listed(home)
     if as_json:
@@ -55,7 +55,7 @@ def show(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     Example: clew models show default
     """
-    from clew.models.kept import find, size
+    from clew.models.catalogue import find, size
     from clew.models.manifest import read_manifest
 
     folder = find(home, name)
@@ -93,7 +93,7 @@ def verify(
     Example: clew models verify --all
     """
     from clew.core.errors import ClewError, UsageError
-    from clew.models.kept import check, find, folders
+    from clew.models.catalogue import check, find, folders
 
     if (name is None) != all_:
         raise UsageError("verify takes a model or --all", "name one: `clew models list` lists them")
@@ -126,10 +126,10 @@ def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
 
     Example: clew models quantise my-reranker
     """
-    from clew.models.keep import keep_quantised
-    from clew.models.kept import find
+    from clew.models.catalogue import find
+    from clew.models.save import save_quantised
 
-    _say_kept(keep_quantised(find(home, name), home), as_json)
+    _say_kept(save_quantised(find(home, name), home), as_json)
 
 
 @app.command()
@@ -141,10 +141,10 @@ def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> 
 
     Example: clew models dequantise clew-reranker-int8
     """
-    from clew.models.keep import keep_dequantised
-    from clew.models.kept import find
+    from clew.models.catalogue import find
+    from clew.models.save import save_dequantised
 
-    _say_kept(keep_dequantised(find(home, name), home), as_json)
+    _say_kept(save_dequantised(find(home, name), home), as_json)
 
 
 @app.command()
@@ -206,7 +206,7 @@ def _lines(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 def _say_kept(folder: Path, as_json: bool) -> None:
     """Print where a converted model was saved."""
-    from clew.models.kept import size
+    from clew.models.catalogue import size
     from clew.models.manifest import read_manifest
 
     manifest = read_manifest(folder)

@@ -34,7 +34,7 @@ class CrossEncoder:
         encodings = self._tokenizer.encode_batch([(query, text) for text in texts])
         scores = np.empty(len(texts), np.float32)
         groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.pieces, self._model.lanes))
-        found = threads.in_lanes(
+        found = threads.in_workers(
             lambda rows: self._model.run(*padded([encodings[row] for row in rows])), groups, self._model.lanes
         )
         for rows, part in zip(groups, found, strict=True):

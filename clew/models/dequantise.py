@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from clew.core.errors import FormatError, MissingExtraError
-from clew.models.first_piece import FIRST
+from clew.models.first_token import FIRST
 from clew.models.quantise import BYTES, ROWS, SCALES, SHIFT, SHIFTED
 from clew.models.smoothing import PARTS, SMOOTH
 

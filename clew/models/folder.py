@@ -105,7 +105,7 @@ def hidden_size(folder: Path) -> int:
     return next((size for size in found if isinstance(size, int)), 0)
 
 
-def most_pieces(folder: Path) -> int:
+def longest_input(folder: Path) -> int:
     """Most word pieces that the network has places for, special tokens included; 0 where nothing bounds them."""
     config = _read(folder / "config.json")
     places, padding = config.get("max_position_embeddings"), config.get("pad_token_id")

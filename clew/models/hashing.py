@@ -43,7 +43,7 @@ class HashingEncoder:
             vectors[row] = self._vector(text)
         return vectors
 
-    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Character (start, end) of every word, Chinese character and sign of each text."""
         return [[match.span() for match in _PIECE.finditer(text)] for text in texts]
 

@@ -47,7 +47,7 @@ class Encoder(Protocol):
         """(n, dim) float32 unit vectors of n passages."""
         ...
 
-    def piece_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
         ...
 

@@ -5,7 +5,7 @@ brought to 8 bits with a scale of its own, so a text's result does not depend on
 with the usual dynamic quantisation, which has one scale for the batch; the products are exact integers. The scales by
 row and output are those of LLM.int8 (Dettmers et al., 2022, section 2.1). Embeddings are kept in 8 bits with a scale a
 row. Attention and the activation are fused first, the inputs of products evened out (`clew.models.smoothing`), and what
-only unread pieces need is left out (`clew.models.first_piece`). Nothing has to be calibrated on texts.
+only unread pieces need is left out (`clew.models.first_token`). Nothing has to be calibrated on texts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from clew.core.errors import FormatError, MissingExtraError
-from clew.models.first_piece import keep_first_piece
+from clew.models.first_token import narrow_to_first_token
 from clew.models.smoothing import smooth
 
 BITS = 8
@@ -59,7 +59,7 @@ def quantise(source: Path, target: Path, heads: int, hidden: int, vocabulary: in
     model = fused.model
     _unshare(model.graph)
     smooth(model, vocabulary)
-    keep_first_piece(model)
+    narrow_to_first_token(model)
     _Products(model.graph).quantise()
     _quantise_tables(model)
     onnx.save(model, str(target))

@@ -19,26 +19,26 @@ from clew.models.averaged import PLUS, AveragedEncoder, AveragedScorer, is_folde
 from clew.models.folder import fingerprint, role_of
 from clew.models.hashing import hashing_encoder
 from clew.models.hub import HUB_NAME, fetch
-from clew.models.keep import keep, keep_dequantised, keep_model, licence_of, name_of
 from clew.models.manifest import MANIFEST, ModelManifest, Role, read_manifest, verify
 from clew.models.overlap import OverlapScorer
 from clew.models.protocols import Encoder, PairScorer
 from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES, PairModel, TokenModel
+from clew.models.save import keep, licence_of, name_of, save_dequantised, save_model
 
 # What other rooms need of models is found here.
 __all__ = [
     "ModelManifest",
-    "keep_model",
-    "kept_as",
-    "kept_folders",
+    "fp32_folder",
     "load_encoder",
     "load_scorer",
     "placed",
     "prepare",
     "read_manifest",
+    "save_model",
+    "saved_as",
+    "saved_folders",
     "scorer_calibration",
     "scorer_folder",
-    "whole_folder",
 ]
 
 # Models without files.
@@ -61,7 +61,7 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
     name, "@revision" added or not; two of these as "a+b", the average of both. threads: of the runtime (None: as
     configured). runtime: "onnxruntime" or "torch". Raises NotFoundError when there is no such model, MismatchError when
     it is a cross-encoder, CorruptError when its files are not those that were kept, UsageError for an average that is
-    not of two models, and for torch what `whole_folder` raises, since it reads whole weights.
+    not of two models, and for torch what `fp32_folder` raises, since it reads whole weights.
     """
     if parts := parts_of(model):
         return AveragedEncoder(*(load_encoder(part, home, threads, runtime=runtime) for part in parts))
@@ -85,7 +85,7 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
     two of these as "a+b", the average of both. threads: of the runtime (None: as configured). runtime: "onnxruntime" or
     "torch". Raises NotFoundError when there is no such model, MismatchError when it is a bi-encoder, FormatError when
     it has more than one score, CorruptError when its files are not those that were kept, UsageError for an average that
-    is not of two models, and for torch what `whole_folder` raises.
+    is not of two models, and for torch what `fp32_folder` raises.
     """
     if parts := parts_of(model):
         return AveragedScorer(*(load_scorer(part, home, threads, runtime=runtime) for part in parts))
@@ -118,7 +118,7 @@ def scorer_folder(model: str, home: Path) -> Path:
     return _shipped(SHIPPED_SCORER, "cross_encoder")
 
 
-def whole_folder(folder: Path, home: Path) -> Path:
+def fp32_folder(folder: Path, home: Path) -> Path:
     """The artifact folder that holds the whole weights of a model, which torch reads and training starts from.
 
     folder: any artifact of the model. Of an 8-bit form it is what that was made of, where a package brings it or it is
@@ -131,10 +131,10 @@ def whole_folder(folder: Path, home: Path) -> Path:
         return folder
     if manifest.fingerprint == WHOLE_FINGERPRINT and _package():
         return prepare(WHOLE_NAME, home)
-    kept = kept_folders(home, manifest.fingerprint, "torch-fp32") or _kept(
+    kept = saved_folders(home, manifest.fingerprint, "torch-fp32") or _kept(
         home, lambda other: other.lineage.get("dequantised from") == manifest.id
     )
-    return kept[-1] if kept else keep_dequantised(folder, home)
+    return kept[-1] if kept else save_dequantised(folder, home)
 
 
 def prepare(model: str, home: Path, role: Role | None = None) -> Path:
@@ -160,7 +160,7 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
         return keep(home, folder, described(folder, name_of(folder), f"folder {folder}", role))
     if not HUB_NAME.fullmatch(model):
         raise NotFoundError(f"no model folder {model!r}", 'give a folder, a Hugging Face name, or "default"')
-    if kept := kept_folder(home, model):
+    if kept := saved_folder(home, model):
         return _of_role(kept, role)
     if model == WHOLE_NAME:
         return _of_role(_keep_whole(home), role)
@@ -181,11 +181,11 @@ def placed(model: str, home: Path, role: Role) -> str:
     return str((scorer_folder(model, home) if role == "cross_encoder" else prepare(model, home, role)).resolve())
 
 
-def kept_path(model: str, home: Path) -> str:
+def saved_path(model: str, home: Path) -> str:
     """The same model by the path of its folder where it is kept under the home; each part of an average."""
     if parts := parts_of(model):
-        return PLUS.join(kept_path(part, home) for part in parts)
-    folder = None if is_folder(model) else kept_folder(home, model)
+        return PLUS.join(saved_path(part, home) for part in parts)
+    folder = None if is_folder(model) else saved_folder(home, model)
     return model if folder is None else str(folder.resolve())
 
 
@@ -204,7 +204,7 @@ def described(folder: Path, name: str, source: str, role: Role | None = None) ->
     )
 
 
-def kept_folder(home: Path, model: str) -> Path | None:
+def saved_folder(home: Path, model: str) -> Path | None:
     """A model by "name/id", or "name" (the one kept last): of the home, else of those that come with Clew, or None."""
     exact = home / "models" / model
     if (exact / MANIFEST).is_file():
@@ -220,7 +220,7 @@ def kept_folder(home: Path, model: str) -> Path | None:
 
 def check_free(home: Path, name: str, role: str) -> None:
     """Raises UsageError where the model of that name has another role: the two would hide each other."""
-    folder = kept_folder(home, name)
+    folder = saved_folder(home, name)
     told = _manifest(folder) if folder else None
     if told and told.role != role:
         kinds = {"bi_encoder": "a bi-encoder", "cross_encoder": "a cross-encoder"}
@@ -234,18 +234,18 @@ def shipped_folders() -> list[Path]:
     return [folder for folder in (SHIPPED_ENCODER, SHIPPED_SCORER) if (folder / MANIFEST).is_file()]
 
 
-def kept_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
+def saved_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
     """Artifact folders under a home that give a model of this fingerprint and runtime, by when they were kept."""
     return _kept(home, lambda other: other.fingerprint == fingerprint and _gives(other.precision, runtime))
 
 
-def kept_as(recorded: Mapping[str, Any], home: Path) -> str:
+def saved_as(recorded: Mapping[str, Any], home: Path) -> str:
     """What loads the model that an index records: its folder under the home, found by fingerprint, else its name.
 
     recorded: "model", "fingerprint", "runtime". Neither a model that was trained again under the same name nor another
     default hides the one that an index was made with.
     """
-    folders = kept_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
+    folders = saved_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
     return str(folders[-1]) if folders else str(recorded["model"])
 
 
@@ -258,7 +258,7 @@ def _kept(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
 
 def _read_by(kind: type[TokenModel] | type[PairModel], named: Path, home: Path) -> tuple[Path, ModelManifest]:
     """(the artifact folder that a runtime reads for a model, its manifest), verified as far as it is read."""
-    folder = whole_folder(named, home) if kind.whole else named
+    folder = fp32_folder(named, home) if kind.whole else named
     manifest = read_manifest(folder)
     verify(folder, manifest, kind.reads)
     return folder, manifest

@@ -17,9 +17,9 @@ from clew.core.artifacts import promote
 from clew.core.errors import ClewError, CorruptError, DataError, UsageError
 from clew.core.files import disk_errors
 from clew.models import store
-from clew.models.keep import check_name, keep, name_of, staging
-from clew.models.kept import check, find, size
+from clew.models.catalogue import check, find, size
 from clew.models.manifest import FILE_NAME, MANIFEST, ModelManifest, dumps, read_manifest, verify
+from clew.models.save import check_name, keep, name_of, staging
 
 _HINT = "`clew models export` writes one"
 _IMPORTED = "imported from "
@@ -39,7 +39,8 @@ class ModelTransfer:
 def export_model(home: Path, name: str, target: Path) -> ModelTransfer:
     """Write a model into a file (ending .tar, .tar.gz or .tar.zst) or into a new folder, every hash checked first.
 
-    name: as of `clew.models.kept.find`. Raises UsageError for a target that cannot be, NotFoundError, CorruptError.
+    name: as of `clew.models.catalogue.find`. Raises UsageError for a target that cannot be written, NotFoundError,
+    CorruptError.
     """
     folder = find(home, name)
     manifest = read_manifest(folder)

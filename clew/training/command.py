@@ -13,7 +13,7 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 
 if TYPE_CHECKING:
     from clew.core.types import Bools, Floats
-    from clew.search.fusion import Pool
+    from clew.search.fusion import FusedCandidates
     from clew.search.pipeline import Searcher
     from clew.training.run import Kind
     from clew.training.spec import DataSpec
@@ -71,7 +71,7 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
         raise MissingExtraError(f"training needs {', '.join(missing)}", "pip install 'clew[train]'")
     from clew.cli.options import shown_progress
     from clew.core.progress import Silent
-    from clew.training.ranks import joined
+    from clew.training.processes import joined
     from clew.training.spec import load_spec
 
     ranks = joined()
@@ -164,13 +164,13 @@ class IndexCandidates:
     """The `Candidates` of one query, retrieved from an open index."""
 
     searcher: Searcher
-    pool: Pool
+    pool: FusedCandidates
     ids: tuple[str, ...]
     scores: Floats
     cosines: Floats | None
 
     @classmethod
-    def of(cls, searcher: Searcher, pool: Pool) -> IndexCandidates:
+    def of(cls, searcher: Searcher, pool: FusedCandidates) -> IndexCandidates:
         """Put the candidates of a pool in order."""
         import numpy as np
 

@@ -16,7 +16,7 @@ from clew.training.cross_encoder import fit_lists, load, measured, predicted, se
 from clew.training.examples import Example
 from clew.training.fit import Fitted
 from clew.training.losses import MarginLoss
-from clew.training.ranks import joined
+from clew.training.processes import joined
 from clew.training.spec import TrainSpec
 
 TEACHER = "teacher.jsonl"

@@ -20,7 +20,7 @@ from clew.core.errors import DataError
 from clew.core.files import disk_errors, write_atomic
 from clew.core.progress import Progress
 from clew.training.checkpoints import last_checkpoint, seal
-from clew.training.ranks import Ranks, joined
+from clew.training.processes import ProcessGroup, joined
 from clew.training.spec import FitSpec
 
 # Model → {measure: value, 0 to 1} on dev queries; "ndcg" decides which weights are best.
@@ -98,7 +98,7 @@ def fit(
         return ranks.once(lambda: _ended(run, watch, trainer, time.perf_counter() - start, ranks.count))
 
 
-def _check_enough(tables: Mapping[str, Any], spec: FitSpec, ranks: Ranks) -> None:
+def _check_enough(tables: Mapping[str, Any], spec: FitSpec, ranks: ProcessGroup) -> None:
     """Raise DataError if several processes have less than one full batch each; one process may have a shorter one."""
     found = sum(len(rows) // spec.batch for rows in tables.values())
     if ranks.count > 1 and found < ranks.count:
@@ -133,7 +133,7 @@ class _Watch(TrainerCallback):
     The first process does so and sends its decisions to the others, since all must stop and save at the same step.
     """
 
-    def __init__(self, spec: FitSpec, run: Path, measure: Measure, progress: Progress, ranks: Ranks) -> None:
+    def __init__(self, spec: FitSpec, run: Path, measure: Measure, progress: Progress, ranks: ProcessGroup) -> None:
         self._spec, self._run, self._measure, self._progress = spec, run, measure, progress
         self._ranks = ranks
         self._rows: list[dict[str, Any]] = []

@@ -20,17 +20,17 @@ from clew.core.files import disk_errors, write_atomic
 from clew.core.lock import writing
 from clew.core.progress import Progress, Silent
 from clew.core.types import Bools, Floats
-from clew.models.folder import layers, most_pieces
+from clew.models.folder import layers, longest_input
 from clew.models.manifest import Role
-from clew.models.store import check_free, keep_model, prepare, read_manifest, scorer_folder, whole_folder
+from clew.models.store import check_free, fp32_folder, prepare, read_manifest, save_model, scorer_folder
 from clew.training.card import write_card
 from clew.training.cross_encoder import by_data, load, predicted, train_cross_encoder
 from clew.training.curve import plot
+from clew.training.data import GatheredData, gather
 from clew.training.distil import train_student
 from clew.training.examples import Example, read_examples, write_examples
 from clew.training.fit import FINISHED, Fitted
-from clew.training.gather import Gathered, gather
-from clew.training.ranks import joined
+from clew.training.processes import joined
 from clew.training.sources import digests
 from clew.training.spec import TrainSpec
 
@@ -130,8 +130,8 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources) 
     else:
         named = prepare(spec.base, home, "bi_encoder" if kind == "bi-encoder" else None)
     check_free(home, spec.name, ROLES[kind])
-    base = whole_folder(named, home)
-    if 0 < (most := most_pieces(base)) < spec.max_length:
+    base = fp32_folder(named, home)
+    if 0 < (most := longest_input(base)) < spec.max_length:
         raise SpecError(
             f"max_length is {spec.max_length}, but {spec.teacher or spec.base} reads at most {most} tokens",
             f"set max_length to {most} or less",
@@ -142,7 +142,7 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources) 
     return base, {**lineage, "data": digests(spec, home, sources)}
 
 
-def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: Gathered, progress: Progress) -> Fitted:
+def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: GatheredData, progress: Progress) -> Fitted:
     given = (spec, base, run, gathered.examples, gathered.dev, progress)
     if kind == "bi-encoder":
         from clew.training.bi_encoder import train_bi_encoder
@@ -158,7 +158,7 @@ def _kept(
     base: Path,
     lineage: Mapping[str, Any],
     fitted: Fitted,
-    gathered: Gathered,
+    gathered: GatheredData,
     calibrate: Calibrate,
 ) -> Path:
     """Save the best weights as a model with curve, card, lineage, measures and calibration; return its folder."""
@@ -172,13 +172,13 @@ def _kept(
     measures = {"dev nDCG@10": dict(fitted.measures), "step": fitted.step, "steps": fitted.steps}
     calibration = {} if kind == "bi-encoder" else calibrated(fitted.folder, spec.max_length, gathered.dev, calibrate)
     write_card(fitted.folder, spec, made, measures)
-    return keep_model(
+    return save_model(
         fitted.folder, home, spec.name, ROLES[kind], lineage=made, metrics=measures, calibration=calibration,
         licence=spec.licence,
     )  # fmt: skip
 
 
-def _pairs(gathered: Gathered) -> int:
+def _pairs(gathered: GatheredData) -> int:
     return sum(len(example.passages) for example in gathered.examples)
 
 
@@ -188,7 +188,7 @@ def _unheard(notice: str) -> None:
 
 def _gathered(
     spec: TrainSpec, run: Path, sources: CandidateSources, progress: Progress, notify: Callable[[str], None]
-) -> Gathered:
+) -> GatheredData:
     """Read the gathered data of a run, after gathering them if no earlier call did."""
     if not (run / SPEC).is_file():
         found = gather(spec, sources, progress)
@@ -196,7 +196,7 @@ def _gathered(
         write_examples([row for rows in found.dev.values() for row in rows], run / DEV)
         write_atomic(run / NOTICES, json.dumps(found.notices).encode())
         write_atomic(run / SPEC, json.dumps(spec.as_table(), indent=1).encode())  # last, so the others are complete
-    found = Gathered(
+    found = GatheredData(
         list(read_examples(run / EXAMPLES)),
         by_data(list(read_examples(run / DEV))),
         json.loads((run / NOTICES).read_text()),

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from clew.core.errors import SpecError, UsageError, nearest
 from clew.core.spec import as_table, parse, read_toml
-from clew.models.keep import check_name
+from clew.models.save import check_name
 from clew.training.clicks import ClicksSpec
 
 

@@ -223,9 +223,10 @@ def gc(
 
     Example: clew graph gc shop --keep 2
     """
-    from clew.indexer.graphs import sweep
 
-    report = sweep.gc(home, name, keep, dry_run=dry_run, neo4j=_server(uri, database, user))
+    from clew.indexer.graphs.gc import gc as remove
+
+    report = remove(home, name, keep, dry_run=dry_run, neo4j=_server(uri, database, user))
     if as_json:
         out_json(asdict(report))
         return

@@ -27,7 +27,7 @@ from clew.kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapsho
 from clew.kg.spec import GraphSpec
 from clew.kg.types import GraphCounts
 from clew.search.fields import searched
-from clew.search.knowledge import ENTITY_VECTORS, RELATION_VECTORS
+from clew.search.graph_retriever import ENTITY_VECTORS, RELATION_VECTORS
 
 # What is read of an entity to tell it from others of the same name.
 _TEXT_CHARACTERS = 300
@@ -49,7 +49,7 @@ def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
                 f"[graph] names the snapshot {graph.snapshot!r} and files, of which one decides",
                 "leave snapshot out, or leave nodes and edges out",
             )
-        server = graph.neo4j if graph.store == "neo4j" and graph.neo4j and not graph.neo4j.theirs else None
+        server = graph.neo4j if graph.store == "neo4j" and graph.neo4j and not graph.neo4j.is_external else None
         known = None if server else _loaded(home, graph.name, graph.nodes, graph.edges)
         snapshot = known or load(home, graph.name, graph.nodes, graph.edges, progress=progress, neo4j=server).id
     else:

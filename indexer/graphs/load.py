@@ -16,9 +16,9 @@ from clew.core.progress import Progress, Silent
 from clew.indexer.graphs.read import Link, Node, graph_form, lineage, read_edges, read_nodes
 from clew.indexer.rejects import Rejects
 from clew.indexer.sources.record import Fault
-from clew.kg.freeze import write_snapshot
 from clew.kg.manifest import MANIFEST
 from clew.kg.snapshot import Snapshot, graph_folder
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.spec import Neo4jSpec
 from clew.kg.store import STORES, GraphStore
 from clew.kg.types import Edge, Entity

@@ -46,7 +46,7 @@ def pull(
     that cannot be quoted; UsageError for a spec that maps nothing; NotFoundError for what is no name of a graph;
     StageUnavailable, LockedError, StoreError.
     """
-    if not spec.theirs:
+    if not spec.is_external:
         raise UsageError(f"no label of {spec.uri} is mapped", "say which nodes are entities: --label Person")
     graph_folder(home, name)  # before a server is asked
     says = progress or Silent()

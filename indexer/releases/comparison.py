@@ -24,7 +24,7 @@ from clew.core.measures.significance import (
 from clew.core.progress import Progress
 from clew.indexer.releases.judged import GATE, Judged, measure
 from clew.indexer.releases.live import Live
-from clew.indexer.releases.override import Objection
+from clew.indexer.releases.override import GateFailure
 from clew.search.versions import IndexFolder
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def describe_comparison(record: Mapping[str, Any]) -> str:
     return f"{line}, which can detect {record['detectable']:.4f}" if few else line
 
 
-def inferior(record: Mapping[str, Any]) -> list[Objection]:
+def inferior(record: Mapping[str, Any]) -> list[GateFailure]:
     """Return the objection to a candidate that a comparison found inferior; empty where it is not."""
     if record["non_inferior"]:
         return []
@@ -103,7 +103,7 @@ def inferior(record: Mapping[str, Any]) -> list[Objection]:
     required = f"{FEW_MEAN:g}" if few else f"{NON_INFERIOR_MEAN:g} with an interval from {NON_INFERIOR_LOW:g} up"
     said = f"with other models {describe_comparison(record)}; at least {required} is required"
     hint = f"keep the models of release {record['release']}, or train the new ones further"
-    return [Objection("non_inferior", said, hint, {name: record[name] for name in _FIGURES})]
+    return [GateFailure("non_inferior", said, hint, {name: record[name] for name in _FIGURES})]
 
 
 def _holds_relevant(searcher: Searcher, grades: Mapping[str, int]) -> bool:

@@ -18,7 +18,7 @@ from clew.indexer.releases.comparison import compare_with_release, inferior
 from clew.indexer.releases.judged import GATE, Judged, measure
 from clew.indexer.releases.live import Live
 from clew.indexer.releases.models import Models, models_of
-from clew.indexer.releases.override import HOW_TO_OVERRIDE, Objection, Override
+from clew.indexer.releases.override import HOW_TO_OVERRIDE, GateFailure, Override
 from clew.indexer.spec import QualitySpec
 from clew.search.versions import IndexFolder
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateResult:
     """What the judged queries say about a version.
 
     relevance: means by measure (0 to 1), empty where the spec names no queries. models: of the version. comparison:
@@ -38,7 +38,7 @@ class Verdict:
     relevance: Mapping[str, float] = field(default_factory=dict)
     models: Models = ("", "")
     comparison: Mapping[str, Any] = field(default_factory=dict)
-    objections: tuple[Objection, ...] = ()
+    objections: tuple[GateFailure, ...] = ()
     against: str = ""
 
     @property
@@ -61,7 +61,7 @@ def judge(
     live: Live | None,
     unread: str = "",
     progress: Progress | None = None,
-) -> Verdict:
+) -> GateResult:
     """Measure an opened candidate on the judged queries and apply every rule.
 
     live: the live release, None where nothing is live or where it cannot be read; `unread` then says why. Raises
@@ -73,20 +73,20 @@ def judge(
     objections = below_minimum(found, spec)
     if live is None:
         objections += [_not_compared("the live release cannot be read", unread, "")] if unread else []
-        return Verdict(found, models, {}, tuple(objections))
+        return GateResult(found, models, {}, tuple(objections))
     if live.models == models:
         objections += fallen(found, live.version.relevance, spec)
     name = opponent_id(folder, live, models)
     if not name:
-        return Verdict(found, models, {}, tuple(objections))
+        return GateResult(found, models, {}, tuple(objections))
     try:
         record = compare_with_release(measured, judged, Live.of(folder, name), folder, home, progress)
     except ClewError as error:
         # Whatever is missing, there is no figure to compare with; the build can continue only with an override.
         lost = _not_compared(f"release {name} cannot be measured for comparison", error.message, error.hint)
-        return Verdict(found, models, {}, (*objections, lost))
+        return GateResult(found, models, {}, (*objections, lost))
     worse = inferior(record)
-    return Verdict(found, models, record, (*objections, *worse), name if worse else "")
+    return GateResult(found, models, record, (*objections, *worse), name if worse else "")
 
 
 def opponent_id(folder: IndexFolder, live: Live, models: Models) -> str:
@@ -106,7 +106,7 @@ def opponent_id(folder: IndexFolder, live: Live, models: Models) -> str:
     return live.release.id if live.models != models else ""
 
 
-def apply_override(verdict: Verdict, given: Override | None, live: Live | None) -> tuple[Override | None, str]:
+def apply_override(verdict: GateResult, given: Override | None, live: Live | None) -> tuple[Override | None, str]:
     """Return (the override that the release is published with, a notice for the user); either may be empty.
 
     given: the override of this build. Without one, the override of the live release covers a version with the same
@@ -130,23 +130,23 @@ def apply_override(verdict: Verdict, given: Override | None, live: Live | None) 
 # ------------------------------------------------------------------ the rules
 
 
-def below_minimum(found: Mapping[str, float], spec: QualitySpec) -> list[Objection]:
+def below_minimum(found: Mapping[str, float], spec: QualitySpec) -> list[GateFailure]:
     """Apply the rule `minimum`. found: means by measure."""
     if found[GATE] >= spec.minimum:
         return []
     said = f"{GATE} is {found[GATE]:.4f} on the judged queries, [quality] minimum is {spec.minimum}"
-    return [Objection("minimum", said, "find out what changed", {"after": found[GATE], "minimum": spec.minimum})]
+    return [GateFailure("minimum", said, "find out what changed", {"after": found[GATE], "minimum": spec.minimum})]
 
 
-def fallen(found: Mapping[str, float], live: Mapping[str, float], spec: QualitySpec) -> list[Objection]:
+def fallen(found: Mapping[str, float], live: Mapping[str, float], spec: QualitySpec) -> list[GateFailure]:
     """Apply the rule `max_drop` against a live release with the same models; live: its means, may lack the measure."""
     before = live.get(GATE)
     if before is None or found[GATE] >= before - spec.max_drop:
         return []
     said = f"{GATE} fell from {before:.4f} (live release) to {found[GATE]:.4f}, [quality] max_drop is {spec.max_drop}"
     figures = {"before": before, "after": found[GATE], "max_drop": spec.max_drop}
-    return [Objection("max_drop", said, "find out what changed", figures)]
+    return [GateFailure("max_drop", said, "find out what changed", figures)]
 
 
-def _not_compared(what: str, why: str, hint: str) -> Objection:
-    return Objection("not_compared", f"{what}: {why}", hint or "restore what is missing")
+def _not_compared(what: str, why: str, hint: str) -> GateFailure:
+    return GateFailure("not_compared", f"{what}: {why}", hint or "restore what is missing")

@@ -24,7 +24,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Objection:
+class GateFailure:
     """A rule of the gate that a version violates.
 
     said: one line with the figures. hint: what to do about it; empty in an objection read from a release. figures: the
@@ -37,7 +37,7 @@ class Objection:
     figures: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of_table(cls, table: Mapping[str, Any]) -> Objection:
+    def of_table(cls, table: Mapping[str, Any]) -> GateFailure:
         """Read one that a release recorded."""
         figures = {name: value for name, value in table.items() if name not in {"rule", "said"}}
         return cls(table["rule"], str(table["said"]), figures=figures)
@@ -60,7 +60,7 @@ class Override:
     until: date
     when: str = ""
     against: str = ""
-    overrode: tuple[Objection, ...] = ()
+    overrode: tuple[GateFailure, ...] = ()
 
     @classmethod
     def of(cls, reason: str | None, until: str | None, day: date | None = None) -> Override | None:
@@ -94,7 +94,7 @@ class Override:
                 until=date.fromisoformat(table["until"]),
                 when=str(table.get("when", "")),
                 against=str(table.get("against", "")),
-                overrode=tuple(map(Objection.of_table, table.get("overrode", ()))),
+                overrode=tuple(map(GateFailure.of_table, table.get("overrode", ()))),
             )
         except (KeyError, TypeError, ValueError):
             raise CorruptError(

@@ -7,8 +7,8 @@ import numpy as np
 from clew.core.errors import DataError
 from clew.core.types import Bools, Floats, Ints, Vectors
 from clew.indexer.tuning.logistic import fit_logistic
-from clew.search.rerank.ahead import Ahead
 from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.expected_relevant import ExpectedRelevant
 from clew.search.rerank.log_odds import log_complement
 
 LEAST_SCALE = 1e-3
@@ -41,7 +41,9 @@ def learn(
     return Calibration(scale, beside, bias)
 
 
-def learn_ahead(log_odds: Floats, fused: Floats, relevant: Bools, query: Ints, every: int) -> Ahead | None:
+def learn_expected_relevant(
+    log_odds: Floats, fused: Floats, relevant: Bools, query: Ints, every: int
+) -> ExpectedRelevant | None:
     """Fit the estimate at each place where reranking may stop, on the candidates that would be left there.
 
     log_odds, fused: (n,) calibrated log-odds and fused scores of candidates that were scored; relevant: (n,) bool;
@@ -69,7 +71,7 @@ def learn_ahead(log_odds: Floats, fused: Floats, relevant: Bools, query: Ints, e
         np.zeros(3),
         least={_AHEAD_FUSED: 0.0, _AHEAD_DOUBT: 0.0},
     )
-    return Ahead(*(round(float(weight), 6) for weight in weights))
+    return ExpectedRelevant(*(round(float(weight), 6) for weight in weights))
 
 
 def _check(scores: Floats | Vectors, fused: Floats, relevant: Bools) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from clew.core.measures.ndcg import ndcg as ranked_ndcg
 from clew.core.types import Floats
-from clew.search.fusion import FUSIONS, FusionSpec, Pool
+from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -23,12 +23,12 @@ class Judged:
     gains: (m,) float64. ideal: the best gains any ranking of this query could show, descending.
     """
 
-    found: Pool
+    found: FusedCandidates
     gains: Floats
     ideal: Sequence[float]
 
     @classmethod
-    def of(cls, found: Pool, documents: Sequence[str], judged: Mapping[str, int]) -> Judged:
+    def of(cls, found: FusedCandidates, documents: Sequence[str], judged: Mapping[str, int]) -> Judged:
         """From what was found. documents: ids of the m documents. judged: document id → gain."""
         gains = np.array([judged.get(name, 0) for name in documents], np.float64)
         return cls(found, gains, sorted((float(gain) for gain in judged.values()), reverse=True))

@@ -12,10 +12,10 @@ import numpy as np
 from clew.core.errors import QueryError
 from clew.core.types import Deadline
 from clew.kg.relations import RelationModel, Step, remainder
-from clew.search.lookup import check_text
+from clew.search.graph_reports import check_text
 
 if TYPE_CHECKING:
-    from clew.search.knowledge import Knowledge
+    from clew.search.graph_retriever import GraphRetriever
     from clew.search.pipeline import Searcher
 
 # Least F1 of the entities that a step reaches against a question's answers, for the step to count as asked for.
@@ -53,7 +53,7 @@ def learn(examples: Iterable[Answered]) -> RelationModel:
     return RelationModel(rounded, dict(sorted(everywhere.items())), questions)
 
 
-def steps_to_answers(searcher: Searcher, knowledge: Knowledge, text: str, wanted: set[str]) -> Answered | None:
+def steps_to_answers(searcher: Searcher, knowledge: GraphRetriever, text: str, wanted: set[str]) -> Answered | None:
     """The steps that lead from an entity that a question names to its relevant documents.
 
     wanted: ids of these documents. None where search refuses the question, it names no entity, or no step leads there.

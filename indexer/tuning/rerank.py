@@ -14,7 +14,7 @@ from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
 from clew.core.progress import Progress
 from clew.core.types import Bools, Deadline, Floats, Ints
-from clew.indexer.tuning.calibration import learn, learn_ahead
+from clew.indexer.tuning.calibration import learn, learn_expected_relevant
 from clew.search.profile import load_profile
 from clew.search.rerank.stage import CHUNK
 from clew.search.types import SearchRequest
@@ -76,7 +76,7 @@ def learn_rerank(
     found = scored(searcher, queries, dev, seed, progress, depth=depth, judged_only=judged_only)
     after = learn(found.scores, found.fused, found.relevant, start)
     log_odds = after.log_odds(found.scores, found.fused)
-    after = replace(after, ahead=learn_ahead(log_odds, found.fused, found.relevant, found.query, CHUNK))
+    after = replace(after, ahead=learn_expected_relevant(log_odds, found.fused, found.relevant, found.query, CHUNK))
     return RerankTuned(
         start.as_table(), after.as_table(), found.queries, len(found.scores), int(np.count_nonzero(found.relevant))
     )
@@ -128,6 +128,6 @@ def _candidates(searcher: Searcher, text: str, depth: int, among: list[str] | No
     reranker = searcher.reranker
     assert reranker is not None  # noqa: S101 - see learn_rerank
     pool = searcher.pool(text, max(depth, reranker.spec.top, len(among or ())), among=among)
-    found = reranker.thorough().rerank(text, pool, searcher.store, Deadline())
+    found = reranker.exhaustive().rerank(text, pool, searcher.store, Deadline())
     places = found.order[: found.reached]
     return found.scores[places], pool.totals[places], searcher.store.ids(pool.documents[places])

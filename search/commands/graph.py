@@ -14,7 +14,7 @@ from clew.search.commands.completion import index_and_graph_names
 from clew.search.commands.options import IndexName, opened
 
 if TYPE_CHECKING:
-    from clew.search.lookup import ConsideredEntity, ExpandReport, LinkReport
+    from clew.search.graph_reports import ConsideredEntity, ExpandReport, LinkReport
 
 
 def link(
@@ -58,10 +58,11 @@ def expand(
 
     Example: clew graph expand shop "dark blue headphones"
     """
-    from clew.search import lookup
+
+    from clew.search import graph_reports
 
     with opened(home, name) as searcher:
-        report = lookup.expand(searcher, query, most=k)
+        report = graph_reports.expand(searcher, query, most=k)
     if as_json:
         out_json(asdict(report))
     else:
@@ -125,14 +126,14 @@ def _linked(home: Path, name: str, text: str) -> LinkReport:
     """A text linked by an index or, if no index has that name, by a graph. Raises NotFoundError if neither exists."""
     from clew.core.errors import NotFoundError, nearest
     from clew.kg.snapshot import graph_names
-    from clew.search import lookup
+    from clew.search import graph_reports
     from clew.search.versions import index_names
 
     indexes, graphs = index_names(home), graph_names(home)
     if name in indexes:
         with opened(home, name) as searcher:
             if searcher.knowledge is not None or name not in graphs:
-                return lookup.link(searcher, text, trace=True)
+                return graph_reports.link(searcher, text, trace=True)
     if name not in graphs:
         raise NotFoundError(f"no index or graph {name[:80]!r} under {home}", nearest(name, {*indexes, *graphs}))
     return _linked_by_graph(home, name, text)
@@ -142,11 +143,11 @@ def _linked_by_graph(home: Path, name: str, text: str) -> LinkReport:
     from clew.kg.annotate import open_linker
     from clew.kg.snapshot import Snapshot, find_snapshot
     from clew.kg.spec import GraphSpec
-    from clew.search import lookup
+    from clew.search import graph_reports
 
     snapshot = Snapshot.open(find_snapshot(home, name))
     try:
         linker = open_linker(snapshot.folder, GraphSpec(name=name))
-        return lookup.link_text(linker, snapshot, text, trace=True)
+        return graph_reports.link_text(linker, snapshot, text, trace=True)
     finally:
         snapshot.close()

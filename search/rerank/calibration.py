@@ -15,7 +15,7 @@ import numpy as np
 
 from clew.core.spec import parse
 from clew.core.types import Contribution, Floats, Vectors
-from clew.search.rerank.ahead import Ahead
+from clew.search.rerank.expected_relevant import ExpectedRelevant
 from clew.search.rerank.log_odds import probabilities
 
 
@@ -30,7 +30,7 @@ class Calibration:
     scale: float = 1.0
     fused: float = 0.0
     bias: float = 0.0
-    ahead: Ahead | None = None
+    ahead: ExpectedRelevant | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.scale < float("inf"):
@@ -71,5 +71,5 @@ class Calibration:
         rest = dict(table)
         # By itself, so that a wrong key inside it is named too.
         if (ahead := rest.pop("ahead", None)) is not None:
-            rest["ahead"] = Ahead.of_table(ahead)
+            rest["ahead"] = ExpectedRelevant.of_table(ahead)
         return parse(cls, rest, "calibration of the reranker")

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from clew.core.types import Floats, Ints
-from clew.search.fusion import Pool
+from clew.search.fusion import FusedCandidates
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.spec import RerankSpec
 from clew.search.types import RerankUse, StageScore
@@ -24,7 +24,7 @@ class Ordering:
     were read, of `wanted`. stopped: what ended reranking; None if it did not run, scores and log_odds are empty then.
     """
 
-    pool: Pool
+    pool: FusedCandidates
     fused: Ints
     order: Ints
     shown: Ints
@@ -36,7 +36,7 @@ class Ordering:
     stopped: Literal["all", "budget", "settled"] | None = None
 
     @classmethod
-    def as_fused(cls, pool: Pool) -> Ordering:
+    def as_fused(cls, pool: FusedCandidates) -> Ordering:
         """Order the candidates by their fused scores."""
         fused, none = pool.order(), np.empty(0)
         return cls(pool, fused, fused, fused, none, none, Calibration())

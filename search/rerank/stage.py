@@ -14,7 +14,7 @@ import numpy as np
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline, Floats, Ints
 from clew.models.protocols import PairScorer
-from clew.search.fusion import Pool
+from clew.search.fusion import FusedCandidates
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering
 from clew.search.rerank.spec import RerankSpec
@@ -36,7 +36,7 @@ class Reranker:
     spec: RerankSpec
     calibration: Calibration
 
-    def rerank(self, query_text: str, pool: Pool, store: DocStore, deadline: Deadline) -> Ordering:
+    def rerank(self, query_text: str, pool: FusedCandidates, store: DocStore, deadline: Deadline) -> Ordering:
         """Score the first documents of the fused order, each by its best passage, as far as the time reaches.
 
         The first few are always read, since nothing is known of their time; then as many at a time as fit. Raises
@@ -80,11 +80,11 @@ class Reranker:
             stopped=stopped,
         )
 
-    def unhurried(self) -> Reranker:
+    def without_budget(self) -> Reranker:
         """The same without a time budget, so that what it answers does not depend on the machine."""
         return replace(self, spec=replace(self.spec, budget_ms=0.0))
 
-    def thorough(self) -> Reranker:
+    def exhaustive(self) -> Reranker:
         """The same without any reason to stop, for what is learned or measured on all candidates."""
         return replace(self, spec=replace(self.spec, budget_ms=0.0, settle=0.0))
 

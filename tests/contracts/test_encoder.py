@@ -38,7 +38,7 @@ def test_vectors_are_unit_float32_rows(encoder: Encoder) -> None:
 def test_no_text_gives_no_rows(encoder: Encoder) -> None:
     assert encoder.encode_queries([]).shape == (0, encoder.dim)
     assert encoder.encode_passages([]).shape == (0, encoder.dim)
-    assert encoder.piece_offsets([]) == []
+    assert encoder.token_offsets([]) == []
 
 
 def test_a_text_does_not_depend_on_its_batch(encoder: Encoder) -> None:
@@ -58,15 +58,15 @@ def test_a_very_long_text_is_read_up_to_the_maximum_length(encoder: Encoder) -> 
 
 
 def test_pieces_lie_in_the_text_in_order(encoder: Encoder) -> None:
-    for text, pieces in zip(TEXTS, encoder.piece_offsets(TEXTS), strict=True):
+    for text, pieces in zip(TEXTS, encoder.token_offsets(TEXTS), strict=True):
         assert all(0 <= start < end <= len(text) for start, end in pieces)
         assert pieces == sorted(pieces)
-    ((first, *_),) = encoder.piece_offsets(["hello world"])
+    ((first, *_),) = encoder.token_offsets(["hello world"])
     assert first == (0, 5)
 
 
 def test_pieces_are_not_cut_at_the_maximum_length(encoder: Encoder) -> None:
-    (pieces,) = encoder.piece_offsets(["word " * (encoder.max_length + 100)])
+    (pieces,) = encoder.token_offsets(["word " * (encoder.max_length + 100)])
     assert len(pieces) == encoder.max_length + 100
 
 

@@ -96,8 +96,8 @@ def loaded(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Loaded:
 
     @contextmanager
     def opened(entities: list[Entity], edges: list[Edge]) -> Iterator[GraphStore]:
-        from clew.kg.freeze import write_snapshot
         from clew.kg.networkx_store import NetworkxStore
+        from clew.kg.snapshot_writer import write_snapshot
 
         snapshot = write_snapshot(tmp_path, "graph", entities, edges, created="2025-01-01T00:00:00Z")
         store = NetworkxStore.open(snapshot.folder)
@@ -506,8 +506,8 @@ def test_an_edge_with_an_unknown_end_is_an_error_that_names_it(fresh: Fresh, edg
 
 
 def test_a_snapshot_is_read_only(tmp_path: Path) -> None:
-    from clew.kg.freeze import write_snapshot
     from clew.kg.networkx_store import NetworkxStore
+    from clew.kg.snapshot_writer import write_snapshot
 
     snapshot = write_snapshot(tmp_path, "graph", nodes("a"), [], created="2025-01-01T00:00:00Z")
     with pytest.raises(UsageError, match="read-only"):

@@ -21,9 +21,9 @@ import pytest
 
 from clew.core.text import Analyzer
 from clew.kg.expand import Reached
-from clew.kg.freeze import write_snapshot
 from clew.kg.linker import Linked
 from clew.kg.snapshot import Snapshot
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.spec import GraphSpec
 from clew.kg.types import Edge, Entity
 from clew.search.candidates import KINDS

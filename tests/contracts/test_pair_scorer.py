@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clew.models.keep import keep_quantised
 from clew.models.protocols import PairScorer
+from clew.models.save import save_quantised
 from clew.models.store import WHOLE_NAME, load_scorer, prepare
 
 QUERY = "wireless headphones with a long battery"
@@ -60,7 +60,7 @@ def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def quantised(request: pytest.FixtureRequest, real: Path) -> Path:
     """The 8-bit form of the real one."""
-    return keep_quantised(real, request.config.rootpath / ".clew" / "tests")
+    return save_quantised(real, request.config.rootpath / ".clew" / "tests")
 
 
 @pytest.fixture(scope="module", params=SCORERS)

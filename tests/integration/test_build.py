@@ -541,7 +541,7 @@ def test_an_import_with_another_encoder_is_refused(built, tmp_path, monkeypatch)
 
 def test_vectors_are_those_of_the_passages(built):
     from clew.models.hashing import HashingEncoder
-    from clew.search.candidates.dense.fixed import fixed
+    from clew.search.candidates.dense.int16 import fixed
     from clew.search.docstore import DocStore
 
     folder = IndexFolder.of(built[0] / "home", "shop")

@@ -16,7 +16,7 @@ from clew.core.errors import MismatchError
 from clew.indexer.build import build
 from clew.indexer.spec import read_spec
 from clew.models import store
-from clew.models.keep import keep_quantised
+from clew.models.save import save_quantised
 from clew.models.store import WHOLE_NAME, prepare
 from clew.search.assemble import open_index, open_version
 from clew.search.types import SearchRequest
@@ -90,7 +90,7 @@ def test_an_index_keeps_its_encoder_where_the_default_is_another_by_now(tmp_path
 @pytest.mark.slow
 def test_an_index_is_searched_with_another_form_of_its_model_where_they_agree(tmp_path) -> None:
     home = tmp_path / "home"
-    small = keep_quantised(prepare(WHOLE_NAME, home), home)
+    small = save_quantised(prepare(WHOLE_NAME, home), home)
     spec = Path(write_spec(tmp_path))
     spec.write_text(f'{SPEC}[dense]\nmodel = "{small}"\n')
     build(read_spec(spec), home)

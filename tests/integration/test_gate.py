@@ -361,8 +361,8 @@ def test_while_it_holds_the_better_release_may_be_lost(excused):
     add_document(excused, "more")
     with pytest.raises(QualityError, match="r1 cannot be measured for comparison: index 'shop' has no release"):
         build(spec(excused, dense=BAD), excused / "home")
-    renewed = build(spec(excused, dense=BAD), excused / "home", override=FOREVER)
-    assert renewed.override.against == ""
+    translate = build(spec(excused, dense=BAD), excused / "home", override=FOREVER)
+    assert translate.override.against == ""
 
 
 def test_what_was_held_against_it_is_kept_as_long_as_the_override_is_live(excused):

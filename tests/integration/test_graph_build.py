@@ -24,7 +24,8 @@ from clew.core.errors import (
 from clew.core.lock import writing
 from clew.core.progress import Silent
 from clew.indexer.build import build
-from clew.indexer.graphs import attach, load, sweep
+from clew.indexer.graphs import attach, load
+from clew.indexer.graphs.gc import gc as gc_graph
 from clew.indexer.graphs.used import described
 from clew.indexer.releases import publish
 from clew.indexer.releases.gc import gc
@@ -492,14 +493,14 @@ def test_sweeping_keeps_what_any_version_names(two):
     home = two / "home"
     write_graph(two, LESS)
     load.load(home, "shop", str(two / "nodes.jsonl"), str(two / "edges.jsonl"))
-    report = sweep.gc(home, "shop")
+    report = gc_graph(home, "shop")
     assert (report.snapshots, report.used) == ((), (used(home, "r2"), used(home, "r1")))
     for number in (3, 4):
         build(spec(two, fusion={"weights": {"graph": number}}), home)
     assert gc(home, "shop", keep=1).releases == ("r1", "r2")
     assert len(snapshots(home)) == 3  # an index's gc leaves graphs alone
     # The two releases that are left have the newest graph.
-    assert len(sweep.gc(home, "shop").snapshots) == 2
+    assert len(gc_graph(home, "shop").snapshots) == 2
     assert snapshots(home) == [used(home)]
     assert kinds_found(home)[0] == {"c:sofas"}
 
@@ -516,7 +517,7 @@ def test_a_build_holds_its_graph_until_its_version_is_there(root, monkeypatch):
         # A newer one, so that this is not the newest.
         write_graph(root, [])
         load.load(home, "shop", str(root / "nodes.jsonl"), str(root / "edges.jsonl"))
-        swept.append((taken, sweep.gc(home, "shop")))
+        swept.append((taken, gc_graph(home, "shop")))
         original(self, encoding)
 
     monkeypatch.setattr(attach.GraphVectors, "encode", encode)

@@ -15,7 +15,7 @@ from clew.api.settings import Settings
 from clew.core.errors import QueryError
 from clew.core.types import Deadline
 from clew.kg.absent import AbsentStore
-from clew.search import lookup, types
+from clew.search import graph_reports, types
 from clew.search.assemble import open_index
 
 # The vectors of the model that needs none say nothing, which the linker takes for a sign against, so it asks for less.
@@ -138,7 +138,7 @@ def test_http_says_of_the_graph_what_python_says(client, home):
     with clew.open("shop", home) as index:
         response = index.search("couch", graph="on", explain=True)
         report = index.link("a couch beside a lamp", trace=True)
-        entity = lookup.describe(index.searcher, "c:sofas")
+        entity = graph_reports.describe(index.searcher, "c:sofas")
     assert search(client, graph="on", explain=True)["graph"] == json.loads(
         json.dumps(dataclasses.asdict(response.graph))
     )
@@ -155,11 +155,11 @@ def test_http_says_of_the_graph_what_python_says(client, home):
     [
         (schemas.GraphUse, types.GraphUse),
         (schemas.LinkedEntity, types.LinkedEntity),
-        (graph_schemas.LinkResult, lookup.LinkReport),
-        (graph_schemas.ConsideredEntity, lookup.ConsideredEntity),
-        (graph_schemas.EntityResult, lookup.EntityReport),
-        (graph_schemas.Tie, lookup.Tie),
-        (graph_schemas.NamedEntity, lookup.NamedEntity),
+        (graph_schemas.LinkResult, graph_reports.LinkReport),
+        (graph_schemas.ConsideredEntity, graph_reports.ConsideredEntity),
+        (graph_schemas.EntityResult, graph_reports.EntityReport),
+        (graph_schemas.EntityRelation, graph_reports.EntityRelation),
+        (graph_schemas.NamedEntity, graph_reports.NamedEntity),
     ],
 )
 def test_the_wire_has_every_field_of_the_graph(model, mirrored):
@@ -249,7 +249,7 @@ def test_texts_of_any_kind_are_linked(client):
     for text in ("🛋" * 5_000, "\0couch\0", "couch" + "́" * 200, "' OR 1=1 --", "couch " * 1_600):
         answer = client.post("/v1/link", json={"index": "shop", "text": text, "trace": True})
         assert answer.status_code == 200, text[:20]
-        assert len(answer.json()["candidates"]) <= lookup.MOST_CANDIDATES
+        assert len(answer.json()["candidates"]) <= graph_reports.MOST_CANDIDATES
 
 
 def test_a_graph_option_that_is_not_off_auto_or_on_is_refused(client):
@@ -374,8 +374,8 @@ def test_a_budget_that_is_used_up_leaves_the_graph_out(client, home):
     answer = client.get("/v1/entities", params={"index": "shop", "id": "c:sofas", "budget_ms": 1e-6}).json()
     assert [lost["stage"] for lost in answer["degraded"]] == ["graph"]
     with clew.open("shop", home) as index:
-        late = lookup.describe(index.searcher, "c:sofas", deadline=Deadline(0.0))
-        assert replace(late, degraded=()) == lookup.describe(index.searcher, "c:sofas")
+        late = graph_reports.describe(index.searcher, "c:sofas", deadline=Deadline(0.0))
+        assert replace(late, degraded=()) == graph_reports.describe(index.searcher, "c:sofas")
 
 
 def test_why_not_takes_graph(client):

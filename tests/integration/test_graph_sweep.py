@@ -7,8 +7,8 @@ import pytest
 from neo4j import GraphDatabase
 
 from clew.core.errors import StageUnavailable, UsageError
+from clew.indexer.graphs.gc import gc
 from clew.indexer.graphs.load import load
-from clew.indexer.graphs.sweep import gc
 from clew.kg.neo4j_store import Neo4jStore
 from clew.kg.snapshot import list_snapshots
 from clew.kg.spec import Neo4jSpec

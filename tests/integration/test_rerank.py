@@ -318,7 +318,9 @@ def test_rank_takes_the_time_it_needs(index):
     searcher = replace(index.searcher, reranker=hurried)
     cut = searcher.search(SearchRequest(query=QUERY, k=100)).rerank
     assert (cut.reranked, cut.of, cut.stopped) == (4, 100, "budget")
-    assert searcher.rank(QUERY, 100)[0] == replace(index.searcher, reranker=hurried.unhurried()).rank(QUERY, 100)[0]
+    assert (
+        searcher.rank(QUERY, 100)[0] == replace(index.searcher, reranker=hurried.without_budget()).rank(QUERY, 100)[0]
+    )
 
 
 def test_judged_queries_measure_both_models_as_a_pair(index):

@@ -12,10 +12,10 @@ import pytest
 
 from clew.training.bi_encoder import train_bi_encoder
 from clew.training.cross_encoder import by_data, train_cross_encoder
+from clew.training.data import gather
 from clew.training.distil import train_student
 from clew.training.examples import read_examples, write_examples
 from clew.training.fit import BEST, CHECKPOINTS, read_curve
-from clew.training.gather import gather
 from clew.training.run import DEV, EXAMPLES
 from clew.training.spec import load_spec
 

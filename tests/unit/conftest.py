@@ -100,12 +100,12 @@ def tiny_model() -> TinyModel:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artifact folder of a tiny cross-encoder, kept as training keeps one. Do not write in it."""
-    from clew.models.keep import keep_model
+    from clew.models.save import save_model
 
     root = tmp_path_factory.mktemp("trained")
     # Exporting takes seconds: the workers of a run share what the first of them kept.
     shared = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    return keep_model(
+    return save_model(
         make_tiny_model(root / "run", role="cross_encoder"),
         shared / "home",
         "tiny-reranker",

@@ -18,8 +18,8 @@ from clew.core.tables import REBUILD
 from clew.core.threads import count
 from clew.core.types import Bools, Ints, Vectors
 from clew.search.candidates.dense.files import ANN
-from clew.search.candidates.dense.fixed import Fixed, floats, parts
 from clew.search.candidates.dense.gpu import filled
+from clew.search.candidates.dense.int16 import Fixed, floats, parts
 
 faiss: Any = _faiss  # its type stubs leave out search parameters and selectors
 _limit_lock = threading.Lock()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.core.types import Bools, Floats, Ints, Ranking, Vectors, ranked
-from clew.search.candidates.dense.fixed import STEPS, Fixed, fixed, floats, parts
+from clew.search.candidates.dense.int16 import STEPS, Fixed, fixed, floats, parts
 from clew.search.candidates.dense.kernel import inner_products
 
 

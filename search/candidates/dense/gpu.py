@@ -18,7 +18,7 @@ import numpy as np
 
 from clew.core.errors import MissingExtraError, UsageError
 from clew.core.types import Bools, Ints, Vectors
-from clew.search.candidates.dense.fixed import Fixed, floats, parts
+from clew.search.candidates.dense.int16 import Fixed, floats, parts
 from clew.search.candidates.dense.spec import Device
 
 log = logging.getLogger("clew.dense")

@@ -16,13 +16,13 @@ from clew.core.mapped import new_array, open_array
 from clew.core.tables import REBUILD, read_table
 from clew.core.types import Vectors
 from clew.search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
-from clew.search.candidates.dense.fixed import Fixed, fixed, parts
 from clew.search.candidates.dense.gpu import for_build, log, on_gpu
-from clew.search.candidates.dense.moments import Moments
+from clew.search.candidates.dense.int16 import Fixed, fixed, parts
+from clew.search.candidates.dense.rabitq import RaBitQScan
 from clew.search.candidates.dense.recall import RecallProbe
 from clew.search.candidates.dense.shard import DenseShard, Proposer
-from clew.search.candidates.dense.signs import SignScan
 from clew.search.candidates.dense.spec import DenseSpec
+from clew.search.candidates.dense.vector_statistics import VectorStatistics
 from clew.search.protocols import CandidateGenerator, PassageSet
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class DenseCounts:
 
     passages: int
     dim: int
-    moments: Moments
+    moments: VectorStatistics
 
 
 class DenseKind:
@@ -58,7 +58,7 @@ class DenseKind:
         """Count, width and moments of a shard's vectors. Raises DataError for a broken vector."""
         vectors = _vectors(passages)
         _check(vectors, vectors.shape[1])
-        return DenseCounts(len(vectors), vectors.shape[1] if len(vectors) else 0, Moments.of(vectors))
+        return DenseCounts(len(vectors), vectors.shape[1] if len(vectors) else 0, VectorStatistics.of(vectors))
 
     def combine(self, add: Sequence[DenseCounts], remove: Sequence[DenseCounts] = ()) -> DenseCounts:
         """Sum of the counts. Raises MismatchError when the shards' vectors differ in width."""
@@ -68,7 +68,7 @@ class DenseKind:
                 f"shards hold vectors of {' and '.join(map(str, widths))} numbers", "build them all with one model"
             )
         passages = sum(part.passages for part in add) - sum(part.passages for part in remove)
-        moments = Moments(0, np.zeros(0, np.int64), np.zeros((0, 0), np.int64))
+        moments = VectorStatistics(0, np.zeros(0, np.int64), np.zeros((0, 0), np.int64))
         for part in add:
             moments += part.moments
         for part in remove:
@@ -106,7 +106,7 @@ class DenseKind:
         """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
         counts = read_table(whole / STATISTICS, FORMAT)
         sums = open_array(whole / MOMENTS)
-        moments = Moments(int(counts["known"]), sums[0], sums[1:])
+        moments = VectorStatistics(int(counts["known"]), sums[0], sums[1:])
         shards = [self._open_shard(directory, counts["dim"], moments) for directory in directories]
         if (found := sum(shard.size for shard in shards)) != counts["passages"]:
             raise CorruptError(
@@ -144,9 +144,9 @@ class DenseKind:
             'lower recall in [dense], or set kind = "flat" there for an exact search',
         )
 
-    def _made(self, name: str, vectors: Fixed, *, gpu: bool) -> SignScan | AnnIndex:
+    def _made(self, name: str, vectors: Fixed, *, gpu: bool) -> RaBitQScan | AnnIndex:
         if name == "rabitq":
-            return SignScan.make(vectors)
+            return RaBitQScan.make(vectors)
         from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
 
         try:
@@ -172,7 +172,7 @@ class DenseKind:
             return "rabitq"
         return "hnsw" if passages < IVF_FROM else "ivf"
 
-    def _open_shard(self, directory: Path, dim: int, moments: Moments) -> DenseShard:
+    def _open_shard(self, directory: Path, dim: int, moments: VectorStatistics) -> DenseShard:
         settings = read_table(directory / SETTINGS, FORMAT)
         vectors = _map(directory / VECTORS)
         if len(vectors) != settings["passages"] or (len(vectors) and vectors.shape[1] != dim):
@@ -184,7 +184,7 @@ class DenseKind:
         proposer: Proposer | None = None
         below, effort = self._spec.exact_below, int(settings["effort"])
         if name == "rabitq":
-            proposer = SignScan.read(directory, *vectors.shape)
+            proposer = RaBitQScan.read(directory, *vectors.shape)
         elif name != "flat":
             from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from clew.core.types import Vectors
 from clew.search.candidates.dense.exact import exact_scores
-from clew.search.candidates.dense.fixed import Fixed, floats
+from clew.search.candidates.dense.int16 import Fixed, floats
 from clew.search.candidates.dense.shard import DenseShard
 
 SAMPLE = 200
@@ -20,7 +20,7 @@ _TIE = 1e-6
 _FLAT = 1e-6
 
 
-def stand_ins(vectors: Fixed, seed: int) -> Vectors:
+def synthetic_queries(vectors: Fixed, seed: int) -> Vectors:
     """(at most SAMPLE, dim) unit vectors to ask in place of queries: passages turned away to cosine NEARNESS.
 
     Passages themselves are too easy as queries, because a graph links near passages to each other; passages turned
@@ -51,7 +51,7 @@ class RecallProbe:
 
     def __init__(self, vectors: Fixed, seed: int, queries: Vectors | None = None) -> None:
         """vectors: (n, dim) in steps, n at least 1. queries: (q, dim) unit vectors to ask beside the stand-ins."""
-        made = stand_ins(vectors, seed)
+        made = synthetic_queries(vectors, seed)
         self._queries = made if queries is None else np.concatenate([made, queries.astype(np.float32)])
         self._truth = exact_scores(vectors, self._queries, max(DEPTHS))
 

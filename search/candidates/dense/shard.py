@@ -11,8 +11,8 @@ import numpy as np
 from clew.core.errors import MismatchError
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, Vectors, empty_ranking
 from clew.search.candidates.dense.exact import best_of, cosines, exact_top
-from clew.search.candidates.dense.fixed import Fixed
-from clew.search.candidates.dense.moments import Moments
+from clew.search.candidates.dense.int16 import Fixed
+from clew.search.candidates.dense.vector_statistics import VectorStatistics
 from clew.search.protocols import CandidateRequest, ParsedQuery
 
 # An approximate search proposes twice the passages wanted, so that exact scores decide between near ties.
@@ -55,7 +55,7 @@ class DenseShard:
         proposer: Proposer | None,
         effort: int,
         exact_below: int,
-        moments: Moments | None = None,
+        moments: VectorStatistics | None = None,
     ) -> None:
         """vectors: (passages, dim) unit vectors in steps, mapped from the file."""
         self._vectors = vectors

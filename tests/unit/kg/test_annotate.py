@@ -3,7 +3,7 @@
 import pytest
 
 from clew.kg.annotate import TEXT_WEIGHT, Annotator, attached, open_linker, value_id
-from clew.kg.freeze import write_snapshot
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.spec import GraphSpec
 from clew.kg.types import Edge, Entity
 

@@ -5,8 +5,8 @@ import pytest
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
 from clew.kg.drift import drift
-from clew.kg.freeze import write_snapshot
 from clew.kg.networkx_store import NetworkxStore
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.types import Edge, Entity
 
 ENTITIES = [Entity("a", "t", "A"), Entity("b", "t", "B"), Entity("c", "u", "C", properties={"size": 3})]

@@ -9,8 +9,8 @@ import pytest
 
 from clew.core.errors import CorruptError, DataError, NotFoundError, StageUnavailable
 from clew.core.types import Deadline
-from clew.kg.freeze import write_snapshot
 from clew.kg.networkx_store import NetworkxStore
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.types import Edge, Entity, Walk
 
 CREATED = "2025-01-01T00:00:00Z"

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from clew.core.artifacts import is_held
 from clew.core.errors import CorruptError, DataError, FormatError, NotFoundError
-from clew.kg import freeze
-from clew.kg.freeze import write_snapshot
+from clew.kg import snapshot_writer
 from clew.kg.manifest import fingerprint_of
 from clew.kg.snapshot import NodeFile, Snapshot, find_snapshot, graph_names, list_snapshots
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.types import Edge, Entity
 
 CREATED = "2025-01-01T00:00:00Z"
@@ -125,7 +125,7 @@ def test_any_graph_comes_back(tmp_path_factory, data):
 
 def test_batches_do_not_show(tmp_path, monkeypatch):
     """Entities are found and ordered the same whatever the record batches, whose borders are fixed by the content."""
-    monkeypatch.setattr(freeze, "BATCH_ENTITIES", 7)
+    monkeypatch.setattr(snapshot_writer, "BATCH_ENTITIES", 7)
     entities = [Entity(f"e{n:03}", name=f"name {n}", description="d" * n) for n in range(60)]
     found = write(tmp_path, reversed(entities), [Edge("e000", "r", "e059")])
     assert len(found._nodes._batches) > 5
@@ -187,7 +187,7 @@ def test_derived_files_are_hashed_but_do_not_name_the_snapshot(tmp_path, monkeyp
         seen.append(([entity.id for entity in entities], degrees.tolist(), degrees.dtype))
         (folder / "names.txt").write_text("derived")
 
-    monkeypatch.setattr(freeze, "DERIVED", (derive,))
+    monkeypatch.setattr(snapshot_writer, "DERIVED", (derive,))
     found = write(tmp_path)
     assert seen == [(["a", "b", "\uff5e", "😀"], [4, 1, 0, 1], np.int64)]
     assert found.id == plain.id
@@ -200,7 +200,7 @@ def test_derived_files_are_hashed_but_do_not_name_the_snapshot(tmp_path, monkeyp
 
 def test_a_snapshot_gets_derived_files_that_it_lacks(tmp_path, monkeypatch):
     write(tmp_path)
-    monkeypatch.setattr(freeze, "DERIVED", (lambda entities, degrees, folder: (folder / "new").touch(),))
+    monkeypatch.setattr(snapshot_writer, "DERIVED", (lambda entities, degrees, folder: (folder / "new").touch(),))
     assert (write(tmp_path).folder / "new").exists()
 
 

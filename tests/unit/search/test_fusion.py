@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clew.search.fusion import FUSIONS, FusionSpec, Pool
+from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
 
 
 def found(bm25, dense, bm25_ranks=None, dense_ranks=None, background=((0.0, 1.0), (0.0, 1.0)), documents=None):
@@ -14,7 +14,9 @@ def found(bm25, dense, bm25_ranks=None, dense_ranks=None, background=((0.0, 1.0)
     ranks = np.array([bm25_ranks or range(scores.shape[1]), dense_ranks or range(scores.shape[1])])
     documents = np.arange(scores.shape[1]) if documents is None else documents
     best = np.zeros(scores.shape, np.int64)
-    return Pool(documents, ("bm25", "dense"), scores, ranks.astype(np.int64), np.array(background, float), best)
+    return FusedCandidates(
+        documents, ("bm25", "dense"), scores, ranks.astype(np.int64), np.array(background, float), best
+    )
 
 
 def test_rrf_is_a_sum_of_inverse_ranks():

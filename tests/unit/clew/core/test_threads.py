@@ -107,9 +107,9 @@ def test_work_in_lanes_comes_back_in_order_and_overlaps() -> None:
         together.wait()
         return item * item
 
-    assert list(threads.in_lanes(work, range(6), 2)) == [0, 1, 4, 9, 16, 25]
-    assert list(threads.in_lanes(abs, [-3], 2)) == [3]
-    assert list(threads.in_lanes(abs, [-3, 2], 1)) == [3, 2]
+    assert list(threads.in_workers(work, range(6), 2)) == [0, 1, 4, 9, 16, 25]
+    assert list(threads.in_workers(abs, [-3], 2)) == [3]
+    assert list(threads.in_workers(abs, [-3, 2], 1)) == [3, 2]
 
 
 def test_a_short_call_in_lanes_does_not_wait_for_all_of_a_long_one() -> None:
@@ -122,10 +122,10 @@ def test_a_short_call_in_lanes_does_not_wait_for_all_of_a_long_one() -> None:
         return item if item < 20 or short.wait(20) else -1
 
     with ThreadPoolExecutor(1) as beside:
-        long = beside.submit(lambda: list(threads.in_lanes(work, range(60), 2)))
+        long = beside.submit(lambda: list(threads.in_workers(work, range(60), 2)))
         assert began.wait(20)
         go.set()
-        assert list(threads.in_lanes(abs, [-1, -2, -3], 2)) == [1, 2, 3]
+        assert list(threads.in_workers(abs, [-1, -2, -3], 2)) == [1, 2, 3]
         short.set()
         assert long.result(60) == list(range(60))
 
@@ -137,5 +137,5 @@ def test_what_work_in_lanes_raises_is_raised() -> None:
         return item
 
     with pytest.raises(ValueError, match="item 3"):
-        list(threads.in_lanes(work, range(6), 2))
-    assert list(threads.in_lanes(work, [1, 2], 2)) == [1, 2]
+        list(threads.in_workers(work, range(6), 2))
+    assert list(threads.in_workers(work, [1, 2], 2)) == [1, 2]

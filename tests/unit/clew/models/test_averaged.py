@@ -35,9 +35,9 @@ class OtherEncoder(HashingEncoder):
 
     max_length = 7
 
-    def piece_offsets(self, texts):
+    def token_offsets(self, texts):
         cut = []
-        for spans in super().piece_offsets(texts):
+        for spans in super().token_offsets(texts):
             halves = (((a, a + 2), (a + 2, b)) if b - a > 3 else ((a, b),) for a, b in spans)
             cut.append([half for pair in halves for half in pair])
         return cut
@@ -72,8 +72,8 @@ def test_the_stricter_of_two_encoders_counts() -> None:
     assert both.runtime == "numpy-fp32+numpy-fp32"
     assert both.unknown_shares(["lamp", ""]) == [0.5, 1]
     # The finer cut, whichever model makes it; where they agree there is nothing to choose.
-    assert both.piece_offsets(["lamps", "oak"]) == [[(0, 2), (2, 5)], [(0, 3)]]
-    assert AveragedEncoder(other, wide).piece_offsets(["lamps"]) == [[(0, 2), (2, 5)]]
+    assert both.token_offsets(["lamps", "oak"]) == [[(0, 2), (2, 5)], [(0, 3)]]
+    assert AveragedEncoder(other, wide).token_offsets(["lamps"]) == [[(0, 2), (2, 5)]]
     assert AveragedScorer(OverlapScorer(), ShorterScorer()).max_length == 4
 
 

@@ -13,7 +13,7 @@ from clew.models.folder import (
     check_files,
     fingerprint,
     hidden_size,
-    most_pieces,
+    longest_input,
     read_config,
     read_pair_length,
     role_of,
@@ -260,4 +260,4 @@ def test_the_fingerprint_of_a_cross_encoder(folder: Folder, name: str, content: 
 )
 def test_how_many_pieces_a_network_has_places_for(config, most, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert most_pieces(tmp_path) == most
+    assert longest_input(tmp_path) == most

@@ -31,7 +31,7 @@ def test_case_and_word_order_do_not_matter() -> None:
 
 
 def test_chinese_characters_are_pieces_of_their_own() -> None:
-    assert HashingEncoder().piece_offsets(["红色dress!"]) == [[(0, 1), (1, 2), (2, 7), (7, 8)]]
+    assert HashingEncoder().token_offsets(["红色dress!"]) == [[(0, 1), (1, 2), (2, 7), (7, 8)]]
 
 
 @given(st.text())

@@ -9,16 +9,16 @@ from onnxruntime import InferenceSession
 from safetensors.numpy import load_file
 
 from clew.core.errors import FormatError
+from clew.models.catalogue import check
 from clew.models.dequantise import dequantise
 from clew.models.export import write_onnx
-from clew.models.first_piece import keep_first_piece
-from clew.models.keep import keep_dequantised, keep_quantised
-from clew.models.kept import check
+from clew.models.first_token import narrow_to_first_token
 from clew.models.manifest import INT8_FORM, read_manifest
 from clew.models.quantise import quantised_rows
 from clew.models.runtimes import ONNX_FILE, multiplies_bytes, open_session
+from clew.models.save import save_dequantised, save_quantised
 from clew.models.smoothing import smooth
-from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, load_encoder, load_scorer, prepare, whole_folder
+from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, fp32_folder, load_encoder, load_scorer, prepare
 
 DOMAIN = "com.microsoft"
 
@@ -26,7 +26,7 @@ DOMAIN = "com.microsoft"
 @pytest.fixture(scope="module")
 def quantised(trained, tmp_path_factory):
     """The 8-bit artifact of the tiny trained cross-encoder."""
-    return keep_quantised(trained, tmp_path_factory.mktemp("quantised"))
+    return save_quantised(trained, tmp_path_factory.mktemp("quantised"))
 
 
 @pytest.mark.slow
@@ -53,14 +53,14 @@ def test_it_scores_nearly_as_the_whole_one(trained, quantised):
 
 @pytest.mark.slow
 def test_it_is_made_once(trained, quantised):
-    assert keep_quantised(trained, quantised.parents[2]) == quantised
+    assert save_quantised(trained, quantised.parents[2]) == quantised
 
 
 @pytest.mark.slow
 def test_another_form_of_eight_bits_is_another_artifact(trained, quantised, monkeypatch):
-    monkeypatch.setattr("clew.models.keep.INT8_FORM", INT8_FORM + 1)
-    monkeypatch.setattr("clew.models.keep.keep", lambda home, source, manifest, precision: home / manifest.id)
-    assert keep_quantised(trained, quantised.parents[2]).name != quantised.name
+    monkeypatch.setattr("clew.models.save.INT8_FORM", INT8_FORM + 1)
+    monkeypatch.setattr("clew.models.save.keep", lambda home, source, manifest, precision: home / manifest.id)
+    assert save_quantised(trained, quantised.parents[2]).name != quantised.name
 
 
 @pytest.mark.slow
@@ -76,7 +76,7 @@ def test_it_says_how_near_it_is(trained, quantised):
 def test_a_bi_encoder_has_an_eight_bit_form_too(tiny_model, tmp_path):
     home = tmp_path / "home"
     whole = prepare(str(tiny_model(tmp_path / "encoder")), home)
-    small = keep_quantised(whole, home)
+    small = save_quantised(whole, home)
     assert check(small).agreement == read_manifest(small).runtimes["onnxruntime"]["agreement"]["mean"] > 0.95
     assert not list(small.glob("*.safetensors"))
     texts = ["red shoe", "blue hat", "", "blue blue shoe hat red " * 20]
@@ -89,12 +89,12 @@ def test_a_bi_encoder_has_an_eight_bit_form_too(tiny_model, tmp_path):
 def test_torch_reads_the_whole_weights_of_an_eight_bit_form(tiny_model, tmp_path):
     home, other = tmp_path / "home", tmp_path / "other"
     whole = prepare(str(tiny_model(tmp_path / "encoder")), home)
-    small = keep_quantised(whole, home)
-    assert (whole_folder(whole, home), whole_folder(small, home)) == (whole, whole)
-    made = whole_folder(small, other)  # what it was made of is not there
-    assert (made, whole_folder(small, other)) == (other / "models" / "encoder-whole" / made.name,) * 2
+    small = save_quantised(whole, home)
+    assert (fp32_folder(whole, home), fp32_folder(small, home)) == (whole, whole)
+    made = fp32_folder(small, other)  # what it was made of is not there
+    assert (made, fp32_folder(small, other)) == (other / "models" / "encoder-whole" / made.name,) * 2
     shutil.copytree(made.parent, home / "models" / "encoder-whole")
-    assert whole_folder(small, home) == whole  # not what was made of it later
+    assert fp32_folder(small, home) == whole  # not what was made of it later
     texts = ["red shoe", "blue hat", "blue blue shoe hat red"]
     one = load_encoder(str(small), other)
     for place in (home, other):
@@ -114,13 +114,13 @@ def test_a_reranker_of_eight_bits_runs_in_torch_too(trained, quantised, tmp_path
 @pytest.mark.slow
 def test_what_cannot_be_quantised_is_refused(quantised, tmp_path):
     with pytest.raises(FormatError, match="quantised already"):
-        keep_quantised(quantised, tmp_path)
+        save_quantised(quantised, tmp_path)
 
 
 @pytest.mark.slow
 def test_whole_weights_are_made_of_it_again(trained, quantised):
     home = quantised.parents[2]
-    whole = keep_dequantised(quantised, home)
+    whole = save_dequantised(quantised, home)
     before, small, after = read_manifest(trained), read_manifest(quantised), check(whole)
     assert (after.name, after.precision) == (f"{before.name}-whole", "fp32")
     assert after.calibration == small.calibration
@@ -135,9 +135,9 @@ def test_whole_weights_are_made_of_it_again(trained, quantised):
     texts = ["red shoe", "blue hat", "shoes", ""]
     one, other = (load_scorer(str(folder), home).score("red", texts) for folder in (quantised, whole))
     assert np.abs(one - other).max() < 0.1 * max(1.0, float(np.ptp(one)))
-    assert keep_dequantised(quantised, home) == whole
+    assert save_dequantised(quantised, home) == whole
     with pytest.raises(FormatError, match="has its weights already"):
-        keep_dequantised(whole, home)
+        save_dequantised(whole, home)
 
 
 def test_a_network_that_clew_did_not_quantise_has_no_weights_to_give(tmp_path):
@@ -222,13 +222,13 @@ def test_what_goes_before_the_rounding_changes_no_result(role, trained, tiny_mod
 
         return run
 
-    for step in (smooth, keep_first_piece):
+    for step in (smooth, narrow_to_first_token):
         monkeypatch.setattr(f"clew.models.quantise.{step.__name__}", watched(step))
     pairs = role == "cross_encoder"
     folder = trained if pairs else prepare(str(tiny_model(tmp_path / "encoder")), tmp_path / "home")
     write_onnx(folder, tmp_path / "model.onnx", role, "int8")
     # The last layer's query, attention, and all that comes after it.
-    assert (done[keep_first_piece] > 10) is pairs
+    assert (done[narrow_to_first_token] > 10) is pairs
     assert done[smooth] == 2 * json.loads((folder / "config.json").read_text())["num_hidden_layers"]
 
 

@@ -26,7 +26,7 @@ from clew.models import store
 from clew.models.folder import fingerprint
 from clew.models.hashing import HashingEncoder
 from clew.models.overlap import OverlapScorer
-from clew.models.store import kept_folders, load_encoder, load_scorer, prepare, read_manifest, scorer_calibration
+from clew.models.store import load_encoder, load_scorer, prepare, read_manifest, saved_folders, scorer_calibration
 
 TinyModel = Callable[..., Path]
 
@@ -45,7 +45,7 @@ def home(kept: Path, tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def whole_folder(home: Path) -> Path:
+def fp32_folder(home: Path) -> Path:
     (folder,) = (home / "models" / store.WHOLE_NAME).iterdir()
     return folder
 
@@ -106,7 +106,7 @@ print(sorted(heavy & set(sys.modules)))
 
 @pytest.mark.parametrize("name", ["onnx/model.onnx", "tokenizer.json", "config.json"])
 def test_a_changed_file_is_refused_by_name(home: Path, name: str) -> None:
-    path = whole_folder(home) / name
+    path = fp32_folder(home) / name
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     replace(path, bytes(data))
@@ -116,13 +116,13 @@ def test_a_changed_file_is_refused_by_name(home: Path, name: str) -> None:
 
 
 def test_a_missing_file_is_named(home: Path) -> None:
-    (whole_folder(home) / "onnx" / "model.onnx").unlink()
+    (fp32_folder(home) / "onnx" / "model.onnx").unlink()
     with pytest.raises(CorruptError, match=r"model\.onnx"):
         load_encoder(store.WHOLE_NAME, home)
 
 
 def test_a_broken_or_newer_manifest_is_refused(home: Path) -> None:
-    path = whole_folder(home) / store.MANIFEST
+    path = fp32_folder(home) / store.MANIFEST
     replace(path, b"{")
     with pytest.raises(CorruptError, match=r"manifest\.json"):
         load_encoder(store.WHOLE_NAME, home)
@@ -132,7 +132,7 @@ def test_a_broken_or_newer_manifest_is_refused(home: Path) -> None:
 
 
 def test_an_artifact_is_found_by_folder_name_and_id(home: Path) -> None:
-    folder = whole_folder(home)
+    folder = fp32_folder(home)
     for name in (str(folder), folder.parent.name, f"{folder.parent.name}/{folder.name}"):
         assert prepare(name, home) == folder
 
@@ -323,14 +323,16 @@ def test_models_are_found_by_fingerprint_and_runtime_also_under_a_name_that_mean
         (again / "manifest.json").write_text((again / "manifest.json").read_text().replace(old, new))
     (first.parent / "broken").mkdir()
     (first.parent / "broken" / "manifest.json").write_text("{")
-    assert kept_folders(trained_home, fingerprint, "onnxruntime-fp32") == [first]
-    assert kept_folders(trained_home, fingerprint, "onnxruntime-int8") == [first.with_name("8888-v1")]
+    assert saved_folders(trained_home, fingerprint, "onnxruntime-fp32") == [first]
+    assert saved_folders(trained_home, fingerprint, "onnxruntime-int8") == [first.with_name("8888-v1")]
     # On a GPU torch rounds whole weights itself.
-    assert kept_folders(trained_home, fingerprint, "torch-bf16") == [first]
-    assert kept_folders(trained_home, "f" * 64, "onnxruntime-fp32") == [first.with_name("ffff-v1")]
-    assert kept_folders(trained_home, "0" * 64, "onnxruntime-fp32") == []
+    assert saved_folders(trained_home, fingerprint, "torch-bf16") == [first]
+    assert saved_folders(trained_home, "f" * 64, "onnxruntime-fp32") == [first.with_name("ffff-v1")]
+    assert saved_folders(trained_home, "0" * 64, "onnxruntime-fp32") == []
     # One whose manifest cannot be read hides no other; of those kept at one time the last by id is taken.
-    assert store.kept_folder(trained_home, "tiny-reranker") == max(first, *map(first.with_name, ("ffff-v1", "8888-v1")))
+    assert store.saved_folder(trained_home, "tiny-reranker") == max(
+        first, *map(first.with_name, ("ffff-v1", "8888-v1"))
+    )
     for each in first.parent.glob("[!.]*-v1"):
         shutil.rmtree(each)
     with pytest.raises(StoreError, match="broken"):

@@ -11,7 +11,7 @@ import pytest
 
 from clew.core.errors import ClewError, CorruptError, DataError, MissingExtraError, NotFoundError, UsageError
 from clew.models import store
-from clew.models.kept import check, find
+from clew.models.catalogue import check, find
 from clew.models.manifest import MANIFEST, read_manifest
 from clew.models.runtimes import ONNX_FILE
 from clew.models.store import load_scorer
@@ -197,7 +197,7 @@ def test_a_damaged_model_is_replaced_by_importing_its_folder_again(tiny_model, t
     part = found / ONNX_FILE
     part.write_bytes(part.read_bytes()[:100])
     with monkeypatch.context() as patch:
-        patch.setattr("clew.models.keep.export_onnx", lambda *_: 1 / 0)
+        patch.setattr("clew.models.save.export_onnx", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             import_model(tmp_path / "home", str(source), "mine")
         assert found.is_dir()

@@ -20,7 +20,7 @@ from clew.training.clicks import (
     propensity,
     read_impressions,
 )
-from clew.training.gather import gather
+from clew.training.data import gather
 from clew.training.spec import spec_of
 
 ALL = ClicksSpec(least=1)

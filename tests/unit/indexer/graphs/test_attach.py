@@ -10,7 +10,7 @@ from clew.core.types import Document
 from clew.indexer.graphs.attach import joined, resolved
 from clew.indexer.spec import spec_of
 from clew.indexer.spool import SpoolWriter
-from clew.kg.freeze import write_snapshot
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.types import Edge, Entity
 
 ENTITIES = [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clew.core.errors import CorruptError, NotFoundError, StoreError
 from clew.indexer.graphs.export import export
 from clew.indexer.graphs.load import load
-from clew.kg.freeze import write_snapshot
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.types import Edge, Entity
 
 FORMS = ["jsonl", "csv", "parquet"]

@@ -3,7 +3,7 @@
 import pytest
 
 from clew.indexer.graphs.statistics import Hub, describe
-from clew.kg.freeze import write_snapshot
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.types import Edge, Entity
 
 

@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from clew.core.errors import QualityError
-from clew.indexer.releases.gate import Verdict, apply_override, below_minimum, fallen
+from clew.indexer.releases.gate import GateResult, apply_override, below_minimum, fallen
 from clew.indexer.releases.live import Live
-from clew.indexer.releases.override import Objection, Override
+from clew.indexer.releases.override import GateFailure, Override
 from clew.indexer.spec import QualitySpec
 from clew.search.versions import IndexVersion, Release
 
@@ -23,12 +23,12 @@ def live(override=None) -> Live:
     return Live(Release("r4", "shop", "4-ab", "", ""), version, override)
 
 
-def violated(*rules) -> tuple[Objection, ...]:
-    return tuple(Objection(rule, f"{rule} is missed", "find out why", {"after": 0.5}) for rule in rules)
+def violated(*rules) -> tuple[GateFailure, ...]:
+    return tuple(GateFailure(rule, f"{rule} is missed", "find out why", {"after": 0.5}) for rule in rules)
 
 
-def verdict(*rules, models=MODELS) -> Verdict:
-    return Verdict({"nDCG@10": 0.5}, models, {}, violated(*rules), "r3" if "non_inferior" in rules else "")
+def verdict(*rules, models=MODELS) -> GateResult:
+    return GateResult({"nDCG@10": 0.5}, models, {}, violated(*rules), "r3" if "non_inferior" in rules else "")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_version_that_violates_nothing_needs_no_override():
     used, notice = apply_override(verdict(), FASTER, live())
     assert used is None
     assert notice == "--override was not needed and is not recorded: this version violates no rule"
-    assert apply_override(Verdict(), FASTER, None)[1].endswith("[quality] names no queries")
+    assert apply_override(GateResult(), FASTER, None)[1].endswith("[quality] names no queries")
 
 
 def test_every_objection_is_in_the_error_and_in_the_record():

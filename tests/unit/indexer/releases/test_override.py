@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.errors import CorruptError, QualityError, UsageError
-from clew.indexer.releases.override import MOST_DAYS, Objection, Override, check_not_ended
+from clew.indexer.releases.override import MOST_DAYS, GateFailure, Override, check_not_ended
 from clew.search.versions import Release
 
 DAY = date(2030, 1, 31)
@@ -68,7 +68,7 @@ def test_a_release_is_refused_once_its_override_has_ended():
 
 
 def test_what_a_release_records_is_read_back():
-    objection = Objection("non_inferior", "it is worse", figures={"before": 0.5, "after": 0.25})
+    objection = GateFailure("non_inferior", "it is worse", figures={"before": 0.5, "after": 0.25})
     used = Override("faster", DAY, "2030-01-01T00:00:00Z", "r3", (objection,))
     assert release(used).override == {
         "reason": "faster",

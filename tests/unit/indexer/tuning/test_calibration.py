@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clew.core.errors import DataError
-from clew.indexer.tuning.calibration import LEAST_SCALE, learn, learn_ahead
+from clew.indexer.tuning.calibration import LEAST_SCALE, learn, learn_expected_relevant
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.stage import CHUNK
 
@@ -110,7 +110,7 @@ def lists(seed: int, answers: int, queries: int = 300) -> tuple[np.ndarray, ...]
 
 def test_what_is_expected_is_what_is_there() -> None:
     log_odds, fused, relevant, query = lists(3, 1)
-    found = learn_ahead(log_odds, fused, relevant, query, CHUNK)
+    found = learn_expected_relevant(log_odds, fused, relevant, query, CHUNK)
     assert found is not None
     assert found.doubt > 0.5
     log_odds, fused, relevant, query = (part.reshape(300, 48) for part in lists(4, 1))
@@ -124,13 +124,13 @@ def test_what_is_expected_is_what_is_there() -> None:
 
 def test_a_better_fused_score_never_makes_a_candidate_less_likely() -> None:
     log_odds, fused, relevant, query = lists(8, 1, 50)
-    found = learn_ahead(log_odds, -fused, relevant, query, CHUNK)
+    found = learn_expected_relevant(log_odds, -fused, relevant, query, CHUNK)
     assert found is not None
     assert found.fused >= 0
 
 
 def test_many_answers_are_not_taken_for_one() -> None:
-    found = learn_ahead(*lists(5, 12), CHUNK)
+    found = learn_expected_relevant(*lists(5, 12), CHUNK)
     assert found is not None
     assert found.left(np.linspace(2.7, 0.0, 32), 4.0) > 4
 
@@ -138,11 +138,11 @@ def test_many_answers_are_not_taken_for_one() -> None:
 def test_the_order_of_the_candidates_says_nothing() -> None:
     parts = lists(6, 1, 40)
     mixed = np.random.default_rng(0).permutation(len(parts[0]))
-    assert learn_ahead(*parts, CHUNK) == learn_ahead(*(part[mixed] for part in parts), CHUNK)
+    assert learn_expected_relevant(*parts, CHUNK) == learn_expected_relevant(*(part[mixed] for part in parts), CHUNK)
 
 
 def test_where_nothing_is_ever_left_nothing_is_learned() -> None:
     short = tuple(part[:CHUNK] for part in lists(7, 1, 1))
-    assert learn_ahead(*short, CHUNK) is None
+    assert learn_expected_relevant(*short, CHUNK) is None
     with pytest.raises(DataError, match="not finite"):
-        learn_ahead(np.array([float("nan")]), np.zeros(1), np.zeros(1, bool), np.zeros(1, np.int64), CHUNK)
+        learn_expected_relevant(np.array([float("nan")]), np.zeros(1), np.zeros(1, bool), np.zeros(1, np.int64), CHUNK)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from clew.indexer.tuning.fusion import Judged, learn, ndcg
-from clew.search.fusion import FusionSpec, Pool
+from clew.search.fusion import FusedCandidates, FusionSpec
 
 
 def found(bm25, dense):
     scores = np.array([bm25, dense], float)
     ranks = np.tile(np.arange(scores.shape[1]), (2, 1))
     documents, background = np.arange(scores.shape[1]), np.array([[0.0, 1.0], [0.0, 1.0]])
-    return Pool(documents, ("bm25", "dense"), scores, ranks, background, best=ranks)
+    return FusedCandidates(documents, ("bm25", "dense"), scores, ranks, background, best=ranks)
 
 
 def test_ndcg_by_hand():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from clew.indexer.tuning.calibration import learn as learn_calibration
-from clew.indexer.tuning.calibration import learn_ahead
+from clew.indexer.tuning.calibration import learn_expected_relevant
 from clew.indexer.tuning.gate import learn as learn_gate
 from clew.indexer.tuning.linker import Examples, fitted
 from clew.indexer.tuning.logistic import fit_logistic
@@ -115,7 +115,7 @@ def test_the_estimate_of_what_is_left_is_the_same(seed: int, answers: int, queri
     for row in relevant:
         row[random.choice(48, answers, replace=False, p=likely)] = True
     log_odds = np.where(relevant.ravel(), 4.0, -4.0) + random.normal(0, 1, queries * 48)
-    found = learn_ahead(log_odds, fused, relevant.ravel(), np.repeat(np.arange(queries), 48), 16)
+    found = learn_expected_relevant(log_odds, fused, relevant.ravel(), np.repeat(np.arange(queries), 48), 16)
     assert found is not None
     assert (found.bias, found.fused, found.doubt) == recorded
 

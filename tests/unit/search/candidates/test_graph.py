@@ -10,8 +10,8 @@ import pytest
 from clew.core.text import Analyzer
 from clew.kg.annotate import TEXT_WEIGHT, open_linker
 from clew.kg.expand import Reached
-from clew.kg.freeze import write_snapshot
 from clew.kg.linker import Linked, LinkSpec
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.spec import GraphSpec
 from clew.kg.types import Edge, Entity
 from clew.search.candidates.graph import GraphKind

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clew.search.fusion import FusionSpec, Pool
+from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering, rank_in
 from clew.search.rerank.spec import RerankSpec
@@ -19,11 +19,13 @@ NAN = float("nan")
 TOTALS = [5.0, 4.0, 3.0, 2.0, 1.0]
 
 
-def pool(totals: Sequence[float] = TOTALS) -> Pool:
+def pool(totals: Sequence[float] = TOTALS) -> FusedCandidates:
     m = len(totals)
     zeros = np.zeros((1, m), np.int64)
     documents = np.arange(m, dtype=np.int64)
-    return Pool(documents, ("bm25",), np.array([totals]), zeros, np.array([[0.0, 1.0]]), zeros).fused(FusionSpec())
+    return FusedCandidates(documents, ("bm25",), np.array([totals]), zeros, np.array([[0.0, 1.0]]), zeros).fused(
+        FusionSpec()
+    )
 
 
 def reranked(

@@ -10,7 +10,7 @@ import pytest
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
-from clew.search.fusion import FusionSpec, Pool
+from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.spec import RerankSpec
 from clew.search.rerank.stage import CHUNK, FIRST, Reranker
@@ -23,7 +23,7 @@ class Texts:
         return str(passage)
 
 
-class Told:
+class RoundWithFacts:
     """Scores texts, which are numbers, by a rule; keeps what it was asked."""
 
     runtime, max_length, fingerprint = "python", 512, "0" * 64
@@ -38,23 +38,23 @@ class Told:
         return np.array([self.rule(int(text)) for text in texts], np.float32)
 
 
-def pool(totals: Sequence[float], passages: Sequence[int] | None = None) -> Pool:
+def pool(totals: Sequence[float], passages: Sequence[int] | None = None) -> FusedCandidates:
     """Documents 10, 20, … with these fused scores; the best passage of the n-th is n unless said otherwise."""
     m = len(totals)
     scores, ranks = np.array([totals], np.float64), np.zeros((1, m), np.int64)
     best = np.array([range(m) if passages is None else passages], np.int64)
     documents = np.arange(1, m + 1, dtype=np.int64) * 10
-    return Pool(documents, ("bm25",), scores, ranks, np.array([[0.0, 1.0]]), best).fused(FusionSpec())
+    return FusedCandidates(documents, ("bm25",), scores, ranks, np.array([[0.0, 1.0]]), best).fused(FusionSpec())
 
 
-def rerank(scorer, of: Pool, *, top=50, budget_ms=0.0, calibration=None, deadline=None):
+def rerank(scorer, of: FusedCandidates, *, top=50, budget_ms=0.0, calibration=None, deadline=None):
     stage = Reranker(scorer, RerankSpec("told", top, budget_ms), calibration or Calibration())
     return stage.rerank("q", of, Texts(), deadline or Deadline())
 
 
 def test_the_first_of_the_fused_order_are_read_in_that_order_in_chunks() -> None:
     totals = np.random.default_rng(3).permutation(60).astype(float).tolist()
-    scorer = Told()
+    scorer = RoundWithFacts()
     found = rerank(scorer, pool(totals), top=40)
     fused = np.argsort(-np.array(totals)).tolist()
     assert [at for chunk in scorer.asked for at in chunk] == fused[:40]
@@ -63,14 +63,14 @@ def test_the_first_of_the_fused_order_are_read_in_that_order_in_chunks() -> None
 
 
 def test_the_best_passage_of_a_document_is_what_is_read() -> None:
-    scorer = Told()
+    scorer = RoundWithFacts()
     rerank(scorer, pool([3.0, 2.0, 1.0], passages=[7, 5, 9]))
     assert scorer.asked == [[7, 5, 9]]
 
 
 def test_reached_documents_come_first_by_log_odds_the_others_as_fused() -> None:
     # Fused order 4, 0, 2, 1, 3; the first three are read and score as their number.
-    found = rerank(Told(), pool([4.0, 2.0, 3.0, 1.0, 5.0]), top=3)
+    found = rerank(RoundWithFacts(), pool([4.0, 2.0, 3.0, 1.0, 5.0]), top=3)
     assert found.order.tolist() == [4, 2, 0, 1, 3]
     assert found.scores[[4, 2, 0]].tolist() == [4.0, 2.0, 0.0]
     assert np.isnan(found.scores[[1, 3]]).all()
@@ -79,25 +79,25 @@ def test_reached_documents_come_first_by_log_odds_the_others_as_fused() -> None:
 
 def test_equals_keep_their_fused_order_and_of_those_the_ordinal_decides() -> None:
     # 1 and 3 are equal in fusion too, so their ordinal decides.
-    found = rerank(Told(lambda text: 0.0 if text else -1.0), pool([9.0, 1.0, 2.0, 1.0]))
+    found = rerank(RoundWithFacts(lambda text: 0.0 if text else -1.0), pool([9.0, 1.0, 2.0, 1.0]))
     assert found.order.tolist() == [2, 1, 3, 0]
 
 
 def test_the_calibration_brings_the_fused_score_in() -> None:
     of = pool([0.0, 10.0, 5.0])
-    assert rerank(Told(), of).order.tolist() == [2, 1, 0]
-    both = rerank(Told(), of, calibration=Calibration(2.0, 1.0, -3.0))
+    assert rerank(RoundWithFacts(), of).order.tolist() == [2, 1, 0]
+    both = rerank(RoundWithFacts(), of, calibration=Calibration(2.0, 1.0, -3.0))
     assert both.log_odds.tolist() == [2 * 0 + 0 - 3, 2 * 1 + 10 - 3, 2 * 2 + 5 - 3]
     assert both.order.tolist() == [1, 2, 0]
 
 
 def test_a_top_above_the_pool_reads_all() -> None:
-    found = rerank(Told(), pool([1.0, 2.0]), top=1000)
+    found = rerank(RoundWithFacts(), pool([1.0, 2.0]), top=1000)
     assert (found.reached, found.wanted, found.order.tolist()) == (2, 2, [1, 0])
 
 
 def test_without_candidates_nothing_is_asked_also_without_time() -> None:
-    scorer = Told()
+    scorer = RoundWithFacts()
     found = rerank(scorer, pool([]), deadline=Deadline(0.0))
     assert (found.order.tolist(), found.reached, found.stopped, scorer.asked) == ([], 0, "all", [])
 
@@ -109,10 +109,10 @@ class Clock:
         self.now = 1_000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
 
-    def scorer(self, *paces: float) -> Told:
+    def scorer(self, *paces: float) -> RoundWithFacts:
         """A pair takes so many seconds, in each call the next of these, at last the last."""
         left = list(paces)
-        told = Told()
+        told = RoundWithFacts()
         plain = told.score
 
         def score(query: str, texts: Sequence[str]) -> np.ndarray:
@@ -163,7 +163,7 @@ def test_the_deadline_of_the_request_counts_where_it_is_nearer(monkeypatch) -> N
 
 
 def test_a_slow_model_is_stopped() -> None:
-    scorer = Told(seconds=0.002)
+    scorer = RoundWithFacts(seconds=0.002)
     found = rerank(scorer, pool(np.arange(20 * CHUNK, 0, -1)), top=1000, budget_ms=100)
     assert found.stopped == "budget"
     assert FIRST <= found.reached < 20 * CHUNK
@@ -171,7 +171,7 @@ def test_a_slow_model_is_stopped() -> None:
 
 
 def test_without_time_left_it_is_unavailable() -> None:
-    scorer = Told()
+    scorer = RoundWithFacts()
     with pytest.raises(StageUnavailable, match="time budget"):
         rerank(scorer, pool([1.0]), deadline=Deadline.after_ms(0))
     assert scorer.asked == []
@@ -180,9 +180,9 @@ def test_without_time_left_it_is_unavailable() -> None:
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])
 def test_a_score_that_is_no_number_makes_it_unavailable(score: float) -> None:
     with pytest.raises(StageUnavailable, match="no number"):
-        rerank(Told(lambda _: score), pool([1.0]))
+        rerank(RoundWithFacts(lambda _: score), pool([1.0]))
 
 
 def test_unhurried_is_the_same_without_a_budget() -> None:
-    stage = Reranker(Told(), RerankSpec("told", 7, 20.0), Calibration(2.0))
-    assert stage.unhurried() == Reranker(stage.scorer, RerankSpec("told", 7, 0.0), Calibration(2.0))
+    stage = Reranker(RoundWithFacts(), RerankSpec("told", 7, 20.0), Calibration(2.0))
+    assert stage.without_budget() == Reranker(stage.scorer, RerankSpec("told", 7, 0.0), Calibration(2.0))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.search.candidates.dense.exact import cosines, exact_scores, exact_top
-from clew.search.candidates.dense.fixed import STEPS, fixed, floats
+from clew.search.candidates.dense.int16 import STEPS, fixed, floats
 
 DIM = 48
 

@@ -14,8 +14,8 @@ from clew.models.device import ExactOnDevice
 from clew.search.candidates.dense import gpu, kind
 from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
 from clew.search.candidates.dense.exact import exact_top
-from clew.search.candidates.dense.fixed import fixed
 from clew.search.candidates.dense.gpu import GpuScan, for_build, free_bytes, library, needed_bytes, on_gpu
+from clew.search.candidates.dense.int16 import fixed
 from clew.search.candidates.dense.kind import DenseKind
 from clew.search.candidates.dense.spec import DenseSpec, Device
 from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet

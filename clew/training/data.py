@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Gathered:
+class GatheredData:
     """The gathered data of a run.
 
     examples: what is trained on. dev: data set → the lists that are measured. notices: what was left out, for the user.
@@ -35,13 +35,13 @@ class Gathered:
     notices: list[str] = field(default_factory=list)
 
 
-def gather(spec: TrainSpec, sources: CandidateSources, progress: Progress) -> Gathered:
+def gather(spec: TrainSpec, sources: CandidateSources, progress: Progress) -> GatheredData:
     """Read every data set of a run, and retrieve candidates where the spec asks for them.
 
     sources: opens the indexes; each is closed again. progress: called with (stage, done, of). Raises DataError for a
     data set without a usable train or dev query and for qrels with unknown ids, NotFoundError for missing data.
     """
-    found = Gathered()
+    found = GatheredData()
     for data in spec.data:
         _gather(spec, data, sources, found, progress)
     return found
@@ -63,7 +63,9 @@ class _Queries:
     held_out: list[str]
 
 
-def _gather(spec: TrainSpec, data: DataSpec, sources: CandidateSources, found: Gathered, progress: Progress) -> None:
+def _gather(
+    spec: TrainSpec, data: DataSpec, sources: CandidateSources, found: GatheredData, progress: Progress
+) -> None:
     read = _clicked(spec, data, found) if data.clicks else _of_folder(data)
     if read.name in found.dev:
         raise DataError(
@@ -114,7 +116,7 @@ def _of_folder(data: DataSpec) -> _Queries:
     return _Queries(judged.folder.name, str(judged.folder), judged.queries, train, dev, held_out)
 
 
-def _clicked(spec: TrainSpec, data: DataSpec, found: Gathered) -> _Queries:
+def _clicked(spec: TrainSpec, data: DataSpec, found: GatheredData) -> _Queries:
     """Make judged queries from a click log."""
     path = clicks_file(Path(data.clicks))
     made = aggregated(read_impressions(path), spec.clicks)

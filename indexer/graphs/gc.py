@@ -12,19 +12,19 @@ from clew.core.errors import UsageError
 from clew.core.files import disk_errors
 from clew.core.lock import writing
 from clew.indexer.graphs.used import snapshot_of
-from clew.kg.freeze import STAGING
 from clew.kg.manifest import MANIFEST
 from clew.kg.snapshot import graph_folder, list_snapshots
+from clew.kg.snapshot_writer import STAGING
 from clew.kg.spec import Neo4jSpec
 from clew.kg.store import STORES
-from clew.search.knowledge import graph_label
+from clew.search.graph_retriever import graph_label
 from clew.search.versions import IndexVersion, load
 
 KEEP = 1
 
 
 @dataclass(frozen=True, slots=True)
-class GraphSweepReport:
+class GraphGcReport:
     """What `clew graph gc` removed.
 
     snapshots: removed ones, newest first. used: kept because a version of an index names them; held: kept because
@@ -41,7 +41,7 @@ class GraphSweepReport:
 
 def gc(
     home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False, neo4j: Neo4jSpec | None = None
-) -> GraphSweepReport:
+) -> GraphGcReport:
     """Remove all but the `keep` newest snapshots of a graph, those that versions of indexes name, and what is open.
 
     dry_run: only say what would go. neo4j: a server from which the labels of the removed snapshots go as well.
@@ -71,7 +71,7 @@ def gc(
             for snapshot in gone:
                 _remove(root / snapshot)
     used = tuple(snapshot for snapshot in known if snapshot in named)
-    return GraphSweepReport(name, tuple(gone), used, tuple(held), tuple(labels), size)
+    return GraphGcReport(name, tuple(gone), used, tuple(held), tuple(labels), size)
 
 
 def _named(home: Path, root: Path) -> Iterator[str]:

@@ -39,7 +39,7 @@ _LEFT_OUT = shutil.ignore_patterns(
 _log = logging.getLogger(__name__)
 
 
-def keep_model(
+def save_model(
     source: Path,
     home: Path,
     name: str,
@@ -83,7 +83,7 @@ def keep_model(
     return keep(home, source, manifest)
 
 
-def keep_quantised(source: Path, home: Path) -> Path:
+def save_quantised(source: Path, home: Path) -> Path:
     """Make the 8-bit artifact of a model's artifact; returns its folder, <home>/models/<name>-int8/<id>/.
 
     It holds the quantised network alone, not the weights it was made of, and has their fingerprint: vectors of both are
@@ -99,7 +99,7 @@ def keep_quantised(source: Path, home: Path) -> Path:
     return keep(home, source, made, "int8")
 
 
-def keep_dequantised(source: Path, home: Path) -> Path:
+def save_dequantised(source: Path, home: Path) -> Path:
     """Make whole weights of an 8-bit artifact; returns their folder, <home>/models/<name>-whole/<id>/.
 
     They can be trained on, as `base` or `teacher`. Calibration and what is said of the model go with them. Raises

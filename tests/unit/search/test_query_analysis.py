@@ -5,11 +5,11 @@ import pytest
 from clew.core.errors import StageUnavailable
 from clew.core.text import Analyzer
 from clew.models.hashing import HashingEncoder
-from clew.search.understand import FUNCTION_WEIGHT, UNKNOWN_LIMIT, Understanding
+from clew.search.query_analysis import FUNCTION_WEIGHT, UNKNOWN_LIMIT, QueryAnalyzer
 
 
 def test_function_words_count_less_than_content_words():
-    query = Understanding(Analyzer(), None).terms("What is the capital of Peru?")
+    query = QueryAnalyzer(Analyzer(), None).terms("What is the capital of Peru?")
     light = {"what", "is", "the", "of"}
     assert dict(query.terms) == {
         **dict.fromkeys(light, FUNCTION_WEIGHT),
@@ -19,12 +19,12 @@ def test_function_words_count_less_than_content_words():
 
 
 def test_repeated_words_stay_repeated():
-    terms = Understanding(Analyzer(), None).terms("new york new york").terms
+    terms = QueryAnalyzer(Analyzer(), None).terms("new york new york").terms
     assert [term for term, _ in terms] == ["new", "york", "new", "york"]
 
 
 def test_a_query_gets_the_encoders_vector():
-    understanding = Understanding(Analyzer(), HashingEncoder(64))
+    understanding = QueryAnalyzer(Analyzer(), HashingEncoder(64))
     query = understanding.vector(understanding.terms("red kettle"))
     assert query.vector is not None
     assert (query.vector == HashingEncoder(64).encode_queries(["red kettle"])[0]).all()
@@ -36,13 +36,13 @@ class Unread(HashingEncoder):
 
 
 def test_words_the_model_does_not_know_get_no_vector_and_a_note():
-    understanding = Understanding(Analyzer(), Unread(64))
+    understanding = QueryAnalyzer(Analyzer(), Unread(64))
     query = understanding.vector(understanding.terms("红色水壶"))
     assert query.vector is None
     assert "does not know 21%" in query.notes[0]
 
 
 def test_an_index_without_vectors_has_no_dense_stage():
-    understanding = Understanding(Analyzer(), None)
+    understanding = QueryAnalyzer(Analyzer(), None)
     with pytest.raises(StageUnavailable, match="no dense part"):
         understanding.vector(understanding.terms("red kettle"))

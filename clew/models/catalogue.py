@@ -59,7 +59,7 @@ def find(home: Path, name: str) -> Path:
         return store.prepare(name, home)
     if store.without_files(name):
         raise UsageError(f"{name!r} is no network: it has no files", "there is nothing to show or to change of it")
-    kept = store.kept_folder(home, name) if HUB_NAME.fullmatch(name) else None
+    kept = store.saved_folder(home, name) if HUB_NAME.fullmatch(name) else None
     if kept is not None:
         return kept
     known = {model.name for model in models(home)}

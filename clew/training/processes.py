@@ -23,7 +23,7 @@ _LOST = re.compile(r"(closed|reset) by peer|refused|broken pipe|remote (process|
 
 
 @dataclass(frozen=True, slots=True)
-class Ranks:
+class ProcessGroup:
     """The processes that share a run. rank: number of this process, from 0; count: of all of them."""
 
     rank: int = 0
@@ -90,13 +90,13 @@ class Ranks:
 
 
 @cache
-def joined() -> Ranks:
+def joined() -> ProcessGroup:
     """Return the processes of this run: one, unless torchrun or accelerate started several.
 
     Raises UsageError if there are GPUs, but fewer than processes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "LOCAL_RANK" not in os.environ:
-        return Ranks()
+        return ProcessGroup()
     import torch.distributed
     from accelerate import PartialState
 
@@ -108,4 +108,4 @@ def joined() -> Ranks:
         )
     state = PartialState(cpu=not graphics, timeout=GRADIENTS_WITHIN)
     group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
-    return Ranks(state.process_index, state.num_processes, group)
+    return ProcessGroup(state.process_index, state.num_processes, group)

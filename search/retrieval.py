@@ -12,19 +12,19 @@ from clew.core.errors import QueryError, StageUnavailable, unknown_name
 from clew.core.types import Bools, Deadline, Floats, Ints, Ranking
 from clew.search.docstore import DocStore
 from clew.search.filters import passages
-from clew.search.fusion import FusionSpec, Pool
+from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.gate import Gate, features
-from clew.search.knowledge import Knowledge
+from clew.search.graph_retriever import GraphRetriever
 from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
+from clew.search.query_analysis import QueryAnalyzer
 from clew.search.trace import Trace
 from clew.search.types import GraphUse, SearchRequest
-from clew.search.understand import Understanding
 
 GRAPH = "graph"
 
 
 @dataclass(frozen=True, slots=True)
-class Gathering:
+class Retriever:
     """What candidates are gathered with.
 
     generators: source → generator, in the order their parts are listed. knowledge: the graph, None where the index
@@ -32,14 +32,14 @@ class Gathering:
     """
 
     store: DocStore
-    understanding: Understanding
+    understanding: QueryAnalyzer
     generators: Mapping[str, CandidateGenerator]
-    knowledge: Knowledge | None
+    knowledge: GraphRetriever | None
     gate: Gate
 
     def pool(
         self, request: SearchRequest, trace: Trace, depth: int, kept: Bools | None, fusion: FusionSpec
-    ) -> tuple[ParsedQuery, Pool]:
+    ) -> tuple[ParsedQuery, FusedCandidates]:
         """Candidates of every source, joined at document level, with every source's score of every candidate."""
         names = self._names(request)
         with trace.needed("understand"):
@@ -114,7 +114,12 @@ class Gathering:
         return query if use.used else asked.query
 
     def _added(
-        self, knowledge: Knowledge, asked: CandidateRequest, lists: Mapping[str, Ranking], found: Ranking, trace: Trace
+        self,
+        knowledge: GraphRetriever,
+        asked: CandidateRequest,
+        lists: Mapping[str, Ranking],
+        found: Ranking,
+        trace: Trace,
     ) -> tuple[ParsedQuery, dict[str, Ranking]]:
         """The query as the graph widens it, and the lists that this adds or replaces."""
         query, added = asked.query, {}
@@ -166,7 +171,7 @@ class Gathering:
         kept = first[:wanted]
         return replace(ranking, ordinals=documents[kept], scores=ranking.scores[kept])
 
-    def _joined(self, query: ParsedQuery, lists: Mapping[str, Ranking], fusion: FusionSpec) -> Pool:
+    def _joined(self, query: ParsedQuery, lists: Mapping[str, Ranking], fusion: FusionSpec) -> FusedCandidates:
         """Join the sources' documents; every source scores each document by its best passage there."""
         union = np.unique(np.concatenate([found.ordinals for found in lists.values()] or [np.empty(0, np.int64)]))
         first, counts = self.store.first[union], self.store.first[union + 1] - self.store.first[union]
@@ -183,7 +188,7 @@ class Gathering:
             ranks[row, np.searchsorted(union, listed.ordinals)] = np.arange(len(listed))
         moments = [listed.background or (0.0, 1.0) for listed in lists.values()]
         background = np.array(moments, np.float64).reshape(-1, 2)
-        return Pool(union, tuple(lists), scores, ranks, background, best).fused(fusion)
+        return FusedCandidates(union, tuple(lists), scores, ranks, background, best).fused(fusion)
 
 
 def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats, Ints]:

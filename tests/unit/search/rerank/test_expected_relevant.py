@@ -10,15 +10,15 @@ import pytest
 
 from clew.core.errors import SpecError
 from clew.core.types import Deadline
-from clew.search.fusion import FusionSpec, Pool
-from clew.search.rerank.ahead import Ahead
+from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.expected_relevant import ExpectedRelevant
 from clew.search.rerank.ordering import Ordering
 from clew.search.rerank.spec import RerankSpec
 from clew.search.rerank.stage import CHUNK, Reranker
 
 # One document answers a query, and sooner the higher it is in the fused order.
-MODEL = Ahead(-5.0, 0.6, 1.0)
+MODEL = ExpectedRelevant(-5.0, 0.6, 1.0)
 TOTALS = np.linspace(6.0, 0.0, 12 * CHUNK)
 SPEC = RerankSpec("drawn", top=200, budget_ms=0.0, settle=0.05)
 
@@ -46,11 +46,11 @@ class Drawn:
         return np.array([self.scores[int(text)] for text in texts], np.float32)
 
 
-def reranked(scorer: Drawn, spec: RerankSpec = SPEC, ahead: Ahead | None = MODEL) -> Ordering:
+def reranked(scorer: Drawn, spec: RerankSpec = SPEC, ahead: ExpectedRelevant | None = MODEL) -> Ordering:
     size = len(TOTALS)
     ranks, background = np.zeros((1, size), np.int64), np.array([[0.0, 1.0]])
     best = np.arange(size)[None, :]
-    pool = Pool(np.arange(size), ("bm25",), TOTALS[None, :], ranks, background, best).fused(FusionSpec())
+    pool = FusedCandidates(np.arange(size), ("bm25",), TOTALS[None, :], ranks, background, best).fused(FusionSpec())
     return Reranker(scorer, spec, Calibration(ahead=ahead)).rerank("q", pool, Texts(), Deadline())
 
 
@@ -88,15 +88,15 @@ def test_fewer_that_may_be_left_means_more_that_are_read() -> None:
 
 def test_thorough_reads_everything() -> None:
     stage = Reranker(Drawn(0), replace(SPEC, budget_ms=5.0), Calibration(ahead=MODEL))
-    assert stage.thorough().spec == replace(SPEC, budget_ms=0.0, settle=0.0)
-    assert stage.unhurried().spec == SPEC
+    assert stage.exhaustive().spec == replace(SPEC, budget_ms=0.0, settle=0.0)
+    assert stage.without_budget().spec == SPEC
 
 
 def test_how_many_are_left_is_as_by_hand() -> None:
     # The best one read has a probability of 1 / 2, whose logarithm is -.693147;
     log_odds = (1.0 - 0.693147, 2.0 - 0.693147)
     wanted = sum(1 / (1 + np.exp(-value)) for value in log_odds)
-    assert Ahead(1.0, 0.5, 1.0).left(np.array([0.0, 2.0]), 0.0) == pytest.approx(wanted)
+    assert ExpectedRelevant(1.0, 0.5, 1.0).left(np.array([0.0, 2.0]), 0.0) == pytest.approx(wanted)
     assert MODEL.left(np.array([]), 0.0) == 0.0
 
 
@@ -106,7 +106,7 @@ def test_it_is_stored_with_the_calibration_where_it_was_learned() -> None:
     assert table["ahead"] == {"bias": -5.0, "fused": 0.6, "doubt": 1.0}
     assert Calibration.of_table(table) == calibration
     assert "ahead" not in Calibration().as_table()
-    assert Ahead.of_table(MODEL.as_table()) == MODEL
+    assert ExpectedRelevant.of_table(MODEL.as_table()) == MODEL
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from clew.core.errors import CorruptError, FormatError, NotFoundError, UsageError
 from clew.core.files import sha256_file
 from clew.models import store
-from clew.models.kept import check, find, folders, models, size
+from clew.models.catalogue import check, find, folders, models, size
 from clew.models.manifest import MANIFEST, dumps, read_manifest
 
 

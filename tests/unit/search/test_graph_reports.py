@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from clew.core.types import Deadline
-from clew.kg.freeze import write_snapshot
 from clew.kg.networkx_store import NetworkxStore
+from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.spec import GraphSpec
 from clew.kg.types import Edge, Entity, Walk
-from clew.search import lookup
-from clew.search.knowledge import open_knowledge
-from clew.search.lookup import _of_snapshot, _of_table, describe
+from clew.search import graph_reports
+from clew.search.graph_reports import _of_snapshot, _of_table, describe
+from clew.search.graph_retriever import open_graph_retriever
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -39,7 +39,7 @@ def test_no_relation_is_left_out_where_one_has_more_edges_than_a_walk_takes(tmp_
     nodes = [Entity(name) for name in ("hub", *(f"n{number}" for number in range(8)))]
     write_snapshot(tmp_path, "g", nodes, edges, created="2025-01-01T00:00:00Z").close()
     (folder,) = (tmp_path / "graphs" / "g").iterdir()
-    knowledge = open_knowledge(GraphSpec("g", snapshot=folder.name), tmp_path, tmp_path, {}, verify=False)
+    knowledge = open_graph_retriever(GraphSpec("g", snapshot=folder.name), tmp_path, tmp_path, {}, verify=False)
     searcher = SimpleNamespace(knowledge=knowledge)
     whole = describe(searcher, "hub", limit=6)
     assert [(tie.relation, tie.count, len(tie.entities)) for tie in whole.ties] == [
@@ -47,7 +47,7 @@ def test_no_relation_is_left_out_where_one_has_more_edges_than_a_walk_takes(tmp_
         ("b", 1, 1),
         ("c", 1, 1),
     ]
-    monkeypatch.setattr(lookup, "_STEPS", 6)
+    monkeypatch.setattr(graph_reports, "_STEPS", 6)
     cut = knowledge.store.neighbourhood(["hub"], Walk(fan_out=6, steps=6), Deadline())
     assert cut.relations == ("a",)
     assert describe(searcher, "hub", limit=6) == whole

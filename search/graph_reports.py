@@ -16,7 +16,7 @@ from clew.kg.relations import Step
 from clew.kg.snapshot import Snapshot
 from clew.kg.store import Guarded
 from clew.kg.types import MAX_FAN_OUT, EdgeTable, Walk
-from clew.search.knowledge import Knowledge, linked_entities
+from clew.search.graph_retriever import GraphRetriever, linked_entities
 from clew.search.pipeline import Searcher
 from clew.search.protocols import ParsedQuery
 from clew.search.types import MAX_QUERY_CHARACTERS, Degradation, LinkedEntity
@@ -65,7 +65,7 @@ class NamedEntity:
 
 
 @dataclass(frozen=True, slots=True)
-class Tie:
+class EntityRelation:
     """What an entity is joined to along one relation, in one direction.
 
     said: the relation in plain words, to be read before the names. outgoing: whether the entity is the edges' source.
@@ -97,7 +97,7 @@ class EntityReport:
     graph: str
     snapshot: str
     degree: int
-    ties: tuple[Tie, ...]
+    ties: tuple[EntityRelation, ...]
     degraded: tuple[Degradation, ...] = ()
 
 
@@ -123,7 +123,7 @@ class ExpandReport:
     truncated: bool
 
 
-def knowledge_of(searcher: Searcher) -> Knowledge:
+def graph_of(searcher: Searcher) -> GraphRetriever:
     """The graph of an index. Raises QueryError where it has none."""
     if searcher.knowledge is None:
         raise QueryError(
@@ -133,7 +133,7 @@ def knowledge_of(searcher: Searcher) -> Knowledge:
     return searcher.knowledge
 
 
-def trouble_of(knowledge: Knowledge) -> str:
+def trouble_of(knowledge: GraphRetriever) -> str:
     """Why the graph's store does not answer now, "" where nothing is known against it; asks no server."""
     store = knowledge.store
     # Where nothing is walked no store is needed, and none is open.
@@ -142,7 +142,7 @@ def trouble_of(knowledge: Knowledge) -> str:
 
 def link(searcher: Searcher, text: str, *, trace: bool = False) -> LinkReport:
     """The entities that a text names, as a search would link it. Raises QueryError that names what is wrong."""
-    knowledge = knowledge_of(searcher)
+    knowledge = graph_of(searcher)
     query = _read(searcher, text, "text")
     return link_text(knowledge.linker, knowledge.snapshot, query.text, query.vector, trace=trace)
 
@@ -170,7 +170,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
     They are the snapshot's as well where there are too many for one answer of a store, so that no relation is left out.
     limit: most neighbours along one relation in one direction (1 to 10,000). Raises NotFoundError, QueryError.
     """
-    knowledge = knowledge_of(searcher)
+    knowledge = graph_of(searcher)
     if not 1 <= limit <= MAX_FAN_OUT:
         raise QueryError(f"limit is {limit}", f"it counts neighbours along one relation: 1 to {MAX_FAN_OUT:,}")
     snapshot = knowledge.snapshot
@@ -205,7 +205,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
         snapshot=snapshot.id,
         degree=int(table.degrees[0]) if table is not None and known else int(snapshot.degrees[row]),
         ties=tuple(
-            Tie(step.relation, knowledge.policy.say(step), step.outgoing, count, _named(snapshot, ids))
+            EntityRelation(step.relation, knowledge.policy.say(step), step.outgoing, count, _named(snapshot, ids))
             for step, count, ids in groups
         ),
         degraded=degraded,
@@ -214,7 +214,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
 
 def expand(searcher: Searcher, query: str, *, most: int = 50, deadline: Deadline | None = None) -> ExpandReport:
     """What a query leads to, whatever the gate would say. Raises QueryError, StageUnavailable."""
-    knowledge = knowledge_of(searcher)
+    knowledge = graph_of(searcher)
     if most < 1:
         raise QueryError(f"k is {most}", "it counts entities: 1 or more")
     read = _read(searcher, query, "query")

@@ -3,7 +3,7 @@
 import pytest
 
 from clew.core.errors import ClewError
-from clew.training.ranks import Ranks, joined
+from clew.training.processes import ProcessGroup, joined
 
 
 @pytest.fixture(autouse=True)
@@ -19,25 +19,25 @@ def test_a_process_that_no_launcher_started_is_alone(given, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    assert joined() == Ranks()
+    assert joined() == ProcessGroup()
 
 
 def test_alone_it_is_the_first_and_waits_for_nobody():
     done = []
-    with Ranks().in_turn():
+    with ProcessGroup().in_turn():
         done.append("turn")
-    Ranks().wait()
-    assert Ranks().first
-    assert Ranks().once(lambda: done) == ["turn"]
+    ProcessGroup().wait()
+    assert ProcessGroup().first
+    assert ProcessGroup().once(lambda: done) == ["turn"]
 
 
 def test_that_another_process_has_ended_is_one_line():
     told = "[../third_party/gloo/pair.cc:525] Connection closed by peer [127.0.0.1]:29500"
     with (
         pytest.raises(ClewError, match=r"process 1 of 2: another process .* stopped"),
-        Ranks(1, 2).together(),
+        ProcessGroup(1, 2).together(),
     ):
         raise RuntimeError(told)
-    for ranks, text in ((Ranks(), told), (Ranks(1, 2), "a bug")):
+    for ranks, text in ((ProcessGroup(), told), (ProcessGroup(1, 2), "a bug")):
         with pytest.raises(RuntimeError, match=text.replace("[", r"\[")), ranks.together():
             raise RuntimeError(text)

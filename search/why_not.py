@@ -7,7 +7,7 @@ from clew.search.trace import Trace
 from clew.search.types import SearchRequest
 
 
-def fate(request: SearchRequest, ordering: Ordering, at: int) -> tuple[str | None, str]:
+def reason_lost(request: SearchRequest, ordering: Ordering, at: int) -> tuple[str | None, str]:
     """(the stage that lost the candidate at a place of the pool, why); None where it is among the hits."""
     first, last = request.offset + 1, request.offset + request.k
     fused, rank = rank_in(ordering.fused, at), rank_in(ordering.shown, at)

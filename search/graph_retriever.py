@@ -30,7 +30,7 @@ from clew.search.types import LinkedEntity
 # (entities, dim) float16 and (relations, dim) float32 unit vectors, in the snapshot's order, beside the statistics.
 ENTITY_VECTORS, RELATION_VECTORS = "entity_vectors.npy", "relation_vectors.npy"
 # How long an answer of an existing database, which others change, is taken for true.
-_THEIRS_SECONDS = 60.0
+_EXTERNAL_SECONDS = 60.0
 
 
 def graph_label(snapshot: str) -> str:
@@ -39,7 +39,7 @@ def graph_label(snapshot: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class GraphRetriever:
     """The opened graph of a release. Safe for concurrent use.
 
     policy: the spec's, settled for how the documents are in the graph. walks: whether any relation is left to walk.
@@ -201,9 +201,9 @@ def linked_entities(snapshot: Snapshot, candidates: Sequence[Candidate], text: s
     return tuple(found)
 
 
-def open_knowledge(
+def open_graph_retriever(
     spec: GraphSpec, home: Path, statistics: Path, learned: Mapping[str, Any], *, verify: bool
-) -> Knowledge:
+) -> GraphRetriever:
     """Open the graph of a version. statistics: the version's graph folder; learned: what a release learned.
 
     A database that cannot be reached is no error here: its questions are. Raises NotFoundError, CorruptError or
@@ -218,7 +218,7 @@ def open_knowledge(
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
         store = open_store(spec, snapshot) if walks else AbsentStore("no relation is walked")
         opened.callback(store.close)
-        knowledge = Knowledge(
+        knowledge = GraphRetriever(
             spec=spec,
             policy=policy,
             walks=walks,
@@ -238,8 +238,10 @@ def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
         store: GraphStore = STORES[spec.store].open(snapshot.folder, verify=False)
         return store
     try:
-        label = "" if spec.neo4j.theirs else graph_label(snapshot.id)
-        return CachedStore(STORES["neo4j"](spec.neo4j, label), seconds=_THEIRS_SECONDS if spec.neo4j.theirs else None)
+        label = "" if spec.neo4j.is_external else graph_label(snapshot.id)
+        return CachedStore(
+            STORES["neo4j"](spec.neo4j, label), seconds=_EXTERNAL_SECONDS if spec.neo4j.is_external else None
+        )
     except UsageError as error:
         return AbsentStore(error.message)
 

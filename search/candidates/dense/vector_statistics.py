@@ -21,7 +21,7 @@ _ROWS = 65_536
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class VectorStatistics:
     """Sums over vectors; a zero vector (a text the model cannot read) does not count.
 
     count: vectors. total: (dim,) int64 sum, in steps. product: (dim, dim) int64 sum of outer products, in steps^2.
@@ -32,7 +32,7 @@ class Moments:
     product: Ints
 
     @classmethod
-    def of(cls, vectors: Vectors) -> Moments:
+    def of(cls, vectors: Vectors) -> VectorStatistics:
         """Moments of (n, dim) unit vectors."""
         dim = vectors.shape[1]
         count, total, product = 0, np.zeros(dim, np.int64), np.zeros((dim, dim), np.int64)
@@ -43,15 +43,15 @@ class Moments:
             product += (part.T @ part).astype(np.int64)
         return cls(count, total, product)
 
-    def __add__(self, other: Moments) -> Moments:
+    def __add__(self, other: VectorStatistics) -> VectorStatistics:
         if not other.count or not self.count:
             return self if self.count else other
-        return Moments(self.count + other.count, self.total + other.total, self.product + other.product)
+        return VectorStatistics(self.count + other.count, self.total + other.total, self.product + other.product)
 
-    def __sub__(self, other: Moments) -> Moments:
+    def __sub__(self, other: VectorStatistics) -> VectorStatistics:
         if not other.count:
             return self
-        return Moments(self.count - other.count, self.total - other.total, self.product - other.product)
+        return VectorStatistics(self.count - other.count, self.total - other.total, self.product - other.product)
 
     def background(self, vector: Vectors) -> tuple[float, float]:
         """Mean and standard deviation of the cosine with a (dim,) unit vector; (0, 0) without vectors."""

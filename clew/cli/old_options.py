@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def renewed(words: Sequence[str]) -> tuple[list[str], list[str]]:
+def translate(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words after `clew` in the spelling of this release, and a warning for each old spelling.
 
     `clew search NAME --queries FILE --run OUT` is a permanent alias of `clew run` and gives no warning.

@@ -17,7 +17,7 @@ _ROWS = frozenset({"Add", "BiasGelu", "FastGelu", "Gelu", "LayerNormalization", 
 """What gives each piece an output of its own, whatever the other pieces are."""
 
 
-def keep_first_piece(model: Any) -> int:
+def narrow_to_first_token(model: Any) -> int:
     """Change an ONNX model whose tensors are (b, s, …) in place; returns how many nodes see one piece from now on.
 
     A network that reads the other pieces too, as a bi-encoder does, stays as it is.

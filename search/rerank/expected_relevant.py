@@ -15,7 +15,7 @@ from clew.search.rerank.log_odds import log_complement, probabilities
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class ExpectedRelevant:
     """Log-odds that a candidate not read yet is relevant: bias + fused * its fused score + doubt * log(1 - p).
 
     p: probability of the best one that was read. Where one document answers a query, the others become as unlikely as
@@ -46,6 +46,6 @@ class Ahead:
         return asdict(self)
 
     @classmethod
-    def of_table(cls, table: Mapping[str, Any]) -> Ahead:
+    def of_table(cls, table: Mapping[str, Any]) -> ExpectedRelevant:
         """From what `as_table` gave. Raises SpecError that names the key."""
         return parse(cls, table, "calibration of the reranker, ahead")

@@ -6,9 +6,9 @@ from typing import ClassVar
 import pytest
 
 from clew.core.errors import CorruptError, FormatError, NotFoundError, UsageError
-from clew.indexer.graphs import sweep
+from clew.indexer.graphs import gc as graph_gc
+from clew.indexer.graphs.gc import gc
 from clew.indexer.graphs.load import load
-from clew.indexer.graphs.sweep import gc
 from clew.kg.snapshot import Snapshot, find_snapshot, list_snapshots
 from clew.kg.spec import Neo4jSpec
 from clew.search.versions import IndexFolder, IndexVersion, dumps
@@ -62,7 +62,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(sweep, "STORES", {"neo4j": Server})
+    monkeypatch.setattr(graph_gc, "STORES", {"neo4j": Server})
     monkeypatch.setattr(Server, "forgotten", [])
     return Server
 

@@ -34,7 +34,7 @@ def passage_vectors(encoder: Encoder, texts: Sequence[str]) -> Vectors:
 
 
 @dataclass(frozen=True, slots=True)
-class Understanding:
+class QueryAnalyzer:
     """Analyses queries with the analyzer and the encoder that built the index (None: no dense part)."""
 
     analyzer: Analyzer

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from clew.core.errors import DataError, NotFoundError
-from clew.training.gather import gather
+from clew.training.data import gather
 from clew.training.spec import spec_of
 
 COLOURS = ["red", "blue", "green", "black", "white", "brown", "grey", "pink"]

@@ -18,7 +18,7 @@ from clew.core.mapped import open_array
 from clew.core.tables import REBUILD
 from clew.core.types import Bools, Ints, Vectors
 from clew.search.candidates.dense.files import FACTORS, SIGNS
-from clew.search.candidates.dense.fixed import Fixed, floats, parts
+from clew.search.candidates.dense.int16 import Fixed, floats, parts
 from clew.search.candidates.dense.kernel import LANES, QUERY_BITS, estimate
 
 EFFORTS = (256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
@@ -29,7 +29,7 @@ _PROPOSAL_SHARE = 3.0
 _ASTRAY = 1.1
 
 
-class SignScan:
+class RaBitQScan:
     """Proposes the passages whose signs agree best with the query. A Proposer; its effort is how many it proposes."""
 
     efforts = EFFORTS
@@ -42,7 +42,7 @@ class SignScan:
         self._dim = dim
 
     @classmethod
-    def make(cls, vectors: Fixed) -> SignScan:
+    def make(cls, vectors: Fixed) -> RaBitQScan:
         """The signs of (passages, dim) vectors."""
         passages, dim = vectors.shape
         blocks, words = -(-passages // LANES), -(-dim // 64)
@@ -59,7 +59,7 @@ class SignScan:
         return cls(np.ascontiguousarray(lanes, np.uint64), factors, passages, dim)
 
     @classmethod
-    def read(cls, directory: Path, passages: int, dim: int) -> SignScan:
+    def read(cls, directory: Path, passages: int, dim: int) -> RaBitQScan:
         """Open the files of a folder, mapped into memory. Raises CorruptError, NotFoundError."""
         signs, factors = open_array(directory / SIGNS), open_array(directory / FACTORS)
         blocks = -(-passages // LANES)

@@ -10,8 +10,8 @@ import pytest
 
 from clew.core.errors import FormatError, NotFoundError, StoreError, UsageError
 from clew.models.folder import fingerprint
-from clew.models.keep import check_name, keep_model, licence_of, name_of
 from clew.models.manifest import read_manifest
+from clew.models.save import check_name, licence_of, name_of, save_model
 
 TinyModel = Callable[..., Path]
 SAID: dict[str, Any] = {"lineage": {}, "metrics": {}, "calibration": {}, "licence": ""}
@@ -37,7 +37,7 @@ def test_a_trained_model_becomes_an_artifact(trained: Path) -> None:
 
 def test_the_same_again_is_kept_once(trained: Path) -> None:
     manifest = read_manifest(trained)
-    again = keep_model(
+    again = save_model(
         trained,
         trained.parents[2],
         "tiny-reranker",
@@ -56,7 +56,7 @@ def test_the_same_again_is_kept_once(trained: Path) -> None:
 )
 def test_names_that_cannot_be(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="model"):
-        keep_model(tmp_path, tmp_path / "home", name, "cross_encoder", **SAID)
+        save_model(tmp_path, tmp_path / "home", name, "cross_encoder", **SAID)
     assert not (tmp_path / "home").exists()
 
 
@@ -66,7 +66,7 @@ def test_names_that_cannot_be(name: str, tmp_path: Path) -> None:
 )
 def test_calibrations_that_cannot_be(calibration: dict[str, float], words: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=words):
-        keep_model(tmp_path, tmp_path, "mine", "cross_encoder", **{**SAID, "calibration": calibration})
+        save_model(tmp_path, tmp_path, "mine", "cross_encoder", **{**SAID, "calibration": calibration})
 
 
 def without(name: str) -> Callable[[Path], None]:
@@ -103,7 +103,7 @@ def test_a_folder_that_cannot_be_kept(
     source = tiny_model(tmp_path / "run", role="cross_encoder")
     change(source)
     with pytest.raises(kind, match=words):
-        keep_model(source, tmp_path / "home", "mine", "cross_encoder", **SAID)
+        save_model(source, tmp_path / "home", "mine", "cross_encoder", **SAID)
     assert not list(tmp_path.glob("home/models/*/*"))
 
 
