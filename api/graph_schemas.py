@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from clew.api.schemas import Answer, Degradation, Json, LinkedEntity
 
@@ -65,8 +65,14 @@ class EntityResult(Answer):
     graph: str = Field(description="Name of the graph.")
     snapshot: str = Field(description="Snapshot of it that the index was built with.")
     degree: int = Field(description="Edges it has in the whole graph, both ways together.")
-    ties: list[EntityRelation] = Field(description="Its neighbours, by relation.")
+    relations: list[EntityRelation] = Field(description="Its neighbours, by relation.")
     degraded: list[Degradation] = Field(
-        description="Where the graph's store could not answer; the ties are then those of the snapshot."
+        description="Where the graph's store could not answer; the relations are then those of the snapshot."
     )
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
+
+    @computed_field(deprecated=True, description="The old name of relations.")  # type: ignore[prop-decorator]
+    @property
+    def ties(self) -> list[EntityRelation]:
+        """Relations, under the name that it had before."""
+        return self.relations

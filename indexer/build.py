@@ -42,7 +42,7 @@ from clew.indexer.shards import (
     kinds,
     read_manifest,
     save_statistics,
-    survey_shard,
+    shard_statistics,
 )
 from clew.indexer.sources.forms import files_of
 from clew.indexer.spec import IndexSpec
@@ -248,21 +248,21 @@ class _Build:
         statistics = self._staging.root / STATISTICS
         todo = [job for at, job in enumerate(jobs) if not self._is_built(at)]
         if todo or self._staging.result("statistics") is None:
-            wholes = self._surveyed(jobs, statistics)
-            tasks = (Task(f"build shard {job.work.name}", build_shard, (job, wholes), job) for job in todo)
+            global_statistics = self._global_statistics(jobs, statistics)
+            tasks = (Task(f"build shard {job.work.name}", build_shard, (job, global_statistics), job) for job in todo)
             for task, built in self._runner.run(tasks):
                 self._staging.finish(f"build-{task.key.work.name}", built, task.key.work)
                 self._progress.advance(1)
         return [self._placed(at, job) for at, job in enumerate(jobs)]
 
-    def _surveyed(self, jobs: list[ShardJob], statistics: Path) -> Mapping[str, Any]:
-        tasks = [Task(f"survey shard {at}", survey_shard, (job,), at) for at, job in enumerate(jobs)]
+    def _global_statistics(self, jobs: list[ShardJob], statistics: Path) -> Mapping[str, Any]:
+        tasks = [Task(f"survey shard {at}", shard_statistics, (job,), at) for at, job in enumerate(jobs)]
         parts = {task.key: part for task, part in self._runner.run(tasks)}
-        wholes = save_statistics(self._spec, self._home, [parts[at] for at in range(len(jobs))], statistics)
+        global_statistics = save_statistics(self._spec, self._home, [parts[at] for at in range(len(jobs))], statistics)
         if self._spec.search.graph is not None:
             self._graph_vectors.put(statistics)
         self._staging.finish("statistics", {}, statistics)
-        return wholes
+        return global_statistics
 
     def _is_built(self, shard: int) -> bool:
         return self._staging.result(f"build-{shard}") is not None

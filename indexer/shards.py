@@ -59,7 +59,7 @@ class ShardJob:
         return self.work / "cut"
 
     @property
-    def surveyed(self) -> Path:
+    def unfinished(self) -> Path:
         """The folder of what the index kinds' surveys write."""
         return self.work / "surveyed"
 
@@ -124,20 +124,20 @@ def _passages(job: ShardJob) -> PassageSet:
     return replace(found, vectors=np.load(job.work / VECTORS, mmap_mode="r"))
 
 
-def survey_shard(job: ShardJob) -> dict[str, Any]:
+def shard_statistics(job: ShardJob) -> dict[str, Any]:
     """Source name → what the shard adds to the version's statistics."""
     passages = _passages(job)
     found = {}
     with disk_errors(job.work):
-        shutil.rmtree(job.surveyed, ignore_errors=True)
+        shutil.rmtree(job.unfinished, ignore_errors=True)
         for source, kind in kinds(job.spec, job.home).items():
-            folder = job.surveyed / source
+            folder = job.unfinished / source
             folder.mkdir(parents=True)
-            found[source] = kind.survey(passages, folder)
+            found[source] = kind.local_statistics(passages, folder)
     return found
 
 
-def build_shard(job: ShardJob, wholes: Mapping[str, Any]) -> dict[str, str]:
+def build_shard(job: ShardJob, global_statistics: Mapping[str, Any]) -> dict[str, str]:
     """Write the shard's index files and its manifest; returns its address."""
     passages = _passages(job)
     facts: dict[str, Mapping[str, Any]] = {}
@@ -146,8 +146,8 @@ def build_shard(job: ShardJob, wholes: Mapping[str, Any]) -> dict[str, str]:
         link_tree(job.cut, job.shard)
         for source, kind in kinds(job.spec, job.home).items():
             folder = job.shard / source
-            link_tree(job.surveyed / source, folder)
-            facts[source] = kind.build(passages, wholes[source], folder)
+            link_tree(job.unfinished / source, folder)
+            facts[source] = kind.build(passages, global_statistics[source], folder)
             derived += [f"{source}/{name}" for name in kind.derived()]
         (job.shard / SETTINGS).write_bytes(_settings(job.spec))
         files = digest_files(job.shard, leave_out=(MANIFEST,))
@@ -172,13 +172,13 @@ def _settings(spec: IndexSpec) -> bytes:
 
 def save_statistics(spec: IndexSpec, home: Path, parts: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
     """Combine what the shards' surveys say, write it into `directory`, and return it by source."""
-    wholes = {}
+    global_statistics = {}
     shutil.rmtree(directory, ignore_errors=True)
     for source, kind in kinds(spec, home).items():
-        wholes[source] = kind.combine([part[source] for part in parts])
+        global_statistics[source] = kind.combine([part[source] for part in parts])
         (directory / source).mkdir(parents=True)
-        kind.save(wholes[source], directory / source)
-    return wholes
+        kind.save(global_statistics[source], directory / source)
+    return global_statistics
 
 
 def read_manifest(directory: Path) -> ShardManifest:

@@ -194,7 +194,7 @@ class Dictionary:
         self._alike = lru_cache(maxsize=512)(self._read_alike)
         self.mends = lru_cache(maxsize=_REMEMBERED)(self._mends)
 
-    def spans(self, text: Sequence[Word], *, most: int, mend: bool = True, linked: Bools | None = None) -> list[Span]:
+    def spans(self, text: Sequence[Word], *, most: int, fuzzy: bool = True, linked: Bools | None = None) -> list[Span]:
         """Every run of words that is a name, also inside another, by ascending start and length; mended ones last.
 
         most: records of a name that are given, those of the best connected entities. mend: where a word is in no name
@@ -202,7 +202,7 @@ class Dictionary:
         """
         stems = tuple(word.stem for word in text)
         found = [span for first in range(len(text)) for span in self._from(_Start(first, stems), most, linked)]
-        if mend:
+        if fuzzy:
             covered = {at for span in found for at in range(span.first, span.last)}
             for at, word in enumerate(text):
                 if at not in covered:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,14 +58,15 @@ class LinkSpec:
 
     threshold: least probability of a mention (0 to 1). rival: another entity of the same words is followed as well
     where it is at least so likely, as a share of the mention (0 to 1, above 1: none). types: entity types that are
-    linked (empty: all). mend: whether typing errors are mended. most: mentions of one text (1 to 32).
+    linked (empty: all). fuzzy: whether names with typing errors are matched. most: mentions of one text (1 to 32).
     """
 
     threshold: float = 0.45
     rival: float = 0.5
     types: list[str] = field(default_factory=list)
-    mend: bool = True
+    fuzzy: bool = True
     most: int = 8
+    RENAMED: ClassVar[Mapping[str, str]] = {"mend": "fuzzy"}
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -182,7 +184,7 @@ class Linker:
         rows: list[tuple[int, int, int]] = []
         features: list[list[float]] = []
         prominences = self.dictionary.entities["prominence"]
-        for span in self.dictionary.spans(found, most=MOST_BEARERS, mend=self.spec.mend, linked=self._linked):
+        for span in self.dictionary.spans(found, most=MOST_BEARERS, fuzzy=self.spec.fuzzy, linked=self._linked):
             if case.idle(span):
                 continue
             bearers = _bearers(span, found)

@@ -182,7 +182,7 @@ class Answering:
         names = tuple(pool.sources[row] for row in rows)
         scores = np.stack([self.generators[name].score(query, every) for name in names]).astype(np.float64)
         ranks = np.full(scores.shape, -1, np.int64)
-        of_document = FusedCandidates(every, names, scores, ranks, pool.background[rows], best=ranks)
+        of_document = FusedCandidates(every, names, scores, ranks, pool.score_statistics[rows], best=ranks)
         worth = standardised(of_document, self.fusion).sum(axis=0)
         order = np.argsort(-worth, kind="stable")
         others = [int(every[place]) for place in order if worth[place] > 0 and every[place] != best]

@@ -106,7 +106,7 @@ def _opened(
             verify_files(shard, manifest.files)
     if verify:
         verify_files(root, version.files)
-    spec = SearchSpec.of_table(version.spec)
+    spec = SearchSpec.of_table(version.spec, stored=True)
     analyzer = Analyzer(spec.analyzer)
     if analyzer.fingerprint != version.analyzer:
         raise MismatchError(

@@ -59,7 +59,7 @@ class FusionSpec:
 def standardised(pool: FusedCandidates, spec: FusionSpec) -> Floats:
     """(S, m) weight * (score - mean) / deviation over the collection; no score counts as the mean."""
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
-    mean, deviation = pool.background[:, :1], pool.background[:, 1:]
+    mean, deviation = pool.score_statistics[:, :1], pool.score_statistics[:, 1:]
     parts = (pool.scores - mean) / np.where(deviation > 0, deviation, 1.0)
     joined: Floats = np.nan_to_num(weights * parts, nan=0.0) / max(float(weights.sum()), 1e-12)
     return joined
@@ -113,7 +113,7 @@ class FusedCandidates:
     sources: tuple[str, ...]
     scores: Floats
     ranks: Ints
-    background: Floats
+    score_statistics: Floats
     best: Ints
     parts: Floats = field(default_factory=_no_parts)
     totals: Floats = field(default_factory=_no_totals)
@@ -142,7 +142,7 @@ class FusedCandidates:
         found: list[Contribution] = []
         for row, name in enumerate(self.sources):
             score, rank = float(self.scores[row, at]), int(self.ranks[row, at])
-            mean, deviation = (float(x) for x in self.background[row])
+            mean, deviation = (float(x) for x in self.score_statistics[row])
             detail = {
                 "score": None if np.isnan(score) else score,
                 "rank": rank + 1 if rank >= 0 else None,

@@ -83,7 +83,7 @@ class EntityRelation:
 class EntityReport:
     """An entity and what lies one hop around it.
 
-    degree: edges in the whole graph, both ways together. degraded: where the store could not answer; the ties are
+    degree: edges in the whole graph, both ways together. degraded: where the store could not answer; the relations are
     then those of the snapshot.
     """
 
@@ -97,7 +97,7 @@ class EntityReport:
     graph: str
     snapshot: str
     degree: int
-    ties: tuple[EntityRelation, ...]
+    relations: tuple[EntityRelation, ...]
     degraded: tuple[Degradation, ...] = ()
 
 
@@ -204,7 +204,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
         graph=knowledge.spec.name,
         snapshot=snapshot.id,
         degree=int(table.degrees[0]) if table is not None and known else int(snapshot.degrees[row]),
-        ties=tuple(
+        relations=tuple(
             EntityRelation(step.relation, knowledge.policy.say(step), step.outgoing, count, _named(snapshot, ids))
             for step, count, ids in groups
         ),

@@ -213,7 +213,7 @@ def open_graph_retriever(
     with ExitStack() as opened:
         snapshot = Snapshot.open(folder, verify=verify)
         opened.callback(snapshot.close)
-        policy, walks = settled(spec.expand, snapshot.relations, spec.attached)
+        policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.attached)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
         store = open_store(spec, snapshot) if walks else AbsentStore("no relation is walked")
@@ -246,7 +246,7 @@ def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
         return AbsentStore(error.message)
 
 
-def settled(policy: ExpandSpec, relations: Sequence[str], found: Attached) -> tuple[ExpandSpec, bool]:
+def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: Attached) -> tuple[ExpandSpec, bool]:
     """A policy for how documents are in the graph, and whether any of the graph's relations is left to walk.
 
     What joins documents to entities lies in the postings, so it is not walked unless the policy names it.

@@ -121,36 +121,36 @@ class PassageSet:
         return len(next(iter(self.fields.values()), [])) if self.vectors is None else len(self.vectors)
 
 
-Part = TypeVar("Part")
-Whole = TypeVar("Whole")
+LocalStatistics = TypeVar("LocalStatistics")
+GlobalStatistics = TypeVar("GlobalStatistics")
 
 
-class IndexKind(Protocol[Part, Whole]):
+class IndexKind(Protocol[LocalStatistics, GlobalStatistics]):
     """One way to index passages: a map, a reduce, and a map again, so local and distributed builds share one loop.
 
-    `Part` and `Whole` can be pickled. A kind writes only inside the folder it is given.
+    `LocalStatistics` and `GlobalStatistics` can be pickled. A kind writes only inside the folder it is given.
     """
 
-    def survey(self, passages: PassageSet, directory: Path) -> Part:
+    def local_statistics(self, passages: PassageSet, directory: Path) -> LocalStatistics:
         """What one shard adds to the statistics of the version. Files that need no other shard go into `directory`."""
         ...
 
-    def combine(self, add: Sequence[Part], remove: Sequence[Part] = ()) -> Whole:
+    def combine(self, add: Sequence[LocalStatistics], remove: Sequence[LocalStatistics] = ()) -> GlobalStatistics:
         """Statistics of the version; `remove` takes deleted passages out exactly."""
         ...
 
-    def build(self, passages: PassageSet, whole: Whole, directory: Path) -> Mapping[str, Any]:
+    def build(self, passages: PassageSet, global_statistics: GlobalStatistics, directory: Path) -> Mapping[str, Any]:
         """Write the rest of the shard's files into `directory`, where those of its survey are.
 
         Returns facts for the manifest (kind, sizes, recall).
         """
         ...
 
-    def save(self, whole: Whole, directory: Path) -> None:
+    def save(self, global_statistics: GlobalStatistics, directory: Path) -> None:
         """Write the version's statistics into `directory`."""
         ...
 
-    def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
+    def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
         """Open the shards of a version, given their folders in ordinal order and the folder of the statistics."""
         ...
 

@@ -186,9 +186,9 @@ class Retriever:
                 alone = len(ordinals) == len(union)
                 scores[row], best[row] = (every, ordinals) if alone else _best_in_groups(every, heads, ordinals)
             ranks[row, np.searchsorted(union, listed.ordinals)] = np.arange(len(listed))
-        moments = [listed.background or (0.0, 1.0) for listed in lists.values()]
-        background = np.array(moments, np.float64).reshape(-1, 2)
-        return FusedCandidates(union, tuple(lists), scores, ranks, background, best).fused(fusion)
+        moments = [listed.score_statistics or (0.0, 1.0) for listed in lists.values()]
+        score_statistics = np.array(moments, np.float64).reshape(-1, 2)
+        return FusedCandidates(union, tuple(lists), scores, ranks, score_statistics, best).fused(fusion)
 
 
 def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats, Ints]:

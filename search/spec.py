@@ -32,28 +32,29 @@ class SearchSpec:
     rerank: RerankSpec | None = None
 
     @classmethod
-    def of_table(cls, table: Mapping[str, Any], where: str = "") -> SearchSpec:
+    def of_table(cls, table: Mapping[str, Any], where: str = "", *, stored: bool = False) -> SearchSpec:
         """Read the tables of a spec, from a spec file or as they are stored with a version; ignore all other tables.
 
-        `dense = false` and a stored null mean an index without vectors. where: the file's name in messages. Raises
-        SpecError that names the table and the key.
+        `dense = false` and a stored null mean an index without vectors. where: the file's name in messages. stored:
+        whether it is the table of a version, which may have old names of keys. Raises SpecError that names the table
+        and the key.
         """
         prefix = f"{where} " if where else ""
         parts: dict[str, Any] = {"fields": _fields(table["fields"], prefix)}
         for key, spec in (("analyzer", AnalyzerSpec), ("bm25", BM25Spec), ("fusion", FusionSpec)):
             if key in table:
-                parts[key] = parse(spec, table[key], f"{prefix}[{key}]")
+                parts[key] = parse(spec, table[key], f"{prefix}[{key}]", stored=stored)
         if "dense" in table:
             no_vectors = table["dense"] is None or table["dense"] is False
-            parts["dense"] = None if no_vectors else parse(DenseSpec, table["dense"], f"{prefix}[dense]")
+            parts["dense"] = None if no_vectors else parse(DenseSpec, table["dense"], f"{prefix}[dense]", stored=stored)
         if table.get("graph") is not None:
-            parts["graph"] = parse_graph(table["graph"], f"{prefix}[graph]")
+            parts["graph"] = parse_graph(table["graph"], f"{prefix}[graph]", stored=stored)
         if table.get("rerank") is not None:
-            parts["rerank"] = parse(RerankSpec, table["rerank"], f"{prefix}[rerank]")
+            parts["rerank"] = parse(RerankSpec, table["rerank"], f"{prefix}[rerank]", stored=stored)
         return cls(**parts)
 
 
-def parse_graph(table: Mapping[str, Any], where: str) -> GraphSpec:
+def parse_graph(table: Mapping[str, Any], where: str, *, stored: bool = False) -> GraphSpec:
     """Read the [graph] table of a spec with the tables in it. Raises SpecError that names the table and the key."""
     parts: dict[str, Any] = dict(table)
     for name, spec in (("link", LinkSpec), ("expand", ExpandSpec), ("neo4j", Neo4jSpec)):
@@ -65,7 +66,7 @@ def parse_graph(table: Mapping[str, Any], where: str) -> GraphSpec:
                     if isinstance(options, Mapping) else options
                     for relation, options in inner["relations"].items()
                 }}  # fmt: skip
-            parts[name] = parse(spec, inner, f"{where} {name}")
+            parts[name] = parse(spec, inner, f"{where} {name}", stored=stored)
     return parse(GraphSpec, parts, where)
 
 

@@ -23,7 +23,7 @@ from clew.core.measures.runs import Qrels, Run
 from clew.core.progress import Progress
 from clew.core.types import Floats
 from clew.indexer.tuning.gate import learn
-from clew.indexer.tuning.graph import DEPTH, Learned, Material, answered, default_examples, learned
+from clew.indexer.tuning.graph import DEPTH, Learned, TrainingData, answered, default_examples, learned
 from clew.models.store import saved_path
 from clew.search.gate import FEATURES, Gate
 
@@ -153,13 +153,13 @@ def open_graph(dataset: Dataset, home: Path, options: GraphOptions, models: Path
     return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
 
-def material(dataset: Dataset, options: GraphOptions) -> Material:
+def material(dataset: Dataset, options: GraphOptions) -> TrainingData:
     """Return the judged queries to learn from: train and dev, without the split that is measured."""
     found: dict[str, Qrels] = {}
     for split in ("train", "dev"):
         known = split in dataset.judged.splits and split != options.split
         found[split] = gained(dataset.judged.qrels(split, None), options.gains) if known else {}
-    return Material(dataset.judged.queries, found["train"], found["dev"], options.seed)
+    return TrainingData(dataset.judged.queries, found["train"], found["dev"], options.seed)
 
 
 def _run(

@@ -231,7 +231,7 @@ def longest(dictionary: Dictionary, text: str, kinds: Sequence[int], *, capitals
     found = words(text)
     taken: set[int] = set()
     chosen: list[Found] = []
-    spans = dictionary.spans(found, most=_BEARERS, mend=False)
+    spans = dictionary.spans(found, most=_BEARERS, fuzzy=False)
     for span in sorted(spans, key=lambda span: (span.first - span.last, span.first)):
         within = found[span.first : span.last]
         entity = next((int(r["entity"]) for r in span.records if r["kind"] in kinds), None)

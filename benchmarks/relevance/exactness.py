@@ -49,12 +49,14 @@ class Exhaustive:
 
     def candidates(self, request: CandidateRequest) -> Ranking:
         """Return the best k of all allowed passages that have a score (BM25: above 0)."""
-        background = self.source.candidates(request).background
+        score_statistics = self.source.candidates(request).score_statistics
         scores = self.score(request.query, np.arange(self.size))
         rows = np.flatnonzero(
             scores > self.least if request.allowed is None else (scores > self.least) & request.allowed
         )
-        return replace(ranked(rows, scores[rows], request.k), background=background) if len(rows) else empty_ranking()
+        if not len(rows):
+            return empty_ranking()
+        return replace(ranked(rows, scores[rows], request.k), score_statistics=score_statistics)
 
     @property
     def least(self) -> float:

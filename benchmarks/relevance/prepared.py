@@ -68,7 +68,7 @@ def prepared(searcher: Searcher, system: System, tuned: Tuned | None, known: dic
     if tuned is not None and tuned.rerank is not None:
         reranker = replace(reranker, calibration=Calibration.of_table(tuned.rerank.after))
     if system.settle:
-        reranker = replace(reranker, spec=replace(reranker.spec, settle=system.settle))
+        reranker = replace(reranker, spec=replace(reranker.spec, early_stop=system.settle))
     return replace(found, reranker=reranker)
 
 

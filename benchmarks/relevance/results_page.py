@@ -207,7 +207,7 @@ def stopping_early(reports: Sequence[Report]) -> str:
         [
             "## Does it cost anything to stop reranking early?",
             "",
-            "`settle = 0.003` stops where few relevant documents are expected among those not read yet "
+            "`early_stop = 0.003` stops where few relevant documents are expected among those not read yet "
             "([how](searching.md#how-hits-are-reranked)).",
             "",
             header(["data set", "all 50 read", "stopped early", "pairs read", "pairs read when stopped early"]),

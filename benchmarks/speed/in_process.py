@@ -53,9 +53,9 @@ def bm25_build(bench: Bench) -> Iterator[Round]:
     def once() -> None:
         kind = BM25Kind(BM25Spec(), {"text": 1.0}, Analyzer())
         with tempfile.TemporaryDirectory(dir=bench.home) as folder:
-            whole = kind.combine([kind.survey(passages, Path(folder) / "shard")])
-            kind.build(passages, whole, Path(folder) / "shard")
-            kind.save(whole, Path(folder) / "whole")
+            global_statistics = kind.combine([kind.local_statistics(passages, Path(folder) / "shard")])
+            kind.build(passages, global_statistics, Path(folder) / "shard")
+            kind.save(global_statistics, Path(folder) / "whole")
             taken = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
             facts["disk, MB a million"] = round(taken / len(bench.texts), 2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -120,8 +121,14 @@ def clew(
         sys.stdout.write(context.get_help() + "\n")
 
 
+def _show_warning(message: Warning | str, *place: object) -> None:  # noqa: ARG001 - as warnings.showwarning is called
+    """Print a warning as one line, without the place in the code."""
+    note(f"clew: warning: {message}")
+
+
 def main() -> None:
     """Run the command line. An error prints one line and a hint on stderr; exit code 1 (failed) or 2 (usage)."""
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         get_command(app)()
     except ClewError as error:

@@ -37,7 +37,7 @@ class Finding:
     check: str
     status: Status
     found: str
-    mend: str = ""
+    hint: str = ""
 
 
 def doctor(
@@ -45,7 +45,7 @@ def doctor(
     as_json: Json = False,
     quick: Annotated[bool, typer.Option("--quick", help="Do not read the files of the indexes again.")] = False,
 ) -> None:
-    """Check the installation and the indexes, and say what is missing and how to mend it.
+    """Check the installation and the indexes, and report what is missing and how to fix it.
 
     Exit code 1 when something is broken; a warning leaves it at 0.
 
@@ -54,13 +54,13 @@ def doctor(
     findings = examine(home, quick=quick)
     broken = any(finding.status == "broken" for finding in findings)
     if as_json:
-        out_json({"ok": not broken, "checks": [asdict(finding) for finding in findings]})
+        out_json({"ok": not broken, "checks": [asdict(finding) | {"mend": finding.hint} for finding in findings]})
     else:
         width = max(len(finding.check) for finding in findings)
         for finding in findings:
             out(f"{MARKS[finding.status]}  {finding.check:<{width}}  {finding.found}")
-            if finding.mend:
-                out(f"    {'':<{width}}  → {finding.mend}")
+            if finding.hint:
+                out(f"    {'':<{width}}  → {finding.hint}")
     if broken:
         raise typer.Exit(1)
 
@@ -129,8 +129,8 @@ def check_faiss() -> Iterator[Finding]:
     if len(flavours) == 1:
         yield Finding("faiss", "ok", found)
     elif flavours:
-        mend = "keep one: pip uninstall faiss-cpu faiss-gpu, then pip install -e '.[cpu]' or '.[gpu]'"
-        yield Finding("faiss", "broken", f"{found} overwrite each other", mend)
+        hint = "keep one: pip uninstall faiss-cpu faiss-gpu, then pip install -e '.[cpu]' or '.[gpu]'"
+        yield Finding("faiss", "broken", f"{found} overwrite each other", hint)
     else:
         yield Finding("faiss", "broken", "not installed", "pip install -e '.[cpu]' (or '.[gpu]')")
 
@@ -145,8 +145,8 @@ def check_gpu() -> Iterator[Finding]:
         yield Finding("gpu", "ok", "none: vectors are compared on the processor")
     else:
         other = "pip uninstall faiss-cpu, then pip install -e '.[gpu]'"
-        mend = other if _version("faiss-cpu") else "see `nvidia-smi` and $CUDA_VISIBLE_DEVICES"
-        yield Finding("gpu", "warning", f"{free / 1e9:.1f} GB free, but neither FAISS nor torch reaches it", mend)
+        hint = other if _version("faiss-cpu") else "see `nvidia-smi` and $CUDA_VISIBLE_DEVICES"
+        yield Finding("gpu", "warning", f"{free / 1e9:.1f} GB free, but neither FAISS nor torch reaches it", hint)
 
 
 def _version(name: str) -> str | None:
@@ -210,7 +210,7 @@ def _writable(folder: Path) -> bool:
 
 def check_model(home: Path) -> Iterator[Finding]:
     """The models that come with Clew and those under the home: every file against its sha256."""
-    from clew.models.manifest import mend
+    from clew.models.manifest import repair_hint
     from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, read_manifest
 
     shipped = {"default encoder": SHIPPED_ENCODER, "default reranker": SHIPPED_SCORER}
@@ -222,7 +222,7 @@ def check_model(home: Path) -> Iterator[Finding]:
             source = manifest.source
             verify_files(folder, manifest.files)
         except ClewError as error:
-            yield Finding(name, "broken", error.message, mend(folder, source))
+            yield Finding(name, "broken", error.message, repair_hint(folder, source))
         else:
             yield Finding(name, "ok", f"every file as it was written, in {folder}")
 
@@ -234,8 +234,8 @@ def check_graph_stores() -> Iterator[Finding]:
     if not found["networkx"]:
         yield Finding("graph stores", "broken", "networkx is not installed", "pip install networkx")
     elif not found["neo4j"]:
-        mend = 'only for store = "neo4j": pip install neo4j'
-        yield Finding("graph stores", "warning", f"{shown}; the Neo4j driver is not installed", mend)
+        hint = 'only for store = "neo4j": pip install neo4j'
+        yield Finding("graph stores", "warning", f"{shown}; the Neo4j driver is not installed", hint)
     else:
         yield Finding("graph stores", "ok", shown)
 
@@ -254,8 +254,8 @@ def check_neo4j() -> Iterator[Finding]:
         # A spec that cannot be used is not quoted: what stands in front of an @ may be a password.
         spec = Neo4jSpec(uri, database=os.environ.get("NEO4J_DATABASE") or "neo4j", user=user)
     except ValueError:
-        mend = "expected such as bolt://127.0.0.1:7687, the password in $NEO4J_PASSWORD"
-        yield Finding("neo4j", "warning", "$NEO4J_URI cannot be used", mend)
+        hint = "expected such as bolt://127.0.0.1:7687, the password in $NEO4J_PASSWORD"
+        yield Finding("neo4j", "warning", "$NEO4J_URI cannot be used", hint)
         return
     try:
         store = STORES["neo4j"](spec, "Clew_doctor")
@@ -272,8 +272,8 @@ def check_neo4j() -> Iterator[Finding]:
 def check_home(home: Path) -> Iterator[Finding]:
     """Whether the home can be written and has room."""
     if not _writable(home):
-        mend = "searching still works; to build, give it another owner or choose another place with --home"
-        yield Finding("home", "warning" if home.is_dir() else "broken", f"{home} cannot be written", mend)
+        hint = "searching still works; to build, give it another owner or choose another place with --home"
+        yield Finding("home", "warning" if home.is_dir() else "broken", f"{home} cannot be written", hint)
         return
     existing = home.absolute()
     while not existing.exists():
@@ -298,8 +298,8 @@ def check_indexes(home: Path, *, quick: bool) -> Iterator[Finding]:
         try:
             searcher = open_index(home, name, verify=not quick)
         except ClewError as error:
-            mend = error.hint or f"`clew indexes rollback {name}`, or rebuild it"
-            yield Finding(f"index {name}", "broken", error.message, mend)
+            hint = error.hint or f"`clew indexes rollback {name}`, or rebuild it"
+            yield Finding(f"index {name}", "broken", error.message, hint)
             continue
         except OSError as error:
             yield Finding(f"index {name}", "broken", str(error), "see the file and its permissions")
@@ -325,7 +325,7 @@ def check_override(name: str, release: Release) -> Iterator[Finding]:
         return
     found = f"release {release.id}: {override.describe()}"
     if override.has_ended():
-        mend = f"roll back (`clew indexes rollback {name}`), or build it again: the judged queries decide"
-        yield Finding(f"override {name}", "broken", found, mend)
+        hint = f"roll back (`clew indexes rollback {name}`), or build it again: the judged queries decide"
+        yield Finding(f"override {name}", "broken", found, hint)
     else:
         yield Finding(f"override {name}", "ok", found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,9 +28,11 @@ def read_toml(path: Path, instead: str = "write one with `clew init DATA`") -> d
         raise SpecError(f"{path}: not valid TOML: {error}", "see https://toml.io for the syntax") from None
 
 
-def parse(cls: type[T], table: Mapping[str, Any], where: str, page: str = "docs/spec.md") -> T:
+def parse(cls: type[T], table: Mapping[str, Any], where: str, page: str = "docs/spec.md", *, stored: bool = False) -> T:
     """Build the Spec `cls` from a TOML table.
 
+    A class attribute RENAMED of `cls` (old key → key) names keys that were renamed: the old name is accepted until the
+    next release, with a FutureWarning unless the table is one that a version stored.
     where: what the table is called in messages ("shop.toml [dense]"). page: where its keys are described. Raises
     SpecError for an unknown key (with the nearest known one), a missing key, or a value of the wrong type or range.
     """
@@ -38,6 +41,7 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str, page: str = "docs/
     if not isinstance(table, Mapping):
         raise SpecError(f"{where} is {type(table).__name__}, expected a table")
     known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    table = _renamed(table, getattr(cls, "RENAMED", {}), where, warn=not stored)
     for key in table:
         if key not in known:
             raise SpecError(f"{where}: unknown key {key!r}", nearest(key, known))
@@ -49,6 +53,19 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str, page: str = "docs/
         reason = first["msg"].removeprefix("Value error, ")
         shown = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
         raise SpecError(f"{where}{': ' + key if key else ''}: {reason}{shown}", f"see {page}") from None
+
+
+def _renamed(table: Mapping[str, Any], renamed: Mapping[str, str], where: str, *, warn: bool) -> Mapping[str, Any]:
+    """Return the table with old names of keys replaced by the new ones. Raises SpecError if both are given."""
+    old = [key for key in renamed if key in table]
+    if not old:
+        return table
+    for key in old:
+        if renamed[key] in table:
+            raise SpecError(f"{where}: {key!r} is the old name of {renamed[key]!r}, and both are given", "leave it out")
+        if warn:
+            warnings.warn(f"{where}: {key!r} is now called {renamed[key]!r}", FutureWarning, stacklevel=3)
+    return {renamed.get(key, key): value for key, value in table.items()}
 
 
 def as_table(spec: object) -> dict[str, Any]:

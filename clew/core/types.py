@@ -68,14 +68,14 @@ class Ranking:
     scores: Floats
     answered: int = 1
     asked: int = 1
-    background: tuple[float, float] | None = None
+    score_statistics: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.ordinals)
 
     def deviations(self, rank: int) -> float:
         """How many standard deviations above the mean the score at a rank (from 0) is; 0 if there is none."""
-        mean, deviation = self.background or (0.0, 1.0)
+        mean, deviation = self.score_statistics or (0.0, 1.0)
         return (float(self.scores[rank]) - mean) / deviation if rank < len(self.scores) and deviation > 0 else 0.0
 
 

@@ -12,7 +12,7 @@ from clew.core.errors import ClewError, CorruptError, NotFoundError, UsageError,
 from clew.models import store
 from clew.models.folder import fingerprint
 from clew.models.hub import HUB_NAME
-from clew.models.manifest import MANIFEST, ModelManifest, mend, read_manifest, verify
+from clew.models.manifest import MANIFEST, ModelManifest, read_manifest, repair_hint, verify
 from clew.models.runtimes import ONNX_FILE, OnnxModel, OnnxPairModel
 
 _PROBES = ("clew", "a ball of thread", "")
@@ -72,7 +72,7 @@ def check(folder: Path) -> ModelManifest:
     Raises CorruptError that names the first file that was changed, is missing, is not the manifest's, or does not load.
     """
     manifest = read_manifest(folder)
-    again = mend(folder, manifest.source)
+    again = repair_hint(folder, manifest.source)
     verify(folder, manifest)
     if extra := sorted(set(digest_files(folder, leave_out=(MANIFEST,))) - manifest.files.keys()):
         raise CorruptError(f"{folder / extra[0]} is not the model's: {MANIFEST} does not name it", again)

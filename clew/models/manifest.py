@@ -94,8 +94,8 @@ def dumps(manifest: ModelManifest) -> str:
 def read_manifest(folder: Path) -> ModelManifest:
     """The manifest of a model folder. Raises NotFoundError, CorruptError or FormatError: file and key."""
     path = folder / MANIFEST
-    table = read_table(path, FORMAT, mend(folder, ""))
-    again = mend(folder, str(table.get("source")))
+    table = read_table(path, FORMAT, repair_hint(folder, ""))
+    again = repair_hint(folder, str(table.get("source")))
     manifest = record_of(ModelManifest, table, path, again)
     if wrong := _wrong_key(manifest):
         raise CorruptError(f"{path}: {wrong} is {getattr(manifest, wrong)!r}, which no Clew writes", again)
@@ -108,10 +108,10 @@ def verify(folder: Path, manifest: ModelManifest, patterns: tuple[str, ...] = ("
     try:
         verify_files(folder, wanted)
     except CorruptError as error:
-        raise CorruptError(error.message, mend(folder, manifest.source)) from None
+        raise CorruptError(error.message, repair_hint(folder, manifest.source)) from None
 
 
-def mend(folder: Path, source: str) -> str:
+def repair_hint(folder: Path, source: str) -> str:
     """What to do about a damaged folder."""
     if folder.is_relative_to(Path(__file__).parent):
         return "install Clew again"

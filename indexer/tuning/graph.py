@@ -60,7 +60,7 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class TrainingData:
     """The training data: judged queries. queries: id → text. train, dev: their judgements, in integer gains."""
 
     queries: Mapping[str, str]
@@ -76,7 +76,7 @@ class Material:
 
 def learned(
     searcher: Searcher,
-    material: Material,
+    material: TrainingData,
     progress: Progress | None = None,
     answers: Mapping[str, Answered] | None = None,
 ) -> Learned:
@@ -106,7 +106,7 @@ def learned(
     return Learned(whole, fusion, learn_gate(examples, searcher.gate), examples)
 
 
-def default_examples(searcher: Searcher, material: Material, progress: Progress | None = None) -> Examples:
+def default_examples(searcher: Searcher, material: TrainingData, progress: Progress | None = None) -> Examples:
     """Training data of the default gate: features and gains where no relations were learned."""
     assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
     seen: list[_Seen] = []
@@ -136,7 +136,7 @@ def _with(searcher: Searcher, model: RelationModel) -> Searcher:
     return replace(searcher, knowledge=replace(searcher.knowledge, model=model), gate=_OPEN)
 
 
-def answered(searcher: Searcher, material: Material, progress: Progress | None = None) -> dict[str, Answered]:
+def answered(searcher: Searcher, material: TrainingData, progress: Progress | None = None) -> dict[str, Answered]:
     """Train query → the steps that lead from the entity it names to its relevant documents, where there are any."""
     knowledge = searcher.knowledge
     assert knowledge is not None  # noqa: S101 - see learned
@@ -169,7 +169,7 @@ class _Seen:
 
 
 def _watched(
-    searcher: Searcher, material: Material, names: Sequence[str], qrels: Qrels, progress: Progress | None
+    searcher: Searcher, material: TrainingData, names: Sequence[str], qrels: Qrels, progress: Progress | None
 ) -> Iterator[_Seen]:
     others = tuple(name for name in searcher.sources if name != "graph")
     for done, name in enumerate(names, 1):

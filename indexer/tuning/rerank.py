@@ -65,7 +65,7 @@ def learn_rerank(
     depth: int | None = None,
     judged_only: bool = False,
 ) -> RerankTuned:
-    """Learn the calibration of an index's reranker, regularised towards the one it has, and `ahead`.
+    """Learn the calibration of an index's reranker, regularised towards the one it has, and `expected_relevant`.
 
     searcher: with the fusion that it will be used with. depth: documents each source is asked for (None: as many as a
     search asks for). judged_only: each query's judged documents are its only candidates. Raises DataError where no
@@ -76,7 +76,8 @@ def learn_rerank(
     found = scored(searcher, queries, dev, seed, progress, depth=depth, judged_only=judged_only)
     after = learn(found.scores, found.fused, found.relevant, start)
     log_odds = after.log_odds(found.scores, found.fused)
-    after = replace(after, ahead=learn_expected_relevant(log_odds, found.fused, found.relevant, found.query, CHUNK))
+    expected = learn_expected_relevant(log_odds, found.fused, found.relevant, found.query, CHUNK)
+    after = replace(after, expected_relevant=expected)
     return RerankTuned(
         start.as_table(), after.as_table(), found.queries, len(found.scores), int(np.count_nonzero(found.relevant))
     )

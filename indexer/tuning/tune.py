@@ -19,7 +19,7 @@ from clew.core.measures.gains import gained
 from clew.core.measures.runs import Qrels
 from clew.core.progress import Progress
 from clew.indexer.tuning.fusion import example, learn, mean_ndcg
-from clew.indexer.tuning.graph import Learned, Material, learned
+from clew.indexer.tuning.graph import Learned, TrainingData, learned
 from clew.indexer.tuning.judged import TRAIN, dev_qrels, open_folder, open_judged
 from clew.indexer.tuning.rerank import RerankTuned, learn_rerank
 
@@ -191,7 +191,7 @@ def _with_graph(
     progress: Progress | None,
 ) -> tuple[Tuned, Searcher]:
     """Add what is learned for the graph to what was learned for the other sources; a searcher that uses both."""
-    material = Material(judged.queries, dev, {}, options.seed)
+    material = TrainingData(judged.queries, dev, {}, options.seed)
     names = material.sampled(dev, MOST_QUERIES)
     if TRAIN in judged.splits:
         train = gained(judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown), options.gains)

@@ -60,7 +60,7 @@ class BM25Kind:
         self.weights = dict(weights)
         self.analyzer = analyzer
 
-    def survey(self, passages: PassageSet, directory: Path) -> TermStatistics:
+    def local_statistics(self, passages: PassageSet, directory: Path) -> TermStatistics:
         """Count passages, words and the passages that hold each term, and write the shard's postings."""
         counts = count_words(passages, self.weights, self.analyzer)
         write_postings(counts, directory)
@@ -70,19 +70,19 @@ class BM25Kind:
         """Add the shards' counts, take deleted passages' counts out."""
         return combine(add, remove)
 
-    def build(self, passages: PassageSet, whole: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
+    def build(self, passages: PassageSet, global_statistics: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
         """Nothing is left to write."""
         held = Postings(directory)
         return {"passages": len(held.lengths), "terms": held.terms, "postings": len(held.passages)}
 
-    def save(self, whole: TermStatistics, directory: Path) -> None:
+    def save(self, global_statistics: TermStatistics, directory: Path) -> None:
         """Write the version's statistics."""
-        save(whole, self.weights, self.analyzer.fingerprint, directory)
+        save(global_statistics, self.weights, self.analyzer.fingerprint, directory)
 
-    def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
+    def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
         """Open a version; compiles or loads the kernel. Raises StoreError or NotFoundError with the file's name."""
         warm()
-        statistics = VersionStatistics(whole, self.weights, self.analyzer.fingerprint)
+        statistics = VersionStatistics(global_statistics, self.weights, self.analyzer.fingerprint)
         return BM25([BM25Shard(Postings(folder), statistics, self.spec) for folder in directories], statistics)
 
     def derived(self) -> frozenset[str]:
@@ -115,7 +115,7 @@ class BM25:
         other: the true one takes the scores of all passages.
         """
         found = self._sharded.candidates(request)
-        return Ranking(found.ordinals, found.scores, found.answered, found.asked, self._background(request.query))
+        return Ranking(found.ordinals, found.scores, found.answered, found.asked, self._score_statistics(request.query))
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
         """(n,) float64 scores; 0.0 for a passage without any query term."""
@@ -133,7 +133,7 @@ class BM25:
         """Release the memory maps."""
         self._sharded.close()
 
-    def _background(self, query: ParsedQuery) -> tuple[float, float]:
+    def _score_statistics(self, query: ParsedQuery) -> tuple[float, float]:
         mean = variance = 0.0
         size = self.size
         for text, weight in weights_of(query).items():

@@ -60,20 +60,21 @@ def combine(add: Sequence[TermStatistics], remove: Sequence[TermStatistics]) -> 
     return TermStatistics(passages, words, terms, np.array([total[term] for term in terms], np.int64))
 
 
-def save(whole: TermStatistics, weights: Mapping[str, float], analyzer: str, directory: Path) -> None:
+def save(global_statistics: TermStatistics, weights: Mapping[str, float], analyzer: str, directory: Path) -> None:
     """Write the statistics of a version; analyzer is the fingerprint of what cut its words."""
     import marisa_trie
 
     directory.mkdir(parents=True, exist_ok=True)
-    trie = marisa_trie.Trie(whole.terms)
+    trie = marisa_trie.Trie(global_statistics.terms)
     (directory / TERMS).write_bytes(trie.tobytes())
-    frequencies = np.empty(len(whole.terms), np.int64)
-    frequencies[np.fromiter(map(trie.__getitem__, whole.terms), np.int64, len(whole.terms))] = whole.frequencies
+    frequencies = np.empty(len(global_statistics.terms), np.int64)
+    places = np.fromiter(map(trie.__getitem__, global_statistics.terms), np.int64, len(global_statistics.terms))
+    frequencies[places] = global_statistics.frequencies
     np.save(directory / FREQUENCIES, frequencies)
     table = {
         "format": FORMAT,
-        "passages": whole.passages,
-        "words": dict(zip(weights, whole.words, strict=True)),
+        "passages": global_statistics.passages,
+        "words": dict(zip(weights, global_statistics.words, strict=True)),
         "weights": dict(weights),
         "analyzer": analyzer,
     }

@@ -69,7 +69,7 @@ class GraphKind:
         self._fields = fields
         self._folder = folder
 
-    def survey(self, passages: PassageSet, directory: Path) -> EntityCounts:
+    def local_statistics(self, passages: PassageSet, directory: Path) -> EntityCounts:
         """How many passages are about each entity; writes the shard's postings."""
         found = self._postings(passages)
         order = np.lexsort((found.passages, found.rows))
@@ -98,7 +98,7 @@ class GraphKind:
             raise ValueError("entity counts would go below zero: passages were removed that had never been added")
         return EntityCounts(passages, entities[total > 0], total[total > 0])
 
-    def build(self, passages: PassageSet, whole: EntityCounts, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
+    def build(self, passages: PassageSet, global_statistics: EntityCounts, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
         """Nothing is left to write."""
         held = open_array(directory / PASSAGES)
         return {
@@ -108,18 +108,19 @@ class GraphKind:
             "postings": len(held),
         }
 
-    def save(self, whole: EntityCounts, directory: Path) -> None:
+    def save(self, global_statistics: EntityCounts, directory: Path) -> None:
         """Write the version's counts."""
         directory.mkdir(parents=True, exist_ok=True)
-        np.save(directory / ENTITIES, whole.entities)
-        np.save(directory / FREQUENCIES, whole.frequencies)
-        table = {"format": FORMAT, "passages": whole.passages}
+        np.save(directory / ENTITIES, global_statistics.entities)
+        np.save(directory / FREQUENCIES, global_statistics.frequencies)
+        table = {"format": FORMAT, "passages": global_statistics.passages}
         (directory / TABLE).write_text(json.dumps(table) + "\n", encoding="utf-8")
 
-    def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
+    def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
         """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
-        table = read_table(whole / TABLE, FORMAT)
-        rarity = Rarity(int(table["passages"]), open_array(whole / ENTITIES), open_array(whole / FREQUENCIES))
+        table = read_table(global_statistics / TABLE, FORMAT)
+        entities, frequencies = (open_array(global_statistics / name) for name in (ENTITIES, FREQUENCIES))
+        rarity = Rarity(int(table["passages"]), entities, frequencies)
         shards = [GraphShard(folder, rarity) for folder in directories]
         return shards[0] if len(shards) == 1 else Sharded(shards)
 
@@ -143,14 +144,14 @@ class GraphKind:
 
     def _annotations(self, passages: PassageSet, annotator: Annotator) -> Iterator[dict[int, float]]:
         """Row → weight of the entities of each passage in turn."""
-        whole, cut = self._texts(passages)
+        entire, cut = self._texts(passages)
         for first, last in _documents(passages.documents):
             values = [
                 (self._fields[name].entity, path)
                 for name, column in passages.linked.items()
                 for path in self._paths(name, column[first])
             ]
-            shared = annotator.entities(passages.documents[first], [text[first] for text in whole], values)
+            shared = annotator.entities(passages.documents[first], [text[first] for text in entire], values)
             mentioned: dict[str, dict[int, float]] = {}
             for passage in range(first, last):
                 found = dict(shared)
@@ -236,13 +237,13 @@ class GraphShard:
         # Over all passages, as if the others scored 0; before the filter, as BM25 does.
         mean = float(scores.sum()) / self._size if self._size else 0.0
         square = float(np.square(scores).sum()) / self._size if self._size else 0.0
-        background = (mean, math.sqrt(max(0.0, square - mean**2)))
+        score_statistics = (mean, math.sqrt(max(0.0, square - mean**2)))
         if request.allowed is not None:
             kept = request.allowed[passages]
             passages, scores = passages[kept], scores[kept]
         if request.k <= 0 or not len(passages):
-            return replace(empty_ranking(), background=background)
-        return replace(ranked(passages, scores, request.k), background=background)
+            return replace(empty_ranking(), score_statistics=score_statistics)
+        return replace(ranked(passages, scores, request.k), score_statistics=score_statistics)
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
         """(n,) float64 scores; 0.0 for a passage about none of the entities, NaN where the graph was not asked."""

@@ -38,11 +38,11 @@ class RankBM25Kind(BM25Kind):
                     'round it, or use backend = "bm25"',
                 )
 
-    def survey(self, passages: PassageSet, directory: Path) -> TermStatistics:  # noqa: ARG002
+    def local_statistics(self, passages: PassageSet, directory: Path) -> TermStatistics:  # noqa: ARG002
         """Count passages, words and the passages that hold each term."""
         return count_words(passages, self.weights, self.analyzer).statistics()
 
-    def build(self, passages: PassageSet, whole: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
+    def build(self, passages: PassageSet, global_statistics: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
         """Write the passages' words, each as often as its field weighs."""
         directory.mkdir(parents=True, exist_ok=True)
         columns = list(zip(field_texts(passages, self.weights), self.weights.values(), strict=True))
@@ -55,9 +55,9 @@ class RankBM25Kind(BM25Kind):
         )
         return {"passages": len(words), "words": sum(map(len, words))}
 
-    def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
+    def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
         """Read all words into memory. Raises StoreError or NotFoundError with the file's name."""
-        statistics = VersionStatistics(whole, self.weights, self.analyzer.fingerprint)
+        statistics = VersionStatistics(global_statistics, self.weights, self.analyzer.fingerprint)
         words: list[list[str]] = []
         for folder in directories:
             table = read_table(folder / WORDS, FORMAT)
@@ -95,7 +95,7 @@ class RankBM25:
             matching &= request.allowed
         ordinals = np.flatnonzero(matching)
         best = ranked(ordinals, every[ordinals], max(request.k, 0))
-        return replace(best, background=self._background(request.query))
+        return replace(best, score_statistics=self._score_statistics(request.query))
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
         """(n,) float64 scores; 0.0 for a passage without any query term."""
@@ -126,7 +126,7 @@ class RankBM25:
             found.append(Contribution("bm25", f"term {term!r}", value, detail))
         return found
 
-    def _background(self, query: ParsedQuery) -> tuple[float, float]:
+    def _score_statistics(self, query: ParsedQuery) -> tuple[float, float]:
         """As of `BM25.candidates`: the deviation is that of terms which occur independently of each other."""
         scores = [weight * self._model.get_scores([term]) for term, weight in weights_of(query).items() if self._model]
         return (sum(float(each.mean()) for each in scores), sum(float(each.var()) for each in scores) ** 0.5)

@@ -52,7 +52,7 @@ class Sharded:
         best = ranked(ordinals, np.concatenate([part.scores for part in found]), max(request.k, 0))
         answered = sum(part.answered for part in found)
         asked = sum(part.asked for part in found) + len(reasons)
-        return replace(best, answered=answered, asked=asked, background=_pooled(found, sizes))
+        return replace(best, answered=answered, asked=asked, score_statistics=_pooled(found, sizes))
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
         """(n,) float64 scores; NaN for the passages of a shard that cannot answer.
@@ -95,7 +95,8 @@ class Sharded:
 
 def _pooled(found: Sequence[Ranking], sizes: Sequence[int]) -> tuple[float, float] | None:
     """Mean and standard deviation over all the shards' passages; None where no shard knows its own."""
-    known = [(size, *part.background) for part, size in zip(found, sizes, strict=True) if part.background and size]
+    pairs = zip(found, sizes, strict=True)
+    known = [(size, *part.score_statistics) for part, size in pairs if part.score_statistics and size]
     total = sum(size for size, _, _ in known)
     if not total:
         return None

@@ -23,14 +23,15 @@ from clew.search.rerank.log_odds import probabilities
 class Calibration:
     """log-odds = scale * cross-encoder's score + fused * fused score + bias.
 
-    scale: above 0, so that the model's order is never turned round. fused: 0 or more. All are finite. ahead: how
-    many relevant ones candidates not read yet are expected to hold; None where nobody learned it.
+    scale: above 0, so that the model's order is never turned round. fused: 0 or more. All are finite.
+    expected_relevant: estimates how many relevant documents are left among the candidates not scored yet; None if it
+    was not learned.
     """
 
     scale: float = 1.0
     fused: float = 0.0
     bias: float = 0.0
-    ahead: ExpectedRelevant | None = None
+    expected_relevant: ExpectedRelevant | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.scale < float("inf"):
@@ -59,10 +60,10 @@ class Calibration:
         )
 
     def as_table(self) -> dict[str, Any]:
-        """As it is stored in a release and with a model: `ahead` only where it was learned."""
+        """Return it as a release and a model store it; expected_relevant is called "ahead" there, if it was learned."""
         table = asdict(self)
-        if self.ahead is None:
-            del table["ahead"]
+        if (ahead := table.pop("expected_relevant")) is not None:
+            table["ahead"] = ahead
         return table
 
     @classmethod
@@ -71,5 +72,5 @@ class Calibration:
         rest = dict(table)
         # By itself, so that a wrong key inside it is named too.
         if (ahead := rest.pop("ahead", None)) is not None:
-            rest["ahead"] = ExpectedRelevant.of_table(ahead)
+            rest["expected_relevant"] = ExpectedRelevant.of_table(ahead)
         return parse(cls, rest, "calibration of the reranker")

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 MOST = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class RerankSpec:
-    """How the first candidates are read again together with the query.
+    """How a cross-encoder reranks the first candidates.
 
-    model: the cross-encoder, any name that `clew.models.store.load_scorer` takes. top: documents that are scored, from
-    the first of the fused order on (1 to 1,000). budget_ms: time the stage may take in milliseconds (0: any); what it
-    does not reach keeps its fused order. settle: stop where fewer relevant documents than this are expected among those
-    not scored yet (0: never; needs a calibration with `ahead`).
+    model: the cross-encoder, any name that `clew.models.store.load_scorer` accepts. top: how many documents are scored,
+    from the first of the fused order on (1 to 1,000). budget_ms: time limit of the stage in milliseconds (0: none);
+    documents that it does not reach keep their fused order. early_stop: stop when fewer relevant documents than this
+    are expected among those not scored yet (0: never; needs a calibration with `expected_relevant`).
     """
 
     model: str = "default"
     top: int = 50
     budget_ms: float = 500.0
-    settle: float = 0.0
+    early_stop: float = 0.0
+    RENAMED: ClassVar[Mapping[str, str]] = {"settle": "early_stop"}
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -29,5 +32,7 @@ class RerankSpec:
             raise ValueError(f"top is {self.top}, expected 1 to {MOST:,} documents")
         if not 0 <= self.budget_ms < float("inf"):
             raise ValueError(f"budget_ms is {self.budget_ms}, expected 0 (no budget) or more milliseconds")
-        if not 0 <= self.settle < float("inf"):
-            raise ValueError(f"settle is {self.settle}, expected 0 (never stop early) or more documents, such as 0.003")
+        if not 0 <= self.early_stop < float("inf"):
+            raise ValueError(
+                f"early_stop is {self.early_stop}, expected 0 (never stop early) or more documents, such as 0.003"
+            )

@@ -86,16 +86,16 @@ class Reranker:
 
     def exhaustive(self) -> Reranker:
         """The same without any reason to stop, for what is learned or measured on all candidates."""
-        return replace(self, spec=replace(self.spec, budget_ms=0.0, settle=0.0))
+        return replace(self, spec=replace(self.spec, budget_ms=0.0, early_stop=0.0))
 
     def _settled(self, wanted: Ints, reached: int, scores: Floats, fused: Floats) -> bool:
         """Whether too few relevant documents are expected among those not scored yet to wait for them."""
-        ahead = self.calibration.ahead
-        if ahead is None or not self.spec.settle or reached < CHUNK:
+        expected_relevant = self.calibration.expected_relevant
+        if expected_relevant is None or not self.spec.early_stop or reached < CHUNK:
             return False
         done, left = wanted[:reached], wanted[reached:]
         best = float(self.calibration.log_odds(scores[done], fused[done]).max())
-        return ahead.left(fused[left], best) < self.spec.settle
+        return expected_relevant.left(fused[left], best) < self.spec.early_stop
 
 
 @dataclass(frozen=True, slots=True)

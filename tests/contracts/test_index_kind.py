@@ -1,6 +1,6 @@
 """What every index kind promises, over every name in KINDS. A new kind adds one line to MAKERS.
 
-`survey` → `combine` → `build` → `save` → `open`, and the CandidateGenerator that comes out.
+`local_statistics` → `combine` → `build` → `save` → `open`, and the CandidateGenerator that comes out.
 """
 
 import atexit
@@ -134,10 +134,12 @@ def opened(kind: IndexKind[Any, Any], folder: Path, shards: int = 1) -> Candidat
     cuts = [PASSAGES * i // shards for i in range(shards + 1)]
     sets = [passages(a, b) for a, b in pairwise(cuts)]
     folders = [folder / f"shard{i}" for i in range(shards)]
-    whole = kind.combine([kind.survey(part, shard) for part, shard in zip(sets, folders, strict=True)])
+    global_statistics = kind.combine(
+        [kind.local_statistics(part, shard) for part, shard in zip(sets, folders, strict=True)]
+    )
     for part, shard in zip(sets, folders, strict=True):
-        kind.build(part, whole, shard)
-    kind.save(whole, folder / "whole")
+        kind.build(part, global_statistics, shard)
+    kind.save(global_statistics, folder / "whole")
     return kind.open(folders, folder / "whole")
 
 
@@ -208,8 +210,8 @@ def test_the_background_is_that_of_all_passages_whatever_is_allowed(
             parts = [ParsedQuery("", ((term, float(count)),)) for term, count in counts.items()]
             deviation = sum(reader.score(part, every).var() for part in parts) ** 0.5
         for bitmap in (None, allowed):
-            background = reader.candidates(CandidateRequest(q, 3, bitmap)).background
-            assert background == pytest.approx((scores.mean(), deviation), abs=1e-4)
+            score_statistics = reader.candidates(CandidateRequest(q, 3, bitmap)).score_statistics
+            assert score_statistics == pytest.approx((scores.mean(), deviation), abs=1e-4)
 
 
 def test_explanations_add_up(kind: IndexKind[Any, Any], name: str, tmp_path: Path) -> None:
@@ -251,11 +253,11 @@ def test_the_same_passages_give_the_same_bytes(kind: IndexKind[Any, Any], name: 
 
 def test_a_kind_writes_only_inside_its_folder(kind: IndexKind[Any, Any], tmp_path: Path) -> None:
     part = passages()
-    whole = kind.combine([kind.survey(part, tmp_path / "shard")])
-    kind.build(part, whole, tmp_path / "shard")
+    global_statistics = kind.combine([kind.local_statistics(part, tmp_path / "shard")])
+    kind.build(part, global_statistics, tmp_path / "shard")
     assert {path.name for path in tmp_path.iterdir()} == {"shard"}
     before = files(tmp_path)
-    kind.save(whole, tmp_path / "whole")
+    kind.save(global_statistics, tmp_path / "whole")
     assert {path.name for path in tmp_path.iterdir()} <= {"shard", "whole"}
     assert files(tmp_path / "shard") == files(tmp_path / "shard") == {
         path.removeprefix("shard/"): data for path, data in before.items()
@@ -266,13 +268,15 @@ def test_facts_go_into_a_json_manifest(kind: IndexKind[Any, Any], tmp_path: Path
     import json
 
     part = passages()
-    facts = kind.build(part, kind.combine([kind.survey(part, tmp_path / "shard")]), tmp_path / "shard")
+    facts = kind.build(part, kind.combine([kind.local_statistics(part, tmp_path / "shard")]), tmp_path / "shard")
     assert json.loads(json.dumps(dict(facts))) == dict(facts)
 
 
 def test_statistics_travel_and_are_subtractive(kind: IndexKind[Any, Any], tmp_path: Path) -> None:
     sets = {"kept": passages(0, 40), "gone": passages(40)}
-    kept, gone = (pickle.loads(pickle.dumps(kind.survey(part, tmp_path / name))) for name, part in sets.items())
+    kept, gone = (
+        pickle.loads(pickle.dumps(kind.local_statistics(part, tmp_path / name))) for name, part in sets.items()
+    )
     kind.save(kind.combine([kept]), tmp_path / "never")
     kind.save(pickle.loads(pickle.dumps(kind.combine([kept, gone], [gone]))), tmp_path / "removed")
     kind.save(kind.combine([gone, kept]), tmp_path / "one order")
@@ -316,10 +320,12 @@ def test_a_query_of_nothing_finds_nothing(kind: IndexKind[Any, Any], name: str, 
 def test_shards_without_passages(kind: IndexKind[Any, Any], name: str, tmp_path: Path) -> None:
     sets = [passages(0, 0), passages(), passages(0, 0)]
     folders = [tmp_path / str(i) for i in range(3)]
-    whole = kind.combine([kind.survey(part, folder) for part, folder in zip(sets, folders, strict=True)])
+    global_statistics = kind.combine(
+        [kind.local_statistics(part, folder) for part, folder in zip(sets, folders, strict=True)]
+    )
     for part, folder in zip(sets, folders, strict=True):
-        kind.build(part, whole, folder)
-    kind.save(whole, tmp_path / "whole")
+        kind.build(part, global_statistics, folder)
+    kind.save(global_statistics, tmp_path / "whole")
     reader = kind.open(folders, tmp_path / "whole")
     alone = opened(kind, tmp_path / "alone")
     assert reader.size == PASSAGES

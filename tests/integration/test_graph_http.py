@@ -187,10 +187,11 @@ def test_an_entity_is_shown_with_what_lies_around_it(client):
     assert (answer["name"], answer["aliases"], answer["names"]) == ("Sofas", ["couch", "settee"], {"de": "Sofas"})
     assert (answer["description"], answer["properties"]) == ("Seats for two or more.", {"shelf": 7})
     assert (answer["degree"], answer["degraded"]) == (2, [])
-    [tie] = answer["ties"]
+    assert answer["ties"] == answer["relations"]  # the old name
+    [tie] = answer["relations"]
     assert (tie["relation"], tie["said"], tie["outgoing"], tie["count"]) == ("subcategory_of", "subcategory", False, 2)
     assert [(e["id"], e["name"]) for e in tie["entities"]] == [(ODD, "Odd one"), ("c:sleepers", "Sleeper Sofas")]
-    few = client.get("/v1/entities", params={"index": "shop", "id": "c:sofas", "limit": 1}).json()["ties"]
+    few = client.get("/v1/entities", params={"index": "shop", "id": "c:sofas", "limit": 1}).json()["relations"]
     assert [(tie["count"], len(tie["entities"])) for tie in few] == [(2, 1)]
 
 
@@ -198,7 +199,9 @@ def test_an_entity_is_shown_with_what_lies_around_it(client):
 def test_every_entity_is_found_by_its_id_and_its_edges_are_counted(client, name):
     answer = client.get("/v1/entities", params={"index": "shop", "id": name}).json()
     assert answer["id"] == name
-    assert sum(tie["count"] for tie in answer["ties"]) == answer["degree"] == sum(name in (s, t) for s, _, t in EDGES)
+    assert (
+        sum(tie["count"] for tie in answer["relations"]) == answer["degree"] == sum(name in (s, t) for s, _, t in EDGES)
+    )
 
 
 @pytest.mark.parametrize("name", ["c:sofa", "C:SOFAS", "../c:sofas", "c:sofas'", '"', "🛋", "%00", "\0", "x" * 2_000])

@@ -43,7 +43,7 @@ class DenseCounts:
 
     passages: int
     dim: int
-    moments: VectorStatistics
+    vector_statistics: VectorStatistics
 
 
 class DenseKind:
@@ -54,7 +54,7 @@ class DenseKind:
         self._spec = spec
         self._queries = queries
 
-    def survey(self, passages: PassageSet, directory: Path) -> DenseCounts:  # noqa: ARG002
+    def local_statistics(self, passages: PassageSet, directory: Path) -> DenseCounts:  # noqa: ARG002
         """Count, width and moments of a shard's vectors. Raises DataError for a broken vector."""
         vectors = _vectors(passages)
         _check(vectors, vectors.shape[1])
@@ -68,21 +68,21 @@ class DenseKind:
                 f"shards hold vectors of {' and '.join(map(str, widths))} numbers", "build them all with one model"
             )
         passages = sum(part.passages for part in add) - sum(part.passages for part in remove)
-        moments = VectorStatistics(0, np.zeros(0, np.int64), np.zeros((0, 0), np.int64))
+        vector_statistics = VectorStatistics(0, np.zeros(0, np.int64), np.zeros((0, 0), np.int64))
         for part in add:
-            moments += part.moments
+            vector_statistics += part.vector_statistics
         for part in remove:
-            moments -= part.moments
-        return DenseCounts(passages, widths[0] if widths else 0, moments)
+            vector_statistics -= part.vector_statistics
+        return DenseCounts(passages, widths[0] if widths else 0, vector_statistics)
 
-    def build(self, passages: PassageSet, whole: DenseCounts, directory: Path) -> Mapping[str, Any]:
+    def build(self, passages: PassageSet, global_statistics: DenseCounts, directory: Path) -> Mapping[str, Any]:
         """Write the vectors and what finds near ones; raise the search effort until the measured recall is reached.
 
         Returns kind, passages, dim, effort, recall@10, recall@100, sampled (queries), bytes. Raises DataError for a
         vector that is not finite or not of unit length, and QualityError when the recall cannot be reached.
         """
         vectors = _vectors(passages)
-        _check(vectors, whole.dim)
+        _check(vectors, global_statistics.dim)
         directory.mkdir(parents=True, exist_ok=True)
         with disk_errors(directory):
             kept = new_array(directory / VECTORS, np.int16, vectors.shape)
@@ -93,24 +93,29 @@ class DenseKind:
             (directory / SETTINGS).write_text(json.dumps(facts, sort_keys=True) + "\n", encoding="utf-8")
         return {**facts, "bytes": sum(path.stat().st_size for path in directory.iterdir())}
 
-    def save(self, whole: DenseCounts, directory: Path) -> None:
+    def save(self, global_statistics: DenseCounts, directory: Path) -> None:
         """Write the counts."""
-        moments = whole.moments
-        table = {"format": FORMAT, "passages": whole.passages, "dim": whole.dim, "known": moments.count}
+        vector_statistics = global_statistics.vector_statistics
+        table = {
+            "format": FORMAT,
+            "passages": global_statistics.passages,
+            "dim": global_statistics.dim,
+            "known": vector_statistics.count,
+        }
         directory.mkdir(parents=True, exist_ok=True)
         with disk_errors(directory):
             (directory / STATISTICS).write_text(json.dumps(table, sort_keys=True) + "\n", encoding="utf-8")
-            np.save(directory / MOMENTS, np.vstack([moments.total[None], moments.product]))
+            np.save(directory / MOMENTS, np.vstack([vector_statistics.total[None], vector_statistics.product]))
 
-    def open(self, directories: Sequence[Path], whole: Path) -> CandidateGenerator:
+    def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
         """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
-        counts = read_table(whole / STATISTICS, FORMAT)
-        sums = open_array(whole / MOMENTS)
-        moments = VectorStatistics(int(counts["known"]), sums[0], sums[1:])
-        shards = [self._open_shard(directory, counts["dim"], moments) for directory in directories]
+        counts = read_table(global_statistics / STATISTICS, FORMAT)
+        sums = open_array(global_statistics / MOMENTS)
+        vector_statistics = VectorStatistics(int(counts["known"]), sums[0], sums[1:])
+        shards = [self._open_shard(directory, counts["dim"], vector_statistics) for directory in directories]
         if (found := sum(shard.size for shard in shards)) != counts["passages"]:
             raise CorruptError(
-                f"{whole / STATISTICS} says {counts['passages']} vectors, its shards hold {found}", REBUILD
+                f"{global_statistics / STATISTICS} says {counts['passages']} vectors, its shards hold {found}", REBUILD
             )
         if len(shards) == 1:
             return shards[0]
@@ -172,7 +177,7 @@ class DenseKind:
             return "rabitq"
         return "hnsw" if passages < IVF_FROM else "ivf"
 
-    def _open_shard(self, directory: Path, dim: int, moments: VectorStatistics) -> DenseShard:
+    def _open_shard(self, directory: Path, dim: int, vector_statistics: VectorStatistics) -> DenseShard:
         settings = read_table(directory / SETTINGS, FORMAT)
         vectors = _map(directory / VECTORS)
         if len(vectors) != settings["passages"] or (len(vectors) and vectors.shape[1] != dim):
@@ -193,8 +198,8 @@ class DenseKind:
                 raise FormatError(f"{directory / SETTINGS} names the kind {name!r}, known: {known}", REBUILD)
             proposer = AnnIndex.read(ANN_KINDS[name], directory)
         if proposer is not None and len(vectors) > below and (there := on_gpu(self._spec.device, vectors)):
-            return DenseShard(vectors, "gpu", there, 1, below, moments)
-        return DenseShard(vectors, name, proposer, effort, below, moments)
+            return DenseShard(vectors, "gpu", there, 1, below, vector_statistics)
+        return DenseShard(vectors, name, proposer, effort, below, vector_statistics)
 
 
 def _vectors(passages: PassageSet) -> Vectors:

@@ -55,7 +55,7 @@ class DenseShard:
         proposer: Proposer | None,
         effort: int,
         exact_below: int,
-        moments: VectorStatistics | None = None,
+        vector_statistics: VectorStatistics | None = None,
     ) -> None:
         """vectors: (passages, dim) unit vectors in steps, mapped from the file."""
         self._vectors = vectors
@@ -63,7 +63,7 @@ class DenseShard:
         self._proposer = proposer
         self._effort = effort
         self._exact_below = exact_below
-        self._moments = moments
+        self._vector_statistics = vector_statistics
 
     @property
     def size(self) -> int:
@@ -81,8 +81,8 @@ class DenseShard:
             if request.allowed is not None:
                 readable &= request.allowed
             found = self.nearest(vector, request.k, readable)
-        background = self._moments.background(vector) if self._moments else None
-        return replace(found, background=background)
+        score_statistics = self._vector_statistics.score_statistics(vector) if self._vector_statistics else None
+        return replace(found, score_statistics=score_statistics)
 
     def nearest(self, vector: Vectors, k: int, allowed: Bools | None = None) -> Ranking:
         """The k nearest allowed passages of a (dim,) unit vector."""

@@ -53,7 +53,7 @@ class VectorStatistics:
             return self
         return VectorStatistics(self.count - other.count, self.total - other.total, self.product - other.product)
 
-    def background(self, vector: Vectors) -> tuple[float, float]:
+    def score_statistics(self, vector: Vectors) -> tuple[float, float]:
         """Mean and standard deviation of the cosine with a (dim,) unit vector; (0, 0) without vectors."""
         if not self.count:
             return 0.0, 0.0

@@ -48,7 +48,7 @@ def found(dictionary, text, **options):
     cut = words(text)
     return [
         (text[cut[s.first].start : cut[s.last - 1].end], [ENTITIES[row].id for row in s.records["entity"]])
-        for s in dictionary.spans(cut, **{"most": 10, "mend": False, **options})
+        for s in dictionary.spans(cut, **{"most": 10, "fuzzy": False, **options})
     ]
 
 
@@ -124,7 +124,7 @@ def test_known_short_coded_and_function_words_are_not_mended(dictionary, word):
 def test_words_with_a_typing_error_are_a_name_with_so_many_letters_mended(dictionary):
     spans = dictionary.spans(words("who is barack obmaa"), most=5)
     assert [(span.first, span.last, span.edits, span.records["entity"].tolist()) for span in spans] == [(2, 4, 1, [3])]
-    assert dictionary.spans(words("who is barack obmaa"), most=5, mend=False) == []
+    assert dictionary.spans(words("who is barack obmaa"), most=5, fuzzy=False) == []
 
 
 def test_a_known_word_is_not_taken_for_a_misspelt_one(tmp_path):
@@ -162,7 +162,7 @@ GRAPHS = st.lists(st.tuples(ANY_NAME, st.lists(NAMES, max_size=2)), min_size=1, 
 def test_spans_are_those_of_a_naive_scan(tmp_path_factory, graph, text):
     entities = [Entity(f"e{n}", name=name, aliases=tuple(aliases)) for n, (name, aliases) in enumerate(graph)]
     opened = write(tmp_path_factory.mktemp("d"), entities)
-    spans = opened.spans(words(text), most=100, mend=False)
+    spans = opened.spans(words(text), most=100, fuzzy=False)
     assert [(s.first, s.last, set(s.records["entity"].tolist())) for s in spans] == naive(entities, text)
     for row, entity in enumerate(entities):
         for name in (entity.name, *entity.aliases):
@@ -224,7 +224,7 @@ def test_hostile_names_are_found_or_left_out(tmp_path):
     opened = write(tmp_path, [Entity(f"e{n}", name=name) for n, name in enumerate(names)])
 
     def rows(text):
-        return [row for span in opened.spans(words(text), most=5, mend=False) for row in span.records["entity"]]
+        return [row for span in opened.spans(words(text), most=5, fuzzy=False) for row in span.records["entity"]]
 
     assert rows("bell pepper") == [0]
     assert rows("smiley 🙂") == [1]

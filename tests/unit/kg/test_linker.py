@@ -123,7 +123,7 @@ def test_a_name_of_very_many_is_found_behind_bearers_of_types_that_are_not_linke
 
 
 def test_mending_can_be_left_out(dictionary):
-    assert Linker(dictionary, LinkSpec(threshold=0.0, mend=False)).link("obmaa").candidates == ()
+    assert Linker(dictionary, LinkSpec(threshold=0.0, fuzzy=False)).link("obmaa").candidates == ()
     (candidate, *_) = Linker(dictionary, LinkSpec(threshold=0.0)).link("barack obmaa").candidates
     assert dict(zip(FEATURES, candidate.features, strict=True))["letters mended"] == 1
 

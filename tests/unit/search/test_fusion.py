@@ -9,13 +9,13 @@ from hypothesis.extra.numpy import arrays
 from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
 
 
-def found(bm25, dense, bm25_ranks=None, dense_ranks=None, background=((0.0, 1.0), (0.0, 1.0)), documents=None):
+def found(bm25, dense, bm25_ranks=None, dense_ranks=None, score_statistics=((0.0, 1.0), (0.0, 1.0)), documents=None):
     scores = np.array([bm25, dense], float)
     ranks = np.array([bm25_ranks or range(scores.shape[1]), dense_ranks or range(scores.shape[1])])
     documents = np.arange(scores.shape[1]) if documents is None else documents
     best = np.zeros(scores.shape, np.int64)
     return FusedCandidates(
-        documents, ("bm25", "dense"), scores, ranks.astype(np.int64), np.array(background, float), best
+        documents, ("bm25", "dense"), scores, ranks.astype(np.int64), np.array(score_statistics, float), best
     )
 
 
@@ -39,13 +39,13 @@ def test_min_max_spans_each_source_from_0_to_its_weight():
 
 def test_hybrid_counts_deviations_above_the_collection():
     spec = FusionSpec("hybrid", {"bm25": 1, "dense": 3})
-    parts = FUSIONS["hybrid"](found([5, 1], [0.5, np.nan], background=((1, 2), (0.1, 0.2))), spec)
+    parts = FUSIONS["hybrid"](found([5, 1], [0.5, np.nan], score_statistics=((1, 2), (0.1, 0.2))), spec)
     assert parts[0] == pytest.approx([(5 - 1) / 2 / 4, 0])
     assert parts[1] == pytest.approx([3 * (0.5 - 0.1) / 0.2 / 4, 0])
 
 
 def test_a_source_that_says_the_same_of_everything_decides_nothing():
-    pool = found([1, 2, 3], [0.5, 0.5, 0.5], background=((0, 1), (0.5, 0))).fused(FusionSpec())
+    pool = found([1, 2, 3], [0.5, 0.5, 0.5], score_statistics=((0, 1), (0.5, 0))).fused(FusionSpec())
     assert pool.order().tolist() == [2, 1, 0]
 
 

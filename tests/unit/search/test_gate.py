@@ -17,7 +17,7 @@ from clew.search.protocols import Expansion, ParsedQuery
 
 
 def seen(documents: list[int], scores: list[float]) -> Ranking:
-    return Ranking(np.array(documents, np.int64), np.array(scores, np.float64), background=(0.0, 1.0))
+    return Ranking(np.array(documents, np.int64), np.array(scores, np.float64), score_statistics=(0.0, 1.0))
 
 
 def candidate(first: int, last: int, probability: float, dropped: str = "") -> Candidate:

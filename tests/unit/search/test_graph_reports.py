@@ -42,7 +42,7 @@ def test_no_relation_is_left_out_where_one_has_more_edges_than_a_walk_takes(tmp_
     knowledge = open_graph_retriever(GraphSpec("g", snapshot=folder.name), tmp_path, tmp_path, {}, verify=False)
     searcher = SimpleNamespace(knowledge=knowledge)
     whole = describe(searcher, "hub", limit=6)
-    assert [(tie.relation, tie.count, len(tie.entities)) for tie in whole.ties] == [
+    assert [(tie.relation, tie.count, len(tie.entities)) for tie in whole.relations] == [
         ("a", 8, 6),
         ("b", 1, 1),
         ("c", 1, 1),

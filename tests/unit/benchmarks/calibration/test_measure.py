@@ -127,7 +127,7 @@ def test_an_index_is_measured_with_its_own_calibration(beir, tmp_path) -> None:
         "name": "tiny",
         "dense": {"model": "hashing-16"},
         "source": {"path": str(beir), "form": "beir"},
-        "rerank": {"model": "overlap", "top": 3, "settle": 100.0},
+        "rerank": {"model": "overlap", "top": 3, "early_stop": 100.0},
     }
     build(spec_of(table, "tiny.toml", tmp_path), tmp_path / "home")
     found = measure_index("tiny", tmp_path / "home", beir, OPTIONS)

@@ -53,7 +53,7 @@ def test_exact_sources_score_every_passage(shared):
             a, b = fast.generators[name].candidates(request), slow.generators[name].candidates(request)
             assert a.ordinals.tolist() == b.ordinals.tolist()
             np.testing.assert_allclose(a.scores, b.scores, atol=1e-4)
-            assert a.background == b.background
+            assert a.score_statistics == b.score_statistics
         assert (
             fast.search(SearchRequest(query="water")).hits[0].id == slow.search(SearchRequest(query="water")).hits[0].id
         )

@@ -26,7 +26,7 @@ def test_json_output_has_one_entry_for_each_check(tmp_path: Path, capsys: pytest
     doctor.doctor(home=tmp_path, as_json=True)
     shown = json.loads(capsys.readouterr().out)
     assert shown["ok"] is True
-    assert all(set(check) == {"check", "status", "found", "mend"} for check in shown["checks"])
+    assert all(set(check) == {"check", "status", "found", "hint", "mend"} for check in shown["checks"])
 
 
 def test_missing_and_old_packages_are_named() -> None:
@@ -43,7 +43,7 @@ def test_two_flavours_of_faiss_are_broken(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(doctor, "_version", lambda name: "1.10")
     finding = only(doctor.check_faiss())
     assert finding.status == "broken"
-    assert "pip uninstall" in finding.mend
+    assert "pip uninstall" in finding.hint
     monkeypatch.setattr(doctor, "_version", lambda name: None)
     assert only(doctor.check_faiss()).status == "broken"
 
@@ -56,7 +56,7 @@ def test_a_flipped_byte_in_a_model_is_found(trained_home: Path) -> None:
     (broken,) = (finding for finding in doctor.check_model(trained_home) if finding.status == "broken")
     assert broken.check == "model tiny-reranker"
     assert "model.onnx" in broken.found
-    assert "train it again" in broken.mend
+    assert "train it again" in broken.hint
 
 
 def test_the_packages_of_the_graph_stores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_neo4j_server_that_does_not_answer_is_a_warning_without_its_password(
     monkeypatch.setenv("NEO4J_PASSWORD", "hush-hush")
     finding = only(doctor.check_neo4j())
     assert (finding.status, says in finding.found) == ("warning", True)
-    assert "hush" not in finding.found + finding.mend
+    assert "hush" not in finding.found + finding.hint
 
 
 def test_a_neo4j_server_without_a_password_says_which_variable_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_a_full_disk_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(doctor, "LOW_DISK_BYTES", 1 << 62)
     finding = only(doctor.check_home(tmp_path))
     assert finding.status == "warning"
-    assert "gc" in finding.mend
+    assert "gc" in finding.hint
 
 
 def test_a_broken_index_ends_with_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,8 @@ from clew.search.fusion import FusedCandidates, FusionSpec
 def found(bm25, dense):
     scores = np.array([bm25, dense], float)
     ranks = np.tile(np.arange(scores.shape[1]), (2, 1))
-    documents, background = np.arange(scores.shape[1]), np.array([[0.0, 1.0], [0.0, 1.0]])
-    return FusedCandidates(documents, ("bm25", "dense"), scores, ranks, background, best=ranks)
+    documents, score_statistics = np.arange(scores.shape[1]), np.array([[0.0, 1.0], [0.0, 1.0]])
+    return FusedCandidates(documents, ("bm25", "dense"), scores, ranks, score_statistics, best=ranks)
 
 
 def test_ndcg_by_hand():

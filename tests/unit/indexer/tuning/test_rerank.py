@@ -27,7 +27,7 @@ TABLE = {
     "dense": False,
     "source": {"path": "docs.jsonl"},
     "fields": {"text": {"type": "text"}},
-    "rerank": {"model": "overlap", "top": TOP, "budget_ms": 0, "settle": 0.5},
+    "rerank": {"model": "overlap", "top": TOP, "budget_ms": 0, "early_stop": 0.5},
 }
 
 
@@ -70,7 +70,7 @@ def test_a_system_is_the_index_with_what_the_system_says(tuned, searcher):
     assert plain.reranker is searcher.reranker
     settled = systems.load("hybrid-tuned-settled")
     found = prepared(searcher, settled, tuned[1], known)
-    assert found.reranker.spec.settle == settled.settle == 0.003
+    assert found.reranker.spec.early_stop == settled.settle == 0.003
     assert found.reranker.calibration.as_table() == tuned[1].rerank.after
     assert isinstance(found.reranker.scorer, SharedScorer)
     found.rank("lamp number3", 10)

@@ -37,10 +37,12 @@ def opened(folder: Path, kind: BM25Kind, rows: list[dict[str, str]], shards: int
         PassageSet({name: [row.get(name, "") for row in rows[a:b]] for name in kind.weights}) for a, b in pairwise(cuts)
     ]
     folders = [folder / f"shard{i}" for i in range(shards)]
-    whole = kind.combine([kind.survey(passages, shard) for passages, shard in zip(sets, folders, strict=True)])
+    global_statistics = kind.combine(
+        [kind.local_statistics(passages, shard) for passages, shard in zip(sets, folders, strict=True)]
+    )
     for passages, shard in zip(sets, folders, strict=True):
-        kind.build(passages, whole, shard)
-    kind.save(whole, folder / "whole")
+        kind.build(passages, global_statistics, shard)
+    kind.save(global_statistics, folder / "whole")
     reader = kind.open(folders, folder / "whole")
     assert isinstance(reader, BM25)
     return reader
@@ -195,8 +197,8 @@ def test_matches_any(tmp_path: Path) -> None:
 def test_deleted_passages_are_taken_out_of_the_statistics(tmp_path: Path) -> None:
     kind = BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER)
     base, gone = PassageSet({"text": TEXTS}), PassageSet({"text": TEXTS[1:3]})
-    taken_out = kind.survey(gone, tmp_path / "gone")
-    left = kind.combine([kind.survey(base, tmp_path / "shard")], [taken_out])
+    taken_out = kind.local_statistics(gone, tmp_path / "gone")
+    left = kind.combine([kind.local_statistics(base, tmp_path / "shard")], [taken_out])
     kind.build(base, left, tmp_path / "shard")
     kind.save(left, tmp_path / "whole")
     reader = kind.open([tmp_path / "shard"], tmp_path / "whole")
@@ -205,15 +207,15 @@ def test_deleted_passages_are_taken_out_of_the_statistics(tmp_path: Path) -> Non
         reader.score(asked("red", "blue"), np.array([0, 3, 4, 5])), fresh.score(asked("red", "blue"), np.arange(4))
     )
     with pytest.raises(ValueError, match="below zero"):
-        kind.combine([taken_out], [kind.survey(base, tmp_path / "shard")])
+        kind.combine([taken_out], [kind.local_statistics(base, tmp_path / "shard")])
 
 
 def test_long_corpora_are_counted_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"word{i % 7} word{i % 3} same" for i in range(50)]
-    whole = built(tmp_path / "whole", texts)
+    global_statistics = built(tmp_path / "whole", texts)
     monkeypatch.setattr("clew.search.candidates.bm25_postings._BLOCK", 4)
     blocks = built(tmp_path / "blocks", texts)
-    assert ask(whole, "word1", "same", k=50) == ask(blocks, "word1", "same", k=50)
+    assert ask(global_statistics, "word1", "same", k=50) == ask(blocks, "word1", "same", k=50)
     for path in sorted((tmp_path / "whole").rglob("*.*")):
         assert path.read_bytes() == (tmp_path / "blocks" / path.relative_to(tmp_path / "whole")).read_bytes()
 
@@ -259,7 +261,7 @@ def test_no_word_at_all_and_no_passage_at_all(tmp_path: Path) -> None:
 
 def test_a_field_that_passages_lack_counts_as_empty(tmp_path: Path) -> None:
     kind = BM25Kind(BM25Spec(), {"title": 2.0, "text": 1.0}, ANALYZER)
-    part = kind.survey(PassageSet({"text": ["a b", "a"]}), tmp_path)
+    part = kind.local_statistics(PassageSet({"text": ["a b", "a"]}), tmp_path)
     assert part.words == (0, 3)
 
 

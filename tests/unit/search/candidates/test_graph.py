@@ -67,10 +67,12 @@ def opened(snapshot, folder, *annotate, cuts=(0, PASSAGES)):
     kind = GraphKind(spec(*annotate), FIELDS, snapshot.folder)
     sets = [cut(first, last) for first, last in pairwise(cuts)]
     folders = [folder / str(at) for at in range(len(sets))]
-    whole = kind.combine([kind.survey(part, shard) for part, shard in zip(sets, folders, strict=True)])
+    global_statistics = kind.combine(
+        [kind.local_statistics(part, shard) for part, shard in zip(sets, folders, strict=True)]
+    )
     for part, shard in zip(sets, folders, strict=True):
-        kind.build(part, whole, shard)
-    kind.save(whole, folder / "whole")
+        kind.build(part, global_statistics, shard)
+    kind.save(global_statistics, folder / "whole")
     return kind.open(folders, folder / "whole")
 
 
@@ -138,9 +140,9 @@ def test_a_filter_leaves_the_background_as_it_is(snapshot, tmp_path):
     every, some = (reader.candidates(CandidateRequest(query, 10, bitmap)) for bitmap in (None, allowed))
     assert every.ordinals.tolist() == [3, 0, 1, 2, 4]
     assert some.ordinals.tolist() == [1, 4]
-    assert some.background == every.background
+    assert some.score_statistics == every.score_statistics
     found = scores(reader, query)
-    assert every.background == pytest.approx((np.mean(found), np.std(found)))
+    assert every.score_statistics == pytest.approx((np.mean(found), np.std(found)))
 
 
 def test_explanations_add_up_and_name_each_factor(snapshot, tmp_path):
@@ -175,9 +177,9 @@ def test_a_shard_is_linked_once(snapshot, tmp_path):
     folder = shutil.copytree(snapshot.folder, tmp_path / snapshot.folder.name)
     kind = GraphKind(spec("title", "text"), FIELDS, folder)
     part, shard = cut(0, 3), tmp_path / "shard"
-    whole = kind.combine([kind.survey(part, shard)])
+    global_statistics = kind.combine([kind.local_statistics(part, shard)])
     shutil.rmtree(folder)
-    facts = kind.build(part, whole, shard)
+    facts = kind.build(part, global_statistics, shard)
     assert facts["passages"] == facts["annotated"] == 3
-    assert facts["entities"] == len(whole.entities)
-    assert facts["postings"] == whole.frequencies.sum()
+    assert facts["entities"] == len(global_statistics.entities)
+    assert facts["postings"] == global_statistics.frequencies.sum()

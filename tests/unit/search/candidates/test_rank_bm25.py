@@ -20,10 +20,10 @@ QUERY = ParsedQuery("", (("soni", 1.0), ("red", 0.5), ("hat", 1.0), ("red", 0.5)
 
 
 def opened(folder: Path, kind: BM25Kind, deleted: PassageSet | None = None) -> CandidateGenerator:
-    taken_out = [kind.survey(deleted, folder / "deleted")] if deleted else []
-    whole = kind.combine([kind.survey(ROWS, folder / "shard")], taken_out)
-    kind.build(ROWS, whole, folder / "shard")
-    kind.save(whole, folder / "whole")
+    taken_out = [kind.local_statistics(deleted, folder / "deleted")] if deleted else []
+    global_statistics = kind.combine([kind.local_statistics(ROWS, folder / "shard")], taken_out)
+    kind.build(ROWS, global_statistics, folder / "shard")
+    kind.save(global_statistics, folder / "whole")
     return kind.open([folder / "shard"], folder / "whole")
 
 

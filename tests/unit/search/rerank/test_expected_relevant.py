@@ -20,7 +20,7 @@ from clew.search.rerank.stage import CHUNK, Reranker
 # One document answers a query, and sooner the higher it is in the fused order.
 MODEL = ExpectedRelevant(-5.0, 0.6, 1.0)
 TOTALS = np.linspace(6.0, 0.0, 12 * CHUNK)
-SPEC = RerankSpec("drawn", top=200, budget_ms=0.0, settle=0.05)
+SPEC = RerankSpec("drawn", top=200, budget_ms=0.0, early_stop=0.05)
 
 
 class Texts:
@@ -46,12 +46,16 @@ class Drawn:
         return np.array([self.scores[int(text)] for text in texts], np.float32)
 
 
-def reranked(scorer: Drawn, spec: RerankSpec = SPEC, ahead: ExpectedRelevant | None = MODEL) -> Ordering:
+def reranked(scorer: Drawn, spec: RerankSpec = SPEC, expected_relevant: ExpectedRelevant | None = MODEL) -> Ordering:
     size = len(TOTALS)
-    ranks, background = np.zeros((1, size), np.int64), np.array([[0.0, 1.0]])
+    ranks, score_statistics = np.zeros((1, size), np.int64), np.array([[0.0, 1.0]])
     best = np.arange(size)[None, :]
-    pool = FusedCandidates(np.arange(size), ("bm25",), TOTALS[None, :], ranks, background, best).fused(FusionSpec())
-    return Reranker(scorer, spec, Calibration(ahead=ahead)).rerank("q", pool, Texts(), Deadline())
+    pool = FusedCandidates(np.arange(size), ("bm25",), TOTALS[None, :], ranks, score_statistics, best).fused(
+        FusionSpec()
+    )
+    return Reranker(scorer, spec, Calibration(expected_relevant=expected_relevant)).rerank(
+        "q", pool, Texts(), Deadline()
+    )
 
 
 @pytest.mark.parametrize("place", [0, 5, CHUNK, 3 * CHUNK + 2])
@@ -65,30 +69,30 @@ def test_it_reads_on_until_the_answer_was_read_and_stops_there(place: int) -> No
 def test_without_an_answer_it_reads_on_while_one_is_expected() -> None:
     assert reranked(Drawn(None)).stopped == "all"
     hopeless = replace(MODEL, bias=-14.0)
-    assert reranked(Drawn(None), ahead=hopeless).stopped == "settled"
+    assert reranked(Drawn(None), expected_relevant=hopeless).stopped == "settled"
 
 
 def test_it_is_off_by_default_and_without_what_it_rests_on() -> None:
-    assert RerankSpec().settle == 0
-    for spec, ahead in ((replace(SPEC, settle=0.0), MODEL), (SPEC, None)):
+    assert RerankSpec().early_stop == 0
+    for spec, expected_relevant in ((replace(SPEC, early_stop=0.0), MODEL), (SPEC, None)):
         scorer = Drawn(0)
-        assert reranked(scorer, spec, ahead).stopped == "all"
+        assert reranked(scorer, spec, expected_relevant).stopped == "all"
         assert scorer.asked == len(TOTALS)
 
 
 def test_never_before_the_first_chunk() -> None:
-    assert reranked(Drawn(None), replace(SPEC, settle=1e9)).reached == CHUNK
+    assert reranked(Drawn(None), replace(SPEC, early_stop=1e9)).reached == CHUNK
 
 
 def test_fewer_that_may_be_left_means_more_that_are_read() -> None:
-    read = [reranked(Drawn(3), replace(SPEC, settle=settle)).reached for settle in (5.0, 0.05, 0.02, 1e-6)]
+    read = [reranked(Drawn(3), replace(SPEC, early_stop=early_stop)).reached for early_stop in (5.0, 0.05, 0.02, 1e-6)]
     assert read == sorted(read)
     assert read[0] < read[-1]
 
 
 def test_thorough_reads_everything() -> None:
-    stage = Reranker(Drawn(0), replace(SPEC, budget_ms=5.0), Calibration(ahead=MODEL))
-    assert stage.exhaustive().spec == replace(SPEC, budget_ms=0.0, settle=0.0)
+    stage = Reranker(Drawn(0), replace(SPEC, budget_ms=5.0), Calibration(expected_relevant=MODEL))
+    assert stage.exhaustive().spec == replace(SPEC, budget_ms=0.0, early_stop=0.0)
     assert stage.without_budget().spec == SPEC
 
 
@@ -125,5 +129,5 @@ def test_a_table_that_cannot_be_is_named(change: dict[str, object], says: str) -
 
 
 def test_a_setting_that_cannot_be_is_named() -> None:
-    with pytest.raises(ValueError, match=r"settle is -0\.1"):
-        replace(SPEC, settle=-0.1)
+    with pytest.raises(ValueError, match=r"early_stop is -0\.1"):
+        replace(SPEC, early_stop=-0.1)

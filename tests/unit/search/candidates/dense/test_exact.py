@@ -54,16 +54,16 @@ def test_a_row_that_is_not_there_is_refused() -> None:
 
 @given(st.lists(st.integers(0, 499), min_size=1, max_size=70))
 def test_a_score_has_the_same_bits_whatever_is_scored_with_it(rows: list[int]) -> None:
-    whole = cosines(VECTORS, QUERY, np.arange(500))
-    assert np.array_equal(cosines(VECTORS, QUERY, np.array(rows)), whole[rows])
-    assert cosines(VECTORS[rows[0] : rows[0] + 1], QUERY, np.array([0]))[0] == whole[rows[0]]
+    global_statistics = cosines(VECTORS, QUERY, np.arange(500))
+    assert np.array_equal(cosines(VECTORS, QUERY, np.array(rows)), global_statistics[rows])
+    assert cosines(VECTORS[rows[0] : rows[0] + 1], QUERY, np.array([0]))[0] == global_statistics[rows[0]]
 
 
 @pytest.mark.parametrize("dim", [1, 7, 8, 384, 1000])
 def test_bits_at_other_widths(dim: int) -> None:
     vectors, query = fixed(unit(40, dim=dim)), unit(1, seed=2, dim=dim)[0]
-    whole = cosines(vectors, query, np.arange(40))
-    assert all(cosines(vectors, query, np.array([row]))[0] == whole[row] for row in range(40))
+    global_statistics = cosines(vectors, query, np.arange(40))
+    assert all(cosines(vectors, query, np.array([row]))[0] == global_statistics[row] for row in range(40))
 
 
 @pytest.mark.parametrize("share", [None, 1.0, 0.5, 0.1, 0.01])

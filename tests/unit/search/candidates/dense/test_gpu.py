@@ -29,9 +29,9 @@ KEPT = fixed(VECTORS)
 def built(root: Path, spec: DenseSpec, vectors: np.ndarray) -> CandidateGenerator:
     """An index of one shard, opened."""
     made, passages = DenseKind(spec), PassageSet({}, vectors)
-    whole = made.combine([made.survey(passages, root / "0")])
-    made.save(whole, root / "whole")
-    made.build(passages, whole, root / "0")
+    global_statistics = made.combine([made.local_statistics(passages, root / "0")])
+    made.save(global_statistics, root / "whole")
+    made.build(passages, global_statistics, root / "0")
     return made.open([root / "0"], root / "whole")
 
 

@@ -37,17 +37,19 @@ ANN = DenseSpec(kind="hnsw", exact_below=0)
 
 def build(spec: DenseSpec, vectors: np.ndarray, folder: Path, queries: np.ndarray | None = None) -> dict[str, Any]:
     kind, passages = DenseKind(spec, queries), PassageSet({}, vectors)
-    return dict(kind.build(passages, kind.combine([kind.survey(passages, folder)]), folder))
+    return dict(kind.build(passages, kind.combine([kind.local_statistics(passages, folder)]), folder))
 
 
 def built(root: Path, spec: DenseSpec, *shards: np.ndarray) -> CandidateGenerator:
     kind = DenseKind(spec)
     sets = [PassageSet({}, vectors) for vectors in shards]
     folders = [root / str(n) for n in range(len(sets))]
-    whole = kind.combine([kind.survey(passages, folder) for passages, folder in zip(sets, folders, strict=True)])
-    kind.save(whole, root / "whole")
+    global_statistics = kind.combine(
+        [kind.local_statistics(passages, folder) for passages, folder in zip(sets, folders, strict=True)]
+    )
+    kind.save(global_statistics, root / "whole")
     for passages, folder in zip(sets, folders, strict=True):
-        kind.build(passages, whole, folder)
+        kind.build(passages, global_statistics, folder)
     return kind.open(folders, root / "whole")
 
 
@@ -227,13 +229,13 @@ def test_a_cosine_of_exactly_zero_is_a_score(tmp_path: Path) -> None:
 
 def test_counts_are_added_and_taken_away(tmp_path: Path) -> None:
     kind = DenseKind(DenseSpec())
-    parts = [kind.survey(PassageSet({}, VECTORS[:n]), tmp_path) for n in (5, 0, 7)]
-    whole, less = kind.combine(parts), kind.combine(parts, parts[:1])
-    assert (whole.passages, whole.dim) == (12, DIM)
+    parts = [kind.local_statistics(PassageSet({}, VECTORS[:n]), tmp_path) for n in (5, 0, 7)]
+    global_statistics, less = kind.combine(parts), kind.combine(parts, parts[:1])
+    assert (global_statistics.passages, global_statistics.dim) == (12, DIM)
     assert (less.passages, less.dim) == (7, DIM)
-    assert np.array_equal(less.moments.product, parts[2].moments.product)
+    assert np.array_equal(less.vector_statistics.product, parts[2].vector_statistics.product)
     with pytest.raises(MismatchError, match="16 and 32"):
-        kind.combine([*parts, kind.survey(PassageSet({}, np.eye(16, dtype=np.float32)), tmp_path)])
+        kind.combine([*parts, kind.local_statistics(PassageSet({}, np.eye(16, dtype=np.float32)), tmp_path)])
 
 
 def test_the_background_is_mean_and_deviation_of_all_cosines(tmp_path: Path) -> None:
@@ -241,10 +243,10 @@ def test_the_background_is_mean_and_deviation_of_all_cosines(tmp_path: Path) -> 
     one = built(tmp_path / "one", DenseSpec(), VECTORS)
     three = built(tmp_path / "three", DenseSpec(), *np.array_split(VECTORS, 3))
     cosines = VECTORS.astype(np.float64) @ query.astype(np.float64)
-    background = one.candidates(ask(query, 1)).background
-    assert background is not None
-    np.testing.assert_allclose(background, (cosines.mean(), cosines.std()), atol=1e-4)
-    np.testing.assert_allclose(three.candidates(ask(query, 1)).background, background, atol=1e-12)
+    score_statistics = one.candidates(ask(query, 1)).score_statistics
+    assert score_statistics is not None
+    np.testing.assert_allclose(score_statistics, (cosines.mean(), cosines.std()), atol=1e-4)
+    np.testing.assert_allclose(three.candidates(ask(query, 1)).score_statistics, score_statistics, atol=1e-12)
 
 
 @pytest.mark.parametrize("proposed", ["hnsw", "rabitq"])
