@@ -15,6 +15,7 @@ from typing import Any
 from clew.core.errors import DataError
 from clew.core.files import shown_url
 from clew.core.spec import parse
+from clew.indexer.schema import SCHEMA_FILE
 from clew.indexer.sources.forms import Form, SourceSpec, form_of, plain_name
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Record
@@ -171,6 +172,7 @@ def _relative(path: str, target: Path) -> str:
 
 def _written(name: str, path: str, identity: str, columns: Mapping[str, Column], form: Form, count: int) -> str:
     lines = [
+        f"#:schema ./{SCHEMA_FILE}",
         f"# Spec of the index {name!r}. Build it with: clew build {name}.toml",
         f"# Proposed from a look at {count:,} records; every table and key is in docs/spec.md.",
         f"name = {json.dumps(name)}",

@@ -19,6 +19,7 @@ from clew.core.errors import ClewError
 # Command → ("module:function", or "module:app" for a Typer app of subcommands; its line in `clew --help`).
 COMMANDS = {
     "init": ("clew.indexer.commands.build:init", "Inspect your data and write a commented spec for it."),
+    "schema": ("clew.indexer.commands.schema:schema", "Print the JSON Schema of specs, for editors."),
     "build": ("clew.indexer.commands.build:build", "Build, verify and publish a new version of an index."),
     "indexes": (
         "clew.indexer.commands.indexes:app",

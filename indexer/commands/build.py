@@ -20,16 +20,20 @@ def init(
 ) -> None:
     """Inspect your data and write a commented spec for it.
 
+    Next to the spec it writes clew.schema.json, with which editors complete and check the spec.
+
     Example: clew init catalogue.jsonl.gz --output shop.toml
     """
     from clew.core.errors import UsageError
     from clew.core.files import write_atomic
+    from clew.indexer.schema import SCHEMA_FILE, write_schema
     from clew.indexer.suggest import default_target, suggest
 
     target = output or default_target(data)
     if target.exists() and not force:
         raise UsageError(f"{target} exists already", "choose another --output, or replace it with --force")
     text, count = suggest(data, target)
+    write_schema(target.with_name(SCHEMA_FILE))
     write_atomic(target, text.encode())
     note(f"looked at {count:,} records")
     out(str(target))
