@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from clew.core.types import Contribution
+from clew.search import notebook
 
 MAX_QUERY_CHARACTERS = 10_000
 MAX_K = 1_000
@@ -173,6 +174,18 @@ class SearchResponse:
     graph: GraphUse | None = None
     rerank: RerankUse | None = None
 
+    def to_arrow(self) -> Any:
+        """Return the hits as a pyarrow.Table: rank, id, score, scored_by, probability, then the fields."""
+        return notebook.to_arrow(notebook.hit_rows(self.hits))
+
+    def to_pandas(self) -> Any:
+        """Return the hits as a pandas.DataFrame with the same columns. Raises MissingExtraError without pandas."""
+        return notebook.to_pandas(notebook.hit_rows(self.hits))
+
+    def _repr_html_(self) -> str:
+        """Show the hits in a notebook."""
+        return notebook.search_html(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRequest:
@@ -249,6 +262,18 @@ class AnswerResponse:
     coverage: float = 1.0
     graph: GraphUse | None = None
     rerank: RerankUse | None = None
+
+    def to_arrow(self) -> Any:
+        """Return the answers as a pyarrow.Table with the fields of `Answer` as columns."""
+        return notebook.to_arrow([asdict(answer) for answer in self.answers])
+
+    def to_pandas(self) -> Any:
+        """Return the answers as a pandas.DataFrame with the same columns. Raises MissingExtraError without pandas."""
+        return notebook.to_pandas([asdict(answer) for answer in self.answers])
+
+    def _repr_html_(self) -> str:
+        """Show the answers in a notebook."""
+        return notebook.answer_html(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
