@@ -34,7 +34,7 @@ SENTENCES = 64
 def checked(request: AnswerRequest) -> SearchRequest:
     """Return the search for the documents of an answer. Raises QueryError if k is too large (a search allows more)."""
     if not 1 <= request.k <= MAX_ANSWERS:
-        raise QueryError(f"k is {request.k:,}", f"k counts documents that are looked at: 1 to {MAX_ANSWERS}")
+        raise QueryError(f"k is {request.k:,}", f"give the number of documents to read, 1 to {MAX_ANSWERS}")
     return request.retrieval
 
 
@@ -130,7 +130,7 @@ class Answers:
             kept = []
             notes = (nothing_good(len(judged), "answers", min_probability, max(judged)),)
         elif min_probability is not None and not kept:
-            notes = ("nothing good: no document that was found holds a sentence",)
+            notes = ("nothing good: none of the documents found contains a sentence",)
         ranked = tuple(replace(answer, rank=rank) for rank, answer in enumerate(kept, 1))
         return cls(ranked, min_probability is not None and not ranked, notes, read)
 
@@ -195,7 +195,7 @@ class Answering:
         texts = [embedded_text(groups[row].title, groups[row].sentences[at].text) for row, at in chosen]
         scores = np.asarray(reranker.scorer.score(query_text, texts), np.float64)
         if not np.isfinite(scores).all():
-            raise StageUnavailable("its model gives a sentence a score that is no number")
+            raise StageUnavailable("the model gave a sentence a score that is not a finite number")
         return dict(zip(chosen, scores.tolist(), strict=True))
 
 
@@ -207,7 +207,7 @@ def affordable(reranker: Reranker, passages: int, trace: Trace) -> int:
     left = min(trace.deadline.left_ms, reranker.spec.budget_ms or float("inf"))
     each = trace.timings_ms["rerank"] / max(1, passages)
     if left < each:
-        raise StageUnavailable("the time budget does not reach it")
+        raise StageUnavailable("the time that is left is too short to read one sentence")
     return SENTENCES if left == float("inf") or left >= each * SENTENCES else int(left / each)
 
 

@@ -80,8 +80,8 @@ def open_version(
     except SpecError as error:  # a spec is read before it is built, so what is kept was right then
         hold.release()
         raise FormatError(
-            f"index {version.index!r}, release {release.id}, is of another version of Clew: {error.message}",
-            "rebuild with `clew build`, which encodes nothing anew",
+            f"index {version.index!r}, release {release.id}, was written by another version of Clew: {error.message}",
+            "rebuild with `clew build`, which does not encode passages again",
         ) from None
     except BaseException:
         hold.release()
@@ -110,7 +110,7 @@ def _opened(
     analyzer = Analyzer(spec.analyzer)
     if analyzer.fingerprint != version.analyzer:
         raise MismatchError(
-            f"index {version.index!r} was built by another version of the text analysis", "rebuild with `clew build`"
+            f"index {version.index!r} was built with another version of the text analysis", "rebuild with `clew build`"
         )
     learned = release.learned.get("fusion")
     fusion = parse(FusionSpec, learned, "[fusion]") if learned else spec.fusion
@@ -177,7 +177,7 @@ def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, releas
         raise MismatchError(
             f"model {spec.model!r} is not the reranker that release {release.id} of index {version.index!r} was "
             f"published with (fingerprint {found.scorer.fingerprint[:12]}, published with {wanted[:12] or 'none'})",
-            "keep the model it was published with (`clew models import`), or rebuild with `clew build`",
+            "import the model it was published with (`clew models import`), or rebuild with `clew build`",
         )
     return found
 
@@ -200,14 +200,14 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         raise MismatchError(
             f"model {model or version.encoder['model']!r} is not the encoder that built index {version.index!r} "
             f"(fingerprint {encoder.fingerprint[:12]}, built with {version.encoder['fingerprint'][:12]})",
-            "keep the model it was built with (`clew models import`), open it with that, or rebuild with `clew build`",
+            "import the model it was built with (`clew models import`) and use that, or rebuild with `clew build`",
         )
     # Other forms of one model give vectors of one space, each as near to the whole model as its manifest says.
     agreement = min(encoder.agreement, float(version.encoder.get("agreement", 1.0)))
     if encoder.runtime != version.encoder["runtime"] and agreement < LEAST:
         raise MismatchError(
             f"index {version.index!r} was built on {version.encoder['runtime']}, and {wanted!r} runs on "
-            f"{encoder.runtime}: their vectors agree to {agreement:.3f} only (cosine, at least {LEAST} is needed)",
-            "open it with the form it was built with, or rebuild with `clew build`",
+            f"{encoder.runtime}: the cosine of their vectors is {agreement:.3f}, expected at least {LEAST}",
+            "open it with the model variant it was built with, or rebuild with `clew build`",
         )
     return CachedEncoder(encoder, None)

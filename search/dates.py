@@ -17,7 +17,7 @@ _PARTS = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", re.ASCII)
 def interval(text: str) -> tuple[int, int]:
     """First microsecond of what a date names, and the first one after it. Raises ValueError for what is no date."""
     if not isinstance(text, str):
-        raise ValueError(f"{text!r} is no ISO 8601 date")  # noqa: TRY004 - one error for every bad date
+        raise ValueError(f"{text!r} is not an ISO 8601 date")  # noqa: TRY004 - one error for every bad date
     parts = _PARTS.fullmatch(text.strip())
     if parts is None:
         start = _instant(text)
@@ -26,7 +26,7 @@ def interval(text: str) -> tuple[int, int]:
     try:
         first = datetime(year or 0, month or 1, day or 1, tzinfo=UTC)
     except ValueError:
-        raise ValueError(f"{text[:80]!r} is no date of the calendar") from None
+        raise ValueError(f"{text[:80]!r} does not exist in the calendar") from None
     start = (first - _EPOCH) // _MICROSECOND
     if day:
         return start, start + 86_400_000_000
@@ -55,4 +55,4 @@ def _instant(text: str) -> int:
         moment = datetime.fromisoformat(text.strip())
         return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):
-        raise ValueError(f"{text[:80]!r} is no ISO 8601 date") from None
+        raise ValueError(f"{text[:80]!r} is not an ISO 8601 date") from None

@@ -93,7 +93,7 @@ def write_passages(directory: Path, document: Ints, start: Ints, end: Ints) -> N
     `clew.search.fields.body`. Raises ValueError for arrays that are not so.
     """
     if not len(document) == len(start) == len(end) or np.any(np.diff(document) < 0):
-        raise ValueError("passages need document, start and end of one length, in document order")
+        raise ValueError("document, start and end must have the same length and be in document order")
     arrays = [pa.array(np.asarray(column, np.int32)) for column in (document, start, end)]
     with (
         pa.OSFile(str(directory / PASSAGES), "wb") as sink,
@@ -134,7 +134,7 @@ def _getter(name: str, kind: str) -> Callable[[Document], object]:
         if value is None or value in ("", []) or value != value:  # noqa: PLR0124 - only NaN differs from itself
             return None
         if not isinstance(value, expected) or (kind == "number" and isinstance(value, bool)):
-            raise TypeError(f"{str(value)[:80]!r} is {type(value).__name__}")
+            raise TypeError(f"{str(value)[:80]!r} is of type {type(value).__name__}")
         return microseconds(str(value)) if kind == "date" else value
 
     return value_of
@@ -156,11 +156,11 @@ def _array(batch: Sequence[Document], name: str, kind: Any, value_of: Callable[[
 def _write_ids(ids: list[str], directory: Path) -> None:
     for name in ids:
         if "\0" in name:  # the trie would end it there
-            raise DataError(f"id {name!r} holds a NUL character", "leave it out of the ids")
+            raise DataError(f"id {name!r} contains a NUL character", "remove it from the id")
     trie = marisa_trie.Trie(sorted(ids))
     if len(trie) != len(ids):
         twice = Counter(ids).most_common(1)[0][0]
-        raise DataError(f"id {twice!r} comes more than once", "ids must be unique within an index")
+        raise DataError(f"id {twice!r} occurs more than once", "give each document of an index its own id")
     trie.save(str(directory / IDS))
     ordinals = np.empty(len(ids), np.int32)
     for ordinal, name in enumerate(ids):
@@ -207,7 +207,7 @@ class DocStore:
             shard = _read(directory / DOCUMENTS)
             if not shard.schema.equals(schema):
                 raise MismatchError(
-                    f"{directory / DOCUMENTS} has other fields than the version declares", "rebuild with `clew build`"
+                    f"{directory / DOCUMENTS} has other fields than the version", "rebuild with `clew build`"
                 )
             batches.extend(shard.to_batches())
             where = _read(directory / PASSAGES)

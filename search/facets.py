@@ -49,9 +49,11 @@ def _check(name: str, fields: Fields) -> None:
         raise QueryError(f"facets: unknown field {name!r}", nearest(name, facet_fields(fields)))
     spec = fields[name]
     if spec.type in {"text", "geo"}:
-        raise QueryError(f"facets: a {spec.type} field such as {name!r} has none", "ask for a keyword or number field")
+        raise QueryError(f"facets: a {spec.type} field such as {name!r} has no facets", "use a keyword or number field")
     if not spec.facet:
-        raise QueryError(f"facets: field {name!r} is not one", f"set facet = true for {name!r} in the spec and rebuild")
+        raise QueryError(
+            f"facets: field {name!r} is not a facet", f"set facet = true for {name!r} in the spec and rebuild"
+        )
 
 
 def _count(store: DocStore, name: str, spec: FieldSpec, documents: Bools) -> list[FacetValue]:
@@ -59,7 +61,7 @@ def _count(store: DocStore, name: str, spec: FieldSpec, documents: Bools) -> lis
     if isinstance(column, Keywords):
         return _paths(column, documents) if spec.facet == "hierarchy" else _values(column, documents)
     if not isinstance(column, Scalars):
-        raise TypeError(f"a facet on {name!r}, a {spec.type} field")
+        raise TypeError(f"field {name!r} cannot be a facet, because it is a {spec.type} field")
     values = column.values[column.present & documents]
     if isinstance(spec.facet, list):
         return _ranges(values, spec.facet)

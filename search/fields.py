@@ -37,17 +37,17 @@ class FieldSpec:
         if self.weight is not None and not 0 <= self.weight <= 100:
             raise ValueError(f"weight is {self.weight}, expected 0 to 100")
         if self.weight and self.type not in {"text", "keyword", "list"}:
-            raise ValueError(f"a {self.type} field cannot be searched, so it takes no weight")
+            raise ValueError(f"a {self.type} field cannot be searched, so it cannot have a weight")
         if isinstance(self.facet, list) and (
             self.type != "number" or self.facet != sorted(set(self.facet)) or not all(map(isfinite, self.facet))
         ):
-            raise ValueError("facet ranges need a number field and ascending borders, each a finite number")
+            raise ValueError("facet ranges need a number field and ascending borders that are finite numbers")
         if self.facet == "hierarchy" and self.type not in {"keyword", "list"}:
             raise ValueError('facet = "hierarchy" needs a keyword or list field')
         if self.facet and self.type in {"text", "geo"}:
-            raise ValueError(f"a {self.type} field has no facets")
+            raise ValueError(f"a {self.type} field cannot have facets")
         if self.entity and self.type not in {"keyword", "list"}:
-            raise ValueError(f"a {self.type} field holds no entities, a keyword or list field may")
+            raise ValueError(f"a {self.type} field cannot contain entities, only a keyword or list field can")
         if self.entity and not ENTITY_TYPE.fullmatch(self.entity):
             raise ValueError(f"entity is {self.entity!r}, expected 1 to 64 letters, digits, '_' and '-'")
 

@@ -29,7 +29,7 @@ def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
     for word in words:
         match = _WORD.fullmatch(word)
         if match is None:
-            raise QueryError(f"filter {word!r} cannot be read", f"write it like {EXAMPLES}")
+            raise QueryError(f"filter {word!r} cannot be parsed", f"write it like {EXAMPLES}")
         name, sign, verb, text = match.groups()
         if name not in fields:
             raise QueryError(f"filter {word!r}: unknown field {name!r}", nearest(name, fields))
@@ -45,14 +45,14 @@ def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
 def _condition(operator: str, text: str, kind: str, word: str) -> tuple[str, Any]:
     if operator in {"exists", "missing"}:
         if text:
-            raise QueryError(f"filter {word!r} cannot be read", f"nothing follows {operator!r}")
+            raise QueryError(f"filter {word!r} cannot be parsed", f"write nothing after {operator!r}")
         return "exists", operator == "exists"
     if not text:
         raise QueryError(f"filter {word!r} has no value", f"write it like {EXAMPLES}")
     if operator == "near":
         parts = text.split(",")
         if len(parts) != 3:
-            raise QueryError(f"filter {word!r} cannot be read", "near takes latitude, longitude, kilometres")
+            raise QueryError(f"filter {word!r} cannot be parsed", "write near LATITUDE, LONGITUDE, KILOMETRES")
         return operator, dict(zip(("lat", "lon", "km"), (_value(part, "number", word) for part in parts), strict=True))
     if operator == "in":
         return operator, [_value(part, kind, word) for part in text.split(",")]
@@ -65,7 +65,7 @@ def _value(text: str, kind: str, word: str) -> str | float | bool:
         try:
             return float(text)
         except ValueError:
-            raise QueryError(f"filter {word!r}: {text!r} is no number", 'write it like "price<50"') from None
+            raise QueryError(f"filter {word!r}: {text!r} is not a number", 'write it like "price<50"') from None
     if kind == "bool":
         if text.lower() not in _TRUTH:
             raise QueryError(f"filter {word!r}: {text!r} is neither true nor false", 'write it like "new=true"')

@@ -73,7 +73,7 @@ class Condition:
             return _within(column, *self.values)
         if isinstance(column, Scalars):
             return self._scalars(column)
-        raise TypeError(f"{self.operator} on a text field")
+        raise TypeError(f"operator {self.operator} does not apply to a text field")
 
     def _keywords(self, column: Keywords) -> Bools:
         if self.operator == "under":
@@ -162,7 +162,7 @@ class _Parser:
         if not isinstance(filters, Mapping):
             raise QueryError(f"{where} is {_shown(filters)}, expected a mapping", 'such as {"brand": "Sony"}')
         if depth > MAX_DEPTH:
-            raise QueryError(f"{where} is nested more than {MAX_DEPTH} deep", "join its conditions")
+            raise QueryError(f"{where} is nested more than {MAX_DEPTH} levels deep", "use fewer levels")
         parts = {name: self._listed(filters, name, where, depth) for name in ("must", "should", "must_not")}
         own: list[Condition | Filter] = []
         for name, wanted in filters.items():
@@ -178,7 +178,7 @@ class _Parser:
     def _listed(self, filters: Mapping[str, Any], name: str, where: str, depth: int) -> tuple[Filter, ...]:
         listed = filters.get(name, [])
         if not isinstance(listed, list | tuple):
-            raise QueryError(f"{where}.{name} is {_shown(listed)}, expected a list of filters", "put it in [ ]")
+            raise QueryError(f"{where}.{name} is {_shown(listed)}, expected a list of filters", "put them in [ ]")
         return tuple(self.group(part, f"{where}.{name}[{at}]", depth + 1) for at, part in enumerate(listed))
 
     def _field(self, name: object, wanted: object, where: str) -> Iterator[Condition]:
@@ -187,11 +187,13 @@ class _Parser:
         kind = self._fields[str(name)].type
         operators = wanted if isinstance(wanted, Mapping) else {"in" if isinstance(wanted, list) else "eq": wanted}
         if not operators:
-            raise QueryError(f"{where} has no operator", f"a {kind} field takes {', '.join(OPERATORS[kind])}")
+            raise QueryError(
+                f"{where} has no operator", f"give an operator of {kind} fields: {', '.join(OPERATORS[kind])}"
+            )
         for operator, value in operators.items():
             self._conditions += 1
             if self._conditions > MAX_CONDITIONS:
-                raise QueryError(f"filters have more than {MAX_CONDITIONS:,} conditions", "ask for fewer at once")
+                raise QueryError(f"filters have more than {MAX_CONDITIONS:,} conditions", "use fewer conditions")
             place = f"{where}.{operator}" if isinstance(wanted, Mapping) else where
             if operator not in OPERATORS[kind]:
                 raise _wrong_operator(str(operator), kind, place)
@@ -202,11 +204,11 @@ def _wrong_operator(operator: str, kind: str, where: str) -> QueryError:
     known = OPERATORS[kind]
     if kind == "text":
         return QueryError(
-            f"{where}: a text field cannot be filtered", "declare it as a keyword, or search for its words in the query"
+            f"{where}: a text field cannot be filtered", "declare it as a keyword, or put its words into the query"
         )
     every = {name for names in OPERATORS.values() for name in names}
     if operator in every:
-        return QueryError(f"{where}: a {kind} field does not take {operator!r}", f"it takes {', '.join(known)}")
+        return QueryError(f"{where}: a {kind} field does not take {operator!r}", f"use one of {', '.join(known)}")
     return QueryError(f"{where}: unknown operator {operator!r}", nearest(operator, known))
 
 
@@ -217,7 +219,7 @@ def _min_should(filters: Mapping[str, Any], where: str, count: int) -> int:
     ):
         raise QueryError(
             f"{where}.min_should is {_shown(wanted)}", f"expected 1 to {count}, the length of should" if count else
-            "it needs a list should beside it",
+            "give a list of conditions named should as well",
         )  # fmt: skip
     return int(wanted)
 

@@ -128,7 +128,7 @@ def graph_of(searcher: Searcher) -> GraphRetriever:
     if searcher.knowledge is None:
         raise QueryError(
             f"index {searcher.release.index!r} has no graph",
-            "give its spec a [graph] table and build it again; see docs/spec.md",
+            "add a [graph] table to its spec and rebuild it; see docs/spec.md",
         )
     return searcher.knowledge
 
@@ -172,7 +172,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
     """
     knowledge = graph_of(searcher)
     if not 1 <= limit <= MAX_FAN_OUT:
-        raise QueryError(f"limit is {limit}", f"it counts neighbours along one relation: 1 to {MAX_FAN_OUT:,}")
+        raise QueryError(f"limit is {limit}", f"give the number of neighbours along one relation, 1 to {MAX_FAN_OUT:,}")
     snapshot = knowledge.snapshot
     entity = snapshot.entities([id])[0]
     row = snapshot.row(id)
@@ -180,7 +180,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
         shown = id if len(id) <= _SHOWN_CHARACTERS else id[: _SHOWN_CHARACTERS - 1] + "…"
         raise NotFoundError(
             f"no entity {shown!r} in graph {knowledge.spec.name!r}",
-            "ids are compared as they are, with case; linking a text finds entities by name",
+            "give the exact id, upper and lower case included, or link a text to find entities by name",
         )
     walk = Walk(fan_out=limit, steps=_STEPS)
     degraded: tuple[Degradation, ...] = ()
@@ -216,7 +216,7 @@ def expand(searcher: Searcher, query: str, *, most: int = 50, deadline: Deadline
     """What a query leads to, whatever the gate would say. Raises QueryError, StageUnavailable."""
     knowledge = graph_of(searcher)
     if most < 1:
-        raise QueryError(f"k is {most}", "it counts entities: 1 or more")
+        raise QueryError(f"k is {most}", "give the number of entities, 1 or more")
     read = _read(searcher, query, "query")
     found = knowledge.expand(read, deadline or Deadline())
     kept = found.reached[:most]

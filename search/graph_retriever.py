@@ -60,7 +60,7 @@ class GraphRetriever:
         """What the graph says of a query. Raises StageUnavailable where the store cannot answer in time."""
         linked = self.linker.link(query.text, query.vector)
         if deadline.passed:
-            raise StageUnavailable("the time budget was used up by linking")
+            raise StageUnavailable("the time budget was used up by entity linking")
         return self.expansion(query, linked, deadline)
 
     def expansion(self, query: ParsedQuery, linked: Linked, deadline: Deadline) -> Expansion:
@@ -216,7 +216,7 @@ def open_graph_retriever(
         policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.attached)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
-        store = open_store(spec, snapshot) if walks else AbsentStore("no relation is walked")
+        store = open_store(spec, snapshot) if walks else AbsentStore("the expansion policy walks no relation")
         opened.callback(store.close)
         knowledge = GraphRetriever(
             spec=spec,

@@ -63,15 +63,15 @@ def check(request: SearchRequest) -> None:
             f"query has {len(request.query):,} characters", f"give at most {MAX_QUERY_CHARACTERS:,} characters"
         )
     if not 1 <= request.k <= MAX_K:
-        raise QueryError(f"k is {request.k:,}", f"k counts documents: 1 to {MAX_K:,}; use offset for later pages")
+        raise QueryError(f"k is {request.k:,}", f"give 1 to {MAX_K:,} documents; use offset for later pages")
     if not 0 <= request.offset <= MAX_WINDOW - request.k:
-        raise QueryError(f"offset is {request.offset:,}", f"offset + k may be at most {MAX_WINDOW:,}")
+        raise QueryError(f"offset is {request.offset:,}", f"give 0 or more; offset + k may be at most {MAX_WINDOW:,}")
     if request.budget_ms is not None and not request.budget_ms > 0:
         raise QueryError(f"budget_ms is {request.budget_ms}", "give milliseconds above 0, or leave it out")
     if request.graph not in GRAPH_MODES:
         raise QueryError(f"graph is {request.graph!r}", f"expected {', '.join(GRAPH_MODES)}")
     if request.rerank is not None and not isinstance(request.rerank, bool):
-        raise QueryError(f"rerank is {request.rerank!r}", "give true or false, or leave it out: as the index says")
+        raise QueryError(f"rerank is {request.rerank!r}", "give true or false, or leave it out (set by the index)")
     if request.min_probability is not None and not 0 <= request.min_probability <= 1:
         raise QueryError(f"min_probability is {request.min_probability}", "give 0 to 1, or leave it out")
 
@@ -241,11 +241,11 @@ class Searcher:
         reranker = self._reranker(request)
         document = self.store.find(document_id)
         if document is None:
-            return _lost(document_id, "index", f"no document {document_id!r} is in this release")
+            return _lost(document_id, "index", f"this release has no document {document_id!r}")
         trace = Trace(Deadline())
         kept = self._filtered(request)
         if kept is not None and not kept[document]:
-            return _lost(document_id, "filter", "a filter leaves it out")
+            return _lost(document_id, "filter", "a filter excludes it")
         query, ordering = self._ordered(request, reranker, trace, kept)
         stages = self._standing(query, ordering, document)
         place = ordering.pool.place_of(document)

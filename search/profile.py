@@ -43,7 +43,9 @@ class ProfileSpec:
         """Names of the fields shown. Raises QueryError for one that the index does not declare."""
         for name in self.fields:
             if name not in fields:
-                raise QueryError(f"the profile shows a field {name!r} that the index lacks", nearest(name, fields))
+                raise QueryError(
+                    f"the profile shows field {name!r}, which the index does not declare", nearest(name, fields)
+                )
         if self.fields:
             return tuple(self.fields)
         hidden = () if self.body else body_fields(fields)

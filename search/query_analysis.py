@@ -52,10 +52,10 @@ class QueryAnalyzer:
         Raises StageUnavailable where the index has no encoder.
         """
         if self.encoder is None:
-            raise StageUnavailable("the index has no dense part")
+            raise StageUnavailable("the index has no vectors")
         (unknown,) = self.encoder.unknown_shares([query.text])
         if unknown > UNKNOWN_LIMIT:
-            note = f"no dense ranking: the model does not know {unknown:.0%} of the query's word pieces"
+            note = f"no dense ranking: the model does not know {unknown:.0%} of the query's tokens"
             return replace(query, vector=None, unknown=unknown, notes=(*query.notes, note))
         vector = self.encoder.encode_queries([query.text])[0]
         return replace(query, vector=vector, unknown=unknown)

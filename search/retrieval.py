@@ -52,7 +52,7 @@ class Retriever:
             with trace.stage(name):
                 # The first source always runs: an answer without any would be none.
                 if lists and trace.deadline.passed:
-                    raise StageUnavailable("the time budget was used up before it")
+                    raise StageUnavailable("the time budget was used up before this stage")
                 if name == "dense":
                     query = self.understanding.vector(query)
                     if query.vector is None:
@@ -79,11 +79,13 @@ class Retriever:
             if name not in self.generators:
                 raise unknown_name("source", name, self.generators)
         if request.graph == "on" and self.knowledge is None:
-            raise QueryError("graph is 'on', but the index has no graph", "leave it out, or add [graph] and rebuild")
+            raise QueryError(
+                "graph is 'on', but the index has no graph", "leave graph out, or add [graph] to the spec and rebuild"
+            )
         if request.graph == "on" and GRAPH not in names:
             raise QueryError(f"graph is 'on', but sources are {', '.join(names)}", "add graph to sources")
         if request.graph == "off" and names == (GRAPH,):
-            raise QueryError("graph is 'off', but graph is the only source", "leave one of the two out")
+            raise QueryError("graph is 'off', but graph is the only source", "leave out graph or name another source")
         return tuple(name for name in names if name != GRAPH) if request.graph == "off" else names
 
     def _expanded(
@@ -93,12 +95,12 @@ class Retriever:
         knowledge = self.knowledge
         assert knowledge is not None  # noqa: S101 - the source is there only with it
         if lists and trace.deadline.passed:
-            raise StageUnavailable("the time budget was used up before it")
+            raise StageUnavailable("the time budget was used up before this stage")
         # The first source always runs: an answer without any would be none.
         expansion = knowledge.expand(asked.query, trace.deadline if lists else Deadline())
         named = knowledge.entities(expansion, asked.query.text)
         if not expansion.reached:
-            nowhere = "what the query names leads nowhere" if named else "the query names no entity of the graph"
+            nowhere = "no entity is reached from those it names" if named else "the query names no entity of the graph"
             trace.graph = GraphUse(used=False, reason=nowhere, entities=named)
             return asked.query
         wide = replace(asked, query=replace(asked.query, expansion=expansion))
@@ -106,7 +108,7 @@ class Retriever:
         use, seen = self._gated(request, wide.query, {**lists, GRAPH: found})
         query, added = self._added(knowledge, wide, lists, found, trace) if use.used else (asked.query, {})
         if use.used and not added:
-            use, seen = GraphUse(used=False, reason="nothing that the query leads to is among the documents"), None
+            use, seen = GraphUse(used=False, reason="the entities reached add neither terms nor documents"), None
         # All at once and last, so that a stage that fails half-way leaves nothing behind.
         trace.graph = replace(use, entities=named, reached=len({reached.entity for reached in expansion.reached}))
         trace.gate_features = seen
@@ -145,7 +147,7 @@ class Retriever:
         seen = features(query, lists, knowledge.prominence(query))
         chance = self.gate.probability(seen)
         used = chance >= self.gate.threshold
-        reason = f"the gate gives it a chance of {chance:.2f} to help, it opens at {self.gate.threshold:g}"
+        reason = f"the gate's probability that it helps is {chance:.2f}, the threshold is {self.gate.threshold:g}"
         return GraphUse(used=used, reason=reason, probability=chance), seen
 
     def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> Ranking:

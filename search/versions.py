@@ -112,7 +112,7 @@ def load(cls: type[Stored], path: Path, sha256: str | None = None) -> Stored:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise NotFoundError(f"{path} is not there", "list what is: `clew indexes list`") from None
+        raise NotFoundError(f"{path} is missing", "list the indexes with `clew indexes list`") from None
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise CorruptError(f"{path} was changed after it was written (sha256 differs)", REBUILD)
     table = parse_table(data, path, FORMAT)
@@ -165,14 +165,14 @@ class IndexFolder:
         except (FileNotFoundError, NotADirectoryError):
             if (self.root / "releases").is_dir():
                 raise NotFoundError(
-                    f"{self.pointer} is not there", f"`clew indexes activate {self.name} RELEASE` names a release again"
+                    f"{self.pointer} is missing", f"choose a release with `clew indexes activate {self.name} RELEASE`"
                 ) from None
             raise _no_index(self.root.parent.parent, self.name) from None
         except UnicodeDecodeError:
             line = ""
         found = _POINTER.fullmatch(line)
         if found is None:
-            raise CorruptError(f"{self.pointer} does not name a release", "`clew indexes activate` names one again")
+            raise CorruptError(f"{self.pointer} does not name a release", "choose one with `clew indexes activate`")
         return found[1], found[2]
 
     def read_release(self, release: str | None = None) -> Release:
@@ -187,7 +187,7 @@ class IndexFolder:
             return load(Release, self.release(name), sha256)
         except (NotFoundError, CorruptError) as error:
             raise CorruptError(
-                f"{self.pointer} names release {name!r}: {error.message}", "`clew indexes activate` names one again"
+                f"{self.pointer} names release {name!r}: {error.message}", "choose one with `clew indexes activate`"
             ) from None
 
     def read_version(self, release: Release) -> IndexVersion:

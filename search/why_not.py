@@ -15,7 +15,7 @@ def reason_lost(request: SearchRequest, ordering: Ordering, at: int) -> tuple[st
     if rank is None:
         _, _, probability = ordering.score(at)
         if probability is None:
-            return "rerank", f"it was not judged, and no judged document reaches {request.min_probability:g}"
+            return "rerank", f"it was not scored, and no scored document reaches {request.min_probability:g}"
         return "rerank", f"its probability {probability:.3g} is below min_probability {request.min_probability:g}"
     if first <= rank <= last:
         return None, f"it is hit {rank}"
@@ -28,7 +28,7 @@ def reason_lost(request: SearchRequest, ordering: Ordering, at: int) -> tuple[st
 
 def left_out(trace: Trace) -> str:
     """What took no part in a search, and why, to be added to a sentence."""
-    told = [f"{lost.stage} was left out: {lost.reason}" for lost in trace.degraded]
+    reasons = [f"{lost.stage} was left out: {lost.reason}" for lost in trace.degraded]
     if trace.graph is not None and not trace.graph.used:
-        told.append(f"the graph was not used: {trace.graph.reason}")
-    return "".join(f"; {each}" for each in told)
+        reasons.append(f"the graph was not used: {trace.graph.reason}")
+    return "".join(f"; {each}" for each in reasons)

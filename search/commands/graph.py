@@ -81,7 +81,7 @@ def link_lines(report: LinkReport) -> Iterator[str]:
     for start, end in [*sorted(named), *sorted(spans - named)]:
         yield ""
         if (start, end) not in named:
-            yield f"'{visible(report.text[start:end])}' names none"
+            yield f"'{visible(report.text[start:end])}' names no entity"
         for entity in report.candidates:
             if not entity.dropped and (entity.start, entity.end) == (start, end):
                 yield f"{linked(entity)}  {visible(entity.id)}"
@@ -99,7 +99,7 @@ def expand_lines(report: ExpandReport) -> Iterator[str]:
     for entity in report.reached:
         yield f"  {entity.weight:>8.4f}  {visible(entity.path)}  [{visible(entity.id)}]"
     if report.total > len(report.reached):
-        yield f"  and {report.total - len(report.reached):,} more; -k shows them"
+        yield f"  and {report.total - len(report.reached):,} more; raise -k to show them"
 
 
 SHOWN = 5

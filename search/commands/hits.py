@@ -116,9 +116,9 @@ def rerank_line(rerank: RerankUse) -> str:
     elif rerank.stopped == "settled":
         parts.append("hardly anything relevant is expected among the others")
     if rerank.dropped:
-        parts.append(f"{rerank.dropped:,} not likely enough and dropped")
+        parts.append(f"{rerank.dropped:,} dropped as less likely than min_probability")
     if rerank.unjudged:
-        parts.append(f"{rerank.unjudged:,} of the hits shown were not judged")
+        parts.append(f"{rerank.unjudged:,} of the hits shown were not scored")
     return "; ".join(parts)
 
 

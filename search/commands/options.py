@@ -134,5 +134,5 @@ def _names(sources: str | None) -> tuple[str, ...] | None:
         return None
     names = tuple(word.strip() for word in sources.split(",") if word.strip())
     if not names:
-        raise QueryError("sources is empty", "name one or more, such as --sources bm25,dense")
+        raise QueryError("sources is empty", "give one or more, such as --sources bm25,dense")
     return names

@@ -41,7 +41,7 @@ def _parsed(line: str, where: str) -> tuple[str, str]:
         return _from_json(line, where)
     name, tab, text = line.rstrip("\r\n").partition("\t")
     if not tab or not name.strip() or not text.strip():
-        raise DataError(f"{where}: not JSON, and not id, tab, text", FORMS)
+        raise DataError(f"{where}: line is neither JSON nor id, tab, text", FORMS)
     return name.strip(), text
 
 
@@ -54,9 +54,9 @@ def _from_json(line: str, where: str) -> tuple[str, str]:
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
     if not isinstance(name, str) or not name.strip():
-        raise DataError(f'{where}: "_id" is missing or not an id', FORMS)
+        raise DataError(f'{where}: "_id" is missing or not a non-empty string or an integer', FORMS)
     if not isinstance(text, str) or not text.strip():
-        raise DataError(f'{where}: "text" is missing or empty', FORMS)
+        raise DataError(f'{where}: "text" is missing, empty or not a string', FORMS)
     return name, text
 
 

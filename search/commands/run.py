@@ -122,7 +122,7 @@ def _destination(to: str) -> Iterator[Path]:
         return
     target = Path(to)
     if target.is_dir():
-        raise UsageError(f"{to} is a folder", "name a file, such as --out shop.run")
+        raise UsageError(f"{to} is a folder, expected a file", "give a file name, such as --out shop.run")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = tempfile.TemporaryDirectory(prefix=".clew-run-", dir=target.parent)

@@ -45,7 +45,7 @@ class Reranker:
         fused = pool.order()
         wanted = fused[: self.spec.top]
         if len(wanted) and deadline.passed:
-            raise StageUnavailable("the time budget was used up before it")
+            raise StageUnavailable("the time budget was used up before this stage")
         scores = np.full(len(fused), np.nan)
         clock = _Clock.started(self.spec.budget_ms, deadline)
         reached = 0
@@ -62,7 +62,7 @@ class Reranker:
             texts = [store.embedded_text(pool.best_passage(int(at))) for at in chunk]
             scores[chunk] = self.scorer.score(query_text, texts)
             if not np.isfinite(scores[chunk]).all():
-                raise StageUnavailable("its model gives a document a score that is no number")
+                raise StageUnavailable("the model gave a document a score that is not a finite number")
             reached += len(chunk)
         log_odds = self.calibration.log_odds(scores, pool.totals)
         first = wanted[:reached]
