@@ -1,4 +1,4 @@
-"""Filters as a person types them on a command line: "brand=Sony", "price<50", "category under Home > Kitchen"."""
+"""Parse filters as typed on a command line: "brand=Sony", "price<50", "category under Home > Kitchen"."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ EXAMPLES = (
 
 
 def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
-    """The filter that all of the given conditions make together; `clew.search.filters.parse_filters` checks it fully.
+    """Combine the conditions into one filter; all of them must hold.
 
-    Raises QueryError for words that are no condition, an unknown field, or a number or truth value that is none.
+    `clew.search.filters.parse_filters` completes the check. Raises QueryError for a condition that cannot be parsed, an
+    unknown field, or an invalid number or truth value.
     """
     found: dict[str, Any] = {}
     for word in words:
@@ -35,7 +36,7 @@ def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
             raise QueryError(f"filter {word!r}: unknown field {name!r}", nearest(name, fields))
         operator, value = _condition(_SIGNS.get(sign, verb), text, fields[name].type, word)
         if operator in found.get(name, {}):
-            # The same operator twice on a field: both must hold.
+            # The same operator was given twice for a field: both conditions must hold.
             found.setdefault("must", []).append({name: {operator: value}})
         else:
             found.setdefault(name, {})[operator] = value

@@ -1,4 +1,4 @@
-"""Filters: which documents may be found at all.
+"""Filters: restrict a search to documents that meet conditions.
 
 A filter is a mapping that JSON and TOML can hold. All its entries must hold:
 
@@ -9,10 +9,10 @@ A filter is a mapping that JSON and TOML can hold. All its entries must hold:
 
 Operators by field type: keyword and list take eq, ne, in, under ("Home > Kitchen" and everything below it); number and
 date take eq, ne, in, gt, gte, lt, lte; bool takes eq, ne, in; geo takes near ({"lat", "lon", "km"}); every field takes
-exists (true or false), and a text field only that. On a list a value matches where any element does. A date stands
-for the whole stretch it names: {"lte": "2024"} includes 31 December.
+exists (true or false), and a text field only that. A list matches if any of its elements does. A date stands
+for the whole interval it names: {"lte": "2024"} includes 31 December.
 
-A document without a value matches no operator but exists = false and ne; must_not matches it too.
+A document without a value matches only exists = false and ne, so must_not with any other operator does not exclude it.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ GROUPS = ("must", "should", "must_not", "min_should")
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One operator on one field. values: what it compares with, as the field's column holds it."""
+    """One operator on one field. values: what it compares with, in the form of the field's column."""
 
     field: str
     operator: str
     values: tuple[Any, ...]
 
     def documents(self, store: DocStore) -> Bools:
-        """(documents,) bool: documents that meet it."""
+        """Return (documents,) bool, true for documents that meet the condition."""
         column = store.column(self.field)
         if self.operator == "exists":
             return column.present if self.values[0] else ~column.present
@@ -91,7 +91,7 @@ class Condition:
         return ~found if self.operator == "ne" else found
 
 
-# A value is a closed stretch [low, high]: a date may be a day or a year; for a number both ends are the same.
+# A value is a closed interval [low, high]: a date may be a day or a year; for a number both ends are the same.
 _COMPARISONS: Mapping[str, Callable[[Any, Any, Any], Bools]] = {
     "eq": lambda values, low, high: (values >= low) & (values <= high),
     "gt": lambda values, _, high: values > high,
@@ -103,7 +103,7 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any, Any], Bools]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions joined: all of `must`, at least `min_should` of `should`, none of `must_not`."""
+    """A combination of conditions: all of `must`, at least `min_should` of `should`, none of `must_not`."""
 
     must: tuple[Condition | Filter, ...] = ()
     should: tuple[Condition | Filter, ...] = ()
@@ -111,7 +111,7 @@ class Filter:
     min_should: int = 1
 
     def documents(self, store: DocStore) -> Bools:
-        """(documents,) bool: documents that pass."""
+        """Return (documents,) bool, true for documents that pass the filter."""
         found = np.ones(store.documents, np.bool_)
         for part in self.must:
             found &= part.documents(store)
@@ -126,13 +126,13 @@ class Filter:
 
 
 def passages(documents: Bools, store: DocStore) -> Bools:
-    """(passages,) bool: passages of the given (documents,) bool."""
+    """Return (passages,) bool, true for the passages of documents for which (documents,) bool is true."""
     allowed: Bools = documents[store.document_of]
     return allowed
 
 
 def _within(column: Points, latitude: float, longitude: float, km: float) -> Bools:
-    """Points at most `km` along the great circle (haversine) from a place in degrees."""
+    """Return (documents,) bool, true for points within `km` of a place in degrees (haversine)."""
     there, here = np.radians(column.latitude), math.radians(latitude)
     half_turn = np.radians(column.longitude - longitude) / 2
     chord: Floats = np.sin((there - here) / 2) ** 2 + math.cos(here) * np.cos(there) * np.sin(half_turn) ** 2
@@ -145,7 +145,7 @@ def _within(column: Points, latitude: float, longitude: float, km: float) -> Boo
 
 
 def parse_filters(filters: Mapping[str, Any], fields: Fields) -> Filter:
-    """Check a filter against the declared fields and make it ready to run.
+    """Check a filter against the declared fields and parse it.
 
     Raises QueryError that names the place ("filters.price.gte") for an unknown field or operator, an operator that
     does not fit the field's type, a value of the wrong type, more than 8 levels or 1,000 conditions.
@@ -225,7 +225,7 @@ def _min_should(filters: Mapping[str, Any], where: str, count: int) -> int:
 
 
 def _values(operator: str, kind: str, value: object, where: str) -> tuple[Any, ...]:
-    """What an operator compares with, checked and brought to the form of the field's column."""
+    """Check the value of an operator and convert it to the form of the field's column."""
     if operator == "exists":
         if not isinstance(value, bool):
             raise QueryError(f"{where} is {_shown(value)}, expected true or false")
@@ -245,7 +245,7 @@ def _values(operator: str, kind: str, value: object, where: str) -> tuple[Any, .
 
 
 def _one(kind: str, value: object, where: str) -> Any:
-    """One value of a field: a string for keyword and list, else the closed stretch (low, high) it stands for."""
+    """Convert one value of a field: a string for keyword and list, else the closed interval (low, high) it means."""
     if kind == "bool" and isinstance(value, bool):
         return (value, value)
     if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
