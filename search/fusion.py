@@ -2,8 +2,8 @@
 
 The default needs no judgements. It standardises the scores of each source over the whole collection, for this query:
 (score - mean) / standard deviation. A rare model number lifts one product fifty deviations above the BM25 mean; the
-words of "what are the symptoms of" lift thousands of documents a little. So how much a
-source counts depends on the query: on how far its best documents stand out. Methods that use only the scores of a query's candidates (min-max,
+words of "what are the symptoms of" lift thousands of documents a little. So how much a source counts depends on the
+query: on how far its best documents stand out. Methods that use only the scores of a query's candidates (min-max,
 z-scores of the list) or only ranks (RRF) lose that information.
 """
 

@@ -1,4 +1,4 @@
-"""Candidates of every source, the graph's among them, joined into one pool of scored documents."""
+"""Retrieve candidates from every source, the graph included, and fuse them into one pool of scored documents."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ GRAPH = "graph"
 
 @dataclass(frozen=True, slots=True)
 class Retriever:
-    """What candidates are gathered with.
+    """The sources that candidates are retrieved from.
 
-    generators: source → generator, in the order their parts are listed. knowledge: the graph, None where the index
-    has none; gate: what decides whether a query uses it.
+    generators: source → generator, in the order in which explanations list them. knowledge: the graph, None if the
+    index has none; gate: decides whether a query uses it.
     """
 
     store: DocStore
@@ -40,7 +40,7 @@ class Retriever:
     def pool(
         self, request: SearchRequest, trace: Trace, depth: int, kept: Bools | None, fusion: FusionSpec
     ) -> tuple[ParsedQuery, FusedCandidates]:
-        """Candidates of every source, joined at document level, with every source's score of every candidate."""
+        """Retrieve the candidates of every source as documents, with the score of every candidate in every source."""
         names = self._names(request)
         with trace.needed("understand"):
             query = self.understanding.terms(request.query)
@@ -50,7 +50,7 @@ class Retriever:
             if name == GRAPH:
                 continue
             with trace.stage(name):
-                # The first source always runs: an answer without any would be none.
+                # The first source always runs, because without it there would be no candidates at all.
                 if lists and trace.deadline.passed:
                     raise StageUnavailable("the time budget was used up before this stage")
                 if name == "dense":
@@ -73,7 +73,7 @@ class Retriever:
         return query, pool
 
     def _names(self, request: SearchRequest) -> tuple[str, ...]:
-        """Return the sources to ask. Raises UnknownNameError, or QueryError if the graph is asked for and not there."""
+        """Return the sources to ask. Raises UnknownNameError, or QueryError if they do not fit the graph mode."""
         names = tuple(dict.fromkeys(request.sources or self.generators))
         for name in names:
             if name not in self.generators:
@@ -91,12 +91,12 @@ class Retriever:
     def _expanded(
         self, request: SearchRequest, asked: CandidateRequest, lists: dict[str, Ranking], trace: Trace
     ) -> ParsedQuery:
-        """The query with what the graph says of it; adds the graph's list, and widens BM25's, where they are used."""
+        """Return the query as the graph expands it; if it is used, add its ranking to lists and replace BM25's."""
         knowledge = self.knowledge
         assert knowledge is not None  # noqa: S101 - the source is there only with it
         if lists and trace.deadline.passed:
             raise StageUnavailable("the time budget was used up before this stage")
-        # The first source always runs: an answer without any would be none.
+        # The first source always runs, because without it there would be no candidates at all.
         expansion = knowledge.expand(asked.query, trace.deadline if lists else Deadline())
         named = knowledge.entities(expansion, asked.query.text)
         if not expansion.reached:
@@ -109,7 +109,7 @@ class Retriever:
         query, added = self._added(knowledge, wide, lists, found, trace) if use.used else (asked.query, {})
         if use.used and not added:
             use, seen = GraphUse(used=False, reason="the entities reached add neither terms nor documents"), None
-        # All at once and last, so that a stage that fails half-way leaves nothing behind.
+        # Everything is set at the end, so that a stage that fails half-way changes nothing.
         trace.graph = replace(use, entities=named, reached=len({reached.entity for reached in expansion.reached}))
         trace.gate_features = seen
         lists.update(added)
@@ -123,7 +123,7 @@ class Retriever:
         found: Ranking,
         trace: Trace,
     ) -> tuple[ParsedQuery, dict[str, Ranking]]:
-        """The query as the graph widens it, and the lists that this adds or replaces."""
+        """Return the query with the terms that the graph adds, and the rankings that are added or replaced."""
         query, added = asked.query, {}
         if "terms" in knowledge.spec.use and "bm25" in lists:
             terms, origins = knowledge.names(query, self.understanding.analyzer)
@@ -137,7 +137,7 @@ class Retriever:
     def _gated(
         self, request: SearchRequest, query: ParsedQuery, lists: Mapping[str, Ranking]
     ) -> tuple[GraphUse, Floats | None]:
-        """Whether the graph takes part, and the gate's features; None where the gate is not asked."""
+        """Return whether the graph is used, and the features of the gate, None if the gate does not decide."""
         if request.graph == "on":
             return GraphUse(used=True, reason="asked for"), None
         if len(lists) == 1:
@@ -153,7 +153,7 @@ class Retriever:
     def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> Ranking:
         """Rank a source's first k documents: ask it for more passages until these are of k distinct documents."""
         generator, wanted = self.generators[name], request.k
-        # As many as k documents have, so that one question is enough most of the time.
+        # Start with the average number of passages of k documents, so that one request is mostly enough.
         usual = math.ceil(wanted * generator.size / max(1, self.store.documents))
         request = replace(request, k=max(wanted, min(usual, generator.size)))
         while True:
@@ -174,7 +174,7 @@ class Retriever:
         return replace(ranking, ordinals=documents[kept], scores=ranking.scores[kept])
 
     def _joined(self, query: ParsedQuery, lists: Mapping[str, Ranking], fusion: FusionSpec) -> FusedCandidates:
-        """Join the sources' documents; every source scores each document by its best passage there."""
+        """Fuse the documents of the sources; every source scores each document by its best passage in that source."""
         union = np.unique(np.concatenate([found.ordinals for found in lists.values()] or [np.empty(0, np.int64)]))
         first, counts = self.store.first[union], self.store.first[union + 1] - self.store.first[union]
         heads = np.cumsum(counts) - counts
@@ -194,7 +194,7 @@ class Retriever:
 
 
 def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats, Ints]:
-    """Best score and its passage in each group of neighbouring passages (the first of equals; NaN where all are)."""
+    """Return the best score and its passage in each group of adjacent passages: the first of equals; NaN if all are."""
     filled = np.where(np.isnan(scores), -np.inf, scores)
     best = np.maximum.reduceat(filled, heads)
     group = np.repeat(np.arange(len(heads)), np.diff(heads, append=len(scores)))

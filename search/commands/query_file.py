@@ -1,4 +1,4 @@
-"""Reading the queries of `clew run`."""
+"""Read the query file of `clew run`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMS = 'expected JSON lines with "_id" and "text" (BEIR), or lines of id, tab, 
 
 
 def read_queries(url: str) -> dict[str, tuple[str, str]]:
-    """Query id → (text, "file:line"), in file order.
+    """Return query id → (text, "file:line"), in file order.
 
     Accepts JSON lines as in BEIR ("_id" or "id"; "text" or "query") or id<TAB>text; plain, .gz or .zst. Raises
     DataError with file and line for any other line and for a repeated id, and for a file without queries.
