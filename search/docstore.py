@@ -349,7 +349,7 @@ def _read(path: Path) -> Any:
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """Concatenate arrays; a single one is returned as it is, still memory-mapped."""
+    """Concatenate arrays; a single one is returned unchanged, still memory-mapped."""
     return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int32), *parts])
 
 

@@ -54,7 +54,7 @@ def _from_json(line: str, where: str) -> tuple[str, str]:
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
     if not isinstance(name, str) or not name.strip():
-        raise DataError(f'{where}: "_id" is missing or not a non-empty string or an integer', FORMS)
+        raise DataError(f'{where}: "_id" is missing, empty, or not a string or an integer', FORMS)
     if not isinstance(text, str) or not text.strip():
         raise DataError(f'{where}: "text" is missing, empty or not a string', FORMS)
     return name, text
