@@ -292,7 +292,7 @@ def test_a_release_that_cannot_be_opened_does_not_go_live(three):
     old = replace(folder.read_release("r2"), learned={"fusion": {"method": "rrf", "weight": {"bm25": 1.0}}})
     write_atomic(folder.release("r2"), dumps(old))
     for attempt in (lambda: publish.activate(three, "shop", "r2"), lambda: publish.rollback(three, "shop")):
-        with pytest.raises(FormatError, match=r"r2, is of another version of Clew: \[fusion\]"):
+        with pytest.raises(FormatError, match=r"r2, was written by another version of Clew: \[fusion\]"):
             attempt()
         assert live(three) == "r3"
     publish.activate(three, "shop", "r1")

@@ -134,7 +134,7 @@ def test_the_gate_decides_and_says_why(rooms: Searcher) -> None:
     assert opened.graph is not None
     assert closed.graph is not None
     assert (opened.graph.used, closed.graph.used) == (True, False)
-    assert "opens at 0.5" in closed.graph.reason
+    assert "the threshold is 0.5" in closed.graph.reason
     assert sum(part.value for part in opened.graph.parts) == pytest.approx(5.0)
     assert [hit.id for hit in closed.hits] == ids(rooms, "couch", graph="off")
     # Overruled by the request.

@@ -189,9 +189,9 @@ def test_a_stage_without_time_is_named_and_hits_stay_as_fused(index):
 def test_a_model_that_gives_no_number_is_named_and_hits_stay_as_fused(index):
     broken = replace(index.searcher, reranker=replace(index.searcher.reranker, scorer=NoNumber()))
     answer = broken.search(SearchRequest(query=QUERY))
-    assert [(lost.stage, "no number" in lost.reason) for lost in answer.degraded] == [("rerank", True)]
+    assert [(lost.stage, "not a finite number" in lost.reason) for lost in answer.degraded] == [("rerank", True)]
     assert [hit.id for hit in answer.hits] == fused_ids(index, 10)
-    with pytest.raises(StageUnavailable, match=r"rerank: .* no number"):
+    with pytest.raises(StageUnavailable, match=r"rerank: .* not a finite number"):
         broken.rank(QUERY, 10)
 
 

@@ -119,7 +119,7 @@ def test_specs_that_cannot_be(make, fields, options, message):
 @pytest.mark.parametrize("kind", ["text", "number", "bool", "date", "geo"])
 def test_only_keywords_and_lists_hold_entities(kind):
     assert FieldSpec("list", entity="brand").entity == FieldSpec("keyword", entity="brand").entity == "brand"
-    with pytest.raises(ValueError, match=f"a {kind} field holds no entities"):
+    with pytest.raises(ValueError, match=f"a {kind} field cannot contain entities"):
         FieldSpec(kind, entity="brand")
 
 
