@@ -76,7 +76,7 @@ def test_loading_again_changes_nothing(place):
     [
         ([*NODES, {"id": "a"}], EDGES, r"nodes\.jsonl:4: id 'a' was seen before, at .*nodes\.jsonl:1"),
         ([NODES[0], {"name": "x"}], EDGES, r"nodes\.jsonl:2: the row has no 'id'"),
-        ([NODES[0], b"{"], EDGES, r"nodes\.jsonl:2: broken JSON"),
+        ([NODES[0], b"{"], EDGES, r"nodes\.jsonl:2: invalid JSON"),
         ([NODES[0], b'{"id": "\xff"}'], EDGES, r"nodes\.jsonl:2: not UTF-8"),
         ([{"id": "a", "name": "x" * 10_001}], EDGES, r"nodes\.jsonl:1: field 'name' has 10,001 characters"),
         (NODES, [*EDGES, {"source": "x", "relation": "r", "target": "a"}], r"edges\.jsonl:4: source 'x' is no node"),
