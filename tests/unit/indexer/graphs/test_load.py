@@ -217,7 +217,7 @@ def _load(home, nodes, edges, name):
 
 
 def test_loads_of_several_processes_do_not_mix(place):
-    with multiprocessing.get_context("spawn").FusedCandidates(2) as pool:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
         words = [(place.home, str(place.nodes), str(place.edges), "g")] * 6
         found = set(pool.starmap(_load, words))
     assert found - {"locked"} == {find_snapshot(place.home, "g").name}
