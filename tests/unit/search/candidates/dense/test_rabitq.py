@@ -1,4 +1,4 @@
-"""The scan of signs proposes what its estimate says, which is near the truth."""
+"""The scan of RaBitQ codes proposes passages by its estimates, which are close to the true inner products."""
 
 from __future__ import annotations
 
