@@ -23,7 +23,7 @@ def ann(bench: Bench) -> Iterator[Round]:
 
     from clew.models.store import load_encoder
     from clew.search.candidates.dense.exact import exact_top
-    from clew.search.candidates.dense.int16 import floats
+    from clew.search.candidates.dense.int16 import to_float32
     from clew.search.protocols import CandidateRequest, ParsedQuery
 
     queries = load_encoder(bench.job.model, bench.home).encode_queries(bench.queries)
@@ -36,7 +36,11 @@ def ann(bench: Bench) -> Iterator[Round]:
         recall = sum(len(np.intersect1d(*both)) for both in zip(found, nearest, strict=True)) / sum(map(len, nearest))
         folder = _ann_folder(bench)
         folder.mkdir(exist_ok=True)
-        for name, values in (("vectors", floats(vectors)), ("query_vectors", queries), ("nearest", np.array(nearest))):
+        for name, values in (
+            ("vectors", to_float32(vectors)),
+            ("query_vectors", queries),
+            ("nearest", np.array(nearest)),
+        ):
             np.save(folder / f"{name}.npy", values)
         (folder / "recall.json").write_text(json.dumps(recall), encoding="utf-8")
         yield RoundWithFacts(
@@ -57,7 +61,7 @@ def _ann_folder(bench: Bench) -> Path:
 
 
 def _vectors(bench: Bench, searcher: Searcher) -> Any:
-    """(passages, dim) vectors of an opened index, in steps."""
+    """Return the (passages, dim) int16-quantised vectors of an opened index."""
     import numpy as np
 
     from clew.search.candidates.dense.files import VECTORS

@@ -541,11 +541,11 @@ def test_an_import_with_another_encoder_is_refused(built, tmp_path, monkeypatch)
 
 def test_vectors_are_those_of_the_passages(built):
     from clew.models.hashing import HashingEncoder
-    from clew.search.candidates.dense.int16 import fixed
+    from clew.search.candidates.dense.int16 import to_int16
     from clew.search.docstore import DocStore
 
     folder = IndexFolder.of(built[0] / "home", "shop")
     (shard,) = folder.read_version(folder.read_release()).shards
     store = DocStore.open([folder.shard(shard[0])], spec(built[0]).search.fields)
     vectors = np.load(folder.shard(shard[0]) / "dense" / "vectors.npy")
-    np.testing.assert_array_equal(vectors, fixed(HashingEncoder(32).encode_passages(list(store.embedded_texts()))))
+    np.testing.assert_array_equal(vectors, to_int16(HashingEncoder(32).encode_passages(list(store.embedded_texts()))))

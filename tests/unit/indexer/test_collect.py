@@ -45,10 +45,10 @@ def test_documents_come_back_typed_and_in_order(run):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"id": "2", "title": ', "shop.jsonl:2: broken JSON"),
+        (b'{"id": "2", "title": ', "shop.jsonl:2: invalid JSON"),
         (b'{"id": "2", "title": "\xff"}', "shop.jsonl:2: not UTF-8 text"),
         (b'["2"]', "shop.jsonl:2: the line is ['2'], not an object"),
-        (b'{"id": "2", "price": NaN}', "shop.jsonl:2: broken JSON: NaN is no JSON number"),
+        (b'{"id": "2", "price": NaN}', "shop.jsonl:2: invalid JSON: NaN is not a JSON number"),
         ({"title": "b"}, "shop.jsonl:2: no id"),
         ({"id": "2", "title": "b", "price": "cheap"}, "shop.jsonl:2: field 'price' is 'cheap', expected number"),
         ({"id": "2", "title": "\ud800"}, "shop.jsonl:2: half of a surrogate pair"),

@@ -100,7 +100,7 @@ def test_empty_and_broken_data_are_named(look, tmp_path):
     with pytest.raises(DataError, match=r"shop\.jsonl is empty"):
         look([])
     (tmp_path / "b.jsonl").write_text("{")
-    with pytest.raises(DataError, match=r"b\.jsonl:1: broken JSON"):
+    with pytest.raises(DataError, match=r"b\.jsonl:1: invalid JSON"):
         suggest(str(tmp_path / "b.jsonl"), tmp_path / "b.toml")
 
 

@@ -76,7 +76,7 @@ def test_loading_again_changes_nothing(place):
     [
         ([*NODES, {"id": "a"}], EDGES, r"nodes\.jsonl:4: id 'a' was seen before, at .*nodes\.jsonl:1"),
         ([NODES[0], {"name": "x"}], EDGES, r"nodes\.jsonl:2: the row has no 'id'"),
-        ([NODES[0], b"{"], EDGES, r"nodes\.jsonl:2: broken JSON"),
+        ([NODES[0], b"{"], EDGES, r"nodes\.jsonl:2: invalid JSON"),
         ([NODES[0], b'{"id": "\xff"}'], EDGES, r"nodes\.jsonl:2: not UTF-8"),
         ([{"id": "a", "name": "x" * 10_001}], EDGES, r"nodes\.jsonl:1: field 'name' has 10,001 characters"),
         (NODES, [*EDGES, {"source": "x", "relation": "r", "target": "a"}], r"edges\.jsonl:4: source 'x' is no node"),
@@ -217,7 +217,7 @@ def _load(home, nodes, edges, name):
 
 
 def test_loads_of_several_processes_do_not_mix(place):
-    with multiprocessing.get_context("spawn").FusedCandidates(2) as pool:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
         words = [(place.home, str(place.nodes), str(place.edges), "g")] * 6
         found = set(pool.starmap(_load, words))
     assert found - {"locked"} == {find_snapshot(place.home, "g").name}

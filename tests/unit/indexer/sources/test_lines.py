@@ -23,11 +23,11 @@ def test_objects_with_their_lines(tmp_path):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b'{"id": ', "broken JSON: Expecting value at column 7"),
+        (b'{"id": ', "invalid JSON: Expecting value at column 7"),
         (b'{"id": "\xe4"}', "not UTF-8 text"),
         (b"17", "the line is 17, not an object"),
-        (b'{"id": Infinity}', "Infinity is no JSON number"),
-        (b"[" * 100_000, "broken JSON"),
+        (b'{"id": Infinity}', "Infinity is not a JSON number"),
+        (b"[" * 100_000, "invalid JSON"),
     ],
 )
 def test_a_broken_line_is_a_fault_and_the_next_is_read(tmp_path, line, reason):
