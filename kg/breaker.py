@@ -64,15 +64,15 @@ class Breaker:
     def trouble(self) -> str:
         """Why the server is not asked now; "" where it is."""
         with self._lock:
-            return "" if self._state == "closed" else f"{self._reason}; not asked since {self._since}"
+            return "" if self._state == "closed" else f"{self._reason}; no calls since {self._since}"
 
     def admit(self) -> int:
         """A ticket for one call. Raises StageUnavailable, at once, where there is no use in calling now."""
         with self._lock:
             left = self._until - self._clock()
             if self._state == "half-open" or (self._state == "open" and left > 0):
-                again = "a trial call is under way" if self._state == "half-open" else f"tried again in {left:.1f} s"
-                raise StageUnavailable(f"{self._reason}; not asked since {self._since}, {again}", self._what)
+                again = "a trial call is in progress" if self._state == "half-open" else f"next try in {left:.1f} s"
+                raise StageUnavailable(f"{self._reason}; no calls since {self._since}, {again}", self._what)
             if self._state == "open":
                 self._become("half-open")
             return self._epoch

@@ -29,7 +29,8 @@ def quoted(word: str) -> str:
     """A label, relationship type or property in backticks. Raises UsageError for one that could end them early."""
     if not quotable(word):
         raise UsageError(
-            f"{word!r} cannot be a name in Neo4j", "use 1 to 256 characters, no backtick, backslash or control sign"
+            f"{word!r} cannot be a name in Neo4j",
+            "use 1 to 256 characters without backticks, backslashes or control characters",
         )
     return f"`{word}`"
 

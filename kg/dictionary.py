@@ -260,7 +260,7 @@ class Dictionary:
             entities, names, records, known = (int(table[name]) for name in ("entities", "names", "records", "words"))
             _ = [str(name) for name in table["types"]]
         except (KeyError, TypeError, ValueError):
-            raise CorruptError(f"{directory / TABLE} is not the table it was written as", AGAIN) from None
+            raise CorruptError(f"{directory / TABLE} has a missing or invalid key", AGAIN) from None
         fits = {
             NAMES: len(self._names) == names,
             WORDS: len(self._words) == known,
@@ -272,4 +272,4 @@ class Dictionary:
         }
         for name, fitting in fits.items():
             if not fitting:
-                raise CorruptError(f"{directory / name} does not fit {TABLE} beside it", AGAIN)
+                raise CorruptError(f"{directory / name} does not match {TABLE} in the same folder", AGAIN)

@@ -235,9 +235,9 @@ class Linker:
             if probability < self.spec.threshold:
                 reason = f"probability {probability:.2f} is below {self.spec.threshold:g}"
             elif rival is not None:
-                reason = f"{text[rival[0] : rival[1]]!r} is likelier ({rival[2]:.2f})"
+                reason = f"overlaps {text[rival[0] : rival[1]]!r}, which is more likely ({rival[2]:.2f})"
             elif len(chosen) >= self.spec.most:
-                reason = f"{self.spec.most} likelier mentions"
+                reason = f"there are {self.spec.most} more likely mentions already"
             else:
                 chosen.append((start, end, probability))
                 reason = ""

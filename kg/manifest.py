@@ -59,13 +59,13 @@ def load(folder: Path) -> GraphManifest:
     What it says of the content files is checked against the folder's name, so it cannot vouch for other ones.
     """
     path = folder / MANIFEST
-    table = read_table(path, FORMAT, AGAIN, missing="list what is: `clew graph list`")
+    table = read_table(path, FORMAT, AGAIN, missing="list the graphs with `clew graph list`")
     try:
         table |= {"counts": GraphCounts(**table["counts"]), "derived": tuple(table["derived"])}
         found = GraphManifest(**table)
         fingerprint = fingerprint_of(found.files, found.derived)
     except (TypeError, KeyError, AttributeError) as error:
-        raise CorruptError(f"{path} lacks or adds a key: {error}", AGAIN) from None
+        raise CorruptError(f"{path} has a missing or unknown key: {error}", AGAIN) from None
     if not found.fingerprint == fingerprint or not fingerprint.startswith(found.id) or found.id != folder.name:
-        raise CorruptError(f"{path} names other files than its folder was made from", AGAIN)
+        raise CorruptError(f"{path} lists other files than those its folder is named after", AGAIN)
     return found

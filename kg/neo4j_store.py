@@ -76,14 +76,14 @@ class Neo4jStore:
         """
         if bool(label) == spec.is_external:
             raise UsageError(
-                f"label {label!r} does not fit the spec of {spec.uri}",
-                "a graph that Clew loaded has a label and its spec none; an existing database has labels in its spec",
+                f"label {label!r} does not match the spec of {spec.uri}",
+                "give a label for a graph that Clew loaded; for an existing database, list its labels in the spec",
             )
         password = os.environ.get(spec.password_env)
         if password is None:
             raise UsageError(
                 f"the environment variable {spec.password_env} is not set",
-                f"it holds the password of {spec.user!r} at {spec.uri}",
+                f"set it to the password of {spec.user!r} at {spec.uri}",
             )
         self._spec, self._label, self._longest_ms = spec, label, longest_ms
         if spec.is_external:
@@ -204,7 +204,9 @@ class Neo4jStore:
     def _write_edges(self, edges: Sequence[Edge]) -> None:
         for edge in edges:
             if not edge.relation or "\0" in edge.relation:
-                raise DataError(f"edge {edge} has a relation that Neo4j cannot keep", "it may not be empty or hold NUL")
+                raise DataError(
+                    f"edge {edge} has a relation that Neo4j cannot store", "it must not be empty or contain NUL"
+                )
         sources = list(dict.fromkeys(edge.source for edge in edges))
         there = set(map(tuple, self._read(cypher.edges_from(self._label), {"ids": sources}, Deadline(), long=True)))
         fresh = [edge for edge in dict.fromkeys(edges) if (edge.source, edge.relation, edge.target) not in there]
@@ -214,7 +216,7 @@ class Neo4jStore:
         ends = list(dict.fromkeys(end for edge in edges for end in (edge.source, edge.target)))
         [[missing]] = self._read(cypher.unknown(self._label), {"ids": ends}, Deadline(), long=True)
         edge = next(edge for edge in edges if missing in {edge.source, edge.target})
-        raise DataError(f"edge {edge} has the end {missing!r}, which is no entity", "write its entity as well")
+        raise DataError(f"edge {edge} refers to {missing!r}, which is not an entity", "write that entity as well")
 
     def forget(self) -> None:
         """Remove what was written under the store's label, some thousand entities at a time, and its constraint."""
@@ -240,7 +242,7 @@ class Neo4jStore:
     ) -> list[list[Any]]:
         """The values of each record, by the deadline."""
         if deadline.passed:
-            raise StageUnavailable(f"no time was left to ask {self._spec.uri}")
+            raise StageUnavailable(f"no time was left to query {self._spec.uri}")
         left_ms = deadline.left_ms if long else min(deadline.left_ms, self._longest_ms)
         seconds = None if left_ms == float("inf") else max(left_ms, 1.0) / 1000
         parameters = {"ask": {**ask, "relations": self._graph.relations}, "fan_out": fan_out, "steps": steps}
@@ -273,7 +275,7 @@ class Neo4jStore:
             return self._ask(lambda: self._written(text, rows), None)
         except UnicodeEncodeError as error:
             raise DataError(
-                f"{error.object[:80]!r} is no Unicode text", "remove the halves of surrogate pairs"
+                f"{error.object[:80]!r} is not valid Unicode text", "remove the unpaired surrogates"
             ) from None
 
     def _ask(self, work: Callable[[], Coroutine[Any, Any, T]], seconds: float | None) -> T:
@@ -306,7 +308,7 @@ class Neo4jStore:
             self._breaker.failed(ticket, reason)
         else:
             self._breaker.abandoned(ticket)
-        return _Late(reason, "allow more time, or fewer hops or steps")
+        return _Late(reason, "allow more time, or use fewer hops or steps")
 
     def _reason(self, error: Exception) -> str | None:
         """Why the server cannot answer; None where it did and the question was wrong, which is a bug of ours."""
@@ -318,7 +320,7 @@ class Neo4jStore:
         if isinstance(error, ConnectionPoolError):
             return f"all {spec.connections} connections to {spec.uri} are busy"
         if isinstance(error, UnsupportedServerProduct):
-            return f"{spec.uri} is no Neo4j of a version that is supported"
+            return f"{spec.uri} is not a supported version of Neo4j"
         if isinstance(error, ServiceUnavailable | SessionExpired | OSError):
             return f"cannot reach {spec.uri}"
         return None
@@ -377,8 +379,8 @@ _SECURITY = "Neo.ClientError.Security."
 _SERVERS_FAULT = ("Neo.TransientError.", "Neo.DatabaseError.", _SECURITY, "Neo.ClientError.Cluster.")
 _SAYINGS = {
     _SECURITY + "Unauthorized": "{uri} refuses the login: the user {user!r} is unknown or the password is wrong",
-    _SECURITY + "AuthenticationRateLimit": "{uri} refuses the login: too many wrong passwords for {user!r}, it waits",
-    _SECURITY + "CredentialsExpired": "{uri} wants the password of {user!r} to be changed first",
+    _SECURITY + "AuthenticationRateLimit": "{uri} refuses the login: too many wrong passwords for {user!r}, try later",
+    _SECURITY + "CredentialsExpired": "{uri} requires the password of {user!r} to be changed first",
     _SECURITY + "Forbidden": "{uri} does not allow {user!r} to do this in the database {database!r}",
     "Neo.ClientError.Database.DatabaseNotFound": "the database {database!r} does not exist at {uri}",
     "Neo.TransientError.General.DatabaseUnavailable": "the database {database!r} at {uri} is not available now",

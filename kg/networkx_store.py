@@ -194,13 +194,15 @@ class NetworkxStore:
         Raises UsageError on a store that was opened from a snapshot.
         """
         if not self._writable:
-            raise UsageError("a graph snapshot is read-only", "load a new one: `clew graph load`")
+            raise UsageError("a graph snapshot is read-only", "load a new one with `clew graph load`")
         every = {entity.id: entity for entity in self.all_entities()} | {entity.id: entity for entity in entities}
         joined = {(edge.source, edge.relation, edge.target) for edge in self.all_edges()}
         for edge in edges:
             for end in (edge.source, edge.target):
                 if end not in every:
-                    raise DataError(f"edge {edge} has the end {end!r}, which is no entity", "write its entity as well")
+                    raise DataError(
+                        f"edge {edge} refers to {end!r}, which is not an entity", "write that entity as well"
+                    )
             joined.add((edge.source, edge.relation, edge.target))
         nodes = _Written(every, Counter(relation for _, relation, _ in joined))
         relations = list(nodes.counts.relations)
@@ -279,4 +281,4 @@ class _Walked:
 
 def _in_time(deadline: Deadline) -> None:
     if deadline.passed:
-        raise StageUnavailable("the graph did not answer in time", "allow more time, or fewer hops or steps")
+        raise StageUnavailable("the graph did not answer in time", "allow more time, or use fewer hops or steps")

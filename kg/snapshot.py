@@ -214,7 +214,10 @@ def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa
         known = [path.parent.name for path in graph_folder(home, name).glob(f"*/{MANIFEST}")]
         if not known:
             raise _no_graph(home, name)
-        raise NotFoundError(f"graph {name!r} has no snapshot {id!r}", f"load it again, or: {nearest(id, known)}")
+        raise NotFoundError(
+            f"graph {name!r} has no snapshot {id!r}",
+            f"load the graph again, or use another snapshot: {nearest(id, known)}",
+        )
     return found
 
 

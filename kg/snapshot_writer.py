@@ -114,7 +114,9 @@ def _write_nodes(entities: Iterable[Entity], folder: Path) -> tuple[list[str], d
     order = sorted(range(len(ids)), key=ids.__getitem__)
     for before, after in pairwise(order):
         if ids[before] == ids[after]:
-            raise DataError(f"the id {ids[before]!r} comes more than once", "ids must be unique within a graph")
+            raise DataError(
+                f"id {ids[before]!r} is used by more than one entity", "give each entity of a graph its own id"
+            )
     if order == list(range(len(ids))):
         spool.rename(folder / NODES)
     else:
@@ -161,14 +163,14 @@ def _record_batch(batch: Sequence[Entity]) -> Any:
         reason = str(error).splitlines()[0]
         raise DataError(
             f"entity {str(batch[0].id)[:80]!r} cannot be stored: {reason}",
-            "an id is a text without NUL; texts are Unicode without halves of surrogate pairs, properties plain JSON",
+            "use a non-empty id without NUL, text without unpaired surrogates, and properties that are plain JSON",
         ) from None
     return pa.record_batch(arrays, schema=_SCHEMA)
 
 
 def _values(entity: Entity) -> tuple[object, ...]:
     if not entity.id or "\0" in entity.id:
-        raise ValueError("it is no id")
+        raise ValueError("the id is empty or contains NUL")
     properties = json.dumps(dict(entity.properties), ensure_ascii=False, sort_keys=True, allow_nan=False)
     return (
         entity.id,
@@ -215,7 +217,7 @@ def _as_rows(
             near, far = rows[edge.source], rows[edge.target]
         except KeyError as error:
             raise DataError(
-                f"edge {edge} has the end {error.args[0]!r}, which is no entity", "give that entity as well"
+                f"edge {edge} refers to {error.args[0]!r}, which is not an entity", "add that entity as well"
             ) from None
         source.append(near)
         target.append(far)

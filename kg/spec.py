@@ -43,9 +43,13 @@ class Neo4jSpec:
 
     def __post_init__(self) -> None:
         if "@" in self.uri:
-            raise ValueError("uri holds a user or password; give user here and the password in the environment")
+            raise ValueError(
+                "uri contains a user or password; set user here and put the password in an environment variable"
+            )
         if not _URI.fullmatch(self.uri):
-            raise ValueError(f"uri is {self.uri!r}, expected such as bolt://127.0.0.1:7687 or neo4j+s://host:7687")
+            raise ValueError(
+                f"uri is {self.uri!r}, expected a URI such as bolt://127.0.0.1:7687 or neo4j+s://host:7687"
+            )
         words = {
             "labels": self.labels,
             "relations": self.relations,
@@ -57,7 +61,8 @@ class Neo4jSpec:
             for value in values:
                 if not _WORD.fullmatch(value):
                     raise ValueError(
-                        f"{key}: {value!r} cannot be quoted in Cypher (backtick, backslash or control sign)"
+                        f"{key}: {value!r} cannot be quoted in Cypher; use 1 to 256 characters without backticks, "
+                        "backslashes or control characters"
                     )
         for key, number, most in (("connections", self.connections, 100), ("connect_ms", self.connect_ms, 60_000)):
             if not 1 <= number <= most:
@@ -116,11 +121,13 @@ class GraphSpec:
 
     def __post_init__(self) -> None:
         if bool(self.nodes) != bool(self.edges):
-            raise ValueError("nodes and edges go together: give both files, or the name of a loaded graph")
+            raise ValueError(
+                "nodes and edges must be set together; give both files, or only the name of a loaded graph"
+            )
         if self.store == "neo4j" and self.neo4j is None:
-            raise ValueError('store = "neo4j" needs a table [graph.neo4j] with its uri')
+            raise ValueError('store = "neo4j" needs a table [graph.neo4j] with the uri of the server')
         if self.documents not in {"", "auto"} and self.documents.count("{id}") != 1:
-            raise ValueError(f"documents is {self.documents!r}, expected such as 'product:{{id}}'")
+            raise ValueError(f"documents is {self.documents!r}, expected a pattern such as 'product:{{id}}'")
         if not self.use:
             raise ValueError('use is empty, expected "ranking", "terms" or both')
         for name, value, most in (("terms", self.terms, 50), ("terms_weight", self.terms_weight, 1)):

@@ -69,7 +69,8 @@ def pull(
     names = dict(pair.partition("=")[::2] for pair in translated or [])
     if not all(names.values()):
         raise UsageError(
-            f"--translated {translated!r} names no property", "give a language and a property, such as zh=name_zh"
+            f"--translated {translated!r} does not name a property",
+            "give a language and a property, such as zh=name_zh",
         )
     table = {
         "uri": uri,

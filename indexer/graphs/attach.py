@@ -46,8 +46,8 @@ def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
     if graph.nodes:
         if graph.snapshot:
             raise SpecError(
-                f"[graph] names the snapshot {graph.snapshot!r} and files, of which one decides",
-                "leave snapshot out, or leave nodes and edges out",
+                f"[graph] gives both the snapshot {graph.snapshot!r} and files, but only one is allowed",
+                "remove snapshot, or remove nodes and edges",
             )
         server = graph.neo4j if graph.store == "neo4j" and graph.neo4j and not graph.neo4j.is_external else None
         known = None if server else _loaded(home, graph.name, graph.nodes, graph.edges)
@@ -66,19 +66,21 @@ def _with_graph(spec: IndexSpec, graph: GraphSpec) -> IndexSpec:
 
 def _check_names(spec: IndexSpec, graph: GraphSpec, counts: GraphCounts) -> None:
     """Whether the graph knows what its table names, and the index the fields. Raises SpecError that names the key."""
-    types, relations = f"entity type of graph {graph.name!r}", f"relation of graph {graph.name!r}"
+    types, relations = f"an entity type of graph {graph.name!r}", f"a relation of graph {graph.name!r}"
     texts = {"title", *(name for name in searched(spec.search.fields) if spec.search.fields[name].type == "text")}
     named: list[tuple[str, Iterable[str], str, Collection[str]]] = [
         ("link.types", graph.link.types, types, counts.types),
         ("document_types", graph.document_types, types, counts.types),
         ("expand.relations", graph.expand.relations, relations, counts.relations),
         ("about", graph.about, relations, counts.relations),
-        ("annotate", graph.annotate, "searched text field of the index", texts),
+        ("annotate", graph.annotate, "a searched text field of the index", texts),
     ]
     for key, names, what, known in named:
         for name in names:
             if name not in known:
-                raise SpecError(f"[graph] {key} names {name!r}, which is no {what}", nearest(name, filter(None, known)))
+                raise SpecError(
+                    f"[graph] {key} names {name!r}, which is not {what}", nearest(name, filter(None, known))
+                )
 
 
 def _tell_unknown_types(spec: IndexSpec, graph: str, counts: GraphCounts, progress: Progress) -> None:
@@ -116,8 +118,9 @@ def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
     if ids and graph.documents not in {"", "auto", found.documents}:
         example = graph.documents.replace("{id}", ids[0])
         raise SpecError(
-            f"[graph] documents is {graph.documents!r}, but graph {graph.name!r} has a node of no document",
-            f'there is no node {example!r}, for one; "auto" looks how documents are in the graph, "" says they are not',
+            f"[graph] documents is {graph.documents!r}, but no document has such a node in graph {graph.name!r}",
+            f'for example, there is no node {example!r}; use "auto" to detect the pattern, or "" if documents are not '
+            "nodes of the graph",
         )
     types, about = graph.document_types or list(found.types), graph.about or list(found.about)
     return _with_graph(spec, replace(graph, documents=found.documents, document_types=types, about=about))

@@ -51,7 +51,7 @@ def export(home: Path, name: str, target: Path, form: GraphForm = "jsonl", id: s
             _WRITERS[form](nodes, map(row_of, snapshot.all_entities()), NODE_KEYS)
             _WRITERS[form](edges, links, EDGE_KEYS)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise StoreError(f"{target} may not be written: {error.strerror}", "choose another --to") from None
+        raise StoreError(f"{target} cannot be written: {error.strerror}", "choose another folder with --to") from None
     finally:
         snapshot.close()
     return ExportReport(name, snapshot.id, snapshot.counts.entities, snapshot.counts.edges, str(nodes), str(edges))

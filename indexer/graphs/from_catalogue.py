@@ -54,7 +54,7 @@ def build(
     reading = Reading(
         progress or Silent(),
         skip_bad=spec.source.on_error == "skip",
-        hint='mend the record, or skip such ones: [source] on_error = "skip"',
+        hint='fix the record, or skip invalid records with [source] on_error = "skip"',
     )
     sources = lineage(files_of(spec.source, spec.form))
     nodes, edges = catalogue.nodes(), catalogue.edges()
@@ -71,17 +71,17 @@ class Catalogue:
         self._title = title_field(spec.search.fields)
         if not self._fields:
             raise SpecError(
-                f"no field of {spec.name!r} holds entities",
-                'say which do in [fields], such as: brand = { type = "keyword", entity = "brand" }',
+                f"no field of {spec.name!r} has an entity type",
+                'set one in [fields], for example brand = { type = "keyword", entity = "brand" }',
             )
         if not ENTITY_TYPE.fullmatch(document_type):
             raise SpecError(
-                f"the documents' type is {document_type!r}", "expected 1 to 64 letters, digits, '_' and '-'"
+                f"the documents' type {document_type!r} is invalid", "use 1 to 64 letters, digits, '_' and '-'"
             )
         for name, field in self._fields.items():
             if field.entity == document_type or self._prefix == f"{field.entity}:":
                 raise SpecError(
-                    f"[fields] {name}: entity {field.entity!r} is the documents' type as well",
+                    f"[fields] {name}: entity {field.entity!r} is also the type of the documents",
                     "give the documents another type with --type",
                 )
 
@@ -132,7 +132,9 @@ class Catalogue:
             document = record if isinstance(record, Fault) else typing.document(record)
             if isinstance(document, Document) and document.id in origins:
                 first = origins[document.id]
-                document = Fault(document.origin, f"id {document.id!r} was seen before, at {first}", "ids are unique")
+                document = Fault(
+                    document.origin, f"id {document.id!r} was seen before, at {first}", "give each record its own id"
+                )
             elif isinstance(document, Document):
                 origins[document.id] = document.origin
             yield document

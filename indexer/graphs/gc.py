@@ -49,7 +49,7 @@ def gc(
     not known, so nothing is removed. StageUnavailable where the server cannot be reached.
     """
     if keep < 1:
-        raise UsageError(f"keep is {keep}, expected at least 1", "builds that name the graph take its newest snapshot")
+        raise UsageError(f"keep is {keep}, expected at least 1", "builds that name the graph use its newest snapshot")
     root = graph_folder(home, name)
     list_snapshots(home, name)  # so that the lock makes no folder for a graph that is not there
     with writing(root), disk_errors(root):

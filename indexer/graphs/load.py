@@ -75,7 +75,7 @@ def load(
     """
     for path in (nodes, edges):
         graph_form(path)  # before anything is locked or made
-    reading = Reading(progress or Silent(), skip_bad=skip_bad, hint="mend the row, or skip such rows with --skip-bad")
+    reading = Reading(progress or Silent(), skip_bad=skip_bad, hint="fix the row, or skip invalid rows with --skip-bad")
     sources = lineage([url for path in (nodes, edges) for url in expand(path)])
     return keep(home, name, reading, read_nodes(nodes), read_edges(edges), sources, licence=licence, neo4j=neo4j)
 
@@ -165,13 +165,15 @@ class Reading:
             entity, origin = row
             first = self._origins.get(entity.id)
             if first is not None:
-                self._reject(Fault(origin, f"id {entity.id!r} was seen before, at {first}", "ids must be unique"))
+                self._reject(
+                    Fault(origin, f"id {entity.id!r} was seen before, at {first}", "give each node its own id")
+                )
                 continue
             self._origins[entity.id] = origin
             yield entity
         if not self._origins:
             raise DataError(
-                f"{source} has no node that can be used: {self.rejected} rows rejected", "see docs/cli.md for the keys"
+                f"{source} has no valid node: {self.rejected} rows rejected", "see docs/cli.md for the keys of a node"
             )
 
     def edges(self, links: Iterable[Link | Fault]) -> Iterator[Edge]:
@@ -181,7 +183,7 @@ class Reading:
             unknown = next((end for end in (edge.source, edge.target) if end not in self._origins), None)
             if unknown is not None:
                 key = "source" if unknown == edge.source else "target"
-                self._reject(Fault(origin, f"{key} {unknown!r} is no node", "give that node as well"))
+                self._reject(Fault(origin, f"{key} {unknown!r} is not a node", "add that node as well"))
                 continue
             self.linked += 1
             yield edge

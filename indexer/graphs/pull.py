@@ -21,10 +21,10 @@ from clew.kg.store import STORES
 
 _WHY = {
     "missing": "{count:,} node(s) with the label {label!r} have no property {id!r}",
-    "type": "{count:,} node(s) with the label {label!r} have an {id!r} that is no string or integer, such as {value!r}",
-    "twice": "{count:,} nodes, the first with the label {label!r}, have the {id!r} {value!r}",
+    "type": "{count:,} node(s) with the label {label!r} have an {id!r} that is not a string or integer, e.g. {value!r}",
+    "twice": "{count:,} nodes, the first with the label {label!r}, have the same {id!r} {value!r}",
 }
-_HINT = "mend the database, map another property as id, or skip such nodes with --skip-bad"
+_HINT = "fix the database, map another property as id, or skip such nodes with --skip-bad"
 
 
 def pull(
@@ -47,10 +47,10 @@ def pull(
     StageUnavailable, LockedError, StoreError.
     """
     if not spec.is_external:
-        raise UsageError(f"no label of {spec.uri} is mapped", "say which nodes are entities: --label Person")
+        raise UsageError(f"no label of {spec.uri} is mapped", "name the labels of its entities, such as --label Person")
     graph_folder(home, name)  # before a server is asked
     says = progress or Silent()
-    says.start("look at the database")
+    says.start("check the database")
     bad, fixed = _look(spec, skip_bad=skip_bad)
     store: Any = STORES["neo4j"](fixed)
     try:
@@ -97,7 +97,9 @@ def _look(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any,
     try:
         return bad, replace(spec, relations=relations)
     except ValueError as error:
-        raise DataError(f"{_origin(spec)}: {error}", "name the relationship types to use: --relation KNOWS") from None
+        raise DataError(
+            f"{_origin(spec)}: {error}", "name the relationship types to use, such as --relation KNOWS"
+        ) from None
 
 
 def _reason(spec: Neo4jSpec, label: str, why: str, value: Any, count: int) -> str:

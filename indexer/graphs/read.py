@@ -61,7 +61,7 @@ def graph_form(path: str) -> Form:
         raise NotFoundError(error.message, "check the path, which may be a glob or an fsspec URL") from None
     if form not in FORMS:
         raise UsageError(
-            f"{shown_url(path)!r} is no file of nodes or edges",
-            "name one or a glob that ends in .jsonl, .ndjson, .csv, .tsv or .parquet, plain, .gz or .zst",
+            f"{shown_url(path)!r} is not a file of nodes or edges",
+            "give a file or a glob that ends in .jsonl, .ndjson, .csv, .tsv or .parquet, plain, .gz or .zst",
         )
     return form

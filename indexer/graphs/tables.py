@@ -55,7 +55,7 @@ def from_csv(read: Read) -> Read:
             try:
                 values[header["name"]] = _cell(cell, _KINDS[kind], many=bool(header["list"]))
             except (ValueError, KeyError):
-                return Fault(read.origin, f"column {column!r} is {shown(cell)}, expected {kind}", "mend the cell")
+                return Fault(read.origin, f"column {column!r} is {shown(cell)}, expected {kind}", "fix the cell")
         elif kind != "IGNORE":
             values[column] = cell
     return from_table(Record(values, read.origin))
@@ -78,7 +78,9 @@ def from_table(read: Read) -> Read:
             if isinstance(values.get(key), str):
                 values[key] = json.loads(values[key])
     except (ValueError, RecursionError) as error:
-        return Fault(read.origin, f"a cell holds broken JSON: {error}", "aliases are a list, names an object")
+        return Fault(
+            read.origin, f"a cell contains broken JSON: {error}", "write aliases as a list, names as an object"
+        )
     if isinstance(names, list):
         values["names"] = dict(names)
     elif isinstance(names, Mapping):

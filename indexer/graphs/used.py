@@ -36,7 +36,9 @@ def snapshot_of(home: Path, spec: Mapping[str, Any]) -> Path | None:
     if graph is None:
         return None
     if not SNAPSHOT_ID.fullmatch(str(graph["snapshot"])):
-        raise CorruptError(f"the spec names the snapshot {graph['snapshot']!r}, which is none", "build the index again")
+        raise CorruptError(
+            f"the spec names the snapshot {graph['snapshot']!r}, which is not a snapshot id", "build the index again"
+        )
     return graph_folder(home, str(graph["name"])) / str(graph["snapshot"])
 
 
@@ -115,7 +117,10 @@ def check_brought(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
         raise CorruptError(f"{source}: graph/{MANIFEST} is of another graph, {manifest.name!r}", again)
     for name in digest_files(staged, leave_out=(MANIFEST,)):
         if name not in manifest.files:
-            raise DataError(f"{source} holds 'graph/{name}', which its manifest does not name", "it was changed")
+            raise DataError(
+                f"{source} contains 'graph/{name}', which its manifest does not list",
+                "export it again, because it was changed",
+            )
 
 
 def place(staged: Path, home: Path, spec: Mapping[str, Any]) -> Path | None:
@@ -131,7 +136,7 @@ def place(staged: Path, home: Path, spec: Mapping[str, Any]) -> Path | None:
             promote(staged, target)
         elif dict(load(target).files) != dict(load(staged).files):
             raise StoreError(
-                f"graph {target.parent.name!r} holds other files under the snapshot {target.name} already",
-                "import into another --home, or load both graphs again with the same Clew",
+                f"graph {target.parent.name!r} already has other files in the snapshot {target.name}",
+                "import into another --home, or load both graphs again with the same version of Clew",
             )
     return target if is_new else None
