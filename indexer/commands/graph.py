@@ -69,12 +69,12 @@ def load(
     Example: clew graph load shop --nodes examples/shop/nodes.jsonl --edges examples/shop/edges.jsonl
     """
     from clew.core.progress import for_terminal
-    from clew.indexer.graphs import load as road
+    from clew.indexer.graphs import load as loading
 
     server = _server(uri, database, user)
     progress = for_terminal()
     try:
-        report = road.load(
+        report = loading.load(
             home, name, nodes, edges, skip_bad=skip_bad, licence=licence, progress=progress, neo4j=server
         )
     finally:
