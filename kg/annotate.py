@@ -45,7 +45,7 @@ def attached(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> Attached:
     types = _types(snapshot, found, sample) or _types(snapshot, found, ids)
     if not types:
         return Attached("", (), ())
-    # Only documents have a type if it has hardly more entities than there are documents.
+    # A type is taken to belong to documents alone if it has hardly more entities than there are documents.
     own = tuple(sorted(t for t in types if t and snapshot.counts.types[t] <= 1.1 * len(ids) + 1))
     if not own or len(own) == len(snapshot.counts.types):
         return Attached(found, (), ())
@@ -149,7 +149,7 @@ def _document_edges(snapshot: Snapshot, dictionary: Dictionary, found: Attached)
     joined: dict[int, list[int]] = {}
     pairs: list[tuple[Ints, Ints]] = [(source, target), (target, source)]
     for near, far in pairs:
-        kept = own[near] & ~own[far]
-        for document, entity in zip(near[kept].tolist(), far[kept].tolist(), strict=True):
+        crossing = own[near] & ~own[far]
+        for document, entity in zip(near[crossing].tolist(), far[crossing].tolist(), strict=True):
             joined.setdefault(document, []).append(entity)
     return joined

@@ -148,7 +148,6 @@ def neighbourhood(graph: Graph, ways: Ways, hops: int) -> str:
         f"WITH n, $ask.places[{graph.key('n')}] AS place WHERE place IS NOT NULL "
         "WITH place, collect(n)[0] AS n ORDER BY place WITH collect(n) AS nodes0 WITH nodes0, 0 AS size0 ",
     ]
-    kept = "nodes0, size0"
     for hop in range(1, hops + 1):
         steps.append(_hop(graph, ways, hop))
         steps.append(
@@ -156,7 +155,6 @@ def neighbourhood(graph: Graph, ways: Ways, hops: int) -> str:
             f"RETURN collect(DISTINCT n) AS nodes{hop} }} "
             f"WITH *, size(nodes{hop - 1}) AS size{hop} "
         )
-        kept += f", heads{hop}, far{hop}"
     sizes = ", ".join(f"size{hop}" for hop in range(1, hops + 1))
     runs = ", ".join(f"heads{hop}, far{hop}" for hop in range(1, hops + 1))
     steps.append(

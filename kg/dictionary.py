@@ -264,8 +264,8 @@ class Dictionary:
         if linked is None:
             return self.records[low : min(high, low + most)]
         records = self.records[low:high]
-        kept: NDArray[Any] = records[linked[self.entities["type"][records["entity"]]]]
-        return kept[:most]
+        selected: NDArray[Any] = records[linked[self.entities["type"][records["entity"]]]]
+        return selected[:most]
 
     def _check(self, directory: Path, table: dict[str, Any]) -> None:
         """Check that the files belong together. Raises CorruptError that names the file."""

@@ -232,9 +232,9 @@ def gc(
         return
     did = "would remove" if dry_run else "removed"
     out(f"{name}: {did} {len(report.snapshots)} snapshot(s), {report.bytes:,} bytes")
-    for title, kept in (("used by an index", report.used), ("open", report.held)):
-        if kept:
-            out(f"  kept, {title}: {', '.join(kept)}")
+    for title, ids in (("used by an index", report.used), ("open", report.held)):
+        if ids:
+            out(f"  kept, {title}: {', '.join(ids)}")
     if report.labels:
         out(f"  {did} in Neo4j: {', '.join(report.labels)}")
 
