@@ -117,7 +117,7 @@ def expand(
 ) -> list[Reached]:
     """Return the entities that can be reached from some seeds, by descending weight, then by id.
 
-    seeds: id → probability of its mention (0 to 1); they are part of the result if `itself` is above 0. fits: how well a
+    seeds: id → probability of its mention (0 to 1); part of the result if `itself` is above 0. fits: how well a
     step fits the question (0 to 1), by (seed, step) for the first hop and ("", step) for later hops; default 1.
     """
     share = _edge_shares(table, fits, spec)

@@ -73,8 +73,8 @@ class Neo4jStore:
         label: label of a graph that Clew loaded ("" for a mapped database, whose labels are in the spec). longest_ms:
         time limit of `entities` and `neighbourhood` if the deadline allows more. failures: how many in a row open the
         breaker. wait_seconds: how long it stays open at first.
-        Raises UsageError if the environment variable of the password is not set, or if labels are given neither here nor
-        in the spec, or in both.
+        Raises UsageError if the environment variable of the password is not set, or if neither or both of `label` and
+        the spec give a label.
         """
         if bool(label) == spec.is_external:
             raise UsageError(
