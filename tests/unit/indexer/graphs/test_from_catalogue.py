@@ -105,10 +105,10 @@ def test_bad_records_are_treated_as_the_source_says(make, row, message):
 @pytest.mark.parametrize(
     ("fields", "options", "message"),
     [
-        ('title = { type = "text" }', {}, "no field of 'shop' holds entities"),
-        (FIELDS, {"document_type": "brand"}, r"\[fields\] brand: entity 'brand' is the documents' type as well"),
-        (FIELDS, {"prefix": "tag:"}, r"\[fields\] tags: entity 'tag' is the documents' type as well"),
-        (FIELDS, {"document_type": "a b"}, "the documents' type is 'a b'"),
+        ('title = { type = "text" }', {}, "no field of 'shop' has an entity type"),
+        (FIELDS, {"document_type": "brand"}, r"\[fields\] brand: entity 'brand' is also the type of the documents"),
+        (FIELDS, {"prefix": "tag:"}, r"\[fields\] tags: entity 'tag' is also the type of the documents"),
+        (FIELDS, {"document_type": "a b"}, "the documents' type 'a b' is invalid"),
     ],
 )
 def test_specs_that_cannot_be(make, fields, options, message):

@@ -103,7 +103,7 @@ def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec
     (folder / derived).write_bytes(b"of another Clew")
     table["files"][derived] = hashlib.sha256(b"of another Clew").hexdigest()
     (folder / "manifest.json").write_text(json.dumps(table))
-    with pytest.raises(StoreError, match="graph 'g' holds other files under the snapshot"):
+    with pytest.raises(StoreError, match="graph 'g' already has other files in the snapshot"):
         place(staged, home, spec)
     assert (folder / derived).read_bytes() == b"of another Clew"
 
@@ -118,7 +118,7 @@ def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
     [
         (lambda f: (f / "edges.npy").unlink(), CorruptError, r"a\.tar: graph: .*edges\.npy is missing"),
         (lambda f: (f / "manifest.json").unlink(), CorruptError, r"a\.tar: graph: .*manifest\.json is not there"),
-        (lambda f: (f / "more").touch(), DataError, r"a\.tar holds 'graph/more'"),
+        (lambda f: (f / "more").touch(), DataError, r"a\.tar contains 'graph/more'"),
         (
             lambda f: (f / "manifest.json").write_text(
                 (f / "manifest.json").read_text().replace('"name": "g"', '"name": "h"')
