@@ -80,7 +80,7 @@ def test_link_by_index_or_by_graph_names_the_mention_and_its_features(run, name)
 
 def test_link_says_why_a_name_was_dropped(run):
     shown = lines(run("graph", "link", "shop", "the sleeper sofas"))
-    assert any(line.startswith("'sofas' names none") for line in shown)
+    assert any(line.startswith("'sofas' names no entity") for line in shown)
     assert any("c:sofas: overlaps 'sleeper sofas', which is more likely" in line for line in shown)
     assert lines(run("graph", "link", "shop", "xylophone"))[0].endswith(": 0 of 0 candidates")
 
