@@ -133,7 +133,7 @@ def test_a_graph_without_edges_is_one(place):
 def test_names_and_paths_that_cannot_be_make_nothing(place, tmp_path):
     (tmp_path / "notes.txt").touch()
     for error, message, words in (
-        (NotFoundError, "nowhere.jsonl is not there", ("g", f"{tmp_path}/nowhere.jsonl", str(place.edges))),
+        (NotFoundError, "nowhere.jsonl does not exist", ("g", f"{tmp_path}/nowhere.jsonl", str(place.edges))),
         (NotFoundError, "nothing-", ("g", str(place.nodes), f"{tmp_path}/nothing-*.csv")),
         (UsageError, "is no file of nodes or edges", ("g", f"{tmp_path}/notes.txt", str(place.edges))),
         (UsageError, "is no file of nodes or edges", ("g", str(tmp_path), str(place.edges))),
@@ -217,7 +217,7 @@ def _load(home, nodes, edges, name):
 
 
 def test_loads_of_several_processes_do_not_mix(place):
-    with multiprocessing.get_context("spawn").FusedCandidates(2) as pool:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
         words = [(place.home, str(place.nodes), str(place.edges), "g")] * 6
         found = set(pool.starmap(_load, words))
     assert found - {"locked"} == {find_snapshot(place.home, "g").name}
