@@ -234,8 +234,8 @@ def check_model(home: Path) -> Iterator[Finding]:
     from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, read_manifest
 
     shipped = {"default encoder": SHIPPED_ENCODER, "default reranker": SHIPPED_SCORER}
-    kept = sorted(path.parent for path in (home / "models").glob("*/*/manifest.json"))
-    for name, folder in [*shipped.items(), *((f"model {folder.parent.name}", folder) for folder in kept)]:
+    stored = sorted(path.parent for path in (home / "models").glob("*/*/manifest.json"))
+    for name, folder in [*shipped.items(), *((f"model {folder.parent.name}", folder) for folder in stored)]:
         source = ""
         try:
             manifest = read_manifest(folder)
