@@ -514,7 +514,7 @@ def test_what_is_no_export_is_refused(tmp_path, data):
 
 
 def test_names_of_exports_are_checked(built, tmp_path):
-    with pytest.raises(UsageError, match=r"shop\.zip is no name"):
+    with pytest.raises(UsageError, match=r"shop\.zip is not a valid file name"):
         export(built[0] / "home", "shop", tmp_path / "shop.zip")
     with pytest.raises(NotFoundError, match=r"none\.tar does not exist"):
         import_(tmp_path, tmp_path / "none.tar")

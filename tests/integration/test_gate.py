@@ -412,7 +412,7 @@ def test_list_show_and_doctor_say_that_an_override_holds_or_has_ended(excused, c
     opens, ended = doctor.check_indexes(excused / "home", quick=True)
     assert (opens.status, ended.status, ended.check) == ("ok", "broken", "override shop")
     assert f"release r2: override ended on {yesterday}" in ended.found
-    assert "rollback" in ended.mend
+    assert "rollback" in ended.hint
 
 
 def test_the_service_says_that_a_release_lives_on_an_override(excused):

@@ -295,7 +295,7 @@ def test_a_missing_snapshot_is_named_and_building_brings_it_back(two):
     shutil.rmtree(home / "graphs" / "shop" / used(home))
     with pytest.raises(NotFoundError, match=f"graph 'shop' has no snapshot '{used(home)}'"):
         open_index(home, "shop")
-    with pytest.raises(NotFoundError, match=rf"{used(home)}/manifest\.json is not there"):
+    with pytest.raises(NotFoundError, match=rf"{used(home)}/manifest\.json is missing"):
         verify_release(home, "shop")
     assert described(home, version(home).spec).entities is None
     assert build(spec(two), home).status == "unchanged"
@@ -443,7 +443,7 @@ def flip(part):
     [
         (flip("graph/nodes.arrow"), CorruptError, "nodes.arrow was changed"),
         (lambda n, d: None if n == "graph/edges.npy" else (n, d), CorruptError, "edges.npy is missing"),
-        (lambda n, d: None if n.startswith("graph/") else (n, d), CorruptError, "manifest.json is not there"),
+        (lambda n, d: None if n.startswith("graph/") else (n, d), CorruptError, "manifest.json is missing"),
         (
             lambda n, d: (n, d.replace(b'"name": "shop"', b'"name": "shed"') if n == "graph/manifest.json" else d),
             CorruptError,

@@ -52,7 +52,7 @@ def test_list_as_json(run: Run, trained: Path) -> None:
 def test_list_says_which_manifest_is_broken(run: Run, trained_home: Path) -> None:
     (manifest,) = trained_home.glob("models/tiny-reranker/*/manifest.json")
     manifest.write_text("{")
-    assert f"{manifest} is not the JSON" in run("list")
+    assert f"{manifest} is not valid JSON" in run("list")
 
 
 def test_show(run: Run, trained: Path) -> None:

@@ -59,7 +59,7 @@ def test_every_key_is_described(part):
         ({"nam": "x"}, "unknown key 'nam'"),
         ({"data": []}, r"\[\[data\]\] is missing"),
         ({"data": [{"folder": "a", "candidates": "guessed"}]}, r"\[\[data\]\] 1: candidates"),
-        ({"data": [{"folder": "a", "split": "dev"}]}, "dev must be another split"),
+        ({"data": [{"folder": "a", "split": "dev"}]}, "expected two different splits"),
         ({"negatives": {"count": 0}}, "count is 0"),
         ({"negatives": {"count": 60}}, "depth is 50"),
         ({"fit": {"epochs": 0}}, "epochs is 0"),
@@ -118,4 +118,4 @@ def test_what_lies_beside_the_spec_is_named_from_there(tmp_path):
 def test_a_spec_that_is_not_there_is_no_index_spec(tmp_path):
     with pytest.raises(SpecError, match="no such file") as caught:
         load_spec(tmp_path / "none.toml")
-    assert caught.value.hint == "docs/training.md shows one"
+    assert caught.value.hint == "see docs/training.md for an example"

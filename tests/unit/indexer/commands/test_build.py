@@ -121,7 +121,7 @@ def test_a_link_to_nothing_in_a_folder_of_pages_is_named(tmp_path):
     (tmp_path / "pages.toml").write_text('name = "pages"\ndense = false\n[source]\npath = "pages"\n')
     ended = CliRunner().invoke(app, ["build", f"{tmp_path}/pages.toml", "--home", f"{tmp_path}/home"])
     assert isinstance(ended.exception, NotFoundError)
-    assert "b.md is not there" in str(ended.exception)
+    assert "b.md does not exist" in str(ended.exception)
 
 
 def test_documents_of_signs_alone_can_be_built(tmp_path):

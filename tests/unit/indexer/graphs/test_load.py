@@ -133,7 +133,7 @@ def test_a_graph_without_edges_is_one(place):
 def test_names_and_paths_that_cannot_be_make_nothing(place, tmp_path):
     (tmp_path / "notes.txt").touch()
     for error, message, words in (
-        (NotFoundError, "nowhere.jsonl is not there", ("g", f"{tmp_path}/nowhere.jsonl", str(place.edges))),
+        (NotFoundError, "nowhere.jsonl does not exist", ("g", f"{tmp_path}/nowhere.jsonl", str(place.edges))),
         (NotFoundError, "nothing-", ("g", str(place.nodes), f"{tmp_path}/nothing-*.csv")),
         (UsageError, "is not a file of nodes or edges", ("g", f"{tmp_path}/notes.txt", str(place.edges))),
         (UsageError, "is not a file of nodes or edges", ("g", str(tmp_path), str(place.edges))),

@@ -67,7 +67,7 @@ def test_a_file_that_was_changed_or_lost_is_named(home, folder, spec):
         check_graph(home, spec)
     assert "`clew graph load g`" in error.value.hint
     (folder / "manifest.json").unlink()
-    with pytest.raises(NotFoundError, match=r"graph 'g': .*manifest\.json is not there") as error:
+    with pytest.raises(NotFoundError, match=r"graph 'g': .*manifest\.json is missing") as error:
         check_graph(home, spec)
     assert "`clew graph load g`" in error.value.hint
     assert described(home, spec).entities is None
@@ -117,7 +117,7 @@ def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
     ("change", "error", "says"),
     [
         (lambda f: (f / "edges.npy").unlink(), CorruptError, r"a\.tar: graph: .*edges\.npy is missing"),
-        (lambda f: (f / "manifest.json").unlink(), CorruptError, r"a\.tar: graph: .*manifest\.json is not there"),
+        (lambda f: (f / "manifest.json").unlink(), CorruptError, r"a\.tar: graph: .*manifest\.json is missing"),
         (lambda f: (f / "more").touch(), DataError, r"a\.tar contains 'graph/more'"),
         (
             lambda f: (f / "manifest.json").write_text(

@@ -47,9 +47,9 @@ def test_what_is_not_plain_must_be_said(tmp_path):
 
 
 def test_a_missing_source_is_named(tmp_path):
-    with pytest.raises(NotFoundError, match="nowhere is not there"):
+    with pytest.raises(NotFoundError, match="nowhere does not exist"):
         form_of(SourceSpec(f"{tmp_path}/nowhere"))
-    with pytest.raises(NotFoundError, match=r"nowhere\.jsonl is not there"):
+    with pytest.raises(NotFoundError, match=r"nowhere\.jsonl does not exist"):
         files_of(SourceSpec(f"{tmp_path}/nowhere.jsonl"), "jsonl")
 
 

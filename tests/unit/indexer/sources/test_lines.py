@@ -52,7 +52,7 @@ def test_beir_metadata_are_fields(tmp_path):
 def test_a_file_cut_short_stops_with_its_name(tmp_path):
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"id": "1"}\n' * 1000)[:-8])
-    with pytest.raises(DataError, match=r"a\.jsonl\.gz is broken"):
+    with pytest.raises(DataError, match=r"a\.jsonl\.gz cannot be decompressed"):
         list(read(SourceSpec(str(path)), "jsonl"))
 
 
