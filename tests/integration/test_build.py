@@ -190,7 +190,7 @@ def test_a_second_writer_is_refused(root):
 
 def test_windows_are_no_longer_than_the_model_reads(root):
     report = build(spec(root, passages={"size": 1024, "step": 512}), root / "home")
-    assert any("size is cut to 512" in notice for notice in report.notices)
+    assert any("size is reduced to 512" in notice for notice in report.notices)
 
 
 # ---------------------------------------------------------------- the gate
