@@ -47,10 +47,8 @@ def tune(
 
     is_folder = Path(target).is_dir()
     if publish and is_folder:
-        raise UsageError(
-            f"--publish is given, but {target} is a folder and not an index",
-            "give the name of an index: clew indexes list",
-        )
+        hint = "give the name of an index (see `clew indexes list`), or leave out --publish"
+        raise UsageError(f"{target} is a folder, but --publish needs an index", hint)
     options = Options(parse_gains(gains) if gains else None, judged_only, allow_unknown, model, seed)
     with shown_progress(Path(target).name) as progress:
         if is_folder:
