@@ -1,4 +1,4 @@
-"""Write a release and make it live: `CURRENT` is replaced atomically, nothing else changes what is served.
+"""Write a release and make it live. Only the atomic replacement of `CURRENT` changes which release is served.
 
 Builds, tuning and imports all write their releases here. The caller of a function that takes an IndexFolder holds the
 lock of the index (`clew.core.lock.writing`).
@@ -34,10 +34,10 @@ def write_release(
     override: Override | None = None,
     live: bool = True,
 ) -> str:
-    """Write a release of a version that is in place, and make it live; returns its id.
+    """Write a release of a version that is already in its final folder, and make it live; return its id.
 
-    The first release of a version has the version's number, a later one the next number that is free. note: why it
-    is there. learned: part → learned parameters. reranker: as in a Release. live: False only writes it.
+    The first release of a version has the version's number, a later one the next free number. note: how the release was
+    made. learned: part → learned parameters. reranker: as in a Release. live: False writes it without making it live.
     """
     number = number_of(version.id)
     if any(number_of(name) >= number for name in [*release_ids(folder), *history(folder)]):
@@ -60,9 +60,9 @@ def write_release(
 
 
 def place_version(folder: IndexFolder, staged: IndexFolder, version: IndexVersion) -> None:
-    """Move a staged version and its shards to their final names, the version last.
+    """Move a staged version and its shards to their final folders, the version last.
 
-    A shard that is there already and undamaged stays.
+    A shard that already exists and is undamaged is kept.
     """
     for address, _ in version.shards:
         if not good_shard(folder.shard(address)):
@@ -72,7 +72,7 @@ def place_version(folder: IndexFolder, staged: IndexFolder, version: IndexVersio
 
 
 def renamed(version: IndexVersion, number: int, index: str) -> IndexVersion:
-    """Return a version under another running number, in another index."""
+    """Return the version with another running number and index name."""
     return replace(version, id=f"{number}-{version.content[:8]}", index=index)
 
 
@@ -80,9 +80,9 @@ def renamed(version: IndexVersion, number: int, index: str) -> IndexVersion:
 
 
 def publish_learned(home: Path, name: str, learned: Mapping[str, Mapping[str, Any] | None], note: str) -> str:
-    """Publish the live version again with newly learned parameters; returns the id of the release, which is live.
+    """Publish the live version again with newly learned parameters; return the id of the new live release.
 
-    learned: part → parameters, None to drop that part; the other parts stay as the live release has them. Raises
+    learned: part → parameters, None to drop that part; all other parts are copied from the live release. Raises
     NotFoundError, LockedError, CorruptError.
     """
     folder = existing(home, name)
@@ -100,10 +100,10 @@ def publish_learned(home: Path, name: str, learned: Mapping[str, Mapping[str, An
 
 
 def activate(home: Path, name: str, release: str) -> Release:
-    """Make a release live, after all its files were verified and it was opened.
+    """Verify all files of a release, open it, and make it live.
 
-    Raises NotFoundError, what `open_whole` raises, and QualityError for a release whose override has ended, unless it
-    is live already: activating the live release repairs a damaged CURRENT.
+    Raises NotFoundError, the errors of `open_whole`, and QualityError if the release's override has ended, unless the
+    release is already live: activating the live release repairs a damaged CURRENT.
     """
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
@@ -115,10 +115,10 @@ def activate(home: Path, name: str, release: str) -> Release:
 
 
 def rollback(home: Path, name: str) -> Release:
-    """Make the previous live release live again, verified as by `activate`. Raises NotFoundError where there is none.
+    """Make the previous live release live again, after the checks of `activate`.
 
-    A release whose override has ended is accepted, since a rollback is a way out of something worse; the caller says
-    so.
+    Raises NotFoundError if there is none. A release whose override has ended is accepted, because a rollback is needed
+    when the live release is worse; the caller tells the user that it has ended.
     """
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
@@ -127,7 +127,7 @@ def rollback(home: Path, name: str) -> Release:
         if not before:
             raise NotFoundError(
                 f"index {name!r} has no release before {entries[-1] if entries else 'the first'}",
-                f"`clew indexes show {name}` lists its releases",
+                f"see its releases with `clew indexes show {name}`, and choose one with `clew indexes activate`",
             )
         chosen = _verified(home, folder, before[-1])
         point_at(folder, before[-1], before)

@@ -190,7 +190,7 @@ def test_a_second_writer_is_refused(root):
 
 def test_windows_are_no_longer_than_the_model_reads(root):
     report = build(spec(root, passages={"size": 1024, "step": 512}), root / "home")
-    assert any("size is cut to 512" in notice for notice in report.notices)
+    assert any("size is reduced to 512" in notice for notice in report.notices)
 
 
 # ---------------------------------------------------------------- the gate
@@ -218,7 +218,7 @@ def test_a_worse_version_is_refused_with_both_figures(root):
     assert {path.stem for path in folder.root.glob("releases/*.json")} == {"r1", "r2"}
     forced = build(spec(root, quality=quality), home, override=Override("the page is gone", today()))
     assert (forced.status, forced.release) == ("published", "r3")
-    assert [objection.rule for objection in forced.override.overrode] == ["max_drop"]
+    assert [failure.rule for failure in forced.override.overrode] == ["max_drop"]
 
 
 def test_a_minimum_holds_for_the_first_release_too(built, tmp_path):
@@ -226,7 +226,7 @@ def test_a_minimum_holds_for_the_first_release_too(built, tmp_path):
     root.mkdir()
     write_catalogue(root)
     write_judged(root, "nothing")
-    with pytest.raises(QualityError, match=r"minimum is 0\.5"):
+    with pytest.raises(QualityError, match=r"minimum = 0\.5"):
         build(spec(root, quality={"queries": "judged", "minimum": 0.5}), root / "home")
     assert not IndexFolder.of(root / "home", "shop").pointer.exists()
 

@@ -430,7 +430,7 @@ def test_a_calibration_that_was_learned_for_something_else_is_dropped_and_said(r
     learn(root / "home", rerank=CALIBRATION.as_table())
     report = build(spec(root, **changes), root / "home")
     assert live(root / "home").learned == {}
-    assert any(reason in notice and "learned for rerank" in notice for notice in report.notices)
+    assert any(reason in notice and "for rerank were dropped" in notice for notice in report.notices)
 
 
 def test_another_model_of_the_same_name_drops_the_calibration_but_not_the_weights(root, monkeypatch):

@@ -93,7 +93,7 @@ def test_a_record_without_an_id_is_refused(identity):
 
 def test_an_unknown_id_field_names_the_nearest():
     fault = Typing(FIELDS, "skuu").document(Record({"sku": "1", "title": "a"}, "shop.jsonl:1"))
-    assert fault.reason == "no id: the record has no field 'skuu'"
+    assert fault.reason == "the record has no field 'skuu', which should hold its id"
     assert "did you mean 'sku'?" in fault.hint
 
 

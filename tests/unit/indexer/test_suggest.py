@@ -92,7 +92,7 @@ def test_keywords_are_searched_where_there_is_no_text(look):
 
 
 def test_data_without_an_id_are_refused(look):
-    with pytest.raises(DataError, match="none can be the id"):
+    with pytest.raises(DataError, match="no field can be the id"):
         look([{"title": "a b c d"}, {"title": "a b c d"}])
 
 

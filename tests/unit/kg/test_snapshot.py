@@ -289,8 +289,8 @@ def test_a_manifest_cannot_vouch_for_other_files(tmp_path):
         ("{", CorruptError, "is not valid JSON"),
         ("[]", CorruptError, "is not valid JSON"),
         ('{"format": 2}', FormatError, "format 2, but this version of Clew reads format 1"),
-        ('{"format": 1}', CorruptError, "lacks or adds a key"),
-        ('{"format": 1, "counts": {}, "derived": []}', CorruptError, "lacks or adds a key"),
+        ('{"format": 1}', CorruptError, "has a missing or unknown key"),
+        ('{"format": 1, "counts": {}, "derived": []}', CorruptError, "has a missing or unknown key"),
     ],
 )
 def test_a_manifest_that_is_none_is_named(tmp_path, text, error, message):
