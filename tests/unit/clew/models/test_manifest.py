@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clew.core.errors import CorruptError, FormatError
-from clew.models.manifest import MANIFEST, ModelManifest, artifact_id, dumps, mend, read_manifest, verify
+from clew.models.manifest import MANIFEST, ModelManifest, artifact_id, dumps, read_manifest, repair_hint, verify
 
 FIRST = {
     "name": "old",
@@ -110,7 +110,10 @@ def test_only_files_that_match_are_compared(tmp_path: Path) -> None:
         verify(tmp_path, manifest, ("onnx/*",))
 
 
-def test_the_mend_depends_on_where_a_model_came_from(tmp_path: Path) -> None:
-    assert "kept anew" in mend(tmp_path, "huggingface a/b@c")
-    assert "train it again" in mend(tmp_path, "clew train")
-    assert mend(Path(__file__).parents[4] / "clew" / "models" / "shipped" / "x", "clew train") == "install Clew again"
+def test_the_repair_hint_depends_on_where_a_model_came_from(tmp_path: Path) -> None:
+    assert "saved again" in repair_hint(tmp_path, "huggingface a/b@c")
+    assert "train it again" in repair_hint(tmp_path, "clew train")
+    assert (
+        repair_hint(Path(__file__).parents[4] / "clew" / "models" / "shipped" / "x", "clew train")
+        == "install Clew again"
+    )
