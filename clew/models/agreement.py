@@ -43,18 +43,18 @@ PASSAGES = (
 )
 
 
-def encoders(whole: Encoder, small: Encoder) -> dict[str, Any]:
+def encoders(fp32: Encoder, int8: Encoder) -> dict[str, Any]:
     """Return the cosines between the vectors of both encoders: mean, minimum, and number of texts."""
     cosines = np.concatenate(
         [
-            (whole.encode_queries(QUERIES) * small.encode_queries(QUERIES)).sum(axis=1),
-            (whole.encode_passages(PASSAGES) * small.encode_passages(PASSAGES)).sum(axis=1),
+            (fp32.encode_queries(QUERIES) * int8.encode_queries(QUERIES)).sum(axis=1),
+            (fp32.encode_passages(PASSAGES) * int8.encode_passages(PASSAGES)).sum(axis=1),
         ]
     )
     return {"texts": len(cosines), "mean": round(float(cosines.mean()), 5), "least": round(float(cosines.min()), 5)}
 
 
-def scorers(whole: PairScorer, small: PairScorer) -> dict[str, Any]:
+def scorers(fp32: PairScorer, int8: PairScorer) -> dict[str, Any]:
     """Return the absolute differences between the log-odds of both scorers: mean, maximum, and number of pairs."""
-    apart = np.concatenate([np.abs(whole.score(each, PASSAGES) - small.score(each, PASSAGES)) for each in QUERIES])
+    apart = np.concatenate([np.abs(fp32.score(each, PASSAGES) - int8.score(each, PASSAGES)) for each in QUERIES])
     return {"pairs": len(apart), "mean": round(float(apart.mean()), 4), "most": round(float(apart.max()), 4)}

@@ -81,17 +81,17 @@ def parts_of(model: str, base: Path = Path()) -> tuple[str, str] | None:
     """
     if PLUS not in model or is_folder(model, base):
         return None
-    pieces = model.split(PLUS)
-    for at in range(1, len(pieces)):
-        sides = PLUS.join(pieces[:at]), PLUS.join(pieces[at:])
+    names = model.split(PLUS)
+    for at in range(1, len(names)):
+        sides = PLUS.join(names[:at]), PLUS.join(names[at:])
         if not all(sides):
             continue
         if all(PLUS not in side or is_folder(side, base) for side in sides):
             return sides
-    if all(pieces):
+    if all(names):
         raise UsageError(
-            f"{model!r} joins {len(pieces)} models, but an average is of two",
-            f"give two, such as {PLUS.join(pieces[:2])!r}",
+            f"{model!r} joins {len(names)} models, but an average is of two",
+            f"give two, such as {PLUS.join(names[:2])!r}",
         )
     raise UsageError(f"{model!r} lacks a model on one side of {PLUS!r}", 'give two models: "a+b"')
 

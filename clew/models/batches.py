@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
 
-def batches(lengths: Sequence[int], pieces: int, lanes: int) -> Iterator[list[int]]:
-    """Yield the rows of each batch, longest texts first: similar lengths together, at most `pieces` tokens.
+def batches(lengths: Sequence[int], tokens: int, workers: int) -> Iterator[list[int]]:
+    """Yield the rows of each batch, longest texts first: similar lengths together, at most `tokens` tokens.
 
-    A batch has at least one text. lanes: number of batches that can be computed at once; if there are few texts,
+    A batch has at least one text. workers: number of batches that can be computed at once; if there are few texts,
     batches are smaller, so that every worker has something to do.
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    most = min(pieces, -(-sum(lengths) // lanes))
+    most = min(tokens, -(-sum(lengths) // workers))
     at = 0
     while at < len(order):
         size = max(1, most // max(1, lengths[order[at]]))

@@ -31,10 +31,10 @@ class BiEncoder:
         """folder: a model folder (see clew.models.folder); model: its loaded transformer."""
         self._config = read_config(folder)
         self._model = model
-        self._pieces = open_tokenizer(folder)
-        self._cut = open_tokenizer(folder)
-        self._cut.enable_truncation(self._config.max_length)
-        self._unknown = _unknown_id(self._pieces)
+        self._tokenizer = open_tokenizer(folder)
+        self._truncating = open_tokenizer(folder)
+        self._truncating.enable_truncation(self._config.max_length)
+        self._unknown = _unknown_id(self._tokenizer)
         self.fingerprint = fingerprint
         self.agreement = agreement
         self.dim = model.dim
@@ -51,13 +51,13 @@ class BiEncoder:
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return the character offsets (start, end) of each text's tokens, not truncated, without special tokens."""
-        return [encoding.offsets for encoding in self._pieces.encode_batch(list(texts), add_special_tokens=False)]
+        return [encoding.offsets for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return the share (0 to 1) of each text's tokens that the vocabulary lacks; 1 for a text without tokens."""
         prepared = [self._prepared(text, "") for text in texts]
-        found = (encoding.ids for encoding in self._pieces.encode_batch_fast(prepared, add_special_tokens=False))
-        return [sum(piece == self._unknown for piece in ids) / len(ids) if ids else 1.0 for ids in found]
+        found = (encoding.ids for encoding in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False))
+        return [sum(token == self._unknown for token in ids) / len(ids) if ids else 1.0 for ids in found]
 
     def _prepared(self, text: str, prompt: str) -> str:
         return (prompt + text).lower() if self._config.lower else prompt + text
@@ -66,7 +66,7 @@ class BiEncoder:
         vectors = np.empty((len(texts), self.dim), np.float32)
         for first in range(0, len(texts), WINDOW):
             window = [self._prepared(text, prompt) for text in texts[first : first + WINDOW]]
-            encodings = self._cut.encode_batch_fast(window)
+            encodings = self._truncating.encode_batch_fast(window)
             lanes = self._model.lanes
             groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.pieces, lanes))
             found = threads.in_workers(self._run, [[encodings[row] for row in rows] for rows in groups], lanes)

@@ -62,9 +62,9 @@ def find(home: Path, name: str) -> Path:
         return store.prepare(name, home)
     if store.without_files(name):
         raise UsageError(f"{name!r} is not a network: it has no files", "name a model that `clew models list` shows")
-    kept = store.saved_folder(home, name) if HUB_NAME.fullmatch(name) else None
-    if kept is not None:
-        return kept
+    saved = store.saved_folder(home, name) if HUB_NAME.fullmatch(name) else None
+    if saved is not None:
+        return saved
     known = {model.name for model in models(home)}
     raise NotFoundError(f"no model {name!r} under {home / 'models'}", nearest(name, known))
 

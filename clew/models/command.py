@@ -129,7 +129,7 @@ def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
     from clew.models.catalogue import find
     from clew.models.save import save_quantised
 
-    _say_kept(save_quantised(find(home, name), home), as_json)
+    _print_saved(save_quantised(find(home, name), home), as_json)
 
 
 @app.command()
@@ -144,7 +144,7 @@ def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> 
     from clew.models.catalogue import find
     from clew.models.save import save_dequantised
 
-    _say_kept(save_dequantised(find(home, name), home), as_json)
+    _print_saved(save_dequantised(find(home, name), home), as_json)
 
 
 @app.command()
@@ -204,7 +204,7 @@ def _lines(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key} {value:.4g}" if isinstance(value, float) else f"{prefix}{key} {value}"
 
 
-def _say_kept(folder: Path, as_json: bool) -> None:
+def _print_saved(folder: Path, as_json: bool) -> None:
     """Print where a converted model was saved."""
     from clew.models.catalogue import size
     from clew.models.manifest import read_manifest

@@ -109,11 +109,11 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
     if precision == "int8":
         from clew.models.quantise import quantise
 
-        whole = target.with_name("whole.onnx")
-        target.rename(whole)
+        fp32 = target.with_name("whole.onnx")
+        target.rename(fp32)
         config = model.config
-        facts = quantise(whole, target, config.num_attention_heads, config.hidden_size, config.vocab_size)
-        whole.unlink()
+        facts = quantise(fp32, target, config.num_attention_heads, config.hidden_size, config.vocab_size)
+        fp32.unlink()
         allowed = INT8_AGREEMENT
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     difference = 0.0

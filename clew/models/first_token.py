@@ -33,7 +33,7 @@ def narrow_to_first_token(model: Any) -> int:
         node = nodes[at]
         if _picks_first(node, constants):
             continue
-        places = [] if whole.intersection(node.output) else _piecewise(node, constants)
+        places = [] if whole.intersection(node.output) else _tokenwise(node, constants)
         if places:
             narrowed[at] = places
         whole.update(name for place, name in enumerate(node.input) if place not in places)
@@ -60,7 +60,7 @@ def _picks_first(node: Any, constants: dict[str, Any]) -> bool:
     return node.op_type == "Gather" and axis == 1 and np.array_equal(constants.get(node.input[1], ()), 0)
 
 
-def _piecewise(node: Any, constants: dict[str, Any]) -> list[int]:
+def _tokenwise(node: Any, constants: dict[str, Any]) -> list[int]:
     """Return the positions of the inputs whose first token is enough to compute the first token of the output."""
     if node.op_type == "MultiHeadAttention":
         # The query; key and value are needed for all tokens. A bias of the attention has a row for each query token.

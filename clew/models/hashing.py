@@ -16,7 +16,7 @@ from clew.core.errors import unknown_name
 from clew.core.types import Vectors
 
 DEFAULT_DIM = 256
-_PIECE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]")
+_TOKEN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]")
 _GRAMS = (3, 4)
 _WORD_WEIGHT = 2.0
 
@@ -45,15 +45,15 @@ class HashingEncoder:
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return the character offsets (start, end) of every word, Chinese character and symbol of each text."""
-        return [[match.span() for match in _PIECE.finditer(text)] for text in texts]
+        return [[match.span() for match in _TOKEN.finditer(text)] for text in texts]
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return 0 for each text, because every word can be hashed; 1 for a text without words."""
-        return [0.0 if _PIECE.search(text) else 1.0 for text in texts]
+        return [0.0 if _TOKEN.search(text) else 1.0 for text in texts]
 
     def _vector(self, text: str) -> Vectors:
         features, weights = [""], [1e-3]  # so that a text without words gets a direction too
-        for number, match in enumerate(_PIECE.finditer(text.lower())):
+        for number, match in enumerate(_TOKEN.finditer(text.lower())):
             if number == self.max_length:
                 break
             word = match[0]

@@ -95,7 +95,7 @@ def convert(data: bytes, target: Path) -> None:
         "tokenizer.json": tokenizer,
         "tokenizer_config.json": {
             "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": places,
-            **{f"{name}_token": piece for name, piece in special.items()},
+            **{f"{name}_token": token for name, token in special.items()},
         },
     }  # fmt: skip
     for name, table in tables.items():
@@ -116,7 +116,7 @@ def _tokenizer(reader: _Reader) -> dict[str, Any]:
     blob = bytes(reader.array("u1", length))
     _, mapped = reader.take("iI")
     reader.at += mapped
-    pieces = [blob[start:end].decode("utf-8") for start, end in pairwise(places)]
+    tokens = [blob[start:end].decode("utf-8") for start, end in pairwise(places)]
     names = {bos: "<s>", pad: "<pad>", eos: "</s>", unknown: "<unk>"}
     added = [
         {"id": int(at), "content": name, "special": True, "single_word": False, "lstrip": False, "rstrip": False,
@@ -140,8 +140,8 @@ def _tokenizer(reader: _Reader) -> dict[str, Any]:
         "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
         "model": {
             "type": "Unigram", "unk_id": int(unknown), "byte_fallback": False,
-            "vocab": [[names.get(at, piece), float(score)]
-                      for at, (piece, score) in enumerate(zip(pieces, scores, strict=True))],
+            "vocab": [[names.get(at, token), float(score)]
+                      for at, (token, score) in enumerate(zip(tokens, scores, strict=True))],
         },
     }  # fmt: skip
 

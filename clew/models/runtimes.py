@@ -20,7 +20,7 @@ _BYTE_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 # Small batches on one thread each are faster than large ones that all threads share: they stay in a core's cache, their
 # texts have nearly the same length, and no thread waits for the others after every product. A single query is a tenth
 # slower this way, but threads that spin for more work after it would delay the next step, the search by its vector.
-_PIECES = 256
+_BATCH_TOKENS = 256
 
 
 class TokenModel(Protocol):
@@ -95,7 +95,7 @@ class OnnxModel:
 
     reads: tuple[str, ...] = ("*.json", "*/config.json", ONNX_FILE)
     whole = False
-    pieces = _PIECES
+    pieces = _BATCH_TOKENS
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
         self.lanes = threads
@@ -118,7 +118,7 @@ class OnnxPairModel:
 
     reads: tuple[str, ...] = ("*.json", ONNX_FILE)
     whole = False
-    pieces = _PIECES
+    pieces = _BATCH_TOKENS
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
         self.lanes = threads

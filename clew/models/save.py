@@ -31,9 +31,9 @@ from clew.models.runtimes import ONNX_FILE, OnnxModel, OnnxPairModel
 MODEL_NAME = re.compile(r"\w[\w.@-]{0,127}")
 CALIBRATION = ("scale", "fused", "bias")
 # Names that stand for other models wherever a model is named.
-_TAKEN = re.compile(r"default|overlap|hashing(-.*)?")
+_RESERVED = re.compile(r"default|overlap|hashing(-.*)?")
 # Files of a model folder that are not copied, among them code and pickles.
-_LEFT_OUT = shutil.ignore_patterns(
+_NOT_COPIED = shutil.ignore_patterns(
     ".*", *PICKLES, "*.py", "*.h5", "*.ot", "*.msgpack", "onnx", "openvino", "data_config.json", MANIFEST
 )
 _log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def save_dequantised(source: Path, home: Path) -> Path:
     name = f"{manifest.name.removesuffix('-int8')}-whole"
     with tempfile.TemporaryDirectory() as scratch, disk_errors(Path(scratch)):
         folder = Path(scratch) / name
-        shutil.copytree(source, folder, ignore=_LEFT_OUT, copy_function=shutil.copyfile)
+        shutil.copytree(source, folder, ignore=_NOT_COPIED, copy_function=shutil.copyfile)
         save_file(dequantise(source / ONNX_FILE), str(folder / "model.safetensors"), metadata={"format": "pt"})
         with (folder / "README.md").open("a", encoding="utf-8") as card:
             card.write(f"\n\n## Whole weights\n\n{origin[0].upper()}{origin[1:]} by `clew models dequantise`.\n")
@@ -179,14 +179,14 @@ def check_name(name: str) -> None:
     """Check that a saved model may have this name. Raises UsageError if it may not."""
     if not MODEL_NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a valid model name", "use letters, digits, '-', '_' and '.'")
-    if _TAKEN.fullmatch(name):
+    if _RESERVED.fullmatch(name):
         raise UsageError(f"model name {name!r} is reserved for a model of Clew", "choose another name")
 
 
 def name_of(path: Path) -> str:
     """Return the default name of a model that is read from a folder or file."""
     name = re.sub(r"[^\w.@-]+", "-", path.name).lstrip(".-@")[:100] or "model"
-    return f"model-{name}" if _TAKEN.fullmatch(name) else name
+    return f"model-{name}" if _RESERVED.fullmatch(name) else name
 
 
 def licence_of(source: Path) -> str:
@@ -197,13 +197,13 @@ def licence_of(source: Path) -> str:
     return match[1] if match else ""
 
 
-def _agreement(whole: Path, small: Path, max_length: int, role: str) -> dict[str, Any]:
-    """Measure on the CPU how closely the 8-bit form in `small` agrees with the artifact it was quantised from."""
+def _agreement(fp32: Path, int8: Path, max_length: int, role: str) -> dict[str, Any]:
+    """Measure on the CPU how closely the 8-bit form in `int8` agrees with the artifact it was quantised from."""
     from clew.models.agreement import encoders, scorers
     from clew.models.bi_encoder import BiEncoder
     from clew.models.cross_encoder import CrossEncoder
 
-    forms = ((whole, "fp32"), (small, "int8"))
+    forms = ((fp32, "fp32"), (int8, "int8"))
     if role == "bi_encoder":
         return encoders(*(BiEncoder(folder, OnnxModel(folder, count(), form), "") for folder, form in forms))
     return scorers(
@@ -211,7 +211,7 @@ def _agreement(whole: Path, small: Path, max_length: int, role: str) -> dict[str
     )
 
 
-def _tell(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
+def _extend_card(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
     """Add to the model's card that this is an 8-bit form, and how closely it agrees with the original."""
     what = "vectors (cosine)" if "texts" in agreement else "log-odds (difference)"
     figures = ", ".join(f"{name} {value}" for name, value in agreement.items())
@@ -223,14 +223,14 @@ def _tell(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
 def _fill(staged: Path, source: Path, manifest: ModelManifest, precision: Precision) -> None:
     pairs = manifest.role == "cross_encoder"
     max_length = read_pair_length(source) if pairs else read_config(source).max_length
-    shutil.copytree(source, staged, ignore=_LEFT_OUT, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    shutil.copytree(source, staged, ignore=_NOT_COPIED, dirs_exist_ok=True, copy_function=shutil.copyfile)
     (staged / ONNX_FILE).parent.mkdir()
     facts = export_onnx(staged, staged / ONNX_FILE, "cross_encoder" if pairs else "bi_encoder", precision)
     if precision != "fp32":
         for weights in weight_files(staged):
             weights.unlink()
         facts["agreement"] = _agreement(source, staged, max_length, manifest.role)
-        _tell(staged / "README.md", manifest.source, facts["agreement"])
+        _extend_card(staged / "README.md", manifest.source, facts["agreement"])
     written = replace(
         manifest,
         files=digest_files(staged),

@@ -15,7 +15,7 @@ import numpy as np
 
 SMOOTH, PARTS = "_smooth", "_parts"
 """Suffixes of the names of a smoothed tensor, and of the constant that it was multiplied by."""
-_TEXTS, _PIECES, _SEED = 40, 24, 0
+_TEXTS, _TOKENS, _SEED = 40, 24, 0
 _QUANTILE = 0.99
 
 
@@ -63,7 +63,7 @@ def _sizes(model: Any, names: list[str], vocabulary: int) -> dict[str, Any]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    ids = np.random.default_rng(_SEED).integers(0, vocabulary, (_TEXTS, _PIECES))
+    ids = np.random.default_rng(_SEED).integers(0, vocabulary, (_TEXTS, _TOKENS))
     given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
     found = session.run(names, {entry.name: given[entry.name] for entry in session.get_inputs()})
     return {

@@ -74,8 +74,8 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
     from clew.models.bi_encoder import BiEncoder
 
     network = kind(folder, count() if threads is None else threads, manifest.precision)
-    told = read_manifest(named)
-    return BiEncoder(folder, network, told.fingerprint, min(told.agreement, manifest.agreement))
+    original = read_manifest(named)
+    return BiEncoder(folder, network, original.fingerprint, min(original.agreement, manifest.agreement))
 
 
 def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: str = "onnxruntime") -> PairScorer:
@@ -135,10 +135,10 @@ def fp32_folder(folder: Path, home: Path) -> Path:
         return folder
     if manifest.fingerprint == WHOLE_FINGERPRINT and _package():
         return prepare(WHOLE_NAME, home)
-    kept = saved_folders(home, manifest.fingerprint, "torch-fp32") or _kept(
+    saved = saved_folders(home, manifest.fingerprint, "torch-fp32") or _matching(
         home, lambda other: other.lineage.get("dequantised from") == manifest.id
     )
-    return kept[-1] if kept else save_dequantised(folder, home)
+    return saved[-1] if saved else save_dequantised(folder, home)
 
 
 def prepare(model: str, home: Path, role: Role | None = None) -> Path:
@@ -166,10 +166,10 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
         raise NotFoundError(
             f"model folder {model!r} does not exist", 'give a folder, a Hugging Face name, or "default"'
         )
-    if kept := saved_folder(home, model):
-        return _of_role(kept, role)
+    if saved := saved_folder(home, model):
+        return _of_role(saved, role)
     if model == WHOLE_NAME:
-        return _of_role(_keep_whole(home), role)
+        return _of_role(_save_package(home), role)
     fetched, origin = fetch(model, home, role)
     return keep(home, fetched, described(fetched, slug(model), origin, role))
 
@@ -222,19 +222,21 @@ def saved_folder(home: Path, model: str) -> Path | None:
     if found:
         read = {folder: _manifest(folder) for folder in found}
         # A model with an unreadable manifest is taken only if there is no other, so that its user gets the error.
-        return max(found, key=lambda folder: (told.created if (told := read[folder]) else "", folder.name))
-    shipped = [(folder, told) for folder in shipped_folders() if (told := _manifest(folder))]
-    return next((folder for folder, told in shipped if model in {told.name, f"{told.name}/{told.id}"}), None)
+        return max(found, key=lambda folder: (manifest.created if (manifest := read[folder]) else "", folder.name))
+    shipped = [(folder, manifest) for folder in shipped_folders() if (manifest := _manifest(folder))]
+    return next(
+        (folder for folder, manifest in shipped if model in {manifest.name, f"{manifest.name}/{manifest.id}"}), None
+    )
 
 
 def check_free(home: Path, name: str, role: str) -> None:
     """Raise UsageError if the model of that name has another role, because the two would hide each other."""
     folder = saved_folder(home, name)
-    told = _manifest(folder) if folder else None
-    if told and told.role != role:
+    manifest = _manifest(folder) if folder else None
+    if manifest and manifest.role != role:
         kinds = {"bi_encoder": "a bi-encoder", "cross_encoder": "a cross-encoder"}
         raise UsageError(
-            f"{name!r} is already {kinds[told.role]}, so {kinds[role]} cannot have that name", "choose another name"
+            f"{name!r} is already {kinds[manifest.role]}, so {kinds[role]} cannot have that name", "choose another name"
         )
 
 
@@ -245,7 +247,7 @@ def shipped_folders() -> list[Path]:
 
 def saved_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
     """Return the artifact folders under a home that serve a fingerprint and runtime, in the order they were saved."""
-    return _kept(home, lambda other: other.fingerprint == fingerprint and _gives(other.precision, runtime))
+    return _matching(home, lambda other: other.fingerprint == fingerprint and _serves(other.precision, runtime))
 
 
 def saved_as(recorded: Mapping[str, Any], home: Path) -> str:
@@ -258,7 +260,7 @@ def saved_as(recorded: Mapping[str, Any], home: Path) -> str:
     return str(folders[-1]) if folders else str(recorded["model"])
 
 
-def _kept(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
+def _matching(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
     """Return the artifact folders under a home whose manifest is wanted, in the order they were saved."""
     found = [path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}")]
     read = [(manifest, folder) for folder in found if (manifest := _manifest(folder)) and wanted(manifest)]
@@ -273,7 +275,7 @@ def _read_by(kind: type[TokenModel] | type[PairModel], named: Path, home: Path) 
     return folder, manifest
 
 
-def _gives(precision: str, runtime: str) -> bool:
+def _serves(precision: str, runtime: str) -> bool:
     """Return whether weights of a precision serve a runtime; on a GPU, torch rounds fp32 weights itself."""
     return runtime.endswith(f"-{precision}") or (precision == "fp32" and runtime.startswith("torch-"))
 
@@ -289,7 +291,7 @@ def _shipped(folder: Path, role: Role | None) -> Path:
     return _of_role(folder, role)
 
 
-def _keep_whole(home: Path) -> Path:
+def _save_package(home: Path) -> Path:
     """Save the fp32 weights of the package. Raises MissingExtraError without it, CorruptError if it was changed."""
     package = _package()
     if package is None:

@@ -17,7 +17,7 @@ from clew.models.manifest import Role
 
 _READS = ("*.json", "*/config.json", "*.safetensors")
 # Number of tokens in a batch at which it is fastest.
-_PIECES = {"cpu": 1_536, "cuda": 32_768}
+_BATCH_TOKENS = {"cpu": 1_536, "cuda": 32_768}
 
 
 class TorchModel:
@@ -34,9 +34,9 @@ class TorchModel:
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
         """Return (b, dim) float32 vectors, not normalised."""
         with torch.inference_mode():
-            found, there = self._network(ids, mask, None)
+            found, device_mask = self._network(ids, mask, None)
             hidden = found.last_hidden_state.float()
-            return _brought(hidden[:, 0] if pooling == "cls" else (hidden * there[:, :, None]).sum(dim=1))
+            return _to_numpy(hidden[:, 0] if pooling == "cls" else (hidden * device_mask[:, :, None]).sum(dim=1))
 
 
 class TorchPairModel:
@@ -53,7 +53,7 @@ class TorchPairModel:
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
         """Return (b,) float32 scores."""
         with torch.inference_mode():
-            return _brought(self._network(ids, mask, types)[0].logits.float().view(len(ids)))
+            return _to_numpy(self._network(ids, mask, types)[0].logits.float().view(len(ids)))
 
 
 class _Network:
@@ -67,18 +67,18 @@ class _Network:
             self._model = self._model.to(torch.bfloat16)
         self._typed = takes_token_types(self._model)
         self.name = "torch-bf16" if self._device.type == "cuda" else "torch-fp32"
-        self.pieces = _PIECES[self._device.type]
+        self.pieces = _BATCH_TOKENS[self._device.type]
         self.dim = int(self._model.config.hidden_size)
 
     def __call__(self, ids: Ints, mask: Ints, types: Ints | None) -> tuple[Any, Tensor]:
         feed = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         if self._typed:
             feed["token_type_ids"] = torch.zeros_like(feed["input_ids"]) if types is None else torch.from_numpy(types)
-        there = {name: value.to(self._device, non_blocking=True) for name, value in feed.items()}
-        return self._model(**there), there["attention_mask"]
+        on_device = {name: value.to(self._device, non_blocking=True) for name, value in feed.items()}
+        return self._model(**on_device), on_device["attention_mask"]
 
 
-def _brought(values: Tensor) -> Vectors:
+def _to_numpy(values: Tensor) -> Vectors:
     found: Vectors = values.cpu().numpy()
     return found
 

@@ -80,13 +80,13 @@ def import_model(home: Path, source: str, name: str | None = None) -> ModelTrans
         raise UsageError("the model to import is an empty string", "give a file, a folder or a name")
     path = Path(source).expanduser()
     if path.is_file() or (path / MANIFEST).is_file():
-        return _brought(home, path, name)
+        return _import_artifact(home, path, name)
     if path.is_dir():
         path = path.resolve()
         manifest = store.described(path, name or name_of(path), f"folder {path}")
         store.check_free(home, manifest.name, manifest.role)
         there = home / "models" / manifest.name / manifest.id
-        return _report(keep(home, path, manifest, anew=there.is_dir() and not _is_whole(there)))
+        return _report(keep(home, path, manifest, anew=there.is_dir() and not _is_intact(there)))
     if name is not None:
         raise UsageError(
             f"{source!r} is not a file or folder, and a model given by name cannot be renamed", "omit --name"
@@ -96,7 +96,7 @@ def import_model(home: Path, source: str, name: str | None = None) -> ModelTrans
     return _report(folder)
 
 
-def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
+def _import_artifact(home: Path, path: Path, name: str | None) -> ModelTransfer:
     root = home / "models"
     with staging(root):
         staged = Path(tempfile.mkdtemp(prefix=".staging-", dir=root))
@@ -113,7 +113,7 @@ def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
             store.check_free(home, manifest.name, manifest.role)
             target = root / manifest.name / manifest.id
             with staging(target.parent):
-                if not _is_whole(target):
+                if not _is_intact(target):
                     promote(staged, target)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -137,7 +137,7 @@ def _checked(path: Path, staged: Path) -> ModelManifest:
         raise kind(f"{path} cannot be imported: {message}", "export it again, or download it again") from None
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_intact(folder: Path) -> bool:
     try:
         check(folder)
     except ClewError:

@@ -109,7 +109,7 @@ def packed(folder: Path, target: Path) -> Path:
     [
         (changed("config.json", b"{}"), r"config\.json was changed"),
         (changed("onnx/model.onnx", None), r"onnx/model\.onnx is missing"),
-        (changed(MANIFEST, None), f"holds no {MANIFEST}"),
+        (changed(MANIFEST, None), f"has no {MANIFEST}"),
         (changed(MANIFEST, b"{"), "is not the JSON"),
         (changed(MANIFEST, b'{"format": 7}'), "has format 7"),
         (changed("modules.json", b"[]"), r"modules\.json does not belong to the model"),
