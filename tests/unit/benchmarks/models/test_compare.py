@@ -163,7 +163,7 @@ def test_only_the_files_that_are_read_count(monkeypatch, tmp_path):
 
     monkeypatch.setattr(model_cost, "placed", lambda name, home, role: name if name == "hashing" else str(folder))
     monkeypatch.setattr(model_cost, "read_manifest", lambda folder: Manifest)
-    monkeypatch.setattr(model_cost, "whole_folder", lambda folder, home: whole)
+    monkeypatch.setattr(model_cost, "fp32_folder", lambda folder, home: whole)
     sizes = [disk_bytes("encoder", "mine", tmp_path, runtime) for runtime in ("onnxruntime", "torch")]
     assert sizes == [21, 301]
     assert disk_bytes("reranker", "mine", tmp_path, "torch") == 301
@@ -336,9 +336,9 @@ def test_options_that_cannot_be_are_refused(changes, error, message):
     ("changes", "error", "message"),
     [
         ({"encoders": ("a+b+c",)}, UsageError, "joins 3 models"),
-        ({"encoders": ("hashing+overlap",)}, MismatchError, "a bi-encoder is wanted"),
-        ({"rerankers": ("hashing",)}, MismatchError, "a cross-encoder is wanted"),
-        ({"rerankers": ("./nowhere",)}, NotFoundError, "no model folder"),
+        ({"encoders": ("hashing+overlap",)}, MismatchError, "a bi-encoder is needed"),
+        ({"rerankers": ("hashing",)}, MismatchError, "a cross-encoder is needed"),
+        ({"rerankers": ("./nowhere",)}, NotFoundError, "does not exist"),
         ({"split": "tset"}, NotFoundError, "no qrels for split 'tset'"),
         ({"rerankers": ("overlap",), "lists": "hybrid-rerank"}, UsageError, "lists cannot come from hybrid-rerank"),
         ({"rerankers": ("overlap",), "lists": "bm52"}, UnknownNameError, "unknown system 'bm52'"),

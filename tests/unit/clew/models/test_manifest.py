@@ -111,7 +111,9 @@ def test_only_files_that_match_are_compared(tmp_path: Path) -> None:
 
 
 def test_the_repair_hint_depends_on_where_a_model_came_from(tmp_path: Path) -> None:
-    assert "kept anew" in repair_hint(tmp_path, "huggingface a/b@c")
+    assert "saved again" in repair_hint(tmp_path, "huggingface a/b@c")
     assert "train it again" in repair_hint(tmp_path, "clew train")
-    shipped = Path(__file__).parents[4] / "clew" / "models" / "shipped" / "x"
-    assert repair_hint(shipped, "clew train") == "install Clew again"
+    assert (
+        repair_hint(Path(__file__).parents[4] / "clew" / "models" / "shipped" / "x", "clew train")
+        == "install Clew again"
+    )

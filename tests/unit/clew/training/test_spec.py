@@ -77,9 +77,9 @@ def test_what_is_wrong_is_named(change, message):
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
-        ("name", "my model/x", "is no name for a model: use letters"),
-        ("name", "default", "cannot be called 'default'"),
-        ("name", "../../esc", "is no name for a model"),
+        ("name", "my model/x", "is not a valid model name: use letters"),
+        ("name", "default", "model name 'default' is reserved"),
+        ("name", "../../esc", "is not a valid model name"),
         ("max_length", 0, "max_length is 0, expected 8 to"),
         ("seed", -1, "seed is -1, expected 0 to"),
         ("layers", -1, "layers is -1, expected 0 to"),
