@@ -82,7 +82,7 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> Table:
     """The figures for the terminal."""
     from rich.table import Table
 
-    shown = Table("item", "unit", "Clew", "peer", "its figure", "we are better by")
+    shown = Table("item", "unit", "Clew", "peer", "figure of the peer", "Clew is better by")
     for name, figures in found.items():
         ours = f"{figures['ours']:,.4g}"
         if not figures["peers"]:
