@@ -163,7 +163,7 @@ def test_only_the_files_that_are_read_count(monkeypatch, tmp_path):
 
     monkeypatch.setattr(model_cost, "placed", lambda name, home, role: name if name == "hashing" else str(folder))
     monkeypatch.setattr(model_cost, "read_manifest", lambda folder: Manifest)
-    monkeypatch.setattr(model_cost, "whole_folder", lambda folder, home: whole)
+    monkeypatch.setattr(model_cost, "fp32_folder", lambda folder, home: whole)
     sizes = [disk_bytes("encoder", "mine", tmp_path, runtime) for runtime in ("onnxruntime", "torch")]
     assert sizes == [21, 301]
     assert disk_bytes("reranker", "mine", tmp_path, "torch") == 301
