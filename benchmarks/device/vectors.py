@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
 _RECALL = 0.97
-# Vectors in a cluster, about, and how far they lie from its middle: as near to each other as those of texts.
+# Average number of vectors in a cluster, and their distance from its centre: as similar as vectors of texts are.
 _CLUSTER, _SPREAD = 100, 1.2
 _ROWS = 65_536
 
@@ -37,7 +37,6 @@ def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, 
     """Measure every search method: method → figures.
 
     Figures: build_s, effort, recall@10, recall@100, queries_per_second, p50_ms, and p50_ms of 64 queries at once.
-
     Vectors are seeded and clustered. Without a usable GPU, its methods have {"missing": the reason}.
     """
     from clew.search.candidates.dense.int16 import to_int16
@@ -68,7 +67,7 @@ def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
         return AnnIndex.make(ANN_KINDS["ivf"], vectors, seed, gpu=gpu)
 
     reached = for_build("auto", passages, _DIM)
-    nowhere = "no GPU is reached" if library() is None else "the GPU has no room for them"
+    nowhere = "no GPU can be used" if library() is None else "the GPU has not enough memory"
     return {
         "rabitq, processor": _Way("rabitq", RaBitQScan.make),
         "ivf, processor": _Way("ivf", inverted),

@@ -1,4 +1,4 @@
-"""The models of one comparison: loaded once each, computing nothing twice, however many averages they are part of."""
+"""The models of one comparison. Each is loaded once, and computes nothing twice, even if it is part of averages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.models.store import load_encoder, load_scorer
 
 
 class Shelf:
-    """Models by name. home: where they are kept; cache: vectors of earlier comparisons."""
+    """Models by name. home: the folder of the models. cache: vectors of earlier comparisons."""
 
     def __init__(self, home: Path, cache: EmbeddingCache) -> None:
         self._home, self._cache = home, cache
@@ -21,7 +21,7 @@ class Shelf:
         self._remembering: dict[tuple[str, str], SharedScorer] = {}
 
     def encoder(self, name: str, runtime: str) -> Encoder:
-        """A bi-encoder that computes whatever it is asked for. Raises what `load_encoder` raises."""
+        """Return a bi-encoder without a cache. Raises what `load_encoder` raises."""
         if parts := parts_of(name):
             first, second = (self.encoder(part, runtime) for part in parts)
             return AveragedEncoder(first, second)
@@ -30,14 +30,14 @@ class Shelf:
         return self._encoders[name, runtime]
 
     def remembering_encoder(self, name: str, runtime: str) -> Encoder:
-        """The same, with vectors taken from the cache: of an average those of its parts."""
+        """Return a bi-encoder that takes vectors from the cache; an average takes those of its parts."""
         if parts := parts_of(name):
             first, second = (self.remembering_encoder(part, runtime) for part in parts)
             return AveragedEncoder(first, second)
         return CachedEncoder(self.encoder(name, runtime), self._cache)
 
     def scorer(self, name: str, runtime: str) -> PairScorer:
-        """A cross-encoder that computes whatever it is asked for. Raises what `load_scorer` raises."""
+        """Return a cross-encoder without a cache. Raises what `load_scorer` raises."""
         if parts := parts_of(name):
             first, second = (self.scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)
@@ -46,7 +46,7 @@ class Shelf:
         return self._scorers[name, runtime]
 
     def remembering_scorer(self, name: str, runtime: str) -> PairScorer:
-        """The same, with the scores of pairs that were scored before."""
+        """Return a cross-encoder that reuses the scores of pairs that were scored before."""
         if parts := parts_of(name):
             first, second = (self.remembering_scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)

@@ -1,4 +1,4 @@
-"""The search by vectors alone, and what other libraries are given to be asked at the same recall."""
+"""Measure vector search alone, and write the data with which other libraries are measured at the same recall."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ann(bench: Bench) -> Iterator[Round]:
-    """The search by vectors alone; these, those of the queries, and the true nearest are written for the peers."""
+    """Measure vector search; write the vectors, those of the queries and the true nearest rows for the peers."""
     import numpy as np
 
     from clew.models.store import load_encoder
@@ -50,7 +50,7 @@ def ann(bench: Bench) -> Iterator[Round]:
 
 
 def given(bench: Bench) -> dict[str, Any]:
-    """What `ann` has written, for a peer's job."""
+    """Return what `ann` wrote, for a peer's job: the paths of its files, and the recall to reach."""
     folder = _ann_folder(bench)
     files = {name: str(folder / f"{name}.npy") for name in ("vectors", "query_vectors", "nearest")}
     return {**files, "recall": json.loads((folder / "recall.json").read_text(encoding="utf-8"))}
@@ -61,7 +61,7 @@ def _ann_folder(bench: Bench) -> Path:
 
 
 def _vectors(bench: Bench, searcher: Searcher) -> Any:
-    """Return the (passages, dim) int16-quantised vectors of an opened index."""
+    """Return the (passages, dim) int16 vectors of an opened index as they are stored."""
     import numpy as np
 
     from clew.search.candidates.dense.files import VECTORS
