@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.models import tiny_model, trained, trained_home  # noqa: F401  fixtures of every test
+
 if TYPE_CHECKING:
     from tests.neo4j.server import Neo4jServer
 

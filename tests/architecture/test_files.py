@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,11 @@ def sources() -> list[Path]:
 
 def shown(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def functions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -59,7 +65,7 @@ def test_no_grab_bag_names() -> None:
     for path in sources():
         words = {word for part in path.relative_to(ROOT).with_suffix("").parts for word in part.lower().split("_")}
         wrong += [f"{shown(path)}: file name"] if words & set(BANNED) else []
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ClassDef) and node.name.lower().endswith(BANNED):
                 wrong.append(f"{shown(path)}:{node.lineno} class {node.name}")
     assert not wrong, "\n".join(wrong)
@@ -69,7 +75,7 @@ def test_public_functions_name_their_arguments() -> None:
     wrong = [
         f"{shown(path)}:{node.lineno} {name}(**{node.args.kwarg.arg})"
         for path in sources()
-        for name, node in functions(ast.parse(path.read_text(encoding="utf-8")))
+        for name, node in functions(parsed(path))
         if node.args.kwarg
     ]
     assert not wrong, "\n".join(wrong)
@@ -79,7 +85,7 @@ def test_results_go_through_one_place() -> None:
     """No print: stdout belongs to results, and those pass through clew.cli."""
     wrong = []
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
                 wrong.append(f"{shown(path)}:{node.lineno} print")
             if (
@@ -96,7 +102,7 @@ def test_workers_are_spawned() -> None:
     wrong = [
         f"{shown(path)}:{node.lineno} {ast.unparse(node)}"
         for path in sources()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call)
         and (
             ast.unparse(node.func) in {"os.fork", "multiprocessing.Pool", "multiprocessing.Process"}
@@ -110,7 +116,7 @@ def test_nothing_is_pickled_to_disk() -> None:
     """Pickles run code when they are read, so no format of ours is one."""
     wrong = []
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call):
                 call = ast.unparse(node.func)
                 allows = any(k.arg == "allow_pickle" and ast.unparse(k.value) != "False" for k in node.keywords)
@@ -133,7 +139,6 @@ def test_the_seams_have_docstrings() -> None:
     silent = [
         shown(path)
         for path in sources()
-        if path.read_text(encoding="utf-8").strip()
-        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(parsed(path))
     ]
     assert not silent

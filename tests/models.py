@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "blue", "shoe", "hat", "##s"]
@@ -21,6 +20,7 @@ def make_tiny_model(folder: Path, seed: int = 0, role: str = "bi_encoder") -> Pa
 
     A bi-encoder as a sentence-transformers folder with prompts, or a cross-encoder with one label.
     """
+    import numpy as np
     from safetensors.numpy import save_file
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
