@@ -160,7 +160,7 @@ def _rows(report: Mapping[str, Any]) -> list[str]:
             cells = (
                 *(first if at == 0 else ("", "")),
                 peer,
-                *_beside(figures, peer, value, item.higher_is_better),
+                *_compared(figures, peer, value, item.higher_is_better),
                 "; ".join(said),
             )
             lines.append(f"| {' | '.join(cells)} |")
@@ -188,7 +188,7 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _beside(figures: Mapping[str, Any], peer: str, value: float | None, higher_is_better: bool) -> tuple[str, str]:
+def _compared(figures: Mapping[str, Any], peer: str, value: float | None, higher_is_better: bool) -> tuple[str, str]:
     if value is None:
         reason = figures["missing"].get(peer, "")
         return (f"missing: {reason}" if reason else "", "")

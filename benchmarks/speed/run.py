@@ -42,12 +42,12 @@ def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], Non
             raise unknown_name("speed item", name, [*ITEMS, *GRAPH_ITEMS])
     wanted = list(dict.fromkeys(names)) or list(ITEMS)
     task = graph_speed.Task(home, job.rounds, job.seed, job.model, job.graph, say)
-    found = _beside_peers([name for name in wanted if name in ITEMS], home, job, say)
+    found = _with_peers([name for name in wanted if name in ITEMS], home, job, say)
     found |= {name: graph_speed.measure(name, task) for name in wanted if name in GRAPH_ITEMS}
     return {name: found[name] for name in wanted}
 
 
-def _beside_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+def _with_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     if not names:
         return {}
     home.mkdir(parents=True, exist_ok=True)
