@@ -13,6 +13,7 @@ fast-math, so that results are the same to the bit on every machine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -32,6 +33,10 @@ def compiled(signature: Any) -> Callable[[Function], Function]:
     def compile_it(function: Function) -> Function:
         try:
             machine_code: Function = numba.njit(signature, cache=True, nogil=True)(function)
+        except (AttributeError, ImportError):
+            # An earlier version of the file left a cache that refers to names which no longer exist.
+            _remove_cache(function)
+            machine_code = numba.njit(signature, cache=True, nogil=True)(function)
         except RuntimeError as error:
             if "no locator available" not in str(error):
                 raise
@@ -39,3 +44,10 @@ def compiled(signature: Any) -> Callable[[Function], Function]:
         return machine_code
 
     return compile_it
+
+
+def _remove_cache(function: Callable[..., Any]) -> None:
+    """Remove the index of a function's cached machine code, so that it is compiled again."""
+    folder = numba.njit(cache=True)(function).stats.cache_path
+    for index in Path(folder or "").glob(f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-*.nbi"):
+        index.unlink(missing_ok=True)

@@ -13,18 +13,15 @@ from tests.architecture.test_imports import ROOT, sources
 DIALECT = {
     r"\bmend(s|ed|ing)?\b": "fix",
     r"\banew\b": "again",
-    r"\b(is|are|was) no (?!longer\b|more\b|match)\w": "is not a …",
+    r"(?<!there )\b(is|are|was) no (?!longer\b|more\b|match)\w": "is not a …",
     r"\bbeside\b": "next to, with",
     r"\b(lies|lie|lay) (in|at|under|on|there)\b": "is in",
     r"\btold\b": "reported, given",
-    r"\bsettled?\b": "stop early, decided",
     r"\breceipts?\b": "explanation",
     r"\bcrooked\b": "wrong",
     r"\bword pieces?\b": "tokens",
     r"\bstand-ins?\b": "synthetic queries",
     r"\bspeaks? against\b": "is worse, rejects",
-    r"\bas it is\b": "unchanged",
-    r"\bwhole numbers? of\b": "integers",
 }
 PRINTED = {"note", "out", "say", "notice", "warn", "Fault", "Finding", "Option", "Argument", "Field", "Problem"}
 
