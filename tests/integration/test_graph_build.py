@@ -466,7 +466,7 @@ def test_files_beside_the_graphs_own_are_refused(built, tmp_path):
     export(built[0] / "home", "shop", tmp_path / "a.tar")
     with tarfile.open(tmp_path / "a.tar", "a") as tar:
         tar.addfile(tarfile.TarInfo("graph/more"), io.BytesIO())
-    with pytest.raises(DataError, match="'graph/more', which its manifest does not name"):
+    with pytest.raises(DataError, match="'graph/more', which its manifest does not list"):
         import_(tmp_path / "home", tmp_path / "a.tar")
 
 
