@@ -1,4 +1,6 @@
-"""What every graph store promises, over every name in STORES. A new store adds one line to MAKERS.
+"""What every graph store promises, over every name in STORES: a new store is tested as soon as it is registered.
+
+It is made from its constructor; a line in MAKERS says more where that is not enough, such as a server to start.
 
 `reference` is the oracle: the rules of EdgeTable in plain Python over lists.
 """
@@ -9,7 +11,8 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,21 +25,13 @@ from clew.core.errors import DataError, StageUnavailable, UsageError
 from clew.core.types import Deadline
 from clew.kg.store import STORES, GraphStore
 from clew.kg.types import Edge, EdgeTable, Entity, Walk
+from tests.contracts.constructed import constructed
 
 Graph: TypeAlias = tuple[list[Entity], list[Edge]]
 Loaded: TypeAlias = Callable[[list[Entity], list[Edge]], AbstractContextManager[GraphStore]]
 Fresh: TypeAlias = Callable[[], AbstractContextManager[GraphStore]]
 
 # ---------------------------------------------------------------- the stores
-
-
-@contextmanager
-def networkx(request: pytest.FixtureRequest) -> Iterator[GraphStore]:
-    store = STORES["networkx"]()
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 @contextmanager
@@ -56,32 +51,46 @@ def neo4j(request: pytest.FixtureRequest) -> Iterator[GraphStore]:
             store.close()
 
 
-# Name → how to get an empty store that can be written into, and how many random graphs it is tried on.
-MAKERS = {"networkx": (networkx, 150), "neo4j": (neo4j, 8)}
+@dataclass(frozen=True)
+class Maker:
+    """How to get an empty store that can be written into, and how many random graphs it is tried on.
+
+    make: None makes it from its constructor.
+    """
+
+    make: Callable[[pytest.FixtureRequest], AbstractContextManager[GraphStore]] | None = None
+    examples: int = 60
+
+    def __call__(self, name: str, request: pytest.FixtureRequest) -> AbstractContextManager[GraphStore]:
+        if self.make is not None:
+            return self.make(request)
+        return closing(constructed(STORES, name, {}, "MAKERS in tests/contracts/test_graph_store.py"))
+
+
+MAKERS = dict.fromkeys(STORES, Maker()) | {"networkx": Maker(examples=150), "neo4j": Maker(neo4j, examples=8)}
 # A snapshot is the other way to get a graph into memory; it can only be read.
 OPENED = "networkx opened"
 
 
-@pytest.fixture(params=list(STORES))
+@pytest.fixture(params=list(MAKERS))
 def name(request: pytest.FixtureRequest) -> str:
-    assert request.param in MAKERS, "a new graph store needs a line in MAKERS"
     return str(request.param)
 
 
 @pytest.fixture
 def fresh(name: str, request: pytest.FixtureRequest) -> Fresh:
     """Makes empty stores."""
-    return lambda: MAKERS[name][0](request)
+    return lambda: MAKERS[name](name, request)
 
 
-@pytest.fixture(params=[*STORES, OPENED])
+@pytest.fixture(params=[*MAKERS, OPENED])
 def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
 def examples(way: str) -> int:
-    return MAKERS.get(way, (None, 60))[1]
+    return MAKERS.get(way, Maker()).examples
 
 
 @pytest.fixture
@@ -90,7 +99,7 @@ def loaded(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> Loaded:
 
     @contextmanager
     def written(entities: list[Entity], edges: list[Edge]) -> Iterator[GraphStore]:
-        with MAKERS[way][0](request) as store:
+        with MAKERS[way](way, request) as store:
             store.write(entities, edges)
             yield store
 
@@ -254,7 +263,7 @@ def test_what_was_written_comes_back_in_order(loaded: Loaded, examples: int) -> 
 
 
 def test_writing_in_parts_is_writing_at_once(fresh: Fresh, name: str) -> None:
-    @settings(max_examples=MAKERS[name][1] // 3, deadline=None)
+    @settings(max_examples=MAKERS[name].examples // 3, deadline=None)
     @given(graphs(), st.integers(0, 8), st.integers(0, 30))
     def check(graph: Graph, cut: int, edge_cut: int) -> None:
         entities, joined = graph

@@ -313,6 +313,7 @@ print((time.process_time() - whole) / (time.thread_time() - own))
 """
 
 
+@pytest.mark.slow
 def test_a_search_leaves_other_processors_alone(tmp_path: Path) -> None:
     # Threads of BLAS or OpenMP that were set to work spin for more of it, and take a processor from other searches.
     script = _ALONE.format(here=str(Path(__file__).parent), root=str(tmp_path))
