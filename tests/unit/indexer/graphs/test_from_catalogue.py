@@ -87,7 +87,7 @@ def test_the_same_catalogue_makes_the_same_graph(make):
     [
         ({"id": "1", "title": "again"}, r"shop\.jsonl:4: id '1' was seen before, at .*shop\.jsonl:1"),
         ({"id": "9", "title": 3}, r"shop\.jsonl:4: field 'title' is 3"),
-        ({"title": "none"}, r"shop\.jsonl:4: no id"),
+        ({"title": "none"}, r"shop\.jsonl:4: the record has no field"),
         ({"id": "9", "title": "x" * 10_001}, r"shop\.jsonl:4: field 'name' has 10,001 characters"),
         ({"id": "9", "title": "x", "brand": "b" * 1_001}, r"shop\.jsonl:4: field 'id' is 'brand:bbb"),
     ],
