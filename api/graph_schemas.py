@@ -7,7 +7,7 @@ from pydantic import Field, computed_field
 from clew.api.schemas import Answer, Degradation, Json, LinkedEntity
 
 
-class ConsideredEntity(LinkedEntity):
+class EntityCandidate(LinkedEntity):
     """An entity that some words of a text may mean."""
 
     features: dict[str, float] = Field(
@@ -27,7 +27,7 @@ class LinkResult(Answer):
     snapshot: str = Field(description="Id of the graph's snapshot.")
     mentions: list[LinkedEntity] = Field(description="Entities that the text names, in the order of the text.")
     considered: int = Field(description="Number of entities that words of the text may mean.")
-    candidates: list[ConsideredEntity] = Field(
+    candidates: list[EntityCandidate] = Field(
         description="The 500 most probable candidates, most probable first; empty unless trace was requested."
     )
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")

@@ -31,7 +31,7 @@ from clew.indexer.releases.live import Live, find_live
 from clew.indexer.releases.models import described_encoder, described_reranker
 from clew.indexer.releases.override import Override
 from clew.indexer.releases.publish import place_version, write_release
-from clew.indexer.releases.verify import check_recall, check_searcher, good_shard, recall_of
+from clew.indexer.releases.verify import check_recall, check_searcher, is_shard_intact, recall_of
 from clew.indexer.runner import Runner, Task, local_runner
 from clew.indexer.shards import (
     VECTORS,
@@ -272,7 +272,7 @@ class _Build:
         address: str = (self._staging.result(f"build-{at}") or {})["address"]
         staged, published = self._staging.view.shard(address), self._folder.shard(address)
         # Linked again each time, because a killed build may have linked only a part.
-        link_tree(published if good_shard(published) else job.shard, staged)
+        link_tree(published if is_shard_intact(published) else job.shard, staged)
         return address
 
     def _version(self, shards: list[str]) -> IndexVersion:

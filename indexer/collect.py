@@ -12,7 +12,7 @@ from clew.core.errors import ClewError, DataError, nearest
 from clew.core.files import shown_url
 from clew.core.progress import Progress
 from clew.core.types import Document
-from clew.indexer.documents import Typing
+from clew.indexer.documents import RecordConverter
 from clew.indexer.rejects import Rejects
 from clew.indexer.sources.forms import Form, SourceSpec, id_field
 from clew.indexer.sources.read import read
@@ -46,13 +46,13 @@ def collect(
     record that cannot be used, raises DataError with file and line, unless on_error = "skip".
     """
     with SpoolWriter(directory) as spool, Rejects(rejects) as out:
-        return _Collecting(source, Typing(fields, id_field(source, form), source.separator), spool, out).run(
+        return _Collecting(source, RecordConverter(fields, id_field(source, form), source.separator), spool, out).run(
             form, progress
         )
 
 
 class _Collecting:
-    def __init__(self, source: SourceSpec, typing: Typing, spool: SpoolWriter, rejects: Rejects) -> None:
+    def __init__(self, source: SourceSpec, typing: RecordConverter, spool: SpoolWriter, rejects: Rejects) -> None:
         self._source = source
         self._typing = typing
         self._spool = spool

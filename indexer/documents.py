@@ -19,7 +19,7 @@ LONGEST_ID = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Typing:
+class RecordConverter:
     """The conversion of records to documents. id: the field with the id; separator: between the values of a list."""
 
     fields: Fields

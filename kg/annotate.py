@@ -20,7 +20,7 @@ from clew.core.types import Bools, Ints
 from clew.kg.dictionary import Dictionary
 from clew.kg.linker import Linker, LinkSpec
 from clew.kg.snapshot import Snapshot
-from clew.kg.spec import Attached, GraphSpec
+from clew.kg.spec import DocumentMapping, GraphSpec
 
 # Weight of a mention in a document's text; an explicit edge or field value has weight 1.
 TEXT_WEIGHT = 0.7
@@ -31,28 +31,28 @@ _SAMPLE = 1_000
 _NO_TYPE = "\0"
 
 
-def attached(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> Attached:
+def attached(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> DocumentMapping:
     """Find out how the documents with these ids are part of a graph.
 
     pattern: see GraphSpec.documents. If no node matches the pattern, the result says that documents are not nodes.
     """
     if not pattern or not ids:
-        return Attached("", (), ())
+        return DocumentMapping("", (), ())
     sample = ids[:: max(1, len(ids) // _SAMPLE)]
     found = _pattern(snapshot, sample) if pattern == "auto" else pattern
     if not found:
-        return Attached("", (), ())
+        return DocumentMapping("", (), ())
     types = _types(snapshot, found, sample) or _types(snapshot, found, ids)
     if not types:
-        return Attached("", (), ())
+        return DocumentMapping("", (), ())
     # A type is taken to belong to documents alone if it has hardly more entities than there are documents.
     own = tuple(sorted(t for t in types if t and snapshot.counts.types[t] <= 1.1 * len(ids) + 1))
     if not own or len(own) == len(snapshot.counts.types):
-        return Attached(found, (), ())
+        return DocumentMapping(found, (), ())
     rows = _rows_of_types(Dictionary(snapshot.folder), own)
     joined = rows[snapshot.edges[0]] | rows[snapshot.edges[2]]
     codes = np.unique(snapshot.edges[1][joined])
-    return Attached(found, own, tuple(snapshot.relations[code] for code in codes.tolist()))
+    return DocumentMapping(found, own, tuple(snapshot.relations[code] for code in codes.tolist()))
 
 
 def _types(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> Counter[str]:
@@ -140,7 +140,7 @@ class Annotator:
         return weights
 
 
-def _document_edges(snapshot: Snapshot, dictionary: Dictionary, found: Attached) -> dict[int, list[int]]:
+def _document_edges(snapshot: Snapshot, dictionary: Dictionary, found: DocumentMapping) -> dict[int, list[int]]:
     """Map the row of each document node to the rows of its neighbours that are not document nodes."""
     if not found.types:
         return {}

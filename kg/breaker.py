@@ -21,7 +21,7 @@ def _now() -> datetime:
     return datetime.now().astimezone()
 
 
-class Breaker:
+class CircuitBreaker:
     """A circuit breaker for the calls to one server.
 
     Closed: every call is admitted. Open: no call is admitted until the waiting time is over. Half-open: one trial call

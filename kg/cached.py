@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from clew.core.types import Deadline
-from clew.kg.store import GraphStore, Guarded
+from clew.kg.store import GraphStore, HealthReporting
 from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 V = TypeVar("V")
@@ -98,7 +98,7 @@ class CachedStore:
     @property
     def trouble(self) -> str:
         """See Guarded."""
-        return self._store.trouble if isinstance(self._store, Guarded) else ""
+        return self._store.trouble if isinstance(self._store, HealthReporting) else ""
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
         """See GraphStore."""

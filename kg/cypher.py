@@ -81,7 +81,7 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class RelationFilter:
     """The edges a walk may follow: relationship types that leave a node, and that enter it. None: all types."""
 
     out: tuple[str, ...] | None = None
@@ -132,7 +132,7 @@ def entities(graph: Graph) -> str:
     return f"{_HEAD}{_known(graph)}RETURN collect([labels(n), properties(n)]) AS found"
 
 
-def neighbourhood(graph: Graph, ways: Ways, hops: int) -> str:
+def neighbourhood(graph: Graph, ways: RelationFilter, hops: int) -> str:
     """Return everything within `hops` of the seeds, in one record.
 
     Parameters: $ask.keys: ids of the seeds, in each form in which they can be stored; $ask.places: id → position among
@@ -165,7 +165,7 @@ def neighbourhood(graph: Graph, ways: Ways, hops: int) -> str:
     return "".join(steps)
 
 
-def _hop(graph: Graph, ways: Ways, hop: int) -> str:
+def _hop(graph: Graph, ways: RelationFilter, hop: int) -> str:
     """Walk from the nodes that the hop before reached first.
 
     There is one subquery for each node, so that no node is read once the limit on steps is reached.
@@ -182,7 +182,7 @@ def _hop(graph: Graph, ways: Ways, hop: int) -> str:
     )
 
 
-def _runs(graph: Graph, ways: Ways) -> str:
+def _runs(graph: Graph, ways: RelationFilter) -> str:
     """Return relation, outgoing, fan, ends, ids: the runs of edges around n, in order and limited to $fan_out."""
     sides = []
     for outgoing, allowed in ((True, ways.out), (False, ways.into)):

@@ -91,7 +91,7 @@ class ExpandSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class PathStep:
     """One step of a path: along `step` to the entity `to`."""
 
     step: Step
@@ -109,7 +109,7 @@ class Reached:
     entity: str
     weight: float
     seed: str
-    path: tuple[Way, ...] = ()
+    path: tuple[PathStep, ...] = ()
 
 
 def expand(
@@ -214,15 +214,15 @@ def _page_ranks(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec
     return (reached / best * start.max(initial=0.0) if best > 0 else reached), came
 
 
-def _paths(table: EdgeTable, came: Ints, places: Sequence[int]) -> Iterator[tuple[str, tuple[Way, ...]]]:
+def _paths(table: EdgeTable, came: Ints, places: Sequence[int]) -> Iterator[tuple[str, tuple[PathStep, ...]]]:
     """Yield the seed and the steps of the path with the highest weight to each of some nodes."""
     edge_of, hops = came.tolist(), table.hops.tolist()
     near, relation, outgoing = table.near.tolist(), table.relation.tolist(), table.outgoing.tolist()
     for place in places:
-        ways: list[Way] = []
+        ways: list[PathStep] = []
         node = place
         while (edge := edge_of[node]) >= 0 and len(ways) <= MAX_HOPS and (hops[node] > 0 or not ways):
-            ways.append(Way(Step(table.relations[relation[edge]], outgoing[edge]), table.nodes[node]))
+            ways.append(PathStep(Step(table.relations[relation[edge]], outgoing[edge]), table.nodes[node]))
             node = near[edge]
             if hops[node] == 0:
                 break

@@ -28,7 +28,7 @@ from neo4j.exceptions import (
 from clew.core.errors import DataError, StageUnavailable, UsageError
 from clew.core.types import Deadline
 from clew.kg import cypher
-from clew.kg.breaker import Breaker
+from clew.kg.breaker import CircuitBreaker
 from clew.kg.loop import LoopThread
 from clew.kg.records import Mapped, Reader, edge_table, keys, loaded, written
 from clew.kg.spec import Neo4jSpec
@@ -95,7 +95,7 @@ class Neo4jStore:
             self._graph = cypher.Graph((label,))
             self._entity = loaded
         cypher.entities(self._graph)  # raises an error now if a name cannot be quoted
-        self._breaker = Breaker(spec.uri, failures=failures, wait_seconds=wait_seconds)
+        self._breaker = CircuitBreaker(spec.uri, failures=failures, wait_seconds=wait_seconds)
         self._warming: Future[Any] | None = None
         # Callers wait here and not in the pool of the driver, where one that gives up may block its slot.
         self._places = asyncio.Semaphore(spec.connections)
@@ -177,13 +177,13 @@ class Neo4jStore:
                 for target in targets:
                     yield Edge(source, relation, target)
 
-    def _ways(self, walk: Walk) -> cypher.Ways:
+    def _ways(self, walk: Walk) -> cypher.RelationFilter:
         """Return the relationship types of a walk, without those that the spec does not list."""
         if walk.relations is None:
-            return cypher.Ways()
+            return cypher.RelationFilter()
         known = set(self._spec.relations) or set(walk.relations)
         names = [name for name in sorted(walk.relations) if name in known]
-        return cypher.Ways(
+        return cypher.RelationFilter(
             tuple(name for name in names if walk.allows(name, "out")),
             tuple(name for name in names if walk.allows(name, "in")),
         )

@@ -75,7 +75,7 @@ class Neo4jSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
+class DocumentMapping:
     """How documents are part of a graph.
 
     documents: pattern of the node id of a document, such as "product:{id}" ("": documents are not nodes). types: entity
@@ -134,6 +134,6 @@ class GraphSpec:
                 raise ValueError(f"{name} is {value}, expected 0 to {most}")
 
     @property
-    def attached(self) -> Attached:
+    def attached(self) -> DocumentMapping:
         """How documents are part of the graph, after a build has detected it."""
-        return Attached(self.documents, tuple(self.document_types), tuple(self.about))
+        return DocumentMapping(self.documents, tuple(self.document_types), tuple(self.about))

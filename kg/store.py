@@ -54,7 +54,7 @@ class GraphStore(Protocol):
 
 
 @runtime_checkable
-class Guarded(Protocol):
+class HealthReporting(Protocol):
     """A store that can be unavailable and reports this without a request."""
 
     @property

@@ -143,7 +143,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
+class AnswerExtractor:
     """The parts that extract answers. reranker: None if query terms decide. Safe for concurrent searches."""
 
     store: DocStore
@@ -167,7 +167,7 @@ class Answering:
         scores: dict[tuple[int, int], float] = {}
         if groups and ordering.stopped is not None and self.reranker is not None:
             with trace.stage("answer"):
-                chosen = most_promising(groups, affordable(self.reranker, ordering.reached, trace))
+                chosen = most_promising(groups, sentences_in_budget(self.reranker, ordering.reached, trace))
                 scores = self._scores(self.reranker, query.text, groups, chosen)
         found = [_answer(self.store, group, row, scores, ordering) for row, group in enumerate(groups)]
         found.sort(key=lambda answer: -answer.score if answer.probability is not None else float("inf"))
@@ -210,7 +210,7 @@ class Answering:
         return dict(zip(chosen, scores.tolist(), strict=True))
 
 
-def affordable(reranker: Reranker, passages: int, trace: Trace) -> int:
+def sentences_in_budget(reranker: Reranker, passages: int, trace: Trace) -> int:
     """Return how many sentences (1 to SENTENCES) can be read in the time left.
 
     It assumes that a sentence takes as long as each of the passages took. A sentence is no longer than a passage, so

@@ -14,7 +14,7 @@ from clew.core.types import Deadline, Ints, Vectors
 from clew.kg.linker import FEATURES, Candidate, Linker
 from clew.kg.relations import Step
 from clew.kg.snapshot import Snapshot
-from clew.kg.store import Guarded
+from clew.kg.store import HealthReporting
 from clew.kg.types import MAX_FAN_OUT, EdgeTable, Walk
 from clew.search.graph_retriever import GraphRetriever, linked_entities
 from clew.search.pipeline import Searcher
@@ -29,7 +29,7 @@ _SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class ConsideredEntity(LinkedEntity):
+class EntityCandidate(LinkedEntity):
     """An entity that some words of a text may refer to.
 
     features: the linker's features by name, except those that are 0. dropped: why it is not a mention, "" if it is one.
@@ -52,7 +52,7 @@ class LinkReport:
     snapshot: str
     mentions: tuple[LinkedEntity, ...]
     considered: int
-    candidates: tuple[ConsideredEntity, ...] = ()
+    candidates: tuple[EntityCandidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def trouble_of(knowledge: GraphRetriever) -> str:
     """Return why the graph's store does not answer at the moment, "" if no problem is known; sends no request."""
     store = knowledge.store
     # If no relation is walked, no store is needed and none is open.
-    return store.trouble if knowledge.walks and isinstance(store, Guarded) else ""
+    return store.trouble if knowledge.walks and isinstance(store, HealthReporting) else ""
 
 
 def link(searcher: Searcher, text: str, *, trace: bool = False) -> LinkReport:
@@ -257,10 +257,10 @@ def _read(searcher: Searcher, text: str, what: str) -> ParsedQuery:
     return query if searcher.understanding.encoder is None else searcher.understanding.vector(query)
 
 
-def _considered(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) -> list[ConsideredEntity]:
+def _considered(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) -> list[EntityCandidate]:
     shown = linked_entities(snapshot, candidates, text)
     return [
-        ConsideredEntity(
+        EntityCandidate(
             **{name: getattr(entity, name) for name in LinkedEntity.__dataclass_fields__},
             features={name: value for name, value in zip(FEATURES, candidate.features, strict=True) if value},
             dropped=candidate.dropped,

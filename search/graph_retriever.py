@@ -14,16 +14,16 @@ from clew.core.errors import StageUnavailable, UsageError
 from clew.core.mapped import open_array
 from clew.core.text import Analyzer
 from clew.core.types import Deadline, Ints, Vectors
-from clew.kg.absent import AbsentStore
 from clew.kg.annotate import open_linker
 from clew.kg.cached import CachedStore
 from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
 from clew.kg.linker import FEATURES, Candidate, Linked, Linker
 from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder
 from clew.kg.snapshot import Snapshot, find_snapshot
-from clew.kg.spec import Attached, GraphSpec
+from clew.kg.spec import DocumentMapping, GraphSpec
 from clew.kg.store import STORES, GraphStore
 from clew.kg.types import Direction, EdgeTable
+from clew.kg.unavailable import UnavailableStore
 from clew.search.protocols import Expansion, ParsedQuery
 from clew.search.types import LinkedEntity
 
@@ -222,7 +222,7 @@ def open_graph_retriever(
         policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.attached)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
-        store = open_store(spec, snapshot) if walks else AbsentStore("the expansion policy walks no relation")
+        store = open_store(spec, snapshot) if walks else UnavailableStore("the expansion policy walks no relation")
         opened.callback(store.close)
         knowledge = GraphRetriever(
             spec=spec,
@@ -249,10 +249,10 @@ def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
             STORES["neo4j"](spec.neo4j, label), seconds=_EXTERNAL_SECONDS if spec.neo4j.is_external else None
         )
     except UsageError as error:
-        return AbsentStore(error.message)
+        return UnavailableStore(error.message)
 
 
-def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: Attached) -> tuple[ExpandSpec, bool]:
+def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: DocumentMapping) -> tuple[ExpandSpec, bool]:
     """Complete a policy for how documents are attached to the graph; also return whether any relation is walked.
 
     Relations between documents and entities are not walked unless the policy names them, because the postings of the

@@ -16,7 +16,7 @@ import numpy as np
 from clew.core.artifacts import Hold
 from clew.core.errors import QueryError, unknown_name
 from clew.core.types import Bools, Deadline, Floats
-from clew.search.answer import Answering, checked
+from clew.search.answer import AnswerExtractor, checked
 from clew.search.docstore import DocStore
 from clew.search.facets import count_facets
 from clew.search.fields import Fields
@@ -160,7 +160,7 @@ class Searcher:
         # min_probability applies to sentences, so no document is dropped because of its best passage.
         query, ordering = self._ordered(replace(asked, min_probability=None), reranker, trace, kept)
         parts = self.store, self.fields, self.understanding.analyzer, self.generators
-        answers = Answering(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
+        answers = AnswerExtractor(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return AnswerResponse(
             query=query.text,
@@ -290,7 +290,7 @@ class Searcher:
         if reranker is not None:
             with trace.stage("rerank"):
                 ordering = reranker.rerank(query.text, pool, self.store, trace.deadline)
-        return query, (ordering or Ordering.as_fused(pool)).without_unlikely(request.min_probability)
+        return query, (ordering or Ordering.as_fused(pool)).filter_by_probability(request.min_probability)
 
     def _found(
         self, request: SearchRequest, depth: int, fusion: FusionSpec | str | None, among: Sequence[str] | None

@@ -15,7 +15,7 @@ from clew.benchmarks.peers.protocol import median_ms, per_second
 if TYPE_CHECKING:
     from clew.core.types import Vectors
     from clew.search.candidates.dense.int16 import Int16Vectors
-    from clew.search.candidates.dense.shard import DenseShard, Proposer
+    from clew.search.candidates.dense.shard import ApproximateSearch, DenseShard
 
 _DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
 _RECALL = 0.97
@@ -29,8 +29,8 @@ class _Way:
     """One search method. make: builds it; together: answers 64 queries in one call, None if it cannot."""
 
     kind: str
-    make: Callable[[Int16Vectors], Proposer]
-    together: Callable[[Proposer, Vectors], object] | None = None
+    make: Callable[[Int16Vectors], ApproximateSearch]
+    together: Callable[[ApproximateSearch, Vectors], object] | None = None
 
 
 def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
@@ -63,7 +63,7 @@ def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
     from clew.search.candidates.dense.gpu import GpuScan, for_build, library
     from clew.search.candidates.dense.rabitq import RaBitQScan
 
-    def inverted(vectors: Int16Vectors, *, gpu: bool = False) -> Proposer:
+    def inverted(vectors: Int16Vectors, *, gpu: bool = False) -> ApproximateSearch:
         return AnnIndex.make(ANN_KINDS["ivf"], vectors, seed, gpu=gpu)
 
     reached = for_build("auto", passages, _DIM)
@@ -84,7 +84,7 @@ def _all_together(made: Any, queries: Vectors) -> object:
     return made.index.nearest(queries, 2 * _K)
 
 
-def _asked(way: _Way, made: Proposer, vectors: Int16Vectors, probe: Any, queries: Vectors) -> dict[str, Any]:
+def _asked(way: _Way, made: ApproximateSearch, vectors: Int16Vectors, probe: Any, queries: Vectors) -> dict[str, Any]:
     """Return the figures at the smallest effort that reaches the recall that an index is built for by default."""
     from clew.search.candidates.dense.shard import DenseShard
 

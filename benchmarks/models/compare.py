@@ -27,8 +27,8 @@ from clew.benchmarks.models.choice import (
     suggestion,
 )
 from clew.benchmarks.models.cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
+from clew.benchmarks.models.model_pool import ModelPool
 from clew.benchmarks.models.quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
-from clew.benchmarks.models.shelf import Shelf
 from clew.benchmarks.relevance.options import Options as Judging
 from clew.core.errors import UsageError, unknown_name
 from clew.models.averaged import parts_of
@@ -180,7 +180,7 @@ def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say)
 class _Quality:
     """The nDCG@10 of models on every data set; each is computed only once."""
 
-    def __init__(self, shelf: Shelf, samples: Sequence[Sample], found: Sequence[Lists], say: Say) -> None:
+    def __init__(self, shelf: ModelPool, samples: Sequence[Sample], found: Sequence[Lists], say: Say) -> None:
         self._shelf, self._samples, self._lists, self._say = shelf, samples, found, say
         self._known: dict[tuple[ModelRole, str, str], Values] = {}
 
@@ -189,10 +189,10 @@ class _Quality:
         key = (role, name, runtime)
         if key not in self._known:
             if role == "encoder":
-                encoder = self._shelf.remembering_encoder(name, runtime)
+                encoder = self._shelf.cached_encoder(name, runtime)
                 values = {each.name: dense_values(encoder, each) for each in self._samples}
             else:
-                scorer = self._shelf.remembering_scorer(name, runtime)
+                scorer = self._shelf.cached_scorer(name, runtime)
                 values = {each.name: reranked_values(scorer, each) for each in self._lists}
             self._known[key] = values
             self._say(f"quality: {role} {name} ({runtime}): nDCG@10 {mean_of(values):.4f}")
@@ -208,16 +208,16 @@ class _Quality:
 
 
 @contextmanager
-def _shelf(home: Path) -> Iterator[Shelf]:
+def _shelf(home: Path) -> Iterator[ModelPool]:
     # Separate from the cache of builds, whose vectors are bit for bit those of a build's own batches.
     cache = EmbeddingCache(home / "bench" / "models.sqlite")
     try:
-        yield Shelf(home, cache)
+        yield ModelPool(home, cache)
     finally:
         cache.close()
 
 
-def _candidates(shelf: Shelf, options: Options, say: Say) -> list[_Candidate]:
+def _candidates(shelf: ModelPool, options: Options, say: Say) -> list[_Candidate]:
     """Return every model in every runtime, encoders first; a model that is the same in all runtimes comes once."""
     found: dict[tuple[ModelRole, str, str], _Candidate] = {}
     for role, names in zip(ROLES, (options.encoders, options.rerankers), strict=True):
@@ -244,7 +244,7 @@ def _texts(material: Sample | Lists) -> tuple[list[str], list[str]]:
 
 
 def _paces(
-    shelf: Shelf, candidates: Sequence[_Candidate], given: Timed, rounds: int, say: Say
+    shelf: ModelPool, candidates: Sequence[_Candidate], given: Timed, rounds: int, say: Say
 ) -> dict[_Candidate, Pace]:
     cases: dict[_Candidate, Callable[[], Pace]] = {}
     for candidate in candidates:

@@ -136,7 +136,7 @@ class OnnxPairModel:
 
 
 @cache
-def multiplies_bytes(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def has_int8_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Return whether the processor is known to have instructions for products of 8-bit numbers."""
     try:
         found = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
@@ -158,7 +158,7 @@ def open_session(file: Path, *, exact: bool | None = None) -> Any:
     options.inter_op_num_threads = 1
     # Warnings about single graph nodes are of no use to a user.
     options.log_severity_level = 3
-    if not multiplies_bytes() if exact is None else exact:
+    if not has_int8_instructions() if exact is None else exact:
         options.add_session_config_entry("session.x64quantprecision", "1")
     # onnxruntime's fused addition and layer norm is slower than the two operators.
     slow = ["SkipLayerNormFusion"]

@@ -17,7 +17,7 @@ from clew.core.types import Vectors
 from clew.indexer.encode import Encoding
 from clew.indexer.graphs.load import load
 from clew.indexer.graphs.read import lineage
-from clew.indexer.graphs.used import is_whole
+from clew.indexer.graphs.used import is_intact
 from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_ids
 from clew.kg.annotate import attached
@@ -96,7 +96,7 @@ def _loaded(home: Path, name: str, nodes: str, edges: str) -> str | None:
     sources = lineage([url for path in (nodes, edges) for url in expand(path)])
     try:
         same = [found.id for found in list_snapshots(home, name) if dict(found.lineage) == sources]
-        return next((known for known in same if is_whole(graph_folder(home, name) / known)), None)
+        return next((known for known in same if is_intact(graph_folder(home, name) / known)), None)
     except (NotFoundError, CorruptError, FormatError):
         return None
 

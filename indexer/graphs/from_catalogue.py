@@ -15,7 +15,7 @@ from clew.core.errors import SpecError
 from clew.core.fold import normalise
 from clew.core.progress import Progress, Silent
 from clew.core.types import Document
-from clew.indexer.documents import Typing
+from clew.indexer.documents import RecordConverter
 from clew.indexer.graphs.load import LoadReport, Reading, keep
 from clew.indexer.graphs.read import Link, Node, lineage
 from clew.indexer.graphs.records import edge_of, entity_of
@@ -126,7 +126,9 @@ class Catalogue:
 
     def _documents(self) -> Iterator[Document | Fault]:
         form = self._spec.form
-        typing = Typing(self._spec.search.fields, id_field(self._spec.source, form), self._spec.source.separator)
+        typing = RecordConverter(
+            self._spec.search.fields, id_field(self._spec.source, form), self._spec.source.separator
+        )
         origins: dict[str, str] = {}
         for record in read(self._spec.source, form):
             document = record if isinstance(record, Fault) else typing.document(record)

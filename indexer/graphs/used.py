@@ -74,7 +74,7 @@ def check_graph(home: Path, spec: Mapping[str, Any]) -> GraphManifest | None:
         raise CorruptError(f"graph {name!r}: {error.message}", hint) from None
 
 
-def is_whole(folder: Path) -> bool:
+def is_intact(folder: Path) -> bool:
     """Return whether a snapshot exists and every file has the hash in its manifest."""
     try:
         _whole(folder)
@@ -104,7 +104,7 @@ def held(home: Path, spec: Mapping[str, Any]) -> Iterator[None]:
 # ------------------------------------------------------------------ from one home to another
 
 
-def check_brought(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
+def check_imported(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
     """Check an imported snapshot against its own manifest and the spec of the version.
 
     staged: its folder, named after its id. source: the imported file, for messages. Raises CorruptError, DataError.
@@ -134,7 +134,7 @@ def place(staged: Path, home: Path, spec: Mapping[str, Any]) -> Path | None:
     assert target is not None  # noqa: S101 - the caller has a graph
     with writing(target.parent), disk_errors(target.parent):
         is_new = not target.exists()
-        if not is_whole(target):
+        if not is_intact(target):
             promote(staged, target)
         elif dict(load(target).files) != dict(load(staged).files):
             raise StoreError(

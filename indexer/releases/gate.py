@@ -78,8 +78,8 @@ def judge(
         failures += [_not_compared("the live release cannot be read", unread, "")] if unread else []
         return GateResult(found, models, {}, tuple(failures))
     if live.models == models:
-        failures += fallen(found, live.version.relevance, spec)
-    name = opponent_id(folder, live, models)
+        failures += max_drop_failure(found, live.version.relevance, spec)
+    name = baseline_id(folder, live, models)
     if not name:
         return GateResult(found, models, {}, tuple(failures))
     try:
@@ -92,7 +92,7 @@ def judge(
     return GateResult(found, models, record, (*failures, *worse), name if worse else "")
 
 
-def opponent_id(folder: IndexFolder, live: Live, models: Models) -> str:
+def baseline_id(folder: IndexFolder, live: Live, models: Models) -> str:
     """Return the id of the release with other models that a candidate is compared with; "" if there is none.
 
     It is the live release. If that was published with an override, it is the release that the live one was found
@@ -142,7 +142,7 @@ def below_minimum(found: Mapping[str, float], spec: QualitySpec) -> list[GateFai
     return [GateFailure("minimum", said, _HINT, {"after": found[GATE], "minimum": spec.minimum})]
 
 
-def fallen(found: Mapping[str, float], live: Mapping[str, float], spec: QualitySpec) -> list[GateFailure]:
+def max_drop_failure(found: Mapping[str, float], live: Mapping[str, float], spec: QualitySpec) -> list[GateFailure]:
     """Return the failure of the rule `max_drop`, if there is one, for a live release with the same models.
 
     found, live: means by measure of the version and of the live release; `live` may lack the measure.

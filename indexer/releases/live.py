@@ -11,7 +11,7 @@ from clew.core.artifacts import verify_files
 from clew.core.errors import CorruptError, NotFoundError, StoreError
 from clew.indexer.releases.models import Models, models_of
 from clew.indexer.releases.override import Override
-from clew.indexer.releases.verify import good_shard
+from clew.indexer.releases.verify import is_shard_intact
 from clew.search.versions import IndexFolder, IndexVersion, Release
 
 
@@ -47,7 +47,7 @@ class Live:
         same = (built.content, built.shards, built.files, _settings(built.spec), built.encoder, reranker)
         return same == (
             live.content, live.shards, live.files, _settings(live.spec), live.encoder, self.release.reranker
-        ) and all(good_shard(folder.shard(address)) for address, _ in live.shards)  # fmt: skip
+        ) and all(is_shard_intact(folder.shard(address)) for address, _ in live.shards)  # fmt: skip
 
 
 def find_live(folder: IndexFolder) -> tuple[Live | None, str]:

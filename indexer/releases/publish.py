@@ -18,7 +18,7 @@ from clew.core.files import disk_errors, sha256_file, write_atomic
 from clew.core.lock import writing
 from clew.indexer.releases.history import existing, history, next_number, number_of, point_at, release_ids
 from clew.indexer.releases.override import Override, check_not_ended
-from clew.indexer.releases.verify import good_shard, open_whole
+from clew.indexer.releases.verify import is_shard_intact, open_verified
 from clew.search.versions import IndexFolder, IndexVersion, Release, dumps
 
 VERSION_FILE = "version.json"
@@ -65,7 +65,7 @@ def place_version(folder: IndexFolder, staged: IndexFolder, version: IndexVersio
     A shard that already exists and is undamaged is kept.
     """
     for address, _ in version.shards:
-        if not good_shard(folder.shard(address)):
+        if not is_shard_intact(folder.shard(address)):
             promote(staged.shard(address), folder.shard(address))
     write_atomic(staged.version(version.id) / VERSION_FILE, dumps(version))
     promote(staged.version(version.id), folder.version(version.id))
@@ -102,8 +102,8 @@ def publish_learned(home: Path, name: str, learned: Mapping[str, Mapping[str, An
 def activate(home: Path, name: str, release: str) -> Release:
     """Verify all files of a release, open it, and make it live.
 
-    Raises NotFoundError, the errors of `open_whole`, and QualityError if the release's override has ended, unless the
-    release is already live: activating the live release repairs a damaged CURRENT.
+    Raises NotFoundError, the errors of `open_verified`, and QualityError if the release's override has ended, unless
+    the release is already live: activating the live release repairs a damaged CURRENT.
     """
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
@@ -136,5 +136,5 @@ def rollback(home: Path, name: str) -> Release:
 
 def _verified(home: Path, folder: IndexFolder, release: str) -> Release:
     chosen = folder.read_release(release)
-    open_whole(home, folder, chosen).close()
+    open_verified(home, folder, chosen).close()
     return chosen

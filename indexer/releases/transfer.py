@@ -20,11 +20,11 @@ from clew.core.artifacts import HOLD, digest_files, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file
 from clew.core.lock import writing
-from clew.indexer.graphs.used import check_brought, held, place, snapshot_of
+from clew.indexer.graphs.used import check_imported, held, place, snapshot_of
 from clew.indexer.releases.history import existing, next_number
 from clew.indexer.releases.override import Override, check_not_ended
 from clew.indexer.releases.publish import VERSION_FILE, place_version, renamed, write_release
-from clew.indexer.releases.verify import check_release, check_searcher, good_shard
+from clew.indexer.releases.verify import check_release, check_searcher, is_shard_intact
 from clew.kg.manifest import MANIFEST
 from clew.kg.manifest import load as load_graph
 from clew.search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, load
@@ -155,7 +155,7 @@ def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, 
             )
         # If this index already has the shard and it is undamaged, it is kept with its own ANN file.
         existing_shard = folder.shard(address)
-        used = existing_shard if good_shard(existing_shard) else directory
+        used = existing_shard if is_shard_intact(existing_shard) else directory
         shards.append((address, sha256_file(used / "manifest.json")))
     _read_graph(path, view, version)
     version = renamed(version, next_number(folder), folder.name)
@@ -171,7 +171,7 @@ def _read_graph(path: Path, view: IndexFolder, version: IndexVersion) -> None:
         (view.root / _GRAPH).mkdir(exist_ok=True)  # if the file has no graph, the check below names what is missing
         staged.parent.mkdir()
         (view.root / _GRAPH).rename(staged)
-        check_brought(staged, path, version.spec)
+        check_imported(staged, path, version.spec)
     elif (view.root / _GRAPH).exists():
         raise DataError(f"{path} contains a graph that its version does not use", _CHANGED)
 

@@ -43,7 +43,7 @@ class VerifyReport:
     recall: dict[str, float] = field(default_factory=dict)
 
 
-def good_shard(directory: Path) -> bool:
+def is_shard_intact(directory: Path) -> bool:
     """Return whether a shard's folder exists and every file has the hash that is in its manifest."""
     try:
         verify_files(directory, load(ShardManifest, directory / "manifest.json").files)
@@ -66,7 +66,7 @@ def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVer
     return version
 
 
-def open_whole(home: Path, folder: IndexFolder, release: Release) -> Searcher:
+def open_verified(home: Path, folder: IndexFolder, release: Release) -> Searcher:
     """Verify every file of a release and open it as readers do. The caller closes it.
 
     Raises the errors of `check_release` and `clew.search.assemble.open_version`: even if the files are undamaged, the
@@ -147,7 +147,7 @@ def verify_release(home: Path, name: str, release: str | None = None) -> VerifyR
     """
     folder = existing(home, name)
     chosen = folder.read_release(release)
-    searcher = open_whole(home, folder, chosen)
+    searcher = open_verified(home, folder, chosen)
     version = searcher.version
     try:
         canaries = check_searcher(searcher, version)

@@ -121,7 +121,7 @@ class GraphKind:
         """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError, naming the file."""
         table = read_table(global_statistics / TABLE, FORMAT)
         entities, frequencies = (open_array(global_statistics / name) for name in (ENTITIES, FREQUENCIES))
-        rarity = Rarity(int(table["passages"]), entities, frequencies)
+        rarity = EntityIdf(int(table["passages"]), entities, frequencies)
         shards = [GraphShard(folder, rarity) for folder in directories]
         return shards[0] if len(shards) == 1 else Sharded(shards)
 
@@ -190,7 +190,7 @@ def _documents(ids: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rarity:
+class EntityIdf:
     """How rare each entity is in the version."""
 
     passages: int
@@ -218,7 +218,7 @@ class _Matched:
 class GraphShard:
     """A CandidateGenerator over a shard's entity postings. Safe to use from several threads."""
 
-    def __init__(self, directory: Path, rarity: Rarity) -> None:
+    def __init__(self, directory: Path, rarity: EntityIdf) -> None:
         """Open the files that `GraphKind` wrote. Raises NotFoundError, CorruptError or FormatError, naming the file."""
         self._size = int(read_table(directory / TABLE, FORMAT)["passages"])
         self._entities = open_array(directory / ENTITIES)

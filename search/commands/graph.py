@@ -14,7 +14,7 @@ from clew.search.commands.completion import index_and_graph_names
 from clew.search.commands.options import IndexName, opened
 
 if TYPE_CHECKING:
-    from clew.search.graph_reports import ConsideredEntity, ExpandReport, LinkReport
+    from clew.search.graph_reports import EntityCandidate, ExpandReport, LinkReport
 
 
 def link(
@@ -118,7 +118,7 @@ def _rivals(report: LinkReport, start: int, end: int) -> Iterator[str]:
         yield f"  not  {len(rivals) - SHOWN:,} more"
 
 
-def _features(entity: ConsideredEntity) -> str:
+def _features(entity: EntityCandidate) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in entity.features.items() if name != "bias")
 
 

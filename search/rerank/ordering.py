@@ -42,7 +42,7 @@ class Ordering:
         fused, none = pool.order(), np.empty(0)
         return cls(pool, fused, fused, fused, none, none, Calibration())
 
-    def without_unlikely(self, min_probability: float | None) -> Ordering:
+    def filter_by_probability(self, min_probability: float | None) -> Ordering:
         """Drop the reranked documents whose probability is below min_probability (0 to 1; None: drop none).
 
         If that drops all of them, nothing is shown, because documents that were not scored rank below those that were.

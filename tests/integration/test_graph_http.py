@@ -14,7 +14,7 @@ from clew.api.engine import Engine
 from clew.api.settings import Settings
 from clew.core.errors import QueryError
 from clew.core.types import Deadline
-from clew.kg.absent import AbsentStore
+from clew.kg.unavailable import UnavailableStore
 from clew.search import graph_reports, types
 from clew.search.assemble import open_index
 
@@ -88,7 +88,9 @@ def lonely(home):
         searcher = open_index(home, name)
         if searcher.knowledge is None:
             return searcher
-        return replace(searcher, knowledge=replace(searcher.knowledge, store=AbsentStore("cannot reach bolt://graph")))
+        return replace(
+            searcher, knowledge=replace(searcher.knowledge, store=UnavailableStore("cannot reach bolt://graph"))
+        )
 
     with client_of(home, opener) as client:
         yield client
@@ -157,7 +159,7 @@ def test_http_says_of_the_graph_what_python_says(client, home):
         (schemas.GraphUse, types.GraphUse),
         (schemas.LinkedEntity, types.LinkedEntity),
         (graph_schemas.LinkResult, graph_reports.LinkReport),
-        (graph_schemas.ConsideredEntity, graph_reports.ConsideredEntity),
+        (graph_schemas.EntityCandidate, graph_reports.EntityCandidate),
         (graph_schemas.EntityResult, graph_reports.EntityReport),
         (graph_schemas.EntityRelation, graph_reports.EntityRelation),
         (graph_schemas.NamedEntity, graph_reports.NamedEntity),

@@ -14,7 +14,7 @@ from clew.core.errors import QueryError, UnknownNameError
 from clew.core.types import Deadline
 from clew.indexer.build import build
 from clew.indexer.spec import spec_of
-from clew.kg.absent import AbsentStore
+from clew.kg.unavailable import UnavailableStore
 from clew.search.assemble import open_index
 from clew.search.gate import DEFAULT_WEIGHTS, FEATURES, Gate
 from clew.search.pipeline import Searcher
@@ -184,7 +184,7 @@ def test_filters_and_facets_hold_for_the_graph_too(rooms: Searcher) -> None:
 
 def test_a_store_that_cannot_answer_is_left_out_and_named(rooms: Searcher) -> None:
     assert rooms.knowledge is not None
-    broken = replace(rooms, knowledge=replace(rooms.knowledge, store=AbsentStore("the server is down")))
+    broken = replace(rooms, knowledge=replace(rooms.knowledge, store=UnavailableStore("the server is down")))
     found = broken.search(SearchRequest(query="couch", graph="on"))
     assert [(lost.stage, lost.reason) for lost in found.degraded] == [("graph", "the server is down")]
     assert [hit.id for hit in found.hits] == ["l1"]

@@ -16,7 +16,7 @@ import pytest
 
 from clew.core.errors import StageUnavailable, UsageError
 from clew.core.types import Deadline
-from clew.kg.breaker import Breaker
+from clew.kg.breaker import CircuitBreaker
 from clew.kg.neo4j_store import Neo4jStore
 from clew.kg.spec import Neo4jSpec
 from clew.kg.types import Edge, Entity, Walk
@@ -456,4 +456,4 @@ def test_a_store_that_was_never_asked_holds_nothing():
 
 def test_the_store_uses_the_breaker_of_the_room(neo4j_server):
     with at(neo4j_server) as store:
-        assert isinstance(store._breaker, Breaker)
+        assert isinstance(store._breaker, CircuitBreaker)

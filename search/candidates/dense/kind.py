@@ -20,7 +20,7 @@ from clew.search.candidates.dense.gpu import for_build, log, on_gpu
 from clew.search.candidates.dense.int16 import Int16Vectors, parts, to_int16
 from clew.search.candidates.dense.rabitq import RaBitQScan
 from clew.search.candidates.dense.recall import RecallProbe
-from clew.search.candidates.dense.shard import DenseShard, Proposer
+from clew.search.candidates.dense.shard import ApproximateSearch, DenseShard
 from clew.search.candidates.dense.spec import DenseSpec
 from clew.search.candidates.dense.vector_statistics import VectorStatistics
 from clew.search.protocols import CandidateGenerator, PassageSet
@@ -196,7 +196,7 @@ class DenseKind:
                 REBUILD,
             )
         name = str(settings["kind"])
-        proposer: Proposer | None = None
+        proposer: ApproximateSearch | None = None
         below, effort = self._spec.exact_below, int(settings["effort"])
         if name == "rabitq":
             proposer = RaBitQScan.read(directory, *vectors.shape)

@@ -19,7 +19,7 @@ from clew.search.protocols import CandidateRequest, ParsedQuery
 _LEAST_FETCH = 64
 
 
-class Proposer(Protocol):
+class ApproximateSearch(Protocol):
     """An approximate search: it proposes passages that are probably near a query without comparing all vectors."""
 
     @property
@@ -55,7 +55,7 @@ class DenseShard:
         self,
         vectors: Int16Vectors,
         kind: str,
-        proposer: Proposer | None,
+        proposer: ApproximateSearch | None,
         effort: int,
         exact_below: int,
         vector_statistics: VectorStatistics | None = None,

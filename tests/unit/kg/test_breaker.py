@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from clew.core.errors import StageUnavailable
-from clew.kg.breaker import Breaker
+from clew.kg.breaker import CircuitBreaker
 
 MOST, WAIT, LONGEST = 3, 1.0, 4.0
 
@@ -22,7 +22,7 @@ class Clock:
 
 
 def breaker(clock):
-    return Breaker(
+    return CircuitBreaker(
         "bolt://x",
         failures=MOST,
         wait_seconds=WAIT,

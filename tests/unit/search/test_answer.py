@@ -17,10 +17,10 @@ from clew.search.answer import (
     Answers,
     Group,
     Sentence,
-    affordable,
     best_by_terms,
     checked,
     most_promising,
+    sentences_in_budget,
     sentences_of,
 )
 from clew.search.fields import FieldSpec, body
@@ -147,7 +147,7 @@ def test_no_more_sentences_are_read_than_the_bound() -> None:
 
 def reach(budget_ms: float, took_ms: float, reached: int, deadline: Deadline | None = None) -> int:
     reranker = Reranker(OverlapScorer(), RerankSpec("overlap", 50, budget_ms), Calibration())
-    return affordable(reranker, reached, Trace(deadline or Deadline(), {"rerank": took_ms}))
+    return sentences_in_budget(reranker, reached, Trace(deadline or Deadline(), {"rerank": took_ms}))
 
 
 def test_only_as_many_sentences_are_read_as_the_time_reaches() -> None:

@@ -14,9 +14,9 @@ from clew.benchmarks.models import cost as model_cost
 from clew.benchmarks.models.choice import Budget, mean_of
 from clew.benchmarks.models.compare import Options, measure, split_runtime
 from clew.benchmarks.models.cost import Pace, disk_bytes, paced, timed
+from clew.benchmarks.models.model_pool import ModelPool
 from clew.benchmarks.models.quality import NDCG, dense_values, lists, reranked_values, sample
 from clew.benchmarks.models.report import HEADINGS, advice, plain, table, write
-from clew.benchmarks.models.shelf import Shelf
 from clew.core.errors import DataError, MismatchError, NotFoundError, UnknownNameError, UsageError
 from clew.core.measures.evaluation import evaluate
 from clew.models.averaged import AveragedEncoder
@@ -243,13 +243,13 @@ def test_a_runtime_that_changes_nothing_is_measured_once(shared):
 def test_vectors_are_computed_once_over_comparisons(shared, tmp_path, monkeypatch):
     cache = EmbeddingCache(tmp_path / "cache.sqlite")
     material = sample(open_dataset(shared[0]), OPTIONS.judging, 3)
-    dense_values(Shelf(tmp_path, cache).remembering_encoder("hashing-32+hashing-16", "onnxruntime"), material)
+    dense_values(ModelPool(tmp_path, cache).cached_encoder("hashing-32+hashing-16", "onnxruntime"), material)
     known = len(cache)
     assert known == 2 * (5 + 2)  # five passages and two queries of either part
     monkeypatch.setattr(HashingEncoder, "encode_passages", lambda *_: pytest.fail("computed again"))
-    again = Shelf(tmp_path, cache)
+    again = ModelPool(tmp_path, cache)
     for name in ("hashing-16", "hashing-32"):
-        dense_values(again.remembering_encoder(name, "onnxruntime"), material)
+        dense_values(again.cached_encoder(name, "onnxruntime"), material)
     assert len(cache) == known
     cache.close()
 

@@ -15,7 +15,7 @@ from clew.models.export import write_onnx
 from clew.models.first_token import narrow_to_first_token
 from clew.models.manifest import INT8_FORM, read_manifest
 from clew.models.quantise import quantised_rows
-from clew.models.runtimes import ONNX_FILE, multiplies_bytes, open_session
+from clew.models.runtimes import ONNX_FILE, has_int8_instructions, open_session
 from clew.models.save import save_dequantised, save_quantised
 from clew.models.smoothing import smooth
 from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, fp32_folder, load_encoder, load_scorer, prepare
@@ -158,12 +158,12 @@ def test_instructions_for_products_of_bytes_must_be_seen(tmp_path):
     cpuinfo = tmp_path / "cpuinfo"
     for flags, able in (("fma avx2", False), ("avx2 avx512_vnni", True), ("avx2 avx_vnni fma", True)):
         cpuinfo.write_text(f"processor : 0\nflags\t\t: {flags}\n")
-        multiplies_bytes.cache_clear()
-        assert multiplies_bytes(cpuinfo) is able
+        has_int8_instructions.cache_clear()
+        assert has_int8_instructions(cpuinfo) is able
     cpuinfo.write_text("processor : 0\nFeatures : asimddp\n")
-    multiplies_bytes.cache_clear()
-    assert not multiplies_bytes(cpuinfo)
-    assert not multiplies_bytes(tmp_path / "none")
+    has_int8_instructions.cache_clear()
+    assert not has_int8_instructions(cpuinfo)
+    assert not has_int8_instructions(tmp_path / "none")
 
 
 def test_sums_of_the_largest_bytes_are_not_clipped(tmp_path):

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from clew.core.errors import QualityError
-from clew.indexer.releases.gate import GateResult, apply_override, below_minimum, fallen
+from clew.indexer.releases.gate import GateResult, apply_override, below_minimum, max_drop_failure
 from clew.indexer.releases.live import Live
 from clew.indexer.releases.override import GateFailure, Override
 from clew.indexer.spec import QualitySpec
@@ -46,7 +46,7 @@ def verdict(*rules, models=MODELS) -> GateResult:
 def test_which_rules_a_version_violates(found, before, rules):
     spec = QualitySpec("judged", max_drop=0.0101, minimum=0.3)
     live = {} if before is None else {"nDCG@10": before}
-    failures = [*below_minimum({"nDCG@10": found}, spec), *fallen({"nDCG@10": found}, live, spec)]
+    failures = [*below_minimum({"nDCG@10": found}, spec), *max_drop_failure({"nDCG@10": found}, live, spec)]
     assert [failure.rule for failure in failures] == rules
     for failure in failures:
         assert f"{found:.4f}" in failure.said

@@ -11,7 +11,7 @@ from clew.models.protocols import Encoder, PairScorer
 from clew.models.store import load_encoder, load_scorer
 
 
-class Shelf:
+class ModelPool:
     """Models by name. home: the folder of the models. cache: vectors of earlier comparisons."""
 
     def __init__(self, home: Path, cache: EmbeddingCache) -> None:
@@ -29,10 +29,10 @@ class Shelf:
             self._encoders[name, runtime] = load_encoder(name, self._home, runtime=runtime)
         return self._encoders[name, runtime]
 
-    def remembering_encoder(self, name: str, runtime: str) -> Encoder:
+    def cached_encoder(self, name: str, runtime: str) -> Encoder:
         """Return a bi-encoder that takes vectors from the cache; an average takes those of its parts."""
         if parts := parts_of(name):
-            first, second = (self.remembering_encoder(part, runtime) for part in parts)
+            first, second = (self.cached_encoder(part, runtime) for part in parts)
             return AveragedEncoder(first, second)
         return CachedEncoder(self.encoder(name, runtime), self._cache)
 
@@ -45,10 +45,10 @@ class Shelf:
             self._scorers[name, runtime] = load_scorer(name, self._home, runtime=runtime)
         return self._scorers[name, runtime]
 
-    def remembering_scorer(self, name: str, runtime: str) -> PairScorer:
+    def cached_scorer(self, name: str, runtime: str) -> PairScorer:
         """Return a cross-encoder that reuses the scores of pairs that were scored before."""
         if parts := parts_of(name):
-            first, second = (self.remembering_scorer(part, runtime) for part in parts)
+            first, second = (self.cached_scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)
         if (name, runtime) not in self._remembering:
             self._remembering[name, runtime] = SharedScorer(self.scorer(name, runtime), {})

@@ -10,7 +10,7 @@ from clew.core.types import Deadline
 from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 
-class AbsentStore:
+class UnavailableStore:
     """A GraphStore that raises StageUnavailable with the same reason in every call."""
 
     def __init__(self, reason: str) -> None:
