@@ -153,7 +153,7 @@ def check_gpu() -> Iterator[Finding]:
     elif (free := free_bytes()) is None:
         yield Finding("gpu", "ok", "no GPU found, so vectors are compared on the CPU (a GPU is optional)")
     else:
-        other = "replace the CPU version of FAISS: `pip uninstall faiss-cpu`, then `pip install -e '.[gpu]'`"
+        other = "replace the CPU version of FAISS: run `pip uninstall faiss-cpu`, then `pip install -e '.[gpu]'`"
         hint = (
             other
             if _version("faiss-cpu")
