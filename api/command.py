@@ -12,10 +12,10 @@ from clew.cli.options import DEFAULT_HOME, Home, note
 def serve(
     home: Home = DEFAULT_HOME,
     host: Annotated[
-        str | None, typer.Option(help="Loopback address to listen on [default: $CLEW_HOST, else 127.0.0.1].")
+        str | None, typer.Option(help="Loopback address to listen on (default: $CLEW_HOST, else 127.0.0.1).")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port to listen on; 0 picks a free one [default: $CLEW_PORT, else 8000].")
+        int | None, typer.Option(help="Port to listen on; 0 picks a free one (default: $CLEW_PORT, else 8000).")
     ] = None,
 ) -> None:
     """Serve the HTTP API on this machine until stopped (Ctrl-C).

@@ -14,8 +14,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
-from clew.core.errors import ClewError, NotFoundError, QueryError, StoreError, nearest
-from clew.search.versions import IndexFolder, index_names
+from clew.core.errors import ClewError, NotFoundError, QueryError, StoreError
+from clew.search.versions import IndexFolder, index_names, nearest_index
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -108,7 +108,7 @@ class Engine:
         known = self.names()
         if name is not None:
             if name not in known:
-                raise NotFoundError(f"there is no index {name!r}", nearest(name, known))
+                raise NotFoundError(f"there is no index {name!r}", nearest_index(name, known))
             return name
         if not known:
             raise NotFoundError("there is no index yet", "build one with `clew build SPEC.toml` or `clew demo`")

@@ -305,7 +305,7 @@ class _Build:
         return version
 
     def _verified(self, version: IndexVersion, learned: dict[str, Any], opened: ExitStack) -> Searcher:
-        """Open the version from staging as it will be served; read every file and ask it test queries."""
+        """Open the version from staging as it will be served; read every file and run sample queries."""
         from clew.search.assemble import open_version
 
         name = f"r{version.id.split('-')[0]}"

@@ -179,7 +179,9 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
     """
     knowledge = graph_of(searcher)
     if not 1 <= limit <= MAX_FAN_OUT:
-        raise QueryError(f"limit is {limit}", f"give the number of neighbours along one relation, 1 to {MAX_FAN_OUT:,}")
+        raise QueryError(
+            f"limit is {limit}, expected 1 to {MAX_FAN_OUT:,}", "limit is the number of neighbours along each relation"
+        )
     snapshot = knowledge.snapshot
     entity = snapshot.entities([id])[0]
     row = snapshot.row(id)

@@ -43,7 +43,7 @@ def to_pandas(rows: Sequence[Mapping[str, Any]]) -> Any:
     try:
         import pandas as pd  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
-        raise MissingExtraError("to_pandas needs pandas", "pip install pandas, or use to_arrow") from None
+        raise MissingExtraError("to_pandas needs pandas", "run `pip install pandas`, or use to_arrow") from None
     return pd.DataFrame([dict(row) for row in rows])
 
 

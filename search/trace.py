@@ -35,7 +35,7 @@ class Trace:
 
     @contextmanager
     def needed(self, name: str) -> Iterator[None]:
-        """Time a stage that the search cannot do without."""
+        """Time a mandatory stage; its errors are raised."""
         start = time.perf_counter()
         try:
             yield

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -203,4 +203,9 @@ def index_names(home: Path) -> list[str]:
 
 def _no_index(home: Path, name: str) -> NotFoundError:
     shown = name if len(name) <= 80 else name[:79] + "…"
-    return NotFoundError(f"no index {shown!r} under {home}", nearest(shown, index_names(home)))
+    return NotFoundError(f"no index {shown!r} under {home}", nearest_index(shown, index_names(home)))
+
+
+def nearest_index(name: str, known: Sequence[str]) -> str:
+    """Return a hint that suggests the index closest to `name`, or says how to build one if there are none."""
+    return nearest(name, known) if known else "there are no indexes here yet: run `clew build SPEC`, or `clew demo`"

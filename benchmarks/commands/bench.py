@@ -47,15 +47,20 @@ def bench() -> None:
 
 @app.command()
 def relevance(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="BEIR folders, or names under $CLEW_DATA.")],
     systems: Annotated[
-        str, typer.Option("--systems", help="Systems, comma-separated; hybrid-tuned learns its weights on dev.")
+        str,
+        typer.Option(
+            "--systems",
+            help="Systems, comma-separated (docs/benchmarks/method.md lists all); hybrid-tuned learns its weights on "
+            "dev.",
+        ),
     ] = "bm25,dense,rrf,hybrid",
     split: Annotated[str, typer.Option("--split", help="Qrels to score with.")] = "test",
     baseline: Annotated[str, typer.Option("--baseline", help="System the others are compared with.")] = "bm25",
     gains: Gains = "",
     judged_only: JudgedOnly = False,
-    depth: Annotated[int, typer.Option("--depth", help="Documents per query.")] = 100,
+    depth: Annotated[int, typer.Option("--depth", help="Number of documents per query.")] = 100,
     to: Annotated[
         Path | None, typer.Option("--out", help="Write results.json, report.md and more to this folder.")
     ] = None,
@@ -71,7 +76,9 @@ def relevance(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure nDCG@10, RR@10, R@100 and AP of systems on judged data sets.
+    """Measure nDCG@10, RR@10, R@100 and AP of systems.
+
+    Ranks the documents of judged data sets for their queries, and compares each system with the baseline.
 
     Example: clew bench relevance data/medquad data/squad11 --systems bm25,dense,hybrid --out results --json
     """
@@ -118,22 +125,28 @@ def speed(
     items: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ITEM]...",
-            help="bm25, bm25-terms, bm25-build, encode, query-encode, rerank, rerank-long, hybrid, build; or link, "
-            "expand, dictionary, graph-load.",
+            metavar="ITEM",
+            # Written out, because importing benchmarks/speed/items.py takes a third of a second.
+            help="Items to measure: bm25, bm25-terms, bm25-build, encode, query-encode, query-cached, rerank, "
+            "rerank-long, hybrid, build, build-rest, ann, http, http-latency, cold-start, memory, memory-base "
+            "(default: all of these); or link, expand, dictionary, graph-load.",
         ),
     ] = None,
-    docs: Annotated[int, typer.Option("--docs", help="Documents of the corpus.")] = 20_000,
+    docs: Annotated[int, typer.Option("--docs", help="Number of documents in the corpus.")] = 20_000,
     rounds: Annotated[
         int, typer.Option("--rounds", help="Timed rounds, alternating with each peer; medians are reported.")
     ] = 3,
     data: Annotated[
         list[Path] | None,
         typer.Option(
-            "--data", help="BEIR folder whose texts are cut into spans; repeatable; synthetic texts without it."
+            "--data",
+            help="BEIR folder whose texts are cut into passages; may be repeated (default: synthetic texts).",
         ),
     ] = None,
-    peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Measure the peers too (.venv-peers).")] = True,
+    peers: Annotated[
+        bool,
+        typer.Option("--peers/--no-peers", help="Also measure the other software, installed in .venv-peers."),
+    ] = True,
     to: Annotated[
         Path | None, typer.Option("--out", help="Write figures, signature and environment to this JSON file.")
     ] = None,
@@ -143,7 +156,9 @@ def speed(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Compare speed with other software on the same texts, in alternating rounds.
+    """Compare speed with other software on the same texts.
+
+    Clew and the others are measured in alternating rounds.
 
     Example: clew bench speed bm25 query-encode --docs 20000 --json
     """

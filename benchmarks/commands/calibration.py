@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def calibration(
     targets: Annotated[
-        list[str], typer.Argument(metavar="NAME_OR_DIR...", help="Indexes by name, or BEIR folders by path or name.")
+        list[str], typer.Argument(metavar="NAME_OR_DIR", help="Indexes by name, or BEIR folders by path or name.")
     ],
     judged: Annotated[
         Path | None, typer.Option("--judged", help="BEIR folder with the judged queries (for an index).")
@@ -38,9 +38,11 @@ def calibration(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure a reranker's probabilities: calibration error, Brier score, and how often min_probability is right.
+    """Measure the calibration of a reranker.
 
-    An index is measured with its own calibration. For a folder, a calibration is learned on its dev queries first.
+    Reports calibration error and Brier score, and how often min_probability leaves a query without hits, rightly or
+    wrongly. An index is measured with its own calibration. For a folder, a calibration is learned on its dev queries
+    first.
 
     Example: clew bench calibration shop --judged examples/shop/judged --out results
     """
@@ -53,7 +55,9 @@ def calibration(
     from clew.search.versions import index_names
 
     if to is not None and find_spec("matplotlib") is None:
-        raise MissingExtraError("--out draws plots with matplotlib", "pip install 'clew[train]', or omit --out")
+        raise MissingExtraError(
+            "--out needs matplotlib, to draw plots", "run `pip install 'clew[train]'`, or omit --out"
+        )
     options = options_for(
         split,
         gains=parse_gains(gains) if gains else None,

@@ -23,7 +23,9 @@ def device(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure encoding, reranking and training in torch, and vector search, on the GPU if there is one.
+    """Measure models and vector search on the GPU, if there is one.
+
+    Measures encoding, reranking and training in torch.
 
     Example: clew bench device --texts 50000 --vectors 1000000 --out gpu.json
     """

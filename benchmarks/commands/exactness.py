@@ -11,7 +11,7 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, note, out_json, print_tab
 
 
 def exactness(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="BEIR folders, or names under $CLEW_DATA.")],
     split: Annotated[str, typer.Option("--split", help="Qrels to score with.")] = "test",
     sample: Annotated[int, typer.Option("--sample", help="Number of queries at most, drawn by --seed.")] = 500,
     to: Annotated[
@@ -25,10 +25,11 @@ def exactness(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Answer the same queries by the fast search and by scoring every passage, and compare.
+    """Compare approximate search with exhaustive scoring.
 
-    Reports nDCG@10 of both and how far they agree. Exact means BM25 of every passage, and cosines of float32 vectors
-    that are encoded again, not read from the index.
+    Answers the same queries by the fast search and by scoring every passage, and reports nDCG@10 of both and how far
+    they agree. Exact means BM25 of every passage, and cosines of float32 vectors that are encoded again, not read from
+    the index.
 
     Example: clew bench exactness data/medquad data/squad11 --out exactness.json
     """

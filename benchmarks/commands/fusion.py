@@ -12,7 +12,7 @@ from clew.core.errors import UsageError
 
 
 def fusion(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="BEIR folders, or names under $CLEW_DATA.")],
     splits: Annotated[str, typer.Option("--splits", help="Splits, comma-separated; never test.")] = "dev,train",
     gains: Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")] = "",
     sample: Annotated[
@@ -23,7 +23,9 @@ def fusion(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure nDCG@10 for several weights of BM25 and dense, for RRF and min-max sums, on train and dev queries.
+    """Compare fusion weights, RRF and min-max sums by nDCG@10.
+
+    Measures several weights of BM25 and dense on train and dev queries.
 
     Example: clew bench fusion data/squad11 data/medquad
     """

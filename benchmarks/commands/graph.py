@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def graph(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="BEIR folders, or names under $CLEW_DATA.")],
     of: Annotated[
-        Path | None, typer.Option("--graph", help="Folder whose graph/ is used [default: each data set's own].")
+        Path | None, typer.Option("--graph", help="Folder whose graph/ is used (default: each data set's own).")
     ] = None,
     split: Annotated[
         str, typer.Option("--split", help="Qrels to score with; the other splits are used for learning.")
@@ -36,8 +36,9 @@ def graph(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure what a graph adds: off, always on and gated, as a ranking and as query terms, and an oracle.
+    """Measure what a graph adds to search.
 
+    Compares no graph, always on, gated and an oracle gate, with the graph as a candidate source and as query terms.
     Relations, the graph's weight and the gate are learned on the train and dev queries first.
 
     Example: clew bench graph data/fb15k237-simpleqa --json

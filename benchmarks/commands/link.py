@@ -15,10 +15,10 @@ from clew.core.errors import UsageError
 def link(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with questions, or its name under $CLEW_DATA.")],
     graph: Annotated[
-        Path | None, typer.Option("--graph", help="Folder that contains graph/ with nodes and edges [default: DIR].")
+        Path | None, typer.Option("--graph", help="Folder that contains graph/ with nodes and edges (default: DIR).")
     ] = None,
     key: Annotated[
-        str, typer.Option("--key", help="Property of the nodes that mentions refer to [default: their id].")
+        str, typer.Option("--key", help="Property of the nodes that mentions refer to (default: their id).")
     ] = "",
     split: Annotated[str, typer.Option("--split", help="Questions to measure.")] = "test",
     learn: Annotated[
@@ -28,11 +28,13 @@ def link(
         Path | None, typer.Option("--out", help="Write figures, signature and environment to this JSON file.")
     ] = None,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of the vectors.")] = "default",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of typing errors and resampling.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of typos and resampling.")] = 0,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Measure the entity linker on questions with gold mentions, and compare it with longest matches.
+    """Compare the entity linker with longest-match lookup.
+
+    Measures both on questions with gold mentions.
 
     Example: clew bench link data/mintaka-dev --graph data/fb15k237-simpleqa --key wikidata --json
     """

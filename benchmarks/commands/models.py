@@ -13,7 +13,7 @@ ANY = float("inf")
 
 
 def models(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="BEIR folders, or names under $CLEW_DATA.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="BEIR folders, or names under $CLEW_DATA.")],
     encoders: Annotated[str, typer.Option("--encoders", help="Bi-encoders, comma-separated; a+b is an average.")] = "",
     rerankers: Annotated[
         str, typer.Option("--rerankers", help="Cross-encoders, comma-separated; a+b is an average.")
@@ -26,7 +26,7 @@ def models(
         int, typer.Option("--queries", help="Number of queries per data set at most, drawn by --seed.")
     ] = 200,
     documents: Annotated[
-        int, typer.Option("--documents", help="Documents that encoders rank in addition to the judged ones.")
+        int, typer.Option("--documents", help="Number of documents that encoders rank in addition to the judged ones.")
     ] = 2_000,
     lists: Annotated[
         str, typer.Option("--lists", help="System whose first 50 are reranked: bm25, dense, rrf or hybrid.")
@@ -55,7 +55,9 @@ def models(
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
-    """Compare models on dev queries by quality, speed and memory, and suggest one for a budget.
+    """Compare models by quality, speed and memory.
+
+    Measures them on dev queries, and suggests one for a budget.
 
     Example: clew bench models medquad squad11 --encoders default,mine,default+mine --budget-ms 20 --budget-mb 200
     """

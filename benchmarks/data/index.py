@@ -55,10 +55,11 @@ def varied(
     backend: str = "bm25",
     graph: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a spec with another bi-encoder ("default": the spec's own), without vectors, or with another BM25 backend.
+    """Return a copy of a spec with another model, BM25 backend or graph.
 
-    graph: the [graph] table (None: no graph, whatever the spec says). The judged queries of the spec are removed: they
-    are measured here and do not decide whether a release goes live.
+    model: the bi-encoder ("default": the one that the spec names). dense: False removes the vectors. graph: the [graph]
+    table (None: no graph, even if the spec has one). The [quality] table is removed, because the benchmark measures the
+    judged queries itself, and they do not decide whether a release goes live.
     """
     vectors: Any = table.get("dense", {})
     if not dense:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _LENGTH = 256
-# Number of synthetic texts that make a passage: about 40 to 240 word pieces.
+# Number of synthetic texts that make a passage: about 40 to 240 tokens.
 _SPANS = (2, 12)
 # Passages in a list that is trained on, passages in a list that is scored, and pairs in a peer's bfloat16 batch.
 _LEARNED, _SCORED, _BIG_BATCH = 7, 1_000, 256
@@ -67,7 +67,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """Work that is timed. count: texts or pairs per round; pieces: word pieces of each, without padding.
+    """Work that is timed. count: texts or pairs per round; pieces: tokens of each, without padding.
 
     passes: passes through the network per text, 1 for inference and 3 for training (backward costs twice forward).
     """
@@ -113,7 +113,7 @@ def table(found: Mapping[str, Any]) -> Table:
     """Return the figures as a table for the terminal."""
     from rich.table import Table
 
-    shown = Table("item", "by", "unit", "per second", "word pieces per second", "TFLOP/s", "share of peak")
+    shown = Table("item", "by", "unit", "per second", "tokens per second", "TFLOP/s", "share of peak")
     for name, each in found["items"].items():
         for who, row in each.items():
             figures = (f"{row['per_second']:,.0f}", f"{row['pieces_per_second']:,.0f}", f"{row['tflops']:.3g}")
@@ -144,7 +144,7 @@ class _Material:
         self._config = AutoConfig.from_pretrained(str(self.encoder), local_files_only=True)
 
     def flops(self, pieces: int) -> float:
-        """Return the number of multiplications and additions in one pass over a text with this many word pieces.
+        """Return the number of multiplications and additions in one pass over a text with this many tokens.
 
         Only those of the layers (Kaplan et al. 2020, table 1): looking up embeddings takes none.
         """
@@ -158,7 +158,7 @@ class _Material:
         return [(query, list(islice(passages, size))) for query in islice(asked, count)]
 
     def pair_lengths(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[int]:
-        """Return the number of word pieces of each pair of query and passage."""
+        """Return the number of tokens of each pair of query and passage."""
         place = {text: at for at, text in enumerate(self.texts)}
         asked = {query: at for at, query in enumerate(self.queries)}
         return [

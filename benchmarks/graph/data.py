@@ -233,7 +233,8 @@ def named_server(missing: dict[str, str], about: dict[str, str]) -> Neo4jSpec | 
     except ValueError:
         # The value is not quoted: what stands before an @ may be a password.
         raise UsageError(
-            "NEO4J_URI cannot be used", "expected such as bolt://127.0.0.1:7687, the password in NEO4J_PASSWORD"
+            "NEO4J_URI is not a valid server address",
+            "give one such as bolt://127.0.0.1:7687, without a password; set that in NEO4J_PASSWORD",
         ) from None
     with DriverTraffic() as wire, neo4j_store(spec) as store:
         store.entities(["version"], Deadline.after_ms(_ANSWER_MS))

@@ -188,7 +188,7 @@ def _run(
 def _listed(searcher: Searcher, text: str, system: System) -> tuple[dict[str, float], bool]:
     """Return document → score of one query, best first, and whether the graph took part.
 
-    A query that search refuses (empty, too long) has no result.
+    A query that search rejects (empty, too long) has no result.
     """
     try:
         pool, trace = searcher.traced(text, DEPTH, sources=system.sources, graph=system.expand)

@@ -63,7 +63,7 @@ def read_questions(path: Path) -> list[Question]:
         texts = [row.values.get(key) for key in ("_id", "text", "split")]
         mentions = row.values.get("mentions")
         if not all(isinstance(text, str) and text for text in texts) or not isinstance(mentions, list):
-            raise DataError(f"{row.origin}: not a question with mentions", _LAYOUT)
+            raise DataError(f"{row.origin}: _id, text or split is missing or empty, or mentions is not a list", _LAYOUT)
         name, text, split = map(str, texts)
         questions.append(Question(name, text, tuple(_mention(m, text, row.origin) for m in mentions), split))
     return questions

@@ -277,9 +277,11 @@ def _row(
 
 
 def split_runtime(runtime: str) -> tuple[str, str]:
-    """Return runtime and precision of a name such as "onnxruntime-fp32".
+    """Return the runtime and the precision that a name such as "onnxruntime-fp32" consists of.
 
-    For an average they are those of both parts, joined by "+", or one name if both have the same.
+    The name of an average of two models has two parts, such as "onnxruntime-fp32+onnxruntime-int8". Its runtimes and
+    precisions are joined by "+"; if both parts have the same one, it is returned once. A name without a precision, such
+    as "python", has an empty one.
     """
     parts = [part.partition("-") for part in runtime.split("+")]
     names, precisions = dict.fromkeys(part[0] for part in parts), dict.fromkeys(part[2] for part in parts if part[2])

@@ -27,7 +27,7 @@ from clew.models.store import fp32_folder, load_encoder, load_scorer, placed, re
 T = TypeVar("T")
 PAIRS = 50
 _QUERIES, _PASSAGES, _LISTS = 50, 32, 5
-# Characters of a text that are used: about 256 word pieces, so that every model reads the same amount.
+# Characters of a text that are used: about 256 tokens, so that every model reads the same amount.
 _READ = 1_000
 
 

@@ -55,7 +55,7 @@ class Sample:
 class Lists:
     """The documents that a search finds for judged queries.
 
-    found: query → (ids, texts) of its first documents, best first; a query that search refuses is missing.
+    found: query → (ids, texts) of its first documents, best first; a query that search rejects is missing.
     """
 
     name: str
@@ -118,7 +118,7 @@ def lists(dataset: Dataset, home: Path, judging: Judging) -> Lists:
         for query, text in queries.items():
             try:
                 pool = searcher.pool(text, LISTED, sources=system.sources, fusion=system.fusion)
-            except QueryError:  # one that search refuses (empty, too long) finds nothing
+            except QueryError:  # one that search rejects (empty, too long) finds nothing
                 continue
             places = pool.order()[:LISTED]
             texts = [searcher.store.embedded_text(pool.best_passage(int(at))) for at in places]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 Round = Callable[[], float]
-# Pairs for each query, texts in a passage, and queries: pairs of about 60 and about 200 word pieces.
+# Pairs for each query, texts in a passage, and queries: pairs of about 60 and about 200 tokens.
 SHORT, LONG = (50, 3, 7), (100, 12, 3)
 
 

@@ -254,7 +254,7 @@ def _listed(
     judged: Mapping[str, int],
     options: Options,
 ) -> dict[str, float]:
-    """Return document → score of one query, best first; empty if search refuses the query (empty, too long)."""
+    """Return document → score of one query, best first; empty if search rejects the query (empty, too long)."""
     depth = max(options.depth, len(judged)) if options.judged_only else options.depth
     among = list(judged) if options.judged_only else None
     try:

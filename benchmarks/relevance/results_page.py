@@ -1,4 +1,4 @@
-"""docs/results.md, made from the results that `clew bench` wrote: one table for each question.
+"""Generate docs/results.md from the results that `clew bench` wrote: one table for each question.
 
 Relevance does not depend on the machine, so the page names it once. `clew.benchmarks.relevance.tables` writes the page.
 """
@@ -38,7 +38,7 @@ The models are those that come with Clew, in 8 bits, unless a table names others
 
 
 def page(reports: Sequence[Report]) -> str:
-    """The text of docs/results.md. A question that no report answers is left out."""
+    """Return the text of docs/results.md. A question that no report answers is left out."""
     graphs = [report for report in reports if "effects" in report]
     relevance = [report for report in reports if report not in graphs]
     questions = (
@@ -55,18 +55,18 @@ def page(reports: Sequence[Report]) -> str:
 
 
 def machines(reports: Sequence[Report]) -> str:
-    """One sentence on what it was all measured on, without anything where nothing was measured."""
+    """Return one sentence that names the machines of the reports; empty if there are no reports."""
     found = dict.fromkeys(f"{r['environment']['cpu']} ({r['environment']['cores']} cores)" for r in reports)
     return f"Measured on {' and '.join(found)}." if found else ""
 
 
 def plain(reports: Sequence[Report]) -> list[Report]:
-    """The reports of whole collections with the models that come with Clew, without a reranker."""
+    """Return the reports of whole collections with the models that come with Clew, without a reranker."""
     return [r for r in reports if not other_models(r) and not option(r, "judged_only") and not reranks(r)]
 
 
 def first_stage(reports: Sequence[Report]) -> str:
-    """Whether the hybrid beats its parents: nDCG@10, RR@10 and R@100 in a table each."""
+    """Compare hybrid search with BM25 and vectors alone: a table each for nDCG@10, RR@10 and R@100."""
     rows = {
         name: systems
         for report in plain(reports)
@@ -91,7 +91,7 @@ def first_stage(reports: Sequence[Report]) -> str:
 
 
 def other_encoders(reports: Sequence[Report]) -> str:
-    """What another encoder changes: its rows below those of the default on the same data sets."""
+    """Compare other encoders with the default: their rows are below those of the default on the same data sets."""
     others = [r for r in reports if option(r, "model") not in {None, "default"} and not reranks(r)]
     usual = {name: systems for report in plain(reports) for name, systems in report["results"].items()}
     systems = ("bm25", "dense", "hybrid", "hybrid-tuned")
@@ -121,7 +121,7 @@ def other_encoders(reports: Sequence[Report]) -> str:
 
 
 def reranking(reports: Sequence[Report]) -> str:
-    """What reranking adds to the search of a whole collection."""
+    """Show what reranking adds to the search of a whole collection."""
     found = [r for r in reports if reranks(r) and not other_models(r) and not option(r, "judged_only")]
     return _reranked(
         found,
@@ -133,7 +133,7 @@ def reranking(reports: Sequence[Report]) -> str:
 
 
 def judged_lists(reports: Sequence[Report]) -> str:
-    """How well rerankers order a list that is given."""
+    """Show how well rerankers order a given list."""
     found = [r for r in reports if reranks(r) and not other_models(r) and option(r, "judged_only")]
     return _reranked(
         found,
@@ -145,7 +145,7 @@ def judged_lists(reports: Sequence[Report]) -> str:
 
 
 def _reranked(found: Sequence[Report], title: str, text: str, systems: Sequence[str]) -> str:
-    """One table with the 95 % interval of the last system and the p-value of its difference to the baseline."""
+    """Return one table with the 95 % interval of the last system and the p-value of its difference to the baseline."""
     last = systems[-1]
     lines = []
     for report in found:
@@ -163,7 +163,7 @@ def _reranked(found: Sequence[Report], title: str, text: str, systems: Sequence[
 
 
 def other_rerankers(reports: Sequence[Report]) -> str:
-    """What other forms of the reranker give: the same lists, one column for each model."""
+    """Compare other forms of the reranker on the same lists: one column for each model."""
     found = [r for r in reports if reranks(r) and option(r, "model") in {None, "default"}]
     models = list(dict.fromkeys(option(report, "reranker") or "default" for report in found))
     if len(models) < 2:
@@ -193,7 +193,7 @@ def other_rerankers(reports: Sequence[Report]) -> str:
 
 
 def stopping_early(reports: Sequence[Report]) -> str:
-    """What stopping early costs, and how many pairs it reads."""
+    """Show what stopping early costs, and how many pairs are then read."""
     lines = []
     for report in reports:
         for name, row in report["results"].items():
@@ -218,7 +218,7 @@ def stopping_early(reports: Sequence[Report]) -> str:
 
 
 def graph_as_ranking(reports: Sequence[Report]) -> str:
-    """What a graph adds as a source of candidates."""
+    """Show what a graph adds as a source of candidates."""
     return _graph(
         reports,
         "## What does a knowledge graph add?",
@@ -232,7 +232,7 @@ def graph_as_ranking(reports: Sequence[Report]) -> str:
 
 
 def graph_as_terms(reports: Sequence[Report]) -> str:
-    """What a graph adds as further words of the query."""
+    """Show what a graph adds as further words of the query."""
     return _graph(
         reports,
         "## What do names from the graph add as further words of the query?",
@@ -266,53 +266,53 @@ def _row(first: list[str], row: dict[str, Any], systems: Sequence[str]) -> str:
 
 
 def option(report: Report, name: str) -> Any:
-    """An option that a report was measured with; None where it does not say."""
+    """Return an option that a report was measured with; None if the report does not contain it."""
     return report.get("signature", {}).get("options", {}).get(name)
 
 
 def other_models(report: Report) -> bool:
-    """Whether a report was measured with models that do not come with Clew."""
+    """Return whether a report was measured with models that do not come with Clew."""
     return any(option(report, name) not in {None, "default"} for name in ("model", "reranker"))
 
 
 def reranks(report: Report) -> bool:
-    """Whether a system of a report reads pairs with a cross-encoder."""
+    """Return whether a system of a report reads pairs with a cross-encoder."""
     return any(row.get("pairs") for systems in report["results"].values() for row in systems.values())
 
 
 def unreadable(systems: dict[str, Any]) -> bool:
-    """Whether the encoder found nothing at all: it cannot read the language of the data set."""
+    """Return whether the encoder found nothing at all: it cannot read the language of the data set."""
     return "dense" in systems and systems["dense"]["nDCG@10"] == 0
 
 
 def queries(row: dict[str, Any]) -> str:
-    """How many queries a row is measured on; empty where no system says."""
+    """Return the number of queries that a row is measured on; empty if no system states it."""
     return next((f"{figures['queries']:,}" for figures in row.values() if "queries" in figures), "")
 
 
 def p_value(figures: dict[str, Any]) -> str:
-    """The corrected p-value of nDCG@10; empty for the baseline."""
+    """Return the corrected p-value of nDCG@10; empty for the baseline."""
     p = figures.get("p", {}).get("nDCG@10")
     return "" if p is None else f"{p:.3g}"
 
 
 def best_bold(figures: dict[str, float]) -> dict[str, str]:
-    """Figures with three digits, those that show the highest one in bold."""
+    """Format figures with three decimals; all that equal the highest one as shown are bold."""
     shown = {name: f"{value:.3f}" for name, value in figures.items()}
     best = max(shown.values(), default="")
     return {name: f"**{value}**" if value == best else value for name, value in shown.items()}
 
 
 def code(name: str) -> str:
-    """A name in code style."""
+    """Format a name as code."""
     return f"`{name}`"
 
 
 def header(cells: Sequence[str]) -> str:
-    """The first two lines of a table."""
+    """Return the first two lines of a table."""
     return f"{line(cells)}\n|{' --- |' * len(cells)}"
 
 
 def line(cells: Sequence[str]) -> str:
-    """A line of a table."""
+    """Return a line of a table."""
     return f"| {' | '.join(cells)} |"

@@ -69,7 +69,7 @@ ITEMS: Mapping[str, Item] = {
         lambda bench: in_process.rerank(bench, *SHORT),
         {"sentence-transformers": "sentence_transformers"},
         ENCODED,
-        "50 pairs of about 60 word pieces, all scored",
+        "50 pairs of about 60 tokens, all scored",
     ),
     "rerank-long": Item(
         "ms p50",
@@ -77,7 +77,7 @@ ITEMS: Mapping[str, Item] = {
         lambda bench: in_process.rerank(bench, *LONG),
         {"sentence-transformers": "sentence_transformers"},
         ENCODED,
-        "100 pairs of about 200 word pieces, all scored",
+        "100 pairs of about 200 tokens, all scored",
     ),
     "hybrid": Item(
         "ms p50",

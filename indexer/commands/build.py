@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def init(
-    data: Annotated[str, typer.Argument(help="Your documents: a file, folder, BEIR folder, glob or URL.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Your documents: a file, folder, BEIR folder, glob or URL.")
+    ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Spec to write (default: NAME.toml).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing spec.")] = False,
 ) -> None:
@@ -40,14 +42,20 @@ def init(
 
 
 def build(
-    spec: Annotated[Path, typer.Argument(help="The index spec, a TOML file.")],
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The index spec, a TOML file.")],
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
     override: Annotated[
         str | None,
-        typer.Option("--override", help="Publish even if the quality gate fails, for this reason; needs --until."),
+        typer.Option(
+            "--override",
+            metavar="REASON",
+            help="Reason for publishing although the quality gate fails; recorded with the release. Needs --until.",
+        ),
     ] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Last day of the override, YYYY-MM-DD.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Last day of the override, YYYY-MM-DD.")
+    ] = None,
 ) -> None:
     """Build, verify and publish a new version of an index.
 

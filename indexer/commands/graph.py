@@ -1,4 +1,4 @@
-"""`clew graph`: load, build, list, describe, export, clean up and query knowledge graphs."""
+"""`clew graph`: load, build, pull, compare, list, describe, export, clean up and query knowledge graphs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=T
 
 SHOWN = 10
 
-Name = Annotated[str, typer.Argument(help="Name of the graph.", autocompletion=graph_names)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the graph.", autocompletion=graph_names)]
 SnapshotId = Annotated[str | None, typer.Option("--snapshot", help="Id of a snapshot (default: the newest one).")]
 Licence = Annotated[str, typer.Option("--licence", help="Licence of the data; stored with the graph.")]
 Uri = Annotated[
@@ -46,12 +46,15 @@ class Form(StrEnum):
 
 @app.callback()
 def graph() -> None:
-    """Load, build, list, describe, export, clean up and query knowledge graphs."""
+    """Load, build, pull, compare, list, describe, export, clean up and query knowledge graphs.
+
+    Example: clew graph load shop --nodes examples/shop/nodes.jsonl --edges examples/shop/edges.jsonl
+    """
 
 
 @app.command()
 def load(
-    name: Annotated[str, typer.Argument(help="Name of the graph: a-z, 0-9, '_', '.' and '-'.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the graph: a-z, 0-9, '_', '.' and '-'.")],
     nodes: Annotated[str, typer.Option("--nodes", help="Path, glob or URL of the nodes: JSONL, CSV or Parquet.")],
     edges: Annotated[str, typer.Option("--edges", help="Path, glob or URL of the edges.")],
     skip_bad: Annotated[
@@ -84,12 +87,14 @@ def load(
 
 @app.command()
 def build(
-    spec: Annotated[Path, typer.Argument(help="Index spec; fields with an entity type in it become nodes.")],
+    spec: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="Index spec; fields with an entity type in it become nodes.")
+    ],
     name: Annotated[str, typer.Option("--name", help="Name of the graph (default: the spec's).")] = "",
     document_type: Annotated[
         str, typer.Option("--type", help="Type of the nodes that stand for documents.")
     ] = "product",
-    prefix: Annotated[str, typer.Option("--prefix", help="Prefix of their ids (default: TYPE:).")] = "",
+    prefix: Annotated[str, typer.Option("--prefix", help="Prefix of the ids of these nodes (default: TYPE:).")] = "",
     licence: Licence = "",
     uri: Uri = "",
     database: Database = "neo4j",
@@ -161,7 +166,7 @@ def stats(
     name: Name,
     snapshot: SnapshotId = None,
     hubs: Annotated[
-        int, typer.Option("--hubs", min=0, help="How many hubs to show: entities with the most edges.")
+        int, typer.Option("--hubs", min=0, help="Number of hubs to show: entities with the most edges.")
     ] = 10,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
@@ -209,8 +214,8 @@ def export(
 @app.command()
 def gc(
     name: Name,
-    keep: Annotated[int, typer.Option("--keep", help="How many of the newest snapshots to keep.")] = 1,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+    keep: Annotated[int, typer.Option("--keep", help="Number of newest snapshots to keep.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would be removed.")] = False,
     uri: Annotated[str, typer.Option("--uri", help="Neo4j server to remove the snapshots from as well.")] = "",
     database: Database = "neo4j",
     user: User = "neo4j",

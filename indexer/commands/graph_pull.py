@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 
-Name = Annotated[str, typer.Argument(help="Name of the graph.", autocompletion=graph_names)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the graph.", autocompletion=graph_names)]
 Database = Annotated[str, typer.Option("--database", help="Database on the server.")]
-User = Annotated[str, typer.Option("--user", help="User with permission to read it.")]
+User = Annotated[str, typer.Option("--user", help="User that may read the database.")]
 PasswordEnv = Annotated[str, typer.Option("--password-env", help="Environment variable that holds the password.")]
 
 
@@ -33,17 +33,20 @@ def pull(
         list[str] | None, typer.Option("--relation", help="Relationship type to take (default: all); may be repeated.")
     ] = None,
     id_property: Annotated[str, typer.Option("--id", help="Property that holds the id of a node.")] = "id",
-    name_property: Annotated[str, typer.Option("--called", help="Property that holds its name.")] = "name",
+    name_property: Annotated[str, typer.Option("--called", help="Property that holds the name of a node.")] = "name",
     alias: Annotated[
-        list[str] | None, typer.Option("--alias", help="Property that holds other names; may be repeated.")
+        list[str] | None, typer.Option("--alias", help="Property that holds other names of a node; may be repeated.")
     ] = None,
     translated: Annotated[
         list[str] | None,
         typer.Option(
-            "--translated", help="Property that holds its name in a language, such as zh=name_zh; may be repeated."
+            "--translated",
+            help="Property that holds the name of a node in a language, such as zh=name_zh; may be repeated.",
         ),
     ] = None,
-    description: Annotated[str, typer.Option("--description", help="Property that holds its description.")] = "",
+    description: Annotated[
+        str, typer.Option("--description", help="Property that holds the description of a node.")
+    ] = "",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Skip nodes without a usable id and list them in a file.")
     ] = False,
@@ -107,8 +110,8 @@ def drift(
     snapshot: Annotated[
         str | None, typer.Option("--snapshot", help="Id of a snapshot (default: the newest one).")
     ] = None,
-    sample: Annotated[int, typer.Option("--sample", min=0, help="How many entities to compare one by one.")] = 1_000,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the random choice of these entities.")] = 0,
+    sample: Annotated[int, typer.Option("--sample", min=0, help="Number of sampled entities to compare.")] = 1_000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
     uri: Annotated[
         str,
         typer.Option("--uri", help="Server that a graph from files was loaded into; not needed for a pulled graph."),

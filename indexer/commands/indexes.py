@@ -13,13 +13,16 @@ from clew.search.commands.completion import index_names
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Name of the index.", autocompletion=index_names)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the index.", autocompletion=index_names)]
 ReleaseId = Annotated[str | None, typer.Option("--release", help="Id of a release (default: the live one).")]
 
 
 @app.callback()
 def indexes() -> None:
-    """List, show, verify, activate, roll back, clean up, export and import indexes and their releases."""
+    """List, show, verify, activate, roll back, clean up, export and import indexes.
+
+    Example: clew indexes show shop
+    """
 
 
 @app.command("list")
@@ -113,7 +116,7 @@ def _override(until: str | None, ended: bool) -> str:
 def verify(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Verify the files of a release.
 
-    Compares the sha256 of every file, opens the release and runs test queries.
+    Compares the sha256 of every file, opens the release and runs sample queries.
 
     Example: clew indexes verify shop
     """
@@ -124,13 +127,13 @@ def verify(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_
         out_json(asdict(report))
         return
     out(f"{name}: release {report.release} is undamaged: {report.files} files, {report.documents:,} documents, ")
-    out(f"  {report.passages:,} passages, {report.canaries} test queries answered")
+    out(f"  {report.passages:,} passages, {report.canaries} sample queries answered")
 
 
 @app.command()
 def activate(
     name: Name,
-    release: Annotated[str, typer.Argument(help="The release to make live.")],
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="The release to make live.")],
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
@@ -167,14 +170,14 @@ def rollback(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
 @app.command()
 def gc(
     name: Name,
-    keep: Annotated[int, typer.Option("--keep", help="How many of the newest releases to keep.")] = 3,
+    keep: Annotated[int, typer.Option("--keep", help="Number of newest releases to keep.")] = 3,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would be removed.")] = False,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Remove old releases and unused files.
 
-    The live release, the one before it and releases that are open in a reader are kept.
+    The live release, the one before it, the one that an override was compared with, and releases in use are kept.
 
     Example: clew indexes gc shop --keep 2
     """
@@ -193,7 +196,7 @@ def gc(
 @app.command()
 def export(
     name: Name,
-    file: Annotated[Path, typer.Argument(help="The file to write: .tar, .tar.gz or .tar.zst.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .tar, .tar.gz or .tar.zst.")],
     release: ReleaseId = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
@@ -215,7 +218,7 @@ def export(
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A file that `clew indexes export` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `clew indexes export` wrote.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the index here (default: as exported).")] = None,
     activate: Annotated[bool, typer.Option("--activate/--no-activate", help="Make the imported release live.")] = True,
     home: Home = DEFAULT_HOME,

@@ -21,7 +21,7 @@ def tune(
     ] = None,
     gains: Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")] = "",
     judged_only: Annotated[
-        bool, typer.Option("--judged-only", help="Rank only the judged documents of each query.")
+        bool, typer.Option("--judged-only", help="Rank only each query's judged documents.")
     ] = False,
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="Accept judged ids that are not in the data set.")
@@ -30,14 +30,14 @@ def tune(
         bool, typer.Option("--publish", help="Publish a release of the index with the learned parameters.")
     ] = False,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of a folder's index.")] = "default",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the random samples.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of samples.")] = 0,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
     """Learn fusion weights, graph parameters and the reranker's calibration from judged queries.
 
-    Learns one fusion weight per source on dev queries, regularised towards the present weights. If the index has a
-    graph, also learns its relations and gate; if it has a reranker, its calibration.
+    Learns one fusion weight per source on dev queries, regularised towards the current weights. If the index has a
+    graph, also learns which words point to which relation, and the gate; if it has a reranker, its calibration.
 
     Example: clew tune shop --judged examples/shop/judged --publish
     """

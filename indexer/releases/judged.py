@@ -60,7 +60,7 @@ def measure(searcher: Searcher, judged: Judged, progress: Progress | None = None
         except StageUnavailable as error:
             raise QualityError(
                 f"judged query {query!r} cannot be measured because a stage did not run: {error.message}",
-                f"make the stage available and build again; {error.hint or 'a valid measure needs every stage'}",
+                f"{error.hint or 'make the stage available'}, then build again: measuring needs every stage",
             ) from error
         run[query] = dict(zip(ids, map(float, scores), strict=True))
         progress.advance(1)

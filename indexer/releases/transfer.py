@@ -194,7 +194,7 @@ def _nothing_else(path: Path, directory: Path, names: set[str]) -> None:
 
 
 def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release, brought: Path | None) -> None:
-    """Open the extracted version and run test queries; if that fails, remove the graph that was added to the home."""
+    """Open the extracted version and run sample queries; if that fails, remove the graph that was added to the home."""
     from clew.search.assemble import open_version
 
     staged = replace(

@@ -28,7 +28,7 @@ _CANARY_CHARACTERS = 80
 class VerifyReport:
     """The result of verifying a release.
 
-    files: number of files that were read, including those of its graph. canaries: number of test queries that were
+    files: number of files that were read, including those of its graph. canaries: number of sample queries that were
     answered. recall: of the vector index against exact search (0 to 1), by measure.
     """
 
@@ -102,7 +102,7 @@ def check_recall(recall: dict[str, float], target: float) -> None:
 
 
 def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
-    """Compare the counts with the version's record and run test queries; return how many were answered.
+    """Compare the counts with the version's record and run sample queries; return how many were answered.
 
     Raises CorruptError that names the count or the query.
     """
@@ -130,7 +130,7 @@ def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
 
 
 def _canaries(searcher: Searcher) -> Iterator[str]:
-    """Yield test queries: the first words of documents at regular distances in the version."""
+    """Yield sample queries: the first words of documents at regular distances in the version."""
     store, title = searcher.store, title_field(searcher.fields)
     count = min(CANARIES, store.documents)
     for at in range(count):
@@ -141,7 +141,7 @@ def _canaries(searcher: Searcher) -> Iterator[str]:
 
 
 def verify_release(home: Path, name: str, release: str | None = None) -> VerifyReport:
-    """Read and verify every file of a release (None: the live one), open it and run test queries.
+    """Read and verify every file of a release (None: the live one), open it and run sample queries.
 
     Raises CorruptError that names the file, NotFoundError, FormatError or MismatchError.
     """

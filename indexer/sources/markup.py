@@ -165,4 +165,4 @@ def parse_docx(data: bytes) -> Page:
 
 
 def _missing(what: str, package: str) -> MissingExtraError:
-    return MissingExtraError(f"reading {what} files needs {package}", "pip install 'clew[files]'")
+    return MissingExtraError(f"reading {what} files needs {package}", "run `pip install 'clew[files]'`")

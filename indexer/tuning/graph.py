@@ -183,7 +183,7 @@ def _graph_examples(
 ) -> Iterator[_GraphExample]:
     others = tuple(name for name in searcher.sources if name != "graph")
     for done, name in enumerate(names, 1):
-        # A query that search refuses (empty, too long) cannot be used as training data.
+        # A query that search rejects (empty, too long) cannot be used as training data.
         with suppress(QueryError):
             yield _graph_example(searcher, data.queries[name], qrels[name], others)
         if progress:

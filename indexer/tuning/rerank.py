@@ -108,7 +108,7 @@ def scored(
         try:
             among = list(qrels[name]) if judged_only else None
             scores, fused, ids = _candidates(searcher, queries[name], deep, among)
-        except QueryError:  # a query that search refuses (empty, too long)
+        except QueryError:  # a query that search rejects (empty, too long)
             continue
         parts.append((scores, fused, [qrels[name].get(document, 0) > 0 for document in ids]))
         if progress:

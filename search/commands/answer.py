@@ -15,7 +15,7 @@ def answer(
     name: options.IndexName,
     query: Annotated[str, typer.Argument(help="The question.", metavar="QUERY")],
     home: Home = DEFAULT_HOME,
-    k: Annotated[int, typer.Option("-k", "--k", help="How many documents to take answers from, at most 50.")] = 5,
+    k: Annotated[int, typer.Option("-k", "--k", help="Number of documents to take answers from, at most 50.")] = 5,
     filters: options.Filters = None,
     sources: options.Sources = None,
     fusion: options.Fusion = None,
@@ -24,7 +24,9 @@ def answer(
     min_probability: Annotated[
         float | None,
         typer.Option(
-            "--min-probability", help="Leave out answers that are less likely to be right than this.", metavar="P"
+            "--min-probability",
+            help="Drop answers that are less likely to be right than this (0 to 1).",
+            metavar="P",
         ),
     ] = None,
     budget_ms: options.BudgetMs = None,

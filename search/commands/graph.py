@@ -48,7 +48,7 @@ def link(
 def expand(
     name: IndexName,
     query: Annotated[str, typer.Argument(help="The query.", metavar="QUERY")],
-    k: Annotated[int, typer.Option("-k", "--k", help="How many entities to show.")] = 20,
+    k: Annotated[int, typer.Option("-k", "--k", help="Number of entities to show.")] = 20,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:

@@ -61,7 +61,7 @@ class Page:
             yield f"     {_cut(text, SNIPPET_CHARACTERS)}"
         if facts := self._facts(hit.fields):
             yield _cut(f"     {facts}", self.width)
-        for line in receipt(hit.why):
+        for line in explanation_lines(hit.why):
             yield f"     {line}"
         yield ""
 
@@ -85,7 +85,7 @@ class Page:
         return " · ".join(f"{name}: {_value(values[name])}" for name in shown)
 
 
-def receipt(why: Sequence[StageScore]) -> Iterator[str]:
+def explanation_lines(why: Sequence[StageScore]) -> Iterator[str]:
     """Yield a table of the score that each stage gave a document; the parts of a stage add up to its score."""
     parts = [part for stage in why for part in stage.parts]
     wide = max((len(visible(part.what)) for part in parts), default=0)
@@ -132,7 +132,7 @@ def verdict(found: WhyNot) -> Iterator[str]:
     """Yield the lines of a why-not report."""
     outcome = "is among the hits" if found.found else f"was lost at: {found.lost_at}"
     yield visible(f"{found.id} {outcome} ({found.reason})")
-    for line in receipt(found.stages):
+    for line in explanation_lines(found.stages):
         yield f"  {line}"
 
 

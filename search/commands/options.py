@@ -23,8 +23,8 @@ IndexName = Annotated[
     str, typer.Argument(help="Name of the index.", metavar="NAME", autocompletion=index_names, show_default=False)
 ]
 Query = Annotated[str, typer.Argument(help="What to search for.", metavar="QUERY", show_default=False)]
-Documents = Annotated[int, typer.Option("-k", "--k", help="How many documents to return.")]
-Profile = Annotated[str, typer.Option(help="How hits are shown: product or qa.")]
+Documents = Annotated[int, typer.Option("-k", "--k", help="Number of documents to return.")]
+Profile = Annotated[str, typer.Option(help="How hits are shown: product, qa or the path of a .toml profile.")]
 Filters = Annotated[
     list[str] | None,
     typer.Option(
@@ -39,10 +39,10 @@ Facets = Annotated[
     typer.Option("--facet", help="Count the values of this field; may be repeated.", autocompletion=facet_fields),
 ]
 Sources = Annotated[
-    str | None, typer.Option(help="Candidate sources to use, such as bm25,dense [default: all of the index].")
+    str | None, typer.Option(help="Candidate sources to use, such as bm25,dense (default: all of the index).")
 ]
 Fusion = Annotated[
-    str | None, typer.Option(help="How to join the sources: hybrid, sum or rrf [default: set by the release].")
+    str | None, typer.Option(help="How to join the sources: hybrid, sum or rrf (default: set by the release).")
 ]
 Graph = Annotated[
     str,
@@ -55,7 +55,7 @@ Graph = Annotated[
 Rerank = Annotated[
     bool | None,
     typer.Option(
-        "--rerank/--no-rerank", help="Rerank the first candidates with a cross-encoder [default: set by the index]."
+        "--rerank/--no-rerank", help="Rerank the first candidates with a cross-encoder (default: set by the index)."
     ),
 ]
 MinProbability = Annotated[
@@ -67,9 +67,12 @@ MinProbability = Annotated[
     ),
 ]
 BudgetMs = Annotated[
-    float | None, typer.Option(help="Time limit in milliseconds; stages that do not fit are skipped and reported.")
+    float | None,
+    typer.Option(
+        help="Time limit in milliseconds (default: none); stages that do not fit are skipped and reported.",
+    ),
 ]
-ReleaseId = Annotated[str | None, typer.Option("--release", help="Release to search [default: the live one].")]
+ReleaseId = Annotated[str | None, typer.Option("--release", help="Release to search (default: the live one).")]
 
 
 def request(

@@ -43,9 +43,9 @@ def run(
             metavar="QUERIES",
         ),
     ],
-    to: Annotated[str, typer.Option("--out", help="File to write; compressed if it ends in .gz; - is stdout.")],
+    to: Annotated[str, typer.Option("--out", help='File to write ("-": stdout); compressed if it ends in .gz.')],
     home: Home = DEFAULT_HOME,
-    k: Annotated[int, typer.Option("-k", "--k", help="How many documents to return for each query.")] = 100,
+    k: Annotated[int, typer.Option("-k", "--k", help="Number of documents to return for each query.")] = 100,
     form: Annotated[
         Form, typer.Option("--format", help="trec: a TREC run. jsonl: one JSON object for each query.")
     ] = Form.TREC,
@@ -55,7 +55,7 @@ def run(
     rerank: options.Rerank = None,
     release: options.ReleaseId = None,
 ) -> None:
-    """Answer a file of queries and write the ranked documents of each: a run.
+    """Search for each query of a file and write the ranked documents (a run).
 
     The run is written completely or not at all. A stage that cannot answer is an error, and reranking has no time
     limit, so that two runs can be compared.

@@ -18,11 +18,11 @@ def search(
     query: options.Query,
     home: Home = DEFAULT_HOME,
     k: options.Documents = 10,
-    offset: Annotated[int, typer.Option(help="How many of the first documents to skip.")] = 0,
+    offset: Annotated[int, typer.Option(help="Number of first documents to skip.")] = 0,
     profile: options.Profile = "product",
     filters: options.Filters = None,
     facets: options.Facets = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show how the score of each hit came about.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Explain the score of each hit.")] = False,
     sources: options.Sources = None,
     fusion: options.Fusion = None,
     graph: options.Graph = "auto",
@@ -34,7 +34,7 @@ def search(
 ) -> None:
     """Search an index and show the best documents.
 
-    See also `clew answer` (sentences that answer a question), `clew why-not` (which stage lost a document) and
+    See also `clew answer` (sentences that answer a question), `clew why-not` (the stage that dropped a document) and
     `clew run` (a whole file of queries).
 
     Examples:

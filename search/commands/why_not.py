@@ -16,8 +16,8 @@ def why_not(
     query: options.Query,
     document: Annotated[str, typer.Argument(help="Id of the document you expected.", metavar="ID")],
     home: Home = DEFAULT_HOME,
-    k: Annotated[int, typer.Option("-k", "--k", help="How many hits the document was expected among.")] = 10,
-    offset: Annotated[int, typer.Option(help="How many of the first documents the search skips.")] = 0,
+    k: Annotated[int, typer.Option("-k", "--k", help="Number of hits of the search in question.")] = 10,
+    offset: Annotated[int, typer.Option(help="Number of first documents that it skips.")] = 0,
     profile: options.Profile = "product",
     filters: options.Filters = None,
     sources: options.Sources = None,
@@ -28,9 +28,9 @@ def why_not(
     release: options.ReleaseId = None,
     as_json: Json = False,
 ) -> None:
-    """Find the stage of a search that lost a document, and show its score in each stage.
+    """Find the stage of a search that dropped a document, and show its score in each stage.
 
-    Give the options of the search you want to know about.
+    Give the same options as in the search to explain.
 
     Example: clew why-not shop "wireless headphones" P-0042 -k 5
     """

@@ -83,7 +83,7 @@ def for_build(device: Device, passages: int, dim: int) -> Library | None:
     if device == "cuda" and found is None:
         raise MissingExtraError(
             '[dense] device is "cuda", but no GPU can be used',
-            "check `nvidia-smi`, and pip install -e '.[gpu]' instead of '.[cpu]'; or remove device from [dense]",
+            "check `nvidia-smi`, and run `pip install -e '.[gpu]'` instead of '.[cpu]'; or remove device from [dense]",
         )
     if found is None:
         return None

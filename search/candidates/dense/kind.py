@@ -39,7 +39,7 @@ _UNIT = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class DenseCounts:
-    """Counts over a version's vectors: how many, their dimensions (0 if there are none), and vector statistics."""
+    """Number, dimensions (0 without vectors) and statistics of the vectors of a shard or version."""
 
     passages: int
     dim: int

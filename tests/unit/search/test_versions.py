@@ -14,8 +14,9 @@ def test_what_is_no_index_name_is_no_index(tmp_path, name):
 
 def test_a_home_that_is_a_file_holds_no_index(tmp_path):
     (tmp_path / "home").touch()
-    with pytest.raises(NotFoundError, match="no index 'shop'"):
+    with pytest.raises(NotFoundError, match="no index 'shop'") as caught:
         IndexFolder.of(tmp_path / "home", "shop").live()
+    assert caught.value.hint == "there are no indexes here yet: run `clew build SPEC`, or `clew demo`"
 
 
 @pytest.mark.parametrize("release", ["", "r9", "../r1", "r1\0", "CURRENT"])

@@ -108,7 +108,7 @@ def test_a_missing_library_names_the_install_command(parse, module, monkeypatch)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError) as error:
         parse(b"")
-    assert error.value.hint == "pip install 'clew[files]'"
+    assert error.value.hint == "run `pip install 'clew[files]'`"
 
 
 def test_a_folder_gives_sections_with_ids_and_paths(tmp_path):

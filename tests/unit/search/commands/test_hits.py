@@ -1,5 +1,5 @@
 from clew.core.types import Contribution
-from clew.search.commands.hits import BOLD, PLAIN, Page, receipt, verdict, visible
+from clew.search.commands.hits import BOLD, PLAIN, Page, explanation_lines, verdict, visible
 from clew.search.fields import FieldSpec
 from clew.search.types import FacetValue, GraphUse, Highlight, Hit, LinkedEntity, SearchResponse, StageScore, WhyNot
 
@@ -97,8 +97,8 @@ WHY = (
 )
 
 
-def test_the_receipt_shows_each_stage_and_its_parts():
-    assert list(receipt(WHY)) == [
+def test_the_explanation_shows_each_stage_and_its_parts():
+    assert list(explanation_lines(WHY)) == [
         "bm25 = 3.5000, rank 2",
         "     +1.2500  term 'sony'      tf 1  df 12",
         "     +2.2500  term 'headphon'",
