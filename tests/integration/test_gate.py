@@ -37,7 +37,7 @@ from clew.models.overlap import OverlapScorer
 from clew.search.assemble import open_index
 from clew.search.candidates.sharded import Sharded
 from clew.search.versions import IndexFolder, dumps
-from tests.builders import write_beir
+from tests.builders import write_beir, write_judged
 
 QUERIES = 40
 GOOD, BAD = {"model": "hashing-256"}, {"model": "hashing-8"}
@@ -196,8 +196,7 @@ def test_queries_of_which_the_live_release_holds_nothing_do_not_count(root):
 
 def test_no_query_that_counts_is_no_comparison(root):
     add_document(root, "late")
-    (root / "corpus" / "queries.jsonl").write_text('{"_id": "late", "text": "zeppelin late"}\n')
-    (root / "corpus" / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nlate\tlate\t1\n")
+    write_judged(root / "corpus", {"late": "zeppelin late"}, dev={"late": {"late": 1}})
     with pytest.raises(QualityError, match=r"release r1 cannot be measured .* no relevant document of any judged"):
         build(spec(root, dense={"model": "hashing-512"}), root / "home")
 
