@@ -1,1 +1,1 @@
-"""HTTP over search: thin. Importing a module here opens nothing; `clew.api.app.create_app` puts the parts together."""
+"""The HTTP API, a thin layer over search. `clew.api.app.create_app` makes the app; importing a module opens nothing."""

@@ -1,4 +1,4 @@
-"""The one place where the HTTP app is put together."""
+"""Create the HTTP app from its parts."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from clew.core.version import __version__
 
 log = logging.getLogger("clew.api")
 
-DESCRIPTION = """Semantic search that says why: BM25 and BERT vectors, fused, explained and measured.
+DESCRIPTION = """Semantic search with explanations: BM25 and BERT vectors, fused, explained and measured.
 
-Every error is a problem document (RFC 9457) with a stable `code` and a `hint`. Every answer carries `X-Request-ID`
-(the caller's, if it sent one) and searches a `Server-Timing` header."""
+Every error is a problem document (RFC 9457) with a stable `code` and a `hint`. Every response has the header
+`X-Request-ID` (the client's value, if it sent one); responses to searches also have `Server-Timing`."""
 
 
 def create_app(engine: Engine, settings: Settings) -> FastAPI:
-    """The HTTP app over an engine, which it refreshes while it runs and closes when it stops."""
+    """Return the HTTP app of an engine. The app refreshes the engine while it runs and closes it when it stops."""
     runtime = Runtime(engine, settings, Metrics(engine), anyio.CapacityLimiter(settings.searches))
 
     @asynccontextmanager
@@ -48,7 +48,7 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        # FastAPI's own pages fetch scripts from other hosts; routes/docs.py serves /docs from local files.
+        # FastAPI's own pages load scripts from other hosts; routes/docs.py serves /docs from local files instead.
         docs_url=None,
         redoc_url=None,
     )
@@ -62,22 +62,22 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
 
 
 async def _watch(runtime: Runtime) -> None:
-    """Open what the home holds, then look for new releases for as long as the app runs."""
+    """Open the indexes of the home, then check for new releases as long as the app runs."""
     one = anyio.CapacityLimiter(1)
     while True:
-        # A thread of its own: opening a large release must not take a search thread.
+        # Run in a separate thread, so that opening a large release does not occupy a search thread.
         await anyio.to_thread.run_sync(runtime.engine.refresh, limiter=one)
         await asyncio.sleep(runtime.settings.poll_seconds)
 
 
 def _report(watcher: asyncio.Task[None]) -> None:
-    """Log the bug that ended the watcher; without it no new release would go live and nobody would know why."""
+    """Log the bug that ended the watcher, so that it can be found out why no new release goes live."""
     if not watcher.cancelled() and (bug := watcher.exception()) is not None:
-        log.critical("the look-out for new releases stopped; what is open serves on", exc_info=bug)
+        log.critical("checking for new releases has stopped; the open releases continue to serve", exc_info=bug)
 
 
 def _declare_problems(app: FastAPI) -> None:
-    """Say in OpenAPI that errors come as application/problem+json."""
+    """Declare in the OpenAPI document that errors have the media type application/problem+json."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

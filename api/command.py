@@ -20,8 +20,8 @@ def serve(
 ) -> None:
     """Serve the HTTP API on this machine until stopped (Ctrl-C).
 
-    A release that is published while the server runs goes live without a restart. /openapi.json describes every
-    endpoint.
+    A release that is published while the server runs goes live without a restart. The server documents its endpoints
+    at /docs and /openapi.json.
 
     Example: clew serve --home ./indexes --port 8080
     """
@@ -38,6 +38,6 @@ def serve(
             note(f"  indexes: {', '.join(names)}")
             note(f"  try: curl '{url}/v1/search?index={names[0]}&q=your+words&k=3'")
         else:
-            note("  no index yet: build one with `clew build SPEC.toml`; it is served without a restart")
+            note("  there is no index yet: build one with `clew build SPEC.toml`; no restart is needed")
 
     run(settings, announce)

@@ -1,6 +1,6 @@
-"""The indexes of a home, opened when first wanted, swapped for a newly promoted release while requests run.
+"""The open indexes of a home. An index is opened on first use and replaced by a new release while requests run.
 
-A release that cannot be opened does not stop the one before it: the old one serves on and the failure is reported.
+If a new release cannot be opened, the old one continues to serve and the failure is reported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("clew.engine")
 
-# A release that failed to open is tried again after this long: files may have been mended in place.
+# A release that failed to open is tried again after this time, because its files may have been repaired.
 RETRY_SECONDS = 30.0
 
 Opener = Callable[[Path, str], "Searcher"]
@@ -36,7 +36,7 @@ def _open(home: Path, name: str) -> Searcher:
 
 @dataclass(slots=True)
 class _Live:
-    """An opened release and how many requests use it now."""
+    """An open release. users: number of requests that use it now; retired: whether it is closed after the last one."""
 
     searcher: Searcher
     users: int = 0
@@ -45,7 +45,7 @@ class _Live:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A release that could not be opened. release: its id, "" where CURRENT itself cannot be read."""
+    """A failure to open a release. release: its id, "" if CURRENT cannot be read. at: its time (time.monotonic())."""
 
     release: str
     error: ClewError
@@ -54,7 +54,7 @@ class Failure:
 
 @dataclass(slots=True)
 class _Slot:
-    """One index: what serves it, what went wrong last, and the lock that lets one thread open at a time."""
+    """One index: the open release, the last failure, and the lock that lets only one thread open a release."""
 
     live: _Live | None = None
     failure: Failure | None = None
@@ -63,7 +63,11 @@ class _Slot:
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """How an index stands. searcher: what serves it, for its facts only (lease it to search); failure: the newest."""
+    """The state of an index.
+
+    searcher: of the open release, only to read its metadata (use a lease to search). failure: why the newest release
+    could not be opened, None if it did not fail.
+    """
 
     name: str
     searcher: Searcher | None
@@ -71,14 +75,14 @@ class IndexState:
 
     @property
     def status(self) -> Literal["opening", "serving", "failed"]:
-        """serving where any release of it is open, failed where none could be opened, else opening."""
+        """The status: serving if a release is open, failed if none could be opened, opening if none was tried yet."""
         if self.searcher is not None:
             return "serving"
         return "failed" if self.failure is not None else "opening"
 
 
 class Engine:
-    """Opened indexes of one home. Safe for use from many threads; does no work of its own between calls."""
+    """The open indexes of one home. It is thread-safe and does nothing between calls."""
 
     def __init__(self, home: Path, opener: Opener = _open) -> None:
         self.home = home
@@ -87,34 +91,34 @@ class Engine:
         self._lock = Lock()
 
     def names(self) -> list[str]:
-        """Names of the indexes the home has now. Raises StoreError where the system does not let it be listed."""
+        """Return the names of the indexes in the home. Raises StoreError if the folder cannot be listed."""
         try:
             return index_names(self.home)
         except OSError as error:
-            raise StoreError(f"{self.home} cannot be listed: {error}", "see the folder and its permissions") from error
+            raise StoreError(f"{self.home} cannot be listed: {error}", "check the folder's permissions") from error
 
     def resolve(self, name: str | None) -> str:
-        """The index that is meant: the one named, or the only one there is.
+        """Return the name of the index to use: the given one, or the only one if none is given.
 
-        Raises NotFoundError with the nearest name, QueryError where none is named and there are several.
+        Raises NotFoundError with the nearest name, QueryError if none is given and there are several.
         """
-        # Only names found by listing the home are ever opened, so that no name can lead out of it.
+        # Only names from the listing of the home are opened, so that no name can lead to a folder outside it.
         if name is not None and name in self._slots:
             return name
         known = self.names()
         if name is not None:
             if name not in known:
-                raise NotFoundError(f"no index {name!r}", nearest(name, known))
+                raise NotFoundError(f"there is no index {name!r}", nearest(name, known))
             return name
         if not known:
-            raise NotFoundError("there is no index yet", "build one: `clew build SPEC.toml`, or `clew demo`")
+            raise NotFoundError("there is no index yet", "build one with `clew build SPEC.toml` or `clew demo`")
         if len(known) > 1:
-            raise QueryError("index is missing and there are several", f"known: {', '.join(known)}")
+            raise QueryError("index is missing, and there are several indexes", f"give one of {', '.join(known)}")
         return known[0]
 
     @contextmanager
     def lease(self, name: str | None) -> Iterator[Searcher]:
-        """The searcher of an index for the length of one request; it stays open until the last lease ends."""
+        """Yield the searcher of an index for the duration of one request; it stays open until the last lease ends."""
         live = self._acquire(self.resolve(name))
         try:
             yield live.searcher
@@ -122,14 +126,14 @@ class Engine:
             self._give_back(live)
 
     def refresh(self) -> None:
-        """Open what is not open yet, swap what has a new release, drop what is gone.
+        """Open indexes that are not open yet, replace those with a new release, and close those that were removed.
 
-        Takes as long as opening takes; requests go on meanwhile with what is open.
+        Returns after everything is opened; meanwhile requests use the releases that are open.
         """
         try:
             names = self.names()
         except StoreError as error:
-            log.warning("no look for new releases: %s", error.message)
+            log.warning("cannot check for new releases: %s", error.message)
             return
         for name in names:
             try:
@@ -142,7 +146,7 @@ class Engine:
             self._retire(slot.live)
 
     def states(self) -> list[IndexState]:
-        """How every index stands, by name; opens nothing."""
+        """Return the state of every index, sorted by name; opens nothing."""
         names = self.names()
         with self._lock:
             return [
@@ -152,7 +156,7 @@ class Engine:
             ]
 
     def close(self) -> None:
-        """Close every searcher, those in use when their last lease ends."""
+        """Close every searcher; one in use is closed when its last lease ends."""
         with self._lock:
             slots = list(self._slots.values())
             self._slots.clear()
@@ -178,7 +182,7 @@ class Engine:
             live.searcher.close()
 
     def _retire(self, live: _Live | None) -> None:
-        """Close a searcher that no new request will get, now or when its last lease ends."""
+        """Close a searcher that is no longer given to new requests, now or when its last lease ends."""
         if live is None:
             return
         with self._lock:
@@ -188,7 +192,7 @@ class Engine:
             live.searcher.close()
 
     def _update(self, name: str) -> None:
-        """Make the index serve the release that CURRENT names. Raises ClewError where that cannot be opened."""
+        """Make the index serve the release that CURRENT names. Raises ClewError if it cannot be opened."""
         with self._lock:
             slot = self._slots.setdefault(name, _Slot())
         with slot.opening:
@@ -202,7 +206,7 @@ class Engine:
                 return
             known = slot.failure
             if known is not None and known.release == wanted and time.monotonic() < known.at + RETRY_SECONDS:
-                # Tried a moment ago: say so again rather than read all its files again.
+                # It failed a moment ago: raise the same error again instead of reading all its files again.
                 raise _bare(known.error)
             try:
                 searcher = self._opened(name)
@@ -215,28 +219,29 @@ class Engine:
             self._retire(old)
 
     def _wanted(self, name: str) -> str:
-        """Id of the release that CURRENT names."""
+        """Return the id of the release that CURRENT names."""
         try:
             return IndexFolder.of(self.home, name).live()[0]
         except OSError as error:
-            raise StoreError(f"index {name!r} cannot be read: {error}", "see the file and its permissions") from error
+            raise StoreError(f"index {name!r} cannot be read: {error}", "check the file and its permissions") from error
 
     def _opened(self, name: str) -> Searcher:
         try:
             return self._opener(self.home, name)
         except OSError as error:
-            raise StoreError(f"index {name!r} cannot be opened: {error}", "see the file and its permissions") from error
+            hint = "check the file and its permissions"
+            raise StoreError(f"index {name!r} cannot be opened: {error}", hint) from error
 
     def _note(self, name: str, slot: _Slot, failure: Failure) -> None:
         last = slot.failure
         slot.failure = failure
         if last is None or (last.release, last.error.message) != (failure.release, failure.error.message):
-            serving = f"; {slot.live.searcher.release.id} serves on" if slot.live else ""
+            serving = f"; {slot.live.searcher.release.id} continues to serve" if slot.live else ""
             log.error(
                 "index %s: cannot open %s: %s%s", name, failure.release or "CURRENT", failure.error.message, serving
             )
 
 
 def _bare(error: ClewError) -> ClewError:
-    """The same error without its traceback, which would keep half-opened files alive and grow with every raise."""
+    """Return a copy of the error without its traceback, which would keep files open and grow each time it is raised."""
     return type(error)(error.message, error.hint)

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): one table from error class to HTTP status, one shape for all of them."""
+"""Errors as problem details (RFC 9457): one table of HTTP statuses by error class, and one format for all errors."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ log = logging.getLogger("clew.api")
 
 MEDIA_TYPE = "application/problem+json"
 
-# Looked up along the error's class tree, so that a new subclass has the status of its parent.
+# Looked up along the error's base classes, so that a new subclass has the status of its parent.
 STATUS: dict[type[ClewError], tuple[int, str]] = {
     UsageError: (422, "The request cannot be answered as asked"),
     DataError: (422, "The data cannot be used"),
     NotFoundError: (404, "Not found"),
     StoreError: (503, "The index on disk cannot be used"),
-    LockedError: (409, "Another process writes this index"),
+    LockedError: (409, "Another process is writing this index"),
     QualityError: (409, "A quality target was missed"),
-    MissingExtraError: (501, "Not installed"),
+    MissingExtraError: (501, "A required package is not installed"),
     StageUnavailable: (503, "No part of the search could answer"),
-    ClewError: (500, "Failed"),
+    ClewError: (500, "The request failed"),
 }
 
 SHOWN_CHARACTERS = 80
 
 
 def status_of(error: ClewError) -> tuple[int, str]:
-    """HTTP status and title of an error."""
+    """Return the HTTP status and the title of an error."""
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
 
 
 def problem(request: Request, problem: Problem, headers: dict[str, str] | None = None) -> Response:
-    """The response that carries a problem, with the request's id."""
+    """Return the response with a problem document, including the request's id."""
     request_id = getattr(request.state, "request_id", "")
     table = problem.model_dump(exclude_none=True) | ({"request_id": request_id} if request_id else {})
     # A lone surrogate in a quoted value becomes its JSON escape instead of an encoding error.
@@ -61,24 +61,27 @@ def problem(request: Request, problem: Problem, headers: dict[str, str] | None =
 
 
 def of_error(error: ClewError) -> Problem:
-    """The problem that a ClewError is."""
+    """Return the problem document of a ClewError."""
     status, title = status_of(error)
     return _problem(status, error.code, title, error.message, error.hint)
 
 
 def of_validation(error: RequestValidationError, content_type: str) -> Problem:
-    """The problem of a request that does not fit its schema; the first fault speaks, all are listed."""
+    """Return the problem document of a request that does not match its schema.
+
+    Its detail is the first fault; if there are several, all are listed.
+    """
     faults = [(_parameter(fault["loc"]), _reason(fault), fault) for fault in error.errors()]
     parameter, reason, first = faults[0]
     if first["type"] == "json_invalid":
         where = f" (character {first['loc'][-1]})"
-        return _problem(400, "bad_json", "The body is not JSON", f"body: {first['ctx']['error']}{where}")
-    if isinstance(first.get("input"), bytes):  # left unparsed for want of a media type
+        return _problem(400, "bad_json", "The body is not valid JSON", f"body: {first['ctx']['error']}{where}")
+    if isinstance(first.get("input"), bytes):  # FastAPI did not parse the body, because its media type is not JSON
         return _problem(
             415,
             "media_type",
             "The body is not declared as JSON",
-            f"the body came as {content_type or 'no media type'}",
+            f"the body has {f'the media type {content_type}' if content_type else 'no media type'}",
             "send the header content-type: application/json",
         )
     found = _problem(422, "query", STATUS[UsageError][1], reason, first.get("ctx", {}).get("hint", ""))
@@ -87,10 +90,10 @@ def of_validation(error: RequestValidationError, content_type: str) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Let the app answer every error as a problem."""
+    """Make the app answer every error with a problem document."""
 
     async def on_clew_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, ClewError)  # noqa: S101 - for the type checker: registered for this class alone
+        assert isinstance(error, ClewError)  # noqa: S101 - for the type checker: registered only for this class
         return problem(request, of_error(error))
 
     async def on_validation(request: Request, error: Exception) -> Response:
@@ -100,10 +103,10 @@ def install(app: FastAPI) -> None:
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
         if error.status_code == 400 and isinstance(error.__cause__, ValueError | RecursionError):
-            # FastAPI's own refusal: not UTF-8, nested too deep for a parser, or a number of too many digits.
-            return problem(request, _problem(400, "bad_json", "The body is not JSON", f"body: {error.__cause__}"))
+            # Refused by FastAPI: not UTF-8, nested too deeply for the parser, or a number with too many digits.
+            return problem(request, _problem(400, "bad_json", "The body is not valid JSON", f"body: {error.__cause__}"))
         title = HTTPStatus(error.status_code).phrase
-        hint = "GET /docs shows every path, GET /openapi.json lists them" if error.status_code in {404, 405} else ""
+        hint = "see GET /docs or GET /openapi.json for all paths" if error.status_code in {404, 405} else ""
         detail = error.detail if error.detail != title else f"{request.method} {request.url.path}"
         code = re.sub(r"\W+", "_", title).lower()
         return problem(
@@ -115,7 +118,7 @@ def install(app: FastAPI) -> None:
     async def on_bug(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the server logs the traceback
         request_id = getattr(request.state, "request_id", "")
         log.error("bug in request %s: the traceback follows", request_id)
-        found = _problem(500, "internal", "A bug in Clew", "the request failed unexpectedly", "see the server's log")
+        found = _problem(500, "internal", "A bug in Clew", "the request failed unexpectedly", "check the server's log")
         return problem(request, found, {"X-Request-ID": request_id} if request_id else None)
 
     app.add_exception_handler(ClewError, on_clew_error)
@@ -135,7 +138,7 @@ def _parameter(loc: tuple[int | str, ...]) -> str:
 
 
 def _reason(fault: dict[str, Any]) -> str:
-    """A fault in words that name the parameter and show the value."""
+    """Describe a fault in one line that names the parameter and shows the value."""
     name, message = _parameter(fault["loc"]), fault["msg"].removeprefix("Value error, ")
     if fault["type"] in {"unknown_key", "both_names"}:
         return str(message)

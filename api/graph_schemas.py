@@ -1,4 +1,4 @@
-"""What goes out of the graph's routes; the answers mirror clew.search.graph_reports field by field."""
+"""Response schemas of the graph's routes; they mirror the classes of clew.search.graph_reports field by field."""
 
 from __future__ import annotations
 
@@ -7,72 +7,76 @@ from pydantic import Field, computed_field
 from clew.api.schemas import Answer, Degradation, Json, LinkedEntity
 
 
-class ConsideredEntity(LinkedEntity):
+class EntityCandidate(LinkedEntity):
     """An entity that some words of a text may mean."""
 
     features: dict[str, float] = Field(
-        description="What the linker saw, by name; those that are 0 are left out.", examples=[{"alias": 1.0}]
+        description="The linker's features of this candidate, by name; features that are 0 are left out.",
+        examples=[{"alias": 1.0}],
     )
-    dropped: str = Field(description="Why it is no mention; empty where it is one.")
+    dropped: str = Field(description="Why the candidate is not a mention; empty if it is one.")
 
 
 class LinkResult(Answer):
     """The entities that a text names."""
 
-    text: str = Field(description="The text as it was read; places are characters of it.")
-    index: str = Field(default="", description="Index that answered.")
-    release: str = Field(default="", description="Release that answered.")
+    text: str = Field(description="The text after normalisation; start and end are offsets in it.")
+    index: str = Field(default="", description="Index that answered the request.")
+    release: str = Field(default="", description="Release that answered the request.")
     graph: str = Field(description="Name of the graph.")
-    snapshot: str = Field(description="Snapshot of it that was linked to.")
-    mentions: list[LinkedEntity] = Field(description="Entities that are named, by their place in the text.")
-    considered: int = Field(description="How many entities the words of the text may mean.")
-    candidates: list[ConsideredEntity] = Field(
-        description="The likeliest 500 of them, likeliest first; empty unless trace was asked for."
+    snapshot: str = Field(description="Id of the graph's snapshot.")
+    mentions: list[LinkedEntity] = Field(description="Entities that the text names, in the order of the text.")
+    considered: int = Field(description="Number of entities that words of the text may mean.")
+    candidates: list[EntityCandidate] = Field(
+        description="The 500 most probable candidates, most probable first; empty unless trace was requested."
     )
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 
 
 class NamedEntity(Answer):
-    """An entity as it is mentioned beside another one."""
+    """A neighbour of an entity."""
 
     id: str = Field(description="Id of the entity.", examples=["category:Home > Kitchen"])
-    name: str = Field(description="What it is called.", examples=["Kitchen"])
-    type: str = Field(description="Its type; empty where the graph gives none.", examples=["category"])
+    name: str = Field(description="Name of the entity.", examples=["Kitchen"])
+    type: str = Field(description="Type of the entity; empty if the graph has none.", examples=["category"])
 
 
 class EntityRelation(Answer):
-    """What an entity is joined to along one relation, in one direction."""
+    """The neighbours of an entity along one relation, in one direction."""
 
-    relation: str = Field(description="The relation's name in the graph.", examples=["subcategory_of"])
-    said: str = Field(description="The same in plain words, to be read before the names.", examples=["subcategory"])
-    outgoing: bool = Field(description="Whether the entity is the edges' source.")
-    count: int = Field(description="How many edges there are.")
-    entities: list[NamedEntity] = Field(description="The first ones at their other ends, by id; see limit.")
+    relation: str = Field(description="Name of the relation in the graph.", examples=["subcategory_of"])
+    said: str = Field(
+        description="The relation in plain words, to be shown before the names of the neighbours.",
+        examples=["subcategory"],
+    )
+    outgoing: bool = Field(description="Whether the entity is the source of the edges; else it is their target.")
+    count: int = Field(description="Number of edges.")
+    entities: list[NamedEntity] = Field(description="The first neighbours, sorted by id; the request's limit applies.")
 
 
 class EntityResult(Answer):
-    """An entity and what lies one hop around it."""
+    """An entity and its neighbours one hop away."""
 
     id: str = Field(description="Id of the entity.", examples=["brand:orvane"])
-    type: str = Field(description="Its type; empty where the graph gives none.", examples=["brand"])
-    name: str = Field(description="What it is called first.", examples=["Orvane"])
+    type: str = Field(description="Type of the entity; empty if the graph has none.", examples=["brand"])
+    name: str = Field(description="Preferred name of the entity.", examples=["Orvane"])
     aliases: list[str] = Field(description="Other names in the same language.", examples=[["Orvane Audio"]])
-    names: dict[str, str] = Field(description="Language code → name in it.")
-    description: str = Field(description="A phrase or sentence on it.")
-    properties: Json = Field(description="Whatever else its source says of it.")
-    index: str = Field(default="", description="Index that answered.")
-    release: str = Field(default="", description="Release that answered.")
+    names: dict[str, str] = Field(description="Names in other languages, by language code.")
+    description: str = Field(description="A phrase or sentence that describes the entity.")
+    properties: Json = Field(description="Other properties of the entity in the graph.")
+    index: str = Field(default="", description="Index that answered the request.")
+    release: str = Field(default="", description="Release that answered the request.")
     graph: str = Field(description="Name of the graph.")
-    snapshot: str = Field(description="Snapshot of it that the index was built with.")
-    degree: int = Field(description="Edges it has in the whole graph, both ways together.")
-    relations: list[EntityRelation] = Field(description="Its neighbours, by relation.")
+    snapshot: str = Field(description="Id of the graph's snapshot that the index was built with.")
+    degree: int = Field(description="Number of edges of the entity in the whole graph, in both directions.")
+    relations: list[EntityRelation] = Field(description="The entity's neighbours, by relation and direction.")
     degraded: list[Degradation] = Field(
-        description="Where the graph's store could not answer; the relations are then those of the snapshot."
+        description="Not empty if the graph's store could not answer; the relations are then those of the snapshot."
     )
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 
     @computed_field(deprecated=True, description="The old name of relations.")  # type: ignore[prop-decorator]
     @property
     def ties(self) -> list[EntityRelation]:
-        """Relations, under the name that it had before."""
+        """The relations, under the old name of the field."""
         return self.relations

@@ -1,4 +1,4 @@
-"""Limits on what a request may cost before anything looks at it."""
+"""Limits on requests that apply before a request is processed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class BodyLimit:
-    """ASGI middleware: refuses a body above `limit` bytes with 413, without reading it whole.
+    """ASGI middleware that refuses a body of more than `limit` bytes with 413, without reading all of it.
 
-    A declared length is refused at once; an undeclared one (chunked) as soon as it has grown too long.
+    If the length is declared, the body is refused at once; else (chunked) as soon as too many bytes were received.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
@@ -17,7 +17,7 @@ class BodyLimit:
         self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a receive that counts."""
+        """Pass the request to the app, with a receive function that counts the bytes."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -38,5 +38,5 @@ class BodyLimit:
         await self.app(scope, receive_counted, send)
 
     def _refused(self) -> HTTPException:
-        # The rest of the body stays unread, so the connection cannot serve another request.
+        # The rest of the body is not read, so the connection cannot be used for another request.
         return HTTPException(413, f"the body is longer than {self.limit:,} bytes", {"Connection": "close"})

@@ -1,6 +1,6 @@
-"""What the server says of itself: metrics in Prometheus form and one access line a request.
+"""Metrics of the server for Prometheus, and one access log line per request.
 
-Metrics live in a registry of their own, one per app; units are seconds and counts.
+Each app has its own registry of metrics; units are seconds and counts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.
 REQUEST_ID = "X-Request-ID"
 _GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
-# Reasons are sentences; a label takes the words before their first number, so that labels stay few.
+# Reasons are sentences. A label has the words before the first number or colon, so that the number of labels is small.
 _CONSTANT_PART = re.compile(r"^[^0-9:]*")
 
 
@@ -49,27 +49,29 @@ class Metrics:
             "clew_search_seconds", "Time of a search.", ["index"], buckets=SECONDS, registry=self.registry
         )
         self.stage_seconds = Histogram(
-            "clew_search_stage_seconds", "Time of one stage.", ["stage"], buckets=SECONDS, registry=self.registry
+            "clew_search_stage_seconds",
+            "Time of one stage of a search.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self.registry,
         )
         self.queue_seconds = Histogram(
-            "clew_queue_seconds", "Wait for a free search thread.", buckets=SECONDS, registry=self.registry
+            "clew_queue_seconds", "Time waiting for a free search thread.", buckets=SECONDS, registry=self.registry
         )
         self.degraded = Counter(
-            "clew_degraded", "Stages left out of a search.", ["stage", "reason"], registry=self.registry
+            "clew_degraded", "Stages of searches that were skipped.", ["stage", "reason"], registry=self.registry
         )
 
-        self.graph_used = Counter(
-            "clew_graph_used", "Searches that the graph took part in.", ["index"], registry=self.registry
-        )
+        self.graph_used = Counter("clew_graph_used", "Searches that used the graph.", ["index"], registry=self.registry)
         self.graph_decisions = Counter(
             "clew_graph_decisions",
-            "What was decided about the graph: asked (by the request), opened or closed (by the gate), nothing_named.",
+            "Decisions about the graph: asked (by the request), opened or closed (by the gate), nothing_named.",
             ["index", "decision"],
             registry=self.registry,
         )
 
     def searched(self, response: SearchResponse | AnswerResponse) -> None:
-        """Count one search, or one question."""
+        """Record one search or one question."""
         for stage, milliseconds in response.timings_ms.items():
             if stage == "total":
                 self.search_seconds.labels(response.index).observe(milliseconds / 1000)
@@ -85,14 +87,14 @@ class Metrics:
 
 
 def decision_of(graph: GraphUse) -> str:
-    """What was decided about the graph in one search, as a label."""
+    """Return the decision about the graph in one search, as a label."""
     if graph.probability is not None:
         return "opened" if graph.used else "closed"
     return "asked" if graph.used else "nothing_named"
 
 
 class _Releases(Collector):
-    """What serves each index, read at scrape time."""
+    """Metrics of the release that serves each index, read at scrape time."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -102,13 +104,13 @@ class _Releases(Collector):
 
     def collect(self) -> Iterator[Metric]:
         info = GaugeMetricFamily(
-            "clew_release_info", "1 for the release served.", labels=["index", "release", "version"]
+            "clew_release_info", "1 for the release that is served.", labels=["index", "release", "version"]
         )
-        documents = GaugeMetricFamily("clew_documents", "Documents of the release served.", labels=["index"])
-        failed = GaugeMetricFamily("clew_release_failed", "1 where the newest cannot be opened.", labels=["index"])
+        documents = GaugeMetricFamily("clew_documents", "Documents in the release that is served.", labels=["index"])
+        failed = GaugeMetricFamily("clew_release_failed", "1 if the newest release cannot be opened.", labels=["index"])
         answers = GaugeMetricFamily(
             "clew_graph_answers",
-            "1 where the graph's store answers, as far as searches found.",
+            "0 if a search found that the graph's store does not answer, else 1.",
             labels=["index", "store"],
         )
         for state in self._engine.states():
@@ -122,14 +124,14 @@ class _Releases(Collector):
 
 
 class Observed:
-    """ASGI middleware: gives each request an id, counts it and writes its access line."""
+    """ASGI middleware that gives each request an id, counts it and writes its access log line."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, with its id in the state and in the answer's headers."""
+        """Pass the request to the app, with its id in the state and in the response's headers."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -152,7 +154,7 @@ class Observed:
             route = getattr(scope.get("route"), "path", "unmatched")
             self.metrics.requests.labels(scope["method"], route, str(status)).inc()
             self.metrics.request_seconds.labels(route).observe(seconds)
-            # The path is quoted again so that no request can write lines of its own; the query is left out as private.
+            # The path is quoted again, so that a request cannot inject log lines; the query is private and left out.
             path = quote(scope["path"], safe="/:._-~")
             access.info(
                 "method=%s path=%s status=%d ms=%.1f request_id=%s",
@@ -161,7 +163,7 @@ class Observed:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's X-Request-ID where it is a plain word, else a new one."""
+    """Return the client's X-Request-ID if it has only allowed characters, else a new id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             given = value.decode("latin-1")

@@ -1,4 +1,4 @@
-"""What comes in over the wire. An unknown key is an error that offers the nearest known one."""
+"""Request schemas. An unknown key is an error that suggests the nearest known key."""
 
 from __future__ import annotations
 
@@ -24,65 +24,88 @@ RENAMED = "expand is now called graph; the next release drops the old name"
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("holds only white space")
+        raise ValueError("contains only white space")
     return text
 
 
 Query = Annotated[
     str,
-    Field(min_length=1, max_length=MAX_QUERY_CHARACTERS, description="What to search for, in plain words."),
+    Field(min_length=1, max_length=MAX_QUERY_CHARACTERS, description="The query, in natural language."),
     AfterValidator(_not_blank),
 ]
 Index = Annotated[
     str | None,
-    Field(min_length=1, max_length=200, description="Name of the index; may be left out where there is one."),
+    Field(
+        min_length=1,
+        max_length=200,
+        description="Name of the index; optional if the server has only one.",
+    ),
 ]
-Count = Annotated[int, Field(ge=1, le=MAX_K, description="Documents wanted.")]
+Count = Annotated[int, Field(ge=1, le=MAX_K, description="Number of documents to return.")]
 Offset = Annotated[
-    int, Field(ge=0, le=MAX_WINDOW, description=f"Documents to skip; offset + k at most {MAX_WINDOW:,}.")
+    int,
+    Field(ge=0, le=MAX_WINDOW, description=f"Number of documents to skip; offset + k must be at most {MAX_WINDOW:,}."),
 ]
-Profile = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="How hits are shown: product or qa.")]
+Profile = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Profile that decides how hits are shown: product or qa.")
+]
 Graph = Annotated[
     GraphMode,
-    Field(description="Whether the graph is used: auto lets the gate decide, on always uses it, off never."),
+    Field(description="Whether to use the graph: auto (the gate decides for each query), on (always) or off (never)."),
 ]
 Expand = Annotated[
     GraphMode | None,
-    Field(description="The old name of graph; the next release drops it.", json_schema_extra={"deprecated": True}),
+    Field(
+        description="The old name of graph; the next release no longer accepts it.",
+        json_schema_extra={"deprecated": True},
+    ),
 ]
 Budget = Annotated[float | None, Field(gt=0)]
 Rerank = Annotated[
     bool | None,
-    Field(description="Whether the first candidates are read again by a cross-encoder; null: as the index says."),
+    Field(description="Whether a cross-encoder reranks the first candidates; null: as the index's spec says."),
 ]
 Probability = Annotated[
     float | None,
     Field(
-        ge=0, le=1, description="Drop reranked documents whose probability of being relevant is below this (0 to 1)."
+        ge=0,
+        le=1,
+        description="Drop reranked documents whose probability of being relevant is below this value (0 to 1).",
     ),
 ]
 AnswerTime = Annotated[
-    Budget, Field(description="Wanted answer time in milliseconds; stages that do not fit are left out and named.")
+    Budget,
+    Field(
+        description="Time limit in milliseconds; stages that do not fit are skipped and listed in degraded.",
+    ),
 ]
 Filters = Annotated[
     dict[str, Any] | None,
-    Field(description='Field → value, values, or operators such as {"gte": 10}; joined by must, should, must_not.'),
+    Field(
+        description='Filters by field: a value, a list of values, or operators such as {"gte": 10}; must, should and '
+        "must_not combine filters."
+    ),
 ]
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
-Sources = Annotated[Names | None, Field(min_length=1, description="Candidate sources to use; null: all of the index.")]
-Explain = Annotated[bool, Field(description="Give each hit its receipt, `why`.")]
-Fusion = Annotated[str | None, Field(max_length=64, description="How sources are joined; null: as the release says.")]
+Sources = Annotated[
+    Names | None,
+    Field(min_length=1, description="Candidate sources to use; null: all sources of the index."),
+]
+Explain = Annotated[bool, Field(description="Whether to add an explanation of the score to each hit, in `why`.")]
+Fusion = Annotated[
+    str | None, Field(max_length=64, description="Fusion method that combines the sources; null: that of the release.")
+]
 
 
 class Request(BaseModel):
-    """Base of what comes in: an unknown key is an error that offers the nearest known one."""
+    """Base of the request schemas: an unknown key is an error that suggests the nearest known key."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def refuse_unknown_keys(cls, given: Any) -> Any:
-        """Raise for the first key that the model does not have."""
+        """Raise an error for the first key that the model does not have."""
         known = [info.alias or name for name, info in cls.model_fields.items()]
         for key in given if isinstance(given, dict) else ():
             if key not in known:
@@ -93,7 +116,7 @@ class Request(BaseModel):
 
 
 class Options(Request):
-    """What every search and question may say. A field here fills the field of that name in the record it becomes."""
+    """The options of every search and question. Each sets the field of the same name in the request record."""
 
     index: Index = None
     graph: Graph = "auto"
@@ -103,29 +126,29 @@ class Options(Request):
     @model_validator(mode="before")
     @classmethod
     def refuse_both_names(cls, given: Any) -> Any:
-        """Raise if an option is given by its new and by its old name."""
+        """Raise an error if an option is given under both its new and its old name."""
         if isinstance(given, dict) and {"graph", "expand"} <= given.keys():
             raise PydanticCustomError(
                 "both_names",
                 "graph and expand are both given",
-                {"hint": "expand is the old name of graph: leave it out"},
+                {"hint": "leave out expand, which is the old name of graph"},
             )
         return given
 
     @property
     def notes(self) -> list[str]:
-        """What the client should know about its request, to be added to the notes of the response."""
+        """Remarks about the request for the client, to be added to the notes of the response."""
         return [RENAMED] if self.expand is not None else []
 
     def values(self, record: type[SearchRequest | AnswerRequest]) -> dict[str, Any]:
-        """The values for the fields of a record that this request has; lists become tuples."""
+        """Return the values of this request for the fields of a record, by field; lists become tuples."""
         names = [field.name for field in fields(record) if field.name in type(self).model_fields]
         values = {name: tuple(value) if isinstance(value := getattr(self, name), list) else value for name in names}
         return values | {"graph": self.expand} if self.expand is not None and "graph" in values else values
 
 
 class SearchBody(Options):
-    """A search."""
+    """A search request."""
 
     model_config = ConfigDict(
         strict=True,
@@ -147,7 +170,7 @@ class SearchBody(Options):
     k: Count = 10
     offset: Offset = 0
     filters: Filters = None
-    facets: Names = Field(default=[], description="Facet fields to count; empty: those of the profile.")
+    facets: Names = Field(default=[], description="Fields to count facets of; empty: those of the profile.")
     profile: Profile = "product"
     sources: Sources = None
     fusion: Fusion = None
@@ -156,12 +179,12 @@ class SearchBody(Options):
     budget_ms: AnswerTime = None
 
     def request(self) -> SearchRequest:
-        """The search that the searcher answers."""
+        """Return the search request for the searcher."""
         return SearchRequest(**self.values(SearchRequest))
 
 
 class SearchParameters(Options):
-    """A simple search in a URL."""
+    """A simple search request in a URL."""
 
     query: Annotated[Query, Field(alias="q")]
     k: Count = 10
@@ -171,12 +194,12 @@ class SearchParameters(Options):
     explain: Explain = False
 
     def request(self) -> SearchRequest:
-        """The search that the searcher answers."""
+        """Return the search request for the searcher."""
         return SearchRequest(**self.values(SearchRequest))
 
 
 class WhyNotBody(SearchBody):
-    """A search and a document that was expected among its hits."""
+    """A search request and a document that was expected among its hits."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"index": "shop", "query": "headphones", "id": "P-0042", "k": 10}]}
@@ -186,7 +209,7 @@ class WhyNotBody(SearchBody):
 
 
 class AnswerBody(Options):
-    """A question to the texts of documents."""
+    """A question that is to be answered from documents."""
 
     model_config = ConfigDict(
         strict=True,
@@ -200,24 +223,26 @@ class AnswerBody(Options):
 
     query: Query
     k: Annotated[
-        int, Field(ge=1, le=MAX_ANSWERS, description="How many documents, best first, are read for an answer.")
+        int, Field(ge=1, le=MAX_ANSWERS, description="Number of documents, best first, that are read for answers.")
     ] = 5
     filters: Filters = None
     sources: Sources = None
     fusion: Fusion = None
     min_probability: Annotated[
         float | None,
-        Field(ge=0, le=1, description="Leave out answers whose probability of being right is below this (0 to 1)."),
+        Field(
+            ge=0, le=1, description="Leave out answers whose probability of being right is below this value (0 to 1)."
+        ),
     ] = None
     budget_ms: AnswerTime = None
 
     def request(self) -> AnswerRequest:
-        """The question that the searcher answers."""
+        """Return the question for the searcher."""
         return AnswerRequest(search=SearchRequest(**self.values(SearchRequest)), **self.values(AnswerRequest))
 
 
 class LinkBody(Request):
-    """A text whose entities are wanted."""
+    """A text whose entities are to be found."""
 
     model_config = ConfigDict(
         strict=True,
@@ -232,33 +257,34 @@ class LinkBody(Request):
     index: Index = None
     text: Annotated[
         str,
-        Field(min_length=1, max_length=MAX_QUERY_CHARACTERS, description="A text, such as a query."),
+        Field(min_length=1, max_length=MAX_QUERY_CHARACTERS, description="The text, such as a query."),
         AfterValidator(_not_blank),
     ]
     trace: bool = Field(
-        default=False, description="Name every entity that was considered, what spoke for it, and why it was dropped."
+        default=False,
+        description="Whether to list every candidate entity, with its features and the reason why it was dropped.",
     )
 
 
 class EntityParameters(Request):
-    """Which entity, and how much of what is around it."""
+    """Which entity to read, and how many of its neighbours."""
 
     index: Index = None
     id: Annotated[
-        str, Field(min_length=1, max_length=2_000, description="Id of the entity; it may hold slashes.",
+        str, Field(min_length=1, max_length=2_000, description="Id of the entity; it may contain slashes.",
                    examples=["brand:orvane"])
     ]  # fmt: skip
-    limit: Annotated[int, Field(ge=1, le=1_000, description="Most neighbours along one relation in one direction.")] = (
-        20
-    )
+    limit: Annotated[
+        int, Field(ge=1, le=1_000, description="Maximum number of neighbours along one relation in one direction.")
+    ] = 20
     budget_ms: Budget = Field(
         default=None,
-        description="How long the graph's store may take in milliseconds; without it, the limit is the store's own.",
+        description="Time limit for the graph's store in milliseconds; null: the store's own limit.",
     )
 
 
 class DocumentParameters(Request):
-    """Which document."""
+    """Which document to read."""
 
     index: Index = None
-    id: str = Field(min_length=1, max_length=2_000, description="Id of the document; it may hold slashes.")
+    id: str = Field(min_length=1, max_length=2_000, description="Id of the document; it may contain slashes.")

@@ -1,4 +1,4 @@
-"""What every route needs: the engine, the settings, the metrics and the threads that searches run in."""
+"""The objects that all routes share: the engine, the settings, the metrics and the threads that searches run in."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ T = TypeVar("T")
 
 # Declared with every route; the app turns their media type into application/problem+json.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    404: {"model": Problem, "description": "No such index or document; the hint names the nearest."},
+    404: {"model": Problem, "description": "The index, document or entity does not exist."},
     413: {"model": Problem, "description": "The body is too long."},
-    422: {"model": Problem, "description": "The request cannot be answered as asked; `parameter` is at fault."},
-    503: {"model": Problem, "description": "The index cannot be opened, or no stage could answer."},
+    422: {"model": Problem, "description": "The request is invalid; `parameter` names the parameter at fault."},
+    503: {"model": Problem, "description": "The index cannot be opened, or no stage of the search could run."},
 }
 
 
 @dataclass(slots=True)
 class Runtime:
-    """The parts of one running app. watcher: the task that looks for new releases, once the app has started."""
+    """The parts of one running app. watcher: the task that checks for new releases, None before the app has started."""
 
     engine: Engine
     settings: Settings
@@ -41,11 +41,11 @@ class Runtime:
 
     @property
     def watcher_stopped(self) -> bool:
-        """Whether a bug ended the look-out for new releases; what is open serves on."""
+        """Whether a bug ended the task that checks for new releases; the open releases continue to serve."""
         return self.watcher is not None and self.watcher.done()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Run blocking work in one of the search threads, so that the event loop stays free."""
+        """Run blocking work in a search thread, so that it does not block the event loop."""
         asked = time.perf_counter()
 
         def timed() -> T:
@@ -55,6 +55,6 @@ class Runtime:
         return await anyio.to_thread.run_sync(timed, limiter=self.threads)
 
     async def answer(self, work: Callable[[], BaseModel], status: int = 200) -> Response:
-        """The JSON of what the work returns; serialised in its thread too."""
+        """Return the result of the work as JSON; it is serialised in the same thread."""
         body = await self.run(lambda: work().model_dump_json().encode())
         return Response(body, status, media_type="application/json")

@@ -1,4 +1,4 @@
-"""What goes out over the wire; the answers mirror clew.search.types field by field."""
+"""Response schemas; they mirror the classes of clew.search.types field by field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 class Answer(BaseModel):
-    """Base of what goes out; reads the dataclasses of clew.search.types."""
+    """Base of the response schemas; it can be made from the dataclasses of clew.search.types."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
@@ -18,134 +18,154 @@ class Answer(BaseModel):
 class Contribution(Answer):
     """One part of a stage's score."""
 
-    stage: str = Field(description="Stage it belongs to.")
-    what: str = Field(description="What it comes from.", examples=["term 'headphon'"])
-    value: float = Field(description="What it adds; the values of a stage add up to the stage's score.")
-    detail: Json = Field(description="The numbers behind it.")
+    stage: str = Field(description="Name of the stage.")
+    what: str = Field(description="What this part of the score comes from.", examples=["term 'headphon'"])
+    value: float = Field(description="Value of this part; the parts of a stage add up to the stage's score.")
+    detail: Json = Field(description="The numbers that the value is computed from.")
 
 
 class StageScore(Answer):
-    """What one stage made of a document."""
+    """A document's score and rank in one stage."""
 
-    stage: str = Field(description="bm25, dense, fusion, rerank, …", examples=["bm25"])
-    score: float | None = Field(description="Its score there; null: none.")
-    rank: int | None = Field(description="Its rank there, 1 is best; null: not among the stage's candidates.")
+    stage: str = Field(description="Name of the stage: bm25, dense, fusion, rerank, …", examples=["bm25"])
+    score: float | None = Field(description="The document's score in this stage; null if it has none.")
+    rank: int | None = Field(
+        description="The document's rank in this stage, 1 is the best; null if it is not one of the stage's candidates."
+    )
     parts: list[Contribution] = Field(description="The parts of the score; they add up to it.")
 
 
 class Highlight(Answer):
     """A snippet and the query's terms in it."""
 
-    field: str = Field(description="Field that the snippet is from.")
+    field: str = Field(description="Field that contains the snippet.")
     snippet: str = Field(description="Text of the snippet.")
-    spans: list[tuple[int, int]] = Field(description="[start, end) of matches, in characters of the snippet.")
-    start: int = Field(description="Where the snippet starts in its field, in characters.")
+    spans: list[tuple[int, int]] = Field(
+        description="Start and end (exclusive) of each match, in characters of the snippet."
+    )
+    start: int = Field(description="Start of the snippet in its field, in characters.")
 
 
 class Hit(Answer):
     """One document found."""
 
     id: str = Field(description="Id of the document.", examples=["P-0042"])
-    rank: int = Field(description="Place in the whole answer, 1 is best.")
-    score: float = Field(description="Score of the last stage that reached it; log-odds where that is rerank.")
-    scored_by: str = Field(description="The stage the score is of.", examples=["fusion"])
-    fields: Json = Field(description="Fields that the profile shows.")
+    rank: int = Field(description="Rank in the complete ranking, from 1 (the best); it includes skipped documents.")
+    score: float = Field(description="Score of the last stage that scored the document; log-odds if that is rerank.")
+    scored_by: str = Field(description="Stage that the score is from.", examples=["fusion"])
+    fields: Json = Field(description="The document's fields that the profile shows.")
     highlights: list[Highlight] = Field(description="Snippets with the query's terms marked.")
-    passage: tuple[int, int] | None = Field(description="[start, end) of the best passage in the document's body.")
-    why: list[StageScore] = Field(description="The receipt, one entry a stage; empty unless explain was asked for.")
-    probability: float | None = Field(description="How likely it is relevant, 0 to 1; null: it was not reranked.")
+    passage: tuple[int, int] | None = Field(
+        description="Start and end (exclusive) of the best passage, in characters of the document's body; null if none."
+    )
+    why: list[StageScore] = Field(
+        description="Explanation of the score, one entry per stage; empty unless explain was requested."
+    )
+    probability: float | None = Field(
+        description="Probability that the document is relevant, 0 to 1; null if it was not reranked."
+    )
 
 
 class FacetValue(Answer):
     """One value of a facet."""
 
     value: str = Field(description="Value, path or range.", examples=["Sony"])
-    count: int = Field(description="Documents that have it.")
+    count: int = Field(description="Number of documents with this value.")
 
 
 class Degradation(Answer):
-    """A stage that was left out."""
+    """A stage of the search that was skipped."""
 
-    stage: str = Field(description="The stage.")
-    reason: str = Field(description="Why it was left out.")
+    stage: str = Field(description="Name of the stage.")
+    reason: str = Field(description="Why it was skipped.")
 
 
 class LinkedEntity(Answer):
     """An entity that a text names."""
 
     id: str = Field(description="Id of the entity.", examples=["colour:navy"])
-    name: str = Field(description="What it is called.", examples=["navy"])
-    type: str = Field(description="Its type; empty where the graph gives none.", examples=["colour"])
-    start: int = Field(description="Where the words that name it start, in characters of the text as it was read.")
-    end: int = Field(description="Where they end (exclusive).")
-    text: str = Field(description="These words.", examples=["dark blue"])
-    probability: float = Field(description="How likely it is meant, 0 to 1.")
+    name: str = Field(description="Name of the entity.", examples=["navy"])
+    type: str = Field(description="Type of the entity; empty if the graph has none.", examples=["colour"])
+    start: int = Field(description="Start of the mention, in characters of the text after normalisation.")
+    end: int = Field(description="End of the mention (exclusive), in characters of the text after normalisation.")
+    text: str = Field(description="The words of the mention.", examples=["dark blue"])
+    probability: float = Field(description="Probability that the words mean this entity, 0 to 1.")
 
 
 class GraphUse(Answer):
-    """What the graph did for a search."""
+    """How the graph was used in a search."""
 
-    used: bool = Field(description="Whether it took part in the ranking.")
-    reason: str = Field(description="Why, or why not.", examples=["the query names no entity of the graph"])
-    entities: list[LinkedEntity] = Field(description="Entities that the query names, by their place in it.")
-    reached: int = Field(description="How many entities these lead to.")
-    probability: float | None = Field(description="The gate's chance that the graph helps; null: it was not asked.")
-    parts: list[Contribution] = Field(description="Parts of the gate's log-odds; empty unless explain was asked for.")
+    used: bool = Field(description="Whether the graph took part in the ranking.")
+    reason: str = Field(
+        description="Why the graph was used or not used.", examples=["the query names no entity of the graph"]
+    )
+    entities: list[LinkedEntity] = Field(description="Entities that the query names, in the order of the query.")
+    reached: int = Field(description="Number of entities that the walk from these entities reached.")
+    probability: float | None = Field(
+        description="The gate's probability that the graph helps this query, 0 to 1; null if the gate did not decide."
+    )
+    parts: list[Contribution] = Field(description="Parts of the gate's log-odds; empty unless explain was requested.")
 
 
 class RerankUse(Answer):
-    """What reranking did for a search."""
+    """How documents were reranked in a search."""
 
-    model: str = Field(description="The cross-encoder.", examples=["default"])
-    reranked: int = Field(description="How many documents it scored.")
-    of: int = Field(description="How many it was to score.")
-    dropped: int = Field(description="How many were less likely than min_probability.")
-    unjudged: int = Field(description="How many of the hits shown it did not score.")
+    model: str = Field(description="Name of the cross-encoder.", examples=["default"])
+    reranked: int = Field(description="Number of documents that the cross-encoder scored.")
+    of: int = Field(description="Number of documents that were to be scored.")
+    dropped: int = Field(description="Number of documents that were dropped because of min_probability.")
+    unjudged: int = Field(description="Number of returned hits that the cross-encoder did not score.")
     stopped: Literal["all", "budget", "settled", "unavailable"] = Field(
-        description="What ended it: all were scored; its budget; hardly anything relevant is expected among the "
-        "others; or it could not run, see degraded."
+        description="Why reranking ended: all (every document was scored), budget (no time was left), settled (the "
+        "other documents are hardly expected to be relevant) or unavailable (it could not run; see degraded)."
     )
 
 
 class GraphState(Answer):
-    """The graph of an index and how its store stands."""
+    """The graph of an index and the state of its store."""
 
     name: str = Field(description="Name of the graph.", examples=["shop"])
-    snapshot: str = Field(description="Snapshot that the index was built with.")
-    store: str = Field(description="Where queries walk: networkx or neo4j.", examples=["networkx"])
-    entities: int = Field(description="Entities in the snapshot.")
-    edges: int = Field(description="Edges in the snapshot.")
-    answers: bool = Field(description="Whether the store answers, as far as searches have found; no server is asked.")
-    problem: str | None = Field(description="Why it does not answer, where it does not.")
+    snapshot: str = Field(description="Id of the graph's snapshot that the index was built with.")
+    store: str = Field(description="Store that queries use: networkx or neo4j.", examples=["networkx"])
+    entities: int = Field(description="Number of entities in the snapshot.")
+    edges: int = Field(description="Number of edges in the snapshot.")
+    answers: bool = Field(
+        description="Whether the store answers, as far as earlier searches found; this request does not contact it."
+    )
+    problem: str | None = Field(description="Why the store does not answer; null if it does.")
 
 
 class SearchResult(Answer):
-    """The answer to one search."""
+    """The response to one search."""
 
-    query: str = Field(description="The query as it was read.")
+    query: str = Field(description="The query that was searched for, after normalisation.")
     hits: list[Hit] = Field(description="Documents found, best first.")
-    considered: int = Field(description="Documents that were candidates of any source.")
-    release: str = Field(description="Release that answered.")
-    index: str = Field(description="Index that answered.")
-    facets: dict[str, list[FacetValue]] = Field(description="Facet field → values, most frequent first.")
-    timings_ms: dict[str, float] = Field(description="Stage → milliseconds.", examples=[{"bm25": 0.8, "total": 4.1}])
-    degraded: list[Degradation] = Field(description="Stages that were left out; empty in the normal case.")
-    notes: list[str] = Field(description="What understanding the query decided.")
-    coverage: float = Field(description="Share of shards that answered; 1 in the normal case.")
-    graph: GraphUse | None = Field(description="What the graph did; null: the index has none, or it was not asked.")
-    rerank: RerankUse | None = Field(description="What reranking did; null: nothing was to be reranked.")
+    considered: int = Field(description="Number of documents that were candidates of at least one source.")
+    release: str = Field(description="Release that answered the request.")
+    index: str = Field(description="Index that answered the request.")
+    facets: dict[str, list[FacetValue]] = Field(description="Values of each facet field, most frequent first.")
+    timings_ms: dict[str, float] = Field(
+        description="Time of each stage in milliseconds, by name.", examples=[{"bm25": 0.8, "total": 4.1}]
+    )
+    degraded: list[Degradation] = Field(description="Stages that were skipped; normally empty.")
+    notes: list[str] = Field(description="Remarks about the request, such as how the query was interpreted.")
+    coverage: float = Field(description="Share of the shards that answered, 0 to 1; normally 1.")
+    graph: GraphUse | None = Field(
+        description="How the graph was used; null if the index has no graph or the request did not use it."
+    )
+    rerank: RerankUse | None = Field(description="How documents were reranked; null if there was nothing to rerank.")
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 
 
 class WhyNotResult(Answer):
-    """Which stage lost a document."""
+    """Why a document is not among the hits."""
 
     id: str = Field(description="Id of the document.")
-    found: bool = Field(description="Whether it is among the hits after all.")
-    lost_at: str | None = Field(description="First stage that did not keep it; null where it was found.")
-    reason: str = Field(description="The same in words.")
-    stages: list[StageScore] = Field(description="What each stage made of it.")
-    notes: list[str] = Field(default=[], description="What the client should know about its request.")
+    found: bool = Field(description="Whether the document is among the hits.")
+    lost_at: str | None = Field(description="First stage that dropped the document; null if it is among the hits.")
+    reason: str = Field(description="Explanation in words.")
+    stages: list[StageScore] = Field(description="The document's score and rank in each stage.")
+    notes: list[str] = Field(default=[], description="Remarks about the request.")
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 
 
@@ -153,79 +173,91 @@ class DocumentResult(Answer):
     """One document as it was indexed."""
 
     id: str = Field(description="Id of the document.")
-    index: str = Field(description="Index it is in.")
-    release: str = Field(description="Release it was read from.")
-    fields: Json = Field(description="Every stored field with its value.")
+    index: str = Field(description="Index that contains the document.")
+    release: str = Field(description="Release that the document was read from.")
+    fields: Json = Field(description="All stored fields with their values.")
 
 
 class FieldResult(Answer):
-    """One declared field."""
+    """One declared field of an index."""
 
-    type: str = Field(description="text, keyword, number, bool, date, list or geo.")
-    weight: float = Field(description="What a term in this field counts in BM25; 0: not searched.")
-    facet: bool | str | list[float] = Field(description="Whether and how its values are counted.")
+    type: str = Field(description="Type of the field: text, keyword, number, bool, date, list or geo.")
+    weight: float = Field(description="Weight of the field's terms in BM25; 0 if the field is not searched.")
+    facet: bool | str | list[float] = Field(
+        description="Whether the field is a facet: true, false, hierarchy (values are paths), or the borders of ranges."
+    )
 
 
 class IndexSummary(Answer):
-    """One index in the list."""
+    """One index of the server."""
 
     name: str = Field(description="Name of the index.")
-    status: Literal["opening", "serving", "failed"] = Field(description="Whether it can be searched.")
-    release: str | None = Field(description="Release that serves; null while there is none.")
-    version: str | None = Field(description="Version which that release names.")
-    documents: int | None = Field(description="Documents in it.")
-    passages: int | None = Field(description="Passages in it.")
-    problem: str | None = Field(description="Why the newest release cannot be opened, where it cannot.")
-    graph: GraphState | None = Field(description="Its graph; null: it has none.")
+    status: Literal["opening", "serving", "failed"] = Field(
+        description="serving (it can be searched), opening (it is not open yet) or failed (it cannot be opened)."
+    )
+    release: str | None = Field(description="Release that is served; null if none is open.")
+    version: str | None = Field(description="Version of that release; null if none is open.")
+    documents: int | None = Field(description="Number of documents; null if no release is open.")
+    passages: int | None = Field(description="Number of passages; null if no release is open.")
+    problem: str | None = Field(description="Why the newest release cannot be opened; null if it can.")
+    graph: GraphState | None = Field(description="The graph of the index; null if it has none.")
     override: Json | None = Field(
-        description="reason, until, when and against which figures (overrode) it was published; null: nothing spoke "
-        "against it."
+        description="Override of the quality gate that the release was published with: reason, until, when, against "
+        "(the better release) and overrode (the failures); null if there was none."
     )
 
 
 class IndexDetail(IndexSummary):
-    """One index, with what is known of its live version."""
+    """One index, with details of its live version."""
 
-    created: str = Field(description="When the version was built (ISO 8601).")
-    content: str = Field(description="sha256 over everything deterministic in it.")
+    created: str = Field(description="Time at which the version was built (ISO 8601).")
+    content: str = Field(description="sha256 of the version's deterministic content.")
     shards: int = Field(description="Number of shards.")
-    sources: list[str] = Field(description="Candidate sources it has.", examples=[["bm25", "dense"]])
-    encoder: Json = Field(description="The bi-encoder: name, fingerprint, runtime, dim; empty without a dense part.")
-    reranker: Json = Field(description="The cross-encoder: name, fingerprint, runtime; empty: it reranks nothing.")
-    recall: dict[str, float] = Field(description="Measured recall of the vector index against exact search.")
-    relevance: dict[str, float] = Field(description="Measures on the judged queries of its spec.")
-    fields: dict[str, FieldResult] = Field(description="Declared fields.")
+    sources: list[str] = Field(description="Candidate sources of the index.", examples=[["bm25", "dense"]])
+    encoder: Json = Field(
+        description="The bi-encoder: name, fingerprint, runtime and dim; empty if the index has no vectors."
+    )
+    reranker: Json = Field(
+        description="The cross-encoder: name, fingerprint and runtime; empty if the index has no reranker."
+    )
+    recall: dict[str, float] = Field(
+        description="Measured recall of the vector index against exact search, by measure, 0 to 1."
+    )
+    relevance: dict[str, float] = Field(
+        description="Relevance measures on the judged queries of the spec, 0 to 1; empty if there are none."
+    )
+    fields: dict[str, FieldResult] = Field(description="Declared fields, by name.")
 
 
 class IndexList(Answer):
     """The indexes of this server."""
 
-    indexes: list[IndexSummary] = Field(description="One entry per index, by name.")
+    indexes: list[IndexSummary] = Field(description="One entry per index, sorted by name.")
 
 
 class Health(Answer):
-    """How the server stands."""
+    """The state of the server."""
 
     status: Literal["ok", "degraded", "failing"] = Field(
-        description="ok; degraded: an index or its newest release cannot be opened, or a graph's store does not "
-        "answer; failing: nothing to search."
+        description="ok, degraded (an index or its newest release cannot be opened, a graph's store does not answer, "
+        "or the server no longer checks for new releases) or failing (no index can be searched)."
     )
     version: str = Field(description="Version of Clew.")
     uptime_seconds: float = Field(description="Seconds since the server started.")
-    indexes: list[IndexSummary] = Field(description="How each index stands.")
+    indexes: list[IndexSummary] = Field(description="The state of each index, sorted by name.")
 
 
 class Alive(Answer):
-    """The process runs."""
+    """The response of a running process."""
 
     status: Literal["ok"] = Field(default="ok", description="Always ok.")
 
 
 class Fault(Answer):
-    """One fault of a request with several."""
+    """One of several faults of a request."""
 
     parameter: str = Field(description="Parameter at fault.")
-    detail: str = Field(description="What is wrong with it.")
+    detail: str = Field(description="What is wrong with the parameter.")
 
 
 class Problem(Answer):
@@ -247,12 +279,12 @@ class Problem(Answer):
         }
     )
 
-    type: str = Field(description="URI of the kind of problem.")
-    title: str = Field(description="The kind of problem in words.")
+    type: str = Field(description="URI that identifies the kind of problem.")
+    title: str = Field(description="Kind of problem in words.")
     status: int = Field(description="HTTP status.")
-    detail: str = Field(description="What is wrong this time, with the value at fault.")
-    code: str = Field(description="Stable short name for programs.", examples=["query", "not_found"])
-    hint: str | None = Field(default=None, description="What to do about it.")
-    parameter: str | None = Field(default=None, description="Parameter at fault, where one is.")
-    errors: list[Fault] | None = Field(default=None, description="All faults, where there are several.")
+    detail: str = Field(description="What is wrong with this request, including the value at fault.")
+    code: str = Field(description="Stable code of the kind of problem, for programs.", examples=["query", "not_found"])
+    hint: str | None = Field(default=None, description="What to do about the problem.")
+    parameter: str | None = Field(default=None, description="Parameter at fault, if there is one.")
+    errors: list[Fault] | None = Field(default=None, description="All faults, if there are several.")
     request_id: str | None = Field(default=None, description="Id of this request, as in the X-Request-ID header.")

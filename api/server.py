@@ -1,4 +1,4 @@
-"""Runs the app on a socket: uvicorn on uvloop and httptools, logs on stderr, loopback only."""
+"""Run the app on a socket with uvicorn, uvloop and httptools; logs go to stderr, and only loopback is allowed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from clew.core.threads import configure
 
 
 def run(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Serve until the process is told to stop (SIGINT, SIGTERM); running requests are answered first.
+    """Serve until the process gets SIGINT or SIGTERM; running requests are answered before it stops.
 
-    announce: called with the server's URL once the port is taken. Raises UsageError for a host that is not loopback,
-    ClewError where the address cannot be taken.
+    announce: called with the server's URL when the port is open. Raises UsageError if the host is not a loopback
+    address, ClewError if the server cannot listen on the address.
     """
     import uvicorn
 
     log_to_stderr(settings.log_level)
-    # Before the first index loads FAISS, numba and onnxruntime, which read their thread counts then.
+    # Before the first index loads FAISS, numba and onnxruntime, because they read their thread counts then.
     configure()
     listening = listen(settings.host, settings.port)
     config = uvicorn.Config(
@@ -40,20 +40,20 @@ def run(settings: Settings, announce: Callable[[str], None]) -> None:
     try:
         uvicorn.Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
-        # uvicorn has already shut down in order and only passes the signal on.
+        # uvicorn has already shut down cleanly and only raises the signal again.
         pass
     finally:
         listening.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Taken before anything is opened, so that a port in use is one clear error."""
+    """Return a listening socket. Called before any index is opened, so that a port in use is reported at once."""
     refuse_open_host(host)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise UsageError(f"host {host!r} cannot be used: {error}", "use 127.0.0.1") from None
-    # What a name stands for is the resolver's word, so it is checked again.
+    # The address that a host name resolves to is checked too.
     refuse_open_host(str(address[0]))
     listening = socket.socket(family, kind, protocol)
     try:
@@ -63,14 +63,15 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
-            hint = f"stop the program that uses it, or take another port: --port {port + 1 if port < 65535 else 8000}"
+            hint = f"stop the program that uses it, or use another port: --port {port + 1 if port < 65535 else 8000}"
             raise ClewError(f"port {port} on {host} is in use", hint) from None
-        raise ClewError(f"cannot listen on {host} port {port}: {error.strerror}", "take another: --port 8000") from None
+        hint = "use another port: --port 8000"
+        raise ClewError(f"cannot listen on {host} port {port}: {error.strerror}", hint) from None
     return listening
 
 
 def url_of(listening: socket.socket) -> str:
-    """The URL that reaches a bound socket."""
+    """Return the URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -1,4 +1,4 @@
-"""The road of a build: read → cut → encode → index → verify → publish, each step resumable."""
+"""The steps of a build: read → cut → encode → index → verify → publish. Each can be resumed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from clew.indexer.releases.live import Live, find_live
 from clew.indexer.releases.models import described_encoder, described_reranker
 from clew.indexer.releases.override import Override
 from clew.indexer.releases.publish import place_version, write_release
-from clew.indexer.releases.verify import check_recall, check_searcher, good_shard, recall_of
+from clew.indexer.releases.verify import check_recall, check_searcher, is_shard_intact, recall_of
 from clew.indexer.runner import Runner, Task, local_runner
 from clew.indexer.shards import (
     VECTORS,
@@ -60,13 +60,14 @@ STATISTICS = "statistics"
 
 @dataclass(slots=True)
 class BuildReport:
-    """What a build did.
+    """The report of a build.
 
-    status: "published", or "unchanged" where the live release is the same already. rejected, empty: records left
-    out, listed in the file `rejects`. encoded: texts encoded now, those of the graph's entities and relations
-    included; reused: texts whose vector was known. relevance: measures on the judged queries (0 to 1). comparison:
-    with a release of other models, empty where there was none. override: what the release was published with, None
-    where it needed none. seconds: step → time.
+    status: "published", or "unchanged" if the live release already has the same content. rejected: number of records
+    that could not be used; empty: number of documents without searched text; both are listed in the file `rejects`.
+    encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts whose vector
+    was taken from the cache. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
+    other models, empty if there was none. override: the override that the release was published with, None if it
+    needed none. seconds: step → time.
     """
 
     index: str
@@ -90,7 +91,7 @@ class BuildReport:
     notices: list[str] = field(default_factory=list)
 
     def as_table(self) -> dict[str, Any]:
-        """Return the report as plain data, as `clew build --json` prints it; `override` is {} where there is none."""
+        """Return the report as plain data, as `clew build --json` prints it; `override` is {} if there is none."""
         return asdict(self) | {"override": self.override.as_table() if self.override else {}}
 
 
@@ -104,9 +105,9 @@ def build(
 ) -> BuildReport:
     """Build a new version of an index, verify it and make it live.
 
-    override: publish even where the judged queries speak against it, and record why. runner: where tasks run (None: as
-    the spec says).
-    Killed at any point, the release that was live goes on serving, and the next call goes on from finished work.
+    override: publish even if the version fails on the judged queries, and record the reason. runner: where tasks run
+    (None: as the spec says).
+    If the build is killed, the live release continues to serve, and the next call reuses the steps that were finished.
     Raises DataError (file and line), LockedError, QualityError, StoreError (disk full), NotFoundError.
     """
     home = home.absolute()
@@ -133,9 +134,8 @@ class _Build:
         self._progress = progress
         self._report = BuildReport(spec.name)
         if spec.search.dense is not None:
-            for_build(
-                spec.search.dense.device, 0, 0
-            )  # that there is a GPU where one is asked for, before the long part
+            # Fail before the long steps if the spec asks for a GPU and there is none.
+            for_build(spec.search.dense.device, 0, 0)
         self._encoder = described_encoder(spec.search.dense, home)
         self._reranker = described_reranker(spec.search.rerank, home)
         self._analyzer = Analyzer(spec.search.analyzer).fingerprint
@@ -143,8 +143,8 @@ class _Build:
         self._staging = Staging.of(folder, plan_of(spec.as_table(), files, self._encoder, self._analyzer))
 
     def run(self, override: Override | None) -> BuildReport:
-        """Every step in turn."""
-        # Before the long part, so that a missing file does not cost a build.
+        """Run every step in order."""
+        # Read before the long steps, so that a missing file is reported at once.
         judged = read_judged(self._spec.quality) if self._spec.quality.queries else None
         with self._step("read"):
             jobs = self._read()
@@ -168,10 +168,10 @@ class _Build:
             self._notice(notice)
         with ExitStack() as opened:
             searcher = self._verified(version, learned, opened)
-            verdict = self._judged(searcher, judged, live, unread) if judged else GateResult()
-        self._report.override, said = apply_override(verdict, override, live)
-        if said:
-            self._notice(said)
+            result = self._judged(searcher, judged, live, unread) if judged else GateResult()
+        self._report.override, notice = apply_override(result, override, live)
+        if notice:
+            self._notice(notice)
         with self._step("publish"):
             self._publish(replace(version, relevance=self._report.relevance), learned)
         return self._report
@@ -204,7 +204,7 @@ class _Build:
         if dense is not None:
             longest = encoder_of(dense.model, self._home).max_length
             if fitting(self._spec.passages, longest) != self._spec.passages:
-                self._notice(f"[passages] size is cut to {longest}, the most that model {dense.model!r} reads")
+                self._notice(f"[passages] size is reduced to {longest}, the longest input of model {dense.model!r}")
         todo = [job for at, job in enumerate(jobs) if self._staging.result(f"cut-{at}") is None]
         tasks = (Task(f"cut shard {job.work.name}", cut_shard, (job,), job) for job in todo)
         for task, counts in self._runner.run(tasks):
@@ -218,22 +218,22 @@ class _Build:
             return
         with self._encoding(self._spec.search.dense.model) as encoding:
             for at, job in enumerate(jobs):
-                # Every shard that is not built is gone through again, to fill what a deleted cache has lost.
+                # Repeated for every shard that is not built, because the cache may have been deleted in between.
                 if not self._is_built(at):
                     store = job.store()
                     encoding.run(store.embedded_texts(), job.work / VECTORS)
                     store.close()
 
     def _entities(self) -> dict[str, int]:
-        """Vectors of the graph's entities and relations; they are put beside the statistics when these are made."""
-        assert self._spec.search.dense is not None  # noqa: S101 - the caller looked
+        """Encode the graph's entities and relations; their vectors are stored with the global statistics later."""
+        assert self._spec.search.dense is not None  # noqa: S101 - the caller has checked
         with self._encoding(self._spec.search.dense.model) as encoding:
             self._graph_vectors.encode(encoding)
         return {}
 
     @contextmanager
     def _encoding(self, model: str) -> Iterator[Encoding]:
-        """What encodes texts; it counts for the report."""
+        """Open the encoding of this build, and add its counts to the report at the end."""
         cache = EmbeddingCache(self._home / "cache" / "embeddings.sqlite")
         try:
             encoding = Encoding(model, self._home, cache, self._runner, self._progress)
@@ -244,7 +244,7 @@ class _Build:
             cache.close()
 
     def _index(self, jobs: list[ShardJob]) -> list[str]:
-        """Build what is not built yet; addresses of all shards, their folders in the staging view."""
+        """Build the missing shards, link all shards into the staging view, and return their addresses."""
         statistics = self._staging.root / STATISTICS
         todo = [job for at, job in enumerate(jobs) if not self._is_built(at)]
         if todo or self._staging.result("statistics") is None:
@@ -256,7 +256,7 @@ class _Build:
         return [self._placed(at, job) for at, job in enumerate(jobs)]
 
     def _global_statistics(self, jobs: list[ShardJob], statistics: Path) -> Mapping[str, Any]:
-        tasks = [Task(f"survey shard {at}", shard_statistics, (job,), at) for at, job in enumerate(jobs)]
+        tasks = [Task(f"statistics of shard {at}", shard_statistics, (job,), at) for at, job in enumerate(jobs)]
         parts = {task.key: part for task, part in self._runner.run(tasks)}
         global_statistics = save_statistics(self._spec, self._home, [parts[at] for at in range(len(jobs))], statistics)
         if self._spec.search.graph is not None:
@@ -268,22 +268,22 @@ class _Build:
         return self._staging.result(f"build-{shard}") is not None
 
     def _placed(self, at: int, job: ShardJob) -> str:
-        """Put a built shard under its address in the staging view; a good published one takes its place."""
+        """Link a shard into the staging view under its address: the published one if undamaged, else the new one."""
         address: str = (self._staging.result(f"build-{at}") or {})["address"]
         staged, published = self._staging.view.shard(address), self._folder.shard(address)
-        # Made anew each time: a kill may have left half of it.
-        link_tree(published if good_shard(published) else job.shard, staged)
+        # Linked again each time, because a killed build may have linked only a part.
+        link_tree(published if is_shard_intact(published) else job.shard, staged)
         return address
 
     def _version(self, shards: list[str]) -> IndexVersion:
-        """The record of what was built, and its statistics in the staging view."""
+        """Return the record of the built version, and link its statistics into the staging view."""
         view, spec = self._staging.view, self._spec
         manifests = [read_manifest(view.shard(address)) for address in shards]
         derived = {f"{source}/{name}" for source, kind in kinds(spec, self._home).items() for name in kind.derived()}
         files = digest_files(self._staging.root / STATISTICS)
-        kept = sorted((path, digest) for path, digest in files.items() if path not in derived)
+        hashed = sorted((path, digest) for path, digest in files.items() if path not in derived)
         graph = [] if spec.search.graph is None else [spec.search.graph.snapshot]
-        content = hashlib.sha256(json.dumps([shards, kept, self._analyzer, *graph]).encode()).hexdigest()
+        content = hashlib.sha256(json.dumps([shards, hashed, self._analyzer, *graph]).encode()).hexdigest()
         version = IndexVersion(
             id=f"{next_number(self._folder)}-{content[:8]}",
             index=spec.name,
@@ -305,7 +305,7 @@ class _Build:
         return version
 
     def _verified(self, version: IndexVersion, learned: dict[str, Any], opened: ExitStack) -> Searcher:
-        """The version as it will be served, opened from staging, every file read, and queried."""
+        """Open the version from staging as it will be served; read every file and ask it test queries."""
         from clew.search.assemble import open_version
 
         name = f"r{version.id.split('-')[0]}"
@@ -319,17 +319,17 @@ class _Build:
         return searcher
 
     def _judged(self, searcher: Searcher, judged: Judged, live: Live | None, unread: str) -> GateResult:
-        """What the judged queries say of the opened version, and of the live release beside it."""
-        if strangers := not_indexed(searcher, judged):
+        """Measure the opened version on the judged queries and compare it with the live release."""
+        if missing := not_indexed(searcher, judged):
             self._notice(
-                f"{len(strangers)} relevant documents of the judged queries are not in the index and count as "
-                f"not found, such as {strangers[0]!r}"
+                f"{len(missing)} relevant documents of the judged queries are not in the index and count as "
+                f"not found, such as {missing[0]!r}"
             )
         with self._step("judge", len(judged.counted)):
             place = self._folder, self._home
-            verdict = judge(searcher, judged, self._spec.quality, *place, live, unread, self._progress)
-        self._report.relevance, self._report.comparison = dict(verdict.relevance), dict(verdict.comparison)
-        return verdict
+            result = judge(searcher, judged, self._spec.quality, *place, live, unread, self._progress)
+        self._report.relevance, self._report.comparison = dict(result.relevance), dict(result.comparison)
+        return result
 
     def _publish(self, version: IndexVersion, learned: dict[str, Any]) -> None:
         folder, view = self._folder, self._staging.view
@@ -351,15 +351,15 @@ class _Build:
         if live.override is not None and live.override.has_ended():
             self._notice(f"release {live.release.id}: {live.override.describe()}")
         if override is not None:
-            self._notice("--override was not needed and is not recorded: nothing has changed")
+            self._notice("--override was not needed and is not recorded, because nothing has changed")
         remove_staging(self._folder)
         return self._report
 
-    # ------------------------------------------------------------------ small things
+    # ------------------------------------------------------------------ details
 
     @property
     def table(self) -> dict[str, Any]:
-        """The spec as it is stored, with the snapshot its graph is."""
+        """The spec as it is stored, with the id of its graph's snapshot."""
         return self._spec.as_table()
 
     @property

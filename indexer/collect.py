@@ -1,4 +1,4 @@
-"""Read a source into typed documents, with every check on the data, into a spool that shards are cut from."""
+"""Read a source, check and type its records, and write the documents to the spool that shards are cut from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.core.errors import ClewError, DataError, nearest
 from clew.core.files import shown_url
 from clew.core.progress import Progress
 from clew.core.types import Document
-from clew.indexer.documents import Typing
+from clew.indexer.documents import RecordConverter
 from clew.indexer.rejects import Rejects
 from clew.indexer.sources.forms import Form, SourceSpec, id_field
 from clew.indexer.sources.read import read
@@ -25,7 +25,7 @@ _PROGRESS_EVERY = 1000
 
 @dataclass(slots=True)
 class Collected:
-    """What reading found. rejected: records that could not be used; empty: documents without any searched text."""
+    """Counts of what was read. rejected: records that could not be used; empty: documents without searched text."""
 
     documents: int = 0
     rejected: int = 0
@@ -33,26 +33,26 @@ class Collected:
     notices: tuple[str, ...] = ()
 
     def as_table(self) -> dict[str, Any]:
-        """For the done marker."""
+        """Return the counts as plain data, as the step's marker stores them."""
         return asdict(self)
 
 
 def collect(
     source: SourceSpec, form: Form, fields: Fields, directory: Path, rejects: Path, progress: Progress
 ) -> Collected:
-    """Write the spool of a source into `directory`, and what was left out into the file `rejects`.
+    """Write the documents of a source to a spool in `directory`, and list those left out in the file `rejects`.
 
-    A document without text in any searched field is left out and counted, whatever on_error says. Raises DataError
-    that names file and line for the first other record that cannot be used, unless on_error = "skip".
+    A document without text in any searched field is left out and counted, whatever on_error is. For the first other
+    record that cannot be used, raises DataError with file and line, unless on_error = "skip".
     """
     with SpoolWriter(directory) as spool, Rejects(rejects) as out:
-        return _Collecting(source, Typing(fields, id_field(source, form), source.separator), spool, out).run(
+        return _Collecting(source, RecordConverter(fields, id_field(source, form), source.separator), spool, out).run(
             form, progress
         )
 
 
 class _Collecting:
-    def __init__(self, source: SourceSpec, typing: Typing, spool: SpoolWriter, rejects: Rejects) -> None:
+    def __init__(self, source: SourceSpec, typing: RecordConverter, spool: SpoolWriter, rejects: Rejects) -> None:
         self._source = source
         self._typing = typing
         self._spool = spool
@@ -78,14 +78,14 @@ class _Collecting:
         return self._found
 
     def _checked(self, record: Any) -> Document | Fault | None:
-        """The document of a record, what is wrong with it, or None for one without text."""
+        """Return the record's document, or what is wrong with the record, or None if it has no searched text."""
         self._names.update(record.values.keys())
         document = self._typing.document(record)
         if isinstance(document, Fault):
             return document
         first = self._origins.get(document.id)
         if first is not None:
-            hint = f"ids must be unique; {self._typing.id!r} may not be the id field"
+            hint = f"ids must be unique: correct the data, or choose another [source] id than {self._typing.id!r}"
             return Fault(document.origin, f"id {document.id!r} was seen before, at {first}", hint)
         self._origins[document.id] = document.origin
         if not self._typing.has_text(document):
@@ -105,7 +105,8 @@ class _Collecting:
         try:
             self._spool.write(document)
         except UnicodeEncodeError:
-            self._reject(Fault(document.origin, "half of a surrogate pair in a text", "it is no Unicode character"))
+            hint = "remove it, because it is not a Unicode character"
+            self._reject(Fault(document.origin, "a text contains an unpaired surrogate", hint))
             return
         self._found.documents += 1
         self._with_value.update(document.fields.keys())
@@ -113,11 +114,11 @@ class _Collecting:
     def _nothing(self) -> ClewError:
         shown = shown_url(self._source.path)
         if not (self._found.rejected or self._found.empty):
-            return DataError(f"source {shown} is empty", "it has no records")
+            return DataError(f"source {shown} is empty", "set [source] path to data that has records")
         texts = ", ".join(searched(self._typing.fields))
         return DataError(
-            f"source {shown} has no document that can be used: {self._found.rejected} records rejected, "
-            f"{self._found.empty} without text in {texts}",
+            f"source {shown} has no usable document: {self._found.rejected} records were rejected, "
+            f"{self._found.empty} have no text in {texts}",
             f"see {self._rejects.path}",
         )
 
@@ -125,8 +126,8 @@ class _Collecting:
         if self._found.empty:
             texts = ", ".join(searched(self._typing.fields))
             yield (
-                f"{self._found.empty} documents left out: no text in any searched field ({texts}); "
-                f"first: {self._first_empty}; all: {self._rejects.path}"
+                f"{self._found.empty} documents were left out because they have no text in any searched field "
+                f"({texts}); the first is {self._first_empty}; all are listed in {self._rejects.path}"
             )
         if self._found.rejected:
             yield f"{self._found.rejected} records could not be used and were skipped; see {self._rejects.path}"

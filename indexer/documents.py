@@ -1,4 +1,4 @@
-"""From a source's record to a Document whose fields have their declared types."""
+"""Convert a source's records to Documents whose fields have their declared types."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ LONGEST_ID = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Typing:
-    """How records become documents. id: the field that holds the id; separator: between values of a written list."""
+class RecordConverter:
+    """The conversion of records to documents. id: the field with the id; separator: between the values of a list."""
 
     fields: Fields
     id: str
     separator: str = "|"
 
     def document(self, record: Record) -> Document | Fault:
-        """The typed document, or what is wrong with the record (which field, its value, what was expected)."""
+        """Return the typed document, or what is wrong with the record: the field, its value and what was expected."""
         identity = lookup(record.values, self.id)
         if isinstance(identity, int) and not isinstance(identity, bool):
             identity = str(identity)
@@ -46,13 +46,13 @@ class Typing:
                 return Fault(
                     record.origin,
                     f"field {name!r} is {shown(value)}, expected {_EXPECTED[spec.type]}",
-                    f"mend the value, declare {name!r} with another type, or skip such records: [source] "
-                    'on_error = "skip"',
+                    f"correct the value, declare {name!r} with another type, or skip such records with "
+                    '[source] on_error = "skip"',
                 )
         return Document(identity, values, record.origin)
 
     def has_text(self, document: Document) -> bool:
-        """Whether any searched field has something in it."""
+        """Return whether any searched field has text."""
         for name in searched(self.fields):
             value = document.fields.get(name)
             if "".join(value).strip() if isinstance(value, list) else str(value or "").strip():
@@ -63,13 +63,13 @@ class Typing:
         if identity is None and self.id not in record.values:
             return Fault(
                 record.origin,
-                f"no id: the record has no field {self.id!r}",
-                f"[source] id names the field that holds it; {nearest(self.id, map(str, record.values))}",
+                f"the record has no field {self.id!r}, which should hold its id",
+                f"set [source] id to the field with the id; {nearest(self.id, map(str, record.values))}",
             )
         return Fault(
             record.origin,
-            f"field {self.id!r} is {shown(identity)}, which is no id",
-            f"an id is a text of 1 to {LONGEST_ID} characters, none of them NUL, or a whole number",
+            f"field {self.id!r} is {shown(identity)}, which is not a valid id",
+            f"an id is a string of 1 to {LONGEST_ID} characters without NUL, or an integer",
         )
 
 
@@ -106,7 +106,8 @@ def _bool(value: Any) -> bool:
 def _date(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
-    iso(microseconds(value))  # an offset may carry a moment out of the years 1 to 9999: then it cannot be shown
+    # Also checks the UTC time: an offset may move it out of the years 1 to 9999, so that it could not be shown.
+    iso(microseconds(value))
     return value.strip()
 
 
@@ -139,11 +140,11 @@ _TYPES: Mapping[str, Callable[[Any], FieldValue]] = {
     "geo": _geo,
 }
 _EXPECTED: Mapping[str, str] = {
-    "text": "text",
-    "keyword": "keyword (a text or a whole number)",
+    "text": "text (a string)",
+    "keyword": "keyword (a string or an integer)",
     "number": "number",
     "bool": "bool (true or false)",
     "date": 'date (ISO 8601, such as "2024-05-01")',
-    "list": "list (of texts)",
+    "list": "list (of strings)",
     "geo": "geo ([latitude, longitude] in degrees)",
 }

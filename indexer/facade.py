@@ -1,4 +1,4 @@
-"""`clew.build`: build from Python the index that a spec file describes."""
+"""`clew.build`: build the index of a spec file from Python."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def build(
 ) -> BuildReport:
     """Build, verify and publish a new version of the index that a spec file describes.
 
-    home: the folder that holds indexes and models (None: $CLEW_HOME, else .clew). override, until: the reason to
-    publish even where the judged queries speak against it, and the last day (YYYY-MM-DD) on which that holds; give both
-    or neither. Raises UsageError where only one is given or the date is not valid, SpecError for a spec that cannot be
-    read, QualityError where the gate refuses the version, and what `clew.indexer.build.build` raises.
+    home: the folder with the indexes and models (None: $CLEW_HOME, else .clew). override, until: the reason to publish
+    even if the version fails on the judged queries, and the last day (YYYY-MM-DD) of this exception; give both or
+    neither. Raises UsageError if only one is given or the date is invalid, SpecError if the spec cannot be read,
+    QualityError if the gate refuses the version, and the errors of `clew.indexer.build.build`.
     """
     chosen = Override.of(override, until)
     return run(read_spec(Path(spec)), home_folder(home), override=chosen)

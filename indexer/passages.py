@@ -1,7 +1,7 @@
 """Cut a document's text into passages: windows of whole sentences, with offsets back to the source.
 
-A window holds at most `size` word pieces of the encoder that will read it, the repeated title included, and
-windows start about `step` pieces apart. Short documents (most products) are one passage.
+A window has at most `size` tokens of the encoder that will read it, including the repeated title, and windows start
+about `step` tokens apart. A short document (such as most products) is one passage.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from clew.core.sentences import sentence_ends
 
 
 class TokenOffsets(Protocol):
-    """The part of an encoder's tokenizer that cutting needs."""
+    """The part of an encoder's tokenizer that is needed to cut passages."""
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Character (start, end) of every word piece of each text, special tokens left out."""
+        """Return the character (start, end) of every token of each text, without special tokens."""
         ...
 
 
@@ -26,8 +26,8 @@ class TokenOffsets(Protocol):
 class PassagesSpec:
     """How documents are cut.
 
-    size: most word pieces in a passage, title and special tokens included (8 to 8192).
-    step: pieces between the starts of neighbouring windows (1 to size).
+    size: maximum number of tokens in a passage, including title and special tokens (8 to 8192).
+    step: tokens between the starts of neighbouring windows (1 to size).
     """
 
     size: int = 256
@@ -35,24 +35,24 @@ class PassagesSpec:
 
     def __post_init__(self) -> None:
         if not 8 <= self.size <= 8192:
-            raise ValueError(f"size is {self.size}, expected 8 to 8192 word pieces")
+            raise ValueError(f"size is {self.size}, expected 8 to 8192 tokens")
         if not 1 <= self.step <= self.size:
-            raise ValueError(f"step is {self.step}, expected 1 to size ({self.size}), so that no text is skipped")
+            raise ValueError(f"step is {self.step}, expected 1 to size ({self.size}); a larger step would skip text")
 
 
-def windows(text: str, pieces: Sequence[tuple[int, int]], room: int, step: int) -> list[tuple[int, int]]:
-    """Character (start, end) of every window of one text.
+def windows(text: str, tokens: Sequence[tuple[int, int]], room: int, step: int) -> list[tuple[int, int]]:
+    """Return the character (start, end) of every window of one text.
 
-    pieces: character offsets of the text's word pieces; room: most pieces in a window; step: pieces between starts.
-    Every piece is in at least one window. A window ends at the last sentence end that leaves it at least half
-    full, and the next one starts at the last sentence start within its step (a whole step where there is none).
+    tokens: character offsets of the text's tokens; room: maximum number of tokens in a window; step: tokens between
+    starts. Every token is in at least one window. A window ends at the last sentence end that leaves it at least half
+    full. The next one starts at the last sentence start within the step, or a full step later if there is none.
     """
-    n = len(pieces)
+    n = len(tokens)
     if n <= room:
         return [(0, len(text))]
     step = min(step, room)
-    starts = [p[0] for p in pieces]
-    # Piece index at which each sentence ends: cut points for both ends of a window.
+    starts = [start for start, _ in tokens]
+    # Token index at which each sentence ends: possible cuts for both ends of a window.
     cuts = sorted({bisect.bisect_left(starts, end) for end in sentence_ends(text)})
     found: list[tuple[int, int]] = []
     first = 0
@@ -62,7 +62,7 @@ def windows(text: str, pieces: Sequence[tuple[int, int]], room: int, step: int) 
             cut = cuts[bisect.bisect_right(cuts, last) - 1] if cuts[0] <= last else 0
             if cut >= first + max(1, room // 2):
                 last = cut
-        found.append((starts[first], len(text) if last == n else pieces[last - 1][1]))
+        found.append((starts[first], len(text) if last == n else tokens[last - 1][1]))
         if last == n:
             return found
         target = min(first + step, last)
@@ -73,14 +73,14 @@ def windows(text: str, pieces: Sequence[tuple[int, int]], room: int, step: int) 
 def cut(
     texts: Sequence[str], titles: Sequence[str], tokenizer: TokenOffsets, spec: PassagesSpec
 ) -> list[list[tuple[int, int]]]:
-    """Windows of each text, as character (start, end) pairs; an empty text has one empty window (0, 0).
+    """Return the windows of each text, as character (start, end) pairs; an empty text has one empty window (0, 0).
 
-    The title is repeated in front of every window, so its pieces are taken off the room (at most half of it).
+    The title is repeated in front of every window, so its tokens are subtracted from the size (at most half of it).
     """
     bodies = tokenizer.token_offsets(texts)
     heads = tokenizer.token_offsets(titles)
     cuts: list[list[tuple[int, int]]] = []
-    for text, pieces, head in zip(texts, bodies, heads, strict=True):
+    for text, tokens, head in zip(texts, bodies, heads, strict=True):
         room = max(spec.size - 4 - len(head), spec.size // 2)
-        cuts.append(windows(text, pieces, room, spec.step))
+        cuts.append(windows(text, tokens, room, spec.step))
     return cuts

@@ -1,4 +1,4 @@
-"""What reading left out, and why: a file with one JSON object a line."""
+"""The file of records that were left out while reading, with the reason: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 class Rejects:
-    """Writes the file, which is made with the first line: where there is none, nothing was left out."""
+    """A writer of the file. It creates the file with the first line; if there is no file, nothing was left out."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -23,7 +23,7 @@ class Rejects:
             self._file.close()
 
     def write(self, origin: str, reason: str) -> None:
-        """One line: where what was left out stands, and what is wrong with it."""
+        """Write one line: where the record is (file and line), and why it was left out."""
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8")
         self._file.write(json.dumps({"origin": origin, "reason": reason}) + "\n")

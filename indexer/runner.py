@@ -1,4 +1,4 @@
-"""Where the tasks of a build run. Anything that satisfies `Runner` will do: this process, others, other machines."""
+"""Run the tasks of a build: in this process, in other processes, or anywhere else that implements `Runner`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from clew.core.errors import ClewError
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One piece of work.
+    """A function call to run.
 
-    call: a function of a module; it, its arguments and its result can be pickled. key: what the one who made the
-    task knows it by; it stays in this process.
+    call: a module-level function; it, its arguments and its result must be picklable. key: identifies the task for the
+    caller; it is not sent to another process.
     """
 
     name: str
@@ -30,22 +30,22 @@ class Task:
 
 
 class Runner(Protocol):
-    """Runs tasks."""
+    """A way to run tasks."""
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
-        """Each task with its result, as they finish (in any order); tasks are taken from the iterable as needed.
+        """Yield each task with its result when it finishes (in any order); take tasks from the iterable as needed.
 
-        A ClewError of a task is raised here as it is.
+        A ClewError of a task is raised here unchanged.
         """
         ...
 
     def close(self) -> None:
-        """Release processes."""
+        """Release the processes."""
         ...
 
 
 class InProcess:
-    """Runs tasks one after the other, here; the libraries' own threads use the cores."""
+    """A runner in this process, one task after the other; the libraries' own threads use the cores."""
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
         """See Runner."""
@@ -53,14 +53,14 @@ class InProcess:
             yield task, task.call(*task.arguments)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing, because there is no process to release."""
 
 
 class LocalProcesses:
-    """Runs tasks in spawned processes of this machine."""
+    """A runner in spawned processes on this machine."""
 
     def __init__(self, workers: int, threads: int) -> None:
-        """workers: processes (at least 1); threads: of each."""
+        """workers: number of processes (at least 1); threads: number of threads of each."""
         self._workers = workers
         self._pool = ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), initializer=_prepare, initargs=(threads,)
@@ -72,7 +72,7 @@ class LocalProcesses:
         running: dict[Future[Any], Task] = {}
         try:
             while True:
-                # A little more than the workers hold, so that none waits for the next task to be made.
+                # Submit twice as many tasks as there are workers, so that no worker waits for the next one.
                 for task in islice(waiting, self._workers * 2 - len(running)):
                     running[self._pool.submit(task.call, *task.arguments)] = task
                 if not running:
@@ -93,7 +93,7 @@ class LocalProcesses:
 
 
 def local_runner(workers: int, threads: int) -> Runner:
-    """The runner for a number of processes (0 or 1: this one). threads: of each (0: cores / workers)."""
+    """Return the runner for a number of processes (0 or 1: this one). threads: of each (0: cores / workers)."""
     from clew.core.threads import available, configure
 
     if workers <= 1:
@@ -112,13 +112,13 @@ def _result(future: Future[Any], task: Task) -> Any:
 def _died(task: Task | None) -> ClewError:
     during = f" during {task.name!r}" if task else ""
     return ClewError(
-        f"a worker process died{during}, most likely killed for want of memory",
-        "run the same command again, finished work is kept; fewer [build] workers need less memory",
+        f"a worker process died{during}, most likely because the machine ran out of memory",
+        "run the same command again: it reuses finished work; set fewer [build] workers to use less memory",
     )
 
 
 def _prepare(threads: int) -> None:
-    """Set up a worker: its threads, and its end when the build that started it is killed."""
+    """Set up a worker: set its number of threads, and let it exit when the build that started it is killed."""
     from clew.core.threads import configure
 
     configure(threads)

@@ -1,8 +1,10 @@
-"""The tasks of one shard: cut its documents, survey them, build its files. Each reads and writes only its work folder.
+"""The tasks of one shard: cut its documents, compute its local statistics, and build its files.
+
+Each task writes only to the shard's work folder:
 
 <work>/cut/          documents and passages
-<work>/surveyed/     what the index kinds write before the statistics of all shards are known, one folder for each
-<work>/shard/        what becomes the shard: these, one folder for each index kind, manifest.json
+<work>/surveyed/     files that the index kinds write with their local statistics, one folder for each kind
+<work>/shard/        the finished shard: the files above, one folder for each index kind, manifest.json
 <work>/vectors.npy   (passages, dim) float32 unit vectors
 """
 
@@ -34,17 +36,17 @@ from clew.search.protocols import IndexKind, PassageSet
 from clew.search.versions import ShardManifest, dumps, load
 
 MANIFEST = "manifest.json"
-# How derived files were made. It is not derived itself, so a shard with another kind of ANN file has another address.
+# The settings of derived files. This file is not derived, so a shard with another kind of ANN file has another address.
 SETTINGS = "settings.json"
 VECTORS = "vectors.npy"
 _CUT_BATCH = 256
-# Cuts passages where there is no encoder to cut for: counts words.
+# Measures passages in words if the index has no encoder.
 _TOKENIZER_WITHOUT_ENCODER = "hashing"
 
 
 @dataclass(frozen=True, slots=True)
 class ShardJob:
-    """A shard to build: documents `first` to `last` (exclusive) of the spool in `spool`, made in the folder `work`."""
+    """A shard to build in the folder `work`, from documents `first` to `last` (exclusive) of the spool in `spool`."""
 
     spec: IndexSpec
     home: Path
@@ -59,29 +61,29 @@ class ShardJob:
         return self.work / "cut"
 
     @property
-    def unfinished(self) -> Path:
-        """The folder of what the index kinds' surveys write."""
+    def partial(self) -> Path:
+        """The folder of the files that the index kinds write before the global statistics are known."""
         return self.work / "surveyed"
 
     @property
     def shard(self) -> Path:
-        """The folder that becomes the shard."""
+        """The folder of the finished shard."""
         return self.work / "shard"
 
     def store(self) -> DocStore:
-        """The shard's documents and passages, once they are cut."""
+        """Open the shard's documents and passages, which must have been cut."""
         return DocStore.open([self.cut], self.spec.search.fields)
 
 
 def kinds(spec: IndexSpec, home: Path) -> dict[str, IndexKind[Any, Any]]:
-    """Source name → index kind of a spec."""
+    """Return the index kinds of a spec by source name."""
     return kinds_of(spec.search, Analyzer(spec.search.analyzer), home)
 
 
 def cut_shard(job: ShardJob) -> dict[str, int]:
-    """Write the shard's documents and the places of their passages; returns both counts.
+    """Write the shard's documents and the offsets of their passages; return both counts.
 
-    Reads each document once and keeps only a batch of them in memory.
+    Reads each document once and keeps only one batch of documents in memory.
     """
     with disk_errors(job.work):
         shutil.rmtree(job.work, ignore_errors=True)
@@ -96,7 +98,7 @@ def cut_shard(job: ShardJob) -> dict[str, int]:
 
 
 def _cut(documents: Iterator[Document], job: ShardJob, found: list[list[tuple[int, int]]]) -> Iterator[Document]:
-    """Pass the documents on, and append the passages of each, (start, end) in characters of its body, to `found`."""
+    """Yield the documents, and append the passages of each to `found`: (start, end) in characters of its body."""
     fields, dense = job.spec.search.fields, job.spec.search.dense
     tokenizer = encoder_of(dense.model if dense else _TOKENIZER_WITHOUT_ENCODER, job.home)
     sizes = fitting(job.spec.passages, tokenizer.max_length) if dense else job.spec.passages
@@ -112,7 +114,7 @@ def _title(document: Document, name: str | None) -> str:
 
 
 def fitting(spec: PassagesSpec, longest: int) -> PassagesSpec:
-    """The spec with windows no longer than the encoder reads."""
+    """Return the spec with windows that are not longer than the encoder's maximum input."""
     size = min(spec.size, longest)
     return replace(spec, size=size, step=min(spec.step, size))
 
@@ -125,20 +127,20 @@ def _passages(job: ShardJob) -> PassageSet:
 
 
 def shard_statistics(job: ShardJob) -> dict[str, Any]:
-    """Source name → what the shard adds to the version's statistics."""
+    """Return the shard's local statistics by source name."""
     passages = _passages(job)
     found = {}
     with disk_errors(job.work):
-        shutil.rmtree(job.unfinished, ignore_errors=True)
+        shutil.rmtree(job.partial, ignore_errors=True)
         for source, kind in kinds(job.spec, job.home).items():
-            folder = job.unfinished / source
+            folder = job.partial / source
             folder.mkdir(parents=True)
             found[source] = kind.local_statistics(passages, folder)
     return found
 
 
 def build_shard(job: ShardJob, global_statistics: Mapping[str, Any]) -> dict[str, str]:
-    """Write the shard's index files and its manifest; returns its address."""
+    """Write the shard's index files and its manifest; return its address."""
     passages = _passages(job)
     facts: dict[str, Mapping[str, Any]] = {}
     derived: list[str] = []
@@ -146,7 +148,7 @@ def build_shard(job: ShardJob, global_statistics: Mapping[str, Any]) -> dict[str
         link_tree(job.cut, job.shard)
         for source, kind in kinds(job.spec, job.home).items():
             folder = job.shard / source
-            link_tree(job.unfinished / source, folder)
+            link_tree(job.partial / source, folder)
             facts[source] = kind.build(passages, global_statistics[source], folder)
             derived += [f"{source}/{name}" for name in kind.derived()]
         (job.shard / SETTINGS).write_bytes(_settings(job.spec))
@@ -163,7 +165,10 @@ def build_shard(job: ShardJob, global_statistics: Mapping[str, Any]) -> dict[str
 
 
 def _settings(spec: IndexSpec) -> bytes:
-    """The settings of the derived files; not the model, of which the vectors say all, nor where they are compared."""
+    """Return the settings of the derived files.
+
+    They include neither the model, because the stored vectors already depend on it, nor the device that compares them.
+    """
     dense = as_table(spec.search.dense) if spec.search.dense is not None else {}
     for key in ("model", "device"):
         dense.pop(key, None)
@@ -171,7 +176,7 @@ def _settings(spec: IndexSpec) -> bytes:
 
 
 def save_statistics(spec: IndexSpec, home: Path, parts: Sequence[Mapping[str, Any]], directory: Path) -> dict[str, Any]:
-    """Combine what the shards' surveys say, write it into `directory`, and return it by source."""
+    """Combine the shards' local statistics into global ones, write them into `directory` and return them by source."""
     global_statistics = {}
     shutil.rmtree(directory, ignore_errors=True)
     for source, kind in kinds(spec, home).items():
@@ -182,5 +187,5 @@ def save_statistics(spec: IndexSpec, home: Path, parts: Sequence[Mapping[str, An
 
 
 def read_manifest(directory: Path) -> ShardManifest:
-    """The manifest of a shard folder."""
+    """Read the manifest of a shard folder."""
     return load(ShardManifest, directory / MANIFEST)

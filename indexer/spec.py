@@ -1,4 +1,4 @@
-"""The spec of an index: one TOML file, each table a Spec of the part that reads it."""
+"""The spec of an index: one TOML file. Each table is a Spec class of the part that uses it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class QualitySpec:
-    """Judged queries that every new version answers before it goes live.
+    """The judged queries that every new version is measured on before it goes live.
 
     queries: folder with queries.jsonl[.gz] and qrels/<split>.tsv (BEIR). split: which qrels are read.
-    max_drop: how much nDCG@10 may fall below the live release (0 to 1); more than that is not published.
-    minimum: nDCG@10 below which nothing is published (0 to 1).
+    max_drop: how far nDCG@10 may fall below that of the live release (0 to 1); a larger drop is not published.
+    minimum: the lowest nDCG@10 that is published (0 to 1).
     """
 
     queries: str = ""
@@ -47,10 +47,10 @@ class QualitySpec:
 
 @dataclass(frozen=True, slots=True)
 class BuildSpec:
-    """How the build runs; none of it but `shards` changes what is built.
+    """How a build runs. Only `shards` changes what is built.
 
-    shards: parts the documents are cut into (1 to 1024). workers: processes (0: one; its threads use every core).
-    threads: threads of each process (0: cores / workers).
+    shards: number of parts that the documents are split into (1 to 1024). workers: number of processes (0: one, whose
+    threads use every core). threads: number of threads of each process (0: cores / workers).
     """
 
     shards: int = 1
@@ -76,7 +76,7 @@ _STORED = (
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """Everything that decides an index. search: the part that serving reads; its tables stand beside the others."""
+    """The complete spec of an index. search: the part that serving reads; its tables are top-level ones in the file."""
 
     name: str
     source: SourceSpec
@@ -88,26 +88,27 @@ class IndexSpec:
     def __post_init__(self) -> None:
         if not INDEX_NAME.fullmatch(self.name):
             raise ValueError(
-                f"name is {self.name!r}, expected 1 to 64 of a-z, 0-9, '_', '.' and '-', a letter or digit first"
+                f"name is {self.name!r}, expected 1 to 64 characters of a-z, 0-9, '_', '.' and '-', "
+                "starting with a letter or digit"
             )
         search = self.search
         for name in search.fields:
             if not FIELD_NAME.fullmatch(name):
-                raise ValueError(f"field name {name!r} has control characters or not 1 to 128 characters")
+                raise ValueError(f"field name {name!r} is invalid, expected 1 to 128 characters, no control characters")
         sources = ["bm25", *(["dense"] if search.dense else []), *(["graph"] if search.graph else [])]
         for name in search.fusion.weights:
             if name not in sources:
-                raise ValueError(f"[fusion] weights name the source {name!r}, the index has {' and '.join(sources)}")
+                raise ValueError(f"[fusion] weights: unknown source {name!r}, expected {' or '.join(sources)}")
         if not searched(search.fields):
-            raise ValueError("no field is searched: give one the type text, or a keyword field a weight")
+            raise ValueError("no field is searched: give a field the type text, or give a keyword field a weight")
 
     @property
     def form(self) -> Form:
-        """Form of the source; looks at the source if the spec says "auto"."""
+        """The form of the source; reads the source if the spec says "auto"."""
         return form_of(self.source)
 
     def as_table(self) -> dict[str, Any]:
-        """Return the spec as it is stored with a version: the tables of the file, with defaults, without secrets."""
+        """Return the spec as it is stored with a version: the tables of the file with defaults and without secrets."""
         table = as_table(self)
         table |= table.pop("search")
         table["source"]["path"] = shown_url(self.source.path)
@@ -116,7 +117,7 @@ class IndexSpec:
         return {key: table[key] for key in _STORED}
 
 
-# The tables that only building reads; SearchSpec reads the others.
+# The tables that only a build reads; SearchSpec reads the others.
 _TABLES: Mapping[str, type] = {
     "source": SourceSpec,
     "passages": PassagesSpec,
@@ -128,23 +129,26 @@ _TABLES: Mapping[str, type] = {
 def read_spec(path: Path) -> IndexSpec:
     """Read an index spec. Relative paths in it are relative to its folder.
 
-    Raises SpecError that names the file, the table and the key (with the nearest known name), NotFoundError if the
-    source has to be looked at and is missing.
+    Raises SpecError that names the file, the table and the key (with the nearest known name), or NotFoundError if the
+    source has to be read and is missing.
     """
     return spec_of(read_toml(path), str(path), path.absolute().parent)
 
 
 def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
-    """Return the spec that a table of tables describes.
+    """Return the spec that a parsed TOML file describes.
 
-    where: the file's name in messages. base: the folder that relative paths start from. Raises what `read_spec` raises.
+    where: the file's name for messages. base: the folder that relative paths start from. Raises the errors of
+    `read_spec`.
     """
     for key in table:
         if key not in _STORED:
             raise SpecError(f"{where}: unknown key {key!r}", nearest(key, _STORED))
     for key in ("name", "source"):
         if key not in table:
-            raise SpecError(f"{where}: {key!r} is missing", "see docs/spec.md, or write a spec with `clew init DATA`")
+            raise SpecError(
+                f"{where}: {key!r} is missing", "add it (see docs/spec.md), or write a spec: clew init DATA"
+            )
     parts: dict[str, Any] = {
         key: parse(cls, table[key], f"{where} [{key}]") for key, cls in _TABLES.items() if key in table
     }
@@ -158,7 +162,7 @@ def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
 
 
 def _based_search(spec: SearchSpec, index: str, where: str, base: Path) -> SearchSpec:
-    """The spec with the paths in it as seen from the folder of the file. A graph without a name has the index's."""
+    """Resolve the spec's relative paths against the folder of the file, and name an unnamed graph after the index."""
     dense, rerank, graph = spec.dense, spec.rerank, spec.graph
     if dense is not None:
         dense = _with_model(dense, base, f"{where} [dense]")
@@ -171,7 +175,7 @@ def _based_search(spec: SearchSpec, index: str, where: str, base: Path) -> Searc
 
 
 def _with_model(spec: Model, base: Path, where: str) -> Model:
-    """The table with the path of its model as seen from the spec's folder; any other word is the name of a model."""
+    """Resolve the table's model against the spec's folder if it is a path; any other text is the name of a model."""
     try:
         return replace(spec, model=_based_model(spec.model, base))
     except UsageError as error:
@@ -179,7 +183,7 @@ def _with_model(spec: Model, base: Path, where: str) -> Model:
 
 
 def _based_model(model: str, base: Path) -> str:
-    """A model folder as seen from the spec's folder (each part of an average); any other word unchanged."""
+    """Resolve a model folder (or each part of an average) against the spec's folder; return other text unchanged."""
     if (base / model).is_dir():
         return str(base / model)
     parts = parts_of(model, base)
@@ -187,13 +191,13 @@ def _based_model(model: str, base: Path) -> str:
 
 
 def _default_fields(source: SourceSpec, where: str) -> dict[str, FieldSpec]:
-    """The fields of a source whose form says them. Raises SpecError for any other source."""
+    """Return the fields of a source whose form defines them. Raises SpecError for any other source."""
     default = default_fields(form_of(source))
     if default is None:
-        raise SpecError(f"{where}: [fields] is missing", "`clew init DATA` proposes fields from a look at the data")
+        raise SpecError(f"{where}: [fields] is missing", "add it; `clew init DATA` proposes fields for your data")
     return default
 
 
 def _based(path: str, base: Path) -> str:
-    """A path as seen from the folder of the spec; URLs and absolute paths as they are."""
+    """Resolve a path against the folder of the spec; return URLs and absolute paths unchanged."""
     return path if "://" in path or "::" in path else str(base / Path(path).expanduser())

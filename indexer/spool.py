@@ -1,7 +1,7 @@
-"""The typed documents of a source on disk, from which shards are cut: any range is read without what is before it.
+"""The spool: the typed documents of a source on disk. Shards are cut from it; any range can be read directly.
 
 documents.jsonl   one JSON list per document: id, fields, origin
-ids               ids joined by NUL characters, which no id contains
+ids               ids joined by NUL characters, which ids do not contain
 offsets.npy       (documents + 1,) int64, the byte offset of each line and the end of the file
 """
 
@@ -26,7 +26,7 @@ _SEPARATOR = "\0"
 
 
 class SpoolWriter:
-    """Writes a spool into a folder. The spool can be read once the writer is closed."""
+    """A writer of a spool into a folder. The spool can be read after the writer is closed."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -36,7 +36,7 @@ class SpoolWriter:
         self._offsets = array("q", [0])
 
     def write(self, document: Document) -> None:
-        """Append a document. Raises UnicodeEncodeError, and writes nothing, for half of a surrogate pair."""
+        """Append a document. Raises UnicodeEncodeError, and writes nothing, if a text has an unpaired surrogate."""
         values = [document.id, dict(document.fields), document.origin]
         line = (json.dumps(values, ensure_ascii=False) + "\n").encode()
         separator = _SEPARATOR if len(self._offsets) > 1 else ""
@@ -56,7 +56,7 @@ class SpoolWriter:
 
 
 def read_documents(directory: Path, first: int, last: int, fields: Fields) -> Iterator[Document]:
-    """Documents `first` to `last` (exclusive) of a spool; reads their lines only."""
+    """Yield documents `first` to `last` (exclusive) of a spool; only their lines are read."""
     points = [name for name, spec in fields.items() if spec.type == "geo"]
     offsets = np.load(directory / OFFSETS, mmap_mode="r")
     with (directory / DOCUMENTS).open("rb") as lines:
@@ -70,6 +70,6 @@ def read_documents(directory: Path, first: int, last: int, fields: Fields) -> It
 
 
 def read_ids(directory: Path) -> list[str]:
-    """Ids of all documents of a spool, in order."""
+    """Return the ids of all documents of a spool, in order."""
     joined = (directory / IDS).read_bytes().decode()
     return joined.split(_SEPARATOR) if joined else []

@@ -1,7 +1,7 @@
-"""The folder a build works in, named by what is built, so that a build that was killed finds its finished work.
+"""The work folder of a build. It is named by a hash of the build's inputs, so that a restarted build finds its work.
 
-<index>/staging/<plan>/done/<step>.json   what a finished step found; written last and atomically
-<index>/staging/<plan>/parts/<shard>/     a shard in the making
+<index>/staging/<plan>/done/<step>.json   the result of a finished step; written last and atomically
+<index>/staging/<plan>/parts/<shard>/     a shard that is being built
 <index>/staging/<plan>/shards, versions   laid out like the index itself, so that the result can be opened before
                                           any of it is published
 """
@@ -32,22 +32,22 @@ class Staging:
 
     @classmethod
     def of(cls, folder: IndexFolder, plan: str) -> Staging:
-        """The staging folder of a plan, made if need be."""
+        """Return the staging folder of a plan; create it if it does not exist."""
         root = folder.root / "staging" / plan[:16]
         (root / "done").mkdir(parents=True, exist_ok=True)
         return cls(root)
 
     @property
     def view(self) -> IndexFolder:
-        """The result as an index folder that can be opened. Its name is the plan's, not the index's."""
+        """The result as an index folder that can be opened. It has the plan's name, not the index's."""
         return IndexFolder(self.root)
 
     def work(self, shard: int) -> Path:
-        """Folder of a shard in the making."""
+        """Return the work folder of a shard."""
         return self.root / "parts" / str(shard)
 
     def result(self, step: str) -> dict[str, Any] | None:
-        """What a finished step found; None for one that is not finished."""
+        """Return the result of a finished step; None if it is not finished."""
         try:
             found: dict[str, Any] = json.loads((self.root / "done" / f"{step}.json").read_bytes())
         except FileNotFoundError:
@@ -55,22 +55,22 @@ class Staging:
         return found
 
     def finish(self, step: str, result: Mapping[str, Any], *written: Path) -> dict[str, Any]:
-        """Mark a step as finished, after what it wrote is durable."""
+        """Mark a step as finished, after the files that it wrote are durable; return its result."""
         for path in written:
             fsync_tree(path)
         write_atomic(self.root / "done" / f"{step}.json", json.dumps(result).encode())
         return dict(result)
 
     def once(self, step: str, work: Callable[[], Mapping[str, Any]], *written: Path) -> dict[str, Any]:
-        """The result of a step: as it was found before, else by doing it now."""
+        """Return the stored result of a step; if there is none, run the step now."""
         found = self.result(step)
         return found if found is not None else self.finish(step, work(), *written)
 
 
 def plan_of(spec: Mapping[str, Any], files: Sequence[str], encoder: Mapping[str, Any], analyzer: str) -> str:
-    """Name of what is built: sha256 over the spec, the bytes of the source, the encoder, the analyzer and Clew itself.
+    """Return the hash that names a build: sha256 of the spec, the source's content, the encoder, the analyzer and Clew.
 
-    spec: as a table. files: URLs of the source's files.
+    spec: as a table. files: URLs of the source's files. encoder: its description. analyzer: its fingerprint.
     """
     parts = {key: value for key, value in spec.items() if key not in _NOT_CONTENT}
     parts["build"] = {"shards": spec["build"]["shards"]}
@@ -87,7 +87,7 @@ def plan_of(spec: Mapping[str, Any], files: Sequence[str], encoder: Mapping[str,
 
 
 def file_signature(url: str) -> str:
-    """What changes when a file does: sha256 of a local one, the store's own tag of a remote one."""
+    """Return a signature of a file's content: sha256 of a local file, the storage's own tag of a remote one."""
     if "://" not in url:
         with source_errors(url):
             return sha256_file(Path(url))

@@ -1,4 +1,4 @@
-"""`clew init`: a look at the data, and a commented spec for it."""
+"""`clew init`: inspect the data and write a commented spec for it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 from clew.core.errors import DataError
 from clew.core.files import shown_url
 from clew.core.spec import parse
+from clew.indexer.schema import SCHEMA_FILE
 from clew.indexer.sources.forms import Form, SourceSpec, form_of, plain_name
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Record
@@ -23,18 +24,18 @@ from clew.search.dates import microseconds
 LOOKED_AT = 2_000
 _IDS = ("id", "_id", "sku", "asin", "uid", "uuid", "key", "code", "product_id", "doc_id", "docid", "item_id")
 _TITLES = ("title", "name")
-# A text with more words than this on average, or almost as many values as records, is read rather than picked.
+# A column with more words than this on average, or with almost as many values as records, is text and not a keyword.
 _KEYWORD_WORDS = 3.0
 _KEYWORD_DISTINCT = 0.6
 _FACET_VALUES = 60
-# Half of a surrogate pair: a TOML file cannot hold it, so no spec can name such a key.
+# An unpaired surrogate: a TOML file cannot contain it, so no spec can name such a key.
 _UNWRITABLE = re.compile(r"[\ud800-\udfff]")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(slots=True)
 class Column:
-    """What was seen of one key."""
+    """Statistics of one key's values."""
 
     count: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
@@ -45,7 +46,7 @@ class Column:
     example: object = None
 
     def add(self, value: object) -> None:
-        """Look at one value that is not empty."""
+        """Add one value, which must not be empty."""
         self.count += 1
         self.kinds[_kind(value)] += 1
         self.values.add(json.dumps(value, ensure_ascii=False, default=str)[:200])
@@ -57,11 +58,11 @@ class Column:
             self.numbers.append(float(value))  # type: ignore[arg-type]
 
     def names(self, count: int) -> bool:
-        """Whether all of `count` values are texts or whole numbers, as ids are."""
+        """Return whether all of `count` values are strings or integers, as ids are."""
         return self.named == count
 
     def type(self, name: str) -> str:
-        """The field type that all values have."""
+        """Return the field type that fits all values; "" if there is none."""
         kinds = set(self.kinds)
         if len(kinds) == 1 and kinds <= {"number", "bool", "date", "list", "geo"}:
             return kinds.pop()
@@ -76,9 +77,9 @@ class Column:
 
 
 def suggest(path: str, target: Path) -> tuple[str, int]:
-    """A commented spec for the data at `path`, to be written to `target`; and how many records were looked at.
+    """Return a commented spec for the data at `path`, to be written to `target`, and how many records were inspected.
 
-    Raises NotFoundError, DataError or SpecError where the data cannot be read.
+    Raises NotFoundError, DataError or SpecError if the data cannot be read.
     """
     source = parse(SourceSpec, {"path": path}, "DATA")
     form = form_of(source)
@@ -89,7 +90,7 @@ def suggest(path: str, target: Path) -> tuple[str, int]:
         for key, value in _flat(record.values, form):
             columns.setdefault(key, Column()).add(value)
     if not count:
-        raise DataError(f"source {shown_url(path)} is empty", "it has no records")
+        raise DataError(f"source {shown_url(path)} is empty", "give data that has records")
     identity = _identity(columns, count, form)
     name = re.sub(r"[^a-z0-9_.-]+", "-", target.stem.lower()).strip("-._")[:64] or "index"
     return _written(name, _relative(path, target), identity, columns, form, count), count
@@ -103,7 +104,7 @@ def _records(source: SourceSpec, form: Form) -> Iterator[Record]:
 
 
 def _flat(values: Mapping[str, Any], form: Form, prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Keys with values that are not empty; tables inside as dotted keys."""
+    """Yield the keys whose values are not empty, with their values; nested tables become dotted keys."""
     for key, value in values.items():
         if form == "beir" and not prefix and key == "metadata":
             continue
@@ -152,8 +153,8 @@ def _identity(columns: Mapping[str, Column], count: int, form: Form) -> str:
     found = [*named, *short]
     if not found:
         raise DataError(
-            f"no field is there in all {count} records with a value of its own, so none can be the id",
-            f"fields: {', '.join(columns)}",
+            f"no field can be the id: none has a value in all {count} records that is unique in each",
+            f"add such a field to the data; its fields are {', '.join(columns)}",
         )
     return found[0]
 
@@ -171,8 +172,9 @@ def _relative(path: str, target: Path) -> str:
 
 def _written(name: str, path: str, identity: str, columns: Mapping[str, Column], form: Form, count: int) -> str:
     lines = [
+        f"#:schema ./{SCHEMA_FILE}",
         f"# Spec of the index {name!r}. Build it with: clew build {name}.toml",
-        f"# Proposed from a look at {count:,} records; every table and key is in docs/spec.md.",
+        f"# Proposed from {count:,} records of the data. docs/spec.md describes every table and key.",
         f"name = {json.dumps(name)}",
         "",
         "[source]",
@@ -186,18 +188,18 @@ def _written(name: str, path: str, identity: str, columns: Mapping[str, Column],
     lines += [
         "",
         "[passages]",
-        "size = 256              # word pieces; longer texts are cut into windows that end at sentence ends",
-        "step = 192              # pieces between the starts of neighbouring windows",
+        "size = 256              # tokens; longer texts are cut into windows that end at sentence ends",
+        "step = 192              # tokens between the starts of neighbouring windows",
         "",
-        "[dense]                 # meaning, by a bi-encoder; dense = false at the top builds without",
+        "[dense]                 # search by meaning, with a bi-encoder; to build without it: dense = false at the top",
         'model = "default"',
-        "recall = 0.97           # the least share of the true nearest passages that a search must find",
+        "recall = 0.97           # the share of the true nearest passages that a search must find at least",
         "",
-        "# [rerank]              # the first candidates read again with the query, by a cross-encoder",
+        "# [rerank]              # a cross-encoder scores the first candidates again, together with the query",
         '# model = "default"',
-        "# top = 50              # documents it reads, as far as its time budget reaches",
+        "# top = 50              # documents it scores, as many as its time budget allows",
         "",
-        "# [quality]             # judged queries that every new version answers before it goes live",
+        "# [quality]             # judged queries that every new version is measured on before it goes live",
         '# queries = "judged/"   # queries.jsonl and qrels/dev.tsv',
     ]
     return "\n".join(lines) + "\n"
@@ -211,15 +213,15 @@ def _fields(identity: str, columns: Mapping[str, Column], form: Form, count: int
         if key in left_out:
             continue
         kind = column.type(key)
-        share = f"{column.count / count:.0%} have it" if column.count < count else "all have it"
-        remark = f"{share}, {len(column.values):,} distinct, such as {_short(column.example)}"
+        share = f"in {column.count / count:.0%} of the records" if column.count < count else "in all records"
+        remark = f"{share}, {len(column.values):,} distinct values, such as {_short(column.example)}"
         if not kind:
             lines.append(f"# {_key(key)}: values of several types ({', '.join(sorted(column.kinds))}); {remark}")
             continue
         searched = searched or kind == "text"
         lines.append(f"{_key(key)} = {{ {_declared(key, kind, column, count)} }}  # {remark}")
     if not searched:
-        # An index needs something to search: the keywords then are it.
+        # An index needs a searched field: use the keywords if there is no text.
         lines = [line.replace('"keyword"', '"keyword", weight = 1.0', 1) for line in lines]
     return lines
 
@@ -238,7 +240,7 @@ def _declared(key: str, kind: str, column: Column, count: int) -> str:
 
 
 def _borders(numbers: list[float]) -> list[float]:
-    """Round borders near the quarters of the values."""
+    """Return rounded borders near the quartiles of the values."""
     ordered = sorted(numbers)
     quarters = [ordered[len(ordered) * at // 4] for at in (1, 2, 3)]
     found = sorted({float(f"{quarter:.1g}") for quarter in quarters})
@@ -250,7 +252,7 @@ def _key(key: str) -> str:
 
 
 def _string(text: str) -> str:
-    # A JSON string is a TOML basic string, but for DEL.
+    # A JSON string is a valid TOML basic string, except for DEL.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
@@ -260,6 +262,6 @@ def _short(value: object) -> str:
 
 
 def default_target(path: str) -> Path:
-    """Where the spec of some data is written when nothing is said: NAME.toml in the working folder."""
+    """Return where the spec is written by default: NAME.toml in the working folder."""
     stem = plain_name(path.rstrip("/")).rsplit("/", 1)[-1].rsplit(".", 1)[0]
     return Path((re.sub(r"[^a-z0-9_.-]+", "-", stem).strip("-._") or "index") + ".toml")

@@ -1,8 +1,8 @@
-"""Which entities a document is about: its own node, the nodes that one is joined to, its fields' values, its title.
+"""Find the entities a document is about: its own node, that node's neighbours, its field values and its title.
 
-How documents are in a graph is told by the graph itself, see `attached`: where they are nodes of a type of their own
-(products, articles), what these are joined to are annotations, kept with the index and never walked at query time;
-where a document is an entity like the others, it is found by walking.
+The graph itself shows how documents are part of it, see `attached`. If documents are nodes of their own type (products,
+articles), the neighbours of these nodes are annotations: they are stored with the index, and queries do not traverse
+these edges. If documents are entities like all others, queries reach them by graph expansion.
 """
 
 from __future__ import annotations
@@ -20,46 +20,52 @@ from clew.core.types import Bools, Ints
 from clew.kg.dictionary import Dictionary
 from clew.kg.linker import Linker, LinkSpec
 from clew.kg.snapshot import Snapshot
-from clew.kg.spec import Attached, GraphSpec
+from clew.kg.spec import DocumentMapping, GraphSpec
 
-# What a mention in a document's text counts beside an edge or a field that says so outright.
+# Weight of a mention in a document's text; an explicit edge or field value has weight 1.
 TEXT_WEIGHT = 0.7
-# How many of the documents must be nodes for the graph to be taken as theirs.
+# Least share of the sampled documents that must be nodes for an id pattern to be accepted.
 _LEAST_SHARE = 0.5
 _SAMPLE = 1_000
-# No entity's type: an empty list of types would stand for all of them.
+# A type that no entity has: an empty list of types would mean all types.
 _NO_TYPE = "\0"
 
 
-def attached(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> Attached:
-    """How documents with these ids are in a graph: no nodes where none fits the pattern, see GraphSpec.documents."""
+def attached(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> DocumentMapping:
+    """Find out how the documents with these ids are part of a graph.
+
+    pattern: see GraphSpec.documents. If no node matches the pattern, the result says that documents are not nodes.
+    """
     if not pattern or not ids:
-        return Attached("", (), ())
+        return DocumentMapping("", (), ())
     sample = ids[:: max(1, len(ids) // _SAMPLE)]
     found = _pattern(snapshot, sample) if pattern == "auto" else pattern
     if not found:
-        return Attached("", (), ())
+        return DocumentMapping("", (), ())
     types = _types(snapshot, found, sample) or _types(snapshot, found, ids)
     if not types:
-        return Attached("", (), ())
-    # A type is the documents' own where it has hardly more entities than there are documents.
+        return DocumentMapping("", (), ())
+    # A type is taken to belong to documents alone if it has hardly more entities than there are documents.
     own = tuple(sorted(t for t in types if t and snapshot.counts.types[t] <= 1.1 * len(ids) + 1))
     if not own or len(own) == len(snapshot.counts.types):
-        return Attached(found, (), ())
+        return DocumentMapping(found, (), ())
     rows = _rows_of_types(Dictionary(snapshot.folder), own)
     joined = rows[snapshot.edges[0]] | rows[snapshot.edges[2]]
     codes = np.unique(snapshot.edges[1][joined])
-    return Attached(found, own, tuple(snapshot.relations[code] for code in codes.tolist()))
+    return DocumentMapping(found, own, tuple(snapshot.relations[code] for code in codes.tolist()))
 
 
 def _types(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> Counter[str]:
-    """How often each type is among the nodes of some documents."""
+    """Count the types of the nodes of some documents."""
     nodes = snapshot.entities([pattern.replace("{id}", name) for name in ids])
     return Counter(node.type for node in nodes if node is not None)
 
 
 def _pattern(snapshot: Snapshot, sample: Sequence[str]) -> str:
-    """The commonest way the sample's ids are node ids: as they are, or behind a prefix such as "product:"."""
+    """Return the most frequent pattern of node ids: the document id itself, or with a prefix such as "product:".
+
+    Returns "" if the pattern matches less than _LEAST_SHARE of the sample.
+    """
     wanted = set(sample)
     prefixes: Counter[str] = Counter()
     prefixes[""] = sum(snapshot.row(name) is not None for name in sample)
@@ -72,23 +78,23 @@ def _pattern(snapshot: Snapshot, sample: Sequence[str]) -> str:
 
 
 def _rows_of_types(dictionary: Dictionary, types: Collection[str]) -> Bools:
-    """(entities,) bool: which rows are of some types."""
+    """Return a mask, (entities,) bool, of the rows that have one of some types."""
     codes = [code for code, name in enumerate(dictionary.types) if name in types]
     return np.isin(dictionary.entities["type"], codes)
 
 
 def value_id(kind: str, path: Sequence[str]) -> str:
-    """Id of the node of a field's value. kind: the entity type; path: the levels of a hierarchy, else one value."""
+    """Return the id of the node of a field value. kind: entity type; path: levels of a hierarchy, or a single value."""
     return f"{kind}:" + " > ".join(map(_folded, path))
 
 
 def _folded(value: str) -> str:
-    """A value as it is compared: spaces, case and accents made one."""
+    """Normalise spaces, case and accents of a value, for comparison."""
     return normalise(fold(normalise(value))[0]) or value
 
 
 def open_linker(folder: Path, spec: GraphSpec, vectors: NDArray[np.floating] | None = None) -> Linker:
-    """The linker of a snapshot's folder; entity types that only documents have are not linked."""
+    """Open the linker of a snapshot's folder; entity types that only documents have are not linked."""
     dictionary = Dictionary(folder)
     link: LinkSpec = spec.link
     if spec.document_types and not link.types:
@@ -109,9 +115,9 @@ class Annotator:
     def entities(
         self, document: str, texts: Sequence[str], values: Sequence[tuple[str, Sequence[str]]]
     ) -> dict[int, float]:
-        """Row → weight (above 0, at most 1) of the entities that the whole of one document is about.
+        """Return row → weight (above 0, at most 1) of the entities that a whole document is about.
 
-        texts: to be linked, such as the title. values: (entity type, path) of the values of its linked fields.
+        texts: texts to link, such as the title. values: (entity type, path) of the values of its linked fields.
         """
         weights = self.mentioned(texts)
         for kind, path in values:
@@ -125,7 +131,7 @@ class Annotator:
         return dict(sorted(weights.items()))
 
     def mentioned(self, texts: Sequence[str]) -> dict[int, float]:
-        """Row → weight (above 0, below 1) of the entities that some texts name."""
+        """Return row → weight (above 0, below 1) of the entities that some texts mention."""
         weights: dict[int, float] = {}
         for text in texts:
             for mention in self._linker.link(text).mentions:
@@ -134,8 +140,8 @@ class Annotator:
         return weights
 
 
-def _document_edges(snapshot: Snapshot, dictionary: Dictionary, found: Attached) -> dict[int, list[int]]:
-    """Row of a document's node → rows it is joined to."""
+def _document_edges(snapshot: Snapshot, dictionary: Dictionary, found: DocumentMapping) -> dict[int, list[int]]:
+    """Map the row of each document node to the rows of its neighbours that are not document nodes."""
     if not found.types:
         return {}
     own = _rows_of_types(dictionary, found.types)
@@ -143,7 +149,7 @@ def _document_edges(snapshot: Snapshot, dictionary: Dictionary, found: Attached)
     joined: dict[int, list[int]] = {}
     pairs: list[tuple[Ints, Ints]] = [(source, target), (target, source)]
     for near, far in pairs:
-        kept = own[near] & ~own[far]
-        for document, entity in zip(near[kept].tolist(), far[kept].tolist(), strict=True):
+        crossing = own[near] & ~own[far]
+        for document, entity in zip(near[crossing].tolist(), far[crossing].tolist(), strict=True):
             joined.setdefault(document, []).append(entity)
     return joined

@@ -1,6 +1,7 @@
-"""A circuit breaker: after a few failures in a row nobody waits for a dead server until a trial call finds it back.
+"""A circuit breaker: after a few failures in a row, calls fail at once until a trial call finds the server working.
 
-Small and our own: pybreaker 1.4 runs the guarded call under its lock, so that a hanging call would hold up all others.
+This is our own class because pybreaker 1.4 runs the guarded call under its lock, so that a hanging call would block all
+others.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ def _now() -> datetime:
     return datetime.now().astimezone()
 
 
-class Breaker:
-    """Decides who may call. Closed: everyone. Open: nobody, until some time is over. Half-open: one trial call.
+class CircuitBreaker:
+    """A circuit breaker for the calls to one server.
 
-    Thread-safe. Whoever is admitted gets a ticket and hands it back with the outcome; an outcome of a call that was
-    admitted before the state last changed says nothing about the server now and is ignored.
+    Closed: every call is admitted. Open: no call is admitted until the waiting time is over. Half-open: one trial call
+    is admitted.
+
+    Thread-safe. An admitted call gets a ticket and returns it with the outcome. The outcome of a call that was admitted
+    before the last change of state is ignored, because it says nothing about the server now.
     """
 
     def __init__(
@@ -37,9 +41,10 @@ class Breaker:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        """what: how the server is called in messages. failures: how many in a row open it (1 or more).
+        """Create a closed breaker.
 
-        wait_seconds: how long it stays open at first; each failed trial doubles it, up to longest_seconds.
+        what: name of the server in messages. failures: how many in a row open the breaker (1 or more). wait_seconds:
+        how long it stays open at first; each failed trial call doubles this time, up to longest_seconds.
         """
         self._what = what
         self._most = failures
@@ -56,29 +61,29 @@ class Breaker:
 
     @property
     def state(self) -> State:
-        """What it is now; open also where the time is over but nobody has called yet."""
+        """The current state; still "open" if the waiting time is over but there was no call since."""
         with self._lock:
             return self._state
 
     @property
     def trouble(self) -> str:
-        """Why the server is not asked now; "" where it is."""
+        """Why the server is not called now; "" if it is called."""
         with self._lock:
-            return "" if self._state == "closed" else f"{self._reason}; not asked since {self._since}"
+            return "" if self._state == "closed" else f"{self._reason}; no calls since {self._since}"
 
     def admit(self) -> int:
-        """A ticket for one call. Raises StageUnavailable, at once, where there is no use in calling now."""
+        """Admit one call and return its ticket. Raises StageUnavailable at once if no call is admitted now."""
         with self._lock:
             left = self._until - self._clock()
             if self._state == "half-open" or (self._state == "open" and left > 0):
-                again = "a trial call is under way" if self._state == "half-open" else f"tried again in {left:.1f} s"
-                raise StageUnavailable(f"{self._reason}; not asked since {self._since}, {again}", self._what)
+                again = "a trial call is in progress" if self._state == "half-open" else f"next try in {left:.1f} s"
+                raise StageUnavailable(f"{self._reason}; no calls since {self._since}, {again}", self._what)
             if self._state == "open":
                 self._become("half-open")
             return self._epoch
 
     def succeeded(self, ticket: int) -> None:
-        """The call was answered, be it with an error that is the caller's own."""
+        """Record that the server answered the call, even if the answer is an error caused by the caller."""
         with self._lock:
             if ticket != self._epoch:
                 return
@@ -88,7 +93,7 @@ class Breaker:
                 self._become("closed")
 
     def failed(self, ticket: int, reason: str) -> None:
-        """The call found the server not working; `reason` is what callers are told meanwhile."""
+        """Record that the server did not work; `reason` goes into the errors of the calls that are not admitted."""
         with self._lock:
             if ticket != self._epoch:
                 return
@@ -104,7 +109,7 @@ class Breaker:
             self._become("open")
 
     def abandoned(self, ticket: int) -> None:
-        """The call ended without saying anything about the server; after a trial the next caller tries at once."""
+        """Record that the call said nothing about the server; after a trial call, the next call tries again at once."""
         with self._lock:
             if ticket == self._epoch and self._state == "half-open":
                 self._become("open")

@@ -1,4 +1,4 @@
-"""A graph store that remembers what it answered lately: queries repeat, and so do the entities in them."""
+"""A cache in front of a graph store: queries repeat, and so do the entities in them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from clew.core.types import Deadline
-from clew.kg.store import GraphStore, Guarded
+from clew.kg.store import GraphStore, HealthReporting
 from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 V = TypeVar("V")
 
 
 class _Recent(Generic[V]):
-    """The values used last. Thread-safe.
+    """A cache of the most recently used values. Thread-safe.
 
-    size: most values. room: most weight, all values together. seconds: how long a value is good (None: for ever).
+    size: most values. room: most weight of all values together. seconds: how long a value is valid (None: for ever).
     """
 
     def __init__(self, size: int, room: int, seconds: float | None, clock: Callable[[], float]) -> None:
@@ -29,7 +29,7 @@ class _Recent(Generic[V]):
         self.epoch = 0
 
     def get(self, key: Hashable) -> tuple[V] | None:
-        """The value, in a tuple because it may be None."""
+        """Return the value in a tuple, because it may be None; None if it is not in the cache or no longer valid."""
         with self._lock:
             found = self._values.get(key)
             if found is None:
@@ -41,7 +41,11 @@ class _Recent(Generic[V]):
             return (found[0],)
 
     def put(self, key: Hashable, value: V, weight: int, asked: float, epoch: int) -> None:
-        """Keep a value that was asked for at a time of the clock, unless all were forgotten since (see `epoch`)."""
+        """Store a value.
+
+        asked: time of the clock at which it was requested. epoch: `self.epoch` at that time; if `forget` was called
+        since then, the value is not stored.
+        """
         with self._lock:
             if epoch != self.epoch or weight > self._room:
                 return
@@ -53,7 +57,7 @@ class _Recent(Generic[V]):
                 self._drop(next(iter(self._values)))
 
     def forget(self) -> None:
-        """Drop all values, also those being fetched now."""
+        """Drop all values, including those that are being fetched now."""
         with self._lock:
             self._values.clear()
             self._weight = 0
@@ -67,9 +71,9 @@ class _Recent(Generic[V]):
 
 
 class CachedStore:
-    """A GraphStore over another one. Thread-safe; failures are never kept.
+    """A GraphStore that caches the answers of another one. Thread-safe; failures are never cached.
 
-    Tables it hands out are shared between callers, so their arrays are read-only.
+    Callers share the returned tables, so their arrays are read-only.
     """
 
     def __init__(
@@ -81,8 +85,11 @@ class CachedStore:
         seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """size: most tables kept; entities: 16 times as many. edges: most edges and nodes in those tables together
-        (a million are about 50 MB). seconds: how long an answer is good, for graphs that change (None: for ever).
+        """Create an empty cache in front of `store`.
+
+        size: most tables in the cache; 16 times as many entities. edges: most edges and nodes of all these tables
+        together (a million are about 50 MB). seconds: how long an answer is valid, for graphs that change (None: for
+        ever).
         """
         self._store, self._clock = store, clock
         self._tables: _Recent[EdgeTable] = _Recent(size, edges, seconds, clock)
@@ -91,7 +98,7 @@ class CachedStore:
     @property
     def trouble(self) -> str:
         """See Guarded."""
-        return self._store.trouble if isinstance(self._store, Guarded) else ""
+        return self._store.trouble if isinstance(self._store, HealthReporting) else ""
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
         """See GraphStore."""
@@ -130,14 +137,14 @@ class CachedStore:
         return self._store.all_edges()
 
     def write(self, entities: Iterable[Entity], edges: Iterable[Edge]) -> None:
-        """See GraphStore. What was remembered is forgotten, also where writing fails half-way."""
+        """See GraphStore. Empties the cache, even if writing fails half-way."""
         try:
             self._store.write(entities, edges)
         finally:
             self.forget()
 
     def forget(self) -> None:
-        """Ask the store anew from now on."""
+        """Empty the cache."""
         self._entities.forget()
         self._tables.forget()
 

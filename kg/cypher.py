@@ -1,8 +1,8 @@
-"""The statements the Neo4j store sends, as text: every value in them is a parameter, every name was checked and quoted.
+"""The Cypher statements of the Neo4j store: every value is a parameter, and every name is checked and quoted.
 
-A statement that answers in one record keeps the driver's work small: what arrives is decoded value by value in Python.
-Lists are asked with inside one map, $ask: for a list of its own the server compiles a statement anew whenever its
-length is of another order of magnitude, and compiling takes longer than answering.
+A statement that answers in one record saves work in the driver, which decodes the answer value by value in Python.
+Lists are passed inside one map, $ask. If a list is a parameter of its own, the server compiles the statement again
+whenever the order of magnitude of its length changes, and compiling takes longer than answering.
 """
 
 from __future__ import annotations
@@ -13,34 +13,39 @@ from dataclasses import dataclass
 from clew.core.errors import UsageError
 from clew.kg.spec import _WORD
 
-# The language of every server from 5.26 on, whatever its default. Community and Enterprise both have this runtime, and
-# it hands rows on in the order they arrive, on which the cuts rely.
+# Every server from 5.26 on has this language version, whatever its default. Community and Enterprise both have this
+# runtime, and it passes rows on in the order they arrive, on which the limits of a walk rely.
 _HEAD = "CYPHER 5 runtime=slotted "
-# A statement is compiled once for each set of relationship types in it, so they are few there.
+# Most relationship types in the text of a statement: it is compiled once for each set of types in it.
 MOST_IN_TEXT = 64
 
 
 def quotable(word: str) -> bool:
-    """Whether it can be a label, a relationship type or a property in a statement."""
+    """Return whether a word can be a label, a relationship type or a property in a statement."""
     return bool(_WORD.fullmatch(word))
 
 
 def quoted(word: str) -> str:
-    """A label, relationship type or property in backticks. Raises UsageError for one that could end them early."""
+    """Quote a label, relationship type or property with backticks.
+
+    Raises UsageError for a word that cannot be quoted, such as one with a backtick.
+    """
     if not quotable(word):
         raise UsageError(
-            f"{word!r} cannot be a name in Neo4j", "use 1 to 256 characters, no backtick, backslash or control sign"
+            f"{word!r} cannot be a name in Neo4j",
+            "use 1 to 256 characters without backticks, backslashes or control characters",
         )
     return f"`{word}`"
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Which part of a database is the graph.
+    """The part of a database that is the graph.
 
-    labels: a node with one of them is an entity. id: property that names it. relations: relationship types that
-    count (empty: all). mapped: whether it is somebody else's database, in which ids may be integers, relationships
-    parallel, and neighbours no entities; in what Clew loaded itself none of that occurs, and is not asked.
+    labels: a node with one of them is an entity. id: property with the id of an entity. relations: relationship types
+    of the graph (empty: all). mapped: whether this is an existing database that Clew did not load. In such a database
+    ids can be integers, relationships can be parallel, and neighbours can be nodes that are not entities, so statements
+    check for this. In a graph that Clew loaded, none of this occurs.
     """
 
     labels: tuple[str, ...]
@@ -49,44 +54,45 @@ class Graph:
     mapped: bool = False
 
     def node(self, name: str) -> str:
-        """The pattern of an entity."""
+        """Return the pattern of an entity."""
         return f"({name}:{'|'.join(map(quoted, self.labels))})"
 
     def neighbour(self, name: str) -> str:
-        """The pattern of a node beside an entity."""
+        """Return the pattern of a neighbour of an entity."""
         return self.node(name) if self.mapped else f"({name})"
 
     def key(self, name: str) -> str:
-        """The id of a node, as a string."""
+        """Return the expression for the id of a node, as a string."""
         property_ = f"{name}.{quoted(self.id)}"
         return f"toString({property_})" if self.mapped else property_
 
     def named(self, name: str) -> str:
-        """The condition that a node has an id that can be used."""
+        """Return the condition that a node has a valid id."""
         property_ = f"{name}.{quoted(self.id)}"
         return f"{property_} IS :: INTEGER NOT NULL | STRING NOT NULL" if self.mapped else f"{property_} IS NOT NULL"
 
     def usable(self, *names: str) -> list[str]:
-        """The same for neighbours, as conditions (none where every node has one)."""
+        """Return the conditions that neighbours have valid ids (none if every node has one)."""
         return [self.named(name) for name in names] if self.mapped else []
 
     def distinct(self) -> str:
-        """DISTINCT where relationships may be parallel."""
+        """Return DISTINCT if relationships can be parallel."""
         return "DISTINCT " if self.mapped else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
-    """What a walk may go along: relationship types that leave a node, and that enter it. None: every one."""
+class RelationFilter:
+    """The edges a walk may follow: relationship types that leave a node, and that enter it. None: all types."""
 
     out: tuple[str, ...] | None = None
     into: tuple[str, ...] | None = None
 
 
 def _along(relations: tuple[str, ...] | None, parameter: str) -> tuple[str, list[str]]:
-    """The pattern of relationships of some types (none given: any), and the conditions it needs.
+    """Return the pattern of relationships of some types (None or empty: any type), and the conditions it needs.
 
-    Types in the text let the database skip the others around a node; where that cannot be, they are a parameter.
+    If the types are in the text, the database can skip all others around a node. If they are too many or cannot be
+    quoted, they are a parameter.
     """
     if not relations:
         return "[r]", []
@@ -101,10 +107,11 @@ def _where(conditions: Iterable[str]) -> str:
 
 
 def _in_order(name: str) -> str:
-    """What to order relationship types by, so that it is by code point.
+    """Return an expression that orders relationship types by code point.
 
-    Neo4j compares ids, which it stores as UTF-8, by code point, but its own names as Java does, by UTF-16, in which
-    what lies beyond U+FFFF comes before U+E000: a U+FFFF before each half of it puts it last again.
+    Neo4j compares ids, which it stores as UTF-8, by code point. It compares its own names as Java does, by UTF-16 code
+    unit, in which a character beyond U+FFFF comes before U+E000. A U+FFFF before each half of its surrogate pair puts
+    such a character last again.
     """
     key = "CASE WHEN '\ud7ff' < sign < '\ue000' THEN '\uffff' WHEN sign >= '\ufffe' THEN '\ufffe' ELSE '' END + sign"
     return (
@@ -114,32 +121,33 @@ def _in_order(name: str) -> str:
 
 
 def _known(graph: Graph) -> str:
-    """n: every entity whose id is among $ask.keys; label by label, so that each label's index is used."""
+    """Bind n to every entity whose id is in $ask.keys; label by label, so that the index of each label is used."""
     key = f"n.{quoted(graph.id)}"
     matches = (f"MATCH (n:{quoted(label)}) WHERE {key} IN $ask.keys RETURN n" for label in graph.labels)
     return f"CALL () {{ {' UNION '.join(matches)} }} "
 
 
 def entities(graph: Graph) -> str:
-    """One record, one value: [labels, properties] of each entity whose id is among $ask.keys."""
+    """Return [labels, properties] of each entity whose id is in $ask.keys, as one value of one record."""
     return f"{_HEAD}{_known(graph)}RETURN collect([labels(n), properties(n)]) AS found"
 
 
-def neighbourhood(graph: Graph, ways: Ways, hops: int) -> str:
-    """One record with all that lies within `hops` of the seeds.
+def neighbourhood(graph: Graph, ways: RelationFilter, hops: int) -> str:
+    """Return everything within `hops` of the seeds, in one record.
 
-    $ask.keys: ids of the seeds as they may be stored; $ask.places: id → place among the seeds; $ask.out, $ask.into,
-    $ask.relations: the relationship types of `ways` and of the graph; $fan_out, $steps: the cuts.
-    nodes: [id, degree] in the order reached. sizes: how many nodes are known before hop 1, 2, … . heads1, far1, …:
-    the edges of each hop: far is the id reached by each edge; heads has [place of near, relation, outgoing, fan] for
-    each run of edges with those four, and a run is min(fan, $fan_out) long, the last maybe shorter.
+    Parameters: $ask.keys: ids of the seeds, in each form in which they can be stored; $ask.places: id → position among
+    the seeds; $ask.out, $ask.into, $ask.relations: the relationship types of `ways` and of the graph; $fan_out, $steps:
+    the limits of the walk.
+    Values: nodes: [id, degree] in the order reached. sizes: how many nodes are known before hop 1, 2, … . heads1, far1,
+    …: the edges of each hop, in runs. far has the id reached by each edge. heads has [position of the near end,
+    relation, outgoing, fan] of each run; all edges of a run share these four. A run has min(fan, $fan_out) edges; the
+    last run of a hop can have fewer.
     """
     steps = [
         f"{_HEAD}{_known(graph)}",
         f"WITH n, $ask.places[{graph.key('n')}] AS place WHERE place IS NOT NULL "
         "WITH place, collect(n)[0] AS n ORDER BY place WITH collect(n) AS nodes0 WITH nodes0, 0 AS size0 ",
     ]
-    kept = "nodes0, size0"
     for hop in range(1, hops + 1):
         steps.append(_hop(graph, ways, hop))
         steps.append(
@@ -147,7 +155,6 @@ def neighbourhood(graph: Graph, ways: Ways, hops: int) -> str:
             f"RETURN collect(DISTINCT n) AS nodes{hop} }} "
             f"WITH *, size(nodes{hop - 1}) AS size{hop} "
         )
-        kept += f", heads{hop}, far{hop}"
     sizes = ", ".join(f"size{hop}" for hop in range(1, hops + 1))
     runs = ", ".join(f"heads{hop}, far{hop}" for hop in range(1, hops + 1))
     steps.append(
@@ -158,8 +165,11 @@ def neighbourhood(graph: Graph, ways: Ways, hops: int) -> str:
     return "".join(steps)
 
 
-def _hop(graph: Graph, ways: Ways, hop: int) -> str:
-    """Walk from the nodes that the hop before reached first; a subquery a node, so that nobody is read in vain."""
+def _hop(graph: Graph, ways: RelationFilter, hop: int) -> str:
+    """Walk from the nodes that the hop before reached first.
+
+    There is one subquery for each node, so that no node is read once the limit on steps is reached.
+    """
     known, before = f"nodes{hop - 1}", f"size{hop - 1}"
     return (
         f"CALL ({known}, {before}) {{ "
@@ -172,8 +182,8 @@ def _hop(graph: Graph, ways: Ways, hop: int) -> str:
     )
 
 
-def _runs(graph: Graph, ways: Ways) -> str:
-    """relation, outgoing, fan, ends, ids: the runs of edges around n, in their order and cut."""
+def _runs(graph: Graph, ways: RelationFilter) -> str:
+    """Return relation, outgoing, fan, ends, ids: the runs of edges around n, in order and limited to $fan_out."""
     sides = []
     for outgoing, allowed in ((True, ways.out), (False, ways.into)):
         if allowed == ():
@@ -196,7 +206,7 @@ def _runs(graph: Graph, ways: Ways) -> str:
 
 
 def _degree(graph: Graph) -> str:
-    """How many edges n has, a loop counted twice; from the store's own counters where they mean the same."""
+    """Count the edges of n, with a loop counted twice; uses the counters of the server if they mean the same."""
     if not graph.mapped:
         return "COUNT { (n)-->() } + COUNT { (n)<--() }"
     arrow, conditions = _along(graph.relations, "relations")
@@ -208,13 +218,13 @@ def _degree(graph: Graph) -> str:
 
 
 def count_types(graph: Graph) -> str:
-    """type, count: entities of each type; in a mapped database the type is the first of $ask.labels a node has."""
+    """Return type, count: entities of each type; in a mapped database, the first of $ask.labels that a node has."""
     kind = "[label IN $ask.labels WHERE label IN labels(n)][0]" if graph.mapped else "n.type"
     return f"{_HEAD}MATCH {graph.node('n')} {_where(graph.usable('n'))}RETURN {kind} AS type, count(*) AS count"
 
 
 def count_relations(graph: Graph) -> str:
-    """relation, count: edges of each relation; $ask.relations: those of the graph."""
+    """Return relation, count: edges of each relation; $ask.relations: relations of the graph."""
     arrow, conditions = _along(graph.relations, "relations")
     where = _where(conditions + graph.usable("n", "m"))
     return (
@@ -225,7 +235,7 @@ def count_relations(graph: Graph) -> str:
 
 
 def all_entities(graph: Graph) -> str:
-    """labels, properties of every entity, by ascending id."""
+    """Return labels, properties of every entity, by ascending id."""
     return (
         f"{_HEAD}MATCH {graph.node('n')} WHERE {graph.named('n')} "
         f"RETURN labels(n) AS labels, properties(n) AS properties ORDER BY {graph.key('n')}"
@@ -233,7 +243,10 @@ def all_entities(graph: Graph) -> str:
 
 
 def all_edges(graph: Graph) -> str:
-    """source, runs ([relation, targets] each): every edge, ascending by the three; $ask.relations as above."""
+    """Return source, runs ([relation, targets] each): every edge, by ascending source, relation and target.
+
+    $ask.relations: relations of the graph.
+    """
     arrow, conditions = _along(graph.relations, "relations")
     where = _where(conditions + graph.usable("m"))
     return (
@@ -247,9 +260,10 @@ def all_edges(graph: Graph) -> str:
 
 
 def bad_nodes(graph: Graph) -> str:
-    """label, why, id, count: nodes whose id is "missing", of a "type" that cannot be one, or the id of several nodes.
+    """Return label, why, id, count: nodes without a valid, unique id.
 
-    label: the first of $ask.labels that such a node has. id: the property as it is, null where it is missing.
+    label: the first of $ask.labels that such a node has. why: "missing", "type" (neither a string nor an integer) or
+    "twice" (several nodes have this id). id: value of the property, null if it is missing.
     """
     property_ = f"n.{quoted(graph.id)}"
     return (
@@ -263,27 +277,29 @@ def bad_nodes(graph: Graph) -> str:
 
 
 def constraint(label: str) -> str:
-    """Ids are unique under the label; brings the index that lookups and the order of ids need."""
+    """Make ids unique under the label; this creates the index that lookups and the order of ids need."""
     return f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{quoted(label)}) REQUIRE n.id IS UNIQUE"
 
 
 def merge_entities(label: str) -> str:
-    """$rows: the properties of each entity; what a node had before goes."""
+    """Write entities; $rows: the properties of each entity, which replace all properties of its node."""
     return f"{_HEAD}UNWIND $rows AS row MERGE (n:{quoted(label)} {{id: row.id}}) SET n = row"
 
 
 def edges_from(label: str) -> str:
-    """id, relation, target: every edge that leaves one of the entities $ask.ids."""
+    """Return id, relation, target: every edge that leaves one of the entities $ask.ids."""
     name = quoted(label)
     return f"{_HEAD}UNWIND $ask.ids AS id MATCH (:{name} {{id: id}})-[edge]->(b:{name}) RETURN id, type(edge), b.id"
 
 
 def create_edges(label: str) -> str:
-    """$rows: [source, relation, target] of each edge, none of which is there. found: how many have both their ends.
+    """Create edges and return found: the number of edges whose two ends exist.
 
-    No MERGE: it looks through all edges of an end for each new one, so a hub's edges would cost the square of their
-    number. One statement for all relations: Neo4j 5.26 takes a type from a value, and a statement for each type would
-    take longer to compile than to run.
+    $rows: [source, relation, target] of each edge; none of these edges exists yet.
+
+    CREATE and not MERGE: MERGE looks through all edges of an end for each new one, so the time for the edges of a hub
+    would grow with the square of their number. There is one statement for all relations, because Neo4j 5.26 can take a
+    relationship type from a value, and a statement for each type would take longer to compile than to run.
     """
     name = quoted(label)
     return (
@@ -293,7 +309,7 @@ def create_edges(label: str) -> str:
 
 
 def unknown(label: str) -> str:
-    """id: the first of $ask.ids that no entity has."""
+    """Return id: the first of $ask.ids that no entity has."""
     return (
         f"{_HEAD}UNWIND range(0, size($ask.ids) - 1) AS at WITH at, $ask.ids[at] AS id "
         f"WHERE NOT EXISTS {{ MATCH (:{quoted(label)} {{id: id}}) }} RETURN id ORDER BY at LIMIT 1"
@@ -301,15 +317,18 @@ def unknown(label: str) -> str:
 
 
 def forget(label: str) -> str:
-    """Remove all nodes of a label with their edges, in transactions of $rows nodes, so it runs in none of its own."""
+    """Remove all nodes of a label with their edges, in transactions of $rows nodes.
+
+    The statement must not run inside an explicit transaction.
+    """
     return f"{_HEAD}MATCH (n:{quoted(label)}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF $rows ROWS"
 
 
 def constraints() -> str:
-    """name: of each constraint on the label $label alone."""
+    """Return name: of each constraint on only the label $label."""
     return "SHOW CONSTRAINTS YIELD name, labelsOrTypes WHERE labelsOrTypes = [$label] RETURN name"
 
 
 def drop_constraint(name: str) -> str:
-    """Remove a constraint by name, where it is still there."""
+    """Remove a constraint by name, if it still exists."""
     return f"DROP CONSTRAINT {quoted(name)} IF EXISTS"

@@ -1,12 +1,12 @@
-"""The dictionary of a graph: every name, alias and translation, to be found word by word in a text.
+"""The dictionary of a graph: finds every name, alias and translation in the words of a text.
 
-It lies in the folder `dictionary` of a snapshot; all files are opened memory-mapped:
+It is in the folder `dictionary` of a snapshot; all files are memory-mapped:
 
-    names.marisa    word stems of each name, joined by spaces; a key's id is its row in offsets
-    offsets.npy     (keys + 1,) int64: where each key's records begin
-    records.npy     (records,) RECORD: who bears the name and how it is written, the best connected entity first
+    names.marisa    word stems of each name, joined by spaces; the id of a key is its row in offsets
+    offsets.npy     (keys + 1,) int64: start of the records of each key
+    records.npy     (records,) RECORD: entities with the name and how it is written, by descending degree
     entities.npy    (entities,) ENTITY: what linking needs of each entity
-    words.marisa    the words of all names and descriptions, by length, for mending typing errors
+    words.marisa    the words of all names and descriptions, by length, for fuzzy matching
     dictionary.json format, counts, entity types
 """
 
@@ -42,22 +42,27 @@ NAMES, OFFSETS, RECORDS, ENTITIES, WORDS, TABLE = (
     "names.marisa", "offsets.npy", "records.npy", "entities.npy", "words.marisa", "dictionary.json",
 )  # fmt: skip
 
-# kind: one of KINDS. form: checksum of the words as written, which tells "Cars" from "car". shape: one of SHAPES.
+# kind: NAME, ALIAS or TRANSLATION. form: checksum of the words as written, to distinguish "Cars" from "car". shape:
+# LOWER, MIXED or UPPER.
 RECORD = np.dtype([("entity", "<i4"), ("form", "<u4"), ("kind", "u1"), ("shape", "u1")])
-# prominence: log(1 + degree) over that of the best connected entity. type: row in the table's types.
+# prominence: log(1 + degree), divided by the same of the entity with the highest degree. type: index in the types of
+# dictionary.json.
 ENTITY = np.dtype([("prominence", "<f4"), ("type", "<i4")])
 NAME, ALIAS, TRANSLATION = 0, 1, 2
 LOWER, MIXED, UPPER = 0, 1, 2
 
-# Words shorter than this, or with digits, are not taken for misspelt.
+# Shorter words, and words with other characters than letters, are never matched fuzzily.
 _SHORTEST_TYPO = 4
 _TWO_EDITS_FROM = 8
-_MOST_MENDS = 3
-_REMEMBERED = 1 << 14
+_MOST_CORRECTIONS = 3
+_CACHED_WORDS = 1 << 14
 
 
 class Span(NamedTuple):
-    """Words of a text that are a name: words[first:last], the records of the name, and how many letters were mended."""
+    """Words of a text that match a name.
+
+    first, last: the words are words[first:last]. records: records of the name. edits: how many letters were changed.
+    """
 
     first: int
     last: int
@@ -66,12 +71,12 @@ class Span(NamedTuple):
 
 
 def form_of(found: Iterable[Word]) -> int:
-    """Checksum of words as they are written."""
+    """Return the checksum of words as they are written."""
     return zlib.crc32(" ".join(word.plain for word in found).encode())
 
 
 def shape_of(text: str) -> int:
-    """Whether the letters of a text are all small, all capital, or neither."""
+    """Return whether the letters of a text are all lower case (LOWER), all upper case (UPPER) or mixed (MIXED)."""
     letters = [c for c in text if c.isalpha()]
     if all(c.islower() or not c.isupper() for c in letters):
         return LOWER
@@ -79,14 +84,15 @@ def shape_of(text: str) -> int:
 
 
 def write_dictionary(entities: Iterable[Entity], degrees: Ints, snapshot: Path) -> dict[str, int]:
-    """Write the dictionary of a snapshot's entities, given in row order; degrees: (entities,) int64. Returns counts.
+    """Write the dictionary of a snapshot and return its counts.
 
-    The same entities give the same bytes. Names of more than 24 words or 1,000 letters are left out: nobody writes
-    them out in a query.
+    entities: in row order. degrees: (entities,) int64.
+    The same entities give the same bytes. Names of more than 24 words or 1,000 characters are left out, because a query
+    does not contain such a name in full.
     """
     import marisa_trie
 
-    gathered = _Gathered()
+    gathered = _Names()
     for row, entity in enumerate(entities):
         gathered.add(row, entity)
     directory = snapshot / DICTIONARY
@@ -94,7 +100,7 @@ def write_dictionary(entities: Iterable[Entity], degrees: Ints, snapshot: Path) 
     trie = marisa_trie.Trie(sorted(set(gathered.keys)))
     key = np.fromiter(map(trie.__getitem__, gathered.keys), np.int64, len(gathered.keys))
     records = gathered.records()
-    # Those cut off where a name has very many bearers are the least connected ones.
+    # By descending degree, so that a limit on the entities of a name leaves out those with the fewest edges.
     order = np.lexsort((records["kind"], records["entity"], -degrees[records["entity"]], key))
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(key, minlength=len(trie)))])
     facts = np.empty(len(gathered.types), ENTITY)
@@ -113,14 +119,17 @@ def write_dictionary(entities: Iterable[Entity], degrees: Ints, snapshot: Path) 
     return counts
 
 
-class _Gathered:
-    """Names in the order they were met; one entity's names that read the same count once, the best kind first."""
+class _Names:
+    """Names in the order they were added.
+
+    If several names of an entity are the same, only the first is stored: the name, then aliases, then translations.
+    """
 
     def __init__(self) -> None:
         self.keys: list[str] = []
         self.types: list[str] = []
         self.words: set[str] = set()
-        # Columns, since a tuple for each of a million names would take more room than all the rest.
+        # Columns, because a tuple for each of a million names would take more memory than everything else.
         self._entities, self._forms, self._kinds, self._shapes = array("i"), array("I"), array("B"), array("B")
 
     def add(self, row: int, entity: Entity) -> None:
@@ -137,11 +146,11 @@ class _Gathered:
                 self._forms.append(form)
                 self._kinds.append(kind)
                 self._shapes.append(shape_of(name))
-        # A word that descriptions use is no misspelt name.
+        # A word that occurs in a description is not a misspelt name.
         self._know(words(entity.description))
 
     def records(self) -> NDArray[Any]:
-        """(keys,) RECORD, in the order of the keys."""
+        """Return the records, (keys,) RECORD, in the order of the keys."""
         found = np.empty(len(self.keys), RECORD)
         columns = (self._entities, self._forms, self._kinds, self._shapes)
         for name, column in zip(("entity", "form", "kind", "shape"), columns, strict=True):
@@ -161,13 +170,16 @@ def _names(entity: Entity) -> Iterator[tuple[int, str]]:
 
 
 def by_length(word: str) -> str:
-    """A word as it is kept in the list of words: behind its length, so that words of one length lie together."""
+    """Return the key of a word in the list of words: its length, then the word, so that words are grouped by length."""
     return f"{len(word):02d}{word}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """A start of a name: the stems from there on, with at most one of them mended by `edits` letters at `at`."""
+    """The start of a possible name: word `first`, with the stems of the text.
+
+    at, edits: the stem at position `at` was corrected by `edits` letters (-1, 0: no correction).
+    """
 
     first: int
     stems: tuple[str, ...]
@@ -176,7 +188,7 @@ class _Start:
 
 
 class Dictionary:
-    """An opened dictionary. Safe to ask from several threads."""
+    """An opened dictionary. Safe for concurrent use by several threads."""
 
     def __init__(self, snapshot: Path) -> None:
         """Open what `write_dictionary` wrote. Raises NotFoundError, CorruptError or FormatError that names the file."""
@@ -190,15 +202,16 @@ class Dictionary:
         self._check(directory, table)
         self.types: list[str] = table["types"]
         self.size: int = table["entities"]
-        # Words of one length and first letter, and what unknown words were mended to: both come again.
+        # Caches of the words of one length and first letter, and of the corrections of unknown words.
         self._alike = lru_cache(maxsize=512)(self._read_alike)
-        self.mends = lru_cache(maxsize=_REMEMBERED)(self._mends)
+        self.corrections = lru_cache(maxsize=_CACHED_WORDS)(self._find_corrections)
 
     def spans(self, text: Sequence[Word], *, most: int, fuzzy: bool = True, linked: Bools | None = None) -> list[Span]:
-        """Every run of words that is a name, also inside another, by ascending start and length; mended ones last.
+        """Return every run of words that is a name, by ascending start and length; runs with a corrected word are last.
 
-        most: records of a name that are given, those of the best connected entities. mend: where a word is in no name
-        and no description, also try words a typing error away. linked: (types,) which entity types count (None: all).
+        A run can be part of a longer one. most: most records of a name, those of the entities with the highest degrees.
+        fuzzy: if no exact name covers a word and it is in no name or description, also try known words that are a
+        typing error away. linked: (types,) bool, the entity types to use (None: all).
         """
         stems = tuple(word.stem for word in text)
         found = [span for first in range(len(text)) for span in self._from(_Start(first, stems), most, linked)]
@@ -206,14 +219,14 @@ class Dictionary:
             covered = {at for span in found for at in range(span.first, span.last)}
             for at, word in enumerate(text):
                 if at not in covered:
-                    for mended, edits in self.mends(word.plain):
-                        changed = (*stems[:at], stem(mended), *stems[at + 1 :])
+                    for corrected, edits in self.corrections(word.plain):
+                        changed = (*stems[:at], stem(corrected), *stems[at + 1 :])
                         for first in range(max(0, at - LONGEST_NAME + 1), at + 1):
                             found += self._from(_Start(first, changed, at, edits), most, linked)
         return found
 
-    def _mends(self, word: str) -> tuple[tuple[str, int], ...]:
-        """Known words a typing error away from an unknown one, with the number of letters changed, nearest first."""
+    def _find_corrections(self, word: str) -> tuple[tuple[str, int], ...]:
+        """Return known words a typing error away from an unknown one, with the number of edits, nearest first."""
         if not _SHORTEST_TYPO <= len(word) <= LONGEST_WORD or not word.isalpha():
             return ()
         if word in FUNCTION_WORDS or by_length(word) in self._words:
@@ -224,14 +237,14 @@ class Dictionary:
         edits = 1 if len(word) < _TWO_EDITS_FROM else 2
         lengths = range(len(word) - edits, len(word) + edits + 1)
         pool = [alike for length in lengths for alike in self._alike(length, word[0])]
-        close = extract(word, pool, scorer=OSA.distance, score_cutoff=edits, limit=_MOST_MENDS)
-        return tuple(sorted(((mended, int(n)) for mended, n, _ in close), key=lambda pair: (pair[1], pair[0])))
+        close = extract(word, pool, scorer=OSA.distance, score_cutoff=edits, limit=_MOST_CORRECTIONS)
+        return tuple(sorted(((corrected, int(n)) for corrected, n, _ in close), key=lambda pair: (pair[1], pair[0])))
 
     def _read_alike(self, length: int, letter: str) -> tuple[str, ...]:
         return tuple(word[2:] for word in self._words.keys(f"{length:02d}{letter}"))
 
     def _from(self, start: _Start, most: int, linked: Bools | None) -> Iterator[Span]:
-        """Names that begin at a word (and, where one was mended, reach it)."""
+        """Yield the names that begin at a word and, if a word was corrected, include that word."""
         stems = start.stems[start.first : start.first + LONGEST_NAME]
         joined = " ".join(stems)
         keys = set(self._names.prefixes(joined))
@@ -251,16 +264,16 @@ class Dictionary:
         if linked is None:
             return self.records[low : min(high, low + most)]
         records = self.records[low:high]
-        kept: NDArray[Any] = records[linked[self.entities["type"][records["entity"]]]]
-        return kept[:most]
+        selected: NDArray[Any] = records[linked[self.entities["type"][records["entity"]]]]
+        return selected[:most]
 
     def _check(self, directory: Path, table: dict[str, Any]) -> None:
-        """Whether the files fit each other."""
+        """Check that the files belong together. Raises CorruptError that names the file."""
         try:
             entities, names, records, known = (int(table[name]) for name in ("entities", "names", "records", "words"))
             _ = [str(name) for name in table["types"]]
         except (KeyError, TypeError, ValueError):
-            raise CorruptError(f"{directory / TABLE} is not the table it was written as", AGAIN) from None
+            raise CorruptError(f"{directory / TABLE} has a missing or invalid key", AGAIN) from None
         fits = {
             NAMES: len(self._names) == names,
             WORDS: len(self._words) == known,
@@ -272,4 +285,4 @@ class Dictionary:
         }
         for name, fitting in fits.items():
             if not fitting:
-                raise CorruptError(f"{directory / name} does not fit {TABLE} beside it", AGAIN)
+                raise CorruptError(f"{directory / name} does not match {TABLE} in the same folder", AGAIN)

@@ -1,4 +1,4 @@
-"""What a server holds now against a snapshot of it: counts of everything, and a sample of entities one by one."""
+"""Compare a server with a snapshot of it: all counts, and a sample of entities one by one."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from clew.core.types import Deadline
 from clew.kg.snapshot import Snapshot
 from clew.kg.store import GraphStore
 
-# Entities that are asked for at once.
+# Entities in one request.
 BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far a graph and its snapshot are apart.
+    """The differences between a graph and its snapshot.
 
-    entities, edges: (in the snapshot, on the server). types, relations: name → the same two, where they differ.
-    sampled: how many entities of the snapshot were looked up. gone, changed: ids of those that are no more, or are
-    described otherwise; ascending.
+    entities, edges: (in the snapshot, on the server). types, relations: name → the same two counts, if they differ.
+    sampled: how many entities of the snapshot were looked up. gone, changed: ids of those that no longer exist, and of
+    those that are different now; ascending.
     """
 
     entities: tuple[int, int]
@@ -35,15 +35,15 @@ class Drift:
 
     @property
     def found(self) -> bool:
-        """Whether anything differs."""
+        """Whether there is any difference."""
         return bool(self.types or self.relations or self.gone or self.changed)
 
 
 def drift(snapshot: Snapshot, store: GraphStore, deadline: Deadline, *, sample: int = 1_000, seed: int = 0) -> Drift:
-    """Compare a snapshot with what a store holds now.
+    """Compare a snapshot with the current graph of a store.
 
-    sample: how many entities are looked up (0 or more); seed: which ones. Changes that leave all counts as they are,
-    outside the sample, stay unseen. Raises StageUnavailable where the store cannot answer by the deadline.
+    sample: how many entities to look up (0 or more). seed: seed of their random choice. Changes outside the sample that
+    leave all counts unchanged are not found. Raises StageUnavailable if the store cannot answer by the deadline.
     """
     before, now = snapshot.counts, store.count(deadline)
     some = sorted(random.Random(seed).sample(range(before.entities), min(sample, before.entities)))  # noqa: S311

@@ -1,9 +1,10 @@
-"""From the entities a query names to those around them, over a store's edge table; the same for every store.
+"""Graph expansion: from the entities a query mentions to the entities around them, with an edge table of any store.
 
-A seed weighs as much as its mention is likely. A step to a neighbour multiplies by the relation's weight in the policy
-and by how well the step fits the question (clew.kg.relations), best step 1; each hop after the first also by `decay`
-and by the number of like edges to the power of -`hub`, so that what a hub leads to counts little. An entity reached on
-several ways has their sum, and the heaviest way is the path that is shown.
+The weight of a seed is the probability of its mention. A step to a neighbour multiplies it by the weight of the
+relation in the policy and by how well the step fits the question (clew.kg.relations; 1 for the best step). Each hop
+after the first also multiplies it by `decay` and by the number of edges of that relation and direction to the power of
+-`hub`, so that the neighbours of a hub have low weights. The weight of an entity is the sum over all paths to it, and
+the path with the highest weight is the one that is shown.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from clew.kg.types import MAX_FAN_OUT, MAX_HOPS, Direction, EdgeTable, Walk
 class RelationSpec:
     """One relation of a policy.
 
-    direction: how it may be walked. weight: 0 to 10. say, back: what a path calls it walked out and back ("": as its
-    name reads), such as "subcategory of" and "subcategory".
+    direction: direction in which it may be followed. weight: 0 to 10. say, back: text of the relation in a path, if
+    followed from source to target and backwards, such as "subcategory of" and "subcategory" ("": its name in words).
     """
 
     direction: Direction = "both"
@@ -39,15 +40,15 @@ class RelationSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExpandSpec:
-    """How far a query's entities are expanded, and along what.
+    """How far the entities of a query are expanded, and along which relations.
 
     relations: relation → a direction ("out", "in", "both") or a RelationSpec (empty: all, both ways, weight 1).
     hops: 1 to 3. fan_out: most edges from a node along one relation in one direction. steps: most edges in a hop.
-    decay: what a hop after the first multiplies by (0 to 1). hub: damping of hubs after the first hop (0 to 2).
-    itself: weight of the named entities' own documents (0 to 10; None: 1 where documents are annotated with entities,
-    0 where they are entities themselves). fit: how much it counts whether a relation fits the
-    question (0: not, to 2). method: "paths", or "pagerank" (personalised, Haveliwala, WWW 2002). restart: PageRank's
-    chance to go back to the seeds (above 0, to 1). most: entities that are kept (1 to 100,000).
+    decay: factor of each hop after the first (0 to 1). hub: damping of hubs after the first hop (0 to 2).
+    itself: weight of the documents of the mentioned entities themselves (0 to 10; None: 1 if documents are annotated
+    with entities, 0 if documents are entities). fit: influence of how well a relation fits the question (0: none, to
+    2). method: "paths", or "pagerank" (personalised, Haveliwala, WWW 2002). restart: probability in PageRank to return
+    to the seeds (above 0, to 1). most: most entities in the result (1 to 100,000).
     """
 
     relations: Mapping[str, Direction | RelationSpec] = field(default_factory=dict)
@@ -74,23 +75,23 @@ class ExpandSpec:
 
     @property
     def walk(self) -> Walk:
-        """What a store is asked."""
+        """The walk that a store is asked for."""
         directions = {name: self.relation(name).direction for name in self.relations}
         return Walk(directions or None, self.hops, self.fan_out, self.steps)
 
     def relation(self, name: str) -> RelationSpec:
-        """What the policy says of a relation."""
+        """Return the policy for a relation; for one that is not in it, both directions and weight 1."""
         given = self.relations.get(name)
         return given if isinstance(given, RelationSpec) else RelationSpec(given or "both")
 
     def say(self, step: Step) -> str:
-        """A step in plain words, to be read before the name of the entity it leads to."""
+        """Return a step in words, as shown before the name of the entity it leads to."""
         spec = self.relation(step.relation)
         return (spec.say if step.outgoing else spec.back) or step.said
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class PathStep:
     """One step of a path: along `step` to the entity `to`."""
 
     step: Step
@@ -99,25 +100,25 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """An entity that a query leads to.
+    """An entity that the expansion of a query reached.
 
-    seed: the named entity the path starts at. path: the steps from there (none: the named entity itself).
-    weight: above 0; 1 is a certain mention, or the step that fits best from one.
+    seed: the mentioned entity at which the path starts. path: the steps from there (none: the seed itself).
+    weight: above 0; 1 for a certain mention, or for the step from it that fits best.
     """
 
     entity: str
     weight: float
     seed: str
-    path: tuple[Way, ...] = ()
+    path: tuple[PathStep, ...] = ()
 
 
 def expand(
     table: EdgeTable, seeds: Mapping[str, float], fits: Mapping[tuple[str, Step], float], spec: ExpandSpec
 ) -> list[Reached]:
-    """What some seeds lead to, heaviest first, then by id.
+    """Return the entities that can be reached from some seeds, by descending weight, then by id.
 
-    seeds: id → chance that it is meant (0 to 1); with an `itself` weight they are among the reached. fits: how well a
-    step fits the question (0 to 1), by (seed, step) for the first hop and ("", step) for later ones; 1 where not given.
+    seeds: id → probability of its mention (0 to 1); part of the result if `itself` is above 0. fits: how well a
+    step fits the question (0 to 1), by (seed, step) for the first hop and ("", step) for later hops; default 1.
     """
     share = _edge_shares(table, fits, spec)
     start = np.array([seeds.get(node, 0.0) if hop == 0 else 0.0
@@ -128,7 +129,7 @@ def expand(
         weights, came = _path_sums(table, start, share, spec)
     heavy: list[float] = weights.tolist()
     order = sorted(np.flatnonzero(weights > 0).tolist(), key=lambda at: (-heavy[at], table.nodes[at]))
-    # Paths take long, so they are made for what is kept; seeds may be known by them.
+    # Paths are slow to build, so only entities in the result get one, and all seeds.
     order = order[: spec.most] + [at for at in order[spec.most :] if table.hops[at] == 0]
     found = [
         Reached(table.nodes[at], heavy[at], *path) for at, path in zip(order, _paths(table, came, order), strict=True)
@@ -139,7 +140,7 @@ def expand(
 
 
 def _edge_shares(table: EdgeTable, fits: Mapping[tuple[str, Step], float], spec: ExpandSpec) -> Floats:
-    """(m,) float64 what each edge multiplies the weight of its near end by."""
+    """Return the factor, (m,) float64, by which each edge multiplies the weight of its near end."""
     shares = np.empty(len(table), np.float64)
     weights = [spec.relation(name).weight for name in table.relations]
     hops = table.hops[table.near] if len(table) else np.empty(0, np.int64)
@@ -157,16 +158,16 @@ def _edge_shares(table: EdgeTable, fits: Mapping[tuple[str, Step], float], spec:
 
 
 def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec) -> tuple[Floats, Ints]:
-    """(n,) weight of each node by way of its neighbours, and (n,) the edge that gave most of it (-1: none)."""
+    """Return the weight each node gets from its neighbours, (n,), and the edge that gave the most, (n,) (-1: none)."""
     total = np.zeros(len(table.nodes), np.float64)
     came = np.full(len(table.nodes), -1, np.int64)
     carried = start
     hops: list[int] = table.hops.tolist()
     for hop in range(spec.hops):
-        # A loop leads nowhere.
+        # Loops are skipped.
         edges = np.flatnonzero((table.hops[table.near] == hop) & (table.near != table.far))
         gained = carried[table.near[edges]] * share[edges]
-        # Between two nodes the best relation counts, not how many there are.
+        # Between two nodes only the best relation counts, so that parallel edges do not add up.
         best: dict[tuple[int, int], tuple[float, int]] = {}
         pairs = zip(table.near[edges].tolist(), table.far[edges].tolist(), strict=True)
         for edge, pair, value in zip(edges.tolist(), pairs, gained.tolist(), strict=True):
@@ -176,7 +177,7 @@ def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec)
         heaviest: dict[int, float] = {}
         for (_, far), (value, edge) in best.items():
             if hop and hops[far] <= hop:
-                continue  # back to where the walk has been
+                continue  # the walk was at this node before
             total[far] += value
             carried[far] += value
             if value > heaviest.get(far, 0.0):
@@ -186,7 +187,10 @@ def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec)
 
 
 def _page_ranks(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec) -> tuple[Floats, Ints]:
-    """Personalised PageRank over the table, scaled so that the best reached node has the best seed's weight."""
+    """Compute personalised PageRank, scaled so that the best reached node has the weight of the best seed.
+
+    Returns the weight of each node, (n,), and the edge by which it was reached, (n,) (-1: none).
+    """
     count = len(table.nodes)
     came = np.full(count, -1, np.int64)
     for edge in range(len(table)):
@@ -201,24 +205,24 @@ def _page_ranks(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec
         moved = np.bincount(table.far, rank[table.near] * flow, count) if len(table) else np.zeros(count)
         lost = rank[out <= 0].sum()
         after = spec.restart * begin + (1 - spec.restart) * (moved + lost * begin)
-        settled = np.abs(after - rank).sum() < 1e-9
+        converged = np.abs(after - rank).sum() < 1e-9
         rank = after
-        if settled:
+        if converged:
             break
     reached = np.where(table.hops > 0, rank, 0.0)
     best = reached.max(initial=0.0)
     return (reached / best * start.max(initial=0.0) if best > 0 else reached), came
 
 
-def _paths(table: EdgeTable, came: Ints, places: Sequence[int]) -> Iterator[tuple[str, tuple[Way, ...]]]:
-    """Seed and steps of the heaviest way to each of some nodes."""
+def _paths(table: EdgeTable, came: Ints, places: Sequence[int]) -> Iterator[tuple[str, tuple[PathStep, ...]]]:
+    """Yield the seed and the steps of the path with the highest weight to each of some nodes."""
     edge_of, hops = came.tolist(), table.hops.tolist()
     near, relation, outgoing = table.near.tolist(), table.relation.tolist(), table.outgoing.tolist()
     for place in places:
-        ways: list[Way] = []
+        ways: list[PathStep] = []
         node = place
         while (edge := edge_of[node]) >= 0 and len(ways) <= MAX_HOPS and (hops[node] > 0 or not ways):
-            ways.append(Way(Step(table.relations[relation[edge]], outgoing[edge]), table.nodes[node]))
+            ways.append(PathStep(Step(table.relations[relation[edge]], outgoing[edge]), table.nodes[node]))
             node = near[edge]
             if hops[node] == 0:
                 break

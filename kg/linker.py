@@ -1,10 +1,10 @@
-"""From the words of a text to the entities it names: every name in it is a candidate, a logistic model says how
-likely each is meant, and the likeliest that do not overlap are the mentions.
+"""Entity linking: every name in a text gives candidates, a logistic model gives each candidate a probability, and the
+most likely candidates that do not overlap are the mentions.
 
-The probability is calibrated, so "no entity" is simply what is left when none reaches the threshold. The weights were
-learned on the 306 train questions of Mintaka (3,509 candidates) over the entities of FB15k-237, as they are written, in
-lower case, and with typing errors, which count .15; the threshold is the best for its 101 dev questions. `clew bench
-link DIR --learn` prints them.
+The probabilities are calibrated, so a text mentions no entity if no candidate reaches the threshold. The weights were
+learned on the 306 train questions of Mintaka (3,509 candidates) over the entities of FB15k-237: as they are written, in
+lower case, and with typing errors (these with weight 0.15). The threshold is the best one for its 101 dev questions.
+`clew bench link DIR --learn` prints them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clew.core.types import Bools, Floats, Vectors
 from clew.core.words import Word, words
 from clew.kg.dictionary import ALIAS, LOWER, TRANSLATION, UPPER, Dictionary, Span, form_of, shape_of
 
-# What the model looks at, and what each is worth in log-odds: with a vector of the text, and without one.
+# Features of the model and their weights in log-odds: with vectors of text and entity, and without.
 WEIGHTS: Mapping[str, tuple[float, float]] = {
     "bias": (-5.42, -4.22),
     "alias": (-0.13, -0.58),
@@ -46,19 +46,20 @@ WEIGHTS: Mapping[str, tuple[float, float]] = {
 }
 FEATURES = tuple(WEIGHTS)
 _COSINE = FEATURES.index("cosine")
-# Records of one name that are weighed; a name with more bearers than that hardly says which is meant.
+# Most records of one name that become candidates; a name of more entities hardly tells which one is meant.
 MOST_BEARERS = 30
-# What Headlines and Titles of Products Leave Small.
+# Words that are written in lower case in headlines and product titles.
 _SMALL_IN_TITLES = frozenset("a an and as at but by for from in into nor of on or over per the to via vs with".split())
 
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec:
-    """How texts are linked.
+    """How texts are linked to entities.
 
-    threshold: least probability of a mention (0 to 1). rival: another entity of the same words is followed as well
-    where it is at least so likely, as a share of the mention (0 to 1, above 1: none). types: entity types that are
-    linked (empty: all). fuzzy: whether names with typing errors are matched. most: mentions of one text (1 to 32).
+    threshold: least probability of a mention (0 to 1). rival: another entity of the same words is used as well if its
+    probability, as a share of that of the mention, is at least this (0 to 1; above 1: none). types: entity types that
+    are linked (empty: all). fuzzy: whether names with typing errors are matched. most: most mentions in one text (1 to
+    32).
     """
 
     threshold: float = 0.45
@@ -79,11 +80,11 @@ class LinkSpec:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An entity that some words of a text may mean.
+    """An entity that some words of a text may refer to.
 
     start, end: characters of the text. first, last: its words (last exclusive). entity: row in the graph.
-    probability: that it is meant (0 to 1). features: (FEATURES,) what the model saw. dropped: why it is no mention,
-    "" where it is one.
+    probability: that the words refer to it (0 to 1). features: (FEATURES,) inputs of the model. dropped: why the
+    candidate is not a mention, "" if it is one.
     """
 
     start: int
@@ -97,27 +98,27 @@ class Candidate:
 
     @property
     def log_odds(self) -> float:
-        """Logarithm of the odds that it is meant, kept within what float64 tells from certainty."""
-        kept = min(max(self.probability, 1e-9), 1 - 1e-9)
-        return math.log(kept / (1 - kept))
+        """Log-odds of the probability, which is clipped to 1e-9 … 1 - 1e-9 so that the result is finite."""
+        clipped = min(max(self.probability, 1e-9), 1 - 1e-9)
+        return math.log(clipped / (1 - clipped))
 
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """What linking a text found: every candidate, the likeliest first, mentions among them, and the text's words."""
+    """The result of linking a text: all candidates, by descending probability, and the words of the text."""
 
     candidates: tuple[Candidate, ...]
     words: tuple[Word, ...]
 
     @property
     def mentions(self) -> tuple[Candidate, ...]:
-        """The candidates that are mentions, by their place in the text."""
+        """The candidates that are mentions, by position in the text."""
         return tuple(sorted((c for c in self.candidates if not c.dropped), key=lambda c: c.start))
 
     def meant(self, rival: float) -> tuple[Candidate, ...]:
-        """The mentions, each followed by other entities of the same words that are nearly as likely.
+        """Return the mentions, each followed by the other entities of the same words that are almost as likely.
 
-        rival: least probability of such another, as a share of the mention's (0 to 1; above 1: none).
+        rival: least probability of such an entity, as a share of that of the mention (0 to 1; above 1: none).
         """
         found: list[Candidate] = []
         for mention in self.mentions:
@@ -128,7 +129,7 @@ class Linked:
 
 
 class Linker:
-    """Links texts to the entities of one graph. Safe to use from several threads."""
+    """Links texts to the entities of one graph. Safe for concurrent use by several threads."""
 
     def __init__(
         self,
@@ -137,7 +138,10 @@ class Linker:
         vectors: NDArray[np.floating] | None = None,
         weights: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
-        """vectors: (entities, dim) unit vectors of what the entities are, 0 where unknown. weights: see WEIGHTS."""
+        """Create a linker.
+
+        vectors: (entities, dim) unit vectors of the entities, 0 for an unknown one. weights: see WEIGHTS.
+        """
         self.dictionary = dictionary
         self.spec = spec or LinkSpec()
         self._vectors = vectors
@@ -147,7 +151,7 @@ class Linker:
         self._linked = np.array([name in wanted for name in dictionary.types], np.bool_) if wanted else None
 
     def link(self, text: str, vector: Vectors | None = None) -> Linked:
-        """Candidates and mentions of a text. vector: (dim,) unit vector of it, where there is one."""
+        """Find the candidates and mentions of a text. vector: (dim,) unit vector of the text, if there is one."""
         found = words(text)
         rows, table, known = self._weighed(text, found, vector)
         if not rows:
@@ -177,8 +181,10 @@ class Linker:
     def _weighed(
         self, text: str, found: Sequence[Word], vector: Vectors | None
     ) -> tuple[list[tuple[int, int, int]], Floats, Bools]:
-        """(first word, last word, entity) of every candidate; its features, (candidates, FEATURES); whether there are
-        vectors to compare.
+        """Return the rows, the features and the known vectors of all candidates of a text.
+
+        rows: (first word, last word, entity). features: (candidates, FEATURES). known: (candidates,) bool, whether text
+        and entity have vectors to compare.
         """
         case = _Case(text, found)
         rows: list[tuple[int, int, int]] = []
@@ -210,7 +216,7 @@ class Linker:
         table: Floats,
         vector: Vectors,
     ) -> Bools:
-        """Which candidates have a vector; their cosines go into the table."""
+        """Write the cosines of the candidates into the table; return which have a vector, (candidates,) bool."""
         own = vectors[[row[2] for row in rows]].astype(np.float32)
         known: Bools = np.asarray(own.any(axis=1), np.bool_)
         cosines = np.vecdot(own, vector)  # not a matrix product, see dense/vector_statistics.py
@@ -225,19 +231,19 @@ class Linker:
     def _reasons(
         self, text: str, found: Sequence[Word], ranked: Sequence[tuple[tuple[int, int, int], float]]
     ) -> list[str]:
-        """Why each of the candidates, likeliest first, is dropped; "" where it is a mention."""
+        """Return why each candidate is dropped, "" for a mention. ranked: candidates by descending probability."""
         chosen: list[tuple[int, int, float]] = []
         reasons: list[str] = []
         for (first, last, _), probability in ranked:
-            # By characters, since one of them ("½") may be two words.
+            # Compared by characters, because one character ("½") can be two words.
             start, end = found[first].start, found[last - 1].end
             rival = next((c for c in chosen if c[0] < end and start < c[1]), None)
             if probability < self.spec.threshold:
                 reason = f"probability {probability:.2f} is below {self.spec.threshold:g}"
             elif rival is not None:
-                reason = f"{text[rival[0] : rival[1]]!r} is likelier ({rival[2]:.2f})"
+                reason = f"overlaps {text[rival[0] : rival[1]]!r}, which is more likely ({rival[2]:.2f})"
             elif len(chosen) >= self.spec.most:
-                reason = f"{self.spec.most} likelier mentions"
+                reason = f"there are {self.spec.most} more likely mentions already"
             else:
                 chosen.append((start, end, probability))
                 reason = ""
@@ -246,7 +252,7 @@ class Linker:
 
 
 def _bearers(span: Span, found: Sequence[Word]) -> dict[int, tuple[int, bool, int]]:
-    """Entity → (kind, whether it is written otherwise, shape) of its closest name among the records of a span."""
+    """Return entity → (kind, whether written differently, shape) of its closest name in the records of a span."""
     form = form_of(found[span.first : span.last])
     bearers: dict[int, tuple[int, bool, int]] = {}
     for entity, written, kind, shape in span.records.tolist():
@@ -257,7 +263,7 @@ def _bearers(span: Span, found: Sequence[Word]) -> dict[int, tuple[int, bool, in
 
 
 class _Case:
-    """What capitals and function words say of the words of one text."""
+    """Features from capital letters and function words of one text."""
 
     def __init__(self, text: str, found: Sequence[Word]) -> None:
         self._text = text
@@ -265,13 +271,15 @@ class _Case:
         self._capital = [text[word.start].isupper() for word in found]
         self._small = [text[word.start].islower() for word in found]
         self._function = [word.plain in FUNCTION_WORDS for word in found]
-        # A capital at the very beginning says nothing, nor do any where the writer uses none, or writes titles.
+        # The capital of the first word is not informative. In a text without other capitals, or with a capital in every
+        # word as in a title, none is.
         small = any(s and word.plain not in _SMALL_IN_TITLES for s, word in zip(self._small, found, strict=True))
         self._cased = small and any(self._capital[1:])
 
     def idle(self, span: Span) -> bool:
-        """Whether a span is made of function words alone ("who", "it is"), unless it is written as a name is, or all
-        that is asked.
+        """Return whether a span has only function words ("who", "it is") and so is not a candidate.
+
+        A span that is capitalised like a name, or that is the whole text, is a candidate.
         """
         if not all(self._function[span.first : span.last]) or span.last - span.first == len(self._words):
             return False
@@ -281,7 +289,7 @@ class _Case:
         return shape_of(self._surface(span)) == UPPER
 
     def of_span(self, span: Span, rivals: int) -> list[float]:
-        """Features that the entities of a span share."""
+        """Return the features that all entities of a span share."""
         count = span.last - span.first
         content = [at for at in range(span.first, span.last) if not self._function[at]] or [span.first]
         capitals = sum(self._capital[at] for at in content) / len(content) if self._cased else 0.0
@@ -300,14 +308,14 @@ class _Case:
         ]
 
     def _capital_beside(self, span: Span) -> int:
-        """How many neighbours, 0 to 2, look like more of the same name: capitalised, one space away."""
+        """Count the neighbouring words (0 to 2) that look like part of the name: capitalised and one space away."""
         first, last = span.first, span.last
         before = first > 1 and self._capital[first - 1] and not self._function[first - 1]
         after = last < len(self._words) and self._capital[last] and not self._function[last]
         return int(before and self._apart(first - 1) == " ") + int(after and self._apart(last - 1) == " ")
 
     def _apart(self, at: int) -> str:
-        """What stands between a word and the next one."""
+        """Return the characters between a word and the next one."""
         return self._text[self._words[at].end : self._words[at + 1].start]
 
     def _surface(self, span: Span) -> str:

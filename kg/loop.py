@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own: how synchronous callers use an asynchronous driver and leave on time."""
+"""An event loop in its own thread, so that synchronous callers can use an asynchronous driver with a time limit."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class LoopThread:
         self._closed = False
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]], seconds: float | None = None) -> T:
-        """What `work()` returns or raises; TimeoutError after `seconds`, with the work cancelled behind it.
+        """Run `work()` on the loop; return what it returns, raise what it raises.
 
-        The caller leaves on time also where the work does not heed its cancellation. Raises StageUnavailable once the
-        thread is closed, also to those who were waiting.
+        Raises TimeoutError after `seconds` and cancels the work, but does not wait for the cancellation. Raises
+        StageUnavailable if the thread is closed, also while the caller waits.
         """
         future = self.start(work)
         try:
@@ -35,19 +35,19 @@ class LoopThread:
         except CancelledError:
             raise StageUnavailable("the graph store was closed") from None
         except BaseException:
-            # On time, or the caller was interrupted: either way nobody waits for the answer any more.
+            # The time is over or the caller was interrupted: nobody waits for the answer any more.
             future.cancel()
             raise
 
     def start(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
-        """Begin some work and do not wait. Raises StageUnavailable once the thread is closed."""
+        """Start some work without waiting for it. Raises StageUnavailable if the thread is closed."""
         with self._lock:
-            # Under the lock, so that what is submitted is run, or cancelled by `close`, and never forgotten.
+            # Under the lock, so that submitted work always either runs or is cancelled by `close`.
             loop = self._running()
             return asyncio.run_coroutine_threadsafe(work(), loop)
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
-        """Cancel what runs, give `last` some seconds to tidy up, and end the thread. May be called twice."""
+        """Cancel all running work, give `last` some seconds to clean up, and end the thread. May be called twice."""
         with self._lock:
             thread, loop, self._closed = self._thread, self._loop, True
             self._thread = None

@@ -1,4 +1,4 @@
-"""What the manifest of a graph snapshot says, and how it is written and read."""
+"""The manifest of a graph snapshot: its contents, and how it is written and read."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ AGAIN = "load it again with `clew graph load`"
 
 @dataclass(frozen=True, slots=True)
 class GraphManifest:
-    """What one snapshot of a graph holds.
+    """The contents of one snapshot of a graph.
 
-    name: of the graph. id: the first 16 characters of the fingerprint; the folder's name. fingerprint: sha256 over
-    the names and hashes of the files that are not derived. created: UTC, ISO 8601. counts: entities and edges.
-    lineage: source it was made from → sha256 (or what tells its versions apart). licence: under which the data may be
-    used. files: path → sha256 of every file but this one. derived: paths of those that follow from the others.
+    name: name of the graph. id: the first 16 characters of the fingerprint; also the name of the folder. fingerprint:
+    sha256 over the names and hashes of the files that are not derived. created: UTC, ISO 8601. counts: entities and
+    edges. lineage: each source → its sha256 (or another string that identifies its version). licence: licence of the
+    data. files: path → sha256 of every file except the manifest. derived: paths of the files that are computed from the
+    others.
     """
 
     name: str
@@ -43,29 +44,30 @@ class GraphManifest:
 
 
 def fingerprint_of(files: Mapping[str, str], derived: tuple[str, ...] = ()) -> str:
-    """sha256 over the names and hashes of the files that are not derived."""
+    """Return the sha256 over the names and hashes of the files that are not derived."""
     content = sorted((path, digest) for path, digest in files.items() if path not in derived)
     return hashlib.sha256(json.dumps([FORMAT, content]).encode()).hexdigest()
 
 
 def dumps(manifest: GraphManifest) -> bytes:
-    """The bytes that are written: indented JSON."""
+    """Serialise a manifest as indented JSON."""
     return (json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def load(folder: Path) -> GraphManifest:
     """Read the manifest of a snapshot. Raises NotFoundError, CorruptError or FormatError that names the file.
 
-    What it says of the content files is checked against the folder's name, so it cannot vouch for other ones.
+    The fingerprint of the listed files is checked against the name of the folder, so a manifest for other files is
+    found.
     """
     path = folder / MANIFEST
-    table = read_table(path, FORMAT, AGAIN, missing="list what is: `clew graph list`")
+    table = read_table(path, FORMAT, AGAIN, missing="list the graphs with `clew graph list`")
     try:
         table |= {"counts": GraphCounts(**table["counts"]), "derived": tuple(table["derived"])}
         found = GraphManifest(**table)
         fingerprint = fingerprint_of(found.files, found.derived)
     except (TypeError, KeyError, AttributeError) as error:
-        raise CorruptError(f"{path} lacks or adds a key: {error}", AGAIN) from None
+        raise CorruptError(f"{path} has a missing or unknown key: {error}", AGAIN) from None
     if not found.fingerprint == fingerprint or not fingerprint.startswith(found.id) or found.id != folder.name:
-        raise CorruptError(f"{path} names other files than its folder was made from", AGAIN)
+        raise CorruptError(f"{path} lists other files than those its folder is named after", AGAIN)
     return found

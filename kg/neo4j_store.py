@@ -1,7 +1,7 @@
-"""The graph in Neo4j: loaded by Clew under a label of its own, or an existing database that is only read.
+"""The graph in Neo4j: loaded by Clew under its own label, or an existing database that is only read.
 
-Callers are synchronous; the driver beneath is the asynchronous one, on a loop of its own, because a call of it that is
-cancelled drops its connection at once, whereas a blocking read ends when the server likes.
+Callers are synchronous, but the store uses the asynchronous driver on its own event loop: a cancelled call of that
+driver drops its connection at once, whereas a blocking read ends only when the server answers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from neo4j.exceptions import (
 from clew.core.errors import DataError, StageUnavailable, UsageError
 from clew.core.types import Deadline
 from clew.kg import cypher
-from clew.kg.breaker import Breaker
+from clew.kg.breaker import CircuitBreaker
 from clew.kg.loop import LoopThread
 from clew.kg.records import Mapped, Reader, edge_table, keys, loaded, written
 from clew.kg.spec import Neo4jSpec
@@ -36,10 +36,10 @@ from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 T = TypeVar("T")
 
-# What the driver warns of is said by StageUnavailable; unless somebody listens it would be on stderr a second time.
+# StageUnavailable reports what the driver warns about; without a handler the warnings would be on stderr as well.
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
-# A time limit below this is the caller's choice: running into it says nothing about the server.
+# If an answer is late with a time limit below this, the limit was too short, and the server may be working.
 FAIR_MS = 50.0
 CLOSE_SECONDS = 1.0
 WARM_SECONDS = 30.0
@@ -49,14 +49,14 @@ EDGES_AT_ONCE = 20_000
 
 
 class _Late(StageUnavailable):
-    """No answer in time."""
+    """The error if the answer did not arrive in time."""
 
 
 class Neo4jStore:
-    """A GraphStore in Neo4j 5.26 or later. Nothing is connected before the first question.
+    """A GraphStore in Neo4j 5.26 or later. It connects with the first request.
 
-    Every question is one statement in a read transaction that the server itself ends at the deadline. Where the
-    server cannot answer, StageUnavailable says why in words that may be shown: no password is in them.
+    Every request is one statement in a read transaction that the server itself ends at the deadline. If the server
+    cannot answer, StageUnavailable says why; the message never contains a password, so it can be shown to users.
     """
 
     def __init__(
@@ -68,22 +68,24 @@ class Neo4jStore:
         failures: int = 3,
         wait_seconds: float = 1.0,
     ) -> None:
-        """label: the label of the graph that Clew loaded (not for a mapped database, whose labels the spec names).
+        """Create a store without connecting to the server.
 
-        longest_ms: time limit of `entities` and `neighbourhood` where the deadline allows more. failures: how many in
-        a row open the breaker. wait_seconds: how long it stays open at first.
-        Raises UsageError where the password's environment variable is not set, or the label is missing or too much.
+        label: label of a graph that Clew loaded ("" for a mapped database, whose labels are in the spec). longest_ms:
+        time limit of `entities` and `neighbourhood` if the deadline allows more. failures: how many in a row open the
+        breaker. wait_seconds: how long it stays open at first.
+        Raises UsageError if the environment variable of the password is not set, or if neither or both of `label` and
+        the spec give a label.
         """
         if bool(label) == spec.is_external:
             raise UsageError(
-                f"label {label!r} does not fit the spec of {spec.uri}",
-                "a graph that Clew loaded has a label and its spec none; an existing database has labels in its spec",
+                f"label {label!r} does not match the spec of {spec.uri}",
+                "give a label for a graph that Clew loaded; for an existing database, list its labels in the spec",
             )
         password = os.environ.get(spec.password_env)
         if password is None:
             raise UsageError(
                 f"the environment variable {spec.password_env} is not set",
-                f"it holds the password of {spec.user!r} at {spec.uri}",
+                f"set it to the password of {spec.user!r} at {spec.uri}",
             )
         self._spec, self._label, self._longest_ms = spec, label, longest_ms
         if spec.is_external:
@@ -92,15 +94,15 @@ class Neo4jStore:
         else:
             self._graph = cypher.Graph((label,))
             self._entity = loaded
-        cypher.entities(self._graph)  # so that a name that cannot be quoted is met here
-        self._breaker = Breaker(spec.uri, failures=failures, wait_seconds=wait_seconds)
+        cypher.entities(self._graph)  # raises an error now if a name cannot be quoted
+        self._breaker = CircuitBreaker(spec.uri, failures=failures, wait_seconds=wait_seconds)
         self._warming: Future[Any] | None = None
-        # Callers queue here and not in the driver's pool, where one that gives up may take its place with it.
+        # Callers wait here and not in the pool of the driver, where one that gives up may block its slot.
         self._places = asyncio.Semaphore(spec.connections)
         self._loop = LoopThread(f"clew-neo4j-{label or spec.database}")
         seconds = spec.connect_ms / 1000
-        # No liveness_check_timeout: a check that is cancelled keeps its place in the pool for ever (driver 6.4).
-        # `_rows` meets dead connections by asking twice instead.
+        # No liveness_check_timeout: a cancelled check blocks its slot in the pool for ever (driver 6.4). Instead,
+        # `_rows` sends a request twice if the connection is dead.
         self._driver: AsyncDriver = AsyncGraphDatabase.driver(
             spec.uri,
             auth=(spec.user, password),
@@ -120,7 +122,7 @@ class Neo4jStore:
         """See Guarded."""
         return self._breaker.trouble
 
-    # -- questions
+    # -- requests
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
         """See GraphStore."""
@@ -130,7 +132,7 @@ class Neo4jStore:
         return [found.get(name) for name in ids]
 
     def neighbourhood(self, seeds: Sequence[str], walk: Walk, deadline: Deadline) -> EdgeTable:
-        """See GraphStore. One statement whatever the hops."""
+        """See GraphStore. Sends one statement for all hops."""
         wanted, ways = list(dict.fromkeys(seeds)), self._ways(walk)
         ask = {
             "keys": keys(wanted, mapped=self._spec.is_external),
@@ -147,7 +149,7 @@ class Neo4jStore:
         return edge_table(nodes, sizes, list(zip(runs[::2], runs[1::2], strict=True)), walk.fan_out)
 
     def count(self, deadline: Deadline) -> GraphCounts:
-        """See GraphStore. Without a deadline it takes the time it takes."""
+        """See GraphStore. Has no time limit other than the deadline."""
         labels = {"labels": list(self._graph.labels)}
         types = self._read(cypher.count_types(self._graph), labels, deadline, long=True)
         relations = self._read(cypher.count_relations(self._graph), {}, deadline, long=True)
@@ -156,7 +158,7 @@ class Neo4jStore:
         return GraphCounts(sum(of_type.values()), sum(of_relation.values()), of_relation, of_type)
 
     def bad_nodes(self) -> list[tuple[str, str, Any, int]]:
-        """Nodes of a mapped database that cannot be entities: (label, why, id, how many), in that order.
+        """Return the nodes of a mapped database that cannot be entities: (label, why, id, how many), in that order.
 
         why: "missing" (no id), "type" (an id that is neither string nor integer), "twice" (an id of several nodes).
         """
@@ -175,13 +177,13 @@ class Neo4jStore:
                 for target in targets:
                     yield Edge(source, relation, target)
 
-    def _ways(self, walk: Walk) -> cypher.Ways:
-        """The relationship types of a walk, those among them that the spec does not list left out."""
+    def _ways(self, walk: Walk) -> cypher.RelationFilter:
+        """Return the relationship types of a walk, without those that the spec does not list."""
         if walk.relations is None:
-            return cypher.Ways()
+            return cypher.RelationFilter()
         known = set(self._spec.relations) or set(walk.relations)
         names = [name for name in sorted(walk.relations) if name in known]
-        return cypher.Ways(
+        return cypher.RelationFilter(
             tuple(name for name in names if walk.allows(name, "out")),
             tuple(name for name in names if walk.allows(name, "in")),
         )
@@ -189,7 +191,7 @@ class Neo4jStore:
     # -- loading
 
     def write(self, entities: Iterable[Entity], edges: Iterable[Edge]) -> None:
-        """See GraphStore. In transactions of some thousand rows: what was written before an error stays."""
+        """See GraphStore. Writes in transactions of several thousand rows; an error does not undo earlier ones."""
         if self._spec.is_external:
             raise UsageError(f"{self._spec.uri} is an existing database, which Clew only reads")
         self._write(cypher.constraint(self._label), [])
@@ -204,7 +206,9 @@ class Neo4jStore:
     def _write_edges(self, edges: Sequence[Edge]) -> None:
         for edge in edges:
             if not edge.relation or "\0" in edge.relation:
-                raise DataError(f"edge {edge} has a relation that Neo4j cannot keep", "it may not be empty or hold NUL")
+                raise DataError(
+                    f"edge {edge} has a relation that Neo4j cannot store", "it must not be empty or contain NUL"
+                )
         sources = list(dict.fromkeys(edge.source for edge in edges))
         there = set(map(tuple, self._read(cypher.edges_from(self._label), {"ids": sources}, Deadline(), long=True)))
         fresh = [edge for edge in dict.fromkeys(edges) if (edge.source, edge.relation, edge.target) not in there]
@@ -214,19 +218,19 @@ class Neo4jStore:
         ends = list(dict.fromkeys(end for edge in edges for end in (edge.source, edge.target)))
         [[missing]] = self._read(cypher.unknown(self._label), {"ids": ends}, Deadline(), long=True)
         edge = next(edge for edge in edges if missing in {edge.source, edge.target})
-        raise DataError(f"edge {edge} has the end {missing!r}, which is no entity", "write its entity as well")
+        raise DataError(f"edge {edge} refers to {missing!r}, which is not an entity", "write that entity as well")
 
     def forget(self) -> None:
-        """Remove what was written under the store's label, some thousand entities at a time, and its constraint."""
+        """Remove all entities of the label, several thousand in one transaction, and its constraint."""
         if self._spec.is_external:
             raise UsageError(f"{self._spec.uri} is an existing database, which Clew only reads")
         self._ask(self._forgotten, None)
 
     def close(self) -> None:
-        """See GraphStore. Takes a second or two at most where the server hangs."""
+        """See GraphStore. Takes at most a second or two if the server hangs."""
         self._loop.close(self._driver.close, CLOSE_SECONDS)
 
-    # -- asking the server
+    # -- sending requests
 
     def _read(
         self,
@@ -238,26 +242,26 @@ class Neo4jStore:
         fan_out: int = 1,
         steps: int = 1,
     ) -> list[list[Any]]:
-        """The values of each record, by the deadline."""
+        """Run a read statement with the deadline as its time limit; return the values of each record."""
         if deadline.passed:
-            raise StageUnavailable(f"no time was left to ask {self._spec.uri}")
+            raise StageUnavailable(f"no time was left to query {self._spec.uri}")
         left_ms = deadline.left_ms if long else min(deadline.left_ms, self._longest_ms)
         seconds = None if left_ms == float("inf") else max(left_ms, 1.0) / 1000
         parameters = {"ask": {**ask, "relations": self._graph.relations}, "fan_out": fan_out, "steps": steps}
         return self._ask(lambda: self._rows(text, parameters, seconds), seconds)
 
     def _warm(self, text: str) -> None:
-        """Have the server compile a walk in the background: that may be all that an answer in time wanted.
+        """Make the server compile a walk in the background, because compiling may be what made the answer late.
 
-        The first time it takes some hundred milliseconds, and the server drops it when the question is given up.
+        Compiling takes a few hundred milliseconds, and the server discards the result if the request is cancelled.
         """
         if self._warming is None or self._warming.done():
-            nobody = {"ask": {"keys": [], "places": {}}, "fan_out": 1, "steps": 1}
+            no_seeds = {"ask": {"keys": [], "places": {}}, "fan_out": 1, "steps": 1}
             with suppress(StageUnavailable):
-                self._warming = self._loop.start(lambda: self._rows(text, nobody, WARM_SECONDS))
+                self._warming = self._loop.start(lambda: self._rows(text, no_seeds, WARM_SECONDS))
 
     def _stream(self, text: str) -> Iterator[list[Any]]:
-        """The values of each record of a long answer, fetched page by page while they are used."""
+        """Yield the values of each record of a long answer, fetched page by page as they are used."""
         session: AsyncSession = self._session(fetch_size=PAGE)
         try:
             result = self._ask(lambda: _run(session, text, self._graph.relations), None)
@@ -268,16 +272,19 @@ class Neo4jStore:
                 self._loop.call(lambda: _leave(session), CLOSE_SECONDS)
 
     def _write(self, text: str, rows: Sequence[Any]) -> bool:
-        """Run a statement over $rows in a transaction; False, with nothing written, where it left rows out."""
+        """Run a statement over $rows in one transaction.
+
+        Returns False, with nothing written, if the statement did not use all rows.
+        """
         try:
             return self._ask(lambda: self._written(text, rows), None)
         except UnicodeEncodeError as error:
             raise DataError(
-                f"{error.object[:80]!r} is no Unicode text", "remove the halves of surrogate pairs"
+                f"{error.object[:80]!r} is not valid Unicode text", "remove the unpaired surrogates"
             ) from None
 
     def _ask(self, work: Callable[[], Coroutine[Any, Any, T]], seconds: float | None) -> T:
-        """Do something on the loop, if the breaker admits it. Raises StageUnavailable where the server fails."""
+        """Run work on the loop if the breaker admits it. Raises StageUnavailable if the server fails."""
         ticket = self._breaker.admit()
         try:
             answer = self._loop.call(work, seconds)
@@ -299,26 +306,26 @@ class Neo4jStore:
         return answer
 
     def _late(self, ticket: int, seconds: float | None) -> _Late:
-        """The error for an answer that did not come in time."""
+        """Make the error for an answer that did not arrive in time, and inform the breaker."""
         within = f" within {1000 * seconds:.0f} ms" if seconds else " in the time the server allows"
         reason = f"no answer from {self._spec.uri}{within}"
         if seconds is None or 1000 * seconds >= FAIR_MS:
             self._breaker.failed(ticket, reason)
         else:
             self._breaker.abandoned(ticket)
-        return _Late(reason, "allow more time, or fewer hops or steps")
+        return _Late(reason, "allow more time, or use fewer hops or steps")
 
     def _reason(self, error: Exception) -> str | None:
-        """Why the server cannot answer; None where it did and the question was wrong, which is a bug of ours."""
+        """Return why the server cannot answer; None if it did answer and the statement was wrong, which is our bug."""
         spec, code = self._spec, getattr(error, "code", None) or ""
-        if code in _SAYINGS:
-            return _SAYINGS[code].format(uri=spec.uri, user=spec.user, database=spec.database)
+        if code in _MESSAGES:
+            return _MESSAGES[code].format(uri=spec.uri, user=spec.user, database=spec.database)
         if code.startswith(_SERVERS_FAULT):
             return f"{spec.uri} cannot answer now ({code})"
         if isinstance(error, ConnectionPoolError):
             return f"all {spec.connections} connections to {spec.uri} are busy"
         if isinstance(error, UnsupportedServerProduct):
-            return f"{spec.uri} is no Neo4j of a version that is supported"
+            return f"{spec.uri} is not a supported version of Neo4j"
         if isinstance(error, ServiceUnavailable | SessionExpired | OSError):
             return f"cannot reach {spec.uri}"
         return None
@@ -329,7 +336,7 @@ class Neo4jStore:
         return self._driver.session(database=self._spec.database, default_access_mode=READ_ACCESS, **settings)
 
     async def _rows(self, text: str, parameters: dict[str, Any], seconds: float | None) -> list[list[Any]]:
-        """Ask once, and once more where a connection from the pool turns out to be dead."""
+        """Send a statement, and once again if the connection from the pool is dead."""
         query = Query(text, timeout=seconds)
         for last in (False, True):
             try:
@@ -344,7 +351,7 @@ class Neo4jStore:
     async def _forgotten(self) -> None:
         async with self._driver.session(database=self._spec.database) as session:
             await (await session.run(cypher.forget(self._label), {"rows": ENTITIES_AT_ONCE})).consume()
-            # Last, as it makes deleting fast, and a second try after a kill finds the rest by it.
+            # Last: the constraint makes deleting fast, and after a kill a second call finds the rest by it.
             names = [record[0] async for record in await session.run(cypher.constraints(), {"label": self._label})]
             for name in names:
                 await (await session.run(cypher.drop_constraint(name))).consume()
@@ -369,16 +376,16 @@ async def _page(result: AsyncResult) -> list[list[Any]]:
 
 
 async def _leave(session: AsyncSession) -> None:
-    """Close a session, with its connection where an answer is still on its way."""
+    """Close a session, and its connection too if an answer is still on its way."""
     session.cancel()
 
 
 _SECURITY = "Neo.ClientError.Security."
 _SERVERS_FAULT = ("Neo.TransientError.", "Neo.DatabaseError.", _SECURITY, "Neo.ClientError.Cluster.")
-_SAYINGS = {
+_MESSAGES = {
     _SECURITY + "Unauthorized": "{uri} refuses the login: the user {user!r} is unknown or the password is wrong",
-    _SECURITY + "AuthenticationRateLimit": "{uri} refuses the login: too many wrong passwords for {user!r}, it waits",
-    _SECURITY + "CredentialsExpired": "{uri} wants the password of {user!r} to be changed first",
+    _SECURITY + "AuthenticationRateLimit": "{uri} refuses the login: too many wrong passwords for {user!r}, try later",
+    _SECURITY + "CredentialsExpired": "{uri} requires the password of {user!r} to be changed first",
     _SECURITY + "Forbidden": "{uri} does not allow {user!r} to do this in the database {database!r}",
     "Neo.ClientError.Database.DatabaseNotFound": "the database {database!r} does not exist at {uri}",
     "Neo.TransientError.General.DatabaseUnavailable": "the database {database!r} at {uri} is not available now",
@@ -386,5 +393,5 @@ _SAYINGS = {
 
 
 def _is_late(error: Exception) -> bool:
-    """Whether the server ended the transaction at its time limit."""
+    """Return whether the server ended the transaction at its time limit."""
     return (getattr(error, "code", None) or "").startswith("Neo.ClientError.Transaction.TransactionTimedOut")

@@ -1,8 +1,8 @@
-"""The graph in memory, as networkx graphs: one thin directed graph for each relation.
+"""The graph in memory, as networkx graphs: one directed graph without attributes for each relation.
 
-Their nodes are the rows of the entities in the order of the ids, and edges are added in that order, so adjacency is
-iterated by ascending id and no cut has to sort. Entities stay where they are: in a dict after `write`, in the mapped
-file of the snapshot after `open`.
+Their nodes are the rows of the entities in the order of the ids, and edges are added in that order. So neighbours are
+iterated by ascending id, and the limits of a walk need no sorting. Entities are in a dict after `write`, and in the
+memory-mapped file of the snapshot after `open`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def _no_attributes() -> dict[str, Any]:
 
 
 class _ThinGraph(nx.DiGraph):  # type: ignore[misc]
-    """All edges and nodes share one empty dict of attributes, as networkx documents it to save memory."""
+    """A graph whose edges and nodes share one empty dict of attributes, as networkx recommends to save memory."""
 
     edge_attr_dict_factory = staticmethod(_no_attributes)
     node_attr_dict_factory = staticmethod(_no_attributes)
 
 
 class _Nodes(Protocol):
-    """The entities behind the rows; a snapshot is one."""
+    """The entities of the rows; implemented by Snapshot, among others."""
 
     @property
     def counts(self) -> GraphCounts: ...
@@ -52,7 +52,7 @@ class _Nodes(Protocol):
 
 
 class _Written:
-    """Entities that were written into the store, in the order of their ids."""
+    """The entities that were written into the store, in the order of their ids."""
 
     def __init__(self, entities: dict[str, Entity], relations: Counter[str]) -> None:
         self._entities = {name: entities[name] for name in sorted(entities)}
@@ -80,15 +80,15 @@ class _Written:
 
 
 class _Adjacency:
-    """Who is joined to whom, by rows.
+    """The edges of the graph, by rows of the nodes.
 
-    relations: names, ascending. degrees: (n,) int64 edges of a node, both ways together, a loop counted twice.
+    relations: names, ascending. degrees: (n,) int64 edges of each node in both directions, a loop counted twice.
     """
 
     def __init__(self, nodes: int, relations: Sequence[str], source: Ints, relation: Ints, target: Ints) -> None:
-        """source, relation, target: (m,) integers, ascending by the three together, each edge once."""
+        """Build the graphs. source, relation, target: (m,) integers, in lexicographic order, each edge once."""
         self.relations = tuple(relations)
-        numbers = np.arange(nodes).astype(object)  # one Python number for a node, whatever the graphs that know it
+        numbers = np.arange(nodes).astype(object)  # all graphs share one Python int for a node
         self._graphs: list[Any] = []
         by_relation = np.argsort(relation, kind="stable")
         borders = np.searchsorted(relation[by_relation], np.arange(len(relations) + 1))
@@ -101,7 +101,7 @@ class _Adjacency:
         self._group(nodes, source, relation, target)
 
     def _group(self, nodes: int, source: Ints, relation: Ints, target: Ints) -> None:
-        """Note which relations a node has at all, so that a walk need not ask every graph."""
+        """Index the relations of each node, so that a walk only reads the graphs that contain the node."""
         ways = 2 * len(self.relations)
         out = source.astype(np.int64) * ways + 2 * relation
         into = target.astype(np.int64) * ways + 2 * relation + 1
@@ -112,18 +112,18 @@ class _Adjacency:
         self._first = np.searchsorted(owners, np.arange(nodes + 1))
 
     def ways(self, row: int) -> Iterator[tuple[int, int]]:
-        """(2 * relation, plus 1 for edges that enter; how many there are) by relation, leaving before entering."""
+        """Yield (2 * relation, plus 1 for edges that enter; number of edges) by relation, leaving before entering."""
         first, last = int(self._first[row]), int(self._first[row + 1])
         return zip(self._ways[first:last].tolist(), self._fans[first:last].tolist(), strict=True)
 
     def others(self, row: int, way: int) -> Iterator[int]:
-        """Rows at the other end of a node's edges along one of its ways, ascending."""
+        """Yield the rows at the other end of a node's edges of one relation and direction, ascending."""
         graph = self._graphs[way >> 1]
         found: Iterator[int] = graph.predecessors(row) if way & 1 else graph.successors(row)
         return found
 
     def edges(self) -> Iterator[tuple[int, int, int]]:
-        """(source, relation, target) of every edge, ascending."""
+        """Yield (source, relation, target) of every edge, ascending."""
         for row in range(len(self.degrees)):
             for way, _ in self.ways(row):
                 if not way & 1:
@@ -132,12 +132,12 @@ class _Adjacency:
 
 
 class NetworkxStore:
-    """A GraphStore in this process: empty and to be written into, or opened from a snapshot and read-only."""
+    """A GraphStore in this process: empty and writable, or opened from a snapshot and read-only."""
 
     def __init__(self) -> None:
         self._writable = True
         nothing = np.empty(0, np.int64)
-        # Replaced as one by `write`, so that a reader sees the graph before it or after it.
+        # `write` replaces the whole tuple, so that a reader sees the graph either before or after it.
         self._state: tuple[_Nodes, _Adjacency] = (
             _Written({}, Counter()),
             _Adjacency(0, (), nothing, nothing, nothing),
@@ -145,7 +145,7 @@ class NetworkxStore:
 
     @classmethod
     def open(cls, folder: Path, *, verify: bool = True) -> NetworkxStore:
-        """Open a snapshot's folder; `verify` reads every file against its sha256.
+        """Open a snapshot's folder; `verify` checks the sha256 of every file.
 
         Raises NotFoundError, CorruptError or FormatError that names the file.
         """
@@ -189,18 +189,20 @@ class NetworkxStore:
             yield Edge(ids[source], adjacency.relations[relation], ids[target])
 
     def write(self, entities: Iterable[Entity], edges: Iterable[Edge]) -> None:
-        """See GraphStore. Builds the graph anew, so write much at a time; an error leaves it as it was.
+        """See GraphStore. Rebuilds the whole graph, so write in large batches; an error leaves it unchanged.
 
-        Raises UsageError on a store that was opened from a snapshot.
+        Raises UsageError if the store was opened from a snapshot.
         """
         if not self._writable:
-            raise UsageError("a graph snapshot is read-only", "load a new one: `clew graph load`")
+            raise UsageError("a graph snapshot is read-only", "load a new one with `clew graph load`")
         every = {entity.id: entity for entity in self.all_entities()} | {entity.id: entity for entity in entities}
         joined = {(edge.source, edge.relation, edge.target) for edge in self.all_edges()}
         for edge in edges:
             for end in (edge.source, edge.target):
                 if end not in every:
-                    raise DataError(f"edge {edge} has the end {end!r}, which is no entity", "write its entity as well")
+                    raise DataError(
+                        f"edge {edge} refers to {end!r}, which is not an entity", "write that entity as well"
+                    )
             joined.add((edge.source, edge.relation, edge.target))
         nodes = _Written(every, Counter(relation for _, relation, _ in joined))
         relations = list(nodes.counts.relations)
@@ -214,11 +216,11 @@ class NetworkxStore:
 
 
 class _Walked:
-    """What one walk has found so far."""
+    """The state of one walk: the nodes and edges found so far."""
 
     def __init__(self, adjacency: _Adjacency, walk: Walk) -> None:
         self._adjacency, self._walk = adjacency, walk
-        # Whether a way may be walked; None: every one.
+        # Whether each relation and direction may be followed; None: all.
         self._allowed: list[bool] | None = None
         if walk.relations is not None:
             ways: tuple[Literal["out", "in"], ...] = ("out", "in")
@@ -226,18 +228,18 @@ class _Walked:
         self._places: dict[int, int] = {}
         self._hops: list[int] = []
         self._frontier: list[int] = []
-        # A run for each node and way: near, way, fan, and how many edges were taken of it.
+        # A run for each node, relation and direction: near, way, fan, and how many of its edges were followed.
         self._runs: list[tuple[int, int, int, int]] = []
         self._far: list[int] = []
 
     def start(self, rows: Iterable[int]) -> None:
-        """Stand on the seeds."""
+        """Start the walk at the seeds."""
         self._frontier = list(dict.fromkeys(rows))
         self._places = {row: place for place, row in enumerate(self._frontier)}
         self._hops = [0] * len(self._frontier)
 
     def hop(self, hop: int, deadline: Deadline) -> None:
-        """Walk one hop further. Raises StageUnavailable where the time is up."""
+        """Walk one more hop. Raises StageUnavailable if the deadline has passed."""
         left = self._walk.steps
         known = len(self._places)
         places, allowed = self._places, self._allowed
@@ -259,7 +261,7 @@ class _Walked:
         self._hops += [hop] * len(self._frontier)
 
     def table(self, nodes: _Nodes) -> EdgeTable:
-        """All of it, by ids and names."""
+        """Return the edge table of the walk, with ids and names."""
         rows = np.fromiter(self._places, np.int64, len(self._places))
         runs = np.array(self._runs, np.int64).reshape(-1, 4)
         near, way, fans = (np.repeat(runs[:, column], runs[:, 3]) for column in range(3))
@@ -279,4 +281,4 @@ class _Walked:
 
 def _in_time(deadline: Deadline) -> None:
     if deadline.passed:
-        raise StageUnavailable("the graph did not answer in time", "allow more time, or fewer hops or steps")
+        raise StageUnavailable("the graph did not answer in time", "allow more time, or use fewer hops or steps")

@@ -1,4 +1,4 @@
-"""What a node of a Neo4j database says, as an entity, and back."""
+"""Convert nodes of a Neo4j database to entities, and back."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MOST_INT = 2**63 - 1
 
 
 class Reader(Protocol):
-    """Makes entities of the labels and properties of nodes."""
+    """Makes an entity from the labels and properties of a node."""
 
     def __call__(self, labels: Collection[str], properties: Mapping[str, Any]) -> Entity:
-        """The entity of one node."""
+        """Return the entity of one node."""
         ...
 
 
 def written(entity: Entity) -> dict[str, Any]:
-    """The properties of an entity's node. Neo4j keeps no maps, so names and properties are JSON."""
+    """Return the properties of an entity's node. Neo4j cannot store maps, so names and properties are JSON."""
     return {
         "id": entity.id,
         "type": entity.type,
@@ -37,7 +37,7 @@ def written(entity: Entity) -> dict[str, Any]:
 
 
 def loaded(labels: Collection[str], properties: Mapping[str, Any]) -> Entity:  # noqa: ARG001 - it is a Reader
-    """The entity of a node that `written` made."""
+    """Return the entity of a node that has the properties from `written`."""
     return Entity(
         id=properties["id"],
         type=properties["type"],
@@ -50,14 +50,14 @@ def loaded(labels: Collection[str], properties: Mapping[str, Any]) -> Entity:  #
 
 
 class Mapped:
-    """Reads the nodes of an existing database as its spec maps them."""
+    """Reads the nodes of an existing database with the mapping of its spec."""
 
     def __init__(self, spec: Neo4jSpec) -> None:
         self._spec = spec
         self._taken = {spec.id, spec.name, spec.description, *spec.aliases, *spec.names.values()}
 
     def __call__(self, labels: Collection[str], properties: Mapping[str, Any]) -> Entity:
-        """The entity of a node. A property of an unfitting type counts as absent."""
+        """Return the entity of a node. A property of the wrong type is treated as missing."""
         spec = self._spec
         names = {language: _text(properties.get(property_)) for language, property_ in spec.names.items()}
         return Entity(
@@ -82,7 +82,10 @@ def _texts(value: Any) -> list[str]:
 
 
 def plain(value: Any) -> Any:
-    """A property as a JSON value: dates and durations in ISO 8601, points as lists, bytes in hex, NaN as None."""
+    """Return a property as a JSON value: dates and durations in ISO 8601, points as lists, bytes in hex, NaN as None.
+
+    Infinite numbers are None, too.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if value is None or isinstance(value, str | bool | int | float):
@@ -96,9 +99,9 @@ def plain(value: Any) -> Any:
 
 
 def keys(ids: Sequence[str], *, mapped: bool) -> list[str | int]:
-    """What nodes with these ids may hold: in a mapped database "17" may be the integer 17.
+    """Return the values that the id property can have for these ids: in a mapped database "17" may be the integer 17.
 
-    An id that is no Unicode text names no node and is left out.
+    An id with an unpaired surrogate cannot be the id of a node and is left out.
     """
     found: list[str | int] = []
     for name in dict.fromkeys(ids):
@@ -115,11 +118,11 @@ def keys(ids: Sequence[str], *, mapped: bool) -> list[str | int]:
 def edge_table(
     nodes: Sequence[Sequence[Any]], sizes: Sequence[int], runs: Sequence[tuple[Any, Any]], fan_out: int
 ) -> EdgeTable:
-    """The table of what `clew.kg.cypher.neighbourhood` answers; runs: (heads, far) of each hop."""
+    """Build the edge table from the answer of `clew.kg.cypher.neighbourhood`; runs: (heads, far) of each hop."""
     places: dict[str, int] = {}
     for name, _ in nodes:
         places.setdefault(name, len(places))
-    # Where two nodes of a mapped database share an id they are one node here.
+    # Nodes of a mapped database that share an id are one node here.
     of_row = np.array([places[name] for name, _ in nodes], np.int64)
     borders = np.searchsorted(np.array(sizes, np.int64), np.arange(len(nodes)), side="right")
     first = np.unique(of_row, return_index=True)[1]
@@ -147,7 +150,7 @@ def edge_table(
 
 
 def _lengths(fans: Sequence[int], edges: int, fan_out: int) -> list[int]:
-    """How many of a hop's edges each run has; the hop's cut shortens the last."""
+    """Return the number of edges of each run of a hop; the limit on steps can shorten the last run."""
     lengths = [min(fan, fan_out) for fan in fans]
     if lengths:
         lengths[-1] -= sum(lengths) - edges

@@ -1,9 +1,9 @@
-"""How well a relation fits what a question asks: "what disease did X die of" leads along cause_of_death.
+"""How well a relation fits a question: "what disease did X die of" fits cause_of_death.
 
-A step is a relation walked in one direction. Its fit is the cosine of the question's vector with that of the
-relation's name in words and, where questions with known answers were there to learn from, how much likelier the words
-around the mention are in questions that this step answered than in all of them (a unigram model with Dirichlet
-smoothing, regularised towards the relation's own name; Zhai and Lafferty, SIGIR 2001).
+A step is a relation followed in one direction. Its fit has two parts: the cosine between the vector of the question and
+the vector of the relation's name in words and, if there were questions with known answers to learn from, the
+log-likelihood ratio of the words around the mention between the questions that this step answered and all questions (a
+unigram model with Dirichlet smoothing, regularised towards the relation's own name; Zhai and Lafferty, SIGIR 2001).
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from typing import Any, NamedTuple
 
 from clew.core.words import stem, words
 
-# Log-odds for a cosine of 1, for the learned model's log-likelihood, and for each log-odds of the link; without and
-# with a learned model. Fitted on the train questions of fb15k237-simpleqa.
+# Weights in log-odds of the cosine, of the log-likelihood of the learned model, and of the log-odds of the link. Pairs:
+# without and with a learned model. Fitted on the train questions of fb15k237-simpleqa.
 COSINE, LIKELIHOOD, LINK = (5.0, 1.6), 1.2, (0.6, 0.4)
-# The strengths of the smoothing, in words: towards all questions, and towards the relation's name.
+# Strength of the smoothing, in words: towards all questions, and towards the name of the relation.
 _SMOOTHING, _NAME_WORDS = 20.0, 3.0
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BREAK = re.compile(r"[\W_]+")
 
 
 class Step(NamedTuple):
-    """A relation walked in one direction; outgoing: from source to target."""
+    """A relation followed in one direction; outgoing: from source to target."""
 
     relation: str
     outgoing: bool
 
     @property
     def key(self) -> str:
-        """As it is stored: the relation's name, marked where it is walked backwards."""
+        """The key in stored models: the name of the relation, after "<" if it is followed backwards."""
         return self.relation if self.outgoing else f"<{self.relation}"
 
     @property
     def said(self) -> str:
-        """The step in plain words, before the name of what it leads to: "has brand", "brand of", "subcategory"."""
+        """The step in words, as shown before the name of the entity: "has brand", "brand of", "subcategory"."""
         name = short(self.relation)
         if self.outgoing:
             return name
@@ -50,19 +50,19 @@ class Step(NamedTuple):
 
 
 def spoken(relation: str) -> str:
-    """A relation's name in plain words: /people/deceased_person/cause_of_death, hasBrand, MADE_BY."""
+    """Return the name of a relation as words, such as for /people/deceased_person/cause_of_death, hasBrand, MADE_BY."""
     parts = _BREAK.split(_CAMEL.sub(" ", relation))
     return " ".join(part.lower() for part in parts if part)
 
 
 def short(relation: str) -> str:
-    """A relation as a person is shown it: the last part of a path of names, in plain words."""
+    """Return a relation as it is displayed: the last part of a path of names, as words."""
     last = [part.rsplit("/", 1)[-1] for part in relation.split(".") if part.strip("/")]
     return " ".join(spoken(part) for part in last if part) or relation
 
 
 def remainder(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, ...]:
-    """Stems of the words of a question outside some (start, end) characters of it."""
+    """Return the stems of the words of a question that do not overlap any of the (start, end) characters."""
     return tuple(
         word.stem for word in words(text) if not any(start < word.end and word.start < end for start, end in spans)
     )
@@ -70,10 +70,10 @@ def remainder(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class RelationModel:
-    """What questions with known answers said of the steps.
+    """Word counts per step, learned from questions with known answers.
 
-    words: step key → word stem → how often it was in questions that the step answered. all: the same over all
-    questions. questions: how many there were.
+    words: step key → word stem → its count in the questions that the step answered. all: word stem → its count in all
+    questions. questions: number of questions.
     """
 
     words: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class RelationModel:
         return self.questions > 0
 
     def as_table(self) -> dict[str, Any]:
-        """As it is stored in a release."""
+        """Return the table that is stored in a release."""
         return {
             "words": {k: dict(v) for k, v in self.words.items()},
             "all": dict(self.all),
@@ -93,21 +93,24 @@ class RelationModel:
 
     @classmethod
     def of_table(cls, table: Mapping[str, Any]) -> RelationModel:
-        """From what `as_table` gave."""
+        """Make a model from the result of `as_table`."""
         return cls(table.get("words", {}), table.get("all", {}), int(table.get("questions", 0)))
 
     @cached_property
     def _every(self) -> float:
-        """How many words all questions have."""
+        """Number of words in all questions."""
         return sum(self.all.values())
 
     @cached_property
     def _lengths(self) -> dict[str, float]:
-        """The same for the questions that each step answered."""
+        """Number of words in the questions that each step answered."""
         return {key: sum(counts.values()) for key, counts in self.words.items()}
 
     def fit(self, rest: Sequence[str], step: Step) -> float:
-        """How much likelier a question's remaining words are for a step than in general, in nats per root of words."""
+        """Return the log-likelihood ratio of the remaining words of a question for a step against all questions.
+
+        In nats, divided by the square root of the number of words; 0.0 without words.
+        """
         if not rest:
             return 0.0
         counts = self.words.get(step.key, {})

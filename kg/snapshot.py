@@ -1,12 +1,12 @@
-"""A graph on disk: an immutable folder that is named by its content and memory-mapped.
+"""A graph on disk: an immutable folder that is named after its content; its files are memory-mapped.
 
 <home>/graphs/<name>/<id>/manifest.json    GraphManifest
                           nodes.arrow      entities by ascending id (code points), in record batches
                           edges.npy        (3, m) int32 source, relation, target; ascending; ends are rows of nodes
                           relations.json   names of the relations, ascending
-                          degrees.npy      (n,) int32 edges of each node, both ways together, a loop counted twice
+                          degrees.npy      (n,) int32 edges of each node in both directions, a loop counted twice
 
-The same entities and edges give the same files, so the same id. Whatever else lies in the folder is derived from
+The same entities and edges give the same files and so the same id. All other files in the folder are computed from
 these. `clew.kg.snapshot_writer` writes snapshots.
 """
 
@@ -38,9 +38,9 @@ DEGREES = "degrees.npy"
 class Snapshot:
     """A graph that was written by `clew.kg.snapshot_writer.write_snapshot`. Safe for concurrent readers.
 
-    folder: where it lies. manifest: what it says of itself. relations: names, ascending.
-    edges: (3, m) int32 memory map of source, relation and target, ascending by the three; source and target are rows,
-    relation a place in `relations`. degrees: (n,) int32 memory map, edges of each row, both ways together.
+    folder: folder of the snapshot. manifest: its manifest. relations: names, ascending.
+    edges: (3, m) int32 memory map of source, relation and target, in lexicographic order; source and target are rows,
+    relation is an index in `relations`. degrees: (n,) int32 memory map, edges of each row in both directions.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Snapshot:
 
     @classmethod
     def open(cls, folder: Path, *, verify: bool = True) -> Snapshot:
-        """Open a snapshot's folder; `verify` reads every file against its sha256.
+        """Open a snapshot's folder; `verify` checks the sha256 of every file.
 
         Raises NotFoundError, CorruptError or FormatError that names the file.
         """
@@ -87,28 +87,28 @@ class Snapshot:
 
     @property
     def counts(self) -> GraphCounts:
-        """How much the graph holds."""
+        """The number of entities and edges of the graph."""
         return self.manifest.counts
 
     def row(self, id: str) -> int | None:  # noqa: A002 - it is an entity's id
-        """Place of an entity in the order of ids; None for an id the graph does not know."""
+        """Return the position of an entity in the order of ids; None for an unknown id."""
         return self._nodes.row(id)
 
     def ids(self, rows: Ints) -> list[str]:
-        """Ids of some rows, in the order asked."""
+        """Return the ids of some rows, in the given order."""
         return self._nodes.ids(rows)
 
     def entities(self, ids: Sequence[str]) -> list[Entity | None]:
-        """The entities of some ids, in their order; None for an id the graph does not know."""
+        """Return the entities of some ids, in the given order; None for an unknown id."""
         rows = map(self._nodes.row, ids)
         return [None if row is None else self._nodes.entity(row) for row in rows]
 
     def all_entities(self) -> Iterator[Entity]:
-        """Every entity, by ascending id."""
+        """Iterate over all entities, by ascending id."""
         return iter(self._nodes)
 
     def all_edges(self) -> Iterator[Edge]:
-        """Every edge once, ascending by source, relation and target."""
+        """Iterate over all edges, each once, by ascending source, relation and target."""
         step = 1 << 16
         for start in range(0, self.edges.shape[1], step):
             source, relation, target = self.edges[:, start : start + step]
@@ -117,20 +117,23 @@ class Snapshot:
                 yield Edge(near, self.relations[code], far)
 
     def close(self) -> None:
-        """Let go of the folder. What was mapped is freed with the last object that shows it. May be called twice."""
+        """Release the folder. May be called twice.
+
+        Memory maps are freed with the last object that uses them.
+        """
         self._hold.release()
 
 
 class NodeFile:
-    """Entities in an Arrow file, by ascending id, memory-mapped: found by bisection, made one at a time."""
+    """The entities in a memory-mapped Arrow file, by ascending id: found by bisection, created one at a time."""
 
     def __init__(self, path: Path) -> None:
-        """Raises pyarrow.ArrowException or OSError for a file that cannot be read."""
+        """Open the file. Raises pyarrow.ArrowException or OSError if it cannot be read."""
         with pa.memory_map(str(path)) as source:
             table = pa.ipc.open_file(source).read_all()
         self._batches: list[Any] = table.to_batches()
         self._starts = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
-        # In one piece, so that many are gathered at once; a copy only where there is more than one batch.
+        # One array, so that `ids` can take many at once; a copy only if there is more than one batch.
         chunks = [batch.column(0).cast(pa.large_string()) for batch in self._batches]
         self._ids: Any = pa.concat_arrays(chunks) if chunks else pa.nulls(0, pa.large_string())
 
@@ -143,17 +146,17 @@ class NodeFile:
                 yield _entity(values)
 
     def row(self, id: str) -> int | None:  # noqa: A002
-        """Place of an id; None where it is not there."""
+        """Return the row of an id; None for an unknown id."""
         place = bisect_left(range(len(self._ids)), id, key=self._id)
         return place if place < len(self._ids) and self._id(place) == id else None
 
     def ids(self, rows: Ints) -> list[str]:
-        """Ids of some rows."""
+        """Return the ids of some rows."""
         found: list[str] = self._ids.take(to_arrow(rows)).to_pylist()
         return found
 
     def entity(self, row: int) -> Entity:
-        """The entity in a row."""
+        """Return the entity in a row."""
         at = int(np.searchsorted(self._starts, row, side="right")) - 1
         place = row - int(self._starts[at])
         return _entity([column[place].as_py() for column in self._batches[at].columns])
@@ -176,45 +179,51 @@ def _entity(values: Sequence[Any]) -> Entity:
     )
 
 
-# ------------------------------------------------------------------ what there is under a home
+# ------------------------------------------------------------------ the graphs of a home
 
 
 def graph_folder(home: Path, name: str) -> Path:
-    """The folder of a graph's snapshots. Raises NotFoundError for what cannot be a name, such as a path."""
+    """Return the folder of a graph's snapshots. Raises NotFoundError if `name` cannot be a name, such as a path."""
     if not GRAPH_NAME.fullmatch(name):
         raise _no_graph(home, name)
     return home / "graphs" / name
 
 
 def graph_names(home: Path) -> list[str]:
-    """Names of the graphs under a home that have a snapshot."""
+    """Return the names of the graphs under a home that have a snapshot, ascending."""
     return sorted({path.parent.parent.name for path in home.glob(f"graphs/*/*/{MANIFEST}") if _named(path.parent)})
 
 
 def list_snapshots(home: Path, name: str) -> list[GraphManifest]:
-    """The snapshots of a graph, newest first. Raises NotFoundError for a graph that is not there, CorruptError."""
+    """Return the manifests of a graph's snapshots, newest first.
+
+    Raises NotFoundError for an unknown graph, CorruptError if a manifest cannot be read.
+    """
     folders = [path.parent for path in graph_folder(home, name).glob(f"*/{MANIFEST}") if _named(path.parent)]
     if not folders:
         raise _no_graph(home, name)
-    # Two that were made within the same second are told apart by their files.
+    # Snapshots that were created in the same second are ordered by the time of their manifest file.
     found = [(load(folder), (folder / MANIFEST).stat().st_mtime_ns) for folder in folders]
     return [manifest for manifest, _ in sorted(found, key=lambda pair: (pair[0].created, pair[1]), reverse=True)]
 
 
 def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa: A002
-    """Folder of a snapshot by its id (None: the newest one of the graph).
+    """Return the folder of a snapshot by its id (None: the newest one of the graph).
 
-    Raises NotFoundError with the nearest name or id, CorruptError where a manifest cannot be read.
+    Raises NotFoundError with the nearest name or id, CorruptError if a manifest cannot be read.
     """
     if id is None:
         return graph_folder(home, name) / list_snapshots(home, name)[0].id
     found = graph_folder(home, name) / id
-    # Straight to the folder: another snapshot that is damaged must not stand in the way.
+    # Checks only this folder, so that a damaged other snapshot does not matter.
     if not _named(found) or not (found / MANIFEST).is_file():
         known = [path.parent.name for path in graph_folder(home, name).glob(f"*/{MANIFEST}")]
         if not known:
             raise _no_graph(home, name)
-        raise NotFoundError(f"graph {name!r} has no snapshot {id!r}", f"load it again, or: {nearest(id, known)}")
+        raise NotFoundError(
+            f"graph {name!r} has no snapshot {id!r}",
+            f"load the graph again, or use another snapshot: {nearest(id, known)}",
+        )
     return found
 
 

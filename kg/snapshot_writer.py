@@ -1,4 +1,4 @@
-"""Write a graph as a snapshot: staged, hashed, then given its name in one step."""
+"""Write a graph as a snapshot: write the files to a staging folder, hash them, then rename the folder in one step."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from clew.kg.snapshot import DEGREES, EDGES, NODES, RELATIONS, NodeFile, Snapsho
 from clew.kg.types import Edge, Entity, GraphCounts
 
 STAGING = "staging"
-# A record batch is closed at whichever comes first.
+# Limits of a record batch; the first one that is reached closes it.
 BATCH_ENTITIES = 1024
 BATCH_CHARACTERS = 8_000_000
 
-# Writers of files that follow from the content: (entities by ascending id, their degrees, folder). What they write is
-# hashed in the manifest, but is no part of the fingerprint.
+# Writers of files that are computed from the content: (entities by ascending id, their degrees, folder). The manifest
+# has the hashes of these files, but they are not part of the fingerprint.
 DERIVED: tuple[Callable[[Iterable[Entity], Ints, Path], object], ...] = (write_dictionary,)
 
 _SCHEMA = pa.schema(
@@ -56,14 +56,14 @@ def write_snapshot(
     lineage: Mapping[str, str] | None = None,
     licence: str = "",
 ) -> Snapshot:
-    """Write a graph under a home and open it; `entities` is read to its end before `edges`, each once.
+    """Write a graph under a home and open it; all `entities` are read before `edges`, each once.
 
-    created: UTC, ISO 8601. lineage: source → sha256. licence: of the data. An equal snapshot that is there stays as it
-    is, but for those three. Keeps ids and edges in memory, not entities. Edges that come again count once.
+    created: UTC, ISO 8601. lineage: source → sha256. licence: licence of the data. If the same snapshot exists already,
+    only these three are updated. Ids and edges are kept in memory, entities are not. Duplicate edges count once.
 
-    The caller holds the graph's folder as its only writer. Raises DataError for an id that comes twice, an edge with
-    an end that is no entity, and a value that cannot be stored; NotFoundError for what is no name of a graph;
-    StoreError where the disk is full.
+    The caller must hold the write lock of the graph's folder. Raises DataError for a duplicate id, an edge whose source
+    or target is not an entity, or a value that cannot be stored; NotFoundError if `name` cannot be the name of a graph;
+    StoreError if the disk is full.
     """
     root = graph_folder(home.absolute(), name)
     staged = root / STAGING
@@ -95,7 +95,7 @@ def write_snapshot(
 
 
 def _is_there(target: Path, manifest: GraphManifest) -> bool:
-    """Whether a whole snapshot with the very same files is there."""
+    """Return whether an undamaged snapshot with exactly the same files exists."""
     try:
         found = load(target)
         verify_files(target, found.files)
@@ -108,17 +108,19 @@ def _is_there(target: Path, manifest: GraphManifest) -> bool:
 
 
 def _write_nodes(entities: Iterable[Entity], folder: Path) -> tuple[list[str], dict[str, int]]:
-    """Ids in ascending order, and how many entities there are of each type."""
+    """Write the entities; return their ids in ascending order, and the number of entities of each type."""
     spool = folder / "spool.arrow"
     ids, types = _write_batches(entities, spool)
     order = sorted(range(len(ids)), key=ids.__getitem__)
     for before, after in pairwise(order):
         if ids[before] == ids[after]:
-            raise DataError(f"the id {ids[before]!r} comes more than once", "ids must be unique within a graph")
+            raise DataError(
+                f"id {ids[before]!r} is used by more than one entity", "give each entity of a graph its own id"
+            )
     if order == list(range(len(ids))):
         spool.rename(folder / NODES)
     else:
-        # By way of the spool, so that the entities need not all be in memory to be sorted.
+        # Sorted with the spool file, so that the entities need not all be in memory.
         stored = NodeFile(spool)
         ids, _ = _write_batches(map(stored.entity, order), folder / NODES)
         spool.unlink()
@@ -155,20 +157,20 @@ def _record_batch(batch: Sequence[Entity]) -> Any:
         arrays = [pa.array(column, kind.type) for column, kind in zip(columns, _SCHEMA, strict=True)]
     except (pa.ArrowException, ValueError, TypeError, AttributeError, RecursionError) as error:
         if len(batch) > 1:
-            # Name the one entity that is off.
+            # Find the invalid entity, so that the error names it.
             for entity in batch:
                 _record_batch([entity])
         reason = str(error).splitlines()[0]
         raise DataError(
             f"entity {str(batch[0].id)[:80]!r} cannot be stored: {reason}",
-            "an id is a text without NUL; texts are Unicode without halves of surrogate pairs, properties plain JSON",
+            "use a non-empty id without NUL, text without unpaired surrogates, and properties that are plain JSON",
         ) from None
     return pa.record_batch(arrays, schema=_SCHEMA)
 
 
 def _values(entity: Entity) -> tuple[object, ...]:
     if not entity.id or "\0" in entity.id:
-        raise ValueError("it is no id")
+        raise ValueError("the id is empty or contains NUL")
     properties = json.dumps(dict(entity.properties), ensure_ascii=False, sort_keys=True, allow_nan=False)
     return (
         entity.id,
@@ -185,7 +187,7 @@ def _values(entity: Entity) -> tuple[object, ...]:
 
 
 def _write_edges(edges: Iterable[Edge], ids: Sequence[str], folder: Path) -> tuple[dict[str, int], NDArray[np.int32]]:
-    """Edges of each relation, by its name, and the degrees of the nodes."""
+    """Write the edges; return the number of edges of each relation, by name, and the degrees of the nodes."""
     source, seen, target, names = _as_rows(edges, ids)
     relations = sorted(names)
     place = {name: at for at, name in enumerate(relations)}
@@ -206,7 +208,7 @@ def _write_edges(edges: Iterable[Edge], ids: Sequence[str], folder: Path) -> tup
 def _as_rows(
     edges: Iterable[Edge], ids: Sequence[str]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], list[str]]:
-    """Source, relation and target of every edge in the order given, and the relations in the order first seen."""
+    """Return source, relation and target of every edge in the given order, and the relations in order of first use."""
     rows = {name: row for row, name in enumerate(ids)}
     codes: dict[str, int] = {}
     source, relation, target = array("i"), array("i"), array("i")
@@ -215,7 +217,7 @@ def _as_rows(
             near, far = rows[edge.source], rows[edge.target]
         except KeyError as error:
             raise DataError(
-                f"edge {edge} has the end {error.args[0]!r}, which is no entity", "give that entity as well"
+                f"edge {edge} refers to {error.args[0]!r}, which is not an entity", "add that entity as well"
             ) from None
         source.append(near)
         target.append(far)

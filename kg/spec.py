@@ -1,4 +1,4 @@
-"""The graph of an index: which one, where it is kept, how an existing database is read, how queries use it."""
+"""The specs for the graph of an index: which graph, its store, how a database is read, how queries use the graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clew.kg.expand import ExpandSpec
 from clew.kg.linker import LinkSpec
 
 _URI = re.compile(r"(bolt|neo4j)(\+s|\+ssc)?://[^/@\s]+")
-# What may be a label, a relationship type or a property here: it is quoted in Cypher, so no quote may end it early.
+# A valid label, relationship type or property: it is quoted in Cypher, so it must not contain a quote.
 _WORD = re.compile(r"[^\x00-\x1f\x7f`\\]{1,256}")
 
 
@@ -19,12 +19,12 @@ _WORD = re.compile(r"[^\x00-\x1f\x7f`\\]{1,256}")
 class Neo4jSpec:
     """A Neo4j database.
 
-    uri: bolt:// or neo4j:// (+s, +ssc for TLS), without a password. password_env: environment variable that holds the
-    password. labels: node labels of an existing database that are entities; empty: the graph was loaded by Clew, under
-    a label of its own. The rest describes such an existing database, which is only ever read: relations: relationship
-    types that are used (empty: all there are when the graph is pulled); id, name, description: properties; aliases:
-    properties that hold other names (a string or a list of strings each); names: language code → property.
-    connections: most connections at a time (1 to 100). connect_ms: how long connecting may take (1 to 60,000).
+    uri: bolt:// or neo4j:// (+s, +ssc for TLS), without a password. password_env: environment variable with the
+    password. labels: labels of the nodes that are entities, in an existing database; empty: Clew loaded the graph under
+    its own label. Clew only reads an existing database. These describe it: relations: relationship types to use (empty:
+    all that exist when the graph is pulled); id, name, description: properties; aliases: properties with other names
+    (each a string or a list of strings); names: language code → property.
+    connections: most connections at a time (1 to 100). connect_ms: time limit to connect (1 to 60,000).
     """
 
     uri: str
@@ -43,9 +43,13 @@ class Neo4jSpec:
 
     def __post_init__(self) -> None:
         if "@" in self.uri:
-            raise ValueError("uri holds a user or password; give user here and the password in the environment")
+            raise ValueError(
+                "uri contains a user or password; set user here and put the password in an environment variable"
+            )
         if not _URI.fullmatch(self.uri):
-            raise ValueError(f"uri is {self.uri!r}, expected such as bolt://127.0.0.1:7687 or neo4j+s://host:7687")
+            raise ValueError(
+                f"uri is {self.uri!r}, expected a URI such as bolt://127.0.0.1:7687 or neo4j+s://host:7687"
+            )
         words = {
             "labels": self.labels,
             "relations": self.relations,
@@ -57,7 +61,8 @@ class Neo4jSpec:
             for value in values:
                 if not _WORD.fullmatch(value):
                     raise ValueError(
-                        f"{key}: {value!r} cannot be quoted in Cypher (backtick, backslash or control sign)"
+                        f"{key}: {value!r} cannot be quoted in Cypher; use 1 to 256 characters without backticks, "
+                        "backslashes or control characters"
                     )
         for key, number, most in (("connections", self.connections, 100), ("connect_ms", self.connect_ms, 60_000)):
             if not 1 <= number <= most:
@@ -65,17 +70,17 @@ class Neo4jSpec:
 
     @property
     def is_external(self) -> bool:
-        """Whether it is an existing database, which Clew only reads."""
+        """Whether this is an existing database, which Clew only reads."""
         return bool(self.labels)
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
-    """How documents are in a graph.
+class DocumentMapping:
+    """How documents are part of a graph.
 
-    documents: pattern of a document's node id, such as "product:{id}" ("": they are no nodes). types: entity types
-    that only documents have (none where documents are entities like the others). about: relations that join such
-    nodes to others.
+    documents: pattern of the node id of a document, such as "product:{id}" ("": documents are not nodes). types: entity
+    types that only documents have (none if documents are entities like all others). about: relations between such nodes
+    and others.
     """
 
     documents: str
@@ -87,15 +92,14 @@ class Attached:
 class GraphSpec:
     """The graph of an index.
 
-    name: of a graph that was loaded (its newest snapshot is taken), or of the one that nodes and edges are loaded as
-    ("": the index's name). nodes, edges: files that the build loads. store: where queries walk. neo4j: the database,
-    for store = "neo4j". documents: how the id of a document's own node is made of the document's id, such as
-    "product:{id}" ("auto": found by looking, "": documents are no nodes). annotate: fields whose text is linked to
-    entities at build ("title" stands for the title field). use: "ranking" (documents of what is reached are
-    candidates) and "terms" (names of what is reached are added to BM25). terms: most names that are added.
-    terms_weight: weight of the likeliest of them beside a word of the query (0 to 1). link, expand: see LinkSpec and
-    ExpandSpec. document_types, about: see Attached; the build finds them where documents is "auto". snapshot: the
-    snapshot's id; the build fills it in.
+    name: name of a loaded graph (its newest snapshot is used), or the name under which nodes and edges are loaded ("":
+    the name of the index). nodes, edges: files that the build loads. store: the graph store that queries use. neo4j:
+    the database, for store = "neo4j". documents: pattern of the node id of a document, such as "product:{id}" ("auto":
+    detected, "": documents are not nodes). annotate: fields whose text is linked to entities when the index is built
+    ("title" means the title field). use: "ranking" (documents of the reached entities become candidates) and "terms"
+    (names of the reached entities are added to BM25). terms: most names to add. terms_weight: weight of the most likely
+    of them, relative to a word of the query (0 to 1). link, expand: see LinkSpec and ExpandSpec. document_types, about:
+    see Attached; the build detects them if they are empty. snapshot: id of the snapshot; set by the build.
     """
 
     name: str = ""
@@ -116,11 +120,13 @@ class GraphSpec:
 
     def __post_init__(self) -> None:
         if bool(self.nodes) != bool(self.edges):
-            raise ValueError("nodes and edges go together: give both files, or the name of a loaded graph")
+            raise ValueError(
+                "nodes and edges must be set together; give both files, or only the name of a loaded graph"
+            )
         if self.store == "neo4j" and self.neo4j is None:
-            raise ValueError('store = "neo4j" needs a table [graph.neo4j] with its uri')
+            raise ValueError('store = "neo4j" needs a table [graph.neo4j] with the uri of the server')
         if self.documents not in {"", "auto"} and self.documents.count("{id}") != 1:
-            raise ValueError(f"documents is {self.documents!r}, expected such as 'product:{{id}}'")
+            raise ValueError(f"documents is {self.documents!r}, expected a pattern such as 'product:{{id}}'")
         if not self.use:
             raise ValueError('use is empty, expected "ranking", "terms" or both')
         for name, value, most in (("terms", self.terms, 50), ("terms_weight", self.terms_weight, 1)):
@@ -128,6 +134,6 @@ class GraphSpec:
                 raise ValueError(f"{name} is {value}, expected 0 to {most}")
 
     @property
-    def attached(self) -> Attached:
-        """How documents are in the graph, once a build has found it."""
-        return Attached(self.documents, tuple(self.document_types), tuple(self.about))
+    def attached(self) -> DocumentMapping:
+        """How documents are part of the graph, after a build has detected it."""
+        return DocumentMapping(self.documents, tuple(self.document_types), tuple(self.about))

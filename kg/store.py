@@ -1,5 +1,5 @@
-"""The seam of the graph: a store keeps entities and edges and walks from seeds. All scoring happens outside, on its
-edge table, so that every store gives the same answers.
+"""The interface of graph stores: a store has entities and edges and walks from seeds. All scoring happens outside, on
+the edge table it returns, so that every store gives the same results.
 
 `tests/contracts/test_graph_store.py` runs over every name in STORES.
 """
@@ -15,36 +15,36 @@ from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 
 class GraphStore(Protocol):
-    """A graph, kept somewhere. Safe to ask from several threads.
+    """A store of one graph. Safe for concurrent use by several threads.
 
-    What is asked with a deadline raises StageUnavailable when the answer does not come in time or the store cannot be
-    reached; no call outlasts its deadline by more than a few milliseconds.
+    Methods with a deadline raise StageUnavailable if the answer does not arrive in time or the store cannot be reached.
+    No call takes longer than its deadline by more than a few milliseconds.
     """
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
-        """The entities of some ids, in their order; None for an id the graph does not know."""
+        """Return the entities of some ids, in the given order; None for an unknown id."""
         ...
 
     def neighbourhood(self, seeds: Sequence[str], walk: Walk, deadline: Deadline) -> EdgeTable:
-        """What lies around some entities (see EdgeTable); unknown ids are left out, repeated ones count once."""
+        """Return the edges around some entities (see EdgeTable); unknown ids are ignored, duplicates count once."""
         ...
 
     def count(self, deadline: Deadline) -> GraphCounts:
-        """How much the graph holds."""
+        """Count the entities and edges of the graph."""
         ...
 
     def all_entities(self) -> Iterator[Entity]:
-        """Every entity, by ascending id."""
+        """Iterate over all entities, by ascending id."""
         ...
 
     def all_edges(self) -> Iterator[Edge]:
-        """Every edge once, ascending by source, relation and target."""
+        """Iterate over all edges, each once, by ascending source, relation and target."""
         ...
 
     def write(self, entities: Iterable[Entity], edges: Iterable[Edge]) -> None:
-        """Add entities and edges; what is there already is replaced, so writing twice changes nothing.
+        """Add entities and edges, or replace existing ones; writing twice changes nothing.
 
-        Raises DataError for an edge with an end the graph does not know, UsageError where the store is read-only.
+        Raises DataError for an edge whose source or target is not an entity, UsageError if the store is read-only.
         """
         ...
 
@@ -54,16 +54,16 @@ class GraphStore(Protocol):
 
 
 @runtime_checkable
-class Guarded(Protocol):
-    """A store that may be out of reach and says so without being asked a question."""
+class HealthReporting(Protocol):
+    """A store that can be unavailable and reports this without a request."""
 
     @property
     def trouble(self) -> str:
-        """Why it does not answer now, in words that may be shown; "" where nothing is known against it."""
+        """Why the store does not answer now, as a message for users; "" if no problem is known."""
         ...
 
 
-# Constructors differ; `clew.search.graph_retriever.open_store` knows what a store needs to open a graph.
+# Constructors differ; `clew.search.graph_retriever.open_store` knows the arguments of each store.
 STORES: Registry[Any] = Registry(
     "graph store",
     {

@@ -1,4 +1,4 @@
-"""The words of the graph: what every store, the linker and the expansion share. Ids and names are plain strings."""
+"""The types that all graph stores, the linker and the expansion share. Ids and names are plain strings."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MAX_STEPS = 100_000
 class Entity:
     """A node of the graph.
 
-    id: unique in the graph. type: such as "brand" ("" where none is given). name: what it is called first. aliases:
-    other names in the same language. names: language code → name in it. description: a phrase or sentence.
-    properties: whatever else its source says of it, as plain JSON values.
+    id: unique in the graph. type: such as "brand" ("" if none is given). name: its main name. aliases: other names in
+    the same language. names: language code → name in that language. description: a phrase or sentence.
+    properties: all other data from its source, as plain JSON values.
     """
 
     id: str
@@ -34,13 +34,13 @@ class Entity:
 
     @property
     def label(self) -> str:
-        """How it is shown: its name, else its id."""
+        """The text to display: the name, or the id if there is no name."""
         return self.name or self.id
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """A relation between two entities, by their ids. The three together are unique in a graph."""
+    """A relation between two entities, by their ids. Each combination of the three is unique in a graph."""
 
     source: str
     relation: str
@@ -49,7 +49,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class GraphCounts:
-    """How much a graph holds. relations: name → edges. types: entity type → entities. Both in the names' order."""
+    """The size of a graph. relations: name → edges. types: entity type → entities. Both ordered by name."""
 
     entities: int
     edges: int
@@ -59,11 +59,11 @@ class GraphCounts:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How far a store walks from its seeds, and along what.
+    """How far a store walks from its seeds, and along which relations.
 
-    relations: relation → the direction it may be walked in, "out" from source to target (None: every relation, both
-    ways). hops: 1 to 3. fan_out: most edges taken from one node along one relation in one direction (1 to 10,000).
-    steps: most edges taken in one hop, all nodes together (1 to 100,000).
+    relations: relation → direction in which it may be followed, "out" from source to target (None: all relations in
+    both directions). hops: 1 to 3. fan_out: most edges followed from one node along one relation in one direction (1 to
+    10,000). steps: most edges followed in one hop, from all nodes together (1 to 100,000).
     """
 
     relations: Mapping[str, Direction] | None = None
@@ -79,25 +79,25 @@ class Walk:
                 raise ValueError(f"{name} is {value}, expected 1 to {most:,}")
 
     def allows(self, relation: str, direction: Literal["out", "in"]) -> bool:
-        """Whether an edge of that relation may be walked that way."""
+        """Return whether edges of that relation may be followed in that direction."""
         return self.relations is None or self.relations.get(relation) in {direction, "both"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EdgeTable:
-    """What lies around some seeds: the one form in which a store hands out edges. The same from every store.
+    """The edges around some seeds, as returned by a walk. Every store returns the same table.
 
-    Hop by hop, each node that was reached first in the hop before is walked from, in the order it was reached: by
-    relation, edges that leave the node before edges that enter it, then by the id at the other end, by code point,
-    and cut after `Walk.fan_out`; a hop ends after `Walk.steps` edges. Edges that lead back to a node reached earlier
-    are among them.
+    Each hop starts from the nodes that were first reached in the hop before, in the order in which they were reached.
+    The edges of a node are ordered by relation, then edges that leave the node before edges that enter it, then the id
+    at the other end by code point; of each relation and direction, the first `Walk.fan_out` edges are taken. A hop ends
+    after `Walk.steps` edges. Edges that lead back to a node reached earlier are included.
 
-    nodes: ids; the seeds the graph knows, in the order asked, then as they were reached. hops: (n,) int64, 0 for
-    seeds. degrees: (n,) int64 edges of the node in the whole graph, both ways together, a loop counted twice.
-    relations: names of those among the edges, ascending. near, far: (m,) int64 places in `nodes` of the end walked
-    from and the end reached. relation: (m,) int64 place in `relations`. outgoing: (m,) bool, whether `near` is the
-    edge's source; a loop is walked both ways. fans: (m,) int64 edges of that relation and direction that `near` has
-    in the whole graph, before the cut.
+    nodes: ids; the seeds that are in the graph, in the given order, then the others in the order reached. hops: (n,)
+    int64, 0 for seeds. degrees: (n,) int64, edges of the node in the whole graph in both directions, a loop counted
+    twice. relations: names of the relations of the edges, ascending. near, far: (m,) int64 indices in `nodes` of the
+    end where the step starts and of the end it reaches. relation: (m,) int64 index in `relations`. outgoing: (m,) bool,
+    whether `near` is the source of the edge; a loop is followed in both directions. fans: (m,) int64, number of edges
+    of that relation and direction that `near` has in the whole graph, without the limit.
     """
 
     nodes: tuple[str, ...]

@@ -1,6 +1,7 @@
-"""Answers out of documents: the sentence of each of the first documents that answers a question best.
+"""Extract answers: from each of the first documents, the sentence that answers a question best.
 
-A cross-encoder reads the sentences where the index reranks; else, and where it cannot, the query's terms decide.
+If the index reranks, a cross-encoder scores the sentences. If it does not rerank, or the cross-encoder cannot answer,
+the weight of the query's terms in a sentence decides.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from clew.search.terms import QueryTerms, weighed_sentences
 from clew.search.trace import Trace
 from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
 
-# Passages of one document that are looked at.
+# Most passages of one document that are searched for sentences.
 PASSAGES = 3
-# Sentences that are read at most; more than MAX_ANSWERS, so that each document has one of them.
+# Most sentences that the cross-encoder reads. It is more than MAX_ANSWERS, so that each document gets at least one.
 SENTENCES = 64
 
 
 def checked(request: AnswerRequest) -> SearchRequest:
-    """Return the search for the documents of an answer. Raises QueryError if k is too large (a search allows more)."""
+    """Return the search for the documents of an answer. Raises QueryError unless k is 1 to MAX_ANSWERS."""
     if not 1 <= request.k <= MAX_ANSWERS:
-        raise QueryError(f"k is {request.k:,}", f"k counts documents that are looked at: 1 to {MAX_ANSWERS}")
+        raise QueryError(f"k is {request.k:,}", f"give the number of documents to read, 1 to {MAX_ANSWERS}")
     return request.retrieval
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of a document: text is body[start:end]. worth: of the query's terms in it (0 or more)."""
+    """A sentence of a document: text is body[start:end]. worth: total weight of the query's terms in it (0 or more)."""
 
     text: str
     field: str
@@ -52,7 +53,10 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is looked at of one document: its place in the pool, spans of its passages, best first, and sentences."""
+    """The part of one document that is searched for an answer.
+
+    at: its index in the pool. passages: (start, end) of its passages, best first. sentences: those of the passages.
+    """
 
     at: int
     title: str
@@ -63,14 +67,14 @@ class Group:
 def sentences_of(
     values: Mapping[str, FieldValue], fields: Fields, passages: Sequence[tuple[int, int]], terms: QueryTerms
 ) -> tuple[Sentence, ...]:
-    """The sentences of a document's passages, those of the first passage first; what several hold comes once.
+    """Return the sentences of a document's passages, those of the first passage first, each sentence once.
 
     passages: (start, end) in characters of the document's body, best first.
     """
     text, places = body(values, fields)
     found: list[Sentence] = []
     for passage in passages:
-        # Windows overlap, and one may cut a sentence that another holds whole.
+        # Passages overlap, and one may cut off a sentence that another contains in full.
         before = [other for other in found if other.start < passage[1] and passage[0] < other.end]
         for name, first, last in places:
             start, end = max(first, passage[0]), min(last, passage[1])
@@ -90,7 +94,10 @@ def _holds(outer: Sentence, inner: Sentence) -> bool:
 
 
 def most_promising(groups: Sequence[Group], most: int = SENTENCES) -> list[tuple[int, int]]:
-    """(group, sentence) of at most `most` sentences: the best of each group, then the others, most worth first."""
+    """Return (group, sentence) indexes of at most `most` sentences.
+
+    The best sentence of each group comes first, then the others by descending worth.
+    """
     firsts = [(row, best_by_terms(group)) for row, group in enumerate(groups) if group.sentences]
     taken = set(firsts)
     others = [
@@ -101,13 +108,13 @@ def most_promising(groups: Sequence[Group], most: int = SENTENCES) -> list[tuple
 
 
 def best_by_terms(group: Group) -> int:
-    """Place of the sentence with the most worth in terms, the first of equals. The group must have one."""
+    """Return the index of the sentence with the highest worth, the first of equals. The group must not be empty."""
     return max(range(len(group.sentences)), key=lambda at: group.sentences[at].worth)
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers found, best first; notes and nothing_good as in AnswerResponse; read: sentences that were scored."""
+    """The answers found, best first. notes, nothing_good: see AnswerResponse. read: how many sentences were scored."""
 
     found: tuple[Answer, ...]
     nothing_good: bool
@@ -116,9 +123,9 @@ class Answers:
 
     @classmethod
     def likely(cls, found: Sequence[Answer], min_probability: float | None, read: int) -> Answers:
-        """Those of `found` that are likely enough (0 to 1), ranked.
+        """Rank the answers of `found` whose probability is at least min_probability (0 to 1; None: all of them).
 
-        An answer that was not judged stays, as a hit does, except where none of those that were judged is left.
+        As with hits, an answer that was not scored is not dropped, unless all answers that were scored are dropped.
         """
         judged = [answer.probability for answer in found if answer.probability is not None]
         kept = [
@@ -130,14 +137,14 @@ class Answers:
             kept = []
             notes = (nothing_good(len(judged), "answers", min_probability, max(judged)),)
         elif min_probability is not None and not kept:
-            notes = ("nothing good: no document that was found holds a sentence",)
+            notes = ("nothing good: none of the documents found contains a sentence",)
         ranked = tuple(replace(answer, rank=rank) for rank, answer in enumerate(kept, 1))
         return cls(ranked, min_probability is not None and not ranked, notes, read)
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
-    """What answers are made with. reranker: None where terms decide. Safe for concurrent searches."""
+class AnswerExtractor:
+    """The parts that extract answers. reranker: None if query terms decide. Safe for concurrent searches."""
 
     store: DocStore
     fields: Fields
@@ -147,10 +154,11 @@ class Answering:
     reranker: Reranker | None
 
     def answers(self, query: ParsedQuery, ordering: Ordering, request: AnswerRequest, trace: Trace) -> Answers:
-        """The best sentence of each of the first k documents of an ordering, those without any text left out.
+        """Return the best sentence of each of the first k documents of an ordering, except documents without text.
 
-        With a cross-encoder the likeliest comes first, and what it did not reach follows; else documents keep their
-        order. Where documents could not be reranked, neither are sentences.
+        With a cross-encoder the most probable answer comes first, and answers that it did not score follow. Without
+        one, answers have the order of their documents. If reranking the documents failed, sentences are not scored
+        either.
         """
         with trace.needed("answer"):
             terms = QueryTerms(self.analyzer, query)
@@ -159,7 +167,7 @@ class Answering:
         scores: dict[tuple[int, int], float] = {}
         if groups and ordering.stopped is not None and self.reranker is not None:
             with trace.stage("answer"):
-                chosen = most_promising(groups, affordable(self.reranker, ordering.reached, trace))
+                chosen = most_promising(groups, sentences_in_budget(self.reranker, ordering.reached, trace))
                 scores = self._scores(self.reranker, query.text, groups, chosen)
         found = [_answer(self.store, group, row, scores, ordering) for row, group in enumerate(groups)]
         found.sort(key=lambda answer: -answer.score if answer.probability is not None else float("inf"))
@@ -173,7 +181,10 @@ class Answering:
         return Group(at, named, spans, sentences_of(values, self.fields, spans, terms))
 
     def _passages(self, query: ParsedQuery, pool: FusedCandidates, at: int) -> list[int]:
-        """The best passage of a candidate, then others that stand out from the collection as it does."""
+        """Return the best passage of a candidate, then up to PASSAGES - 1 others.
+
+        The others are those that also score above the mean of the collection.
+        """
         best = pool.best_passage(at)
         every = np.arange(*self.store.passage_range(int(pool.documents[at])), dtype=np.int64)
         if len(every) == 1:
@@ -191,30 +202,31 @@ class Answering:
     def _scores(
         self, reranker: Reranker, query_text: str, groups: Sequence[Group], chosen: Sequence[tuple[int, int]]
     ) -> dict[tuple[int, int], float]:
-        """The cross-encoder's score of each chosen sentence, read below its document's title, in one call."""
+        """Score the chosen sentences with the cross-encoder in one call, each preceded by its document's title."""
         texts = [embedded_text(groups[row].title, groups[row].sentences[at].text) for row, at in chosen]
         scores = np.asarray(reranker.scorer.score(query_text, texts), np.float64)
         if not np.isfinite(scores).all():
-            raise StageUnavailable("its model gives a sentence a score that is no number")
+            raise StageUnavailable("the model gave a sentence a score that is not a finite number")
         return dict(zip(chosen, scores.tolist(), strict=True))
 
 
-def affordable(reranker: Reranker, passages: int, trace: Trace) -> int:
-    """How many sentences (1 to SENTENCES) can be read in the time left, at the time that each of the passages took.
+def sentences_in_budget(reranker: Reranker, passages: int, trace: Trace) -> int:
+    """Return how many sentences (1 to SENTENCES) can be read in the time left.
 
-    A sentence is no longer than a passage, so this errs to the safe side. Raises StageUnavailable where not one can.
+    It assumes that a sentence takes as long as each of the passages took. A sentence is no longer than a passage, so
+    this is a safe estimate. Raises StageUnavailable if there is not enough time for one.
     """
     left = min(trace.deadline.left_ms, reranker.spec.budget_ms or float("inf"))
     each = trace.timings_ms["rerank"] / max(1, passages)
     if left < each:
-        raise StageUnavailable("the time budget does not reach it")
+        raise StageUnavailable("the time that is left is too short to read one sentence")
     return SENTENCES if left == float("inf") or left >= each * SENTENCES else int(left / each)
 
 
 def _answer(
     store: DocStore, group: Group, row: int, scores: Mapping[tuple[int, int], float], ordering: Ordering
 ) -> Answer:
-    """The best sentence of a group: by the cross-encoder where it read any of them, else by terms."""
+    """Return the best sentence of a group: by the cross-encoder if it read any of them, else by query terms."""
     pool, at = ordering.pool, group.at
     read = [place for place in range(len(group.sentences)) if (row, place) in scores]
     if read:

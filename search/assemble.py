@@ -1,4 +1,4 @@
-"""The one place that puts a Searcher together from what a release names."""
+"""Build a Searcher from the files and models that a release names. No other module does so."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 def kinds_of(spec: SearchSpec, analyzer: Analyzer, home: Path) -> dict[str, IndexKind[Any, Any]]:
-    """Source name → index kind. The indexer builds with the same kinds that search opens.
+    """Return source name → index kind. The indexer builds an index with the same kinds that search opens.
 
-    analyzer: of the spec. The source "dense" is there if the index has vectors, "graph" if it has a graph.
+    analyzer: that of the spec. "dense" is a source if the index has vectors, "graph" if it has a graph.
     """
     bm25 = KINDS[spec.bm25.backend](spec.bm25, searched(spec.fields), analyzer)
     kinds: dict[str, IndexKind[Any, Any]] = {"bm25": bm25}
@@ -49,12 +49,12 @@ def kinds_of(spec: SearchSpec, analyzer: Analyzer, home: Path) -> dict[str, Inde
 def open_index(
     home: Path, name: str, release: str | None = None, *, verify: bool = True, model: str | None = None
 ) -> Searcher:
-    """Open an index: the live release, or the one named.
+    """Open the live release of an index, or the one named.
 
-    verify: read every file once and compare its sha256 (about 1 GB a second). model: another bi-encoder than the
-    spec's, for an index whose model was moved. Raises NotFoundError, CorruptError that names the file, FormatError for
-    what another version of Clew wrote, or MismatchError where the encoder, the reranker or the text analysis is not
-    what the index was built with.
+    verify: read every file once and compare its sha256 (about 1 GB per second). model: a bi-encoder to use instead of
+    the spec's, for an index whose model was moved. Raises NotFoundError, CorruptError that names the file, FormatError
+    if another version of Clew wrote the index, or MismatchError if the encoder, the reranker or the text analysis is
+    not the one that the index was built with.
     """
     folder = IndexFolder.of(home, name)
     chosen = folder.read_release(release)
@@ -70,18 +70,18 @@ def open_version(
     verify: bool = True,
     model: str | None = None,
 ) -> Searcher:
-    """Open one version as `release` would serve it, with the models it was published with where the home keeps them.
+    """Open one version as `release` would serve it, with the models it was published with if the home has them stored.
 
-    Held from now until `Searcher.close`, gc leaves it alone.
+    The version is held until `Searcher.close`, so that gc does not remove it.
     """
     hold = Hold(folder.version(version.id))
     try:
         return _opened(folder, version, home, release, hold, verify=verify, model=model)
-    except SpecError as error:  # a spec is read before it is built, so what is kept was right then
+    except SpecError as error:  # the spec was valid when the index was built, so its format has changed since
         hold.release()
         raise FormatError(
-            f"index {version.index!r}, release {release.id}, is of another version of Clew: {error.message}",
-            "rebuild with `clew build`, which encodes nothing anew",
+            f"index {version.index!r}, release {release.id}, was written by another version of Clew: {error.message}",
+            "rebuild with `clew build`, which does not encode passages again",
         ) from None
     except BaseException:
         hold.release()
@@ -110,7 +110,7 @@ def _opened(
     analyzer = Analyzer(spec.analyzer)
     if analyzer.fingerprint != version.analyzer:
         raise MismatchError(
-            f"index {version.index!r} was built by another version of the text analysis", "rebuild with `clew build`"
+            f"index {version.index!r} was built with another version of the text analysis", "rebuild with `clew build`"
         )
     learned = release.learned.get("fusion")
     fusion = parse(FusionSpec, learned, "[fusion]") if learned else spec.fusion
@@ -134,7 +134,7 @@ def _opened(
         hold=hold,
         gate=gate,
         reranker=reranker,
-        # Last: it holds a snapshot, and perhaps connections, that a failure after it would have to let go of.
+        # Opened last, because an error after it would have to close its snapshot and its connections.
         knowledge=_knowledge(spec.graph, home, root, release.learned, verify=verify),
     )
 
@@ -152,7 +152,7 @@ def _knowledge(
 def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | None = None) -> Reranker:
     """Load the cross-encoder of a [rerank] table. learned: its calibration (None or empty: the model's own).
 
-    Raises NotFoundError where there is no such model, CorruptError, SpecError for a calibration that cannot be.
+    Raises NotFoundError if there is no such model, CorruptError, or SpecError if the calibration is invalid.
     """
     from clew.models.store import load_scorer, scorer_calibration
     from clew.search.rerank.calibration import Calibration
@@ -177,7 +177,7 @@ def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, releas
         raise MismatchError(
             f"model {spec.model!r} is not the reranker that release {release.id} of index {version.index!r} was "
             f"published with (fingerprint {found.scorer.fingerprint[:12]}, published with {wanted[:12] or 'none'})",
-            "keep the model it was published with (`clew models import`), or rebuild with `clew build`",
+            "import the model it was published with (`clew models import`), or rebuild with `clew build`",
         )
     return found
 
@@ -200,14 +200,14 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         raise MismatchError(
             f"model {model or version.encoder['model']!r} is not the encoder that built index {version.index!r} "
             f"(fingerprint {encoder.fingerprint[:12]}, built with {version.encoder['fingerprint'][:12]})",
-            "keep the model it was built with (`clew models import`), open it with that, or rebuild with `clew build`",
+            "import the model it was built with (`clew models import`) and use that, or rebuild with `clew build`",
         )
-    # Other forms of one model give vectors of one space, each as near to the whole model as its manifest says.
+    # Variants of one model share a vector space; the manifest says how closely each agrees with the fp32 model.
     agreement = min(encoder.agreement, float(version.encoder.get("agreement", 1.0)))
     if encoder.runtime != version.encoder["runtime"] and agreement < LEAST:
         raise MismatchError(
             f"index {version.index!r} was built on {version.encoder['runtime']}, and {wanted!r} runs on "
-            f"{encoder.runtime}: their vectors agree to {agreement:.3f} only (cosine, at least {LEAST} is needed)",
-            "open it with the form it was built with, or rebuild with `clew build`",
+            f"{encoder.runtime}: the cosine of their vectors is {agreement:.3f}, expected at least {LEAST}",
+            "open it with the model variant it was built with, or rebuild with `clew build`",
         )
     return CachedEncoder(encoder, None)

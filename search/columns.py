@@ -1,4 +1,4 @@
-"""One field over all documents, as NumPy arrays that filters and facets work on.
+"""The values of one field in all documents, as NumPy arrays for filters and facets.
 
 An empty text, keyword or list counts as no value.
 """
@@ -19,7 +19,7 @@ LEVEL = ">"
 
 
 def levels(path: str) -> tuple[str, ...]:
-    """The levels of a hierarchy path: "Home > Kitchen" and "Home>Kitchen" are ("Home", "Kitchen")."""
+    """Split a hierarchy path into its levels: "Home > Kitchen" and "Home>Kitchen" give ("Home", "Kitchen")."""
     return tuple(level for part in path.split(LEVEL) if (level := part.strip()))
 
 
@@ -27,8 +27,8 @@ def levels(path: str) -> tuple[str, ...]:
 class Scalars:
     """A number, date or bool field.
 
-    values: (documents,) float64 (number), int64 microseconds (date) or bool; undefined where `present`,
-    (documents,) bool, is false.
+    values: (documents,) float64 (number), int64 microseconds (date) or bool; undefined if `present`,
+    (documents,) bool, is false for the document.
     """
 
     values: NDArray[np.generic]
@@ -37,10 +37,11 @@ class Scalars:
 
 @dataclass(frozen=True)
 class Keywords:
-    """A keyword or list field: which document has which value.
+    """A keyword or list field, as pairs of a document and a value.
 
     documents: (m,) int64 ascending document ordinals. codes: (m,) int32 index into `values` of a value of that
-    document, each (document, value) pair once. values: the distinct values, sorted. count: documents of the store.
+    document; each (document, value) pair occurs once. values: the distinct values, sorted. count: number of documents
+    in the store.
     """
 
     count: int
@@ -50,25 +51,27 @@ class Keywords:
 
     @cached_property
     def code_of(self) -> dict[str, int]:
-        """Value → code."""
+        """Return value → code."""
         return {value: code for code, value in enumerate(self.values)}
 
     @cached_property
     def paths(self) -> list[tuple[str, ...]]:
-        """Levels of every value, read as a hierarchy path."""
+        """Return the levels of every value, read as a hierarchy path."""
         return [levels(value) for value in self.values]
 
     @cached_property
     def present(self) -> Bools:
-        """(documents,) bool: documents with at least one value."""
+        """Return (documents,) bool, true for documents with at least one value."""
         found = np.zeros(self.count, np.bool_)
         found[self.documents] = True
         return found
 
     @cached_property
     def prefixes(self) -> tuple[list[str], NDArray[np.int32]]:
-        """Every path and its parents ("A", "A > B"), sorted; and (values, depth) int32 which of them each value is
-        in at each level, -1 below its own."""
+        """Return all paths with their parents ("A", "A > B"), sorted, and (values, depth) int32 indexes into them.
+
+        The array holds the index of the path that each value belongs to at each level, -1 below the value's own level.
+        """
         every = sorted({path[:end] for path in self.paths for end in range(1, len(path) + 1)})
         number = {path: at for at, path in enumerate(every)}
         within = np.full((len(self.paths), max(map(len, self.paths), default=0)), -1, np.int32)
@@ -77,7 +80,7 @@ class Keywords:
         return [f" {LEVEL} ".join(path) for path in every], within
 
     def having(self, codes: Sequence[int]) -> Bools:
-        """(documents,) bool: documents with at least one of the values."""
+        """Return (documents,) bool, true for documents with at least one of the values that have these codes."""
         found = np.zeros(self.count, np.bool_)
         if len(codes) == 1:
             found[self.documents[self.codes == codes[0]]] = True
@@ -90,7 +93,7 @@ class Keywords:
 
 @dataclass(frozen=True)
 class Points:
-    """A geo field: (documents,) float64 latitudes and longitudes in degrees, and (documents,) bool where there are."""
+    """A geo field: (documents,) float64 latitudes and longitudes in degrees; present: (documents,) bool."""
 
     latitude: Floats
     longitude: Floats
@@ -99,7 +102,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Texts:
-    """A text field: only whether a document has it, (documents,) bool."""
+    """A text field: only whether each document has a value, (documents,) bool."""
 
     present: Bools
 

@@ -1,7 +1,7 @@
-"""Dates as Clew keeps them: microseconds since 1970-01-01 UTC.
+"""Dates as Clew stores them: microseconds since 1970-01-01 UTC.
 
 A date is ISO 8601: "2024", "2024-05", "2024-05-01" or "2024-05-01T12:30:00+02:00". Without an offset it is UTC. It
-stands for the whole stretch it names: a year, a month, a day, or one instant where it has a time.
+stands for the whole interval it names: a year, a month, a day, or one instant if it has a time.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _PARTS = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", re.ASCII)
 
 
 def interval(text: str) -> tuple[int, int]:
-    """First microsecond of what a date names, and the first one after it. Raises ValueError for what is no date."""
+    """Return the first microsecond of a date's interval and the first one after it. Raises ValueError."""
     if not isinstance(text, str):
-        raise ValueError(f"{text!r} is no ISO 8601 date")  # noqa: TRY004 - one error for every bad date
+        raise ValueError(f"{text!r} is not an ISO 8601 date")  # noqa: TRY004 - one error for every bad date
     parts = _PARTS.fullmatch(text.strip())
     if parts is None:
         start = _instant(text)
@@ -26,11 +26,11 @@ def interval(text: str) -> tuple[int, int]:
     try:
         first = datetime(year or 0, month or 1, day or 1, tzinfo=UTC)
     except ValueError:
-        raise ValueError(f"{text[:80]!r} is no date of the calendar") from None
+        raise ValueError(f"{text[:80]!r} does not exist in the calendar") from None
     start = (first - _EPOCH) // _MICROSECOND
     if day:
         return start, start + 86_400_000_000
-    # The last month and year the calendar of datetime knows end a day after its last day.
+    # datetime ends with the year 9999, so the last month and year end one day after its last day.
     years, months = divmod((year or 0) * 12 + (month or 1) - 1 + (1 if month else 12), 12)
     if years > 9999:
         return start, interval("9999-12-31")[1]
@@ -38,12 +38,12 @@ def interval(text: str) -> tuple[int, int]:
 
 
 def microseconds(text: str) -> int:
-    """The first microsecond of what a date names. Raises ValueError for what is no date."""
+    """Return the first microsecond of a date's interval. Raises ValueError if the date is invalid."""
     return interval(text)[0]
 
 
 def iso(at: int) -> str:
-    """A moment as ISO 8601 in UTC; only the day where the time is midnight."""
+    """Format an instant as ISO 8601 in UTC; only the day if the time is midnight."""
     moment = _EPOCH + timedelta(microseconds=at)
     if at % 86_400_000_000 == 0:
         return moment.date().isoformat()
@@ -55,4 +55,4 @@ def _instant(text: str) -> int:
         moment = datetime.fromisoformat(text.strip())
         return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError):
-        raise ValueError(f"{text[:80]!r} is no ISO 8601 date") from None
+        raise ValueError(f"{text[:80]!r} is not an ISO 8601 date") from None

@@ -1,10 +1,10 @@
-"""The documents of an index on disk: fields, passages and ids, memory-mapped.
+"""Store the documents of an index on disk (fields, passages and ids) and read them memory-mapped.
 
 documents.arrow   Arrow IPC file, uncompressed: the id, then one column per declared field
 passages.arrow    one record batch: document (int32, within the shard), start and end (int32, characters of its body)
 ids.marisa        trie of the ids; ids.npy: trie key → document ordinal within the shard
 
-The same documents give the same bytes.
+The same documents always give the same bytes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PASSAGES = "passages.arrow"
 IDS = "ids.marisa"
 ID_ORDINALS = "ids.npy"
 
-# A record batch is closed at whichever comes first.
+# A record batch ends at whichever limit is reached first.
 BATCH_DOCUMENTS = 4096
 BATCH_CHARACTERS = 8_000_000
 
@@ -70,11 +70,11 @@ def _schema(fields: Fields) -> Any:
 
 
 def write_documents(documents: Iterable[Document], fields: Fields, directory: Path) -> int:
-    """Write a shard's documents and ids into `directory`, in the order given; returns how many there were.
+    """Write a shard's documents and ids into `directory`, in the order given, and return how many there were.
 
-    Reads `documents` once and keeps only a batch of them (and the ids) in memory. Fields that are not declared are
-    left out; an empty text, keyword or list is no value. Raises DataError that names the origin for a value that
-    does not fit its field's type and for an id that comes twice.
+    Reads `documents` once and holds only one batch of them (and all ids) in memory. Fields that are not declared are
+    left out; an empty text, keyword or list counts as no value. Raises DataError that names the origin if a value
+    does not fit the type of its field, or if an id occurs twice.
     """
     schema = _schema(fields)
     ids: list[str] = []
@@ -87,13 +87,13 @@ def write_documents(documents: Iterable[Document], fields: Fields, directory: Pa
 
 
 def write_passages(directory: Path, document: Ints, start: Ints, end: Ints) -> None:
-    """Write where the passages of a shard lie.
+    """Write the spans of a shard's passages.
 
     document: (n,) ordinals of documents within the shard, ascending. start, end: (n,) characters of that document's
-    `clew.search.fields.body`. Raises ValueError for arrays that are not so.
+    `clew.search.fields.body`. Raises ValueError if the lengths differ or the order is wrong.
     """
     if not len(document) == len(start) == len(end) or np.any(np.diff(document) < 0):
-        raise ValueError("passages need document, start and end of one length, in document order")
+        raise ValueError("document, start and end must have the same length and be in document order")
     arrays = [pa.array(np.asarray(column, np.int32)) for column in (document, start, end)]
     with (
         pa.OSFile(str(directory / PASSAGES), "wb") as sink,
@@ -126,7 +126,7 @@ def _record_batch(batch: Sequence[Document], fields: Fields, schema: Any) -> Any
 
 
 def _getter(name: str, kind: str) -> Callable[[Document], object]:
-    """How a field's value is read from a document for its column (None: no value)."""
+    """Return a function that reads a field's value from a document for its column (None: no value)."""
     expected = _PYTHON_TYPES[kind]
 
     def value_of(document: Document) -> object:
@@ -134,7 +134,7 @@ def _getter(name: str, kind: str) -> Callable[[Document], object]:
         if value is None or value in ("", []) or value != value:  # noqa: PLR0124 - only NaN differs from itself
             return None
         if not isinstance(value, expected) or (kind == "number" and isinstance(value, bool)):
-            raise TypeError(f"{str(value)[:80]!r} is {type(value).__name__}")
+            raise TypeError(f"{str(value)[:80]!r} is of type {type(value).__name__}")
         return microseconds(str(value)) if kind == "date" else value
 
     return value_of
@@ -145,7 +145,7 @@ def _array(batch: Sequence[Document], name: str, kind: Any, value_of: Callable[[
         return pa.array([value_of(document) for document in batch], kind)
     except (pa.ArrowException, ValueError, TypeError) as error:
         if len(batch) > 1:
-            # Name the one document that is off.
+            # Find the document at fault, to name it in the error.
             for document in batch:
                 _array([document], name, kind, value_of)
         reason = str(error).splitlines()[0]
@@ -155,12 +155,12 @@ def _array(batch: Sequence[Document], name: str, kind: Any, value_of: Callable[[
 
 def _write_ids(ids: list[str], directory: Path) -> None:
     for name in ids:
-        if "\0" in name:  # the trie would end it there
-            raise DataError(f"id {name!r} holds a NUL character", "leave it out of the ids")
+        if "\0" in name:  # the trie would cut the id off there
+            raise DataError(f"id {name!r} contains a NUL character", "remove it from the id")
     trie = marisa_trie.Trie(sorted(ids))
     if len(trie) != len(ids):
         twice = Counter(ids).most_common(1)[0][0]
-        raise DataError(f"id {twice!r} comes more than once", "ids must be unique within an index")
+        raise DataError(f"id {twice!r} occurs more than once", "give each document of an index its own id")
     trie.save(str(directory / IDS))
     ordinals = np.empty(len(ids), np.int32)
     for ordinal, name in enumerate(ids):
@@ -172,10 +172,10 @@ def _write_ids(ids: list[str], directory: Path) -> None:
 
 
 class DocStore:
-    """Documents of the shards of one version, under version-wide ordinals. Safe for concurrent readers.
+    """The documents of all shards of one version, with version-wide ordinals. Safe for concurrent readers.
 
-    documents, passages: how many there are. document_of: (passages,) int64 document of each passage, ascending. first:
-    (documents + 1,) int64 first passage of each document, and the one after all.
+    documents, passages: counts. document_of: (passages,) int64 document of each passage, ascending. first:
+    (documents + 1,) int64 first passage of each document; the last entry is the number of passages.
     """
 
     def __init__(
@@ -195,8 +195,8 @@ class DocStore:
     def open(cls, directories: Sequence[Path], fields: Fields) -> DocStore:
         """Open the shards of a version in ordinal order.
 
-        Raises CorruptError or NotFoundError for a file that cannot be read, MismatchError where other fields were
-        declared at build.
+        Raises CorruptError or NotFoundError for a file that cannot be read, MismatchError if other fields were
+        declared when it was built.
         """
         schema = _schema(fields)
         batches: list[Any] = []
@@ -207,7 +207,7 @@ class DocStore:
             shard = _read(directory / DOCUMENTS)
             if not shard.schema.equals(schema):
                 raise MismatchError(
-                    f"{directory / DOCUMENTS} has other fields than the version declares", "rebuild with `clew build`"
+                    f"{directory / DOCUMENTS} has other fields than the version", "rebuild with `clew build`"
                 )
             batches.extend(shard.to_batches())
             where = _read(directory / PASSAGES)
@@ -221,21 +221,21 @@ class DocStore:
         return cls(fields, table, (document.astype(np.int64, copy=False), start, end), ids)
 
     def close(self) -> None:
-        """Let go of the memory maps. The store cannot be used afterwards."""
+        """Release the memory maps. The store cannot be used afterwards."""
         self._cached.clear()
         self._columns, self._ids, self._table = [], [], None
 
     # -------------------------------------------------------------- one document
 
     def find(self, name: str) -> int | None:
-        """Ordinal of the document with this id, or None."""
+        """Return the ordinal of the document with this id, or None."""
         if "\0" in name:
             return None
         base = 0
         for trie, ordinals in self._ids:
             try:
                 key = trie.get(name)
-            except UnicodeEncodeError:  # a lone surrogate is in no id
+            except UnicodeEncodeError:  # no id contains a lone surrogate
                 return None
             if key is not None:
                 return base + int(ordinals[key])
@@ -243,17 +243,17 @@ class DocStore:
         return None
 
     def id(self, document: int) -> str:
-        """Id of a document."""
+        """Return the id of a document."""
         found: str = self._columns[0][document].as_py()
         return found
 
     def ids(self, documents: Ints) -> list[str]:
-        """Ids of many documents, in the order asked."""
+        """Return the ids of documents, in the order given."""
         found: list[str] = self._columns[0].take(to_arrow(documents)).to_pylist()
         return found
 
     def fields_of(self, document: int) -> dict[str, FieldValue]:
-        """The document's fields in declared order, those without a value left out; dates as ISO 8601 strings."""
+        """Return a document's fields that have a value, in declared order; dates as ISO 8601 strings."""
         found: dict[str, FieldValue] = {}
         for (name, spec), column in zip(self.fields.items(), self._columns[1:], strict=True):
             scalar = column[document]
@@ -262,28 +262,28 @@ class DocStore:
         return found
 
     def body(self, document: int) -> str:
-        """The text that the document's passages are cut from."""
+        """Return the text of a document that is split into passages."""
         return body(self.fields_of(document), self.fields)[0]
 
     def embedded_text(self, passage: int) -> str:
-        """The text that models read for a passage: the document's title, and the passage."""
+        """Return the text that models read for a passage: the document's title and the passage."""
         values = self.fields_of(int(self.document_of[passage]))
         title = title_field(self.fields)
         start, end = self.span(passage)
         return embedded_text(str(values.get(title) or "") if title else "", body(values, self.fields)[0][start:end])
 
     def passage_range(self, document: int) -> tuple[int, int]:
-        """First passage of a document and the one after its last."""
+        """Return the first passage of a document and the one after its last."""
         return int(self.first[document]), int(self.first[document + 1])
 
     def span(self, passage: int) -> tuple[int, int]:
-        """(start, end) of a passage in characters of its document's body."""
+        """Return (start, end) of a passage in characters of its document's body."""
         return int(self._start[passage]), int(self._end[passage])
 
     # -------------------------------------------------------------- all documents
 
     def column(self, name: str) -> Column:
-        """A declared field over all documents, read once and kept. Raises KeyError for an undeclared one."""
+        """Return a field of all documents; it is read once and cached. Raises KeyError if it is not declared."""
         if name not in self._cached:
             place = 1 + list(self.fields).index(name) if name in self.fields else 0
             if not place:
@@ -292,9 +292,9 @@ class DocStore:
         return self._cached[name]
 
     def passage_set(self, fields: Fields) -> PassageSet:
-        """The searched fields of every passage, in order, as BM25 reads them.
+        """Return the searched fields of every passage, in order, as BM25 reads them.
 
-        The title, keywords and lists repeat in each passage of a document; a body field gives its part of the window.
+        Each passage of a document has its full title, keywords and lists, but only its own part of a body field.
         """
         found: dict[str, list[str]] = {name: [] for name in searched(fields)}
         linked: dict[str, list[list[str]]] = {name: [] for name, spec in fields.items() if spec.entity}
@@ -319,7 +319,7 @@ class DocStore:
         return PassageSet(fields=found, documents=self.ids(self.document_of), linked=linked)
 
     def embedded_texts(self) -> list[str]:
-        """The text that the bi-encoder reads for each passage, in order."""
+        """Return the text that the bi-encoder reads for each passage, in order."""
         title = title_field(self.fields)
         found: list[str] = []
         for document, values in enumerate(self._values()):
@@ -331,7 +331,7 @@ class DocStore:
         return found
 
     def _values(self) -> Iterator[dict[str, FieldValue]]:
-        """Texts, keywords and lists of each document in turn."""
+        """Yield the texts, keywords and lists of each document, in order."""
         names = [name for name, spec in self.fields.items() if spec.type in {"text", "keyword", "list"}]
         places = [1 + list(self.fields).index(name) for name in names]
         for batch in self._table.to_batches():
@@ -349,7 +349,7 @@ def _read(path: Path) -> Any:
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """Arrays in a row; a single one stays the memory map it is."""
+    """Concatenate arrays; a single one is returned unchanged, still memory-mapped."""
     return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int32), *parts])
 
 
@@ -365,7 +365,7 @@ def _column(kind: str, chunks: Any) -> Column:
     if kind == "text":
         return Texts(present)
     array = chunks.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # what an empty column stays
+    if isinstance(array, pa.ChunkedArray):  # for an empty column
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
     if kind == "keyword":
         return _keywords(len(array), np.flatnonzero(present), array.drop_null())
@@ -385,7 +385,7 @@ def _column(kind: str, chunks: Any) -> Column:
 
 
 def _keywords(count: int, documents: Ints, values: Any) -> Keywords:
-    """Values of documents as codes into the sorted distinct values, each pair of document and value once."""
+    """Encode values as indexes into the sorted distinct values, each pair of a document and a value once."""
     encoded = values.dictionary_encode()
     names: list[str] = encoded.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)

@@ -1,11 +1,11 @@
-"""Facets: how many of some documents have each value of a field.
+"""Facets: count the documents of a result that have each value of a field.
 
-keyword, list, bool   each value; the most frequent first, equals by value
-hierarchy             each level, "Home" and "Home > Kitchen"; the most frequent first, equals by value
+keyword, list, bool   each value; the most frequent first, ties by value
+hierarchy             each level, "Home" and "Home > Kitchen"; the most frequent first, ties by value
 number with borders   ranges "<25", "25–50" (25 included, 50 not), ">=50", in that order; without borders each number
 date                  years, newest first
 
-A document counts once for a value, and not at all where it has none; values without documents are left out.
+A document counts once for each of its values. Values that no document has are left out.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ if TYPE_CHECKING:
 
 
 def facet_fields(fields: Fields) -> tuple[str, ...]:
-    """Declared fields that have facets, in declared order."""
+    """Return the declared fields that have facets, in declared order."""
     return tuple(name for name, spec in fields.items() if spec.facet)
 
 
 def count_facets(
     store: DocStore, fields: Fields, names: Sequence[str], documents: Bools, limit: int = 20
 ) -> dict[str, tuple[FacetValue, ...]]:
-    """Count the facets `names` over the (documents,) bool `documents`; at most `limit` values each.
+    """Count the facets `names` over the documents for which `documents`, (documents,) bool, is true.
 
-    Raises QueryError for an unknown field (with the nearest facet) and for one that is declared without a facet.
+    limit: most values of each facet. Raises QueryError for an unknown field (with the nearest facet) and for one that
+    is declared without a facet.
     """
     for name in names:
         _check(name, fields)
@@ -49,9 +50,11 @@ def _check(name: str, fields: Fields) -> None:
         raise QueryError(f"facets: unknown field {name!r}", nearest(name, facet_fields(fields)))
     spec = fields[name]
     if spec.type in {"text", "geo"}:
-        raise QueryError(f"facets: a {spec.type} field such as {name!r} has none", "ask for a keyword or number field")
+        raise QueryError(f"facets: a {spec.type} field such as {name!r} has no facets", "use a keyword or number field")
     if not spec.facet:
-        raise QueryError(f"facets: field {name!r} is not one", f"set facet = true for {name!r} in the spec and rebuild")
+        raise QueryError(
+            f"facets: field {name!r} is not a facet", f"set facet = true for {name!r} in the spec and rebuild"
+        )
 
 
 def _count(store: DocStore, name: str, spec: FieldSpec, documents: Bools) -> list[FacetValue]:
@@ -59,7 +62,7 @@ def _count(store: DocStore, name: str, spec: FieldSpec, documents: Bools) -> lis
     if isinstance(column, Keywords):
         return _paths(column, documents) if spec.facet == "hierarchy" else _values(column, documents)
     if not isinstance(column, Scalars):
-        raise TypeError(f"a facet on {name!r}, a {spec.type} field")
+        raise TypeError(f"field {name!r} cannot be a facet, because it is a {spec.type} field")
     values = column.values[column.present & documents]
     if isinstance(spec.facet, list):
         return _ranges(values, spec.facet)
@@ -83,7 +86,7 @@ def _paths(column: Keywords, documents: Bools) -> list[FacetValue]:
     for level in within.T:
         paths = level[codes]
         deep = paths >= 0
-        # A document in two branches of a path is in that path once. Its pairs are neighbours, mostly sorted already.
+        # A document in two branches of a path counts once for it. Pairs of one document are adjacent and mostly sorted.
         pairs = owners[deep] * len(names) + paths[deep]
         if np.any(np.diff(pairs) < 0):
             pairs.sort()
@@ -93,7 +96,7 @@ def _paths(column: Keywords, documents: Bools) -> list[FacetValue]:
 
 
 def _most_frequent(values: Sequence[str], counts: Ints) -> list[FacetValue]:
-    """Values that occur, by count and then as they are ordered already."""
+    """Return the values that occur, by descending count; ties stay in the order given."""
     order = np.argsort(-counts, kind="stable")
     return [FacetValue(values[at], int(counts[at])) for at in order.tolist() if counts[at]]
 
@@ -113,5 +116,5 @@ def _years(values: NDArray[Any]) -> list[FacetValue]:
 
 
 def _number(value: float) -> str:
-    """A number without a needless ".0"."""
+    """Format a number, an integer without ".0"."""
     return str(int(value)) if float(value).is_integer() else repr(float(value))

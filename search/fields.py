@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-# It becomes part of ids ("brand:sony") and of relations ("has_brand").
+# An entity type becomes part of ids ("brand:sony") and of relations ("has_brand").
 ENTITY_TYPE = re.compile(r"[\w-]{1,64}")
 
 FieldType = Literal["text", "keyword", "number", "bool", "date", "list", "geo"]
@@ -20,12 +20,12 @@ class FieldSpec:
 
     type: text (searched), keyword (one exact value), number, bool, date (ISO 8601), list (of keywords),
     geo ([latitude, longitude] in degrees).
-    weight: how much a term in this field counts in BM25 (0: not searched); by default 1 for text, 0 for the others.
-    Only text, keyword and list fields may be searched.
+    weight: weight of a term in this field in BM25 (0: not searched); by default 1 for text, 0 for the others.
+    Only text, keyword and list fields can be searched.
     facet: true (values counted), "hierarchy" (a path such as "Home > Kitchen", each level counted), or a list of
     ascending numbers (the borders of ranges).
-    entity: type of the entities that the values of a keyword or list field are, such as "brand"; `clew graph build`
-    makes a node for each of them ("": none).
+    entity: if the values of a keyword or list field are entities, their type, such as "brand"; `clew graph build`
+    makes a node for each of them ("": they are not entities).
     """
 
     type: FieldType
@@ -37,23 +37,23 @@ class FieldSpec:
         if self.weight is not None and not 0 <= self.weight <= 100:
             raise ValueError(f"weight is {self.weight}, expected 0 to 100")
         if self.weight and self.type not in {"text", "keyword", "list"}:
-            raise ValueError(f"a {self.type} field cannot be searched, so it takes no weight")
+            raise ValueError(f"a {self.type} field cannot be searched, so it cannot have a weight")
         if isinstance(self.facet, list) and (
             self.type != "number" or self.facet != sorted(set(self.facet)) or not all(map(isfinite, self.facet))
         ):
-            raise ValueError("facet ranges need a number field and ascending borders, each a finite number")
+            raise ValueError("facet ranges need a number field and ascending borders that are finite numbers")
         if self.facet == "hierarchy" and self.type not in {"keyword", "list"}:
             raise ValueError('facet = "hierarchy" needs a keyword or list field')
         if self.facet and self.type in {"text", "geo"}:
-            raise ValueError(f"a {self.type} field has no facets")
+            raise ValueError(f"a {self.type} field cannot have facets")
         if self.entity and self.type not in {"keyword", "list"}:
-            raise ValueError(f"a {self.type} field holds no entities, a keyword or list field may")
+            raise ValueError(f"a {self.type} field cannot contain entities, only a keyword or list field can")
         if self.entity and not ENTITY_TYPE.fullmatch(self.entity):
             raise ValueError(f"entity is {self.entity!r}, expected 1 to 64 letters, digits, '_' and '-'")
 
     @property
     def search_weight(self) -> float:
-        """The weight in BM25, with the default of the type filled in."""
+        """Return the weight in BM25, or the default of the type if none is given."""
         return self.weight if self.weight is not None else float(self.type == "text")
 
 
@@ -61,12 +61,12 @@ Fields = Mapping[str, FieldSpec]
 
 
 def searched(fields: Fields) -> dict[str, float]:
-    """Searched fields, in declared order, with their BM25 weights."""
+    """Return the searched fields with their BM25 weights, in declared order."""
     return {name: spec.search_weight for name, spec in fields.items() if spec.search_weight > 0}
 
 
 def title_field(fields: Fields) -> str | None:
-    """The field that names a document: "title", else "name", else the first text field if there are several."""
+    """Return the field that names a document: "title", else "name", else the first text field if there are several."""
     texts = [name for name, spec in fields.items() if spec.type == "text"]
     for name in ("title", "name"):
         if name in texts:
@@ -75,7 +75,7 @@ def title_field(fields: Fields) -> str | None:
 
 
 def body_fields(fields: Fields) -> list[str]:
-    """Text fields that are cut into passages: all but the title, in declared order."""
+    """Return the text fields that are split into passages: all but the title, in declared order."""
     title = title_field(fields)
     return [name for name, spec in fields.items() if spec.type == "text" and name != title]
 
@@ -84,7 +84,7 @@ BODY_SEPARATOR = "\n"
 
 
 def body(document: Mapping[str, object], fields: Fields) -> tuple[str, list[tuple[str, int, int]]]:
-    """The text that passages are cut from, and where each field lies in it: (text, [(field, start, end), …])."""
+    """Return the text that is split into passages, and each field's span in it: (text, [(field, start, end), …])."""
     parts: list[str] = []
     spans: list[tuple[str, int, int]] = []
     at = 0

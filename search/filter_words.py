@@ -1,4 +1,4 @@
-"""Filters as a person types them on a command line: "brand=Sony", "price<50", "category under Home > Kitchen"."""
+"""Parse filters as typed on a command line: "brand=Sony", "price<50", "category under Home > Kitchen"."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ EXAMPLES = (
 
 
 def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
-    """The filter that all of the given conditions make together; `clew.search.filters.parse_filters` checks it fully.
+    """Combine the conditions into one filter; all of them must hold.
 
-    Raises QueryError for words that are no condition, an unknown field, or a number or truth value that is none.
+    `clew.search.filters.parse_filters` completes the check. Raises QueryError for a condition that cannot be parsed, an
+    unknown field, or an invalid number or truth value.
     """
     found: dict[str, Any] = {}
     for word in words:
         match = _WORD.fullmatch(word)
         if match is None:
-            raise QueryError(f"filter {word!r} cannot be read", f"write it like {EXAMPLES}")
+            raise QueryError(f"filter {word!r} cannot be parsed", f"write it like {EXAMPLES}")
         name, sign, verb, text = match.groups()
         if name not in fields:
             raise QueryError(f"filter {word!r}: unknown field {name!r}", nearest(name, fields))
         operator, value = _condition(_SIGNS.get(sign, verb), text, fields[name].type, word)
         if operator in found.get(name, {}):
-            # The same operator twice on a field: both must hold.
+            # The same operator was given twice for a field: both conditions must hold.
             found.setdefault("must", []).append({name: {operator: value}})
         else:
             found.setdefault(name, {})[operator] = value
@@ -45,14 +46,14 @@ def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
 def _condition(operator: str, text: str, kind: str, word: str) -> tuple[str, Any]:
     if operator in {"exists", "missing"}:
         if text:
-            raise QueryError(f"filter {word!r} cannot be read", f"nothing follows {operator!r}")
+            raise QueryError(f"filter {word!r} cannot be parsed", f"write nothing after {operator!r}")
         return "exists", operator == "exists"
     if not text:
         raise QueryError(f"filter {word!r} has no value", f"write it like {EXAMPLES}")
     if operator == "near":
         parts = text.split(",")
         if len(parts) != 3:
-            raise QueryError(f"filter {word!r} cannot be read", "near takes latitude, longitude, kilometres")
+            raise QueryError(f"filter {word!r} cannot be parsed", "write near LATITUDE, LONGITUDE, KILOMETRES")
         return operator, dict(zip(("lat", "lon", "km"), (_value(part, "number", word) for part in parts), strict=True))
     if operator == "in":
         return operator, [_value(part, kind, word) for part in text.split(",")]
@@ -65,7 +66,7 @@ def _value(text: str, kind: str, word: str) -> str | float | bool:
         try:
             return float(text)
         except ValueError:
-            raise QueryError(f"filter {word!r}: {text!r} is no number", 'write it like "price<50"') from None
+            raise QueryError(f"filter {word!r}: {text!r} is not a number", 'write it like "price<50"') from None
     if kind == "bool":
         if text.lower() not in _TRUTH:
             raise QueryError(f"filter {word!r}: {text!r} is neither true nor false", 'write it like "new=true"')

@@ -1,4 +1,4 @@
-"""Filters: which documents may be found at all.
+"""Filters: restrict a search to documents that meet conditions.
 
 A filter is a mapping that JSON and TOML can hold. All its entries must hold:
 
@@ -9,10 +9,10 @@ A filter is a mapping that JSON and TOML can hold. All its entries must hold:
 
 Operators by field type: keyword and list take eq, ne, in, under ("Home > Kitchen" and everything below it); number and
 date take eq, ne, in, gt, gte, lt, lte; bool takes eq, ne, in; geo takes near ({"lat", "lon", "km"}); every field takes
-exists (true or false), and a text field only that. On a list a value matches where any element does. A date stands
-for the whole stretch it names: {"lte": "2024"} includes 31 December.
+exists (true or false), and a text field only that. A list matches if any of its elements does. A date stands
+for the whole interval it names: {"lte": "2024"} includes 31 December.
 
-A document without a value matches no operator but exists = false and ne; must_not matches it too.
+A document without a value matches only exists = false and ne, so must_not with any other operator does not exclude it.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ GROUPS = ("must", "should", "must_not", "min_should")
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One operator on one field. values: what it compares with, as the field's column holds it."""
+    """One operator on one field. values: what it compares with, in the form of the field's column."""
 
     field: str
     operator: str
     values: tuple[Any, ...]
 
     def documents(self, store: DocStore) -> Bools:
-        """(documents,) bool: documents that meet it."""
+        """Return (documents,) bool, true for documents that meet the condition."""
         column = store.column(self.field)
         if self.operator == "exists":
             return column.present if self.values[0] else ~column.present
@@ -73,7 +73,7 @@ class Condition:
             return _within(column, *self.values)
         if isinstance(column, Scalars):
             return self._scalars(column)
-        raise TypeError(f"{self.operator} on a text field")
+        raise TypeError(f"operator {self.operator} does not apply to a text field")
 
     def _keywords(self, column: Keywords) -> Bools:
         if self.operator == "under":
@@ -91,7 +91,7 @@ class Condition:
         return ~found if self.operator == "ne" else found
 
 
-# A value is a closed stretch [low, high]: a date may be a day or a year; for a number both ends are the same.
+# A value is a closed interval [low, high]: a date may be a day or a year; for a number both ends are the same.
 _COMPARISONS: Mapping[str, Callable[[Any, Any, Any], Bools]] = {
     "eq": lambda values, low, high: (values >= low) & (values <= high),
     "gt": lambda values, _, high: values > high,
@@ -103,7 +103,7 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any, Any], Bools]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions joined: all of `must`, at least `min_should` of `should`, none of `must_not`."""
+    """A combination of conditions: all of `must`, at least `min_should` of `should`, none of `must_not`."""
 
     must: tuple[Condition | Filter, ...] = ()
     should: tuple[Condition | Filter, ...] = ()
@@ -111,7 +111,7 @@ class Filter:
     min_should: int = 1
 
     def documents(self, store: DocStore) -> Bools:
-        """(documents,) bool: documents that pass."""
+        """Return (documents,) bool, true for documents that pass the filter."""
         found = np.ones(store.documents, np.bool_)
         for part in self.must:
             found &= part.documents(store)
@@ -126,13 +126,13 @@ class Filter:
 
 
 def passages(documents: Bools, store: DocStore) -> Bools:
-    """(passages,) bool: passages of the given (documents,) bool."""
+    """Return (passages,) bool, true for the passages of documents for which (documents,) bool is true."""
     allowed: Bools = documents[store.document_of]
     return allowed
 
 
 def _within(column: Points, latitude: float, longitude: float, km: float) -> Bools:
-    """Points at most `km` along the great circle (haversine) from a place in degrees."""
+    """Return (documents,) bool, true for points within `km` of a place in degrees (haversine)."""
     there, here = np.radians(column.latitude), math.radians(latitude)
     half_turn = np.radians(column.longitude - longitude) / 2
     chord: Floats = np.sin((there - here) / 2) ** 2 + math.cos(here) * np.cos(there) * np.sin(half_turn) ** 2
@@ -145,7 +145,7 @@ def _within(column: Points, latitude: float, longitude: float, km: float) -> Boo
 
 
 def parse_filters(filters: Mapping[str, Any], fields: Fields) -> Filter:
-    """Check a filter against the declared fields and make it ready to run.
+    """Check a filter against the declared fields and parse it.
 
     Raises QueryError that names the place ("filters.price.gte") for an unknown field or operator, an operator that
     does not fit the field's type, a value of the wrong type, more than 8 levels or 1,000 conditions.
@@ -162,7 +162,7 @@ class _Parser:
         if not isinstance(filters, Mapping):
             raise QueryError(f"{where} is {_shown(filters)}, expected a mapping", 'such as {"brand": "Sony"}')
         if depth > MAX_DEPTH:
-            raise QueryError(f"{where} is nested more than {MAX_DEPTH} deep", "join its conditions")
+            raise QueryError(f"{where} is nested more than {MAX_DEPTH} levels deep", "use fewer levels")
         parts = {name: self._listed(filters, name, where, depth) for name in ("must", "should", "must_not")}
         own: list[Condition | Filter] = []
         for name, wanted in filters.items():
@@ -178,7 +178,7 @@ class _Parser:
     def _listed(self, filters: Mapping[str, Any], name: str, where: str, depth: int) -> tuple[Filter, ...]:
         listed = filters.get(name, [])
         if not isinstance(listed, list | tuple):
-            raise QueryError(f"{where}.{name} is {_shown(listed)}, expected a list of filters", "put it in [ ]")
+            raise QueryError(f"{where}.{name} is {_shown(listed)}, expected a list of filters", "put them in [ ]")
         return tuple(self.group(part, f"{where}.{name}[{at}]", depth + 1) for at, part in enumerate(listed))
 
     def _field(self, name: object, wanted: object, where: str) -> Iterator[Condition]:
@@ -187,11 +187,13 @@ class _Parser:
         kind = self._fields[str(name)].type
         operators = wanted if isinstance(wanted, Mapping) else {"in" if isinstance(wanted, list) else "eq": wanted}
         if not operators:
-            raise QueryError(f"{where} has no operator", f"a {kind} field takes {', '.join(OPERATORS[kind])}")
+            raise QueryError(
+                f"{where} has no operator", f"give an operator of {kind} fields: {', '.join(OPERATORS[kind])}"
+            )
         for operator, value in operators.items():
             self._conditions += 1
             if self._conditions > MAX_CONDITIONS:
-                raise QueryError(f"filters have more than {MAX_CONDITIONS:,} conditions", "ask for fewer at once")
+                raise QueryError(f"filters have more than {MAX_CONDITIONS:,} conditions", "use fewer conditions")
             place = f"{where}.{operator}" if isinstance(wanted, Mapping) else where
             if operator not in OPERATORS[kind]:
                 raise _wrong_operator(str(operator), kind, place)
@@ -202,11 +204,11 @@ def _wrong_operator(operator: str, kind: str, where: str) -> QueryError:
     known = OPERATORS[kind]
     if kind == "text":
         return QueryError(
-            f"{where}: a text field cannot be filtered", "declare it as a keyword, or search for its words in the query"
+            f"{where}: a text field cannot be filtered", "declare it as a keyword, or put its words into the query"
         )
     every = {name for names in OPERATORS.values() for name in names}
     if operator in every:
-        return QueryError(f"{where}: a {kind} field does not take {operator!r}", f"it takes {', '.join(known)}")
+        return QueryError(f"{where}: a {kind} field does not take {operator!r}", f"use one of {', '.join(known)}")
     return QueryError(f"{where}: unknown operator {operator!r}", nearest(operator, known))
 
 
@@ -217,13 +219,13 @@ def _min_should(filters: Mapping[str, Any], where: str, count: int) -> int:
     ):
         raise QueryError(
             f"{where}.min_should is {_shown(wanted)}", f"expected 1 to {count}, the length of should" if count else
-            "it needs a list should beside it",
+            "give a list of conditions named should as well",
         )  # fmt: skip
     return int(wanted)
 
 
 def _values(operator: str, kind: str, value: object, where: str) -> tuple[Any, ...]:
-    """What an operator compares with, checked and brought to the form of the field's column."""
+    """Check the value of an operator and convert it to the form of the field's column."""
     if operator == "exists":
         if not isinstance(value, bool):
             raise QueryError(f"{where} is {_shown(value)}, expected true or false")
@@ -243,7 +245,7 @@ def _values(operator: str, kind: str, value: object, where: str) -> tuple[Any, .
 
 
 def _one(kind: str, value: object, where: str) -> Any:
-    """One value of a field: a string for keyword and list, else the closed stretch (low, high) it stands for."""
+    """Convert one value of a field: a string for keyword and list, else the closed interval (low, high) it means."""
     if kind == "bool" and isinstance(value, bool):
         return (value, value)
     if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,10 +1,10 @@
-"""Joining what several sources found into one ranking, as parts that add up to the fused score.
+"""Fuse the rankings of several sources into one. The parts of the sources add up to the fused score.
 
-The default needs no labels. A source's score is taken as what it is worth against everything that source could have
-said: (score - mean) / standard deviation over the whole collection, for this query. A rare model number lifts one
-product fifty deviations above the BM25 mean, the words of "what are the symptoms of" lift thousands a little; so each
-source is trusted per query, by how far its finds stand out. Scores of a query's candidates alone (min-max, z-scores
-of the list) or ranks (RRF) throw that away.
+The default needs no judgements. It standardises the scores of each source over the whole collection, for this query:
+(score - mean) / standard deviation. A rare model number lifts one product fifty deviations above the BM25 mean; the
+words of "what are the symptoms of" lift thousands of documents a little. So how much a source counts depends on the
+query: on how far its best documents stand out. Methods that use only the scores of a query's candidates (min-max,
+z-scores of the list) or only ranks (RRF) lose that information.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from clew.core.types import Contribution, Floats, Ints
 
-# Chosen on train and dev splits only; `clew bench fusion DIR…` prints the sweep.
+# Chosen on train and dev splits only; `clew bench fusion DIR…` prints the results for other weights.
 DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.5, "dense": 1.0, "graph": 1.0}
 
 
@@ -25,16 +25,16 @@ _OF_DOCUMENTS = frozenset({"graph"})
 
 
 def passage_rows(sources: Sequence[str]) -> list[int]:
-    """Places of the sources that tell the passages of a document apart; all places where none does."""
+    """Return the indexes of the sources that score passages, not whole documents; of all sources if there are none."""
     return [row for row, name in enumerate(sources) if name not in _OF_DOCUMENTS] or list(range(len(sources)))
 
 
 @dataclass(frozen=True, slots=True)
 class FusionSpec:
-    """How sources are joined.
+    """How the scores of the sources are fused.
 
     method: hybrid (standardised sums, the default), sum (min-max sums) or rrf. weights: source → weight (0 or more);
-    sources not named keep their default. rrf_k: the constant of reciprocal rank fusion (Cormack et al. 2009).
+    sources that are not named have their default. rrf_k: the constant of reciprocal rank fusion (Cormack et al. 2009).
     """
 
     method: str = "hybrid"
@@ -51,13 +51,16 @@ class FusionSpec:
             raise ValueError(f"rrf_k is {self.rrf_k}, expected 1 or more")
 
     def weight(self, source: str) -> float:
-        """A source's weight: as given, else the default (1 for a source without one; all equal for rrf and sum)."""
+        """Return a source's weight: as given, else the default (for rrf and sum, and for an unknown source: 1)."""
         equal = {} if self.method in {"rrf", "sum"} else DEFAULT_WEIGHTS
         return float(self.weights.get(source, equal.get(source, 1.0)))
 
 
 def standardised(pool: FusedCandidates, spec: FusionSpec) -> Floats:
-    """(S, m) weight * (score - mean) / deviation over the collection; no score counts as the mean."""
+    """Return (S, m) weight * (score - mean) / deviation over the collection, divided by the sum of the weights.
+
+    A missing score counts as the mean.
+    """
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
     mean, deviation = pool.score_statistics[:, :1], pool.score_statistics[:, 1:]
     parts = (pool.scores - mean) / np.where(deviation > 0, deviation, 1.0)
@@ -66,7 +69,10 @@ def standardised(pool: FusedCandidates, spec: FusionSpec) -> Floats:
 
 
 def min_max(pool: FusedCandidates, spec: FusionSpec) -> Floats:
-    """(S, m) weight * (score - least) / (most - least) over the query's candidates; no score counts as the least."""
+    """Return (S, m) weight * (score - least) / (most - least) over the candidates, divided by the sum of the weights.
+
+    A missing score counts as the least.
+    """
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
     scores = np.where(np.isnan(pool.scores), np.inf, pool.scores)
     least = np.min(scores, axis=1, keepdims=True, initial=np.inf)
@@ -78,7 +84,7 @@ def min_max(pool: FusedCandidates, spec: FusionSpec) -> Floats:
 
 
 def reciprocal_rank(pool: FusedCandidates, spec: FusionSpec) -> Floats:
-    """(S, m) weight / (rrf_k + rank), ranks from 1; 0 outside a source's list (Cormack et al. 2009)."""
+    """Return (S, m) weight / (rrf_k + rank), ranks from 1; 0 outside a source's list (Cormack et al. 2009)."""
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
     return np.where(pool.ranks >= 0, weights / (spec.rrf_k + pool.ranks + 1.0), 0.0)
 
@@ -100,13 +106,13 @@ def _no_totals() -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class FusedCandidates:
-    """The m candidate documents of one search: what each of S sources says about them, and their fused scores.
+    """The m candidate documents of one search, with their scores from S sources and their fused scores.
 
     documents: (m,) int64 ascending ordinals. scores: (S, m) float64, NaN if a source has no score for a document.
-    ranks: (S, m) int64 rank in the source's own list, from 0; -1 outside it. background: (S, 2) float64 mean and
-    standard deviation of each source's score over the collection. best: (S, m) int64 each source's best passage of
-    each document. parts: (S, m) float64 what each source adds to the fused score; totals: (m,) float64, their sums;
-    both are empty until the pool is fused.
+    ranks: (S, m) int64 rank in the source's own list, from 0; -1 outside it. score_statistics: (S, 2) float64 mean
+    and standard deviation of each source's scores over the collection. best: (S, m) int64 best passage of each
+    document according to each source. parts: (S, m) float64 what each source adds to the fused score; totals: (m,)
+    float64, their sums; both are empty before fusion.
     """
 
     documents: Ints
@@ -124,21 +130,21 @@ class FusedCandidates:
         return replace(self, parts=parts, totals=parts.sum(axis=0))
 
     def order(self) -> Ints:
-        """(m,) int64 places of the documents, best first: score descending, then ordinal ascending."""
+        """Return (m,) int64 indexes of the documents, best first: score descending, then ordinal ascending."""
         return np.lexsort((self.documents, -self.totals)).astype(np.int64)
 
     def place_of(self, document: int) -> int | None:
-        """Place of a document in the pool, None if no source found it."""
+        """Return the index of a document in the pool, None if no source found it."""
         at = int(np.searchsorted(self.documents, document))
         return at if at < len(self.documents) and self.documents[at] == document else None
 
     def best_passage(self, at: int) -> int:
-        """The passage that the source with the largest part likes best; the graph speaks of whole documents only."""
+        """Return the best passage by the source with the largest part, among the sources that score passages."""
         best = max(passage_rows(self.sources), key=lambda row: (self.parts[row, at], -row))
         return int(self.best[best, at])
 
     def parts_of(self, at: int) -> tuple[Contribution, ...]:
-        """The fused score of one document as one contribution a source."""
+        """Return the fused score of one document as one contribution per source."""
         found: list[Contribution] = []
         for row, name in enumerate(self.sources):
             score, rank = float(self.scores[row, at]), int(self.ranks[row, at])

@@ -1,9 +1,9 @@
-"""Whether a query uses the graph: a logistic model over what is known once every source has answered.
+"""Decide whether a query uses the graph, with a logistic model over features of the answers of all sources.
 
-It is small and shows its reasons: each feature's share of the log-odds is a Contribution. The default weights were
-learned on train and dev queries of fb15k237-simpleqa, medquad and esci-us-sample, each with the same say (`clew bench
-graph … --gate`); an index with judged queries learns its own, regularised towards
-these (`clew.indexer.tuning.gate`).
+The model is small and explains its decision: the share of each feature in the log-odds is a Contribution. The default
+weights were learned on train and dev queries of fb15k237-simpleqa, medquad and esci-us-sample, all three weighted
+equally (`clew bench graph … --gate`); an index with judged queries learns its own, regularised towards these
+(`clew.indexer.tuning.gate`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from clew.core.types import Contribution, Floats, Ranking
 from clew.search.protocols import ParsedQuery
 
-# Feature → weight in log-odds. Features are scaled to about 0 to 1.
+# Feature → its weight in the log-odds. Features are scaled to about 0 to 1.
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "bias": -2.264143,
     "link probability": 1.840257,
@@ -38,14 +38,14 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {
     "graph overlap": 0.207769,
 }
 FEATURES = tuple(DEFAULT_WEIGHTS)
-# How many documents of a list are compared with another's.
+# How many documents of a ranking are compared with another ranking.
 TOP = 10
 
 
 def features(query: ParsedQuery, lists: Mapping[str, Ranking], connections: float) -> Floats:
-    """(FEATURES,) float64 of a query whose expansion reached something.
+    """Return (FEATURES,) float64 features of a query whose expansion reached at least one entity.
 
-    connections: prominence of the entity that is linked best (0 to 1).
+    lists: source → its ranking. connections: prominence of the entity with the highest link probability (0 to 1).
     """
     expansion = query.expansion
     assert expansion is not None  # noqa: S101 - the caller expanded it
@@ -83,12 +83,12 @@ def features(query: ParsedQuery, lists: Mapping[str, Ranking], connections: floa
 
 
 def _squashed(found: Ranking | None) -> float:
-    """How far the first document stands out, on a scale where 1 is about 50 standard deviations."""
+    """Return how far the first document stands out, on a log scale on which 1 is about 50 standard deviations."""
     return math.log1p(max(0.0, found.deviations(0))) / 4 if found else 0.0
 
 
 def _overlap(one: Ranking | None, others: Sequence[Ranking | None]) -> float:
-    """Share of a source's first documents that are among the first of any other source."""
+    """Return the share of a source's first TOP documents that are among the first TOP of any other source."""
     if one is None or not len(one):
         return 0.0
     known = {int(d) for other in others if other for d in other.ordinals[:TOP]}
@@ -100,7 +100,7 @@ def _overlap(one: Ranking | None, others: Sequence[Ranking | None]) -> float:
 class Gate:
     """A learned gate. weights: feature → weight. threshold: least probability at which the graph is used (0 to 1).
 
-    queries: how many it was learned on beside the default's.
+    queries: how many queries it was learned on, in addition to those of the default gate.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
@@ -108,22 +108,22 @@ class Gate:
     queries: int = 0
 
     def probability(self, found: Floats) -> float:
-        """Chance (0 to 1) that the graph helps a query with these features."""
+        """Return the probability (0 to 1) that the graph helps a query with these features."""
         odds = float(found @ np.array([self.weights.get(name, 0.0) for name in FEATURES]))
         return 1 / (1 + math.exp(-min(max(odds, -500.0), 500.0)))
 
     def parts(self, found: Floats) -> tuple[Contribution, ...]:
-        """The log-odds as one contribution a feature; they add up."""
+        """Return the log-odds as one contribution per feature; their values add up to it."""
         pairs = zip(FEATURES, found.tolist(), strict=True)
         return tuple(
             Contribution("gate", name, self.weights.get(name, 0.0) * value, {"value": value}) for name, value in pairs
         )
 
     def as_table(self) -> dict[str, Any]:
-        """As it is stored in a release."""
+        """Return the table that a release stores."""
         return {"weights": dict(self.weights), "threshold": self.threshold, "queries": self.queries}
 
     @classmethod
     def of_table(cls, table: Mapping[str, Any]) -> Gate:
-        """From what `as_table` gave; the default gate for an empty table."""
+        """Read the table that `as_table` returned; an empty table gives the default gate."""
         return cls(table["weights"], table["threshold"], table["queries"]) if table else cls()

@@ -1,4 +1,4 @@
-"""What the graph of an index says of a text, of an entity and of a query, for people to look at."""
+"""Reports for people on a text, an entity or a query, from the graph of an index."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from clew.core.types import Deadline, Ints, Vectors
 from clew.kg.linker import FEATURES, Candidate, Linker
 from clew.kg.relations import Step
 from clew.kg.snapshot import Snapshot
-from clew.kg.store import Guarded
+from clew.kg.store import HealthReporting
 from clew.kg.types import MAX_FAN_OUT, EdgeTable, Walk
 from clew.search.graph_retriever import GraphRetriever, linked_entities
 from clew.search.pipeline import Searcher
 from clew.search.protocols import ParsedQuery
 from clew.search.types import MAX_QUERY_CHARACTERS, Degradation, LinkedEntity
 
-# A long text of common words has candidates by the ten thousand; nobody reads further than this.
+# A long text of common words has tens of thousands of candidates; only the likeliest ones are listed.
 MOST_CANDIDATES = 500
-# Most edges that a store is asked for, all relations together; where an entity has more, the snapshot tells of each.
+# Most edges that a store is asked for, over all relations. If an entity has more, the report uses the snapshot.
 _STEPS = 10_000
 _SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class ConsideredEntity(LinkedEntity):
-    """An entity that some words of a text may mean.
+class EntityCandidate(LinkedEntity):
+    """An entity that some words of a text may refer to.
 
-    features: what the linker saw, by name, those that are 0 left out. dropped: why it is no mention, "" where it is.
+    features: the linker's features by name, except those that are 0. dropped: why it is not a mention, "" if it is one.
     """
 
     features: Mapping[str, float]
@@ -41,10 +41,10 @@ class ConsideredEntity(LinkedEntity):
 
 @dataclass(frozen=True, slots=True)
 class LinkReport:
-    """What linking a text found.
+    """The result of linking a text.
 
-    text: as it was read; places are characters of it. graph, snapshot: what it was linked to. mentions: by their place
-    in the text. considered: how many entities its words may mean; candidates: the likeliest of them, where asked for.
+    text: normalised; offsets are characters of it. graph, snapshot: what it was linked to. mentions: in text order.
+    considered: how many candidate entities there were; candidates: the likeliest of them, if they were requested.
     """
 
     text: str
@@ -52,12 +52,12 @@ class LinkReport:
     snapshot: str
     mentions: tuple[LinkedEntity, ...]
     considered: int
-    candidates: tuple[ConsideredEntity, ...] = ()
+    candidates: tuple[EntityCandidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NamedEntity:
-    """An entity as it is mentioned beside another one."""
+    """The id, name and type of an entity that another one is related to."""
 
     id: str
     name: str
@@ -66,10 +66,10 @@ class NamedEntity:
 
 @dataclass(frozen=True, slots=True)
 class EntityRelation:
-    """What an entity is joined to along one relation, in one direction.
+    """The neighbours of an entity along one relation, in one direction.
 
-    said: the relation in plain words, to be read before the names. outgoing: whether the entity is the edges' source.
-    count: how many edges there are; entities: the first ones, by id.
+    said: the relation in plain words, to be read before the names. outgoing: whether the entity is the source of the
+    edges. count: how many edges there are; entities: the first neighbours, by id.
     """
 
     relation: str
@@ -81,10 +81,10 @@ class EntityRelation:
 
 @dataclass(frozen=True, slots=True)
 class EntityReport:
-    """An entity and what lies one hop around it.
+    """An entity and its neighbours at one hop.
 
-    degree: edges in the whole graph, both ways together. degraded: where the store could not answer; the relations are
-    then those of the snapshot.
+    degree: how many edges the whole graph has for it, in both directions together. degraded: set if the store could
+    not answer; the relations are then those of the snapshot.
     """
 
     id: str
@@ -103,7 +103,7 @@ class EntityReport:
 
 @dataclass(frozen=True, slots=True)
 class ReachedEntity(NamedEntity):
-    """An entity that a query leads to. weight: above 0. hops: steps from the named entity. path: in plain words."""
+    """An entity that is reached from a query. weight: above 0. hops: from the mention. path: in plain words."""
 
     weight: float
     hops: int
@@ -112,7 +112,10 @@ class ReachedEntity(NamedEntity):
 
 @dataclass(frozen=True, slots=True)
 class ExpandReport:
-    """What a query leads to. reached: the heaviest ones; total: all. truncated: whether a limit cut the walk."""
+    """The entities that are reached from a query.
+
+    reached: those with the highest weights; total: how many there are. truncated: whether a limit cut the walk.
+    """
 
     query: str
     graph: str
@@ -124,24 +127,24 @@ class ExpandReport:
 
 
 def graph_of(searcher: Searcher) -> GraphRetriever:
-    """The graph of an index. Raises QueryError where it has none."""
+    """Return the graph of an index. Raises QueryError if it has none."""
     if searcher.knowledge is None:
         raise QueryError(
             f"index {searcher.release.index!r} has no graph",
-            "give its spec a [graph] table and build it again; see docs/spec.md",
+            "add a [graph] table to its spec and rebuild it; see docs/spec.md",
         )
     return searcher.knowledge
 
 
 def trouble_of(knowledge: GraphRetriever) -> str:
-    """Why the graph's store does not answer now, "" where nothing is known against it; asks no server."""
+    """Return why the graph's store does not answer at the moment, "" if no problem is known; sends no request."""
     store = knowledge.store
-    # Where nothing is walked no store is needed, and none is open.
-    return store.trouble if knowledge.walks and isinstance(store, Guarded) else ""
+    # If no relation is walked, no store is needed and none is open.
+    return store.trouble if knowledge.walks and isinstance(store, HealthReporting) else ""
 
 
 def link(searcher: Searcher, text: str, *, trace: bool = False) -> LinkReport:
-    """The entities that a text names, as a search would link it. Raises QueryError that names what is wrong."""
+    """Return the entities that a text names, linked as a search would do it. Raises QueryError."""
     knowledge = graph_of(searcher)
     query = _read(searcher, text, "text")
     return link_text(knowledge.linker, knowledge.snapshot, query.text, query.vector, trace=trace)
@@ -150,7 +153,10 @@ def link(searcher: Searcher, text: str, *, trace: bool = False) -> LinkReport:
 def link_text(
     linker: Linker, snapshot: Snapshot, text: str, vector: Vectors | None = None, *, trace: bool = False
 ) -> LinkReport:
-    """The same without an index. vector: (dim,) unit vector of the text, where the linker has vectors."""
+    """Return the entities that a text names, without an index.
+
+    vector: (dim,) unit vector of the text, if the linker has vectors. Raises QueryError.
+    """
     read = normalise(check_text(text, "text"))
     linked = linker.link(read, vector)
     shown = linked.candidates[:MOST_CANDIDATES] if trace else ()
@@ -165,14 +171,15 @@ def link_text(
 
 
 def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline | None = None) -> EntityReport:  # noqa: A002
-    """An entity and its neighbours: those of the store, or of the snapshot where the store cannot answer by then.
+    """Return an entity and its neighbours, from the store or, if it does not answer by the deadline, the snapshot.
 
-    They are the snapshot's as well where there are too many for one answer of a store, so that no relation is left out.
-    limit: most neighbours along one relation in one direction (1 to 10,000). Raises NotFoundError, QueryError.
+    The snapshot is also used if an entity has too many neighbours for one answer of the store, so that no relation is
+    left out. limit: most neighbours along one relation in one direction (1 to 10,000).
+    Raises NotFoundError, QueryError.
     """
     knowledge = graph_of(searcher)
     if not 1 <= limit <= MAX_FAN_OUT:
-        raise QueryError(f"limit is {limit}", f"it counts neighbours along one relation: 1 to {MAX_FAN_OUT:,}")
+        raise QueryError(f"limit is {limit}", f"give the number of neighbours along one relation, 1 to {MAX_FAN_OUT:,}")
     snapshot = knowledge.snapshot
     entity = snapshot.entities([id])[0]
     row = snapshot.row(id)
@@ -180,7 +187,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
         shown = id if len(id) <= _SHOWN_CHARACTERS else id[: _SHOWN_CHARACTERS - 1] + "…"
         raise NotFoundError(
             f"no entity {shown!r} in graph {knowledge.spec.name!r}",
-            "ids are compared as they are, with case; linking a text finds entities by name",
+            "give the exact id, upper and lower case included, or link a text to find entities by name",
         )
     walk = Walk(fan_out=limit, steps=_STEPS)
     degraded: tuple[Degradation, ...] = ()
@@ -190,7 +197,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
             table = knowledge.store.neighbourhood([id], walk, deadline or Deadline())
         except StageUnavailable as reason:
             degraded = (Degradation("graph", reason.message),)
-    # A database that others change may have lost the node since; a walk that was cut has lost whole relations.
+    # A database that others change may no longer have the node, and a walk that was cut may lack whole relations.
     known = table is not None and bool(table.nodes) and len(table) < _STEPS
     groups = _of_table(table) if table is not None and known else _of_snapshot(snapshot, row, limit)
     return EntityReport(
@@ -213,10 +220,10 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
 
 
 def expand(searcher: Searcher, query: str, *, most: int = 50, deadline: Deadline | None = None) -> ExpandReport:
-    """What a query leads to, whatever the gate would say. Raises QueryError, StageUnavailable."""
+    """Return the entities that are reached from a query; the gate is not used. Raises QueryError, StageUnavailable."""
     knowledge = graph_of(searcher)
     if most < 1:
-        raise QueryError(f"k is {most}", "it counts entities: 1 or more")
+        raise QueryError(f"k is {most}", "give the number of entities, 1 or more")
     read = _read(searcher, query, "query")
     found = knowledge.expand(read, deadline or Deadline())
     kept = found.reached[:most]
@@ -236,7 +243,7 @@ def expand(searcher: Searcher, query: str, *, most: int = 50, deadline: Deadline
 
 
 def check_text(text: str, what: str) -> str:
-    """The text itself. Raises QueryError where it is blank or too long."""
+    """Return the text unchanged. Raises QueryError if it is blank or too long."""
     if not text.strip():
         raise QueryError(f"{what} is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
     if len(text) > MAX_QUERY_CHARACTERS:
@@ -245,15 +252,15 @@ def check_text(text: str, what: str) -> str:
 
 
 def _read(searcher: Searcher, text: str, what: str) -> ParsedQuery:
-    """A text as a search understands it, with its vector where the index has an encoder that knows its words."""
+    """Analyse a text as a search would, with its vector if the index has an encoder that knows its tokens."""
     query = searcher.understanding.terms(check_text(text, what))
     return query if searcher.understanding.encoder is None else searcher.understanding.vector(query)
 
 
-def _considered(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) -> list[ConsideredEntity]:
+def _considered(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) -> list[EntityCandidate]:
     shown = linked_entities(snapshot, candidates, text)
     return [
-        ConsideredEntity(
+        EntityCandidate(
             **{name: getattr(entity, name) for name in LinkedEntity.__dataclass_fields__},
             features={name: value for name, value in zip(FEATURES, candidate.features, strict=True) if value},
             dropped=candidate.dropped,
@@ -263,7 +270,7 @@ def _considered(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) 
 
 
 def _named(snapshot: Snapshot, ids: Sequence[str]) -> tuple[NamedEntity, ...]:
-    """Entities by id; one that the snapshot does not know, being newer, is called by its id."""
+    """Look up entities by id; one that is newer than the snapshot has its id as its name."""
     return tuple(
         NamedEntity(name, entity.label if entity else name, entity.type if entity else "")
         for name, entity in zip(ids, snapshot.entities(ids), strict=True)
@@ -271,7 +278,7 @@ def _named(snapshot: Snapshot, ids: Sequence[str]) -> tuple[NamedEntity, ...]:
 
 
 def _of_table(table: EdgeTable) -> list[tuple[Step, int, list[str]]]:
-    """What an edge table says of its only seed: step, how many edges, the ids at their other ends."""
+    """Group the edges of a table with one seed: (step, how many edges, ids of their other ends)."""
     groups: dict[Step, tuple[int, list[str]]] = {}
     rows = zip(table.relation.tolist(), table.outgoing.tolist(), table.far.tolist(), table.fans.tolist(), strict=True)
     for relation, outgoing, far, fan in rows:
@@ -281,7 +288,7 @@ def _of_table(table: EdgeTable) -> list[tuple[Step, int, list[str]]]:
 
 
 def _of_snapshot(snapshot: Snapshot, row: int, limit: int) -> list[tuple[Step, int, list[str]]]:
-    """The same from a snapshot's files, in the order a store has it."""
+    """Group an entity's edges from the snapshot's files, in the order of a store."""
     source, relation, target = snapshot.edges
     groups: list[tuple[Step, int, list[str]]] = []
     sides = [(True, np.flatnonzero(source == row), target), (False, np.flatnonzero(target == row), source)]

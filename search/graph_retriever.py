@@ -1,4 +1,4 @@
-"""The graph as one search uses it: link the query, walk from what it names, weigh what is reached."""
+"""Graph retrieval: link a query to entities, walk the graph from them, and weight the entities that are reached."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from clew.core.errors import StageUnavailable, UsageError
 from clew.core.mapped import open_array
 from clew.core.text import Analyzer
 from clew.core.types import Deadline, Ints, Vectors
-from clew.kg.absent import AbsentStore
 from clew.kg.annotate import open_linker
 from clew.kg.cached import CachedStore
 from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
 from clew.kg.linker import FEATURES, Candidate, Linked, Linker
 from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder
 from clew.kg.snapshot import Snapshot, find_snapshot
-from clew.kg.spec import Attached, GraphSpec
+from clew.kg.spec import DocumentMapping, GraphSpec
 from clew.kg.store import STORES, GraphStore
 from clew.kg.types import Direction, EdgeTable
+from clew.kg.unavailable import UnavailableStore
 from clew.search.protocols import Expansion, ParsedQuery
 from clew.search.types import LinkedEntity
 
-# (entities, dim) float16 and (relations, dim) float32 unit vectors, in the snapshot's order, beside the statistics.
+# (entities, dim) float16 and (relations, dim) float32 unit vectors in the snapshot's order, stored with the statistics.
 ENTITY_VECTORS, RELATION_VECTORS = "entity_vectors.npy", "relation_vectors.npy"
-# How long an answer of an existing database, which others change, is taken for true.
+# How long an answer of an external database, which others may change, is cached.
 _EXTERNAL_SECONDS = 60.0
 
 
 def graph_label(snapshot: str) -> str:
-    """The label under which Clew loads a snapshot into Neo4j."""
+    """Return the label under which Clew loads a snapshot into Neo4j."""
     return f"Clew_{snapshot}"
 
 
@@ -42,9 +42,9 @@ def graph_label(snapshot: str) -> str:
 class GraphRetriever:
     """The opened graph of a release. Safe for concurrent use.
 
-    policy: the spec's, settled for how the documents are in the graph. walks: whether any relation is left to walk.
-    relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty without a dense part.
-    model: what judged questions said of the relations.
+    policy: the spec's, resolved for how the documents are attached to the graph. walks: whether there is any relation
+    to walk. relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty if the index has no
+    vectors. model: what was learned about the relations from judged questions.
     """
 
     spec: GraphSpec
@@ -57,14 +57,14 @@ class GraphRetriever:
     model: RelationModel
 
     def expand(self, query: ParsedQuery, deadline: Deadline) -> Expansion:
-        """What the graph says of a query. Raises StageUnavailable where the store cannot answer in time."""
+        """Link a query and expand it in the graph. Raises StageUnavailable if the store cannot answer in time."""
         linked = self.linker.link(query.text, query.vector)
         if deadline.passed:
-            raise StageUnavailable("the time budget was used up by linking")
+            raise StageUnavailable("the time budget was used up by entity linking")
         return self.expansion(query, linked, deadline)
 
     def expansion(self, query: ParsedQuery, linked: Linked, deadline: Deadline) -> Expansion:
-        """The same for a query that is linked already."""
+        """Expand a query that is linked already. Raises StageUnavailable if the store cannot answer in time."""
         mentions = linked.meant(self.spec.link.rival)
         if not mentions:
             return Expansion(linked, (), np.empty(0, np.int64), ())
@@ -84,20 +84,20 @@ class GraphRetriever:
         return Expansion(linked, kept, rows, paths, _cut(table, policy) or len(reached) == policy.most)
 
     def entities(self, expansion: Expansion, text: str) -> tuple[LinkedEntity, ...]:
-        """The entities that a query's text names, by their place in it."""
+        """Return the entities that a query's text names, in text order."""
         return linked_entities(self.snapshot, expansion.linked.mentions, text)
 
     def prominence(self, query: ParsedQuery) -> float:
-        """How well connected the likeliest entity of an expanded query is, 0 to 1."""
+        """Return how well connected the most probable entity of an expanded query is, 0 to 1."""
         assert query.expansion is not None  # noqa: S101 - the caller expanded it
         best = max(query.expansion.linked.mentions, key=lambda mention: mention.probability)
         return float(self.linker.dictionary.entities["prominence"][best.entity])
 
     def names(self, query: ParsedQuery, analyzer: Analyzer) -> tuple[tuple[tuple[str, float], ...], dict[str, str]]:
-        """Index terms, with weights below 1, of the names of what a query leads to, and the way to each of them.
+        """Return index terms of the names of the entities reached, with weights below 1, and the path to each term.
 
-        An entity that the query names adds its other names. Names whose words are all in the query add nothing and do
-        not count against the spec's `terms`.
+        An entity that the query names adds its other names. Entities whose names have no new term add nothing and do
+        not count towards the limit `terms` of the spec.
         """
         expansion = query.expansion
         if expansion is None or not expansion.reached:
@@ -122,7 +122,7 @@ class GraphRetriever:
         return tuple(sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))), origins
 
     def _fresh(self, reached: Reached, asked: set[str], analyzer: Analyzer) -> list[str]:
-        """Terms of an entity's names that a query does not have."""
+        """Return the terms of an entity's names that the query does not have."""
         entity = self.snapshot.entities([reached.entity])[0]
         if entity is None:
             return []
@@ -138,7 +138,10 @@ class GraphRetriever:
     def _fits(
         self, query: ParsedQuery, named: Mapping[str, Candidate], table: EdgeTable, policy: ExpandSpec
     ) -> dict[tuple[str, Step], float]:
-        """(seed, step) → how well the step fits the query beside the best one, 0 to 1; ("", step) for later hops."""
+        """Return (seed, step) → how well the step fits the query relative to the best step, 0 to 1.
+
+        The seed is "" for the steps of later hops.
+        """
         learned = bool(self.model)
         rest = {name: remainder(query.text, [(mention.start, mention.end)]) for name, mention in named.items()}
         whole = remainder(query.text, [(mention.start, mention.end) for mention in named.values()])
@@ -161,27 +164,30 @@ class GraphRetriever:
         return {key: float(np.exp(policy.fit * (value - best[bool(key[0])]))) for key, value in odds.items()}
 
     def _cosines(self, query: ParsedQuery, table: EdgeTable) -> list[float]:
-        """Cosine of the query with the name of each relation of a table; 0 where there are no vectors."""
+        """Return the cosine of the query and the name of each relation of a table; 0 if there are no vectors."""
         if query.vector is None or not self.relation_vectors:
             return [0.0] * len(table.relations)
         names = np.stack([self.relation_vectors[name] for name in table.relations]) if table.relations else None
         return [] if names is None else np.vecdot(names, query.vector).astype(np.float64).tolist()
 
     def _rows(self, reached: Sequence[Reached]) -> tuple[Ints, tuple[Reached, ...]]:
-        """Rows of what was reached, without what the snapshot does not know (a database may have grown since)."""
+        """Return the snapshot rows of the entities reached, and the entities that have one.
+
+        A database may have entities that were added after the snapshot; those are left out.
+        """
         rows = [(self.snapshot.row(found.entity), found) for found in reached]
         known = [(row, found) for row, found in rows if row is not None]
         return np.array([row for row, _ in known], np.int64), tuple(found for _, found in known)
 
     def _labels(self, reached: Sequence[Reached]) -> dict[str, str]:
-        """Id → label of every entity on the paths."""
+        """Return id → label of every entity on the paths."""
         ids = list(dict.fromkeys([*(r.seed for r in reached), *(way.to for r in reached for way in r.path)]))
         found = zip(ids, self.snapshot.entities(ids), strict=True)
         return {name: entity.label if entity else name for name, entity in found}
 
 
 def linked_entities(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) -> tuple[LinkedEntity, ...]:
-    """Candidates of a text that was linked to a snapshot, as they are shown."""
+    """Convert the linker's candidates for a text into the entities of a response."""
     ids = snapshot.ids(np.array([mention.entity for mention in candidates], np.int64)) if candidates else []
     found = []
     for mention, entity in zip(candidates, snapshot.entities(ids), strict=True):
@@ -204,10 +210,10 @@ def linked_entities(snapshot: Snapshot, candidates: Sequence[Candidate], text: s
 def open_graph_retriever(
     spec: GraphSpec, home: Path, statistics: Path, learned: Mapping[str, Any], *, verify: bool
 ) -> GraphRetriever:
-    """Open the graph of a version. statistics: the version's graph folder; learned: what a release learned.
+    """Open the graph of a version. statistics: the version's graph folder; learned: the relation model of a release.
 
-    A database that cannot be reached is no error here: its questions are. Raises NotFoundError, CorruptError or
-    FormatError that names the file of a snapshot.
+    A database that cannot be reached raises no error here, but when it is queried. Raises NotFoundError, CorruptError
+    or FormatError that names the file of a snapshot.
     """
     folder = find_snapshot(home, spec.name, spec.snapshot)
     with ExitStack() as opened:
@@ -216,7 +222,7 @@ def open_graph_retriever(
         policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.attached)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
-        store = open_store(spec, snapshot) if walks else AbsentStore("no relation is walked")
+        store = open_store(spec, snapshot) if walks else UnavailableStore("the expansion policy walks no relation")
         opened.callback(store.close)
         knowledge = GraphRetriever(
             spec=spec,
@@ -233,7 +239,7 @@ def open_graph_retriever(
 
 
 def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
-    """The store a spec asks for, over a snapshot that is open."""
+    """Open the store that a spec names, for an open snapshot."""
     if spec.neo4j is None or spec.store != "neo4j":
         store: GraphStore = STORES[spec.store].open(snapshot.folder, verify=False)
         return store
@@ -243,13 +249,14 @@ def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
             STORES["neo4j"](spec.neo4j, label), seconds=_EXTERNAL_SECONDS if spec.neo4j.is_external else None
         )
     except UsageError as error:
-        return AbsentStore(error.message)
+        return UnavailableStore(error.message)
 
 
-def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: Attached) -> tuple[ExpandSpec, bool]:
-    """A policy for how documents are in the graph, and whether any of the graph's relations is left to walk.
+def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: DocumentMapping) -> tuple[ExpandSpec, bool]:
+    """Complete a policy for how documents are attached to the graph; also return whether any relation is walked.
 
-    What joins documents to entities lies in the postings, so it is not walked unless the policy names it.
+    Relations between documents and entities are not walked unless the policy names them, because the postings of the
+    index have them already.
     """
     if policy.itself is None:
         policy = replace(policy, itself=0.0 if found.documents and not found.types else 1.0)
@@ -260,7 +267,7 @@ def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: Attache
 
 
 def _cut(table: EdgeTable, policy: ExpandSpec) -> bool:
-    """Whether a limit of the policy cut a walk."""
+    """Return whether a limit of the policy cut a walk."""
     if not len(table):
         return False
     hops = np.bincount(table.hops[table.near])
@@ -268,14 +275,14 @@ def _cut(table: EdgeTable, policy: ExpandSpec) -> bool:
 
 
 def seeds_alone(seeds: Sequence[str]) -> EdgeTable:
-    """The table of a walk that goes nowhere."""
+    """Return the edge table of a walk that has only seeds and no edges."""
     none = np.empty(0, np.int64)
     zeros = np.zeros(len(seeds), np.int64)
     return EdgeTable(tuple(seeds), zeros, zeros, (), none, none, np.empty(0, np.bool_), none, none)
 
 
 def _path(reached: Reached, mention: Candidate, text: str, labels: Mapping[str, str], policy: ExpandSpec) -> str:
-    """How an entity is reached, in plain words: couch → alias of Sofas → subcategory Sleeper Sofas."""
+    """Describe the path to an entity in plain words: couch → alias of Sofas → subcategory Sleeper Sofas."""
     surface, name = text[mention.start : mention.end], labels[reached.seed]
     alias = mention.features[_ALIAS] > 0
     parts = [name] if surface.casefold() == name.casefold() else [surface, f"alias of {name}" if alias else name]

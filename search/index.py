@@ -1,4 +1,4 @@
-"""An opened index, as Python programs use it: `clew.open` and `clew.Index`."""
+"""The Python interface of an opened index: `clew.open` and `clew.Index`."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def open(  # noqa: A001 - clew.open reads as what it does
 
 
 def _graph_mode(graph: GraphMode, expand: GraphMode | None) -> GraphMode:
-    """Return how the graph is used, also if the caller gave it by its old name."""
+    """Return the graph mode, also if the caller gave it under its old name, expand."""
     if expand is None:
         return graph
     if graph != "auto":

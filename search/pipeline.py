@@ -1,7 +1,7 @@
-"""One search, stage by stage: understand → filter → candidates → graph → fusion → rerank → present.
+"""The stages of a search: query analysis → filter → candidates → graph → fusion → rerank → present.
 
-A source that raises StageUnavailable, or that the time budget does not reach, is left out and named; so are reranking
-and facets (`search/trace.py`).
+A source that raises StageUnavailable, or for which no time is left, is left out and reported; so are reranking and
+facets (`search/trace.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from clew.core.artifacts import Hold
 from clew.core.errors import QueryError, unknown_name
 from clew.core.types import Bools, Deadline, Floats
-from clew.search.answer import Answering, checked
+from clew.search.answer import AnswerExtractor, checked
 from clew.search.docstore import DocStore
 from clew.search.facets import count_facets
 from clew.search.fields import Fields
@@ -50,12 +50,12 @@ from clew.search.types import (
 from clew.search.versions import IndexVersion, Release
 from clew.search.why_not import left_out, reason_lost
 
-# Facets count what matches a query term or is among this many of a source that scores everything.
+# Facets count documents that match a query term, or are among this many of a source that scores all documents.
 FACET_DEPTH = 1_000
 
 
 def check(request: SearchRequest) -> None:
-    """Refuse a request that cannot be answered. Raises QueryError that names the parameter."""
+    """Check the parameters of a request. Raises QueryError that names the invalid one."""
     if not request.query.strip():
         raise QueryError("query is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
     if len(request.query) > MAX_QUERY_CHARACTERS:
@@ -63,15 +63,15 @@ def check(request: SearchRequest) -> None:
             f"query has {len(request.query):,} characters", f"give at most {MAX_QUERY_CHARACTERS:,} characters"
         )
     if not 1 <= request.k <= MAX_K:
-        raise QueryError(f"k is {request.k:,}", f"k counts documents: 1 to {MAX_K:,}; use offset for later pages")
+        raise QueryError(f"k is {request.k:,}", f"give 1 to {MAX_K:,} documents; use offset for later pages")
     if not 0 <= request.offset <= MAX_WINDOW - request.k:
-        raise QueryError(f"offset is {request.offset:,}", f"offset + k may be at most {MAX_WINDOW:,}")
+        raise QueryError(f"offset is {request.offset:,}", f"give 0 or more; offset + k may be at most {MAX_WINDOW:,}")
     if request.budget_ms is not None and not request.budget_ms > 0:
         raise QueryError(f"budget_ms is {request.budget_ms}", "give milliseconds above 0, or leave it out")
     if request.graph not in GRAPH_MODES:
         raise QueryError(f"graph is {request.graph!r}", f"expected {', '.join(GRAPH_MODES)}")
     if request.rerank is not None and not isinstance(request.rerank, bool):
-        raise QueryError(f"rerank is {request.rerank!r}", "give true or false, or leave it out: as the index says")
+        raise QueryError(f"rerank is {request.rerank!r}", "give true or false, or leave it out (set by the index)")
     if request.min_probability is not None and not 0 <= request.min_probability <= 1:
         raise QueryError(f"min_probability is {request.min_probability}", "give 0 to 1, or leave it out")
 
@@ -80,8 +80,8 @@ def check(request: SearchRequest) -> None:
 class Searcher:
     """An opened release of an index. Safe for concurrent searches; close it when the last one is done.
 
-    generators: source → generator, in the order their parts are listed. hold: keeps the version from being swept.
-    knowledge, gate: the graph and what decides about it; None where the index has none. reranker: None where the
+    generators: source → generator, in the order in which explanations list them. hold: protects the version from
+    gc. knowledge: the graph, None if the index has none; gate: decides whether a query uses it. reranker: None if the
     index does not rerank.
     """
 
@@ -99,7 +99,7 @@ class Searcher:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names of the candidate sources."""
+        """Return the names of the candidate sources."""
         return tuple(self.generators)
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class Searcher:
                 rest.callback(generator.close)
 
     def search(self, request: SearchRequest) -> SearchResponse:
-        """Answer one search. Raises QueryError for a bad request, StageUnavailable when no source can answer."""
+        """Answer one search. Raises QueryError for an invalid request, StageUnavailable if no source can answer."""
         check(request)
         profile, reranker = load_profile(request.profile), self._reranker(request)
         trace = Trace(Deadline.after_ms(request.budget_ms))
@@ -150,17 +150,17 @@ class Searcher:
         )
 
     def answer(self, request: AnswerRequest) -> AnswerResponse:
-        """The best sentences of the first documents. Raises what `search` raises."""
+        """Return the best sentences of the first documents. Raises the same errors as `search`."""
         asked = checked(request)
         check(asked)
         reranker, trace = self._reranker(asked), Trace(Deadline.after_ms(asked.budget_ms))
         started = time.perf_counter()
         with trace.needed("filter"):
             kept = self._filtered(asked)
-        # What counts is how likely the sentence is, so no document is dropped for its passage.
+        # min_probability applies to sentences, so no document is dropped because of its best passage.
         query, ordering = self._ordered(replace(asked, min_probability=None), reranker, trace, kept)
         parts = self.store, self.fields, self.understanding.analyzer, self.generators
-        answers = Answering(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
+        answers = AnswerExtractor(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return AnswerResponse(
             query=query.text,
@@ -189,12 +189,12 @@ class Searcher:
         graph: GraphMode = "auto",
         rerank: bool | None = None,
     ) -> tuple[list[str], Floats]:
-        """Ids and scores of the `depth` best documents, nothing presented (benchmarks, `--queries`).
+        """Return ids and scores of the `depth` best documents, without fields (for benchmarks and `clew run`).
 
-        Scores are fused ones, or log-odds where documents are reranked; those below these that were not reached have
-        scores below theirs. among: only these document ids are candidates. rerank: None: as the index says. A stage
-        that cannot answer raises, and reranking takes the time it needs: a benchmark of a system with a stage missing
-        or cut short would be another system's.
+        Scores are fused scores, or log-odds if documents are reranked; documents that were not reranked then follow
+        with lower scores. among: only these document ids are candidates. rerank: None: as the index is set. Raises
+        StageUnavailable if a stage cannot answer, and reranking has no time limit, because a benchmark of a system
+        with a missing or shortened stage would measure another system.
         """
         request = SearchRequest(query=query, sources=sources, graph=graph, rerank=rerank)
         reranker = self._reranker(request)
@@ -218,7 +218,7 @@ class Searcher:
         among: Sequence[str] | None = None,
         graph: GraphMode = "auto",
     ) -> FusedCandidates:
-        """Every candidate document of a query with its parts: what `rank` orders, and weights are learned on."""
+        """Return every candidate of a query with its parts, which `rank` orders and fusion weights are learned from."""
         return self.traced(query, depth, sources=sources, fusion=fusion, among=among, graph=graph)[0]
 
     def traced(
@@ -231,21 +231,21 @@ class Searcher:
         among: Sequence[str] | None = None,
         graph: GraphMode = "auto",
     ) -> tuple[FusedCandidates, Trace]:
-        """The same with what happened on the way: what a gate is learned on."""
+        """Return every candidate of a query with its parts, and the trace, which a gate is learned from."""
         _, pool, trace = self._found(SearchRequest(query=query, sources=sources, graph=graph), depth, fusion, among)
         return pool, trace
 
     def why_not(self, request: SearchRequest, document_id: str) -> WhyNot:
-        """Which stage lost a document that was expected, and what every stage made of it."""
+        """Return which stage lost an expected document, and the score that every stage gave it."""
         check(request)
         reranker = self._reranker(request)
         document = self.store.find(document_id)
         if document is None:
-            return _lost(document_id, "index", f"no document {document_id!r} is in this release")
+            return _lost(document_id, "index", f"this release has no document {document_id!r}")
         trace = Trace(Deadline())
         kept = self._filtered(request)
         if kept is not None and not kept[document]:
-            return _lost(document_id, "filter", "a filter leaves it out")
+            return _lost(document_id, "filter", "a filter excludes it")
         query, ordering = self._ordered(request, reranker, trace, kept)
         stages = self._standing(query, ordering, document)
         place = ordering.pool.place_of(document)
@@ -259,11 +259,11 @@ class Searcher:
     # ------------------------------------------------------------------ stages
 
     @property
-    def _gathering(self) -> Retriever:
+    def _retriever(self) -> Retriever:
         return Retriever(self.store, self.understanding, self.generators, self.knowledge, self.gate)
 
     def _reranker(self, request: SearchRequest) -> Reranker | None:
-        """What reranks a request; None where nothing does. Raises QueryError where it is asked for in vain."""
+        """Return the reranker of a request, or None. Raises QueryError if the request needs one and there is none."""
         if request.rerank and self.reranker is None:
             raise QueryError(
                 "rerank is true, but the index has no reranker", "leave it out, or add [rerank] to its spec and rebuild"
@@ -275,7 +275,7 @@ class Searcher:
         return chosen
 
     def _depth(self, request: SearchRequest, reranker: Reranker | None) -> int:
-        """Documents that each source is asked for."""
+        """Return how many documents each source is asked for."""
         return max(
             load_profile(request.profile).depth, request.offset + request.k, reranker.spec.top if reranker else 0
         )
@@ -283,37 +283,37 @@ class Searcher:
     def _ordered(
         self, request: SearchRequest, reranker: Reranker | None, trace: Trace, kept: Bools | None
     ) -> tuple[ParsedQuery, Ordering]:
-        """The candidates in the order in which they are shown; as fused where they cannot be reranked in time."""
+        """Return the candidates in the order shown; by fused score if they are not reranked or there is no time to."""
         depth = self._depth(request, reranker)
-        query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(request.fusion))
+        query, pool = self._retriever.pool(request, trace, depth, kept, self._fusion(request.fusion))
         ordering = None
         if reranker is not None:
             with trace.stage("rerank"):
                 ordering = reranker.rerank(query.text, pool, self.store, trace.deadline)
-        return query, (ordering or Ordering.as_fused(pool)).without_unlikely(request.min_probability)
+        return query, (ordering or Ordering.as_fused(pool)).filter_by_probability(request.min_probability)
 
     def _found(
         self, request: SearchRequest, depth: int, fusion: FusionSpec | str | None, among: Sequence[str] | None
     ) -> tuple[ParsedQuery, FusedCandidates, Trace]:
-        """The candidates of a request whose sources all answer. Raises StageUnavailable where one cannot."""
+        """Return the candidates of a request that all sources answer. Raises StageUnavailable if one cannot."""
         check(request)
         kept = None
         if among is not None:
             kept = np.zeros(self.store.documents, np.bool_)
             kept[[at for at in map(self.store.find, among) if at is not None]] = True
         trace = Trace(Deadline())
-        query, pool = self._gathering.pool(request, trace, depth, kept, self._fusion(fusion))
+        query, pool = self._retriever.pool(request, trace, depth, kept, self._fusion(fusion))
         trace.check_whole()
         return query, pool, trace
 
     def _explained(self, trace: Trace) -> GraphUse | None:
-        """What the graph did, with the gate's reasons where it decided."""
+        """Return how the graph was used, with the parts of the gate's log-odds if it decided."""
         if trace.graph is None or trace.gate_features is None:
             return trace.graph
         return replace(trace.graph, parts=self.gate.parts(trace.gate_features))
 
     def _filtered(self, request: SearchRequest) -> Bools | None:
-        """(documents,) bool of the documents that pass the request's filters; None without filters."""
+        """Return (documents,) bool, true for documents that pass the request's filters; None without filters."""
         return parse_filters(request.filters, self.fields).documents(self.store) if request.filters else None
 
     def _fusion(self, asked: FusionSpec | str | None) -> FusionSpec:
@@ -326,7 +326,7 @@ class Searcher:
         return replace(self.fusion, method=asked)
 
     def _matching(self, query: ParsedQuery, pool: FusedCandidates, kept: Bools | None) -> Bools:
-        """(documents,) bool that facets count: match a content word, or are near the top of another source."""
+        """Return (documents,) bool to count in facets: with a content word, or near the top of another source."""
         counted = np.zeros(self.store.documents, np.bool_)
         heaviest = max((weight for term, weight in query.terms if term not in query.origins), default=0.0)
         terms = [term for term, weight in query.terms if weight == heaviest and term not in query.origins]
@@ -343,7 +343,7 @@ class Searcher:
     # ------------------------------------------------------------------ what is shown
 
     def _hit(self, ordering: Ordering, at: int, rank: int, presenter: Presenter, explained: ParsedQuery | None) -> Hit:
-        """The document at a place of the pool as it is shown; with a query, with its receipt."""
+        """Return the document at index `at` of the pool as a hit, with its explanation if a query is given for it."""
         document = int(ordering.pool.documents[at])
         fields = self.store.fields_of(document)
         span = self.store.span(ordering.pool.best_passage(at))
@@ -361,7 +361,7 @@ class Searcher:
         )
 
     def _standing(self, query: ParsedQuery, ordering: Ordering, document: int) -> tuple[StageScore, ...]:
-        """What every stage made of a document: each source's parts for its best passage, then those of later stages."""
+        """Return a document's score in every stage: each source's for its best passage, then those of later stages."""
         stages = []
         pool = ordering.pool
         at = pool.place_of(document)
@@ -382,5 +382,5 @@ class Searcher:
 
 
 def _lost(document_id: str, stage: str, reason: str, stages: tuple[StageScore, ...] = ()) -> WhyNot:
-    """Say that a stage lost a document before it could be ranked."""
+    """Report that a stage lost a document before it was ranked."""
     return WhyNot(id=document_id, found=False, lost_at=stage, reason=reason, stages=stages)

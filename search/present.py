@@ -1,4 +1,4 @@
-"""What a hit shows: its fields, and where the query's terms are in its title and its best passage.
+"""Present hits: their fields, and the spans of the query's terms in the title and in the best passage.
 
 Everything is plain text with character spans; nothing is escaped or marked up here.
 """
@@ -21,7 +21,7 @@ from clew.search.types import Highlight
 
 @dataclass(frozen=True)
 class Presenter:
-    """Presents the hits of one query. Make one for a search and use it for all its hits."""
+    """The presentation of one query's hits. Make one for a search and use it for all its hits."""
 
     analyzer: Analyzer
     query: ParsedQuery
@@ -30,7 +30,7 @@ class Presenter:
 
     @cached_property
     def terms(self) -> QueryTerms:
-        """The query's terms, which are marked."""
+        """Return the query's terms, which are highlighted."""
         return QueryTerms(self.analyzer, self.query)
 
     @cached_property
@@ -38,14 +38,14 @@ class Presenter:
         return self.profile.shown(self.fields)
 
     def shown(self, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
-        """The fields of a document that the profile shows, those without a value left out."""
+        """Return the fields of a document that the profile shows and that have a value."""
         return {name: values[name] for name in self._shown if values.get(name) is not None}
 
     def highlights(self, values: Mapping[str, FieldValue], span: tuple[int, int]) -> tuple[Highlight, ...]:
-        """The whole title where it holds a query term, then a snippet (or the answer) from the best passage.
+        """Return the full title if it contains a query term, then a snippet (or the answer) from the best passage.
 
-        span: (start, end) of that passage in the document's body. A highlight's `start` is the place of its snippet in
-        its field's text. Without any match the snippet is the passage's beginning, without spans.
+        span: (start, end) of that passage in the document's body. The `start` of a highlight is the offset of its
+        snippet in the text of its field. If nothing matches, the snippet is the start of the passage, without spans.
         """
         if not self.profile.highlight:
             return ()
@@ -58,7 +58,7 @@ class Presenter:
         return (*found, best) if best else tuple(found)
 
     def _best_part(self, values: Mapping[str, FieldValue], span: tuple[int, int]) -> Highlight | None:
-        """The best snippet or sentence of a passage, over the body fields it touches."""
+        """Return the best snippet or sentence of a passage, over the body fields that it overlaps."""
         text, places = body(values, self.fields)
         best: Highlight | None = None
         best_score = -1.0
@@ -77,7 +77,7 @@ class Presenter:
 
 
 def merged(matches: Iterable[Match], start: int, end: int) -> tuple[tuple[int, int], ...]:
-    """Spans of the matches within text[start:end], from its start, ascending; those that overlap are one."""
+    """Return the ascending spans of matches in text[start:end], relative to start; overlapping ones are merged."""
     spans: list[tuple[int, int]] = []
     for first, last in sorted((max(m.start, start) - start, min(m.end, end) - start) for m in matches):
         if first >= last:
@@ -90,15 +90,15 @@ def merged(matches: Iterable[Match], start: int, end: int) -> tuple[tuple[int, i
 
 
 def best_sentence(text: str, matches: list[Match]) -> tuple[int, int]:
-    """(start, end) of the sentence with the most worth in query terms, the first of equals; text must not be blank."""
+    """Return (start, end) of the sentence with the highest worth, the first of equals. text must not be blank."""
     start, end, _ = max(weighed_sentences(text, matches), key=lambda weighed: weighed[2])
     return start, end
 
 
 def snippet(text: str, matches: list[Match], size: int) -> tuple[int, int]:
-    """(start, end) of about `size` characters, never more, with the most worth in query terms.
+    """Return (start, end) of the part with the highest worth in query terms, nearly but at most `size` characters long.
 
-    Starts and ends at sentences where that leaves the matches inside, else at words. text must not be blank.
+    It starts and ends at sentence borders if the matches still fit, else at word borders. text must not be blank.
     """
     if len(text) <= size:
         return len(text) - len(text.lstrip()), len(text.rstrip())
@@ -106,7 +106,7 @@ def snippet(text: str, matches: list[Match], size: int) -> tuple[int, int]:
     first, last = _densest(matches, size) if matches else (borders[0][0], borders[0][0])
     starts = [start for start, _ in borders if last - size <= start <= first]
     if starts:
-        # The nearest sentence before the matches, or an earlier one where the text ends too soon after it.
+        # The nearest sentence start before the matches, or an earlier one if less than `size` characters follow it.
         start = max((at for at in starts if at <= len(text) - size), default=starts[0])
     else:
         start = _word_start(text, max(0, first - max(0, size - (last - first)) // 3), first)
@@ -123,7 +123,7 @@ def snippet(text: str, matches: list[Match], size: int) -> tuple[int, int]:
 
 
 def _densest(matches: list[Match], size: int) -> tuple[int, int]:
-    """(start, end) around the matches within `size` characters that are worth most; the first of equals."""
+    """Return (start, end) of the matches within `size` characters that have the highest worth; the first of equals."""
     best, best_worth = (0, 0), 0.0
     low = 0
     inside: dict[str, int] = {}
@@ -143,13 +143,13 @@ def _densest(matches: list[Match], size: int) -> tuple[int, int]:
 
 
 def _is_border(text: str, at: int) -> bool:
-    """Whether a text may be cut before `at`: beside white space, or beside a character outside words in Latin."""
+    """Return whether a text may be cut before `at`: next to white space or next to a character above U+2E80 (CJK)."""
     before, after = text[at - 1], text[at]
     return before.isspace() or after.isspace() or before > "\u2e80" or after > "\u2e80"
 
 
 def _word_start(text: str, at: int, limit: int) -> int:
-    """The first word start from `at` on, at most `limit`."""
+    """Return the first word start from `at` on, at most `limit`."""
     while 0 < at < limit and (text[at].isspace() or not _is_border(text, at)):
         at += 1
     while at < limit and text[at].isspace():
@@ -158,7 +158,7 @@ def _word_start(text: str, at: int, limit: int) -> int:
 
 
 def _word_end(text: str, at: int, limit: int) -> int:
-    """The last place up to `at` where a word ends, at least `limit`; `at` itself where there is none."""
+    """Return the last word end up to `at`, at least `limit`; `at` itself if there is none."""
     place = at
     while place > limit and not _is_border(text, place):
         place -= 1

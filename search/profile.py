@@ -1,4 +1,4 @@
-"""Profiles: how hits are presented. A profile is a TOML file; those that come with Clew lie in search/profiles."""
+"""Profiles: how hits are presented. A profile is a TOML file; those that come with Clew are in search/profiles."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class ProfileSpec:
     """How hits are presented.
 
     depth: documents that each source is asked for (1 to 10,000). fields: names of the fields shown (empty: all).
-    body: whether fields = [] includes the body texts. highlight: give the title and a snippet of the best passage
-    with the query's terms marked. snippet: its length in characters (40 to 2,000). answer: the snippet is the one
-    sentence of the passage that answers best. facets: true (all facet fields), false, or names, counted where a
-    request names none.
+    body: whether fields = [] includes the body texts. highlight: give the title and a snippet of the best passage,
+    with the query's terms marked. snippet: its length in characters (40 to 2,000). answer: the snippet is the
+    sentence of the passage that answers best. facets: which facets are counted if a request names none: true (all
+    facet fields), false, or a list of names.
     """
 
     depth: int = 200
@@ -40,17 +40,19 @@ class ProfileSpec:
             raise ValueError(f"snippet is {self.snippet}, expected 40 to 2,000 characters")
 
     def shown(self, fields: Fields) -> tuple[str, ...]:
-        """Names of the fields shown. Raises QueryError for one that the index does not declare."""
+        """Return the names of the fields shown. Raises QueryError for one that the index does not declare."""
         for name in self.fields:
             if name not in fields:
-                raise QueryError(f"the profile shows a field {name!r} that the index lacks", nearest(name, fields))
+                raise QueryError(
+                    f"the profile shows field {name!r}, which the index does not declare", nearest(name, fields)
+                )
         if self.fields:
             return tuple(self.fields)
         hidden = () if self.body else body_fields(fields)
         return tuple(name for name in fields if name not in hidden)
 
     def facets_of(self, fields: Fields) -> tuple[str, ...]:
-        """Facets that are counted where a request names none."""
+        """Return the facets that are counted if a request names none."""
         if isinstance(self.facets, list):
             return tuple(self.facets)
         return facet_fields(fields) if self.facets else ()
@@ -58,14 +60,14 @@ class ProfileSpec:
 
 @cache
 def profile_names() -> tuple[str, ...]:
-    """Names of the profiles that come with Clew."""
+    """Return the names of the profiles that come with Clew."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
 def load_profile(name: str) -> ProfileSpec:
-    """The profile of that name, or the one in a TOML file if `name` is a path that ends in .toml.
+    """Load the profile with this name, or from a TOML file if `name` is a path that ends in .toml.
 
-    Raises UnknownNameError that lists the known names, SpecError for a file that cannot be read.
+    Raises UnknownNameError that lists the known names, SpecError if a file cannot be read.
     """
     if name.endswith(".toml"):
         return parse(ProfileSpec, read_toml(Path(name)), name)

@@ -1,4 +1,4 @@
-"""The seams of search. Implementations live beside this file and are named in `clew.search.candidates.KINDS`."""
+"""The interfaces of search. `clew.search.candidates.KINDS` names the implementations."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from clew.kg.linker import Linked
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expansion:
-    """What the graph says of a query.
+    """The entities of the graph that a query names or leads to.
 
-    linked: candidates and mentions of its text. reached: the entities that it leads to, heaviest first. rows: (r,)
+    linked: candidates and mentions of its text. reached: the entities reached, by descending weight. rows: (r,)
     int64 row of each in the graph. paths: how each is reached, in plain words. truncated: whether a limit of the policy
-    cut the walk or what it reached.
+    cut the walk or the list of entities reached.
     """
 
     linked: Linked
@@ -30,13 +30,13 @@ class Expansion:
 
 @dataclass(frozen=True, slots=True)
 class ParsedQuery:
-    """A query after understanding.
+    """A query after query analysis.
 
-    text: as typed, Unicode-normalised. terms: (index term, weight) in query order, repetitions kept; original terms
-    weigh 1, expansion terms less. vector: (dim,) float32 unit vector, None where no dense ranking is wanted or
-    possible. unknown: share of word pieces the encoder does not know (0 to 1). notes: what understanding decided,
-    for the trace. expansion: the entities it names and what they lead to, None where the graph was not asked.
-    origins: term that the graph added → the way it was reached, in plain words.
+    text: as typed, Unicode-normalised. terms: (index term, weight) in query order, with repetitions; the weight is at
+    most 1, and less for function words and for terms that the graph added. vector: (dim,) float32 unit vector, None if
+    dense ranking is not wanted or not possible. unknown: share of tokens that the encoder does not know (0 to 1).
+    notes: what query analysis decided, for the response. expansion: the entities that it names and those reached from
+    them, None if the graph is not used. origins: term that the graph added → the path to its entity, in plain words.
     """
 
     text: str
@@ -50,10 +50,10 @@ class ParsedQuery:
 
 @dataclass(frozen=True, slots=True)
 class CandidateRequest:
-    """What a source is asked.
+    """A request to a source of candidates.
 
-    k: passages wanted. allowed: (n,) bool over the passages of whoever is asked (None: all); n is the number of
-    passages of the version, or of the shard once `Sharded` has sliced it.
+    k: passages wanted. allowed: (n,) bool, which passages may be returned (None: all); n is the number of passages of
+    the version, or of the shard after `Sharded` has sliced it.
     """
 
     query: ParsedQuery
@@ -67,25 +67,25 @@ class CandidateGenerator(Protocol):
 
     @property
     def size(self) -> int:
-        """Passages covered."""
+        """Return the number of passages covered."""
         ...
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best `k` allowed passages; fewer only where fewer match. BM25 returns only passages with a query term.
+        """Return the best `k` allowed passages, or fewer if fewer match. BM25 returns only passages with a query term.
 
-        Raises StageUnavailable when it cannot answer.
+        Raises StageUnavailable if it cannot answer.
         """
         ...
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
-        """(n,) float64 scores of the given passages, equal to what `candidates` would give them.
+        """Return (n,) float64 scores of the given passages, equal to those that `candidates` would give them.
 
-        NaN where this source has no score for a passage (a BM25 passage without any query term scores 0.0).
+        A score is NaN if this source has none for a passage (in BM25 a passage without any query term scores 0.0).
         """
         ...
 
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
-        """Parts of one passage's score; their values add up to `score` (1e-6)."""
+        """Return the parts of one passage's score; their values add up to `score` (within 1e-6)."""
         ...
 
     def close(self) -> None:
@@ -95,10 +95,10 @@ class CandidateGenerator(Protocol):
 
 @runtime_checkable
 class MatchesAny(Protocol):
-    """A source that can say which passages match at all."""
+    """A source that can tell which passages match a query at all."""
 
     def matches_any(self, terms: Sequence[str]) -> Bools:
-        """(n,) bool: passages that hold at least one of the index terms."""
+        """Return (n,) bool, true for passages that contain at least one of the index terms."""
         ...
 
 
@@ -106,9 +106,9 @@ class MatchesAny(Protocol):
 class PassageSet:
     """The passages of one shard, in order, as an index kind reads them.
 
-    fields: searched field → text of that field in each passage (the title and keywords repeat in every passage of
-    a document; a body field gives its slice inside the window). vectors: (n, dim) float32 unit vectors, None where
-    the index has no dense part. documents: id of each passage's document; a document's passages follow one another.
+    fields: searched field → text of that field in each passage (every passage of a document has its full title and
+    keywords, but only its own part of a body field). vectors: (n, dim) float32 unit vectors, None if the index has no
+    vectors. documents: id of each passage's document; the passages of a document are adjacent.
     linked: field whose values are entities → its values in each passage.
     """
 
@@ -126,21 +126,21 @@ GlobalStatistics = TypeVar("GlobalStatistics")
 
 
 class IndexKind(Protocol[LocalStatistics, GlobalStatistics]):
-    """One way to index passages: a map, a reduce, and a map again, so local and distributed builds share one loop.
+    """One way to index passages: a map, a reduce and another map, so that local and distributed builds share one loop.
 
-    `LocalStatistics` and `GlobalStatistics` can be pickled. A kind writes only inside the folder it is given.
+    `LocalStatistics` and `GlobalStatistics` can be pickled. An index kind writes only inside the folder it is given.
     """
 
     def local_statistics(self, passages: PassageSet, directory: Path) -> LocalStatistics:
-        """What one shard adds to the statistics of the version. Files that need no other shard go into `directory`."""
+        """Return a shard's share of the version's statistics; write files that need no other shard into `directory`."""
         ...
 
     def combine(self, add: Sequence[LocalStatistics], remove: Sequence[LocalStatistics] = ()) -> GlobalStatistics:
-        """Statistics of the version; `remove` takes deleted passages out exactly."""
+        """Return the statistics of the version; `remove` subtracts those of deleted passages exactly."""
         ...
 
     def build(self, passages: PassageSet, global_statistics: GlobalStatistics, directory: Path) -> Mapping[str, Any]:
-        """Write the rest of the shard's files into `directory`, where those of its survey are.
+        """Write the rest of the shard's files into `directory`, next to those that `local_statistics` wrote.
 
         Returns facts for the manifest (kind, sizes, recall).
         """
@@ -155,5 +155,5 @@ class IndexKind(Protocol[LocalStatistics, GlobalStatistics]):
         ...
 
     def derived(self) -> frozenset[str]:
-        """Names of files that need not come out byte for byte the same from the same input (ANN graphs)."""
+        """Return the names of files that may differ between builds of the same input (ANN graphs)."""
         ...

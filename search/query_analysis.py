@@ -1,4 +1,4 @@
-"""From the words a person typed to a ParsedQuery."""
+"""Analyse the text of a query into a ParsedQuery."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from clew.core.types import Vectors
 from clew.models.protocols import Encoder
 from clew.search.protocols import ParsedQuery
 
-# What "the" or "what" counts in BM25 beside a content word. Chosen on the train and dev splits of squad11 and medquad:
-# nDCG@10 is .01 to .02 above both 1 and 0 there.
+# Weight of words such as "the" or "what" in BM25; a content word has 1. Chosen on the train and dev splits of squad11
+# and medquad: nDCG@10 is .01 to .02 above both 1 and 0 there.
 FUNCTION_WEIGHT = 0.35
-# Above this share of word pieces the model does not know, its vector says little about the text.
+# Above this share of tokens that the model does not know, its vector says little about the text.
 UNKNOWN_LIMIT = 0.2
 
 
 def readable(encoder: Encoder, texts: Sequence[str]) -> list[int]:
-    """Places of the texts that the encoder knows enough words of; the vector of any other would say little of it."""
+    """Return the indexes of the texts of which the encoder knows enough tokens for a meaningful vector."""
     return [at for at, unknown in enumerate(encoder.unknown_shares(texts)) if unknown <= UNKNOWN_LIMIT]
 
 
 def passage_vectors(encoder: Encoder, texts: Sequence[str]) -> Vectors:
-    """(n, dim) float32 vectors of n passages, 0 for those that the encoder does not know enough words of."""
+    """Return (n, dim) float32 vectors of n passages, 0 for those of which the encoder knows too few tokens."""
     known = readable(encoder, texts)
     vectors = np.zeros((len(texts), encoder.dim), np.float32)
     vectors[known] = encoder.encode_passages([texts[at] for at in known])
@@ -35,27 +35,27 @@ def passage_vectors(encoder: Encoder, texts: Sequence[str]) -> Vectors:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnalyzer:
-    """Analyses queries with the analyzer and the encoder that built the index (None: no dense part)."""
+    """The query analysis of an index, with the analyzer and the encoder that it was built with (None: no vectors)."""
 
     analyzer: Analyzer
     encoder: Encoder | None
 
     def terms(self, text: str) -> ParsedQuery:
-        """The query with its index terms, without a vector yet."""
+        """Return the query with its index terms, without a vector yet."""
         light = self.analyzer.function_terms
         terms = tuple((term, FUNCTION_WEIGHT if term in light else 1.0) for term in self.analyzer.terms(text))
         return ParsedQuery(text=normalise(text), terms=terms)
 
     def vector(self, query: ParsedQuery) -> ParsedQuery:
-        """The query with its vector, or a note where the encoder does not know its words.
+        """Return the query with its vector, or with a note if the encoder does not know enough of its tokens.
 
-        Raises StageUnavailable where the index has no encoder.
+        Raises StageUnavailable if the index has no encoder.
         """
         if self.encoder is None:
-            raise StageUnavailable("the index has no dense part")
+            raise StageUnavailable("the index has no vectors")
         (unknown,) = self.encoder.unknown_shares([query.text])
         if unknown > UNKNOWN_LIMIT:
-            note = f"no dense ranking: the model does not know {unknown:.0%} of the query's word pieces"
+            note = f"no dense ranking: the model does not know {unknown:.0%} of the query's tokens"
             return replace(query, vector=None, unknown=unknown, notes=(*query.notes, note))
         vector = self.encoder.encode_queries([query.text])[0]
         return replace(query, vector=vector, unknown=unknown)

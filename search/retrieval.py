@@ -1,4 +1,4 @@
-"""Candidates of every source, the graph's among them, joined into one pool of scored documents."""
+"""Retrieve candidates from every source, the graph included, and fuse them into one pool of scored documents."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ GRAPH = "graph"
 
 @dataclass(frozen=True, slots=True)
 class Retriever:
-    """What candidates are gathered with.
+    """The sources that candidates are retrieved from.
 
-    generators: source → generator, in the order their parts are listed. knowledge: the graph, None where the index
-    has none; gate: what decides whether a query uses it.
+    generators: source → generator, in the order in which explanations list them. knowledge: the graph, None if the
+    index has none; gate: decides whether a query uses it.
     """
 
     store: DocStore
@@ -40,7 +40,7 @@ class Retriever:
     def pool(
         self, request: SearchRequest, trace: Trace, depth: int, kept: Bools | None, fusion: FusionSpec
     ) -> tuple[ParsedQuery, FusedCandidates]:
-        """Candidates of every source, joined at document level, with every source's score of every candidate."""
+        """Retrieve the candidates of every source as documents, with the score of every candidate in every source."""
         names = self._names(request)
         with trace.needed("understand"):
             query = self.understanding.terms(request.query)
@@ -50,9 +50,9 @@ class Retriever:
             if name == GRAPH:
                 continue
             with trace.stage(name):
-                # The first source always runs: an answer without any would be none.
+                # The first source always runs, because without it there would be no candidates at all.
                 if lists and trace.deadline.passed:
-                    raise StageUnavailable("the time budget was used up before it")
+                    raise StageUnavailable("the time budget was used up before this stage")
                 if name == "dense":
                     query = self.understanding.vector(query)
                     if query.vector is None:
@@ -73,32 +73,34 @@ class Retriever:
         return query, pool
 
     def _names(self, request: SearchRequest) -> tuple[str, ...]:
-        """Return the sources to ask. Raises UnknownNameError, or QueryError if the graph is asked for and not there."""
+        """Return the sources to ask. Raises UnknownNameError, or QueryError if they do not fit the graph mode."""
         names = tuple(dict.fromkeys(request.sources or self.generators))
         for name in names:
             if name not in self.generators:
                 raise unknown_name("source", name, self.generators)
         if request.graph == "on" and self.knowledge is None:
-            raise QueryError("graph is 'on', but the index has no graph", "leave it out, or add [graph] and rebuild")
+            raise QueryError(
+                "graph is 'on', but the index has no graph", "leave graph out, or add [graph] to the spec and rebuild"
+            )
         if request.graph == "on" and GRAPH not in names:
             raise QueryError(f"graph is 'on', but sources are {', '.join(names)}", "add graph to sources")
         if request.graph == "off" and names == (GRAPH,):
-            raise QueryError("graph is 'off', but graph is the only source", "leave one of the two out")
+            raise QueryError("graph is 'off', but graph is the only source", "leave out graph or name another source")
         return tuple(name for name in names if name != GRAPH) if request.graph == "off" else names
 
     def _expanded(
         self, request: SearchRequest, asked: CandidateRequest, lists: dict[str, Ranking], trace: Trace
     ) -> ParsedQuery:
-        """The query with what the graph says of it; adds the graph's list, and widens BM25's, where they are used."""
+        """Return the query as the graph expands it; if it is used, add its ranking to lists and replace BM25's."""
         knowledge = self.knowledge
         assert knowledge is not None  # noqa: S101 - the source is there only with it
         if lists and trace.deadline.passed:
-            raise StageUnavailable("the time budget was used up before it")
-        # The first source always runs: an answer without any would be none.
+            raise StageUnavailable("the time budget was used up before this stage")
+        # The first source always runs, because without it there would be no candidates at all.
         expansion = knowledge.expand(asked.query, trace.deadline if lists else Deadline())
         named = knowledge.entities(expansion, asked.query.text)
         if not expansion.reached:
-            nowhere = "what the query names leads nowhere" if named else "the query names no entity of the graph"
+            nowhere = "no entity is reached from those it names" if named else "the query names no entity of the graph"
             trace.graph = GraphUse(used=False, reason=nowhere, entities=named)
             return asked.query
         wide = replace(asked, query=replace(asked.query, expansion=expansion))
@@ -106,8 +108,8 @@ class Retriever:
         use, seen = self._gated(request, wide.query, {**lists, GRAPH: found})
         query, added = self._added(knowledge, wide, lists, found, trace) if use.used else (asked.query, {})
         if use.used and not added:
-            use, seen = GraphUse(used=False, reason="nothing that the query leads to is among the documents"), None
-        # All at once and last, so that a stage that fails half-way leaves nothing behind.
+            use, seen = GraphUse(used=False, reason="the entities reached add neither terms nor documents"), None
+        # Everything is set at the end, so that a stage that fails half-way changes nothing.
         trace.graph = replace(use, entities=named, reached=len({reached.entity for reached in expansion.reached}))
         trace.gate_features = seen
         lists.update(added)
@@ -121,7 +123,7 @@ class Retriever:
         found: Ranking,
         trace: Trace,
     ) -> tuple[ParsedQuery, dict[str, Ranking]]:
-        """The query as the graph widens it, and the lists that this adds or replaces."""
+        """Return the query with the terms that the graph adds, and the rankings that are added or replaced."""
         query, added = asked.query, {}
         if "terms" in knowledge.spec.use and "bm25" in lists:
             terms, origins = knowledge.names(query, self.understanding.analyzer)
@@ -135,7 +137,7 @@ class Retriever:
     def _gated(
         self, request: SearchRequest, query: ParsedQuery, lists: Mapping[str, Ranking]
     ) -> tuple[GraphUse, Floats | None]:
-        """Whether the graph takes part, and the gate's features; None where the gate is not asked."""
+        """Return whether the graph is used, and the features of the gate, None if the gate does not decide."""
         if request.graph == "on":
             return GraphUse(used=True, reason="asked for"), None
         if len(lists) == 1:
@@ -145,13 +147,13 @@ class Retriever:
         seen = features(query, lists, knowledge.prominence(query))
         chance = self.gate.probability(seen)
         used = chance >= self.gate.threshold
-        reason = f"the gate gives it a chance of {chance:.2f} to help, it opens at {self.gate.threshold:g}"
+        reason = f"the gate's probability that it helps is {chance:.2f}, the threshold is {self.gate.threshold:g}"
         return GraphUse(used=used, reason=reason, probability=chance), seen
 
     def _documents(self, name: str, request: CandidateRequest, trace: Trace) -> Ranking:
         """Rank a source's first k documents: ask it for more passages until these are of k distinct documents."""
         generator, wanted = self.generators[name], request.k
-        # As many as k documents have, so that one question is enough most of the time.
+        # Start with the average number of passages of k documents, so that one request is mostly enough.
         usual = math.ceil(wanted * generator.size / max(1, self.store.documents))
         request = replace(request, k=max(wanted, min(usual, generator.size)))
         while True:
@@ -172,7 +174,7 @@ class Retriever:
         return replace(ranking, ordinals=documents[kept], scores=ranking.scores[kept])
 
     def _joined(self, query: ParsedQuery, lists: Mapping[str, Ranking], fusion: FusionSpec) -> FusedCandidates:
-        """Join the sources' documents; every source scores each document by its best passage there."""
+        """Fuse the documents of the sources; every source scores each document by its best passage in that source."""
         union = np.unique(np.concatenate([found.ordinals for found in lists.values()] or [np.empty(0, np.int64)]))
         first, counts = self.store.first[union], self.store.first[union + 1] - self.store.first[union]
         heads = np.cumsum(counts) - counts
@@ -192,7 +194,7 @@ class Retriever:
 
 
 def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats, Ints]:
-    """Best score and its passage in each group of neighbouring passages (the first of equals; NaN where all are)."""
+    """Return the best score and its passage in each group of adjacent passages: the first of equals; NaN if all are."""
     filled = np.where(np.isnan(scores), -np.inf, scores)
     best = np.maximum.reduceat(filled, heads)
     group = np.repeat(np.arange(len(heads)), np.diff(heads, append=len(scores)))

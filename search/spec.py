@@ -36,7 +36,7 @@ class SearchSpec:
         """Read the tables of a spec, from a spec file or as they are stored with a version; ignore all other tables.
 
         `dense = false` and a stored null mean an index without vectors. where: the file's name in messages. stored:
-        whether it is the table of a version, which may have old names of keys. Raises SpecError that names the table
+        whether it is the table of a version, which may have keys with old names. Raises SpecError that names the table
         and the key.
         """
         prefix = f"{where} " if where else ""

@@ -1,4 +1,4 @@
-"""Where a query's terms stand in a text, and what its sentences are worth by them: for snippets and for answers."""
+"""Find a query's terms in texts and weight sentences by them, for snippets and answers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from clew.core.sentences import sentences
 from clew.core.text import STOP_WORDS, Analyzer
 from clew.search.protocols import ParsedQuery
 
-# Chinese words that say as little by themselves as English stop words.
+# Chinese stop words.
 _HAN_STOP_WORDS = frozenset("的 了 是 在 和 与 或 吗 呢 有 被 为".split())
-# A sentence that asks says less than one that tells.
+# Factor for sentences that are questions, because they rarely answer one.
 QUESTION_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A query term in a text: what it weighs and where it is."""
+    """A query term in a text: its weight and its span."""
 
     term: str
     weight: float
@@ -28,21 +28,21 @@ class Match:
 
 @dataclass(frozen=True)
 class QueryTerms:
-    """The terms of one query that are looked for in texts. Make one for a search and use it for all its documents."""
+    """The terms of one query to find in texts. Make one for a search and use it for all its documents."""
 
     analyzer: Analyzer
     query: ParsedQuery
 
     @cached_property
     def weights(self) -> dict[str, float]:
-        """Terms that are looked for, with their weights. Stop words are only where the query has nothing else."""
+        """Return the terms to find, with their weights. Stop words are included only if there are no others."""
         idle = {token.term for token in self.analyzer.tokens(self.query.text)
                 if self.query.text[token.start : token.end].lower() in STOP_WORDS | _HAN_STOP_WORDS}  # fmt: skip
         terms = sorted(self.query.terms, key=lambda pair: pair[1])
         return {term: weight for term, weight in terms if term not in idle} or dict(terms)
 
     def matches(self, text: str) -> list[Match]:
-        """Every place of a term in a text, in characters of it."""
+        """Return every match of a term in a text, with its span in characters."""
         weights = self.weights
         return [
             Match(term, weights[term], start, end)
@@ -52,12 +52,15 @@ class QueryTerms:
 
 
 def worth(matches: Iterable[Match]) -> float:
-    """Sum of the weights of the distinct terms."""
+    """Return the sum of the weights of the distinct terms."""
     return sum({match.term: match.weight for match in matches}.values())
 
 
 def weighed_sentences(text: str, matches: list[Match]) -> list[tuple[int, int, float]]:
-    """(start, end, worth) of each sentence of a text, in order; questions count half. None for a blank text."""
+    """Return (start, end, worth) of each sentence of a text, in order; questions count half.
+
+    A blank text has no sentences.
+    """
     found: list[tuple[int, int, float]] = []
     for start, end in sentences(text):
         value = worth(match for match in matches if start <= match.start and match.end <= end)

@@ -1,7 +1,7 @@
-"""What happens to one search on its way: its deadline, the time of each stage, and what was left out.
+"""Trace one search: its deadline, the time of each stage, and the stages that were left out.
 
-The one place that decides about degradation: a stage that raises StageUnavailable is left out and named. Any other
-exception is a bug and surfaces.
+This is the only place that handles degradation: a stage that raises StageUnavailable is left out and reported. Any
+other exception is a bug and is not caught.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from clew.search.types import Degradation, GraphUse
 
 @dataclass(slots=True)
 class Trace:
-    """What happened to one search on its way.
+    """The record of one search.
 
-    partial: sources of which not every shard answered. gate_features: (clew.search.gate.FEATURES,) float64, what the
-    gate decided on; None where it was not asked.
+    partial: sources of which not every shard answered. gate_features: (clew.search.gate.FEATURES,) float64, the
+    features that the gate decided by; None if the gate did not decide.
     """
 
     deadline: Deadline
@@ -35,7 +35,7 @@ class Trace:
 
     @contextmanager
     def needed(self, name: str) -> Iterator[None]:
-        """Time a stage without which there is no answer."""
+        """Time a stage that the search cannot do without."""
         start = time.perf_counter()
         try:
             yield
@@ -44,7 +44,7 @@ class Trace:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage; where it cannot answer, say so and go on."""
+        """Time a stage; if it cannot answer, record that and continue."""
         with self.needed(name):
             try:
                 yield
@@ -52,7 +52,10 @@ class Trace:
                 self.degraded.append(Degradation(name, reason.message))
 
     def check_whole(self) -> None:
-        """Raises StageUnavailable that names the stage where one was left out, or did not cover every shard."""
+        """Check that every stage answered in full.
+
+        Raises StageUnavailable that names a stage that was left out or did not cover every shard.
+        """
         if self.degraded:
             raise StageUnavailable(f"{self.degraded[0].stage}: {self.degraded[0].reason}")
         if self.partial:
@@ -60,5 +63,5 @@ class Trace:
 
     @property
     def coverage(self) -> float:
-        """Share of the asked shards that answered."""
+        """Return the share of the shards asked that answered."""
         return self.answered / self.asked if self.asked else 1.0

@@ -1,12 +1,13 @@
-"""Requests and responses of a search, the same for Python, the command line and HTTP."""
+"""Requests and responses of a search, shared by Python, the command line and HTTP."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from clew.core.types import Contribution
+from clew.search import notebook
 
 MAX_QUERY_CHARACTERS = 10_000
 MAX_K = 1_000
@@ -23,10 +24,10 @@ class SearchRequest:
 
     query: 1 to 10,000 characters. k: documents wanted (1 to 1,000). offset: documents skipped (offset + k at most
     10,000). filters: see clew.search.filters. facets: names of facet fields to count. profile: how hits are shown.
-    sources: candidate sources to use (None: all of the index). fusion: how they are joined (None: as the release says).
-    explain: give each hit its explanation. budget_ms: wanted answer time in milliseconds; stages that do not fit are
-    left out and named. graph: whether the graph is used: "auto" lets the gate decide, "on" always uses it, "off" never.
-    rerank: whether a cross-encoder reads the first candidates (None: as the index says). min_probability: drop
+    sources: candidate sources to use (None: all of the index). fusion: how they are fused (None: set by the release).
+    explain: give each hit its explanation. budget_ms: time limit in milliseconds; stages that do not fit are left out
+    and reported. graph: whether the graph is used: "auto" lets the gate decide, "on" always uses it, "off" never.
+    rerank: whether a cross-encoder reranks the first candidates (None: set by the index). min_probability: drop
     reranked documents whose probability of being relevant is below this (0 to 1).
     """
 
@@ -47,7 +48,7 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Highlight:
-    """A snippet of a field and where the query's terms lie in it ((start, end) in characters of the snippet)."""
+    """A snippet of a field and the spans of the query's terms in it ((start, end) in characters of the snippet)."""
 
     field: str
     snippet: str
@@ -57,7 +58,7 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True)
 class StageScore:
-    """What one stage made of a hit: its score and rank there (1 is best; None: not among its candidates)."""
+    """The score and the rank of a hit in one stage (1 is best; None: not among its candidates)."""
 
     stage: str
     score: float | None
@@ -70,8 +71,8 @@ class Hit:
     """One document found.
 
     score: of the last stage that reached the document, named by scored_by. passage: (start, end) characters of the
-    best passage in the document's body. why: the receipt, one entry a stage, only where it was asked for.
-    probability: that the document is relevant (0 to 1), only where it was reranked; score is then its log-odds.
+    best passage in the document's body. why: the explanation, one entry per stage, only if it was requested.
+    probability: that the document is relevant (0 to 1), only if it was reranked; score is then its log-odds.
     """
 
     id: str
@@ -97,7 +98,7 @@ class FacetValue:
 class LinkedEntity:
     """An entity that the query names.
 
-    start, end: characters of the query. probability: that it is meant (0 to 1).
+    start, end: characters of the query. probability: that this entity is meant (0 to 1).
     """
 
     id: str
@@ -111,10 +112,10 @@ class LinkedEntity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphUse:
-    """What the graph did for one search.
+    """How the graph was used in one search.
 
-    used: whether it took part. reason: why, or why not. entities: that the query names. reached: how many entities
-    these lead to. probability: the gate's, where it was asked; parts: of its log-odds, where the search is explained.
+    used: whether it was. reason: why, or why not. entities: those that the query names. reached: how many entities
+    are reached from them. probability: the gate's, if it decided; parts: of its log-odds, if the search is explained.
     """
 
     used: bool
@@ -127,11 +128,11 @@ class GraphUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerankUse:
-    """What reranking did for one search.
+    """How documents were reranked in one search.
 
-    model: the cross-encoder. reranked: how many documents it scored, of how many it was to. dropped: how many were
-    less likely than min_probability. unjudged: how many of the shown hits it did not score. stopped: what ended it:
-    "all" were scored, "budget" (one more chunk would not have fitted), "settled" (hardly anything relevant is
+    model: the cross-encoder. reranked: how many documents it scored; of: how many it was to score. dropped: how many
+    had a probability below min_probability. unjudged: how many of the hits shown it did not score. stopped: why it
+    ended: "all" (all were scored), "budget" (no time for one more chunk), "settled" (hardly anything relevant is
     expected among the others), or "unavailable" (see `degraded`).
     """
 
@@ -156,8 +157,8 @@ class SearchResponse:
     """The answer to one search.
 
     considered: documents that were candidates of any source (hits are the best of these). timings_ms: stage → time.
-    coverage: share of shards that answered (1.0: all). graph: None where the index has none or it was not asked.
-    rerank: None where nothing was to be reranked.
+    coverage: share of shards that answered (1.0: all). graph: None if the index has none or the search left it out.
+    rerank: None if nothing was to be reranked.
     """
 
     query: str
@@ -173,10 +174,22 @@ class SearchResponse:
     graph: GraphUse | None = None
     rerank: RerankUse | None = None
 
+    def to_arrow(self) -> Any:
+        """Return the hits as a pyarrow.Table: rank, id, score, scored_by, probability, then the fields."""
+        return notebook.to_arrow(notebook.hit_rows(self.hits))
+
+    def to_pandas(self) -> Any:
+        """Return the hits as a pandas.DataFrame with the same columns. Raises MissingExtraError without pandas."""
+        return notebook.to_pandas(notebook.hit_rows(self.hits))
+
+    def _repr_html_(self) -> str:
+        """Show the hits in a notebook."""
+        return notebook.search_html(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRequest:
-    """One question that sentences of documents are to answer.
+    """A question to answer with sentences of documents.
 
     search: the search for the documents; k, offset, facets, profile, explain and min_probability of it have no effect.
     k: how many documents, from the first on, are read for an answer (1 to 50). min_probability: leave out answers
@@ -189,7 +202,7 @@ class AnswerRequest:
 
     @property
     def retrieval(self) -> SearchRequest:
-        """The search for the documents that are read."""
+        """Return the search for the documents that are read."""
         return replace(
             self.search,
             k=self.k,
@@ -205,12 +218,12 @@ class AnswerRequest:
 class Answer:
     """The sentence of a document that answers best.
 
-    id, title: of the document ("" where it has no title). text: the sentence; it is body[start:end] of the document's
+    id, title: of the document ("" if it has no title). text: the sentence; it is body[start:end] of the document's
     `clew.search.fields.body`. field: the field it is from. passage: (start, end) of the passage it was found in; more:
-    of the document's other passages that were looked at, best first; all in characters of the body.
-    score: log-odds where scored_by is "rerank", else the weight of the query's terms in it (0 or more, "terms").
-    probability: that the sentence answers (0 to 1), document_probability: that the document is relevant; None where
-    that was not judged.
+    of the document's other passages that were searched, best first; all in characters of the body.
+    score: log-odds if scored_by is "rerank", else ("terms") the weight of the query's terms in it (0 or more).
+    probability: that the sentence answers (0 to 1), document_probability: that the document is relevant; None if it
+    was not scored.
     """
 
     id: str
@@ -230,10 +243,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerResponse:
-    """The answers to one question, best first, at most one a document.
+    """The answers to one question, best first, at most one per document.
 
     nothing_good: min_probability was given and no answer reaches it; `answers` is empty then. sentences: how many the
-    cross-encoder read for it. The other fields are those of SearchResponse.
+    cross-encoder scored. The other fields are those of SearchResponse.
     """
 
     query: str
@@ -250,10 +263,26 @@ class AnswerResponse:
     graph: GraphUse | None = None
     rerank: RerankUse | None = None
 
+    def to_arrow(self) -> Any:
+        """Return the answers as a pyarrow.Table with the fields of `Answer` as columns."""
+        return notebook.to_arrow([asdict(answer) for answer in self.answers])
+
+    def to_pandas(self) -> Any:
+        """Return the answers as a pandas.DataFrame with the same columns. Raises MissingExtraError without pandas."""
+        return notebook.to_pandas([asdict(answer) for answer in self.answers])
+
+    def _repr_html_(self) -> str:
+        """Show the answers in a notebook."""
+        return notebook.answer_html(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhyNot:
-    """Which stage lost a document: the first stage of `stages` that did not keep it, and what each stage gave it."""
+    """Which stage lost a document.
+
+    found: whether it is among the hits. lost_at: the stage that lost it, None if it is a hit. reason: why. stages: its
+    score and rank in each stage.
+    """
 
     id: str
     found: bool

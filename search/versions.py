@@ -1,11 +1,11 @@
-"""What a version, a shard and a release are, and where they lie under a home.
+"""Versions, shards and releases of an index, and their files under a home.
 
 <home>/indexes/<name>/CURRENT              one line: "<release id> <sha256 of its file>"; the only live pointer
 <home>/indexes/<name>/releases/<id>.json   Release
 <home>/indexes/<name>/versions/<id>/       version.json (IndexVersion) and the statistics of its index kinds
 <home>/indexes/<name>/shards/<sha256>/     manifest.json (ShardManifest), documents, postings, vectors, ANN file
 
-Each file is named with its sha256 by the file above it, so a flipped byte anywhere is found when it is opened.
+Each file is listed with its sha256 in a file above it, so that a changed byte anywhere is found when it is opened.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ Stored = TypeVar("Stored", "ShardManifest", "IndexVersion", "Release")
 
 @dataclass(frozen=True, slots=True)
 class ShardManifest:
-    """What one shard folder holds.
+    """The manifest of one shard folder.
 
-    documents, passages: counts. files: path relative to the shard → sha256, of every file but this one.
-    derived: paths that need not come out the same twice (the ANN file); the others make the shard's name.
-    facts: what each index kind reports of itself (ANN kind, measured recall, sizes in bytes).
+    documents, passages: counts. files: path relative to the shard → sha256, of every file except this one.
+    derived: paths that may differ between builds (the ANN file); the shard's name is made from the others.
+    facts: what each index kind reports about itself (ANN kind, measured recall, sizes in bytes).
     """
 
     documents: int
@@ -48,7 +48,7 @@ class ShardManifest:
 
     @property
     def address(self) -> str:
-        """The shard's name: sha256 over the names and hashes of the files that are not derived."""
+        """Return the shard's name: sha256 over the names and hashes of the files that are not derived."""
         content = sorted((path, digest) for path, digest in self.files.items() if path not in self.derived)
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -58,9 +58,9 @@ class IndexVersion:
     """One immutable state of an index.
 
     shards: (address, sha256 of its manifest.json) in ordinal order. files: statistics files of the version → sha256.
-    spec: the index spec as a table, secrets left out. encoder: fingerprint, runtime, name and dim of the bi-encoder
-    (empty where there is no dense part). analyzer: fingerprint of the text analysis. content: sha256 over everything
-    deterministic; two builds of the same input agree on it. relevance: measures on the judged queries of the spec,
+    spec: the index spec as a table, without secrets. encoder: fingerprint, runtime, name and dim of the bi-encoder
+    (empty if there are no vectors). analyzer: fingerprint of the text analysis. content: sha256 over everything
+    deterministic; it is equal for two builds of the same input. relevance: measures on the judged queries of the spec,
     if any. report: counts, times, recall.
     """
 
@@ -83,11 +83,11 @@ class IndexVersion:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What serving uses: one version and what was learned on it.
+    """What serving uses: one version and the parameters that were learned for it.
 
-    version: id, and version_sha256 of its version.json. learned: fusion weights and the like. note: why it is there.
-    reranker: name, fingerprint and runtime of the cross-encoder it was published with (empty where it reranks nothing).
-    override: why, until when and against which figures it was published (empty where nothing spoke against it).
+    version: its id; version_sha256: of its version.json. learned: fusion weights and other learned parameters. note:
+    why it was made. reranker: name, fingerprint and runtime of the cross-encoder it was published with (empty if it
+    does not rerank). override: reason, end date and figures of the override it was published with (empty if none).
     """
 
     id: str
@@ -103,7 +103,7 @@ class Release:
 
 
 def dumps(stored: ShardManifest | IndexVersion | Release) -> bytes:
-    """The bytes that are written: indented JSON, tables in the order given (the order of fields means something)."""
+    """Return the bytes to write: indented JSON, tables in the order given, because the order of fields matters."""
     return (json.dumps(asdict(stored), indent=1, ensure_ascii=False) + "\n").encode()
 
 
@@ -112,7 +112,7 @@ def load(cls: type[Stored], path: Path, sha256: str | None = None) -> Stored:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise NotFoundError(f"{path} is not there", "list what is: `clew indexes list`") from None
+        raise NotFoundError(f"{path} is missing", "list the indexes with `clew indexes list`") from None
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise CorruptError(f"{path} was changed after it was written (sha256 differs)", REBUILD)
     table = parse_table(data, path, FORMAT)
@@ -125,58 +125,58 @@ def load(cls: type[Stored], path: Path, sha256: str | None = None) -> Stored:
 
 @dataclass(frozen=True, slots=True)
 class IndexFolder:
-    """The places of one index under a home. Only computes paths and reads; writing is the indexer's."""
+    """The paths of one index under a home. It only computes paths and reads files; the indexer writes them."""
 
     root: Path
 
     @classmethod
     def of(cls, home: Path, name: str) -> IndexFolder:
-        """The folder of an index by name. Raises NotFoundError for what cannot be a name, such as a path."""
+        """Return the folder of an index. Raises NotFoundError if the name is invalid, for example a path."""
         if not INDEX_NAME.fullmatch(name):
             raise _no_index(home, name)
         return cls(home / "indexes" / name)
 
     @property
     def name(self) -> str:
-        """The index's name."""
+        """Return the name of the index."""
         return self.root.name
 
     def shard(self, address: str) -> Path:
-        """Folder of a shard."""
+        """Return the folder of a shard."""
         return self.root / "shards" / address
 
     def version(self, version: str) -> Path:
-        """Folder of a version."""
+        """Return the folder of a version."""
         return self.root / "versions" / version
 
     def release(self, release: str) -> Path:
-        """File of a release."""
+        """Return the file of a release."""
         return self.root / "releases" / f"{release}.json"
 
     @property
     def pointer(self) -> Path:
-        """The file that names the live release."""
+        """Return the file that names the live release."""
         return self.root / CURRENT
 
     def live(self) -> tuple[str, str]:
-        """Id and sha256 of the live release. Raises NotFoundError that lists the indexes there are."""
+        """Return id and sha256 of the live release. Raises NotFoundError that lists known indexes, or CorruptError."""
         try:
             line = self.pointer.read_text(encoding="ascii")
         except (FileNotFoundError, NotADirectoryError):
             if (self.root / "releases").is_dir():
                 raise NotFoundError(
-                    f"{self.pointer} is not there", f"`clew indexes activate {self.name} RELEASE` names a release again"
+                    f"{self.pointer} is missing", f"choose a release with `clew indexes activate {self.name} RELEASE`"
                 ) from None
             raise _no_index(self.root.parent.parent, self.name) from None
         except UnicodeDecodeError:
             line = ""
         found = _POINTER.fullmatch(line)
         if found is None:
-            raise CorruptError(f"{self.pointer} does not name a release", "`clew indexes activate` names one again")
+            raise CorruptError(f"{self.pointer} does not name a release", "choose one with `clew indexes activate`")
         return found[1], found[2]
 
     def read_release(self, release: str | None = None) -> Release:
-        """A release by id, or the live one. Raises NotFoundError or CorruptError with the file's name."""
+        """Read a release by id, or the live one. Raises NotFoundError or CorruptError that names the file."""
         if release is not None:
             if not _RELEASE_ID.fullmatch(release) or not self.release(release).exists():
                 known = (path.stem for path in self.root.glob("releases/r*.json"))
@@ -187,16 +187,16 @@ class IndexFolder:
             return load(Release, self.release(name), sha256)
         except (NotFoundError, CorruptError) as error:
             raise CorruptError(
-                f"{self.pointer} names release {name!r}: {error.message}", "`clew indexes activate` names one again"
+                f"{self.pointer} names release {name!r}: {error.message}", "choose one with `clew indexes activate`"
             ) from None
 
     def read_version(self, release: Release) -> IndexVersion:
-        """The version that a release serves, its hash checked."""
+        """Read the version that a release serves and check its hash."""
         return load(IndexVersion, self.version(release.version) / "version.json", release.version_sha256)
 
 
 def index_names(home: Path) -> list[str]:
-    """Names of the indexes under a home that have a live release."""
+    """Return the names of the indexes under a home that have a live release."""
     found = (path.parent.name for path in home.glob(f"indexes/*/{CURRENT}"))
     return sorted(name for name in found if INDEX_NAME.fullmatch(name))
 

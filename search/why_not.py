@@ -1,4 +1,4 @@
-"""What became of a candidate that was expected among the hits, in words."""
+"""Explain in words why a candidate is not among the hits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from clew.search.types import SearchRequest
 
 
 def reason_lost(request: SearchRequest, ordering: Ordering, at: int) -> tuple[str | None, str]:
-    """(the stage that lost the candidate at a place of the pool, why); None where it is among the hits."""
+    """Return the stage that lost the candidate at index `at` of the pool, None if it is a hit, and the reason."""
     first, last = request.offset + 1, request.offset + request.k
     fused, rank = rank_in(ordering.fused, at), rank_in(ordering.shown, at)
-    assert fused is not None  # noqa: S101 - every place of the pool has one
+    assert fused is not None  # noqa: S101 - every candidate of the pool has a fused rank
     if rank is None:
         _, _, probability = ordering.score(at)
         if probability is None:
-            return "rerank", f"it was not judged, and no judged document reaches {request.min_probability:g}"
+            return "rerank", f"it was not scored, and no scored document reaches {request.min_probability:g}"
         return "rerank", f"its probability {probability:.3g} is below min_probability {request.min_probability:g}"
     if first <= rank <= last:
         return None, f"it is hit {rank}"
@@ -27,8 +27,8 @@ def reason_lost(request: SearchRequest, ordering: Ordering, at: int) -> tuple[st
 
 
 def left_out(trace: Trace) -> str:
-    """What took no part in a search, and why, to be added to a sentence."""
-    told = [f"{lost.stage} was left out: {lost.reason}" for lost in trace.degraded]
+    """Return the stages that took no part in a search, and why, as the end of a sentence."""
+    reasons = [f"{lost.stage} was left out: {lost.reason}" for lost in trace.degraded]
     if trace.graph is not None and not trace.graph.used:
-        told.append(f"the graph was not used: {trace.graph.reason}")
-    return "".join(f"; {each}" for each in told)
+        reasons.append(f"the graph was not used: {trace.graph.reason}")
+    return "".join(f"; {each}" for each in reasons)

@@ -1,1 +1,1 @@
-"""The routes, by what they are about; each module's `router` binds them to a runtime."""
+"""The routes by subject. The `router` function of each module returns its routes for a runtime."""

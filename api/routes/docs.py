@@ -1,4 +1,4 @@
-"""GET /docs: the interactive description of the API, from files that come with Clew."""
+"""GET /docs: the interactive documentation of the API, from files that come with Clew."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from clew.api.runtime import Runtime
 
 UI = Path(__file__).parent.parent / "ui"
 
-# Name in the URL → file and media type. Nothing else of the folder is served.
+# Name in the URL → file and media type. Other files of the folder are not served.
 FILES = {
     "start.js": (UI / "start.js", "text/javascript"),
     "swagger-ui-bundle.js": (UI / "swagger" / "swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": (UI / "swagger" / "swagger-ui.css", "text/css"),
 }
 
-# Scripts, styles and requests of this server only, nothing inline. Swagger UI draws its icons from data: addresses.
+# Only scripts, styles and requests of this server, nothing inline. Swagger UI loads its icons from data: URLs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -32,18 +32,18 @@ HEADERS = {
 }
 
 
-def router(runtime: Runtime) -> APIRouter:  # noqa: ARG001 - every router is made in the same way
-    """The page and its files; none of them is part of the OpenAPI document."""
+def router(runtime: Runtime) -> APIRouter:  # noqa: ARG001 - all router functions have the same signature
+    """Return the routes of the page and its files; they are not part of the OpenAPI document."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/docs")
     async def page() -> FileResponse:
-        """The page, as HTML."""
+        """Return the page as HTML."""
         return FileResponse(UI / "index.html", headers=HEADERS, media_type="text/html")
 
     @routes.get("/docs/{name}")
     async def file(name: str) -> FileResponse:
-        """A script or style sheet of the page. Raises HTTPException (404) for a name that is not in FILES."""
+        """Return a script or style sheet of the page. Raises HTTPException (404) if the name is not in FILES."""
         if name not in FILES:
             raise HTTPException(404)
         path, media_type = FILES[name]

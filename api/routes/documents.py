@@ -13,20 +13,20 @@ from clew.core.errors import NotFoundError
 
 
 def router(runtime: Runtime) -> APIRouter:
-    """The document route over a runtime."""
+    """Return the document route for a runtime."""
     routes = APIRouter(prefix="/v1", tags=["documents"], responses=PROBLEMS)
 
     @routes.get("/documents", response_model=DocumentResult, summary="Read a document")
     async def document(parameters: Annotated[DocumentParameters, Query()]) -> Response:
-        """A document as it was indexed, by id; the id is a parameter and may hold slashes."""
+        """Return a document by id, as it was indexed. The id is a query parameter and may contain slashes."""
 
         def work() -> DocumentResult:
             with runtime.engine.lease(parameters.index) as searcher:
                 found = searcher.store.find(parameters.id)
                 if found is None:
                     raise NotFoundError(
-                        f"no document {parameters.id!r} in index {searcher.release.index!r}",
-                        "ids are compared as they are, with case; a search returns them as `id`",
+                        f"index {searcher.release.index!r} has no document {parameters.id!r}",
+                        "use an id that a search returns; ids are case-sensitive",
                     )
                 return DocumentResult(
                     id=searcher.store.id(found),

@@ -14,14 +14,14 @@ from clew.search.graph_reports import describe, link
 
 
 def router(runtime: Runtime) -> APIRouter:
-    """The graph's routes over a runtime."""
+    """Return the graph's routes for a runtime."""
     routes = APIRouter(prefix="/v1", tags=["graph"], responses=PROBLEMS)
 
     @routes.post("/link", response_model=LinkResult, summary="Find the entities that a text names")
     async def linked(body: LinkBody, request: Request) -> Response:
-        """The mentions of a text with their probability; with `trace` every entity considered, and why it was dropped.
+        """Return the mentions of a text; with `trace`, also all candidates with features and why they were dropped.
 
-        It is linked as a search with this query would link it. Entities are found by name, alias or translation.
+        The text is linked like the query of a search. Entities are found by name, alias or translation.
         """
 
         def work() -> LinkResult:
@@ -36,9 +36,9 @@ def router(runtime: Runtime) -> APIRouter:
 
     @routes.get("/entities", response_model=EntityResult, summary="Read an entity and its neighbours")
     async def entity(parameters: Annotated[EntityParameters, Query()], request: Request) -> Response:
-        """An entity of the index's graph by id, and what lies one hop around it, by relation.
+        """Return an entity of the index's graph by id, and its neighbours one hop away, by relation.
 
-        Where the graph's store cannot answer in time, the neighbours are those of the snapshot, and `degraded` says so.
+        If the graph's store cannot answer in time, the neighbours are those of the snapshot, and `degraded` says so.
         """
 
         def work() -> EntityResult:

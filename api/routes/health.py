@@ -14,7 +14,7 @@ from clew.core.version import __version__
 
 
 def router(runtime: Runtime) -> APIRouter:
-    """The health routes over a runtime."""
+    """Return the health routes for a runtime."""
     routes = APIRouter(tags=["health"])
 
     def health() -> Health:
@@ -33,24 +33,28 @@ def router(runtime: Runtime) -> APIRouter:
             indexes=shown,
         )
 
-    @routes.get("/livez", response_model=Alive, summary="Is the process alive")
+    @routes.get("/livez", response_model=Alive, summary="Check that the process is alive")
     async def alive() -> Alive:
-        """200 as long as the event loop turns."""
+        """Return 200 as long as the process can answer requests."""
         return Alive()
 
-    @routes.get("/readyz", response_model=Health, summary="May traffic come", responses={503: {"model": Health}})
+    @routes.get(
+        "/readyz", response_model=Health, summary="Check that the server is ready", responses={503: {"model": Health}}
+    )
     async def ready() -> Response:
-        """200 when every index was tried and one or more can be searched, else 503."""
+        """Return 200 if the server has tried to open every index and at least one can be searched, else 503."""
         now = health()
         waiting = any(index.status == "opening" for index in now.indexes)
         status = 503 if now.status == "failing" or waiting else 200
         return Response(now.model_dump_json(), status, media_type="application/json")
 
-    @routes.get("/healthz", response_model=Health, summary="How does it stand", responses={503: {"model": Health}})
+    @routes.get(
+        "/healthz", response_model=Health, summary="Show the state of the server", responses={503: {"model": Health}}
+    )
     async def healthy() -> Response:
-        """The state of every index: why a newer release could not be opened, whether its graph's store answers.
+        """Return the state of every index: why a newer release cannot be opened, and whether its graph's store answers.
 
-        503 when nothing can be searched.
+        The status is 503 if no index can be searched.
         """
         now = health()
         return Response(now.model_dump_json(), 503 if now.status == "failing" else 200, media_type="application/json")
@@ -58,7 +62,7 @@ def router(runtime: Runtime) -> APIRouter:
     @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response,
                 responses={200: {"content": {"text/plain": {}}}})  # fmt: skip
     async def metrics() -> Response:
-        """Counters and histograms in the text format; base units are seconds."""
+        """Return counters and histograms in the Prometheus text format; times are in seconds."""
         return Response(generate_latest(runtime.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return routes

@@ -14,7 +14,7 @@ from clew.search.graph_retriever import GraphRetriever
 
 
 def summary(state: IndexState) -> IndexSummary:
-    """How an index stands, for the list and for the health routes."""
+    """Return the state of an index, for the list of indexes and the health routes."""
     searcher = state.searcher
     return IndexSummary(
         name=state.name,
@@ -30,7 +30,7 @@ def summary(state: IndexState) -> IndexSummary:
 
 
 def graph_state(knowledge: GraphRetriever) -> GraphState:
-    """The graph of an index as it is known to stand; asks no server."""
+    """Return the last known state of an index's graph, without contacting its store."""
     trouble = trouble_of(knowledge)
     return GraphState(
         name=knowledge.spec.name,
@@ -44,21 +44,21 @@ def graph_state(knowledge: GraphRetriever) -> GraphState:
 
 
 def router(runtime: Runtime) -> APIRouter:
-    """The index routes over a runtime."""
+    """Return the index routes for a runtime."""
     routes = APIRouter(prefix="/v1", tags=["indexes"], responses=PROBLEMS)
 
     @routes.get("/indexes", response_model=IndexList, summary="List the indexes")
     async def indexes() -> Response:
-        """Every index of this server, with the release that serves it."""
+        """Return all indexes of this server, with the release that each serves."""
         return await runtime.answer(lambda: IndexList(indexes=[summary(state) for state in runtime.engine.states()]))
 
     @routes.get("/indexes/{name}", response_model=IndexDetail, summary="Show an index")
     async def index(name: Annotated[str, Path(description="Name of the index.")]) -> Response:
-        """One index: release, version, counts, measured recall and relevance, declared fields, its graph."""
+        """Return one index: release, version, counts, measured recall and relevance, declared fields and graph."""
 
         def work() -> IndexDetail:
             with runtime.engine.lease(name) as searcher:
-                # An index that was removed a moment ago is leased still, but no longer listed.
+                # An index that was just removed is no longer listed, but its lease is still valid.
                 failure = next((state.failure for state in runtime.engine.states() if state.name == name), None)
                 version = searcher.version
                 return IndexDetail(

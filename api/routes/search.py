@@ -18,11 +18,11 @@ Result = TypeVar("Result", SearchResult, AnswerResult, WhyNotResult)
 
 
 def router(runtime: Runtime) -> APIRouter:
-    """The search routes over a runtime."""
+    """Return the search routes for a runtime."""
     routes = APIRouter(prefix="/v1", tags=["search"], responses=PROBLEMS)
 
     async def timed(work: Callable[[], tuple[BaseModel, Mapping[str, float]]]) -> Response:
-        """The JSON of what the work returns, serialised in its thread too, with its timings in a header."""
+        """Return the result of the work as JSON, serialised in the same thread, with its timings in a header."""
 
         def serialised() -> tuple[bytes, Mapping[str, float]]:
             shown, timings = work()
@@ -42,17 +42,17 @@ def router(runtime: Runtime) -> APIRouter:
 
     @routes.post("/search", response_model=SearchResult, summary="Search an index")
     async def search(body: SearchBody, request: Request) -> Response:
-        """Hits, facets, timings per stage, and what was left out. With `explain` each hit has its receipt."""
+        """Return hits, facets, timings and skipped stages. With `explain`, each hit has an explanation of its score."""
         return await answered(body, request.state.request_id)
 
     @routes.get("/search", response_model=SearchResult, summary="Search an index from a URL")
     async def search_simple(parameters: Annotated[SearchParameters, Query()], request: Request) -> Response:
-        """The same as POST for simple use: `/v1/search?index=shop&q=headphones&k=5`."""
+        """Search like POST, with the most common options: `/v1/search?index=shop&q=headphones&k=5`."""
         return await answered(parameters, request.state.request_id)
 
-    @routes.post("/answer", response_model=AnswerResult, summary="Answer a question out of documents")
+    @routes.post("/answer", response_model=AnswerResult, summary="Answer a question from documents")
     async def answer(body: AnswerBody, request: Request) -> Response:
-        """The sentences that answer best, one a document, with their place in its body and how likely they answer."""
+        """Return the best answering sentence of each document, with its position and probability of being an answer."""
 
         def work() -> tuple[AnswerResult, Mapping[str, float]]:
             with runtime.engine.lease(body.index) as searcher:
@@ -62,9 +62,9 @@ def router(runtime: Runtime) -> APIRouter:
 
         return await timed(work)
 
-    @routes.post("/why-not", response_model=WhyNotResult, summary="Which stage lost a document")
+    @routes.post("/why-not", response_model=WhyNotResult, summary="Explain why a document is not among the hits")
     async def why_not(body: WhyNotBody, request: Request) -> Response:
-        """For a document that was expected among the hits: the first stage that did not keep it, and its scores."""
+        """Return the first stage that dropped an expected document, and the document's scores in all stages."""
 
         def work() -> WhyNotResult:
             with runtime.engine.lease(body.index) as searcher:
@@ -77,10 +77,10 @@ def router(runtime: Runtime) -> APIRouter:
 
 
 def _completed(result: Result, asked: Options, request_id: str) -> Result:
-    """Add what only the server knows to a result: the id of the request, and notes about it."""
+    """Add to a result what only the server knows: the request's id, and notes about the request."""
     return result.model_copy(update={"request_id": request_id, "notes": [*result.notes, *asked.notes]})
 
 
 def server_timing(timings_ms: Mapping[str, float]) -> str:
-    """The Server-Timing header: `bm25;dur=0.812, total;dur=4.107`."""
+    """Return the value of the Server-Timing header, such as `bm25;dur=0.812, total;dur=4.107`."""
     return ", ".join(f"{re.sub(r'[^A-Za-z0-9_-]', '_', stage)};dur={ms:.3f}" for stage, ms in timings_ms.items())

@@ -1,4 +1,4 @@
-// Start Swagger UI over the OpenAPI document of this server. Its files and the document are named relative to the page.
+// Start Swagger UI with the OpenAPI document of this server. URLs are relative to the page.
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#api",

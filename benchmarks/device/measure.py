@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _LENGTH = 256
-# Synthetic texts in a row that make a passage: about 40 to 240 word pieces.
+# Number of synthetic texts that make a passage: about 40 to 240 word pieces.
 _SPANS = (2, 12)
-# Passages of a list that is learned from, and of one that is scored; pairs of a peer's batch in bfloat16.
+# Passages in a list that is trained on, passages in a list that is scored, and pairs in a peer's bfloat16 batch.
 _LEARNED, _SCORED, _BIG_BATCH = 7, 1_000, 256
 
 
@@ -67,7 +67,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """Something that is timed. count: texts or pairs per round; pieces: tokens of each, without padding.
+    """Work that is timed. count: texts or pairs per round; pieces: word pieces of each, without padding.
 
     passes: passes through the network per text, 1 for inference and 3 for training (backward costs twice forward).
     """
@@ -113,7 +113,7 @@ def table(found: Mapping[str, Any]) -> Table:
     """Return the figures as a table for the terminal."""
     from rich.table import Table
 
-    shown = Table("item", "by", "unit", "a second", "pieces a second", "TFLOP/s", "share of peak")
+    shown = Table("item", "by", "unit", "per second", "word pieces per second", "TFLOP/s", "share of peak")
     for name, each in found["items"].items():
         for who, row in each.items():
             figures = (f"{row['per_second']:,.0f}", f"{row['pieces_per_second']:,.0f}", f"{row['tflops']:.3g}")
@@ -122,7 +122,7 @@ def table(found: Mapping[str, Any]) -> Table:
 
 
 class _Material:
-    """Texts, models and what a piece costs."""
+    """The texts and models, and the number of operations for a text."""
 
     def __init__(self, home: Path, job: Job, training: _Training) -> None:
         from transformers import AutoConfig
@@ -144,21 +144,21 @@ class _Material:
         self._config = AutoConfig.from_pretrained(str(self.encoder), local_files_only=True)
 
     def flops(self, pieces: int) -> float:
-        """Multiplications and additions of one pass over a text of so many pieces.
+        """Return the number of multiplications and additions in one pass over a text with this many word pieces.
 
-        Of the layers alone (Kaplan et al. 2020, table 1): looking embeddings up takes none.
+        Only those of the layers (Kaplan et al. 2020, table 1): looking up embeddings takes none.
         """
         wide, inner = self._config.hidden_size, self._config.intermediate_size
         a_piece = 2 * (4 * wide * wide + 2 * wide * inner) + 4 * pieces * wide
         return float(self._config.num_hidden_layers * pieces * a_piece)
 
     def lists(self, count: int, size: int) -> list[tuple[str, list[str]]]:
-        """`count` queries, each with `size` passages."""
+        """Return `count` queries, each with `size` passages."""
         asked, passages = cycle(self.queries), cycle(self.texts)
         return [(query, list(islice(passages, size))) for query in islice(asked, count)]
 
     def pair_lengths(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[int]:
-        """Word pieces of each pair, as they are read together."""
+        """Return the number of word pieces of each pair of query and passage."""
         place = {text: at for at, text in enumerate(self.texts)}
         asked = {query: at for at, query in enumerate(self.queries)}
         return [
@@ -209,7 +209,7 @@ def _rerank(material: _Material) -> dict[str, _Work]:
 
 
 def _peers(make: Callable[[int, torch.dtype], Callable[[], object]]) -> dict[str, Callable[[], object]]:
-    """sentence-transformers as it comes and at its best. make: batch and precision → one round of it."""
+    """Return rounds of sentence-transformers with its defaults and at its fastest. make: batch, precision → a round."""
     import torch
 
     return {
@@ -253,14 +253,14 @@ def _train_encode(material: _Material) -> dict[str, _Work]:
         ]
         return loss(features, torch.empty(0))
 
-    # The cached gradients need one pass more.
+    # Cached gradients need one more pass.
     return _stepped(model, once, material.training.steps, "texts/s", lengths, passes=4)
 
 
 def _stepped(
     model: Any, loss: Callable[[], Any], steps: int, unit: str, lengths: Sequence[int], passes: int = 3
 ) -> dict[str, _Work]:
-    """Steps of training: loss, gradients, weights. In float32 on a processor, where bfloat16 is no faster."""
+    """Return training steps: loss, gradients, weights. On a CPU in float32, because bfloat16 is not faster there."""
     import torch
 
     graphics = model.device.type == "cuda"
@@ -292,7 +292,7 @@ _ITEMS: Mapping[str, Callable[[_Material], dict[str, _Work]]] = {
 def _timed(
     works: Mapping[str, _Work], rounds: int, flops: Callable[[int], float], peak: float
 ) -> dict[str, dict[str, Any]]:
-    """Rounds in turns, after one that does not count."""
+    """Time all works in turns; a first round is not counted."""
     seconds: dict[str, list[float]] = {who: [] for who in works}
     for at in range(rounds + 1):
         for who, work in works.items():
@@ -316,7 +316,7 @@ def _timed(
 
 
 def _peak(device: torch.device) -> float:
-    """TFLOP/s of a large product, the median of ten."""
+    """Return the TFLOP/s of a large matrix product, the median of ten."""
     import torch
 
     size, kind = (8_192, torch.bfloat16) if device.type == "cuda" else (2_048, torch.float32)
@@ -333,7 +333,7 @@ def _peak(device: torch.device) -> float:
 
 
 def _device(device: torch.device) -> dict[str, Any]:
-    """What the device is."""
+    """Return a description of the device."""
     import torch
 
     if device.type != "cuda":

@@ -14,12 +14,12 @@ from clew.benchmarks.peers.protocol import median_ms, per_second
 
 if TYPE_CHECKING:
     from clew.core.types import Vectors
-    from clew.search.candidates.dense.int16 import Fixed
-    from clew.search.candidates.dense.shard import DenseShard, Proposer
+    from clew.search.candidates.dense.int16 import Int16Vectors
+    from clew.search.candidates.dense.shard import ApproximateSearch, DenseShard
 
 _DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
 _RECALL = 0.97
-# Vectors in a cluster, about, and how far they lie from its middle: as near to each other as those of texts.
+# Average number of vectors in a cluster, and their distance from its centre: as similar as vectors of texts are.
 _CLUSTER, _SPREAD = 100, 1.2
 _ROWS = 65_536
 
@@ -29,21 +29,20 @@ class _Way:
     """One search method. make: builds it; together: answers 64 queries in one call, None if it cannot."""
 
     kind: str
-    make: Callable[[Fixed], Proposer]
-    together: Callable[[Proposer, Vectors], object] | None = None
+    make: Callable[[Int16Vectors], ApproximateSearch]
+    together: Callable[[ApproximateSearch, Vectors], object] | None = None
 
 
 def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     """Measure every search method: method → figures.
 
     Figures: build_s, effort, recall@10, recall@100, queries_per_second, p50_ms, and p50_ms of 64 queries at once.
-
     Vectors are seeded and clustered. Without a usable GPU, its methods have {"missing": the reason}.
     """
-    from clew.search.candidates.dense.int16 import fixed
+    from clew.search.candidates.dense.int16 import to_int16
     from clew.search.candidates.dense.recall import RecallProbe, synthetic_queries
 
-    vectors = np.concatenate([fixed(part) for part in _drawn(passages, seed)])
+    vectors = np.concatenate([to_int16(part) for part in _drawn(passages, seed)])
     probe, queries = RecallProbe(vectors, seed), synthetic_queries(vectors, seed + 1)[:_ASKED]
     found: dict[str, dict[str, Any]] = {}
     for name, way in _ways(passages, seed).items():
@@ -64,11 +63,11 @@ def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
     from clew.search.candidates.dense.gpu import GpuScan, for_build, library
     from clew.search.candidates.dense.rabitq import RaBitQScan
 
-    def inverted(vectors: Fixed, *, gpu: bool = False) -> Proposer:
+    def inverted(vectors: Int16Vectors, *, gpu: bool = False) -> ApproximateSearch:
         return AnnIndex.make(ANN_KINDS["ivf"], vectors, seed, gpu=gpu)
 
     reached = for_build("auto", passages, _DIM)
-    nowhere = "no GPU is reached" if library() is None else "the GPU has no room for them"
+    nowhere = "no GPU can be used" if library() is None else "the GPU has not enough memory"
     return {
         "rabitq, processor": _Way("rabitq", RaBitQScan.make),
         "ivf, processor": _Way("ivf", inverted),
@@ -77,15 +76,15 @@ def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
         else (nowhere if reached is None else "faiss-gpu is not installed"),
         "all, GPU": nowhere
         if reached is None
-        else _Way("gpu", lambda vectors: GpuScan.by(reached, vectors), _all_together),
+        else _Way("gpu", lambda vectors: GpuScan.with_library(reached, vectors), _all_together),
     }
 
 
 def _all_together(made: Any, queries: Vectors) -> object:
-    return made.held.nearest(queries, 2 * _K)
+    return made.index.nearest(queries, 2 * _K)
 
 
-def _asked(way: _Way, made: Proposer, vectors: Fixed, probe: Any, queries: Vectors) -> dict[str, Any]:
+def _asked(way: _Way, made: ApproximateSearch, vectors: Int16Vectors, probe: Any, queries: Vectors) -> dict[str, Any]:
     """Return the figures at the smallest effort that reaches the recall that an index is built for by default."""
     from clew.search.candidates.dense.shard import DenseShard
 

@@ -235,7 +235,7 @@ def named_server(missing: dict[str, str], about: dict[str, str]) -> Neo4jSpec | 
         raise UsageError(
             "NEO4J_URI cannot be used", "expected such as bolt://127.0.0.1:7687, the password in NEO4J_PASSWORD"
         ) from None
-    with Wire() as wire, neo4j_store(spec) as store:
+    with DriverTraffic() as wire, neo4j_store(spec) as store:
         store.entities(["version"], Deadline.after_ms(_ANSWER_MS))
     about["neo4j"] = wire.server
     return spec
@@ -261,7 +261,7 @@ def hashes(found: Sequence[GraphFiles]) -> dict[str, str]:
     return {f"{f.name}/{path.name}": sha256_file(path) for f in found for path in (f.nodes, f.edges)}
 
 
-class Wire(logging.Handler):
+class DriverTraffic(logging.Handler):
     """Count what the Neo4j driver sends and receives, from its debug log. A context manager.
 
     statements: Cypher statements sent. round_trips: how often a request was followed by a response. server: name and
@@ -288,7 +288,7 @@ class Wire(logging.Handler):
             if named := _SERVER.search(said):
                 self.server = named[1]
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> DriverTraffic:
         self._log.addHandler(self)
         self._log.setLevel(logging.DEBUG)
         self._log.propagate = False

@@ -207,7 +207,7 @@ def _expand_round(store: GraphStore, asked: Sequence[tuple[str, ...]], hops: int
         return expand(cached.neighbourhood(seeds, spec.walk, Deadline()), dict.fromkeys(seeds, 1.0), {}, spec)
 
     watched = asked[:_WATCHED]
-    with material.Wire() as wire:
+    with material.DriverTraffic() as wire:
         for seeds in watched:
             once(seeds)
     cached.forget()

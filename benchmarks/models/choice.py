@@ -1,4 +1,4 @@
-"""Models side by side, and the one to take for a budget. No model is loaded here: figures in, a choice out."""
+"""Choose a model for a budget from measured figures. No model is loaded here."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Values = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a model may take; infinity: anything.
+    """The limits for a model (infinity: no limit).
 
-    ms: milliseconds of one query, for an encoder. rerank_ms: milliseconds of 50 pairs, for a reranker. mb: memory that
-    loading and running it adds, in 10^6 bytes.
+    ms: milliseconds for one query, for an encoder. rerank_ms: milliseconds for 50 pairs, for a reranker. mb: memory
+    that loading and running it adds, in 10^6 bytes. Raises UsageError for a limit that is not above 0.
     """
 
     ms: float = float("inf")
@@ -34,23 +34,23 @@ class Budget:
         named = {"--budget-ms": self.ms, "--rerank-budget-ms": self.rerank_ms, "--budget-mb": self.mb}
         for option, value in named.items():
             if not value > 0:
-                raise UsageError(f"{option} is {value:g}", "give a number above 0, or omit it for any")
+                raise UsageError(f"{option} is {value:g}", "give a number above 0, or omit the option for no limit")
 
     def ms_of(self, role: ModelRole) -> float:
-        """Milliseconds that a model of this role may take."""
+        """Return the milliseconds that a model of this role may take."""
         return self.ms if role == "encoder" else self.rerank_ms
 
     def shown(self, role: ModelRole) -> str:
-        """The budget in words; empty where anything fits."""
+        """Return the budget in words; empty if there is no limit."""
         parts = {"ms": self.ms_of(role), "MB": self.mb}
         return " and ".join(f"{value:g} {unit}" for unit, value in parts.items() if value < float("inf"))
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Mean nDCG@10 of one model minus another's on the same queries, every data set with the same say.
+    """Mean nDCG@10 of one model minus that of another on the same queries; every data set has the same weight.
 
-    low, high: its 95 % bootstrap interval, queries drawn anew within each data set.
+    low, high: its 95 % bootstrap interval; queries are resampled within each data set.
     """
 
     mean: float
@@ -60,7 +60,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What an average adds to the better of its two parts (`over`)."""
+    """The gain of an average over the better of its two parts (`over`)."""
 
     over: str
     difference: Difference
@@ -68,12 +68,13 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One model and all that was measured of it.
+    """A model with its measured figures.
 
-    name: as it was given. runtime, precision: such as "onnxruntime" and "fp32"; of an average those of both. dim: width
-    of the vectors, 0 for a reranker. disk_mb: files that are read, memory_mb: what loading and running adds to a
-    process's peak, in 10^6 bytes. ms: median milliseconds of one query (an encoder) or of 50 pairs (a reranker).
-    per_second: passages or pairs. gain: of an average.
+    name: as it was given. runtime, precision: such as "onnxruntime" and "fp32"; for an average those of both parts.
+    dim: width of the vectors, 0 for a reranker. disk_mb: size of the files that are read; memory_mb: what loading and
+    running adds to the peak memory of a process; both in 10^6 bytes. ms: median milliseconds for one query (an encoder)
+    or for 50 pairs (a reranker). per_second: passages or pairs. values: nDCG@10 of every query. gain: None unless it is
+    an average.
     """
 
     role: ModelRole
@@ -90,18 +91,21 @@ class Row:
 
     @property
     def quality(self) -> float:
-        """Mean over the data sets of mean nDCG@10."""
+        """Return the mean over the data sets of the mean nDCG@10."""
         return mean_of(self.values)
 
     @property
     def serves(self) -> bool:
-        """Whether a build and a search run it so: they never use torch."""
+        """Whether builds and searches can use it in this runtime: they never use torch."""
         return "torch" not in self.runtime.split("+")
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """The model to take, None where none fits, and why. difference: from the best within the budget, None of itself."""
+    """The suggested model (None if none fits) and the reason.
+
+    difference: to the best model within the budget; None if it is that model.
+    """
 
     row: Row | None
     difference: Difference | None
@@ -109,17 +113,17 @@ class Suggestion:
 
 
 def mean_of(values: Values) -> float:
-    """Mean over the data sets of the mean over each one's queries."""
+    """Return the mean over the data sets of the mean over the queries of each."""
     return float(np.mean([np.mean(list(each.values())) for each in values.values()]))
 
 
 def interval_of(values: Values, seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of `mean_of`."""
+    """Return the 95 % bootstrap interval of `mean_of`."""
     return interval_of_means([np.array(list(each.values())) for each in values.values()], seed)
 
 
 def difference(values: Values, baseline: Values, seed: int = 0) -> Difference:
-    """How much better one model is than another. Both have values of the same queries; KeyError otherwise."""
+    """Return how much better one model is than another. Raises KeyError if `values` lacks a query of the baseline."""
     samples: list[Floats] = [
         np.array([values[name][query] - value for query, value in each.items()]) for name, each in baseline.items()
     ]
@@ -127,20 +131,23 @@ def difference(values: Values, baseline: Values, seed: int = 0) -> Difference:
 
 
 def gain(values: Values, parts: Mapping[str, Values], seed: int = 0) -> Gain:
-    """What an average adds to the better of its parts (name → values; the first of equals)."""
+    """Return the gain of an average over the better of its parts (name → values; the first one of equals)."""
     over = max(parts, key=lambda name: mean_of(parts[name]))
     return Gain(over, difference(values, parts[over], seed))
 
 
 def suggestion(rows: Sequence[Row], budget: Budget, seed: int = 0) -> Suggestion:
-    """Of the rows of one role that fit the budget, the fastest that is not inferior to the best of them.
+    """Return the fastest row within the budget that is not inferior to the best row within it.
 
-    Not inferior: mean nDCG@10 at most .005 lower. The interval is not asked for: on a sample of queries it is wide, so
-    nothing but the best itself would pass; it is told beside. Rows that a search cannot run so are left out.
+    rows: of one role. Not inferior means that the mean nDCG@10 is at most .005 lower. The interval of that difference
+    is reported but not required, because on a sample of queries it is so wide that only the best row would pass. Rows
+    in a runtime that searches do not use are left out.
     """
     usable = [row for row in rows if row.serves]
     if not usable:
-        return Suggestion(None, None, "nothing was measured in a runtime that a search uses: add onnxruntime")
+        return Suggestion(
+            None, None, "no model was measured in a runtime that searches use: add onnxruntime to --runtimes"
+        )
     role = usable[0].role
     fit = [row for row in usable if row.ms <= budget.ms_of(role) and row.memory_mb <= budget.mb]
     if not fit:

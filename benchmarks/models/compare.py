@@ -1,7 +1,6 @@
-"""Which model? Encoders and rerankers side by side on dev queries: quality, speed, memory, and one for a budget.
+"""Compare encoders and rerankers on dev queries: quality, speed and memory, and a suggestion for a budget.
 
-Nothing is chosen on test. What is measured of a model is in the files `quality` and `cost` beside this one, how one is
-chosen in `choice`.
+Models are never chosen on test queries. `quality` and `cost` measure a model, and `choice` chooses one.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from clew.benchmarks.models.choice import (
     suggestion,
 )
 from clew.benchmarks.models.cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
+from clew.benchmarks.models.model_pool import ModelPool
 from clew.benchmarks.models.quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
-from clew.benchmarks.models.shelf import Shelf
 from clew.benchmarks.relevance.options import Options as Judging
 from clew.core.errors import UsageError, unknown_name
 from clew.models.averaged import parts_of
@@ -46,12 +45,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is compared, and on what.
+    """Which models are compared, and on which data.
 
-    encoders, rerankers: names of models, an average ("a+b") among them; each role's first is what the others are
-    compared with. runtimes: that each runs in. queries: at most so many judged queries of a data set; documents: how
-    many others an encoder ranks beside the judged ones; both drawn by the seed. lists: the system whose first
-    documents are reranked. gains, allow_unknown: as in `clew.benchmarks.relevance.options.Options`.
+    encoders, rerankers: names of models or of averages ("a+b"); the others are compared with the first of their role.
+    runtimes: the runtimes that each model is measured in. queries: maximum number of judged queries of a data set;
+    documents: number of documents that an encoder ranks in addition to the judged ones; both are drawn by the seed.
+    lists: the system whose first documents are reranked. gains, allow_unknown: as in
+    `clew.benchmarks.relevance.options.Options`. Raises UsageError for options that do not make sense.
     """
 
     encoders: tuple[str, ...] = ()
@@ -87,7 +87,7 @@ class Options:
 
     @property
     def judging(self) -> Judging:
-        """How the judgements are read, and where lists come from."""
+        """Return the options with which judgements are read and lists are made."""
         return Judging(
             systems=(self.lists,),
             baseline=self.lists,
@@ -101,9 +101,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class SetFacts:
-    """What a data set was measured with. documents: those that encoders rank, of `of`; 0 where there is no encoder.
+    """The size of what was measured on a data set.
 
-    listed: nDCG@10 of the lists as they were found; None where there is no reranker.
+    documents: number of documents that encoders rank, of `of` in the data set; both 0 without an encoder. listed:
+    nDCG@10 of the lists in the order in which they were found; None without a reranker.
     """
 
     queries: int
@@ -114,7 +115,7 @@ class SetFacts:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Models side by side. sets: name → facts. rows: encoders first, each role in the order given."""
+    """The compared models. sets: name → facts. rows: encoders first, each role in the order given."""
 
     options: Options
     sets: Mapping[str, SetFacts]
@@ -123,13 +124,13 @@ class Compared:
     signature: Mapping[str, Any]
 
     def of(self, role: ModelRole) -> list[Row]:
-        """The rows of one role."""
+        """Return the rows of one role."""
         return [row for row in self.rows if row.role == role]
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A model in a runtime. asked: the runtime's name, its own without files; runtime: as the model says."""
+    """A model in a runtime. asked: the runtime that was asked for; runtime: the one that the model reports."""
 
     role: ModelRole
     name: str
@@ -142,8 +143,9 @@ class _Candidate:
 def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say) -> Compared:
     """Load every model, then measure quality, speed and memory of each.
 
-    home: where models are kept; indexes and known vectors are kept under its bench/. say: is told how far it is. Raises
-    UsageError for two data sets of one name, what loading a model raises, and DataError where judgements do not fit.
+    home: the folder of the models; its bench/ holds indexes and cached vectors. say: called with messages of progress.
+    Raises UsageError if two data sets have the same name, what loading a model raises, and DataError if the judgements
+    do not fit the data set.
     """
     names = [dataset.name for dataset in datasets]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -176,28 +178,28 @@ def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say)
 
 
 class _Quality:
-    """nDCG@10 of models on every data set, each computed once."""
+    """The nDCG@10 of models on every data set; each is computed only once."""
 
-    def __init__(self, shelf: Shelf, samples: Sequence[Sample], found: Sequence[Lists], say: Say) -> None:
+    def __init__(self, shelf: ModelPool, samples: Sequence[Sample], found: Sequence[Lists], say: Say) -> None:
         self._shelf, self._samples, self._lists, self._say = shelf, samples, found, say
         self._known: dict[tuple[ModelRole, str, str], Values] = {}
 
     def values(self, role: ModelRole, name: str, runtime: str) -> Values:
-        """Data set → query → nDCG@10."""
+        """Return data set → query → nDCG@10."""
         key = (role, name, runtime)
         if key not in self._known:
             if role == "encoder":
-                encoder = self._shelf.remembering_encoder(name, runtime)
+                encoder = self._shelf.cached_encoder(name, runtime)
                 values = {each.name: dense_values(encoder, each) for each in self._samples}
             else:
-                scorer = self._shelf.remembering_scorer(name, runtime)
+                scorer = self._shelf.cached_scorer(name, runtime)
                 values = {each.name: reranked_values(scorer, each) for each in self._lists}
             self._known[key] = values
             self._say(f"quality: {role} {name} ({runtime}): nDCG@10 {mean_of(values):.4f}")
         return self._known[key]
 
     def gain(self, candidate: _Candidate, seed: int) -> Gain | None:
-        """What an average adds to the better of its parts; None for another model."""
+        """Return the gain of an average over the better of its parts; None for a model that is not an average."""
         parts = parts_of(candidate.name)
         if parts is None:
             return None
@@ -206,17 +208,17 @@ class _Quality:
 
 
 @contextmanager
-def _shelf(home: Path) -> Iterator[Shelf]:
-    # Apart from the cache of builds: their vectors come out bit for bit as in batches of their own.
+def _shelf(home: Path) -> Iterator[ModelPool]:
+    # Separate from the cache of builds, whose vectors are bit for bit those of a build's own batches.
     cache = EmbeddingCache(home / "bench" / "models.sqlite")
     try:
-        yield Shelf(home, cache)
+        yield ModelPool(home, cache)
     finally:
         cache.close()
 
 
-def _candidates(shelf: Shelf, options: Options, say: Say) -> list[_Candidate]:
-    """Every model in every runtime, encoders first; one that no runtime changes, once."""
+def _candidates(shelf: ModelPool, options: Options, say: Say) -> list[_Candidate]:
+    """Return every model in every runtime, encoders first; a model that is the same in all runtimes comes once."""
     found: dict[tuple[ModelRole, str, str], _Candidate] = {}
     for role, names in zip(ROLES, (options.encoders, options.rerankers), strict=True):
         for name, runtime in product(dict.fromkeys(names), dict.fromkeys(options.runtimes)):
@@ -233,7 +235,7 @@ def _lists(dataset: Dataset, home: Path, options: Options, say: Say) -> Lists:
 
 
 def _texts(material: Sample | Lists) -> tuple[list[str], list[str]]:
-    """(queries, texts) that are timed."""
+    """Return the (queries, texts) that are timed."""
     queries = list(material.queries.values())
     if isinstance(material, Lists):
         return queries, [text for _, texts in material.found.values() for text in texts] or queries
@@ -242,7 +244,7 @@ def _texts(material: Sample | Lists) -> tuple[list[str], list[str]]:
 
 
 def _paces(
-    shelf: Shelf, candidates: Sequence[_Candidate], given: Timed, rounds: int, say: Say
+    shelf: ModelPool, candidates: Sequence[_Candidate], given: Timed, rounds: int, say: Say
 ) -> dict[_Candidate, Pace]:
     cases: dict[_Candidate, Callable[[], Pace]] = {}
     for candidate in candidates:
@@ -275,7 +277,10 @@ def _row(
 
 
 def split_runtime(runtime: str) -> tuple[str, str]:
-    """Runtime and precision of "onnxruntime-fp32"; of an average those of both, what they share said once."""
+    """Return runtime and precision of a name such as "onnxruntime-fp32".
+
+    For an average they are those of both parts, joined by "+", or one name if both have the same.
+    """
     parts = [part.partition("-") for part in runtime.split("+")]
     names, precisions = dict.fromkeys(part[0] for part in parts), dict.fromkeys(part[2] for part in parts if part[2])
     return "+".join(names), "+".join(precisions)

@@ -1,4 +1,4 @@
-"""What models cost: files that are read, memory that is added, and time, measured in rounds that take turns."""
+"""Measure what models cost: size on disk, memory, and time in alternating rounds."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from clew.models.store import fp32_folder, load_encoder, load_scorer, placed, re
 T = TypeVar("T")
 PAIRS = 50
 _QUERIES, _PASSAGES, _LISTS = 50, 32, 5
-# Of a text, in characters: about 256 word pieces, so that every model reads as much.
+# Characters of a text that are used: about 256 word pieces, so that every model reads the same amount.
 _READ = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """The texts that are timed, the same for every model: queries, passages, and lists of 50 texts with a query."""
+    """The texts that are timed, the same for every model: queries, passages, and queries with lists of 50 texts."""
 
     queries: tuple[str, ...]
     passages: tuple[str, ...]
@@ -42,36 +42,36 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """ms: median milliseconds of one query, or of 50 pairs. per_second: passages, or pairs."""
+    """The speed of a model. ms: median milliseconds for one query or 50 pairs. per_second: passages or pairs."""
 
     ms: float
     per_second: float
 
 
 def timed(sets: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Timed:
-    """What is timed, of (queries, texts) of each data set in turn, neither of them empty."""
+    """Choose the texts that are timed. sets: (queries, texts) of each data set, neither of them empty."""
     queries = _in_turn([each for each, _ in sets], _QUERIES)
     texts = [text[:_READ] for text in _in_turn([each for _, each in sets], PAIRS * _LISTS)]
     asked = tuple(islice(cycle(queries), _LISTS))
-    # A small data set fills its lists by saying the same again.
+    # The texts of a small data set are repeated to fill the lists.
     lists = ((query, tuple(islice(cycle(texts), at * PAIRS, (at + 1) * PAIRS))) for at, query in enumerate(asked))
     return Timed(tuple(queries), tuple(texts[:_PASSAGES]), tuple(lists))
 
 
 def encoder_round(encoder: Encoder, given: Timed) -> Pace:
-    """One timed round of an encoder: each query alone, then the passages together."""
+    """Time one round of an encoder: each query alone, then the passages together."""
     ms = median_ms([partial(encoder.encode_queries, [query]) for query in given.queries])
     return Pace(ms, per_second(len(given.passages), lambda: encoder.encode_passages(given.passages)))
 
 
 def scorer_round(scorer: PairScorer, given: Timed) -> Pace:
-    """One timed round of a reranker: the lists one after the other."""
+    """Time one round of a reranker: the lists one after the other."""
     ms = median_ms([partial(scorer.score, query, texts) for query, texts in given.lists])
     return Pace(ms, PAIRS * 1000 / max(ms, 1e-9))
 
 
 def paced(cases: Mapping[T, Callable[[], Pace]], rounds: int, say: Callable[[str], None]) -> dict[T, Pace]:
-    """Medians over rounds in which the cases take turns, after one that does not count: the first is slower."""
+    """Return medians over rounds in which the cases take turns; a first, slower round is not counted."""
     found: dict[T, list[Pace]] = {case: [] for case in cases}
     for at in range(rounds + 1):
         for case, once in cases.items():
@@ -86,11 +86,14 @@ def paced(cases: Mapping[T, Callable[[], Pace]], rounds: int, say: Callable[[str
 
 
 def disk_bytes(role: ModelRole, name: str, home: Path, runtime: str) -> int:
-    """Bytes of the files that a model's runtime reads, an average's each once; 0 for one without files."""
+    """Return the bytes of the files that a model's runtime reads; 0 for a model without files.
+
+    The files of an average are those of both parts, each counted once.
+    """
     if parts := parts_of(name):
         return sum(disk_bytes(role, part, home, runtime) for part in set(parts))
     folder = Path(placed(name, home, "bi_encoder" if role == "encoder" else "cross_encoder"))
-    if not folder.is_absolute():  # the name of one without files
+    if not folder.is_absolute():  # the name of a model without files
         return 0
     kind = RUNTIMES[runtime] if role == "encoder" else PAIR_RUNTIMES[runtime]
     if kind.whole:
@@ -100,9 +103,9 @@ def disk_bytes(role: ModelRole, name: str, home: Path, runtime: str) -> int:
 
 
 def memory_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Timed) -> int:
-    """What loading and running a model adds to the peak of a process of its own, the runtime's libraries among it.
+    """Return the bytes that loading and running a model, with its runtime's libraries, adds to a process's peak memory.
 
-    Raises ClewError where that process dies, most likely for want of memory.
+    Raises ClewError if that process dies, most likely because it runs out of memory.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
@@ -110,12 +113,12 @@ def memory_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Ti
         except BrokenProcessPool:
             raise ClewError(
                 f"the process that measured the memory of {name!r} died",
-                "it may need more memory than there is: leave this model out",
+                "it may need more memory than this machine has: leave this model out",
             ) from None
 
 
 def added_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Timed, number: int) -> int:
-    """By how much this process's peak of memory rises. number: threads."""
+    """Load and run a model in this process; return by how many bytes its peak memory rises. number: of threads."""
     threads.configure(number)
     before = peak_bytes()
     if role == "encoder":
@@ -128,6 +131,6 @@ def added_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Tim
 
 
 def _in_turn(each: Sequence[Sequence[str]], count: int) -> list[str]:
-    """The first `count` texts, one of each data set in turn."""
+    """Return the first `count` texts, one from each data set in turn."""
     longest = max(map(len, each))
     return [texts[at] for at in range(longest) for texts in each if at < len(texts)][:count]

@@ -1,7 +1,7 @@
-"""How well models rank the judged queries of a data set, without an index of each model's own.
+"""Measure how well models rank the documents of judged queries, without building an index for each model.
 
-An encoder ranks the judged documents and a seeded sample of the others, all of them compared, as a build would cut and
-encode them. A reranker orders the first documents that a search without one finds.
+An encoder ranks the judged documents and a seeded sample of the others, cut and encoded as in a build, by comparing the
+query with all of them. A reranker orders the first documents that a search without a reranker finds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from clew.search.query_analysis import passage_vectors, readable
 
 NDCG = "nDCG@10"
 DEPTH = 10
-# Documents of a list that a reranker reads: as many as [rerank] top is by default.
+# Number of documents that a reranker reads: the default of [rerank] top.
 LISTED = 50
 
 
@@ -38,7 +38,8 @@ LISTED = 50
 class Sample:
     """Judged queries of a data set and the documents that are ranked for them.
 
-    queries: id → text. documents: ids; titles, bodies: theirs, in the order of the corpus, which has `of` documents.
+    queries: id → text. documents, titles, bodies: id, title and body of each document, in the order of the corpus. of:
+    number of documents in the corpus.
     """
 
     name: str
@@ -52,9 +53,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """What a search finds for judged queries: query → (ids, texts) of its first documents, best first.
+    """The documents that a search finds for judged queries.
 
-    A query that search refuses has no list.
+    found: query → (ids, texts) of its first documents, best first; a query that search refuses is missing.
     """
 
     name: str
@@ -64,10 +65,10 @@ class Lists:
 
 
 def sample(dataset: Dataset, judging: Judging, others: int) -> Sample:
-    """The queries of the split (a sample of them) and their documents.
+    """Draw a sample of the queries of a split, and the documents that are ranked for them.
 
-    others: documents beside the judged ones, drawn by the seed; all where there are no more. Raises DataError where the
-    data set is no BEIR folder, or the judgements do not fit it.
+    others: number of documents in addition to the judged ones, drawn by the seed; all if there are not more. Raises
+    DataError if the data set is not a BEIR folder, or the judgements do not fit it.
     """
     known = dataset.document_ids
     if known is None:
@@ -84,7 +85,7 @@ def sample(dataset: Dataset, judging: Judging, others: int) -> Sample:
 
 
 def dense_values(encoder: Encoder, material: Sample) -> dict[str, float]:
-    """Query → nDCG@10 of the documents by their best passage's cosine; 0 for a query that the encoder cannot read."""
+    """Return query → nDCG@10 of the documents by the cosine of their best passage; 0 if the encoder cannot read it."""
     texts, first = _passages(encoder, material)
     vectors = passage_vectors(encoder, texts)
     names, asked = list(material.queries), list(material.queries.values())
@@ -93,17 +94,17 @@ def dense_values(encoder: Encoder, material: Sample) -> dict[str, float]:
     for at, query in zip(known, encoder.encode_queries([asked[at] for at in known]), strict=True):
         name = names[at]
         scores = np.maximum.reduceat(vectors @ query, first)
-        # Ties as in a search: the document that comes first in the corpus.
+        # Ties as in a search: the document that comes first in the corpus wins.
         best = np.argsort(-scores, kind="stable")[:DEPTH]
         run[name] = {material.documents[at]: float(scores[at]) for at in best.tolist()}
     return _measured(material.qrels, run)
 
 
 def lists(dataset: Dataset, home: Path, judging: Judging) -> Lists:
-    """The first documents that the system of `judging` finds, by its index over the whole data set.
+    """Search with the system of `judging`, in its index over the whole data set, and return the first documents.
 
-    home: where indexes are kept; one that is not there yet is built. Raises UsageError for a system that reranks,
-    learns or needs a graph, DataError where the judgements do not fit.
+    home: the folder of the indexes; a missing one is built. Raises UsageError for a system that reranks, learns or
+    needs a graph, and DataError if the judgements do not fit.
     """
     name = judging.systems[0]
     system = systems.load(name)
@@ -128,7 +129,7 @@ def lists(dataset: Dataset, home: Path, judging: Judging) -> Lists:
 
 
 def reranked_values(scorer: PairScorer, material: Lists) -> dict[str, float]:
-    """Query → nDCG@10 of its list, ordered by the scores alone; equals stay as they were."""
+    """Return query → nDCG@10 of its list, ordered by the scores alone; ties keep their order."""
     run: Run = {}
     for query, (ids, texts) in material.found.items():
         scores = scorer.score(material.queries[query], texts)
@@ -137,7 +138,7 @@ def reranked_values(scorer: PairScorer, material: Lists) -> dict[str, float]:
 
 
 def listed_values(material: Lists) -> dict[str, float]:
-    """Query → nDCG@10 of its list as it was found."""
+    """Return query → nDCG@10 of its list in the order in which it was found."""
     run: Run = {query: {name: -float(at) for at, name in enumerate(ids)} for query, (ids, _) in material.found.items()}
     return _measured(material.qrels, run)
 
@@ -147,7 +148,7 @@ def _measured(qrels: Qrels, run: Run) -> dict[str, float]:
 
 
 def _passages(encoder: Encoder, material: Sample) -> tuple[list[str], Ints]:
-    """The texts that a build would encode, and (documents,) int64 place of each document's first one."""
+    """Return the texts that a build would encode, and the (documents,) int64 index of each document's first text."""
     spec = fitting(PassagesSpec(), encoder.max_length)
     texts: list[str] = []
     first = np.empty(len(material.documents), np.int64)

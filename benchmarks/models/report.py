@@ -1,4 +1,4 @@
-"""Compared models as one table, as JSON, and as files in a folder."""
+"""Show compared models as a table, as JSON, and as files in a folder."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 HEADINGS = (
-    "role", "model", "runtime", "precision", "dim", "MB on disk", "MB of memory", f"{NDCG} [95 %]", "to the first",
-    "ms", "a second", "gain of averaging",
+    "role", "model", "runtime", "precision", "dim", "MB on disk", "MB of memory", f"{NDCG} [95 %]", "against the first",
+    "ms", "per second", "gain of averaging",
 )  # fmt: skip
-_TEXT = 4  # columns of words come first
+_TEXT = 4  # the first columns hold text
 
 
 def plain(found: Compared) -> dict[str, Any]:
-    """What `clew bench models --json` prints; docs/benchmarks/json.md says what the keys mean."""
+    """Return what `clew bench models --json` prints; docs/benchmarks/json.md describes the keys."""
     return {
         "split": found.options.split,
         "sets": {name: asdict(facts) for name, facts in found.sets.items()},
@@ -37,7 +37,7 @@ def plain(found: Compared) -> dict[str, Any]:
 
 
 def full(found: Compared) -> dict[str, Any]:
-    """The same with the value of every query, and with all that the figures depend on."""
+    """Return the same with the value of every query, and with everything that the figures depend on."""
     return {
         "results": plain(found),
         "queries": [{"model": row.name, "runtime": row.runtime, NDCG: row.values} for row in found.rows],
@@ -60,7 +60,7 @@ def write(folder: Path, found: Compared) -> list[Path]:
 
 
 def table(found: Compared) -> Table:
-    """All models for the terminal."""
+    """Return all models as a table for the terminal."""
     from rich.table import Table
 
     shown = Table(title=about(found), title_justify="left")
@@ -72,20 +72,20 @@ def table(found: Compared) -> Table:
 
 
 def about(found: Compared) -> str:
-    """What was measured, in words."""
+    """Return what was measured, in words."""
     lines = []
     for name, facts in found.sets.items():
         parts = [f"{name} ({found.options.split}): {facts.queries:,} queries"]
         if facts.of:
-            parts.append(f"encoders rank {facts.documents:,} of {facts.of:,} documents, the judged ones among them")
+            parts.append(f"encoders rank {facts.documents:,} of {facts.of:,} documents, including the judged ones")
         if facts.listed is not None:
-            parts.append(f"rerankers the lists of {found.options.lists}, {NDCG} {facts.listed:.3f} as they are")
+            parts.append(f"rerankers order the lists of {found.options.lists}, whose {NDCG} is {facts.listed:.3f}")
         lines.append("; ".join(parts))
     return "\n".join(lines)
 
 
 def advice(found: Compared) -> list[str]:
-    """A line for each role: the model to take, and why."""
+    """Return one line for each role: the suggested model, and why."""
     return [
         f"{role}: {each.row.name}: {each.why}" if each.row else f"{role}: no suggestion: {each.why}"
         for role, each in found.suggestions.items()
@@ -93,7 +93,7 @@ def advice(found: Compared) -> list[str]:
 
 
 def markdown(found: Compared, report: dict[str, Any]) -> str:
-    """The report for people."""
+    """Return the report as Markdown."""
     machine, source = report["environment"], report["signature"]["code"]
     return "\n".join(
         [
@@ -105,8 +105,9 @@ def markdown(found: Compared, report: dict[str, Any]) -> str:
             "",
             *(f"- {line}" for line in about(found).splitlines()),
             "",
-            f"{NDCG}: mean over the data sets, with a 95 % bootstrap interval; beside it the difference to the "
-            "first of its role. ms: one query of an encoder, 50 pairs of a reranker; a second: passages or pairs.",
+            f"{NDCG}: mean over the data sets, with a 95 % bootstrap interval, and the difference to the first model "
+            "of the same role. ms: for one query of an encoder, or 50 pairs of a reranker. per second: passages or "
+            "pairs.",
             "",
             f"| {' | '.join(HEADINGS)} |",
             "| --- |" + " --- |" * (_TEXT - 1) + " ---: |" * (len(HEADINGS) - _TEXT),
@@ -130,7 +131,7 @@ def _cells(found: Compared, row: Row) -> list[str]:
         f"{row.disk_mb:,.1f}",
         f"{row.memory_mb:,.1f}",
         f"{row.quality:.3f} [{low:.3f}, {high:.3f}]",
-        _signed(versus) if versus else "the first",
+        _signed(versus) if versus else "first",
         f"{row.ms:,.3g}",
         f"{row.per_second:,.0f}",
         f"{_signed(row.gain.difference)} over {row.gain.over}" if row.gain else "",
@@ -157,7 +158,7 @@ def _row(found: Compared, row: Row) -> dict[str, Any]:
 
 
 def _versus_first(found: Compared, row: Row) -> Difference | None:
-    """From the first row of the same role; None for that row."""
+    """Return the difference to the first row of the same role; None for that row."""
     first = found.of(row.role)[0]
     return None if row is first else difference(row.values, first.values, found.options.seed)
 

@@ -8,7 +8,7 @@ from clew.benchmarks.peers.environment import prepare
 
 
 def main() -> int:
-    """Install every peer; exit code 1 if one could not be installed."""
+    """Install every peer and return the exit code: 1 if one could not be installed."""
     failed = prepare(lambda text: sys.stderr.write(text + "\n"))
     return 1 if failed else 0
 

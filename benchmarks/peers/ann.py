@@ -1,4 +1,4 @@
-"""Nearest neighbours, one query at a time on one thread: a library's graph at the recall that ours has, or above."""
+"""Nearest neighbour search on one thread, one query at a time: a library's graph at the recall of Clew or above."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 
 from clew.benchmarks.peers.protocol import Round, RoundWithFacts, per_second
 
-# Neighbours asked for, and how the graphs are made: as Clew makes its own.
+# Number of neighbours, and the parameters of the graphs, which are those of Clew's own graphs.
 K = 100
 LINKS, BUILD_EFFORT = 16, 64
 _EFFORTS = (100, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280, 1536, 2048, 3072, 4096)
 
 
 def vectors_of(job: Mapping[str, Any]) -> Any:
-    """(n, dim) float32 unit vectors."""
+    """Load the (n, dim) float32 unit vectors of a job."""
     import numpy
 
     return numpy.load(job["vectors"])
 
 
 def at_recall(job: Mapping[str, Any], search: Callable[[Any, int], Any]) -> Round:
-    """Rounds of queries a second at the least effort that reaches the job's recall of the K nearest.
+    """Return rounds of queries per second, at the smallest effort that reaches the job's recall of the K nearest.
 
-    search: (dim,) vector of a query and an effort → rows, nearest first. Raises RuntimeError where none reaches it.
+    search: (dim,) vector of a query and an effort → rows, nearest first. Raises RuntimeError if no effort reaches it.
     """
     import numpy
 

@@ -1,4 +1,4 @@
-"""bm25s with its numba backend: one query at a time, best 100; and indexing."""
+"""bm25s with its numba backend: search for the best 100, one query at a time, and indexing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clew.benchmarks.peers.protocol import Round, per_second, serve
 
 @cache
 def _stemmer() -> Any:
-    """Made once: it remembers the words that it has seen."""
+    """Create the stemmer once, because it caches words."""
     return import_module("Stemmer").Stemmer("english")
 
 
@@ -32,7 +32,7 @@ def _search(job: Mapping[str, Any], queries: list[Any], read: Callable[[Any], An
 
     def once(query: Any) -> object:
         tokens = read(query)
-        # It refuses a query without any word.
+        # retrieve() refuses a query without words.
         return index.retrieve(tokens, k=k, show_progress=False, n_threads=0) if tokens.ids[0] else None
 
     once(queries[0])

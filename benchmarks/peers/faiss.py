@@ -1,4 +1,4 @@
-"""FAISS by itself: HNSW over vectors of 8 bits a dimension."""
+"""FAISS: HNSW over vectors with 8 bits for each dimension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lancedb: a table with vectors of the same model and a full-text index, its hybrid query and its own fusion (RRF)."""
+"""lancedb: a table with vectors of the same model and a full-text index; hybrid queries with its own fusion (RRF)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, nea
 
 
 def _table(job: Mapping[str, Any], model: Any) -> Any:
-    """The table of the texts, made where it is not there yet: encoding them takes minutes."""
+    """Open the table of the texts; create it if it is missing, which takes minutes of encoding."""
     texts = job["texts"]
     key = hashlib.sha256(json.dumps([job["model"], texts]).encode()).hexdigest()[:16]
     database = import_module("lancedb").connect(str(Path(job["store"]) / f"lancedb-{key}"))

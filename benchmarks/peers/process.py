@@ -1,4 +1,4 @@
-"""One peer program that runs beside Clew."""
+"""Run a peer program as a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a peer is driven: one JSON object a line. Its standard output holds nothing but answers.
+"""The protocol between Clew and a peer: one JSON object per line. A peer prints nothing else to standard output.
 
 In:  {"item": …, "texts": FILE (JSON list), "queries": [...], "model": FOLDER, "threads": n}   once, then
      {"round": i}                                                                              for each round
@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 Round = Callable[[], float]
-# Pairs a query, texts in a passage, queries: pairs of about 60 and about 200 word pieces.
+# Pairs for each query, texts in a passage, and queries: pairs of about 60 and about 200 word pieces.
 SHORT, LONG = (50, 3, 7), (100, 12, 3)
 
 
 @dataclass(frozen=True, slots=True)
 class RoundWithFacts:
-    """A round, and what else is to be told of it."""
+    """A round with additional facts for the report."""
 
     once: Round
     facts: MutableMapping[str, Any]
@@ -35,13 +35,13 @@ class RoundWithFacts:
 
 
 def facts_of(round_: Round) -> dict[str, Any]:
-    """What a round tells beside its figures."""
+    """Return the additional facts of a round; empty if it has none."""
     return dict(round_.facts) if isinstance(round_, RoundWithFacts) else {}
 
 
 def serve(package: str, items: Mapping[str, Callable[[Mapping[str, Any]], Round]]) -> None:
-    """Answer one job on standard input. items: item → function that prepares it and returns one timed round."""
-    # Libraries that print go to stderr, so that answers stay alone on stdout.
+    """Serve one job from standard input. items: item → function that prepares it and returns one timed round."""
+    # Send what libraries print to stderr, so that stdout holds only the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
@@ -58,14 +58,14 @@ def serve(package: str, items: Mapping[str, Callable[[Mapping[str, Any]], Round]
 
 
 def per_second(count: int, work: Callable[[], object]) -> float:
-    """How many of `count` things a second some work gets done."""
+    """Run some work that processes `count` things and return how many it processes per second."""
     start = time.perf_counter()
     work()
     return count / (time.perf_counter() - start)
 
 
 def median_ms(calls: Sequence[Callable[[], object]]) -> float:
-    """Median time of some calls, in milliseconds."""
+    """Return the median time of some calls, in milliseconds."""
     times = []
     for call in calls:
         start = time.perf_counter()
@@ -77,7 +77,10 @@ def median_ms(calls: Sequence[Callable[[], object]]) -> float:
 def nearest_found(
     vectors: Any, queries: Sequence[Any], search: Callable[[Any], Sequence[int]], depth: int = 10, most: int = 200
 ) -> float:
-    """Mean share of the truly nearest rows of (n, dim) vectors among the `depth` that a search finds."""
+    """Return the mean share of the `depth` truly nearest rows of (n, dim) vectors that a search finds.
+
+    most: maximum number of queries that are used.
+    """
     import numpy
 
     shares = []
@@ -88,7 +91,7 @@ def nearest_found(
 
 
 def pairs_of(job: Mapping[str, Any], count: int, spans: int, queries: int) -> list[tuple[str, list[str]]]:
-    """Some queries, each with `count` passages that are made of `spans` of the job's texts in a row."""
+    """Return some queries, each with `count` passages made of `spans` consecutive texts of the job."""
     texts = job["texts"]
     passages = [" ".join(texts[(at * spans + part) % len(texts)] for part in range(spans)) for at in range(count)]
     return [(query, passages) for query in job["queries"][:queries]]

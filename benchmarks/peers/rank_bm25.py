@@ -1,4 +1,4 @@
-"""rank-bm25: all scores of a query, then its best 100."""
+"""rank-bm25: score every text for a query, then take the best 100."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def search(job: Mapping[str, Any]) -> Round:
         best = np.argpartition(scores, -min(100, len(scores)))[-100:]
         return best[np.argsort(-scores[best])]
 
-    # It is slow: a tenth of the queries tell its pace.
+    # It is slow, so only a tenth of the queries are timed.
     some = queries[: max(1, len(queries) // 10)]
     return lambda: per_second(len(some), lambda: [once(query) for query in some])
 

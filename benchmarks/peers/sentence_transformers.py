@@ -1,4 +1,4 @@
-"""sentence-transformers on torch: the same weights, float32, its own batching."""
+"""sentence-transformers on torch: the same weights in float32, with its own batching."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def query_encode(job: Mapping[str, Any]) -> Round:
 
 def _rerank(job: Mapping[str, Any], count: int, spans: int, queries: int) -> Round:
     import_module("torch").set_num_threads(job["threads"])
-    # The same backbone with a drawn head: the time does not depend on what it learned.
+    # The same backbone with a random head: the time does not depend on the weights.
     model = import_module("sentence_transformers").CrossEncoder(job["model"], num_labels=1, device="cpu")
     asked = pairs_of(job, count, spans, queries)
 

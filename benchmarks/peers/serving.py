@@ -1,4 +1,4 @@
-"""A search server under test: started, asked by clients, looked at, ended. Ours and each peer's in the same way."""
+"""Run a search server and measure it: requests, start and memory. The same for Clew and for each peer."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from types import TracebackType
 
 from clew.benchmarks.peers.protocol import Round, RoundWithFacts
 
-# Clients at once, and what they ask together in a round. Rounds take turns through the queries, so that what a server
-# remembers of a query serves no later round.
+# Number of clients at once, and of the queries that they send together in a round. Each round takes the next queries,
+# so that cached queries do not help later rounds.
 CLIENTS = 8
 _ASKED = 300
-# Documents of the small index that the memory of a large one is held against.
+# Number of documents in the small index with which the memory of a large one is compared.
 FEW = 100
-# Asked wherever memory is measured: what loads with the first text in Chinese would else be in one server only.
+# Sent whenever memory is measured, because some data is loaded only with the first Chinese text.
 _CHINESE = "红色连衣裙"
 _RESIDENT = {"RssAnon": "private", "RssFile": "files", "RssShmem": "shared"}
-# How long a server may take until its first answer, in seconds, and how often it is asked for one.
+# Seconds that a server may take until its first answer, and the pause between two attempts.
 _PATIENCE = 300
 _PAUSE = 0.005
 
@@ -43,7 +43,7 @@ class Server:
         """Start the program and wait for its first answer.
 
         command: port → command line. path: query → path of its GET request. first: the first query. Raises
-        RuntimeError with the program's last line where it ends or is silent for too long.
+        RuntimeError with the last line that the program printed if it ends or does not answer in time.
         """
         self._path = path
         self._port = _free_port()
@@ -65,7 +65,10 @@ class Server:
         self.started = time.perf_counter() - start
 
     def ask(self, queries: Sequence[str], clients: int) -> tuple[float, float]:
-        """Ask from some clients at once, each with one connection; returns requests a second and the median in ms."""
+        """Send queries from several clients at once, each with one connection.
+
+        Returns requests per second and the median time in milliseconds.
+        """
         start = time.perf_counter()
         with ThreadPoolExecutor(clients) as pool:
             parts = list(pool.map(self._client, (queries[at::clients] for at in range(clients))))
@@ -74,7 +77,10 @@ class Server:
         return len(times) / elapsed, times[len(times) // 2] * 1000
 
     def resident(self) -> dict[str, int]:
-        """Bytes that the program has resident: "private" ones, and "files" that lie in memory. Linux only."""
+        """Return the resident memory of the program in bytes: "private", "files" (mapped) and "shared".
+
+        Raises RuntimeError if the system does not report it (Linux only).
+        """
         found = {}
         for line in Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")
@@ -138,7 +144,7 @@ class Server:
 
 
 def _as_installed() -> dict[str, str]:
-    """This environment, without what keeps Python from keeping its bytecode: a program is installed with it."""
+    """Return this environment with bytecode caching enabled, because installed programs have their bytecode cached."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -149,19 +155,19 @@ def _free_port() -> int:
 
 
 def throughput(server: Server, queries: Sequence[str]) -> Round:
-    """Rounds of requests a second."""
+    """Return rounds of requests per second."""
     turns = _turns(queries)
     return lambda: server.ask(next(turns), CLIENTS)[0]
 
 
 def latency(server: Server, queries: Sequence[str]) -> Round:
-    """Rounds of the median time of a request, in milliseconds."""
+    """Return rounds of the median time of a request, in milliseconds."""
     turns = _turns(queries)
     return lambda: server.ask(next(turns), CLIENTS)[1]
 
 
 def cold_start(start: Callable[[], Server]) -> Round:
-    """Rounds of the time from a server's start to its first answer, in seconds."""
+    """Return rounds of the time from the start of a server to its first answer, in seconds."""
 
     def once() -> float:
         with start() as server:
@@ -173,7 +179,10 @@ def cold_start(start: Callable[[], Server]) -> Round:
 def growth(
     small: Callable[[], Server], large: Callable[[], Server], queries: Sequence[str], documents: int
 ) -> RoundWithFacts:
-    """Rounds of what a million documents add to a server's memory, in GB: from FEW documents to so many."""
+    """Return rounds of the memory in GB that a million documents would add to a server.
+
+    It is computed from the difference between a server with FEW documents and one with `documents`.
+    """
     facts: dict[str, float] = {}
 
     def once() -> float:
@@ -190,7 +199,7 @@ def growth(
 
 
 def base(start: Callable[[], Server], queries: Sequence[str]) -> RoundWithFacts:
-    """Rounds of the memory of a server that has answered, in MB."""
+    """Return rounds of the resident memory of a server that has answered queries, in MB."""
     facts: dict[str, float] = {}
 
     def once() -> float:

@@ -1,4 +1,4 @@
-"""txtai: hybrid index (its BM25 and a FAISS index of the same model), ten results; in process and by its own server."""
+"""txtai: a hybrid index (its BM25, and FAISS with the same model), ten results; in process and through its server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _empty(job: Mapping[str, Any]) -> Any:
 
 
 def _stored(job: Mapping[str, Any], texts: Sequence[str]) -> Path:
-    """The folder of an index of the texts, made where it is not there yet: encoding them takes minutes."""
+    """Return the folder of an index of the texts; build it if it is missing, which takes minutes of encoding."""
     key = hashlib.sha256(json.dumps([job["model"], list(texts)]).encode()).hexdigest()[:16]
     folder = Path(job["store"]) / f"txtai-{key}"
     if not folder.is_dir():
@@ -38,7 +38,7 @@ def _stored(job: Mapping[str, Any], texts: Sequence[str]) -> Path:
 def _server(job: Mapping[str, Any], texts: Sequence[str]) -> Server:
     index = _stored(job, texts)
     settings = index.with_name(f"{index.name}.yml")
-    # Its server has a search only where there is a table of embeddings; what it holds comes from the index.
+    # The server offers search only if its settings have a table `embeddings`; the contents come from the index.
     settings.write_text(f"path: {index}\nembeddings:\n  path: {job['model']}\n", encoding="utf-8")
     return Server(
         lambda port: [sys.executable, "-m", "uvicorn", "txtai.api:app", "--port", str(port), "--log-level", "warning"],
@@ -64,7 +64,7 @@ def hybrid(job: Mapping[str, Any]) -> Round:
 
 
 def _vectors(stored: Any) -> Any:
-    """(n, dim) vectors of its FAISS index: a flat one under ids where it is small, else an inverted file."""
+    """Return the (n, dim) vectors of its FAISS index, which is flat (with ids) if small, else an inverted file."""
     inner = import_module("faiss").downcast_index(stored.index) if hasattr(stored, "index") else stored
     if hasattr(inner, "make_direct_map"):
         inner.make_direct_map()

@@ -1,1 +1,1 @@
-"""Speed of Clew beside other software: `run.measure` runs the items of `items`."""
+"""Measure the speed of Clew and of other software: `run.measure` runs the items of `items`."""

@@ -1,4 +1,4 @@
-"""Items that are measured in this process: words, models, searches, builds."""
+"""Items that are measured in this process: BM25, models, searches and builds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
-    """Queries a second, from their texts, or from terms that are analysed already."""
+    """Measure queries per second, from their texts or, if `analysed`, from their terms."""
     from clew.search.protocols import CandidateRequest
 
     with opened(bench, bench.texts, dense=False) as searcher:
@@ -41,8 +41,8 @@ def bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
 
 @contextmanager
 def bm25_build(bench: Bench) -> Iterator[Round]:
-    """Texts a second to an index of words on disk."""
-    import clew.search.candidates.bm25_kernel  # noqa: F401 - its machine code is loaded before the clock runs
+    """Measure texts per second of building a BM25 index on disk."""
+    import clew.search.candidates.bm25_kernel  # noqa: F401 - load its machine code before the clock starts
     from clew.core.text import Analyzer
     from clew.search.candidates.bm25 import BM25Kind, BM25Spec
     from clew.search.protocols import PassageSet
@@ -64,7 +64,7 @@ def bm25_build(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def encode(bench: Bench) -> Iterator[Round]:
-    """Texts a second to vectors."""
+    """Measure texts per second of encoding."""
     from clew.models.store import load_encoder
 
     encoder = load_encoder(bench.job.model, bench.home)
@@ -75,7 +75,7 @@ def encode(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def query_encode(bench: Bench) -> Iterator[Round]:
-    """The time of one query's vector."""
+    """Measure the time of encoding one query."""
     from clew.models.store import load_encoder
 
     encoder = load_encoder(bench.job.model, bench.home)
@@ -85,7 +85,7 @@ def query_encode(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def query_cached(bench: Bench) -> Iterator[Round]:
-    """The time of a query's vector that is remembered."""
+    """Measure the time of getting the vector of a query that is cached."""
     from clew.models.cached import CachedEncoder
     from clew.models.store import load_encoder
 
@@ -96,7 +96,7 @@ def query_cached(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def rerank(bench: Bench, count: int, spans: int, queries: int) -> Iterator[Round]:
-    """The time of scoring `count` passages of `spans` texts for a query."""
+    """Measure the time of scoring `count` passages for a query, each passage made of `spans` texts."""
     from clew.models.store import load_scorer
 
     scorer = load_scorer(bench.job.reranker, bench.home)
@@ -107,12 +107,12 @@ def rerank(bench: Bench, count: int, spans: int, queries: int) -> Iterator[Round
 
 @contextmanager
 def hybrid(bench: Bench) -> Iterator[Round]:
-    """The time of a search."""
+    """Measure the time of a search."""
     from clew.models.store import load_encoder
     from clew.search.types import SearchRequest
 
     with opened(bench, bench.texts, dense=True) as searcher:
-        # The bare encoder: a cache of query vectors would answer every round but the first.
+        # The encoder without its cache of query vectors, which would answer every round except the first.
         bare = _without_cache(searcher, load_encoder(bench.job.model, bench.home))
         bare.search(SearchRequest(query=bench.queries[0]))
         facts: dict[str, Any] = {"recall@10 of vectors": _recall(bare, bench)}
@@ -133,16 +133,16 @@ def hybrid(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def build(bench: Bench) -> Iterator[Round]:
-    """Texts a second to a published index, vectors and all."""
+    """Measure texts per second of building and publishing an index with vectors."""
     from clew.models.store import load_encoder, placed
 
     texts = bench.texts[:ENCODED]
     load_encoder(bench.job.model, bench.home)
-    # A folder by path, so that a fresh home does not export the model again.
+    # The model by the path of its folder, so that a new home does not export it again.
     model = placed(bench.job.model, bench.home, "bi_encoder")
 
     def once() -> float:
-        # A home of its own each time: no vector is taken from a cache.
+        # A new home each time, so that no vector is taken from a cache.
         with tempfile.TemporaryDirectory(dir=bench.home) as fresh:
             corpus = write_corpus(Path(fresh) / "corpus", texts)
             table = varied(beir_spec(corpus.parent), model=model)
@@ -153,7 +153,10 @@ def build(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def build_rest(bench: Bench) -> Iterator[Round]:
-    """All the texts, in a home of its own each time; what the encoder does there is held against it alone."""
+    """Measure the time of a build without encoding, over all texts and in a new home each time.
+
+    The facts compare the rate of the encoder during the build with its rate alone.
+    """
     from clew.indexer.build import build as built
     from clew.indexer.spec import spec_of
     from clew.models.store import load_encoder, placed
@@ -178,7 +181,7 @@ def build_rest(bench: Bench) -> Iterator[Round]:
 
 
 def _recall(searcher: Searcher, bench: Bench) -> float:
-    """Recall of the nearest vectors as a search takes them, against float32 vectors that are not the index's."""
+    """Return the recall@10 of the vector search against float32 vectors that are not taken from the index."""
     from clew.benchmarks.relevance.exactness import vectors_of
     from clew.search.profile import load_profile
     from clew.search.protocols import CandidateRequest, ParsedQuery

@@ -1,4 +1,4 @@
-"""What `clew bench speed` measures, by name."""
+"""The items that `clew bench speed` measures, by name."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from clew.benchmarks.speed.material import ENCODED, Bench
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to measure.
+    """An item to measure.
 
-    ours: prepares it and gives one timed round. peers: name → module of clew.benchmarks.peers. given: what a
-    peer's job says besides, once ours is prepared.
+    ours: prepares Clew and returns one timed round. peers: name → module of clew.benchmarks.peers. most_texts: maximum
+    number of texts that a peer is given (None: all). given: what is added to a peer's job, once `ours` is prepared.
     """
 
     unit: str
@@ -34,17 +34,17 @@ ITEMS: Mapping[str, Item] = {
         True,
         lambda bench: in_process.bm25(bench, analysed=False),
         {"bm25s": "bm25s", "rank-bm25": "rank_bm25"},
-        about="one client, text of a query to best 100",
+        about="one client, from the text of a query to the best 100",
     ),
     "bm25-terms": Item(
         "queries/s",
         True,
         lambda bench: in_process.bm25(bench, analysed=True),
         {"bm25s": "bm25s"},
-        about="one client, terms of a query to best 100",
+        about="one client, from the terms of a query to the best 100",
     ),
     "bm25-build": Item(
-        "docs/s", True, in_process.bm25_build, {"bm25s": "bm25s"}, about="texts to a BM25 index on disk"
+        "docs/s", True, in_process.bm25_build, {"bm25s": "bm25s"}, about="from texts to a BM25 index on disk"
     ),
     "encode": Item(
         "docs/s",
@@ -52,7 +52,7 @@ ITEMS: Mapping[str, Item] = {
         in_process.encode,
         {"sentence-transformers": "sentence_transformers"},
         ENCODED,
-        "short texts to vectors",
+        "from short texts to vectors",
     ),
     "query-encode": Item(
         "ms p50",
@@ -62,7 +62,7 @@ ITEMS: Mapping[str, Item] = {
         ENCODED,
         "one query",
     ),
-    "query-cached": Item("ms p50", False, in_process.query_cached, about="the same for a query that was asked before"),
+    "query-cached": Item("ms p50", False, in_process.query_cached, about="the same, for a query that was asked before"),
     "rerank": Item(
         "ms p50",
         False,
@@ -86,27 +86,31 @@ ITEMS: Mapping[str, Item] = {
         {"txtai": "txtai", "lancedb": "lancedb"},
         about="a search in process, 10 hits",
     ),
-    "build": Item("docs/s", True, in_process.build, {"txtai": "txtai"}, ENCODED, "texts to a searchable index"),
-    "build-rest": Item("s", False, in_process.build_rest, about="all texts to a published index, beside encoding them"),
+    "build": Item("docs/s", True, in_process.build, {"txtai": "txtai"}, ENCODED, "from texts to a searchable index"),
+    "build-rest": Item(
+        "s", False, in_process.build_rest, about="from all texts to a published index, without encoding them"
+    ),
     "ann": Item(
         "queries/s",
         True,
         vectors.ann,
         {"faiss": "faiss", "hnswlib": "hnswlib", "usearch": "usearch"},
-        about="one query's vector to the 100 nearest, one thread; peers at our recall of them or above",
+        about="from a query's vector to the 100 nearest, one thread; peers at the recall of Clew or above",
         given=vectors.given,
     ),
-    "http": Item("requests/s", True, served.http, {"txtai": "txtai"}, about="8 clients of the server, 10 hits"),
-    "http-latency": Item("ms p50", False, served.http_latency, {"txtai": "txtai"}, about="the same, a request"),
-    "cold-start": Item("s", False, served.cold_start, {"txtai": "txtai"}, about="server's start to its first answer"),
+    "http": Item("requests/s", True, served.http, {"txtai": "txtai"}, about="8 clients of the server at once, 10 hits"),
+    "http-latency": Item("ms p50", False, served.http_latency, {"txtai": "txtai"}, about="one request of the same"),
+    "cold-start": Item(
+        "s", False, served.cold_start, {"txtai": "txtai"}, about="from the start of the server to its first answer"
+    ),
     "memory": Item(
         "GB a million",
         False,
         served.memory,
         {"txtai": "txtai"},
-        about="what documents add to the server's resident memory",
+        about="resident memory that documents add to the server",
     ),
     "memory-base": Item(
-        "MB", False, served.memory_base, {"txtai": "txtai"}, about="resident memory of a server of 100 documents"
+        "MB", False, served.memory_base, {"txtai": "txtai"}, about="resident memory of a server with 100 documents"
     ),
 }

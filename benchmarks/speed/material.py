@@ -1,4 +1,4 @@
-"""The texts, queries and indexes that speed is measured on."""
+"""The texts, queries and indexes that speed is measured with."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from clew.indexer.tuning.judged import beir_spec
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
-# What encodes or builds gets no more texts than this a round: the pace is the same and a round stays short.
+# Encoding and building use at most this many texts in a round: the rate is the same, and rounds are short.
 ENCODED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is measured: a corpus of `docs` spans of the texts of BEIR folders, or synthetic texts; `rounds` rounds.
+    """What is measured.
 
-    reranker: the cross-encoder of the rerank items ("default": the one that comes with Clew). graph: how much the
-    graph's items measure.
+    docs: number of texts in the corpus. rounds: number of rounds. data: BEIR folders whose texts are cut into spans
+    (empty: synthetic texts). peers: whether peers are measured. model: the bi-encoder. reranker: the cross-encoder of
+    the rerank items ("default": the one that comes with Clew). graph: the sizes of the graph's items. Raises UsageError
+    for docs or rounds below 1.
     """
 
     docs: int = 20_000
@@ -47,7 +49,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The prepared material: texts, queries, where indexes and models lie, threads."""
+    """The prepared material. home: the folder of indexes and models. threads: number of threads that are used."""
 
     job: Job
     home: Path
@@ -58,7 +60,7 @@ class Bench:
 
 @contextmanager
 def opened(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[Searcher]:
-    """A searcher over an index of the texts, built or reused."""
+    """Open an index of the texts, which is built if it does not exist."""
     corpus = corpus_of(bench, texts)
     table = varied(beir_spec(corpus.parent), model=bench.job.model, dense=dense)
     found = open_built(bench.home, ensure(table, [corpus], corpus.parent, bench.home))
@@ -69,7 +71,7 @@ def opened(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[Searc
 
 
 def served_index(bench: Bench, texts: Sequence[str]) -> tuple[Path, str]:
-    """A home that holds an index of the texts alone, and its name; built or reused."""
+    """Return a home that holds only an index of the texts, and the name of the index; it is built if missing."""
     from clew.models.store import placed
 
     corpus = corpus_of(bench, texts)
@@ -79,13 +81,13 @@ def served_index(bench: Bench, texts: Sequence[str]) -> tuple[Path, str]:
 
 
 def corpus_of(bench: Bench, texts: Sequence[str]) -> Path:
-    """The file of the texts, in a folder of their own."""
+    """Write the texts to a file in a folder of their own and return its path."""
     source = "".join(f"{folder.name}-" for folder in bench.job.data) or f"synthetic-{bench.job.seed}-"
     return write_corpus(bench.home / "speed" / f"{source}{len(texts)}", texts)
 
 
 def write_corpus(folder: Path, texts: Sequence[str]) -> Path:
-    """Texts as the corpus of a BEIR folder."""
+    """Write texts as the corpus of a BEIR folder and return the path of the file."""
     corpus = folder / "corpus.jsonl"
     lines = (json.dumps({"_id": f"d{at}", "title": "", "text": text}) + "\n" for at, text in enumerate(texts))
     write_atomic(corpus, "".join(lines).encode())

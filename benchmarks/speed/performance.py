@@ -39,10 +39,10 @@ class Goal:
     def reached(self, figures: Mapping[str, Any], higher_is_better: bool) -> bool | None:
         """Whether the figures of an item reach the goal; None if the peer or the fact is missing."""
         if self.limit is not None and self.fact:
-            told = figures.get("facts", {}).get("ours", {}).get(self.fact)
-            if told is None:
+            value = figures.get("facts", {}).get("ours", {}).get(self.fact)
+            if value is None:
                 return None
-            return bool(told >= self.limit if self.at_least else told <= self.limit)
+            return bool(value >= self.limit if self.at_least else value <= self.limit)
         if self.limit is not None:
             return bool(figures["ours"] >= self.limit if higher_is_better else figures["ours"] <= self.limit)
         found = figures["ratio"].get(self.peer)
@@ -109,9 +109,9 @@ def exactness_section(folder: Path = RESULTS) -> str:
     report = json.loads(file.read_text(encoding="utf-8"))
     most = report["signature"]["options"]["sample"]
     lines = [
-        f"### Fast beside exact: {EXACTNESS}",
+        f"### Fast and exact search: {EXACTNESS}",
         "",
-        f"nDCG@10 of the fast search / of scoring every passage; at most {most} test queries a set,"
+        f"nDCG@10 of the fast search / of scoring every passage; at most {most} test queries of each data set,"
         f" seed {report['environment']['seed']}, commit "
         f"{(report['signature']['code'].get('commit') or 'unknown')[:9]}.",
         "",
@@ -142,7 +142,7 @@ def _head(report: Mapping[str, Any]) -> list[str]:
         f"medians of {options['rounds']} rounds, seed {options['seed']}, commit "
         f"{(report['signature']['code'].get('commit') or 'unknown')[:9]}.",
         "",
-        "| item | Clew | peer | its figure | better by (least to most) | goal |",
+        "| item | Clew | peer | figure of the peer | Clew is better by (range over the rounds) | goal |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
 
@@ -160,7 +160,7 @@ def _rows(report: Mapping[str, Any]) -> list[str]:
             cells = (
                 *(first if at == 0 else ("", "")),
                 peer,
-                *_beside(figures, peer, value, item.higher_is_better),
+                *_compared(figures, peer, value, item.higher_is_better),
                 "; ".join(said),
             )
             lines.append(f"| {' | '.join(cells)} |")
@@ -168,27 +168,27 @@ def _rows(report: Mapping[str, Any]) -> list[str]:
 
 
 def _facts(report: Mapping[str, Any]) -> list[str]:
-    """Return the facts of items beside their figures, one line each."""
+    """Return the additional facts of items, one line for each item."""
     lines = []
     for name, figures in report["results"].items():
-        told = {
+        texts = {
             "Clew" if side == "ours" else side: ", ".join(
-                f"{key}: {_told(value)}" for key, value in facts.items() if key != "version"
+                f"{key}: {_shown(value)}" for key, value in facts.items() if key != "version"
             )
             for side, facts in figures.get("facts", {}).items()
         }
-        if shown := "; ".join(f"{side}: {text}" for side, text in told.items() if text):
+        if shown := "; ".join(f"{side}: {text}" for side, text in texts.items() if text):
             lines.append(f"- `{name}`. {shown}.")
     return [*lines, ""] if lines else []
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"({', '.join(f'{key} {_told(part)}' for key, part in value.items())})"
+        return f"({', '.join(f'{key} {_shown(part)}' for key, part in value.items())})"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _beside(figures: Mapping[str, Any], peer: str, value: float | None, higher_is_better: bool) -> tuple[str, str]:
+def _compared(figures: Mapping[str, Any], peer: str, value: float | None, higher_is_better: bool) -> tuple[str, str]:
     if value is None:
         reason = figures["missing"].get(peer, "")
         return (f"missing: {reason}" if reason else "", "")
@@ -236,7 +236,7 @@ def drawn(found: Sequence[Mapping[str, Any]]) -> bytes:
     axes.barh(labels, ratios, xerr=errors, color="#4472a8", ecolor="#333333")
     axes.axvline(1, color="#333333", linewidth=1)
     axes.set_xscale("log")
-    axes.set_xlabel("times better than the peer; lines: least to most of the rounds")
+    axes.set_xlabel("ratio to the peer (above 1: Clew is better); lines: range over the rounds")
     axes.set_xlim(0.5, 2 * max([1.0, *ratios]))
     for at, ratio in enumerate(ratios):
         axes.annotate(f" {ratio:.1f}x", (ratio, at), va="bottom", fontsize=7)
@@ -246,7 +246,7 @@ def drawn(found: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def main() -> None:
-    """Write the part of the page and the plot."""
+    """Write the generated part of the page, and the plot."""
     found = reports()
     write_atomic(PAGE, refreshed(PAGE.read_text(encoding="utf-8"), found).encode())
     write_atomic(PLOT, drawn(found))

@@ -1,4 +1,4 @@
-"""Speed of Clew beside other software: the same texts and threads, rounds in turns, medians."""
+"""Measure the speed of Clew and of other software: same texts and threads, alternating rounds, medians."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ _QUERIES = 1_000
 
 
 def measure(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
-    """Measure items by name (none: all that are measured beside peers; the graph's only where they are named).
+    """Measure items by name (no names: all items except those of the graph, which are measured only if named).
 
-    Returns item → {"ours", "peers": {name: figure}, "unit", "ratio": {name: above 1 where we are better}, "missing":
-    {name: why}, "rounds": every figure, "facts": what else is told, of peers their version}; a peer that could not be
-    measured is None in peers and ratio. The graph's items have no peers, and more figures: see `graph.speed.measure`.
+    Returns item → {"ours", "peers": {name: figure}, "unit", "ratio": {name: above 1 if Clew is better}, "missing":
+    {name: reason}, "rounds": every figure, "facts": additional facts, such as a peer's version}. A peer that could not
+    be measured is None in peers and ratio. Items of the graph have no peers and more figures: see
+    `graph.speed.measure`. Raises UnknownNameError for a name that is not an item.
     """
     for name in names:
         if name not in ITEMS and name not in GRAPH_ITEMS:
             raise unknown_name("speed item", name, [*ITEMS, *GRAPH_ITEMS])
     wanted = list(dict.fromkeys(names)) or list(ITEMS)
     task = graph_speed.Task(home, job.rounds, job.seed, job.model, job.graph, say)
-    found = _beside_peers([name for name in wanted if name in ITEMS], home, job, say)
+    found = _with_peers([name for name in wanted if name in ITEMS], home, job, say)
     found |= {name: graph_speed.measure(name, task) for name in wanted if name in GRAPH_ITEMS}
     return {name: found[name] for name in wanted}
 
 
-def _beside_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+def _with_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     if not names:
         return {}
     home.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ def _beside_peers(names: Sequence[str], home: Path, job: Job, say: Callable[[str
 
 
 def full(found: Mapping[str, Any], job: Job) -> str:
-    """The figures with what they depend on, as JSON text."""
+    """Return the figures with everything they depend on, as JSON text."""
     graph = {"graph": graph_speed.signature()} if found.keys() & GRAPH_ITEMS.keys() else {}
     report = {
         "results": found,
@@ -74,15 +75,15 @@ def full(found: Mapping[str, Any], job: Job) -> str:
 
 
 def _named(job: Job) -> dict[str, Any]:
-    """The options that are places on this machine, by name."""
+    """Return the options that are paths on this machine, by name instead."""
     return {"data": [folder.name for folder in job.data], "reranker": model_name(job.reranker)}
 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> Table:
-    """The figures for the terminal."""
+    """Return the figures as a table for the terminal."""
     from rich.table import Table
 
-    shown = Table("item", "unit", "Clew", "peer", "its figure", "we are better by")
+    shown = Table("item", "unit", "Clew", "peer", "figure of the peer", "Clew is better by")
     for name, figures in found.items():
         ours = f"{figures['ours']:,.4g}"
         if not figures["peers"]:
@@ -97,7 +98,7 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _material(job: Job) -> tuple[list[str], list[str]]:
-    """Texts and queries. Those of data sets are spans of other texts where there are more than are indexed."""
+    """Return texts and queries. Queries from data sets are taken from texts that are not indexed, if there are any."""
     if not job.data:
         texts = synthetic(job.docs, job.seed)
         return texts, queries_of(texts, _QUERIES, job.seed)
@@ -108,7 +109,7 @@ def _material(job: Job) -> tuple[list[str], list[str]]:
 
 
 def _measure(name: str, item: Item, bench: Bench, say: Callable[[str], None]) -> dict[str, Any]:
-    """Ours and every peer in turns."""
+    """Measure Clew and every peer in turns."""
     missing: dict[str, str] = {}
     figures: dict[str, list[float]] = {"ours": []}
     with ExitStack() as open_things:
@@ -135,7 +136,7 @@ def _measure(name: str, item: Item, bench: Bench, say: Callable[[str], None]) ->
 
 
 def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> dict[str, Any]:
-    """What a peer is given. Raises PeerError where there is nothing it could read."""
+    """Return the job of a peer. Raises PeerError if there is no model that the peer can read."""
     if not bench.job.peers:
         raise PeerError("skipped by --no-peers")
     folder = Path(open_things.enter_context(tempfile.TemporaryDirectory()))
@@ -157,7 +158,7 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
 
 
 def _whole(bench: Bench) -> str:
-    """The folder of the model's weights in float32, which is what peers load. Raises PeerError where there are none."""
+    """Return the folder of the model's float32 weights, which peers load. Raises PeerError if there are none."""
     from clew.models.averaged import parts_of
     from clew.models.store import fp32_folder, prepare
 
@@ -170,7 +171,7 @@ def _whole(bench: Bench) -> str:
 
 
 def _summary(item: Item, figures: Mapping[str, list[float]], missing: Mapping[str, str]) -> dict[str, Any]:
-    """Medians and ratios; a peer without every round is missing."""
+    """Return medians and ratios; a peer that did not finish every round is missing."""
     ours = median(figures["ours"])
     peers = {name: None if name in missing else round(median(figures[name]), 4) for name in item.peers}
     ratio = {

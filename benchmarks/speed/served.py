@@ -1,4 +1,4 @@
-"""Items of `clew serve`: requests, its start, its memory."""
+"""Items that measure `clew serve`: requests, start and memory."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from clew.core.errors import ClewError, UsageError
 
 @contextmanager
 def http(bench: Bench) -> Iterator[Round]:
-    """Requests a second of eight clients."""
+    """Measure requests per second with eight clients at once."""
     with _server(bench, bench.texts) as server:
         yield serving.throughput(server, bench.queries)
 
 
 @contextmanager
 def http_latency(bench: Bench) -> Iterator[Round]:
-    """The median time of a request with eight clients."""
+    """Measure the median time of a request with eight clients at once."""
     with _server(bench, bench.texts) as server:
         yield serving.latency(server, bench.queries)
 
 
 @contextmanager
 def cold_start(bench: Bench) -> Iterator[Round]:
-    """The time from the start of the server to its first answer."""
+    """Measure the time from the start of the server to its first answer."""
     served_index(bench, bench.texts)
     yield serving.cold_start(partial(_server, bench, bench.texts))
 
 
 @contextmanager
 def memory(bench: Bench) -> Iterator[Round]:
-    """What a million documents add to the server."""
+    """Measure the memory that a million documents would add to the server. Raises UsageError for too few texts."""
     if len(bench.texts) <= FEW:
         raise UsageError(
             f"docs is {len(bench.texts)}", f"give more than {FEW}: memory is compared with an index of {FEW}"
@@ -51,12 +51,12 @@ def memory(bench: Bench) -> Iterator[Round]:
 
 @contextmanager
 def memory_base(bench: Bench) -> Iterator[Round]:
-    """What the server takes with next to no documents."""
+    """Measure the memory of a server with 100 documents."""
     asked = serving.base(partial(_server, bench, bench.texts[:FEW]), bench.queries)
     yield RoundWithFacts(asked, ChainMap({"what each part adds, MB": _parts(bench)}, asked.facts))
 
 
-# Parts of a server in the order in which each is loaded on top of those before.
+# Parts of a server in the order in which they are loaded, each in addition to those before it.
 _PARTS = {
     "python and numpy": "import numpy",
     "documents": "import pyarrow, pyarrow.compute, marisa_trie",
@@ -68,7 +68,7 @@ _PARTS = {
 
 
 def _parts(bench: Bench) -> dict[str, int]:
-    """What the parts of a server add to the resident memory of a process, in MB."""
+    """Return the resident memory that each part of a server adds to a process, in MB."""
     from clew.models.store import placed
 
     lines = [
@@ -85,7 +85,7 @@ def _parts(bench: Bench) -> dict[str, int]:
 
 
 def _server(bench: Bench, texts: Sequence[str]) -> Server:
-    """`clew serve` over an index of the texts and nothing else."""
+    """Start `clew serve` over a home that holds only an index of the texts."""
     home, index = served_index(bench, texts)
     try:
         return Server(

@@ -1,4 +1,4 @@
-"""The search by vectors alone, and what other libraries are given to be asked at the same recall."""
+"""Measure vector search alone, and write the data with which other libraries are measured at the same recall."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def ann(bench: Bench) -> Iterator[Round]:
-    """The search by vectors alone; these, those of the queries, and the true nearest are written for the peers."""
+    """Measure vector search; write the vectors, those of the queries and the true nearest rows for the peers."""
     import numpy as np
 
     from clew.models.store import load_encoder
     from clew.search.candidates.dense.exact import exact_top
-    from clew.search.candidates.dense.int16 import floats
+    from clew.search.candidates.dense.int16 import to_float32
     from clew.search.protocols import CandidateRequest, ParsedQuery
 
     queries = load_encoder(bench.job.model, bench.home).encode_queries(bench.queries)
@@ -36,7 +36,11 @@ def ann(bench: Bench) -> Iterator[Round]:
         recall = sum(len(np.intersect1d(*both)) for both in zip(found, nearest, strict=True)) / sum(map(len, nearest))
         folder = _ann_folder(bench)
         folder.mkdir(exist_ok=True)
-        for name, values in (("vectors", floats(vectors)), ("query_vectors", queries), ("nearest", np.array(nearest))):
+        for name, values in (
+            ("vectors", to_float32(vectors)),
+            ("query_vectors", queries),
+            ("nearest", np.array(nearest)),
+        ):
             np.save(folder / f"{name}.npy", values)
         (folder / "recall.json").write_text(json.dumps(recall), encoding="utf-8")
         yield RoundWithFacts(
@@ -46,7 +50,7 @@ def ann(bench: Bench) -> Iterator[Round]:
 
 
 def given(bench: Bench) -> dict[str, Any]:
-    """What `ann` has written, for a peer's job."""
+    """Return what `ann` wrote, for a peer's job: the paths of its files, and the recall to reach."""
     folder = _ann_folder(bench)
     files = {name: str(folder / f"{name}.npy") for name in ("vectors", "query_vectors", "nearest")}
     return {**files, "recall": json.loads((folder / "recall.json").read_text(encoding="utf-8"))}
@@ -57,7 +61,7 @@ def _ann_folder(bench: Bench) -> Path:
 
 
 def _vectors(bench: Bench, searcher: Searcher) -> Any:
-    """(passages, dim) vectors of an opened index, in steps."""
+    """Return the (passages, dim) int16 vectors of an opened index as they are stored."""
     import numpy as np
 
     from clew.search.candidates.dense.files import VECTORS

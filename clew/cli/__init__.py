@@ -16,26 +16,27 @@ from clew.cli.old_options import translate
 from clew.cli.options import note
 from clew.core.errors import ClewError
 
-# Command → ("module:function", or "module:app" for a Typer app of subcommands; its line in `clew --help`).
+# Command → ("module:function", or "module:app" for a Typer app of subcommands; description in `clew --help`).
 COMMANDS = {
     "init": ("clew.indexer.commands.build:init", "Inspect your data and write a commented spec for it."),
+    "schema": ("clew.indexer.commands.schema:schema", "Print the JSON Schema of specs, for editors."),
     "build": ("clew.indexer.commands.build:build", "Build, verify and publish a new version of an index."),
     "indexes": (
         "clew.indexer.commands.indexes:app",
         "List, verify, activate, roll back, clean up, export and import indexes.",
     ),
     "graph": ("clew.indexer.commands.graph:app", "Load, build, list, describe, export and query knowledge graphs."),
-    "search": ("clew.search.commands.search:search", "Search an index and explain its hits."),
+    "search": ("clew.search.commands.search:search", "Search an index and explain the hits."),
     "answer": ("clew.search.commands.answer:answer", "Answer a question with sentences from the documents."),
-    "why-not": ("clew.search.commands.why_not:why_not", "Say which stage of a search lost a document."),
-    "run": ("clew.search.commands.run:run", "Answer a file of queries and write a TREC run."),
+    "why-not": ("clew.search.commands.why_not:why_not", "Show which stage of a search dropped a document."),
+    "run": ("clew.search.commands.run:run", "Search for each query of a file and write a TREC run."),
     "tune": ("clew.indexer.commands.tune:tune", "Learn an index's parameters from judged queries."),
     "serve": ("clew.api.command:serve", "Serve the HTTP API."),
     "bench": ("clew.benchmarks.commands.bench:app", "Measure relevance and speed, and compare models."),
     "train": ("clew.training.command:app", "Train models on judged queries."),
     "models": ("clew.models.command:app", "List, show, verify, export and import models."),
     "demo": ("clew.cli.demo:demo", "Build the sample indexes, answer a few queries and serve them."),
-    "doctor": ("clew.cli.doctor:doctor", "Check the installation and report what is missing."),
+    "doctor": ("clew.cli.doctor:doctor", "Check the installation, the models and the indexes, and report problems."),
 }
 
 
@@ -56,7 +57,7 @@ def _load(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One completion, with the attributes that typer's shell scripts read."""
+    """A completion, with the attributes that typer's shell scripts read."""
 
     value: str
     help: str
@@ -67,15 +68,15 @@ class LazyCommands(TyperGroup):
     """The commands of the table. `clew --help` and completion list them without importing any."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is the base class's
-        """Names of the commands, in the order of the table."""
+        """Return the names of the commands in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """Import one command."""
+        """Import a command and return it, or None for an unknown name."""
         return _load(cmd_name) if cmd_name in COMMANDS else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that a line calls, and its arguments. Old spellings work too, with a warning."""
+        """Return the command that a command line calls, and its arguments. Old spellings work too, with a warning."""
         words, warnings = translate(args)
         if not ctx.resilient_parsing:
             for warning in warnings:
@@ -83,13 +84,13 @@ class LazyCommands(TyperGroup):
         return super().resolve_command(ctx, words)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        """Completions of the first word: options, or names of commands."""
+        """Return the completions of the first word: options or command names."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
         return [Offer(name, line) for name, (_, line) in COMMANDS.items() if name.startswith(incomplete)]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Write the list of commands from the table alone."""
+        """Write the list of commands from the table, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
@@ -109,7 +110,7 @@ app = typer.Typer(cls=LazyCommands, rich_markup_mode=None)
 def clew(
     context: typer.Context,
     version: Annotated[  # noqa: ARG001 - handled by its callback, before anything else
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Clew: semantic search that says why.
@@ -122,12 +123,12 @@ def clew(
 
 
 def _show_warning(message: Warning | str, *place: object) -> None:  # noqa: ARG001 - as warnings.showwarning is called
-    """Print a warning as one line, without the place in the code."""
+    """Print a warning as one line, without the file and line of the code."""
     note(f"clew: warning: {message}")
 
 
 def main() -> None:
-    """Run the command line. An error prints one line and a hint on stderr; exit code 1 (failed) or 2 (usage)."""
+    """Run the command line. An error prints a message and a hint on stderr; exit code 1 (failed) or 2 (usage)."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         get_command(app)()
@@ -137,7 +138,7 @@ def main() -> None:
             sys.stderr.write(f"  hint: {error.hint}\n")
         sys.exit(error.exit_code)
     except OSError as error:
-        # A file that cannot be read or written, which no code closer to it has caught.
+        # A file could not be read or written, and the code that opened it did not handle the error.
         place = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"clew: {place}{error.strerror or error}\n  hint: check the path and its permissions\n")
         sys.exit(1)

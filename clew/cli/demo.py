@@ -1,4 +1,4 @@
-"""`clew demo`: build both samples, answer a few queries with explanations, start the server."""
+"""`clew demo`: build two sample indexes, run a few queries with explanations, and start the server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDTH = 110
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One query of the tour, what it demonstrates, and its options."""
+    """A query of the demo, what it demonstrates, and its options."""
 
     query: str
     shows: str
@@ -35,26 +35,26 @@ class Question:
 
 
 SHOP = (
-    Question("dm18b4", "a model number is found however it is written: the catalogue says DM18-B4", k=1),
+    Question("dm18b4", "a model number is found in any spelling: the catalogue has DM18-B4", k=1),
     Question(
         "my husband snores and I cannot sleep",
-        "a need in plain words: none of them is in the product's title",
+        "a need described in everyday words, none of which is in the product's title",
     ),
     Question(
         "waterproof bluetooth speaker",
-        "under a filter: below 60 and in stock",
+        "with filters: price below 60, and in stock",
         filters={"price": {"lt": 60}, "in_stock": True},
         words=" --filter 'price<60' --filter in_stock=true",
     ),
     Question(
         "cookware that lasts",
-        "the graph knows what is cookware, by kind: no pan is called that",
+        "the knowledge graph knows which products are cookware; the word is in no pan's name",
     ),
-    Question("可以调节温度的烧水壶", "Chinese is segmented, and the same index answers both languages"),
-    Question("tarnwick skillet", "which stage lost a product that was expected", why_not="KIT-105"),
+    Question("可以调节温度的烧水壶", "one index answers queries in Chinese and in English"),
+    Question("tarnwick skillet", "which stage of the search dropped a product that was expected", why_not="KIT-105"),
 )
 PYDOCS = (
-    Question("show the differences between two lists of strings", "no function is called that"),
+    Question("show the differences between two lists of strings", "a description of a function, without its name"),
     Question("shutil.copytree", "a qualified name"),
     Question("wait until several threads have reached the same point", "a paraphrase", k=1),
 )
@@ -62,14 +62,14 @@ PYDOCS = (
 
 def demo(
     home: Home = DEFAULT_HOME,
-    port: Annotated[int, typer.Option(help="Port of the server; 0 picks a free one.")] = 8000,
-    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after the queries.")] = False,
-    shop_only: Annotated[bool, typer.Option("--shop-only", help="Build only the small sample.")] = False,
+    port: Annotated[int, typer.Option(help="Port of the server (0: any free port).")] = 8000,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Do not start the server after the queries.")] = False,
+    shop_only: Annotated[bool, typer.Option("--shop-only", help="Use only the small sample index, shop.")] = False,
 ) -> None:
-    """Build the sample indexes, answer a few queries with explanations, then serve them.
+    """Build two sample indexes, run a few queries with explanations, then start the server.
 
-    shop is a catalogue of 232 products; pydocs is made from the sources of this Python's standard library, a few
-    thousand docstrings. The first build takes about a minute on two cores; an unchanged sample is not built again.
+    shop is a catalogue of 232 products. pydocs holds a few thousand docstrings from the standard library of the
+    running Python. The first build takes about a minute on two cores; an unchanged sample is not built again.
 
     Example: clew demo --no-serve
     """
@@ -89,20 +89,20 @@ def demo(
 
 
 def find_examples() -> Path:
-    """The folder of the samples. Raises NotFoundError if the installation has none."""
+    """Return the folder of the samples. Raises NotFoundError if they are not installed."""
     import clew
 
     folder = Path(clew.__file__).parent / "examples"
     if not (folder / "shop" / "shop.toml").is_file():
-        raise NotFoundError(f"the samples are missing: {folder}", "reinstall clew")
+        raise NotFoundError(f"the sample data are missing: {folder}", "install Clew again")
     return folder
 
 
 def make_pydocs(script: Path, folder: Path) -> Path:
-    """Write the docstrings of the running Python's standard library into a folder; returns the spec in it."""
+    """Write the docstrings of the running Python's standard library into a folder, and return the path of its spec."""
     done = subprocess.run([sys.executable, str(script), str(folder)], stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
-        raise ClewError(f"{script} failed with exit code {done.returncode}", "its own message is above")
+        raise ClewError(f"{script} failed with exit code {done.returncode}", "see the message of the script above")
     return folder / "pydocs.toml"
 
 
@@ -122,12 +122,12 @@ def build_sample(spec: Path, home: Path) -> None:
 
 
 def home_option(home: Path) -> str:
-    """The option that names the home, or "" for the default one."""
+    """Return the option that names the home, or "" for the default home."""
     return "" if home == DEFAULT_HOME else f" --home {home}"
 
 
 def tour(home: Path, name: str, questions: tuple[Question, ...]) -> None:
-    """Run the queries of one sample and print the hits."""
+    """Run the queries of one sample index and print the hits."""
     from clew.search.assemble import open_index
 
     searcher = open_index(home, name)
@@ -140,7 +140,7 @@ def tour(home: Path, name: str, questions: tuple[Question, ...]) -> None:
 
 
 def ask(searcher: Searcher, name: str, question: Question) -> None:
-    """Print the command of one query, then its hits, the first one explained."""
+    """Print the command of one query, then its hits, with an explanation of the first."""
     from clew.search.commands.hits import Page, verdict
     from clew.search.types import SearchRequest
 
@@ -162,14 +162,14 @@ def ask(searcher: Searcher, name: str, question: Question) -> None:
 
 
 def command() -> str:
-    """How to call Clew here: by name if the shell finds it, else by the path of the script, else as a module."""
+    """Return how to call Clew here: by name if the shell finds it, else by the path of the script, else as a module."""
     if shutil.which("clew"):
         return "clew"
     return "python -m clew" if sys.argv[0].endswith("__main__.py") else os.path.relpath(sys.argv[0])
 
 
 def invitation(home: Path, port: int, no_serve: bool) -> str:
-    """The lines that say what to try next."""
+    """Return the lines that suggest what to try next."""
     at = f"http://127.0.0.1:{port}"
     option = home_option(home)
     clew = command()

@@ -1,4 +1,4 @@
-"""`clew doctor`: is everything here that Clew needs, and does what lies under the home still hold?"""
+"""`clew doctor`: check that everything Clew needs is installed, and that the stored indexes and models are intact."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEO4J_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found: a status, what there is, and what to do where something is wrong."""
+    """The result of one check: its status, what was found, and what to do if something is wrong."""
 
     check: str
     status: Status
@@ -43,11 +43,11 @@ class Finding:
 def doctor(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Do not read the files of the indexes again.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not verify the checksums of the index files.")] = False,
 ) -> None:
     """Check the installation and the indexes, and report what is missing and how to fix it.
 
-    Exit code 1 when something is broken; a warning leaves it at 0.
+    The exit code is 1 if something is broken, and 0 if there are only warnings.
 
     Example: clew doctor --home .clew
     """
@@ -66,7 +66,7 @@ def doctor(
 
 
 def examine(home: Path, *, quick: bool = False) -> list[Finding]:
-    """All findings, in the order they are shown. `quick` leaves the checksums of the indexes out."""
+    """Run all checks and return their findings in the order shown. quick: do not verify the files of the indexes."""
     checks: list[Callable[[], Iterable[Finding]]] = [
         check_python,
         check_packages,
@@ -84,30 +84,34 @@ def examine(home: Path, *, quick: bool = False) -> list[Finding]:
 
 
 def check_python() -> Iterator[Finding]:
-    """The interpreter."""
-    found = f"{platform.python_version()} at {sys.executable}"
+    """Check the version of the Python interpreter."""
+    found = f"Python {platform.python_version()}, {sys.executable}"
     if sys.version_info >= LEAST_PYTHON:
         yield Finding("python", "ok", found)
     else:
-        yield Finding("python", "broken", found, "Clew needs Python 3.11 or later: make setup PYTHON=python3.12")
+        yield Finding(
+            "python", "broken", found, "install Python 3.11 or later, then run `make setup PYTHON=python3.12`"
+        )
 
 
 def check_packages() -> Iterator[Finding]:
-    """The packages that Clew's own metadata ask for, by name and least version."""
+    """Check that the packages which Clew's metadata require are installed, each in an accepted version."""
     try:
         required = metadata.requires("clew") or []
     except metadata.PackageNotFoundError:
-        yield Finding("packages", "broken", "clew itself is not installed", "make setup (or: pip install -e '.[cpu]')")
+        yield Finding(
+            "packages", "broken", "the package clew is not installed", "run `make setup`, or `pip install -e '.[cpu]'`"
+        )
         return
     wrong = [text for text in map(package_fault, required) if text]
     if wrong:
-        yield Finding("packages", "broken", "; ".join(wrong), "make setup (or: pip install -e '.[cpu]')")
+        yield Finding("packages", "broken", "; ".join(wrong), "run `make setup`, or `pip install -e '.[cpu]'`")
     else:
-        yield Finding("packages", "ok", f"clew {metadata.version('clew')} with all its dependencies")
+        yield Finding("packages", "ok", f"clew {metadata.version('clew')} and all packages it requires are installed")
 
 
 def package_fault(line: str) -> str | None:
-    """What is wrong with one requirement of the metadata, None where nothing is (extras are not asked for)."""
+    """Return what is wrong with one requirement of the metadata, or None. Requirements of extras are not checked."""
     from packaging.requirements import Requirement
 
     requirement = Requirement(line)
@@ -116,37 +120,51 @@ def package_fault(line: str) -> str | None:
     try:
         installed = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
-        return f"{requirement.name} is missing"
+        return f"{requirement.name} is not installed"
     if requirement.specifier.contains(installed, prereleases=True):
         return None
-    return f"{requirement.name} is {installed}, needed {requirement.specifier}"
+    return f"{requirement.name} {installed} is installed, but Clew requires {requirement.specifier}"
 
 
 def check_faiss() -> Iterator[Finding]:
-    """Which of the two FAISS packages is there; they install the same module, so exactly one may be."""
+    """Check that exactly one of the two FAISS packages is installed, because both install the same module."""
     flavours = {name: version for name in ("faiss-cpu", "faiss-gpu") if (version := _version(name))}
     found = ", ".join(f"{name} {version}" for name, version in flavours.items())
     if len(flavours) == 1:
         yield Finding("faiss", "ok", found)
     elif flavours:
-        hint = "keep one: pip uninstall faiss-cpu faiss-gpu, then pip install -e '.[cpu]' or '.[gpu]'"
-        yield Finding("faiss", "broken", f"{found} overwrite each other", hint)
+        hint = "run `pip uninstall faiss-cpu faiss-gpu`, then `pip install -e '.[cpu]'` (or `'.[gpu]'`)"
+        yield Finding("faiss", "broken", f"{found} are both installed and overwrite each other's files", hint)
     else:
-        yield Finding("faiss", "broken", "not installed", "pip install -e '.[cpu]' (or '.[gpu]')")
+        yield Finding(
+            "faiss",
+            "broken",
+            "FAISS, which searches vectors, is not installed",
+            "run `pip install -e '.[cpu]'` (or `'.[gpu]'` on a machine with a GPU)",
+        )
 
 
 def check_gpu() -> Iterator[Finding]:
-    """Whether vectors are compared on a GPU, and through what; a machine needs none."""
+    """Check whether vectors are compared on a GPU, and with which library. A GPU is optional."""
     from clew.search.candidates.dense.gpu import free_bytes, library
 
     if (found := library()) is not None:
-        yield Finding("gpu", "ok", f"reached through {found}, {(free_bytes() or 0) / 1e9:.1f} GB free")
+        yield Finding("gpu", "ok", f"used through {found}, {(free_bytes() or 0) / 1e9:.1f} GB of GPU memory free")
     elif (free := free_bytes()) is None:
-        yield Finding("gpu", "ok", "none: vectors are compared on the processor")
+        yield Finding("gpu", "ok", "no GPU found, so vectors are compared on the CPU (a GPU is optional)")
     else:
-        other = "pip uninstall faiss-cpu, then pip install -e '.[gpu]'"
-        hint = other if _version("faiss-cpu") else "see `nvidia-smi` and $CUDA_VISIBLE_DEVICES"
-        yield Finding("gpu", "warning", f"{free / 1e9:.1f} GB free, but neither FAISS nor torch reaches it", hint)
+        other = "replace the CPU version of FAISS: `pip uninstall faiss-cpu`, then `pip install -e '.[gpu]'`"
+        hint = (
+            other
+            if _version("faiss-cpu")
+            else "check the output of `nvidia-smi` and the value of $CUDA_VISIBLE_DEVICES"
+        )
+        yield Finding(
+            "gpu",
+            "warning",
+            f"there is a GPU ({free / 1e9:.1f} GB of its memory free), but neither FAISS nor torch can use it",
+            hint,
+        )
 
 
 def _version(name: str) -> str | None:
@@ -157,7 +175,7 @@ def _version(name: str) -> str | None:
 
 
 def check_processor() -> Iterator[Finding]:
-    """Threads in use, and the vector instructions that matter for speed."""
+    """Report how many CPUs Clew may use, and the vector instructions that matter for speed."""
     from clew.core import threads
 
     flags: set[str] = set()
@@ -170,13 +188,13 @@ def check_processor() -> Iterator[Finding]:
     yield Finding(
         "processor",
         "ok",
-        f"{platform.machine()}, {threads.available()} of {os.cpu_count()} processors may be used"
-        + (f", {vector}" if vector else ""),
+        f"{platform.machine()}, Clew may use {threads.available()} of {os.cpu_count()} CPUs"
+        + (f", vector instructions: {vector}" if vector else ""),
     )
 
 
 def check_kernels() -> Iterator[Finding]:
-    """Where numba keeps what it compiled: beside the sources, or in the user's cache for a read-only install."""
+    """Check that numba can cache compiled code: next to the sources or, if they are read-only, in the user's cache."""
     import clew
 
     package = Path(clew.__file__).parent / "search" / "candidates"
@@ -185,18 +203,20 @@ def check_kernels() -> Iterator[Finding]:
     places = [Path(asked)] if asked else [package, user_cache]
     for place in places:
         if _writable(place):
-            yield Finding("compiled kernels", "ok", f"cached in {'__pycache__ of ' if place == package else ''}{place}")
+            yield Finding(
+                "compiled kernels", "ok", f"numba caches them in {'__pycache__ of ' if place == package else ''}{place}"
+            )
             return
     yield Finding(
         "compiled kernels",
         "warning",
-        f"no place to keep them ({', '.join(map(str, places))} cannot be written): compiled again in every process",
-        "set NUMBA_CACHE_DIR to a folder that can be written",
+        f"numba cannot cache them ({', '.join(map(str, places))}: not writable), so every process compiles them again",
+        "set NUMBA_CACHE_DIR to a folder that Clew can write to",
     )
 
 
 def _writable(folder: Path) -> bool:
-    """Whether a file can be made in a folder, or in the nearest parent that exists."""
+    """Return whether a file can be created in a folder or, if it is missing, in its nearest existing parent."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
@@ -209,13 +229,13 @@ def _writable(folder: Path) -> bool:
 
 
 def check_model(home: Path) -> Iterator[Finding]:
-    """The models that come with Clew and those under the home: every file against its sha256."""
+    """Check the sha256 of every file of the models that come with Clew and of those stored under the home."""
     from clew.models.manifest import repair_hint
     from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, read_manifest
 
     shipped = {"default encoder": SHIPPED_ENCODER, "default reranker": SHIPPED_SCORER}
-    kept = sorted(path.parent for path in (home / "models").glob("*/*/manifest.json"))
-    for name, folder in [*shipped.items(), *((f"model {folder.parent.name}", folder) for folder in kept)]:
+    stored = sorted(path.parent for path in (home / "models").glob("*/*/manifest.json"))
+    for name, folder in [*shipped.items(), *((f"model {folder.parent.name}", folder) for folder in stored)]:
         source = ""
         try:
             manifest = read_manifest(folder)
@@ -224,24 +244,24 @@ def check_model(home: Path) -> Iterator[Finding]:
         except ClewError as error:
             yield Finding(name, "broken", error.message, repair_hint(folder, source))
         else:
-            yield Finding(name, "ok", f"every file as it was written, in {folder}")
+            yield Finding(name, "ok", f"all files in {folder} are intact (sha256 verified)")
 
 
 def check_graph_stores() -> Iterator[Finding]:
-    """The packages that graphs are kept with; the second one is needed only where a spec says so."""
+    """Check the packages that graphs are stored with. neo4j is needed only if a spec asks for it."""
     found = {name: _version(name) for name in ("networkx", "neo4j")}
     shown = ", ".join(f"{name} {version}" for name, version in found.items() if version)
     if not found["networkx"]:
-        yield Finding("graph stores", "broken", "networkx is not installed", "pip install networkx")
+        yield Finding("graph stores", "broken", "networkx is not installed", "run `pip install networkx`")
     elif not found["neo4j"]:
-        hint = 'only for store = "neo4j": pip install neo4j'
+        hint = 'run `pip install neo4j` if a spec has store = "neo4j"; otherwise it is not needed'
         yield Finding("graph stores", "warning", f"{shown}; the Neo4j driver is not installed", hint)
     else:
         yield Finding("graph stores", "ok", shown)
 
 
 def check_neo4j() -> Iterator[Finding]:
-    """Whether the server that $NEO4J_URI names answers; nothing is said where none is named."""
+    """Check that the server at $NEO4J_URI answers. Without that variable there is no finding."""
     uri = os.environ.get("NEO4J_URI")
     if not uri or _version("neo4j") is None:
         return
@@ -251,11 +271,11 @@ def check_neo4j() -> Iterator[Finding]:
 
     user = os.environ.get("NEO4J_USER") or os.environ.get("NEO4J_USERNAME") or "neo4j"
     try:
-        # A spec that cannot be used is not quoted: what stands in front of an @ may be a password.
+        # An invalid URI is not quoted, because the part before an @ may hold a password.
         spec = Neo4jSpec(uri, database=os.environ.get("NEO4J_DATABASE") or "neo4j", user=user)
     except ValueError:
-        hint = "expected such as bolt://127.0.0.1:7687, the password in $NEO4J_PASSWORD"
-        yield Finding("neo4j", "warning", "$NEO4J_URI cannot be used", hint)
+        hint = "set it to an address such as bolt://127.0.0.1:7687, without a password, which goes into $NEO4J_PASSWORD"
+        yield Finding("neo4j", "warning", "$NEO4J_URI is not a valid address of a Neo4j server", hint)
         return
     try:
         store = STORES["neo4j"](spec, "Clew_doctor")
@@ -264,60 +284,71 @@ def check_neo4j() -> Iterator[Finding]:
         finally:
             store.close()
     except ClewError as error:
-        yield Finding("neo4j", "warning", error.message, error.hint or "searches go on without the graph meanwhile")
+        yield Finding(
+            "neo4j", "warning", error.message, error.hint or "until the server answers, searches run without the graph"
+        )
     else:
-        yield Finding("neo4j", "ok", f"{spec.uri} answers, database {spec.database}, as {spec.user}")
+        yield Finding("neo4j", "ok", f"{spec.uri} answers (database {spec.database}, user {spec.user})")
 
 
 def check_home(home: Path) -> Iterator[Finding]:
-    """Whether the home can be written and has room."""
+    """Check that the home is writable and has free disk space."""
     if not _writable(home):
-        hint = "searching still works; to build, give it another owner or choose another place with --home"
-        yield Finding("home", "warning" if home.is_dir() else "broken", f"{home} cannot be written", hint)
+        hint = (
+            "to build indexes, make it writable or choose another folder with --home; searching needs no write access"
+        )
+        yield Finding(
+            "home", "warning" if home.is_dir() else "broken", f"{home} is not a folder that Clew can write to", hint
+        )
         return
     existing = home.absolute()
     while not existing.exists():
         existing = existing.parent
     free = shutil.disk_usage(existing).free
-    found = f"{home}{'' if home.exists() else ' (not made yet)'}, {free / 2**30:.1f} GiB free"
+    found = f"{home}{'' if home.exists() else ' (not created yet)'}, {free / 2**30:.1f} GiB of disk space free"
     if free < LOW_DISK_BYTES:
-        yield Finding("home", "warning", found, "make room: `clew indexes gc` removes versions no release needs")
+        yield Finding(
+            "home", "warning", found, "free some disk space; `clew indexes gc NAME` removes old versions of an index"
+        )
     else:
         yield Finding("home", "ok", found)
 
 
 def check_indexes(home: Path, *, quick: bool) -> Iterator[Finding]:
-    """Every index under the home: its live release opens, and its files are the ones that were written."""
+    """Check that the live release of every index opens and, unless `quick`, that its files are unchanged (sha256)."""
     from clew.search.assemble import open_index
     from clew.search.versions import index_names
 
     names = index_names(home)
     if not names:
-        yield Finding("indexes", "ok", "none yet: `clew demo` or `clew build SPEC.toml` makes one")
+        yield Finding("indexes", "ok", "none yet; create one with `clew demo` or `clew build SPEC.toml`")
     for name in names:
         try:
             searcher = open_index(home, name, verify=not quick)
         except ClewError as error:
-            hint = error.hint or f"`clew indexes rollback {name}`, or rebuild it"
+            hint = (
+                error.hint
+                or f"return to the previous release with `clew indexes rollback {name}`, or build the index again"
+            )
             yield Finding(f"index {name}", "broken", error.message, hint)
             continue
         except OSError as error:
-            yield Finding(f"index {name}", "broken", str(error), "see the file and its permissions")
+            yield Finding(f"index {name}", "broken", str(error), "check that the file exists and can be read")
             continue
         version, release = searcher.version, searcher.release
         sources = ", ".join(searcher.sources)
         searcher.close()
-        state = "opens" if quick else "every file as it was written"
+        state = "it opens (files not verified)" if quick else "all files are intact (sha256 verified)"
         yield Finding(
             f"index {name}",
             "ok",
-            f"release {release.id}, {version.documents:,} documents, {sources}: {state}",
+            f"release {release.id} with {version.documents:,} documents, candidates from {sources}; {state}",
         )
         yield from check_override(name, release)
 
 
 def check_override(name: str, release: Release) -> Iterator[Finding]:
-    """Whether the live release was published by an override, and whether that still holds."""
+    """Report whether the live release was published by an override, and whether the override has ended."""
     from clew.indexer.releases.override import Override
 
     override = Override.of_release(release)
@@ -325,7 +356,10 @@ def check_override(name: str, release: Release) -> Iterator[Finding]:
         return
     found = f"release {release.id}: {override.describe()}"
     if override.has_ended():
-        hint = f"roll back (`clew indexes rollback {name}`), or build it again: the judged queries decide"
+        hint = (
+            f"return to an earlier release with `clew indexes rollback {name}`, or build the index again: "
+            "the judged queries then decide whether the new release goes live"
+        )
         yield Finding(f"override {name}", "broken", found, hint)
     else:
         yield Finding(f"override {name}", "ok", found)

@@ -1,4 +1,4 @@
-"""Translate command lines of earlier releases. Each old spelling works for one release after it was renamed."""
+"""Translate command lines of earlier releases. An old spelling works for one release after it was replaced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def translate(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words after `clew` in the spelling of this release, and a warning for each old spelling.
+    """Return the words after `clew` in the spelling of this release, and a warning for each old spelling.
 
     `clew search NAME --queries FILE --run OUT` is a permanent alias of `clew run` and gives no warning.
     """
@@ -22,7 +22,7 @@ def translate(words: Sequence[str]) -> tuple[list[str], list[str]]:
         command = "why-not"
         warnings.append("`clew search --why-not ID` is now `clew why-not NAME QUERY ID`")
         line.append(documents[-1])
-        # These were accepted without effect.
+        # `clew search --why-not` accepted these options but ignored them.
         line.flag("--explain")
         line.value("--facet")
         line.value("--budget-ms")
@@ -50,13 +50,13 @@ class _Line:
         self._arguments = list(words[at:])
 
     def flag(self, name: str) -> bool:
-        """Remove an option without a value. Returns whether it was given."""
+        """Remove an option without a value, and return whether it was given."""
         found = name in self._options
         self._options = [word for word in self._options if word != name]
         return found
 
     def value(self, name: str) -> list[str]:
-        """Remove an option with a value, "NAME VALUE" or "NAME=VALUE". Returns its values in order."""
+        """Remove an option with a value, "NAME VALUE" or "NAME=VALUE", and return its values in order."""
         found, others, words = [], [], iter(self._options)
         for word in words:
             if word == name:
@@ -69,7 +69,7 @@ class _Line:
         return found
 
     def insert(self, name: str, value: str) -> None:
-        """Add an option."""
+        """Add an option with its value."""
         self._options += [name, value]
 
     def append(self, argument: str) -> None:
@@ -77,5 +77,5 @@ class _Line:
         self._arguments = [*(self._arguments or ["--"]), argument]
 
     def words(self) -> list[str]:
-        """The whole line."""
+        """Return the command line: options, then arguments."""
         return [*self._options, *self._arguments]

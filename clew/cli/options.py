@@ -1,4 +1,4 @@
-"""Options and output that every command shares."""
+"""The options and output functions that all commands share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from clew.core.progress import Progress, for_terminal
 
 Home = Annotated[
     Path,
-    typer.Option("--home", help="Folder that holds indexes and models.", envvar="CLEW_HOME", show_default=".clew"),
+    typer.Option(
+        "--home", help="Folder in which indexes and models are stored.", envvar="CLEW_HOME", show_default=".clew"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -23,7 +25,7 @@ DEFAULT_HOME = Path(".clew")
 
 
 def out(text: str) -> None:
-    """Print a line of results on stdout."""
+    """Print a line on stdout."""
     sys.stdout.write(text + "\n")
 
 
@@ -41,13 +43,13 @@ def print_table(table: Any) -> None:
     """Print a rich table on stdout."""
     from rich.console import Console
 
-    # A file has no width to fit into.
+    # Output that does not go to a terminal gets a fixed width.
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 @contextmanager
 def shown_progress(title: str) -> Iterator[Progress]:
-    """Show the progress of `title` on stderr, and take the bar away at the end."""
+    """Show the progress of `title` on stderr, and remove the progress bar at the end."""
     progress = for_terminal(title)
     try:
         yield progress

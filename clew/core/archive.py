@@ -1,7 +1,7 @@
-"""One tar file of plain files and back: `.tar`, `.tar.gz` or `.tar.zst`.
+"""Write and read an archive of plain files: `.tar`, `.tar.gz` or `.tar.zst`.
 
-Written whole or not at all, the same bytes for the same files; read without trusting it: only plain files under names
-that the reader expects, each once.
+An archive is written completely or not at all, and the same files give the same bytes. Reading does not trust its
+content: only plain files are accepted, under names that the reader expects, and each name only once.
 """
 
 from __future__ import annotations
@@ -23,17 +23,22 @@ ENDINGS = (".tar", ".tar.gz", ".tar.zst")
 
 
 def check_target(target: Path) -> None:
-    """Raises UsageError for another ending than an archive's, or a folder that is not there."""
+    """Check the path of an export. Raises UsageError for an ending that is not an archive's, or a missing folder."""
     if not target.name.endswith(ENDINGS):
-        raise UsageError(f"{target} is no name for an export", f"end it in one of {', '.join(ENDINGS)}")
+        raise UsageError(
+            f"{target} is not a valid file name for an export", f"use one of the endings {', '.join(ENDINGS)}"
+        )
     if not target.absolute().parent.is_dir():
-        raise UsageError(f"{target} cannot be written: {target.parent} is no folder", "make it, or name another place")
+        raise UsageError(
+            f"{target} cannot be written: {target.parent} is not a folder", "create the folder, or choose another path"
+        )
 
 
 def write_archive(target: Path, parts: Iterable[tuple[Path, str]]) -> None:
-    """Write files under the names they get inside, in this order.
+    """Write files into an archive, in the given order.
 
-    Raises UsageError for a target that cannot be and StoreError for a full disk, after which nothing is left.
+    parts: (path, name in the archive). Raises UsageError for an invalid target, and StoreError if the disk is full, in
+    which case no partial file remains.
     """
     check_target(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -51,28 +56,30 @@ def write_archive(target: Path, parts: Iterable[tuple[Path, str]]) -> None:
 
 @contextmanager
 def opened_archive(path: Path, kind: str, hint: str) -> Iterator[tarfile.TarFile]:
-    """The archive as a stream, to be read in order.
+    """Open an archive as a stream whose members are read in order.
 
-    kind: what it should be, for the error. Raises DataError, inside too, for what is no tar or is cut short.
+    kind: what the archive should be, for the error message. Raises DataError, also while members are read, if the file
+    is not a tar archive or is cut short.
     """
     try:
         with reading(str(path)), open_source(str(path)) as file, tarfile.open(fileobj=file, mode="r|") as tar:
             yield tar
     except tarfile.TarError as error:
-        raise DataError(f"{path} is no {kind}: {error}", hint) from None
+        raise DataError(f"{path} is not a valid {kind}: {error}", hint) from None
 
 
 def extract_archive(path: Path, target: Path, members: re.Pattern[str], kind: str, hint: str) -> None:
-    """Write the members into the folder `target`, made if need be.
+    """Extract the members into the folder `target`, which is created if it is missing.
 
-    members: the names that may occur. Raises DataError that names the first other member, one that is no plain file,
-    or one that is there twice; what was written until then stays, so extract into a staging folder.
+    members: pattern of the allowed names. Raises DataError that names the first member whose name is not allowed, that
+    is not a plain file, or that occurs twice. Members extracted before remain, so extract into a staging folder.
     """
     with opened_archive(path, kind, hint) as tar:
         for member in tar:
             if not member.isreg() or not members.fullmatch(member.name):
                 raise DataError(
-                    f"{path} holds {member.name!r}, which no export does", "it was changed, or is another program's"
+                    f"{path} contains {member.name!r}, which is not part of an export",
+                    "export again: this file was changed, or was not written by Clew",
                 )
             place = target / member.name
             source = tar.extractfile(member)
@@ -80,13 +87,15 @@ def extract_archive(path: Path, target: Path, members: re.Pattern[str], kind: st
                 place.parent.mkdir(parents=True, exist_ok=True)
                 file = place.open("xb")
             except (FileExistsError, NotADirectoryError):
-                raise DataError(f"{path} holds {member.name!r} twice", "it was changed after it was exported") from None
+                raise DataError(
+                    f"{path} contains {member.name!r} twice", "export again: this file was changed afterwards"
+                ) from None
             with file:
                 shutil.copyfileobj(cast("IO[bytes]", source), file, 1 << 20)
 
 
 def _info(name: str, size: int) -> tarfile.TarInfo:
-    """A member without owner and time, so that the same files give the same bytes."""
+    """Return the header of a member, without owner and time so that the same files give the same bytes."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o644
     return info

@@ -1,4 +1,4 @@
-"""Between Arrow and numpy without pandas, which pyarrow's own conversions load wherever it is installed."""
+"""Convert between Arrow and numpy without pandas, which pyarrow's own conversions import if it is installed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clew.core.types import Ints
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """(n,) values of an Arrow array of numbers or booleans without nulls; numbers are not copied."""
+    """Return the (n,) values of an Arrow array of numbers or booleans without nulls. Numbers are not copied."""
     if isinstance(array, pa.ChunkedArray):
         if array.num_chunks != 1:
             parts = [to_numpy(chunk) for chunk in array.chunks]
@@ -24,6 +24,6 @@ def to_numpy(array: Any) -> NDArray[Any]:
 
 
 def to_arrow(values: Ints) -> Any:
-    """An Arrow int64 array over the same memory."""
-    kept = np.ascontiguousarray(values, np.int64)
-    return pa.Array.from_buffers(pa.int64(), len(kept), [None, pa.py_buffer(kept)])
+    """Return an Arrow int64 array that shares the memory of a contiguous int64 array; others are copied."""
+    contiguous = np.ascontiguousarray(values, np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(contiguous), [None, pa.py_buffer(contiguous)])

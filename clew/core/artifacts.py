@@ -1,4 +1,4 @@
-"""Immutable folders whose files are named with their sha256: seal, verify, promote, hold while open."""
+"""Immutable folders whose manifests list the sha256 of every file: digest, verify, promote, and hold while open."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOLD = ".open"
 
 
 def digest_files(directory: Path, leave_out: tuple[str, ...] = ()) -> dict[str, str]:
-    """Path relative to `directory` → sha256 of every file under it; `leave_out` names relative paths."""
+    """Return path relative to `directory` → sha256 of every file under it. leave_out: relative paths to skip."""
     found = {}
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory).as_posix()
@@ -26,7 +26,7 @@ def digest_files(directory: Path, leave_out: tuple[str, ...] = ()) -> dict[str, 
 
 
 def verify_files(directory: Path, files: Mapping[str, str]) -> None:
-    """Read every file again. Raises CorruptError that names the first one that is missing or was changed."""
+    """Check the sha256 of every file. Raises CorruptError that names the first file that is missing or was changed."""
     for name, digest in files.items():
         path = directory / name
         try:
@@ -38,9 +38,9 @@ def verify_files(directory: Path, files: Mapping[str, str]) -> None:
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """A second folder with the same files, as links where the file system has them; `target` is made anew.
+    """Replace `target` by a folder with the files of `source`, as hard links if the file system supports them.
 
-    For files that are never written again.
+    Only for files that are never modified, because a link shares its content with the source.
     """
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, copy_function=_link)
@@ -54,14 +54,14 @@ def _link(source: str, target: str) -> None:
 
 
 def promote(staged: Path, target: Path) -> None:
-    """Give a finished folder its final name, durably. A folder that is in the way is replaced.
+    """Move a finished folder to its final name, durably. An existing folder of that name is replaced.
 
-    Content-addressed callers keep an existing good target instead of calling this.
+    A caller whose folder names are content hashes keeps a valid existing folder instead of calling this.
     """
     fsync_tree(staged)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
-        # Readers that have its files open keep them; the name is free after the rename.
+        # Readers that have files of the old folder open can go on reading them. The rename frees the name.
         aside = target.with_name(f".{target.name}.old")
         shutil.rmtree(aside, ignore_errors=True)
         target.rename(aside)
@@ -75,10 +75,10 @@ def promote(staged: Path, target: Path) -> None:
 
 
 class Hold:
-    """Keeps a folder from being swept while it is open: a shared lock that ends with the process at the latest."""
+    """A shared lock that protects an open folder from garbage collection; it ends with the process at the latest."""
 
     def __init__(self, directory: Path) -> None:
-        """Take the lock. On a home that may not be written there is nothing to sweep, so nothing to hold."""
+        """Take the lock. In a home without write access nothing can be deleted, so no lock is needed."""
         self._descriptor: int | None = None
         try:
             self._descriptor = os.open(directory / HOLD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -87,14 +87,14 @@ class Hold:
             self.release()
 
     def release(self) -> None:
-        """Let go. May be called twice."""
+        """Release the lock. May be called more than once."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def is_held(directory: Path) -> bool:
-    """Whether some process has a `Hold` on the folder now."""
+    """Return whether some process has a `Hold` on the folder now."""
     try:
         descriptor = os.open(directory / HOLD, os.O_RDWR)
     except FileNotFoundError:

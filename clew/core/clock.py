@@ -1,4 +1,4 @@
-"""The time and the day as records keep them: UTC."""
+"""The time and the date in UTC, as records store them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 
 
 def now() -> str:
-    """The time to the second, such as 2030-01-31T09:00:00Z."""
+    """Return the time to the second, such as 2030-01-31T09:00:00Z."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def today() -> date:
-    """The day."""
+    """Return the date."""
     return datetime.now(UTC).date()

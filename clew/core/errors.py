@@ -1,22 +1,22 @@
-"""Every error a user can meet.
+"""All errors that Clew raises on purpose.
 
 ClewError                      code, message, hint; exit code 1
-├── UsageError                 the caller's words are off; exit code 2
+├── UsageError                 the caller's arguments are invalid; exit code 2
 │   ├── SpecError              a spec file or table: names file and key
 │   ├── QueryError             a search request: names the parameter
-│   └── UnknownNameError       a name that is in no table: lists the nearest and the known ones
-├── DataError                  the caller's data are off: names file and line
-├── NotFoundError              an index, version, release, document or file that is not there
-├── StoreError                 what lies on disk cannot be used
-│   ├── CorruptError           a file is not what its manifest says: names the file
+│   └── UnknownNameError       a name that is not known: suggests the closest one, lists the known ones
+├── DataError                  the caller's data are invalid: names file and line
+├── NotFoundError              an index, version, release, document or file does not exist
+├── StoreError                 stored files cannot be used
+│   ├── CorruptError           a file differs from what its manifest records: names the file
 │   ├── FormatError            written by another format version: names both
-│   └── MismatchError          another encoder, tokenizer, reranker or analyzer than the index was built with
-├── LockedError                another process writes this index now
+│   └── MismatchError          an encoder, tokenizer, reranker or analyzer that the index was not built with
+├── LockedError                another process is writing the same index
 ├── QualityError               a version that missed its recall or relevance target was not published
 ├── MissingExtraError          an optional dependency is not installed: names the install command
-└── StageUnavailable           one stage of a search cannot answer now; the pipeline goes on without it
+└── StageUnavailable           one stage of a search cannot answer now; the search continues without it
 
-Names of their own keep `raise` lines short; `code` is what programs read and never changes.
+`code` is for programs and never changes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from collections.abc import Iterable
 
 
 class ClewError(Exception):
-    """Root of all errors Clew raises on purpose.
+    """The base class of all errors that Clew raises on purpose.
 
-    message says what is wrong, with the value at fault; hint says what to do about it.
+    message: what is wrong, with the value at fault. hint: what to do about it.
     """
 
     code = "error"
@@ -40,12 +40,12 @@ class ClewError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[type[ClewError], tuple[str, str]]:
-        """Pickle by message and hint, so that an error crosses a process border whole."""
+        """Pickle the message and the hint, so that an error can be passed between processes."""
         return (type(self), (self.message, self.hint))
 
 
 class UsageError(ClewError):
-    """The caller's words are off."""
+    """The caller's arguments are invalid."""
 
     code = "usage"
     exit_code = 2
@@ -58,49 +58,49 @@ class SpecError(UsageError):
 
 
 class QueryError(UsageError):
-    """A search request cannot be answered as asked: the message names the parameter."""
+    """A search request is invalid: the message names the parameter."""
 
     code = "query"
 
 
 class UnknownNameError(UsageError):
-    """A name that no table knows."""
+    """A name is not one of the known names."""
 
     code = "unknown_name"
 
 
 class DataError(ClewError):
-    """The caller's data are off: the message names file and line."""
+    """The caller's data are invalid: the message names file and line."""
 
     code = "data"
 
 
 class NotFoundError(ClewError):
-    """Something named is not there."""
+    """Something that was named does not exist."""
 
     code = "not_found"
 
 
 class StoreError(ClewError):
-    """What lies on disk cannot be used."""
+    """Stored files cannot be used."""
 
     code = "store"
 
 
 class CorruptError(StoreError):
-    """A file's bytes are not those its manifest records."""
+    """The bytes of a file differ from those its manifest records."""
 
     code = "corrupt"
 
 
 class FormatError(StoreError):
-    """A file was written by a format version this Clew does not read."""
+    """A file was written in a format version that this Clew does not read."""
 
     code = "format"
 
 
 class MismatchError(StoreError):
-    """An index was built by another encoder, tokenizer, reranker or analyzer than the one asked for."""
+    """The requested encoder, tokenizer, reranker or analyzer is not the one that the index was built with."""
 
     code = "mismatch"
 
@@ -123,19 +123,19 @@ class MissingExtraError(ClewError):
     code = "missing_extra"
 
 
-class StageUnavailable(ClewError):  # noqa: N818 - it is a state of a stage, not a fault of the caller
-    """One stage cannot answer now. Only the pipeline catches this."""
+class StageUnavailable(ClewError):  # noqa: N818 - a state of a stage, not an error of the caller
+    """A stage of a search cannot answer now. Only the pipeline catches this."""
 
     code = "stage_unavailable"
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
-    """The error for a name outside a table: says the nearest known name, then all of them."""
+    """Return the error for an unknown name; its hint suggests the closest known name and lists the known ones."""
     return UnknownNameError(f"unknown {kind} {str(name)!r}", nearest(str(name), known))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that offers the known name closest to `name`, and lists what is known."""
+    """Return a hint that suggests the known name closest to `name` and lists the known names (at most 20)."""
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")

@@ -1,4 +1,4 @@
-"""Files: sources behind fsspec, whole or not at all when written, and a full disk told from a broken one."""
+"""Read sources through fsspec, write files atomically, and turn errors of files and full disks into Clew's errors."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from clew.core.errors import DataError, NotFoundError, StoreError
 COMPRESSED = (".gz", ".zst")
 _CHUNK = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# What libraries that write files on their own say of a full disk, where they give no errno.
+# Messages about a full disk by libraries that write files themselves and give no errno.
 _FULL_TEXT = re.compile(
     r"no space left|disk is full|disk quota|file too large|requested and -?\d+ written"
-    # torch.save, of a file that is shorter than what was written to it
+    # torch.save, if a file is shorter than what was written to it
     r"|inline_container.*(unexpected pos|file write failed)",
     re.IGNORECASE,
 )
@@ -29,13 +29,13 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def sha256_file(path: Path) -> str:
-    """sha256 of a file's bytes, in hex."""
+    """Return the sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fsync_directory(path: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -44,7 +44,7 @@ def fsync_directory(path: Path) -> None:
 
 
 def fsync_tree(directory: Path) -> None:
-    """Make every file and folder under `directory` durable."""
+    """Make every file and folder under `directory` durable (fsync)."""
     for folder, _, names in os.walk(directory):
         for name in names:
             descriptor = os.open(Path(folder) / name, os.O_RDONLY)
@@ -56,7 +56,7 @@ def fsync_tree(directory: Path) -> None:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace a file by `data`: a reader sees the old bytes or the new ones, also after a crash."""
+    """Replace the content of a file by `data` atomically: readers see the old or the new bytes, also after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -74,31 +74,31 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what a full disk (or quota, or file size limit) raises inside into a StoreError that names `path`."""
+    """Turn errors of a full disk, quota or file size limit raised in the block into a StoreError that names `path`."""
     import sqlite3
 
     try:
         yield
     except Exception as error:
-        # By its name: safetensors need not be installed.
+        # Compared by name, because safetensors is optional.
         known = isinstance(error, OSError | RuntimeError | sqlite3.Error) or type(error).__name__ == "SafetensorError"
         if not (known and (getattr(error, "errno", None) in _FULL or _FULL_TEXT.search(str(error)))):
             raise
         raise StoreError(
             f"{path}: no space left to write ({error})",
-            "free some space and run the same command again: what is live is untouched, finished work is kept",
+            "free some space and run the same command again; it reuses finished work; the live release is unchanged",
         ) from error
 
 
 def shown_url(url: str) -> str:
-    """A URL as it may be shown and stored: without user name and password."""
+    """Return a URL without user name and password, so that it can be shown and stored."""
     return _CREDENTIALS.sub("", url)
 
 
 def expand(url: str) -> list[str]:
-    """The files a path, glob or fsspec URL stands for, sorted; a folder stays one entry.
+    """Return the files that match a path, glob or fsspec URL, sorted. A folder is one entry.
 
-    Raises NotFoundError that names it when there is none.
+    Raises NotFoundError that names the path or URL if nothing matches.
     """
     import fsspec
 
@@ -111,12 +111,12 @@ def expand(url: str) -> list[str]:
         else:
             found = []
     if not found:
-        raise NotFoundError(f"source {shown_url(url)} is not there", "check the path of [source]")
+        raise NotFoundError(f"source {shown_url(url)} does not exist", "check the path of [source]")
     return [cast("str", filesystem.unstrip_protocol(name)) if "://" in url else name for name in found]
 
 
 def is_folder(url: str) -> bool:
-    """Whether a path or fsspec URL is a folder."""
+    """Return whether a path or fsspec URL is a folder."""
     import fsspec
 
     with source_errors(url):
@@ -125,7 +125,7 @@ def is_folder(url: str) -> bool:
 
 
 def files_under(url: str) -> list[tuple[str, str]]:
-    """(path relative to the folder, URL) of every file in a folder and its subfolders, sorted; hidden ones left out."""
+    """Return (path relative to the folder, URL) of every file under a folder, sorted. Hidden ones are skipped."""
     import fsspec
 
     with source_errors(url):
@@ -139,7 +139,7 @@ def files_under(url: str) -> list[tuple[str, str]]:
 
 
 def open_raw(url: str) -> IO[bytes]:
-    """A file's bytes as they are stored. Raises NotFoundError, or DataError when it may not be read."""
+    """Open a file for reading, without decompression. Raises NotFoundError, or DataError if it cannot be read."""
     import fsspec
 
     with source_errors(url):
@@ -147,7 +147,7 @@ def open_raw(url: str) -> IO[bytes]:
 
 
 def open_source(url: str) -> IO[bytes]:
-    """A file's bytes, `.gz` and `.zst` decompressed while reading. Read it inside `reading(url)`."""
+    """Open a file for reading; `.gz` and `.zst` are decompressed. Read from it in a `reading(url)` block."""
     raw = open_raw(url)
     if url.endswith(".gz"):
         import gzip
@@ -159,7 +159,7 @@ def open_source(url: str) -> IO[bytes]:
 
 
 class _Zstd(io.RawIOBase):
-    """Decompressed bytes of a zstd file. Unlike zstandard's own reader it notices a file that is cut short."""
+    """A stream that decompresses a zstd file. Unlike zstandard's own reader it detects a file that is cut short."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
@@ -174,7 +174,7 @@ class _Zstd(io.RawIOBase):
             data = self._raw.read(_CHUNK)
             if not data:
                 if self._frame is not None:
-                    raise EOFError("the last frame ends early")
+                    raise EOFError("the last frame is cut short")
                 return 0
             self._ready = memoryview(self._decompressed(data))
         count = min(len(buffer), len(self._ready))
@@ -201,7 +201,7 @@ class _Zstd(io.RawIOBase):
 
 @contextmanager
 def reading(url: str) -> Iterator[None]:
-    """Turn what broken compression raises inside into a DataError that names the file."""
+    """Turn errors of damaged compressed data raised in the block into a DataError that names the file."""
     import zstandard
 
     try:
@@ -209,7 +209,7 @@ def reading(url: str) -> Iterator[None]:
     except (EOFError, zlib.error, zstandard.ZstdError) as error:
         raise _broken(url, error) from None
     except OSError as error:
-        # gzip says what is wrong with the data in an OSError without errno.
+        # gzip reports damaged data as an OSError without errno.
         if error.errno is not None:
             raise
         raise _broken(url, error) from None
@@ -217,22 +217,28 @@ def reading(url: str) -> Iterator[None]:
 
 def _broken(url: str, error: Exception) -> DataError:
     reason = str(error) or type(error).__name__
-    return DataError(f"{shown_url(url)} is broken: {reason}", "the compressed file is damaged or cut short")
+    return DataError(
+        f"{shown_url(url)} cannot be decompressed: {reason}", "replace the file, which is damaged or cut short"
+    )
 
 
 @contextmanager
 def source_errors(url: str) -> Iterator[None]:
-    """Turn what is raised inside where a source is not there or may not be read into an error that names it."""
+    """Turn errors of opening a source raised in the block into a NotFoundError or DataError that names the source."""
     shown = shown_url(url)
     try:
         yield
     except FileNotFoundError:
-        raise NotFoundError(f"source {shown} is not there", "check the path of [source]") from None
+        raise NotFoundError(f"source {shown} does not exist", "check the path of [source]") from None
     except IsADirectoryError:
-        raise DataError(f"source {shown} is a folder, expected a file", "name the file in it") from None
+        raise DataError(f"source {shown} is a folder, expected a file", "name a file in that folder") from None
     except PermissionError:
-        raise DataError(f"source {shown} may not be read", "check its permissions") from None
+        raise DataError(
+            f"source {shown} cannot be read: permission denied", "check the permissions of the file"
+        ) from None
     except ImportError as error:
-        raise DataError(f"source {shown} cannot be opened: {error}", "install the package that error names") from None
+        raise DataError(
+            f"source {shown} cannot be opened: {error}", "install the package that the error names"
+        ) from None
     except ValueError as error:
         raise DataError(f"source {shown} cannot be opened: {error}", "give a path or an fsspec URL") from None

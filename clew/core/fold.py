@@ -1,7 +1,7 @@
-"""Unicode folding that remembers where each character came from.
+"""Unicode folding with a map from each folded character to its place in the original text.
 
-`normalise` is for texts people see (a query in a response); `fold` is for index terms: NFKC, case-folded, accents
-taken off Latin letters, dashes and apostrophes made one, with a map back to the original text.
+`normalise` is for texts that people see (a query in a response). `fold` is for index terms: NFKC, case folding, Latin
+letters without accents, one form of dashes and apostrophes, with a map back to the original text.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import re
 import unicodedata
 from functools import cache
 
-# Letters that Unicode does not decompose although readers type them without the stroke.
+# Letters that Unicode does not decompose, although people type them without the stroke.
 _STROKED = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
 _DASHES = "\u2010\u2011\u2012\u2212\ufe63\uff0d"
 _APOSTROPHES = "\u2018\u2019\u02bc\u2032\uff07"
 _KEPT = frozenset("'-_.,+#")
-# Marks that NFKC would glue to the word before them as letters ("Sony™" is not "sonytm").
+# Signs that NFKC would turn into letters of the preceding word ("Sony™" would become "sonytm").
 _SIGNS = frozenset("™℠©®")
 _SENTINEL = "\ue000"
 _SPACES = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 def normalise(text: str) -> str:
-    """NFKC, with white space and control characters as single spaces and none at the ends. Case is kept."""
+    """Return the NFKC form, stripped, with each run of white space and control characters as one space. Case stays."""
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", text)).strip()
 
 
 class _OneToOne(dict[int, str]):
-    """Table for str.translate: each character's fold where that is one character, else the sentinel."""
+    """Table for str.translate: the fold of each character if that is one character, else the sentinel."""
 
     def __missing__(self, code: int) -> str:
         folded = _fold_cluster(chr(code))
@@ -40,9 +40,9 @@ _TABLE = _OneToOne()
 
 
 def fold(text: str) -> tuple[str, list[int] | None, list[int] | None]:
-    """A text as its index terms are cut from it: (folded, starts, ends).
+    """Fold a text, from which index terms are then cut; return (folded, starts, ends).
 
-    starts[i] and ends[i] are the place in `text` of folded[i]; both are None where places are the same.
+    starts[i] and ends[i]: start and end in `text` of the character folded[i]; both None if folding moves no character.
     """
     if text.isascii():
         return text.lower(), None, None
@@ -72,7 +72,7 @@ def _fold_slowly(text: str) -> tuple[str, list[int], list[int]]:
 
 @cache
 def _joins_the_last(character: str) -> bool:
-    """Whether a character may compose with those before it: a combining mark, Hangul jamo, halfwidth voice mark."""
+    """Return whether a character may compose with preceding ones: combining mark, Hangul jamo, halfwidth voice mark."""
     return (
         unicodedata.category(character).startswith("M")
         or "\u1160" <= character <= "\u11ff"
@@ -81,7 +81,7 @@ def _joins_the_last(character: str) -> bool:
 
 
 def _fold_cluster(cluster: str) -> str:
-    """The fold of one character with its combining marks; "" for characters nobody sees, " " for signs."""
+    """Return the fold of a character with its combining marks: "" for invisible characters, " " for signs."""
     if cluster in _SIGNS:
         return " "
     if cluster in _DASHES:
@@ -99,7 +99,7 @@ def _fold_cluster(cluster: str) -> str:
 
 @cache
 def _plain(character: str) -> str:
-    """A letter without its accents if it is Latin; invisible format characters and loose Latin accents vanish."""
+    """Return a Latin letter without its accents; "" for invisible format characters and separate combining accents."""
     if "\u0300" <= character <= "\u036f" or unicodedata.category(character) == "Cf":
         return ""
     base = unicodedata.normalize("NFKD", character)[0]

@@ -1,4 +1,4 @@
-"""One writer at a time for each index, each graph, each training run and the models of each name."""
+"""Locks that allow one writer at a time for each index, each graph, each training run and each model name."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTD
 
 @contextmanager
 def writing(root: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold a folder as its only writer. The operating system frees it when the process ends.
+    """Lock a folder for writing. The operating system releases the lock when the process ends.
 
-    wait: for another writer, however long it takes, instead of refusing. Raises LockedError that names the process
-    holding it, StoreError where the folder may not be written.
+    wait: wait for another writer, without a time limit, instead of raising LockedError. Raises LockedError that names
+    the process that holds the lock, and StoreError if the folder is not writable.
     """
     from filelock import FileLock, Timeout
 
@@ -33,13 +33,15 @@ def writing(root: Path, *, wait: bool = False) -> Iterator[None]:
         what = {"graphs": "graph", "training": "training run"}.get(root.parent.name, "index")
         raise LockedError(
             f"{what} {root.name!r} is being written by another process ({_owner(root)})",
-            "wait until it is done, or stop that process; a killed one leaves no lock behind",
+            "wait until that process has finished, or stop it; its lock ends with it",
         ) from None
     except OSError as error:
         lock.release()
         if error.errno not in _UNWRITABLE:
             raise
-        raise StoreError(f"{root} may not be written: {error.strerror}", "choose another --home") from None
+        raise StoreError(
+            f"{root} is not writable: {error.strerror}", "check its permissions, or choose another folder with --home"
+        ) from None
     try:
         yield
     finally:
@@ -51,4 +53,4 @@ def _owner(root: Path) -> str:
     try:
         return f"pid {int((root / OWNER).read_text(encoding='ascii'))}"
     except (OSError, ValueError):
-        return "pid not known"
+        return "pid unknown"

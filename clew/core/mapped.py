@@ -14,12 +14,12 @@ from clew.core.errors import CorruptError, NotFoundError
 from clew.core.files import disk_errors
 from clew.core.tables import REBUILD
 
-# Of file systems that cannot take space ahead.
+# Errors of file systems that cannot reserve space in advance.
 _NO_SUCH_CALL = {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}
 
 
 def open_trie(path: Path) -> Any:
-    """A memory-mapped marisa_trie.Trie. Raises NotFoundError or CorruptError with the file's name."""
+    """Open a memory-mapped marisa_trie.Trie. Raises NotFoundError or CorruptError that names the file."""
     import marisa_trie
 
     if not path.is_file():
@@ -27,25 +27,25 @@ def open_trie(path: Path) -> Any:
     try:
         return marisa_trie.Trie().mmap(str(path))
     except (OSError, RuntimeError) as error:
-        raise CorruptError(f"{path} is no term list: {error}", REBUILD) from None
+        raise CorruptError(f"{path} is not a valid term list: {error}", REBUILD) from None
 
 
 def open_array(path: Path) -> Any:
-    """A memory-mapped, read-only array. Raises NotFoundError or CorruptError with the file's name."""
+    """Open a memory-mapped, read-only array. Raises NotFoundError or CorruptError that names the file."""
     try:
-        # A plain view of the map: numba does not take numpy's memmap class for an array.
+        # A plain array over the map, because numba does not treat numpy's memmap class as an array.
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except FileNotFoundError:
         raise _missing(path) from None
     except (ValueError, EOFError) as error:
-        raise CorruptError(f"{path} is no array: {error}", REBUILD) from None
+        raise CorruptError(f"{path} is not a valid array file: {error}", REBUILD) from None
 
 
 def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
-    """A new .npy file, mapped into memory to be written. Raises StoreError where the disk has no room for it."""
+    """Create a .npy file and map it into memory for writing. Raises StoreError if the disk has too little space."""
     with disk_errors(path):
         made = open_memmap(path, "w+", dtype, shape)
-        # A full disk met while a mapped page is written would end the process without a word.
+        # Reserve the space now: a disk that is full when a mapped page is written would silently kill the process.
         if hasattr(os, "posix_fallocate"):
             with path.open("r+b") as file:
                 try:
@@ -57,4 +57,4 @@ def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _missing(path: Path) -> NotFoundError:
-    return NotFoundError(f"{path} is not there", REBUILD)
+    return NotFoundError(f"{path} is missing", REBUILD)

@@ -1,4 +1,4 @@
-"""What long work says while it runs: on stderr, a bar on a terminal and plain lines elsewhere."""
+"""Report the progress of long work on stderr: a bar on a terminal, else plain lines."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Any, Protocol
 
 
 class Progress(Protocol):
-    """Where long work reports to: either `start` and then `advance`, or a call for each state of a step."""
+    """The receiver of progress reports: either `start` and then `advance`, or one call for each state of a step."""
 
     def start(self, step: str, total: int = 0) -> None:
-        """Begin a step. total: what `advance` will add up to (0: not known)."""
+        """Begin a step. total: the sum of all counts that `advance` will get (0: unknown)."""
         ...
 
     def advance(self, count: int) -> None:
-        """Count this much more of the step as done."""
+        """Report that `count` more units of the step are done."""
         ...
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        """Set how much of a step is done, and begin it where it is another than before."""
+        """Report how much of a step is done, and begin the step if it is not the current one."""
         ...
 
     def notice(self, text: str) -> None:
-        """Show something that the user should know."""
+        """Show a message to the user."""
         ...
 
     def close(self) -> None:
-        """End, successful or not."""
+        """End the reports, after success or failure."""
         ...
 
 
 class Silent:
-    """Shows nothing."""
+    """A progress that shows nothing."""
 
     def start(self, step: str, total: int = 0) -> None:
         """Do nothing."""
@@ -51,7 +51,7 @@ class Silent:
 
 
 class _Steps:
-    """How far the step is, for those that show it."""
+    """The state of the current step: base class of those that show it."""
 
     def __init__(self, title: str) -> None:
         self._prefix = f"{title}: " if title else ""
@@ -73,7 +73,7 @@ class _Steps:
 
 
 class Lines(_Steps):
-    """A line every few seconds of a step; without a title also one where a step begins."""
+    """A progress that prints a line every few seconds and, without a title, also at the start of each step."""
 
     def __init__(self, title: str = "") -> None:
         super().__init__(title)
@@ -81,14 +81,14 @@ class Lines(_Steps):
         self._last = time.monotonic()
 
     def start(self, step: str, total: int = 0) -> None:
-        """Name the step."""
+        """Begin a step, and print its name if there is no title."""
         super().start(step, total)
         if not self._prefix:
             self._last = time.monotonic()
             self.notice(step)
 
     def advance(self, count: int) -> None:
-        """Say how far the step is, now and then."""
+        """Add to the step, and print its state if the last line is old enough."""
         super().advance(count)
         now = time.monotonic()
         if now - self._last >= self._seconds:
@@ -106,7 +106,7 @@ class Lines(_Steps):
 
 
 class Bar(_Steps):
-    """A bar for each step with the rate and the time left; with a title they are gone at the end."""
+    """A progress bar for each step, with elapsed and remaining time. With a title, the bars are removed at the end."""
 
     def __init__(self, title: str = "") -> None:
         from rich.console import Console
@@ -127,7 +127,7 @@ class Bar(_Steps):
         self._task: Any = None
 
     def start(self, step: str, total: int = 0) -> None:
-        """Add a bar; the one before is finished."""
+        """Finish the previous bar and add one for this step."""
         self._finish()
         super().start(step, total)
         self._task = self._bars.add_task(self._prefix + step, total=total or None)
@@ -139,11 +139,11 @@ class Bar(_Steps):
             self._bars.advance(self._task, count)
 
     def notice(self, text: str) -> None:
-        """Print above the bars."""
+        """Print a message above the bars."""
         self._bars.console.print(text, markup=False, highlight=False)
 
     def close(self) -> None:
-        """Leave the bars as they are, or remove them where they have a title."""
+        """Finish the bars; with a title, remove them."""
         self._finish()
         self._bars.stop()
 
@@ -154,5 +154,5 @@ class Bar(_Steps):
 
 
 def for_terminal(title: str = "") -> Progress:
-    """A bar where stderr is a terminal, else lines. title: what every step belongs to."""
+    """Return a bar if stderr is a terminal, else lines. title: what all steps belong to."""
     return Bar(title) if sys.stderr.isatty() else Lines(title)

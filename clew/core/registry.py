@@ -1,4 +1,4 @@
-"""Tables of named components that are imported only when asked for."""
+"""Tables of named components that are imported only when they are requested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names of one kind of component, each with the "module:attribute" it lives at.
+    """The names of one kind of component, each with its "module:attribute".
 
     >>> KINDS = Registry[object]("index kind", {"bm25": "clew.search.candidates.bm25:BM25Kind"})
     """
@@ -28,7 +28,7 @@ class Registry(Generic[T]):
         return name in self._places
 
     def __getitem__(self, name: str) -> T:
-        """Import and return the component. Raises UnknownNameError with the nearest known name."""
+        """Import and return the component. Raises UnknownNameError that suggests the closest known name."""
         if name not in self._places:
             raise unknown_name(self.kind, name, self._places)
         module, _, attribute = self._places[name].partition(":")

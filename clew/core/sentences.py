@@ -1,4 +1,4 @@
-"""Where sentences end, for cutting passages and for showing parts of them: one rule for both."""
+"""Split text into sentences. The same rule is used to cut passages and to show parts of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s)|[。！？；][”’」』）
 
 
 def sentence_ends(text: str) -> list[int]:
-    """Character positions just after each sentence (English and Chinese marks, and line ends)."""
+    """Return the position after the end of each sentence (English and Chinese punctuation, and line ends)."""
     ends = [m.end() for m in _SENTENCE_END.finditer(text)]
     if not ends or ends[-1] != len(text):
         ends.append(len(text))
@@ -16,7 +16,7 @@ def sentence_ends(text: str) -> list[int]:
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each sentence, white space around it left out; none is empty."""
+    """Return (start, end) of each sentence without surrounding white space. Empty sentences are skipped."""
     found: list[tuple[int, int]] = []
     start = 0
     for end in sentence_ends(text):

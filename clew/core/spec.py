@@ -1,4 +1,4 @@
-"""From TOML tables to Specs: frozen dataclasses that reject unknown keys and wrong types by name."""
+"""Parse TOML tables into specs: frozen dataclasses. Errors name the unknown key or the value of the wrong type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def read_toml(path: Path, instead: str = "write one with `clew init DATA`") -> dict[str, Any]:
-    """Parse a TOML file. instead: the hint where there is none. Raises SpecError that names the file and the line."""
+    """Parse a TOML file. instead: the hint if it does not exist. Raises SpecError that names the file and the line."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -29,12 +29,12 @@ def read_toml(path: Path, instead: str = "write one with `clew init DATA`") -> d
 
 
 def parse(cls: type[T], table: Mapping[str, Any], where: str, page: str = "docs/spec.md", *, stored: bool = False) -> T:
-    """Build the Spec `cls` from a TOML table.
+    """Build the spec `cls` from a TOML table.
 
-    A class attribute RENAMED of `cls` (old key → key) names keys that were renamed: the old name is accepted until the
-    next release, with a FutureWarning unless the table is one that a version stored.
-    where: what the table is called in messages ("shop.toml [dense]"). page: where its keys are described. Raises
-    SpecError for an unknown key (with the nearest known one), a missing key, or a value of the wrong type or range.
+    A class attribute RENAMED of `cls` (old key → key) lists renamed keys: the old name is accepted until the next
+    release, with a FutureWarning unless `stored`. where: name of the table in messages ("shop.toml [dense]"). page: the
+    page of the docs that describes its keys. stored: the table was read from a stored version. Raises SpecError for an
+    unknown key (suggests the closest one), a missing key, or a value of the wrong type or range.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -51,7 +51,7 @@ def parse(cls: type[T], table: Mapping[str, Any], where: str, page: str = "docs/
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         reason = first["msg"].removeprefix("Value error, ")
-        shown = "" if first["type"] in {"missing", "value_error"} else f", not {first['input']!r}"
+        shown = "" if first["type"] in {"missing", "value_error"} else f", got {first['input']!r}"
         raise SpecError(f"{where}{': ' + key if key else ''}: {reason}{shown}", f"see {page}") from None
 
 
@@ -62,12 +62,14 @@ def _renamed(table: Mapping[str, Any], renamed: Mapping[str, str], where: str, *
         return table
     for key in old:
         if renamed[key] in table:
-            raise SpecError(f"{where}: {key!r} is the old name of {renamed[key]!r}, and both are given", "leave it out")
+            raise SpecError(
+                f"{where}: {key!r} is the old name of {renamed[key]!r}, and both are given", "remove the old name"
+            )
         if warn:
             warnings.warn(f"{where}: {key!r} is now called {renamed[key]!r}", FutureWarning, stacklevel=3)
     return {renamed.get(key, key): value for key, value in table.items()}
 
 
 def as_table(spec: object) -> dict[str, Any]:
-    """A Spec as the plain table it can be parsed from again."""
+    """Return a spec as a plain table from which `parse` builds it again."""
     return dataclasses.asdict(spec)  # type: ignore[call-overload,no-any-return]

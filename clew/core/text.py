@@ -1,8 +1,8 @@
-"""The Analyzer: from a text to its index terms, the same at index and at query time.
+"""The Analyzer: turn a text into index terms, in the same way at index time and at query time.
 
-Words are folded (see `clew.core.fold`) and stemmed. Chinese is folded to simplified characters and segmented in
-search mode, so that a compound and its parts are all terms; characters and pairs of them are terms too. Identifiers
-are kept whole and unstemmed, whatever their separators, and give their parts too:
+Words are folded (see `clew.core.fold`) and stemmed. Chinese is converted to simplified characters and segmented in
+search mode, so that a compound and its parts are all terms; single characters and pairs of them are terms too. An
+identifier is one unstemmed term without its separators, and its parts are terms as well:
 
     WH-1000XM5, wh_1000xm5 → wh1000xm5, wh, 1000xm5        8mm → 8mm, 8, mm        i7-9700k → i79700k, i7, 9700k
     WH 1000XM5             → wh, 1000xm5, 1000, xm5        7.6 → 7.6               noise-cancelling → nois, cancel
@@ -35,7 +35,7 @@ a an and are as at be but by for from has have if in into is it its no not of on
 they this to was were will with
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
-# Words that shape a question but seldom say what it is about.
+# Words that form a question but rarely say what it is about.
 FUNCTION_WORDS = STOP_WORDS | frozenset(
     "can could did do does how should what when where which who whom whose why would".split()
 )
@@ -43,12 +43,12 @@ FUNCTION_WORDS = STOP_WORDS | frozenset(
 _HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _HAN_RUN = re.compile(f"[{_HAN}]+")
 _LATIN = re.compile("[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a]")
-# Vowel signs and the like, which `re` does not count as parts of words.
+# Combining marks such as vowel signs, which `re` does not treat as parts of words.
 _MARKS = "".join(chr(c) for c in range(0x483, 0x1D00) if unicodedata.category(chr(c)) in {"Mn", "Mc"})
 
 
 def _chunk_pattern(word: str, flags: int) -> re.Pattern[str]:
-    """Words, with what joins parts of one: - and _, an apostrophe before a letter, . and , between digits."""
+    """Return the pattern of words with inner joiners: - and _, apostrophe before a letter, . and , between digits."""
     inner = r"(?:[-_]|'(?![\d])|(?<=\d)[.,](?=\d))"
     return re.compile(rf"(?<!\w)c(?:\+\+|#)|{word}+(?:{inner}{word}+)*", flags)
 
@@ -61,9 +61,9 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class AnalyzerSpec:
-    """How texts become terms.
+    """How texts are turned into terms.
 
-    stem: English words are cut to their stem (snowball). stop_words: leave out the commonest English words.
+    stem: reduce English words to their stem (snowball). stop_words: drop the most common English words.
     """
 
     stem: bool = True
@@ -79,7 +79,7 @@ class Token(NamedTuple):
 
 
 class _Memo(dict[str, tuple[Token, ...]]):
-    """Analysed chunks. Texts repeat their words, so most lookups end here, at the speed of a dict."""
+    """A cache of analysed chunks. Texts repeat their words, so most lookups are answered here, as fast as a dict."""
 
     capacity = 1 << 18
 
@@ -96,7 +96,7 @@ class _Memo(dict[str, tuple[Token, ...]]):
 
 
 class _Terms(dict[str, tuple[str, ...]]):
-    """The bare terms of analysed chunks."""
+    """A cache of the terms of analysed chunks, without their positions."""
 
     def __init__(self, memo: _Memo) -> None:
         self._memo = memo
@@ -111,7 +111,7 @@ class _Terms(dict[str, tuple[str, ...]]):
 
 
 class Analyzer:
-    """Cuts texts into terms. Holds no state that shows, may be shared by threads, and can be pickled."""
+    """Cuts texts into terms. Its only state is caches, so threads may share it, and it can be pickled."""
 
     def __init__(self, spec: AnalyzerSpec | None = None) -> None:
         self.spec = spec or AnalyzerSpec()
@@ -125,16 +125,16 @@ class Analyzer:
 
     @property
     def function_terms(self) -> frozenset[str]:
-        """Terms of words such as "the", "of" and "what", which a query leans on less."""
+        """The terms of words such as "the", "of" and "what", which matter less in a query."""
         return self._function_terms
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over what decides the terms: the rules' version and the spec."""
+        """The sha256 of everything that determines the terms: the version of the rules and the spec."""
         return hashlib.sha256(json.dumps({"version": VERSION} | asdict(self.spec), sort_keys=True).encode()).hexdigest()
 
     def terms(self, text: str) -> list[str]:
-        """The index terms of a text, in text order, repetitions kept."""
+        """Return the index terms of a text in text order, with repetitions."""
         if text.isascii():
             return list(chain.from_iterable(map(self._chunk_terms.__getitem__, _ASCII_CHUNK.findall(text.lower()))))
         folded, _, _ = fold(text)
@@ -148,7 +148,7 @@ class Analyzer:
         return found
 
     def tokens(self, text: str, among: Container[str] | None = None) -> list[Token]:
-        """The same terms with their places in the original text, by ascending start. among: the wanted (None: all)."""
+        """Return the terms with their positions in the original text, by start. among: terms to return (None: all)."""
         folded, starts, ends = fold(text)
         found = self._folded_tokens(folded, _ASCII_CHUNK if text.isascii() else _CHUNK, among)
         if starts is None or ends is None:
@@ -156,7 +156,7 @@ class Analyzer:
         return [Token(term, starts[start], ends[end - 1]) for term, start, end in found]
 
     def script(self, text: str) -> Script:
-        """What a text is written in, by its letters; "other" for neither Latin nor Han (digits alone, too)."""
+        """Return the script of the letters of a text; "other" if none is Latin or Han (only digits, for example)."""
         latin = _LATIN.search(text) is not None
         han = not text.isascii() and _HAN_RUN.search(text) is not None
         if han:
@@ -179,7 +179,7 @@ class Analyzer:
         return found
 
     def _analyse(self, chunk: str) -> tuple[Token, ...]:
-        """Tokens of one chunk, with places in the chunk."""
+        """Return the tokens of a chunk, with positions in the chunk."""
         if chunk.isalpha():
             return self._word(chunk, 0, len(chunk))
         if chunk in {"c++", "c#"}:
@@ -193,18 +193,18 @@ class Analyzer:
         return tuple(tokens)
 
     def _compound(self, chunk: str, parts: list[tuple[int, int]]) -> tuple[Token, ...]:
-        """The whole of a chain of parts, where it is an identifier (it has a digit or _) or a word like e-mail."""
+        """Return the parts joined to one token, if the chunk is an identifier (has a digit or _) or like e-mail."""
         whole = "".join(chunk[start:end] for start, end in parts)
-        # Two numbers are a range (1939-1945), three may be a part number or a date.
+        # Two numbers are a range (1939-1945); three may be a part number or a date.
         if (any(c.isdigit() for c in whole) and (len(parts) > 2 or not whole.isdigit())) or "_" in chunk:
             return (Token(whole, 0, len(chunk)),) if len(whole) <= LONGEST_IDENTIFIER else ()
         short = len(parts) == 2 and parts[0][1] <= 2
         return self._word(whole.replace("'", ""), 0, len(chunk)) if short else ()
 
     def _part(self, part: str, start: int, end: int, *, alone: bool) -> tuple[Token, ...]:
-        """A word, a number, or a mixture of the two, which is kept whole and, standing alone, also cut once."""
+        """Return the tokens of a word, a number or a mixture. A mixture is one token, plus its parts if `alone`."""
         if "'" in part:
-            # The possessive goes; other apostrophes are left out as most people leave them out (loreal, dont).
+            # Drop the possessive 's. Other apostrophes are removed, because most people omit them (loreal, dont).
             part, end = (part[:-2], end - 2) if part.endswith("'s") else (part, end)
             part = part.replace("'", "")
         if not any(c.isdigit() for c in part):
@@ -228,7 +228,7 @@ class Analyzer:
 
 
 def _number(digits: str, start: int) -> tuple[Token, ...]:
-    """1,000 is one number, 1,2 are two, 7.6 and 3.11.2 stay whole."""
+    """Return the tokens of a number: 1,000 is one, 1,2 are two, 7.6 and 3.11.2 are one each."""
     if _THOUSANDS.fullmatch(digits):
         return (Token(digits.replace(",", "")[:LONGEST_TERM], start, start + len(digits)),)
     found = re.finditer("[^,]+", digits)
@@ -236,7 +236,7 @@ def _number(digits: str, start: int) -> tuple[Token, ...]:
 
 
 def han_runs(folded: str) -> Iterator[tuple[int, int, bool]]:
-    """Where the text is Chinese and where it is not: (start, end, han)."""
+    """Split a text into runs that are Chinese or not: (start, end, han)."""
     at = 0
     if not folded.isascii():
         for match in _HAN_RUN.finditer(folded):
@@ -249,20 +249,20 @@ def han_runs(folded: str) -> Iterator[tuple[int, int, bool]]:
 
 
 def simplified(run: str) -> str:
-    """A run of Chinese characters in simplified characters, of the same length."""
+    """Convert a run of Chinese characters to simplified characters, with the same length."""
     simplify, _ = _chinese()
     simple = simplify(run)
     if len(simple) == len(run):
         return simple
-    # A phrase was rewritten; character by character the places stay what they are.
+    # A phrase was replaced by one of another length; converting each character by itself preserves the positions.
     return "".join(new if len(new := simplify(c)) == 1 else c for c in run)
 
 
 def _segment(run: str) -> list[tuple[str, int, int]]:
-    """Words of a run of Chinese characters, the words inside them, and every character and pair, by ascending start.
+    """Return the terms of a run of Chinese characters, by ascending start: words, words inside them, characters, pairs.
 
-    Characters and pairs find what the segmenter cuts differently in query and text, names above all. A word of one
-    or two characters comes twice, as word and as gram, so words count more than pairs that only happen to meet.
+    Characters and pairs match text that the segmenter cuts differently in query and document, names above all. A word
+    of one or two characters is returned twice, as word and as gram, so that words count more than chance pairs.
     """
     _, cut = _chinese()
     simple = simplified(run)
@@ -272,17 +272,17 @@ def _segment(run: str) -> list[tuple[str, int, int]]:
 
 @cache
 def stemmer() -> Callable[[str], str]:
-    """The English stemmer, a function of one lower-case word."""
+    """Return the English stemmer, a function of one lower-case word."""
     import Stemmer
 
-    # Our own memo is faster than its cache.
+    # Size 0 disables its cache, because ours is faster.
     stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
     return stem
 
 
 @cache
 def _chinese() -> tuple[Callable[[str], str], Callable[[str, str], list[tuple[str, int, int]]]]:
-    """The simplifier and the segmenter, loaded with the first Chinese text (.2 s)."""
+    """Return the converter to simplified characters and the segmenter, loaded at the first Chinese text (0.2 s)."""
     import opencc
     import rjieba
 

@@ -1,4 +1,4 @@
-"""The one place that says how many threads the numeric libraries use."""
+"""Set how many threads the numeric libraries use. No other module does so."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def configure(threads: int | None = None) -> int:
     """Set the thread count of OpenMP, BLAS, numba, the tokenizers and, through `count`, of onnxruntime.
 
     threads: at least 1; None: the environment variable CLEW_THREADS, else the processors this process may use.
-    Libraries that are loaded later read it from the environment, and so do worker processes; those loaded already are
-    told. Returns the number. Raises UsageError for a number below 1.
+    Libraries that are loaded later read the count from the environment, as do worker processes; the count of loaded
+    libraries is set directly. Returns the number. Raises UsageError for a number below 1.
     """
-    global _configured  # noqa: PLW0603 - thread counts belong to the process, not to an object
+    global _configured  # noqa: PLW0603 - the thread count belongs to the process
     number = _asked() or available() if threads is None else threads
     if number < 1:
-        raise UsageError(f"threads is {number}, expected at least 1", "leave it out to use every processor")
+        raise UsageError(f"threads is {number}, expected at least 1", "omit it to use all CPUs")
     for variable in _LIBRARY_VARIABLES:
-        # numba reads its variable again at every compilation and refuses a change once its pool runs.
+        # numba reads its variable again at every compilation, and fails if it has changed while its thread pool runs.
         if variable != "NUMBA_NUM_THREADS" or "numba" not in sys.modules:
             os.environ[variable] = str(number)
     _tell_loaded(number)
@@ -51,21 +51,21 @@ def configure(threads: int | None = None) -> int:
 
 
 def count() -> int:
-    """The number last configured; configures the default where nobody has."""
+    """Return the configured number of threads; configure the default if there is none yet."""
     return configure() if _configured is None else _configured
 
 
 def in_workers(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
-    """work(item) of each item in order; raises what work raises.
+    """Yield work(item) for each item in order, computed by up to `lanes` threads. Raises what `work` raises.
 
-    At most `lanes` at once, over all calls with this count, which take turns; where there is one item or one lane, the
-    caller works. For work that lets other threads run, as numeric libraries do. It must not call this function.
+    All calls with the same count share one pool of that many threads. With one item or one thread, the caller's thread
+    does the work. `work` should release the GIL, as numeric libraries do, and must not call this function.
     """
     return map(work, items) if lanes == 1 or len(items) < 2 else _ahead(work, items, lanes)
 
 
 def _ahead(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
-    # Only as many wait as keep the lanes busy: a short call beside a long one is not behind all of it.
+    # Queue only as many items as keep the threads busy, so that a short call does not wait for all of a long one.
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
@@ -87,7 +87,7 @@ def _pool(lanes: int) -> ThreadPoolExecutor:
 
 
 def available() -> int:
-    """Processors this process may use: its affinity mask, cut by the quota of its control group (at least 1)."""
+    """Return how many CPUs this process may use: its affinity mask, limited by the quota of its cgroup (at least 1)."""
     usable, quota = _in_mask(), cgroup_quota(Path("/sys/fs/cgroup"))
     return usable if quota is None else max(1, min(usable, math.ceil(quota)))
 
@@ -98,7 +98,7 @@ def _in_mask() -> int:
 
 
 def cgroup_quota(root: Path) -> float | None:
-    """Processors' worth of time a container may use, None where it is not limited (control groups v2, then v1)."""
+    """Return how many CPUs' time a container may use, or None without a limit (cgroups v2, then v1)."""
     try:
         limit, period = (root / "cpu.max").read_text(encoding="ascii").split()[:2]
     except (OSError, ValueError):
@@ -115,18 +115,21 @@ def cgroup_quota(root: Path) -> float | None:
 
 
 def _asked() -> int | None:
-    """The number in CLEW_THREADS."""
+    """Return the number in CLEW_THREADS, or None if it is not set."""
     value = os.environ.get(VARIABLE, "").strip()
     if not value:
         return None
     if not value.isdecimal() or int(value) < 1:
-        raise UsageError(f"{VARIABLE} is {value!r}, expected a whole number of at least 1", f"unset {VARIABLE}")
+        raise UsageError(
+            f"{VARIABLE} is {value!r}, expected a whole number of at least 1",
+            f"correct it, or unset {VARIABLE} to use all CPUs",
+        )
     return int(value)
 
 
 def _tell_loaded(number: int) -> None:
-    """Set the thread count of the libraries that this process has loaded."""
-    # OpenMP (FAISS) and BLAS (numpy) start with one thread for each processor: finding them takes 20 ms.
+    """Set the thread count of the libraries that are already loaded."""
+    # OpenMP (FAISS) and BLAS (numpy) start with one thread per CPU; skip them then, because finding them takes 20 ms.
     if number != _in_mask() or _configured is not None:
         from threadpoolctl import threadpool_limits
 
@@ -134,5 +137,5 @@ def _tell_loaded(number: int) -> None:
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(number)
     if (numba := sys.modules.get("numba")) is not None:
-        # numba cannot go above the size its pool was made with.
+        # numba cannot use more threads than its pool was created with.
         numba.set_num_threads(min(number, numba.config.NUMBA_NUM_THREADS))

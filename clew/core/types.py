@@ -1,4 +1,4 @@
-"""The words every room shares. All are frozen; arrays carry their shape and dtype in the docstring."""
+"""Types that all packages share. All are frozen; docstrings give the shapes and dtypes of arrays."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One searchable thing as its source gives it, with its fields typed.
+    """A searchable document as its source gives it, with typed fields.
 
-    id: unique in the index. fields: declared field name → value (absent or None where the source has none).
-    origin: where it was read, for error messages ("catalogue.jsonl.gz:17").
+    id: unique in the index. fields: declared field name → value (absent or None if the source has none).
+    origin: where it was read from, for error messages ("catalogue.jsonl.gz:17").
     """
 
     id: str
@@ -32,36 +32,36 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A point on the monotonic clock by which an answer is wanted (seconds; infinity: none)."""
+    """The time by which an answer is wanted. at: seconds on the monotonic clock (infinity: no deadline)."""
 
     at: float = float("inf")
 
     @classmethod
     def after_ms(cls, budget_ms: float | None) -> Deadline:
-        """The deadline `budget_ms` milliseconds from now (None: no deadline)."""
+        """Return the deadline `budget_ms` milliseconds from now (None: no deadline)."""
         return cls() if budget_ms is None else cls(time.monotonic() + budget_ms / 1000)
 
     @property
     def passed(self) -> bool:
-        """Whether the time is up."""
+        """Whether the deadline has passed."""
         return time.monotonic() >= self.at
 
     @property
     def left_ms(self) -> float:
-        """Milliseconds left, never below 0."""
+        """The milliseconds that are left, at least 0."""
         return max(0.0, (self.at - time.monotonic()) * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What one source found, best first.
+    """The results of one source, best first.
 
-    ordinals: (k,) int64 ordinals of passages, version-wide, or of documents once their passages were joined. scores:
+    ordinals: (k,) int64 ordinals of passages in the version, or of documents after their passages were grouped. scores:
     (k,) float64, descending; ties by ascending ordinal.
-    answered, asked: shards that answered, of those asked.
-    background: mean and standard deviation of the source's score for this query over all its passages, those without
-    a score counted as 0; what fusion measures a score against. None where the source does not know it. A source whose
-    score is a sum over query terms takes these for independent of each other.
+    answered, asked: number of shards that answered, and of those asked.
+    score_statistics: mean and standard deviation of the source's score for this query over all its passages, with 0 for
+    passages without a score; fusion normalises scores with them. None if the source does not know them. A source whose
+    score is a sum over query terms assumes that the terms are independent of each other.
     """
 
     ordinals: Ints
@@ -74,20 +74,20 @@ class Ranking:
         return len(self.ordinals)
 
     def deviations(self, rank: int) -> float:
-        """How many standard deviations above the mean the score at a rank (from 0) is; 0 if there is none."""
+        """Return how many standard deviations the score at a rank (from 0) is above the mean; 0 if there is none."""
         mean, deviation = self.score_statistics or (0.0, 1.0)
         return (float(self.scores[rank]) - mean) / deviation if rank < len(self.scores) and deviation > 0 else 0.0
 
 
 def empty_ranking() -> Ranking:
-    """A ranking of nothing."""
+    """Return a ranking without results."""
     return Ranking(np.empty(0, np.int64), np.empty(0, np.float64))
 
 
 def ranked(ordinals: Ints, scores: Floats, k: int) -> Ranking:
-    """The k best of some scored passages in the one order Clew uses: score descending, then ordinal ascending."""
+    """Return the k best of some scored passages in Clew's order: score descending, then ordinal ascending."""
     if 0 < k < len(scores):
-        # Keep every passage that ties with the k-th score, so that the ordinal decides among them.
+        # Include every passage that ties with the k-th score, so that the ordinal decides among them.
         kth = np.partition(scores, len(scores) - k)[len(scores) - k]
         keep = np.flatnonzero(scores >= kth)
         ordinals, scores = ordinals[keep], scores[keep]
@@ -99,8 +99,8 @@ def ranked(ordinals: Ints, scores: Floats, k: int) -> Ranking:
 class Contribution:
     """One part of a score.
 
-    stage: bm25, dense, fusion, … . what: what it comes from ("term 'sony'", "cosine", "bm25").
-    value: what it adds to that stage's score; the values of one stage add up to that stage's score (1e-6).
+    stage: bm25, dense, fusion, … . what: the origin of the part ("term 'sony'", "cosine", "bm25").
+    value: what it adds to the score of that stage; the values of a stage sum to the score of the stage (within 1e-6).
     detail: the numbers behind it (tf, df, idf, weight, raw score, …).
     """
 

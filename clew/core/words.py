@@ -1,8 +1,8 @@
-"""The plain words of a text, one after another, for matching names: no part of the text comes twice.
+"""Split a text into words that do not overlap, for matching names.
 
-Index terms (`clew.core.text`) double what they are not sure of; a name is matched word by word instead. Words are
-folded, possessives and apostrophes dropped, English ones also cut to their stem; each Chinese character is a word of
-its own, simplified, so that a name is found however a segmenter would cut the text around it.
+Index terms (`clew.core.text`) may overlap, because an ambiguous part of a text gives several terms; a name is matched
+word by word instead. Words are folded, without possessives and apostrophes; English words also have a stem. Each
+Chinese character is a word of its own, simplified, so that a name is found however a segmenter would cut the text.
 
     Sofas → sofas/sofa      WH-1000XM5 → wh, 1000xm5      A Bug's Life → a, bug, life      沙发床 → 沙, 发, 床
 """
@@ -16,13 +16,13 @@ from typing import NamedTuple
 from clew.core.fold import fold
 from clew.core.text import han_runs, simplified, stemmer
 
-# No word of a language is longer; what is, is left as it is and never mended.
+# Natural words are not longer. A longer one is neither stemmed nor corrected for typing errors.
 LONGEST_WORD = 64
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
 class Word(NamedTuple):
-    """A word: as it is written once folded, its stem, and its place in the text (start inclusive, end exclusive)."""
+    """A word: its folded form, its stem, and its position in the text (start inclusive, end exclusive)."""
 
     plain: str
     stem: str
@@ -31,7 +31,7 @@ class Word(NamedTuple):
 
 
 def words(text: str) -> list[Word]:
-    """The words of a text in order, without overlaps."""
+    """Return the words of a text in order, without overlaps."""
     folded, starts, ends = fold(text)
     found: list[Word] = []
     for first, last, han in han_runs(folded):
@@ -51,7 +51,7 @@ def words(text: str) -> list[Word]:
 
 
 def stem(word: str) -> str:
-    """The stem of a folded word; one with digits or of more than 64 letters stays as it is."""
+    """Return the stem of a folded word. A word with digits or with more than 64 letters is returned unchanged."""
     return _stem(word) if len(word) <= LONGEST_WORD and word.isalpha() else word
 
 

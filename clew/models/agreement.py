@@ -1,4 +1,4 @@
-"""How far the 8-bit form of a model is from the whole one, on a few texts of several kinds and lengths."""
+"""Measure how closely the 8-bit form of a model agrees with the fp32 form, on texts of several kinds and lengths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from clew.models.protocols import Encoder, PairScorer
 
 LEAST = 0.99
-"""Mean cosine from which on vectors of one form may be searched with queries of the other."""
+"""Least mean cosine at which vectors of one form may be searched with queries of the other."""
 
 QUERIES = (
     "red running shoes",
@@ -43,18 +43,18 @@ PASSAGES = (
 )
 
 
-def encoders(whole: Encoder, small: Encoder) -> dict[str, Any]:
-    """Cosines between the vectors of both: their mean, the least, and of how many texts."""
+def encoders(fp32: Encoder, int8: Encoder) -> dict[str, Any]:
+    """Return the cosines between the vectors of both encoders: mean, minimum, and number of texts."""
     cosines = np.concatenate(
         [
-            (whole.encode_queries(QUERIES) * small.encode_queries(QUERIES)).sum(axis=1),
-            (whole.encode_passages(PASSAGES) * small.encode_passages(PASSAGES)).sum(axis=1),
+            (fp32.encode_queries(QUERIES) * int8.encode_queries(QUERIES)).sum(axis=1),
+            (fp32.encode_passages(PASSAGES) * int8.encode_passages(PASSAGES)).sum(axis=1),
         ]
     )
     return {"texts": len(cosines), "mean": round(float(cosines.mean()), 5), "least": round(float(cosines.min()), 5)}
 
 
-def scorers(whole: PairScorer, small: PairScorer) -> dict[str, Any]:
-    """Differences between the log-odds of both: their mean size, the largest, and over how many pairs."""
-    apart = np.concatenate([np.abs(whole.score(each, PASSAGES) - small.score(each, PASSAGES)) for each in QUERIES])
+def scorers(fp32: PairScorer, int8: PairScorer) -> dict[str, Any]:
+    """Return the absolute differences between the log-odds of both scorers: mean, maximum, and number of pairs."""
+    apart = np.concatenate([np.abs(fp32.score(each, PASSAGES) - int8.score(each, PASSAGES)) for each in QUERIES])
     return {"pairs": len(apart), "mean": round(float(apart.mean()), 4), "most": round(float(apart.max()), 4)}

@@ -1,4 +1,4 @@
-"""Texts of like length in batches, as a transformer takes them."""
+"""Batches of texts of similar length, as a transformer takes them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
 
-def batches(lengths: Sequence[int], pieces: int, lanes: int) -> Iterator[list[int]]:
-    """Rows of each batch, longest texts first: equal lengths together, at most `pieces` word pieces, one text at least.
+def batches(lengths: Sequence[int], tokens: int, workers: int) -> Iterator[list[int]]:
+    """Yield the rows of each batch, longest texts first: similar lengths together, at most `tokens` tokens.
 
-    lanes: how many batches can be computed at once; where there are few texts, batches are smaller, so that all have
-    something to do.
+    A batch has at least one text. workers: number of batches that can be computed at once; if there are few texts,
+    batches are smaller, so that every worker has something to do.
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    most = min(pieces, -(-sum(lengths) // lanes))
+    most = min(tokens, -(-sum(lengths) // workers))
     at = 0
     while at < len(order):
         size = max(1, most // max(1, lengths[order[at]]))
@@ -29,7 +29,7 @@ def batches(lengths: Sequence[int], pieces: int, lanes: int) -> Iterator[list[in
 
 
 def padded(encodings: Sequence[Encoding]) -> tuple[Ints, Ints, Ints]:
-    """Word pieces, mask (1 for a piece, 0 for padding) and types (1 in the second text), (b, s) int64 each.
+    """Return token ids, mask (1 for a token, 0 for padding) and types (1 in the second text), (b, s) int64 each.
 
     encodings: the longest first.
     """

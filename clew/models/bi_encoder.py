@@ -1,4 +1,4 @@
-"""A sentence-transformers bi-encoder on any runtime: tokenise, run, pool, normalise."""
+"""Run a sentence-transformers bi-encoder on any runtime: tokenise, run the network, pool, normalise."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from clew.models.runtimes import TokenModel
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-# Texts tokenised at once, which bounds memory; they are sorted by length within such a window.
+# Number of texts tokenised at once, which bounds memory; texts are sorted by length within such a window.
 WINDOW = 2048
 
 
 class BiEncoder:
-    """Texts to unit vectors. May be called from several threads.
+    """Bi-encoder that maps texts to unit vectors. May be called from several threads.
 
     Vectors are always normalised, so inner products are cosines.
     """
 
     def __init__(self, folder: Path, model: TokenModel, fingerprint: str, agreement: float = 1.0) -> None:
-        """folder: a model folder (see clew.models.folder); model: its transformer, loaded."""
+        """folder: a model folder (see clew.models.folder); model: its loaded transformer."""
         self._config = read_config(folder)
         self._model = model
-        self._pieces = open_tokenizer(folder)
-        self._cut = open_tokenizer(folder)
-        self._cut.enable_truncation(self._config.max_length)
-        self._unknown = _unknown_id(self._pieces)
+        self._tokenizer = open_tokenizer(folder)
+        self._truncating = open_tokenizer(folder)
+        self._truncating.enable_truncation(self._config.max_length)
+        self._unknown = _unknown_id(self._tokenizer)
         self.fingerprint = fingerprint
         self.agreement = agreement
         self.dim = model.dim
@@ -42,22 +42,22 @@ class BiEncoder:
         self.max_length = self._config.max_length
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n queries."""
+        """Return (n, dim) float32 unit vectors of n queries."""
         return self._encode(texts, self._config.query_prompt)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n passages."""
+        """Return (n, dim) float32 unit vectors of n passages."""
         return self._encode(texts, self._config.passage_prompt)
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
-        return [encoding.offsets for encoding in self._pieces.encode_batch(list(texts), add_special_tokens=False)]
+        """Return the character offsets (start, end) of each text's tokens, not truncated, without special tokens."""
+        return [encoding.offsets for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
-        """Share (0 to 1) of each text's word pieces that the vocabulary does not know; 1 for a text without pieces."""
+        """Return the share (0 to 1) of each text's tokens that the vocabulary lacks; 1 for a text without tokens."""
         prepared = [self._prepared(text, "") for text in texts]
-        found = (encoding.ids for encoding in self._pieces.encode_batch_fast(prepared, add_special_tokens=False))
-        return [sum(piece == self._unknown for piece in ids) / len(ids) if ids else 1.0 for ids in found]
+        found = (encoding.ids for encoding in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False))
+        return [sum(token == self._unknown for token in ids) / len(ids) if ids else 1.0 for ids in found]
 
     def _prepared(self, text: str, prompt: str) -> str:
         return (prompt + text).lower() if self._config.lower else prompt + text
@@ -66,7 +66,7 @@ class BiEncoder:
         vectors = np.empty((len(texts), self.dim), np.float32)
         for first in range(0, len(texts), WINDOW):
             window = [self._prepared(text, prompt) for text in texts[first : first + WINDOW]]
-            encodings = self._cut.encode_batch_fast(window)
+            encodings = self._truncating.encode_batch_fast(window)
             lanes = self._model.lanes
             groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.pieces, lanes))
             found = threads.in_workers(self._run, [[encodings[row] for row in rows] for rows in groups], lanes)
@@ -75,7 +75,7 @@ class BiEncoder:
         return vectors
 
     def _run(self, encodings: Sequence[Encoding]) -> Vectors:
-        """(b, dim) unit vectors of one batch, the longest text first."""
+        """Return (b, dim) unit vectors of one batch; encodings: the longest text first."""
         ids, mask, _ = padded(encodings)
         pooled = self._model.run(ids, mask, self._config.pooling)
         lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
@@ -84,7 +84,7 @@ class BiEncoder:
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:
-    """The folder's tokenizer, which cuts and pads nothing."""
+    """Open the folder's tokenizer, without truncation and padding."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -94,7 +94,7 @@ def open_tokenizer(folder: Path) -> Tokenizer:
 
 
 def _unknown_id(tokenizer: Tokenizer) -> int | None:
-    """Id of the piece that stands for unknown characters; None where the vocabulary is of bytes and knows all."""
+    """Return the id of the token for unknown characters; None if a vocabulary of bytes has no such token."""
     for name in ("[UNK]", "<unk>"):
         found = tokenizer.token_to_id(name)
         if found is not None:

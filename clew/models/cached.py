@@ -1,4 +1,4 @@
-"""Vectors that were computed once: on disk for builds, in memory for repeated queries."""
+"""Cache of computed vectors: on disk for builds, in memory for repeated queries."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _WAIT_SECONDS = 60.0
 
 
 def cache_key(encoder: Encoder, role: str, text: str) -> str:
-    """sha256 hex of what decides a vector: the encoder, its runtime, "query" or "passage", the text."""
-    # The fingerprint is of the weights, which 8 bits may be rounded from in several ways.
+    """Return the sha256 in hex over what determines a vector: encoder, runtime, "query" or "passage", and text."""
+    # The fingerprint is that of the fp32 weights, which can be rounded to 8 bits in several ways.
     runtime = encoder.runtime.replace("-int8", f"-int8.{INT8_FORM}")
     content = "\0".join((encoder.fingerprint, runtime, role, text))
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
@@ -35,25 +35,27 @@ def cache_key(encoder: Encoder, role: str, text: str) -> str:
 class EmbeddingCache:
     """Vectors on disk by key, in one SQLite file.
 
-    Several threads and processes may read and write it at once; a `put` is one transaction, so a kill loses at most
-    the `put` under way. Holds nothing that cannot be computed again.
+    Several threads and processes may read and write it at once. A `put` is one transaction, so a killed process loses
+    at most the `put` in progress. Everything in the file can be computed again.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises CorruptError or FormatError when it cannot be used."""
+        """Open or create the file. Raises CorruptError or FormatError if it cannot be used."""
         self._path = path
         self._lock, self._reading = threading.Lock(), threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._errors():
             self._connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, check_same_thread=False)
-            # Who reads does not wait for who writes.
+            # With a connection of their own, readers do not wait for writers.
             self._reader = sqlite3.connect(path, timeout=_WAIT_SECONDS, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             (written,) = self._connection.execute("PRAGMA user_version").fetchone()
             if written not in {0, FORMAT}:
                 self.close()
-                raise FormatError(f"{path} has format {written}, this Clew reads {FORMAT}", "delete it: it is a cache")
+                raise FormatError(
+                    f"{path} has format {written}, this Clew reads {FORMAT}", "delete the file: it is a cache"
+                )
             with self._connection:
                 self._connection.execute(
                     "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
@@ -61,7 +63,7 @@ class EmbeddingCache:
                 self._connection.execute(f"PRAGMA user_version = {FORMAT}")
 
     def get(self, keys: Sequence[str]) -> dict[str, Vectors]:
-        """The vectors that are there: key → (dim,) float32."""
+        """Return the stored vectors of these keys: key → (dim,) float32."""
         found: dict[str, Vectors] = {}
         wanted = iter(dict.fromkeys(keys))
         with self._reading, self._errors():
@@ -76,7 +78,7 @@ class EmbeddingCache:
         return found
 
     def put(self, keys: Sequence[str], vectors: Vectors) -> None:
-        """Keep (n, dim) float32 vectors under n keys; a key that is there keeps its vector."""
+        """Store (n, dim) float32 vectors under n keys; the vector of a key that is already stored is unchanged."""
         rows = zip(map(bytes.fromhex, keys), (row.tobytes() for row in vectors.astype(np.float32)), strict=True)
         with self._lock, self._errors(), self._connection:
             self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
@@ -93,26 +95,28 @@ class EmbeddingCache:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """SQLite's errors in words of ours."""
+        """Replace SQLite's errors by Clew's."""
         try:
             with disk_errors(self._path):
                 yield
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
-                raise LockedError(f"{self._path} is in use by another process", "try again when it has ended") from None
+                raise LockedError(
+                    f"{self._path} is in use by another process", "try again when that process has ended"
+                ) from None
             raise
         except sqlite3.ProgrammingError:
             raise
         except sqlite3.DatabaseError as error:
-            hint = "delete it: it is a cache, its vectors will be computed again"
+            hint = "delete the file: it is a cache, and its vectors will be computed again"
             raise CorruptError(f"{self._path} is damaged: {error}", hint) from None
 
 
 class CachedEncoder:
-    """An encoder that computes no vector twice: queries are kept in memory, and both roles on disk where asked."""
+    """Encoder that computes no vector twice: it caches queries in memory, and both roles on disk if given a cache."""
 
     def __init__(self, encoder: Encoder, cache: EmbeddingCache | None = None, memory: int = 4096) -> None:
-        """memory: most queries kept in memory (0: none)."""
+        """memory: maximum number of queries cached in memory (0: none)."""
         self._encoder = encoder
         self._cache = cache
         self._memory = memory
@@ -143,15 +147,15 @@ class CachedEncoder:
         return self._stored(texts, "passage")
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """As of the encoder inside."""
+        """Return the token offsets of the wrapped encoder."""
         return self._encoder.token_offsets(texts)
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
-        """As of the encoder inside."""
+        """Return the shares of unknown tokens of the wrapped encoder."""
         return self._encoder.unknown_shares(texts)
 
     def _stored(self, texts: Sequence[str], role: str) -> Vectors:
-        """Vectors from disk where they are, computed (each text once) and kept where they are not."""
+        """Return vectors from disk if they are stored; otherwise compute them (each text once) and store them."""
         keys = [cache_key(self._encoder, role, text) for text in texts]
         found = {} if self._cache is None else self._cache.get(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}

@@ -1,4 +1,4 @@
-"""The models there are, under a home and with Clew: list them, find one, prove it whole."""
+"""List the models under a home and those that come with Clew, find one, and check that it is intact."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ _PROBES = ("clew", "a ball of thread", "")
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One model. bytes: of its files. default: "default" means this one, wherever a model of its role is named.
-    problem: why its manifest cannot be read, "" for nearly all; the rest is empty then."""
+    """Entry of the list of models.
+
+    bytes: size of its files. default: whether "default" stands for it, if a model of its role is named. problem: why
+    its manifest cannot be read, in which case the other values are empty; "" if it can be read.
+    """
 
     name: str
     id: str
@@ -38,49 +41,50 @@ class ModelInfo:
 
 
 def models(home: Path) -> list[ModelInfo]:
-    """Every model under a home and that comes with Clew, by name, each name's newest first."""
+    """Return every model under a home or that comes with Clew, sorted by name, the newest of each name first."""
     found = [_info(folder) for folder in folders(home)]
     return sorted(sorted(found, key=lambda model: model.created, reverse=True), key=lambda model: model.name)
 
 
 def folders(home: Path) -> list[Path]:
-    """Every artifact folder under a home, and those that come with Clew."""
+    """Return every artifact folder under a home, and those that come with Clew."""
     found = sorted(path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}"))
     return found + store.shipped_folders()
 
 
 def find(home: Path, name: str) -> Path:
-    """The artifact folder of a model that is there.
+    """Return the artifact folder of a saved model.
 
-    name: "name" (the one kept last), "name/id", or "default" for the default bi-encoder. Raises NotFoundError that
-    offers the nearest name, and UsageError for a name without files.
+    name: "name" (the one saved last), "name/id", or "default" for the default bi-encoder. Raises NotFoundError that
+    suggests the nearest name, and UsageError for a model without files.
     """
     if name == "default":
         return store.prepare(name, home)
     if store.without_files(name):
-        raise UsageError(f"{name!r} is no network: it has no files", "there is nothing to show or to change of it")
-    kept = store.saved_folder(home, name) if HUB_NAME.fullmatch(name) else None
-    if kept is not None:
-        return kept
+        raise UsageError(f"{name!r} is not a network: it has no files", "name a model that `clew models list` shows")
+    saved = store.saved_folder(home, name) if HUB_NAME.fullmatch(name) else None
+    if saved is not None:
+        return saved
     known = {model.name for model in models(home)}
     raise NotFoundError(f"no model {name!r} under {home / 'models'}", nearest(name, known))
 
 
 def check(folder: Path) -> ModelManifest:
-    """Read every file of an artifact against its sha256, load its tokenizer and its ONNX form, and run them.
+    """Compare every file of an artifact with its sha256, load its tokenizer and its ONNX form, and run them.
 
-    Raises CorruptError that names the first file that was changed, is missing, is not the manifest's, or does not load.
+    Raises CorruptError that names the first file that was changed, is missing, is not in the manifest, or does not
+    load.
     """
     manifest = read_manifest(folder)
     again = repair_hint(folder, manifest.source)
     verify(folder, manifest)
     if extra := sorted(set(digest_files(folder, leave_out=(MANIFEST,))) - manifest.files.keys()):
-        raise CorruptError(f"{folder / extra[0]} is not the model's: {MANIFEST} does not name it", again)
+        raise CorruptError(f"{folder / extra[0]} does not belong to the model: {MANIFEST} does not name it", again)
     if not {"tokenizer.json", ONNX_FILE} <= manifest.files.keys():
-        raise CorruptError(f"{folder / MANIFEST} names no tokenizer.json or no {ONNX_FILE}", again)
+        raise CorruptError(f"{folder / MANIFEST} lacks tokenizer.json or {ONNX_FILE}", again)
     if any(name.endswith(".safetensors") for name in manifest.files) and fingerprint(folder) != manifest.fingerprint:
         raise CorruptError(
-            f"{folder / MANIFEST} has another fingerprint than the weights and settings beside it", again
+            f"{folder / MANIFEST} has another fingerprint than the weights and settings next to it", again
         )
     from clew.models.bi_encoder import open_tokenizer
 
@@ -94,17 +98,17 @@ def check(folder: Path) -> ModelManifest:
     except Exception as error:  # noqa: BLE001 - neither library raises anything narrower
         raise CorruptError(f"{part} does not load: {str(error).strip().splitlines()[0]}", again) from None
     if not sound:
-        raise CorruptError(f"{part} does not give what a {manifest.role} gives", again)
+        raise CorruptError(f"{part} does not return valid outputs of a {manifest.role}", again)
     return manifest
 
 
 def size(folder: Path, manifest: ModelManifest) -> int:
-    """Bytes of a model's files; one that is missing counts nothing."""
+    """Return the size of a model's files in bytes; a missing file counts 0."""
     return sum((folder / name).stat().st_size for name in manifest.files if (folder / name).is_file())
 
 
 def _runs(folder: Path, manifest: ModelManifest) -> bool:
-    """Whether a few texts give values of the right shape, all finite."""
+    """Return whether the model returns finite values of the right shape for a few texts."""
     if manifest.role == "cross_encoder":
         from clew.models.cross_encoder import CrossEncoder
 

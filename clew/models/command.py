@@ -41,7 +41,7 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         if model.problem:
             out(f"{model.name}/{model.id}: {model.problem}")
             continue
-        reads = f"{model.dim or '?'} wide" if model.role == "bi_encoder" else f"{model.max_length} pieces"
+        reads = f"{model.dim or '?'} dims" if model.role == "bi_encoder" else f"{model.max_length} tokens"
         mark = "*" if model.default else " "
         about = (
             f"{ROLES[model.role]:<13}  {reads:<10}  {model.licence or 'no licence':<12}  {model.bytes / 1e6:>8,.1f} MB"
@@ -65,8 +65,8 @@ def show(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         out_json({**asdict(manifest), "id": manifest.id, "folder": folder, "bytes": took})
         return
     out(f"{manifest.name}/{manifest.id}: {_kind(manifest)}")
-    out(f"  source       {manifest.source}, kept {manifest.created}")
-    out(f"  licence      {manifest.licence or 'not said'}")
+    out(f"  source       {manifest.source}, saved {manifest.created}")
+    out(f"  licence      {manifest.licence or 'unknown'}")
     out(f"  size         {took:,} bytes in {len(manifest.files)} files, in {folder}")
     out(f"  fingerprint  {manifest.fingerprint}")
     for title, table in (
@@ -96,7 +96,7 @@ def verify(
     from clew.models.catalogue import check, find, folders
 
     if (name is None) != all_:
-        raise UsageError("verify takes a model or --all", "name one: `clew models list` lists them")
+        raise UsageError("verify takes either a model or --all", "give a model that `clew models list` shows, or --all")
     rows = []
     for folder in folders(home) if name is None else [find(home, name)]:
         row: dict[str, Any] = {"name": folder.parent.name, "id": folder.name, "files": 0, "problem": "", "hint": ""}
@@ -110,7 +110,7 @@ def verify(
         out_json(rows)
     for row in [] if as_json else rows:
         state = (
-            f"{row['problem']}\n  hint: {row['hint']}" if row["problem"] else f"whole, {row['files']} files; it runs"
+            f"{row['problem']}\n  hint: {row['hint']}" if row["problem"] else f"intact, {row['files']} files; it runs"
         )
         out(f"{row['name']}/{row['id']}: {state}")
     if any(row["problem"] for row in rows):
@@ -121,15 +121,15 @@ def verify(
 def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Convert a model to 8 bits: smaller, and faster on a CPU.
 
-    The result has a quarter of the size and is saved as NAME-int8. `clew models show` tells how closely it agrees with
-    the original, `clew bench relevance` measures what it costs in quality.
+    The result has a quarter of the size and is saved as NAME-int8. `clew models show` shows how closely it agrees
+    with the original, and `clew bench relevance` measures the loss in quality.
 
     Example: clew models quantise my-reranker
     """
     from clew.models.catalogue import find
     from clew.models.save import save_quantised
 
-    _say_kept(save_quantised(find(home, name), home), as_json)
+    _print_saved(save_quantised(find(home, name), home), as_json)
 
 
 @app.command()
@@ -144,7 +144,7 @@ def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> 
     from clew.models.catalogue import find
     from clew.models.save import save_dequantised
 
-    _say_kept(save_dequantised(find(home, name), home), as_json)
+    _print_saved(save_dequantised(find(home, name), home), as_json)
 
 
 @app.command()
@@ -188,8 +188,8 @@ def import_(
 
 def _kind(manifest: ModelManifest) -> str:
     """Describe role and sizes; older manifests have no sizes."""
-    width = f", vectors {manifest.dim} wide" if manifest.dim else ""
-    length = f", reads {manifest.max_length} word pieces" if manifest.max_length else ""
+    width = f", vectors of {manifest.dim} dimensions" if manifest.dim else ""
+    length = f", reads up to {manifest.max_length} tokens" if manifest.max_length else ""
     return ROLES[manifest.role] + width + length
 
 
@@ -204,7 +204,7 @@ def _lines(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key} {value:.4g}" if isinstance(value, float) else f"{prefix}{key} {value}"
 
 
-def _say_kept(folder: Path, as_json: bool) -> None:
+def _print_saved(folder: Path, as_json: bool) -> None:
     """Print where a converted model was saved."""
     from clew.models.catalogue import size
     from clew.models.manifest import read_manifest

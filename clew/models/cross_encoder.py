@@ -1,4 +1,4 @@
-"""A cross-encoder on any runtime: a query and each text read together, one score for each pair."""
+"""Run a cross-encoder on any runtime: it reads a query and a text together and returns one score for the pair."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from clew.models.runtimes import PairModel
 
 
 class CrossEncoder:
-    """Pairs to log-odds. May be called from several threads.
+    """Cross-encoder that maps pairs to log-odds. May be called from several threads.
 
-    Pairs of like length are computed together, whatever their order in the call.
+    Pairs of similar length are computed together, whatever their order in the call.
     """
 
     def __init__(self, folder: Path, model: PairModel, fingerprint: str, max_length: int) -> None:
-        """folder: with tokenizer.json; model: its network, loaded."""
+        """folder: a folder with tokenizer.json; model: its loaded network."""
         self._model = model
         self._tokenizer = open_tokenizer(folder)
         self._tokenizer.enable_truncation(max_length, strategy="longest_first")
@@ -30,7 +30,7 @@ class CrossEncoder:
         self.max_length = max_length
 
     def score(self, query: str, texts: Sequence[str]) -> Vectors:
-        """(n,) float32 log-odds that each text is what the query wants."""
+        """Return (n,) float32 log-odds that each text is relevant to the query."""
         encodings = self._tokenizer.encode_batch([(query, text) for text in texts])
         scores = np.empty(len(texts), np.float32)
         groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.pieces, self._model.lanes))

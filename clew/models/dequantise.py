@@ -1,7 +1,7 @@
-"""Whole weights out of an 8-bit network, so that it can be trained on: what `clew.models.quantise` did, turned round.
+"""Compute float32 weights from an 8-bit network, so that it can be trained: the reverse of `clew.models.quantise`.
 
-Every weight is its 8-bit number times the scale of its output or row. What rounding took is gone: the scores are as
-near to those of the 8-bit form as that form's are to what it was made of.
+Every weight is its 8-bit number times the scale of its output or row. What rounding removed cannot be recovered: the
+scores are as close to those of the 8-bit form as the scores of the 8-bit form are to those of the original.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from clew.models.first_token import FIRST
 from clew.models.quantise import BYTES, ROWS, SCALES, SHIFT, SHIFTED
 from clew.models.smoothing import PARTS, SMOOTH
 
-# How the exporter names the network inside the one it is given, in weights and in the nodes that use them.
+# Prefix that the exporter gives the wrapped network, in the names of weights and of the nodes that use them.
 _NETWORK = "transformer."
 
 
 def dequantise(file: Path) -> dict[str, Any]:
-    """Name as in transformers → float32 weight, of an 8-bit ONNX file that `clew.models.quantise` wrote.
+    """Return the weights of an 8-bit ONNX file that `clew.models.quantise` wrote: name as in transformers → float32.
 
-    A bi-encoder's file holds no pooler, which is not read. Raises FormatError for another network, MissingExtraError
-    without onnx.
+    A bi-encoder's file has no pooler, because a bi-encoder does not use it. Raises FormatError for another network,
+    MissingExtraError if onnx is not installed.
     """
     try:
         import onnx
         from onnx import numpy_helper
     except ImportError as error:
-        raise MissingExtraError(f"making whole weights needs {error.name}", "pip install 'clew[train]'") from None
+        raise MissingExtraError(
+            f"converting a model to float32 needs {error.name}", "pip install 'clew[train]'"
+        ) from None
     graph = onnx.load(str(file)).graph
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     found = {
@@ -51,29 +53,37 @@ def dequantise(file: Path) -> dict[str, Any]:
             for product, bias in zip(node.input[:3], parts, strict=True):
                 found[f"{_layer(product, file)}.bias"] = bias
     if not any(node.op_type == "MatMulIntegerToFloat" for node in graph.node):
-        raise FormatError(f"{file} has no products in 8 bits", "give an 8-bit form that this version of Clew made")
+        raise FormatError(f"{file} has no 8-bit matrix products", "give an 8-bit model that this version of Clew made")
     for shifted in [name for name in found if name.endswith(SHIFTED)]:
         name = shifted.removesuffix(SHIFTED)
         bias = found.pop(shifted)
         weight = found.get(f"{name.removesuffix('.bias')}.weight")
         found[name] = bias if weight is None else (bias + SHIFT * weight.sum(axis=1)).astype(np.float32)
-    # Equal weights have one name in an exported network: which layers they are of, nothing says any more.
+    # An exported network has equal weights once, under one name that does not say which layers they belong to.
     if shared := [name for name in found if not name.endswith((".bias", ".weight"))]:
-        raise FormatError(f"{file} shares weights among its layers ({shared[0]})", "train the model it was made of")
+        raise FormatError(
+            f"{file} shares weights between layers ({shared[0]})", "train the model it was quantised from"
+        )
     return {name: np.ascontiguousarray(weight) for name, weight in found.items()}
 
 
 def _parts(read: str, tensors: dict[str, Any]) -> Any:
-    """What a product's inputs were multiplied by to even them out; read: the name of these inputs in 8 bits."""
+    """Return what a product's inputs were multiplied by when they were smoothed; 1 if they were not.
+
+    read: name of these inputs in 8 bits.
+    """
     smooth = read.removesuffix(BYTES).removesuffix(FIRST)
     return tensors[f"{smooth.removesuffix(SMOOTH)}{PARTS}"] if smooth.endswith(SMOOTH) else 1
 
 
 def _layer(name: str, file: Path) -> str:
-    """bert.encoder.layer.0.attention.self.query of /transformer/bert/encoder/layer.0/attention/self/query/MatMul…"""
+    """Return the layer of a product, from the name of its node.
+
+    /transformer/bert/encoder/layer.0/attention/self/query/MatMul… → bert.encoder.layer.0.attention.self.query
+    """
     path, _, last = name.removeprefix("/").replace("/", ".").rpartition(".")
     if not path.startswith(_NETWORK) or not last.startswith("MatMul"):
         raise FormatError(
-            f"{file} has a product {name!r} whose layer is not known", "give an 8-bit form that Clew made"
+            f"{file} has a matrix product {name!r} of an unknown layer", "give an 8-bit model that Clew made"
         )
     return path.removeprefix(_NETWORK)

@@ -1,4 +1,4 @@
-"""Vectors on a torch device: the exact search of a GPU that FAISS cannot reach."""
+"""Vectors on a torch device: exact search on a GPU that FAISS cannot use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clew.core.types import Ints, Vectors
 
 
 def torch_sees_a_gpu() -> bool:
-    """Whether torch is installed and sees one. Imports torch where it is installed."""
+    """Return whether torch is installed and sees a GPU. Imports torch if it is installed."""
     if find_spec("torch") is None:
         return False
     import torch
@@ -20,10 +20,10 @@ def torch_sees_a_gpu() -> bool:
 
 
 class ExactOnDevice:
-    """All inner products with queries, on the device: float16 on a GPU, float32 on the processor."""
+    """Exact search by inner product on the device: float16 on a GPU, float32 on the CPU."""
 
     def __init__(self, passages: int, dim: int, device: str = "cuda") -> None:
-        """Takes the memory of (passages, dim) vectors, which `put` fills."""
+        """Allocate the memory of (passages, dim) vectors, which `put` fills."""
         import torch
 
         self._torch: Any = torch
@@ -36,7 +36,7 @@ class ExactOnDevice:
         self._vectors[first : first + len(vectors)] = self._torch.from_numpy(vectors).to(self._device)
 
     def nearest(self, queries: Vectors, k: int) -> Ints:
-        """(q, k) int64 rows of the largest inner products with (q, dim) queries, in no promised order."""
+        """Return (q, k) int64 rows of the largest inner products with (q, dim) queries, in no particular order."""
         with self._torch.inference_mode():
             asked = self._torch.from_numpy(np.ascontiguousarray(queries, np.float32)).to(self._vectors)
             found = self._torch.topk(asked @ self._vectors.T, k, sorted=False).indices

@@ -1,7 +1,7 @@
-"""Export a transformer to ONNX, in a process of its own: `python -m clew.models.export FOLDER FILE ROLE PRECISION`.
+"""Export a transformer to ONNX, in a separate process: `python -m clew.models.export FOLDER FILE ROLE PRECISION`.
 
-Its own process, because torch takes seconds to load, hundreds of megabytes, and brings an OpenMP library that the
-searching process is better off without.
+The process is separate because torch takes seconds to load, needs hundreds of megabytes, and brings an OpenMP library
+that the process that searches should not load.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from clew.models.manifest import Precision, Role
 OPSET = 17
 _NEEDED = ("torch", "sentence_transformers", "onnx")
 AGREEMENT = 1e-3
-"""Largest difference allowed between a value of torch and of onnxruntime (they are of order 1)."""
+"""Largest difference allowed between a value from torch and the same one from onnxruntime (they are of order 1)."""
 INT8_AGREEMENT = 0.5
-"""The same for the 8-bit form, whose single values move while their order stays; see the figures of a model's card."""
+"""The same for the 8-bit form, whose values change while their order remains; a model's card has the figures."""
 
 
 def export_onnx(folder: Path, target: Path, role: Role = "bi_encoder", precision: Precision = "fp32") -> dict[str, Any]:
-    """Write the ONNX form of a folder's network to `target`; torch stays out of this process.
+    """Write the ONNX form of a folder's network to `target`, without loading torch in this process.
 
     precision: "fp32", or "int8" (see clew.models.quantise). Returns facts for the manifest: opset, versions, precision,
-    measured difference to torch. Raises MissingExtraError where torch is not installed, and StoreError with the last
-    words of the other process when it fails.
+    measured difference to torch. Raises MissingExtraError if torch, sentence_transformers or onnx is not installed, and
+    StoreError with the last line of the other process's error output if it fails.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise MissingExtraError(
-            f"bringing in the model in {folder} needs {', '.join(missing)}",
-            "pip install 'clew[train]', or import what another machine exported (`clew models export`)",
+            f"exporting the model in {folder} to ONNX needs {', '.join(missing)}",
+            "pip install 'clew[train]', or import the model from another machine, where `clew models export` wrote it",
         )
     paths = os.pathsep.join(entry for entry in sys.path if entry)
     done = subprocess.run(
@@ -58,7 +58,7 @@ def export_onnx(folder: Path, target: Path, role: Role = "bi_encoder", precision
 
 
 def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> dict[str, Any]:
-    """Export in this process: inputs input_ids, attention_mask (and token_type_ids) (b, s).
+    """Export in this process, with the inputs input_ids, attention_mask (and token_type_ids), each (b, s).
 
     The output of a bi-encoder is last_hidden_state (b, s, dim), that of a cross-encoder logits (b, 1).
     """
@@ -72,7 +72,7 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
     output = "logits" if role == "cross_encoder" else "last_hidden_state"
 
     class OneOutput(torch.nn.Module):
-        """The transformer with one plain output."""
+        """The transformer with one output tensor."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -90,7 +90,7 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
             types[:, width // 3 :] = 1
         return (ids, mask, types)[: len(names)]
 
-    wrapped = OneOutput().eval()  # the exporter puts back the mode it finds, and dropout with it
+    wrapped = OneOutput().eval()  # the exporter restores the mode it finds; training mode would have dropout
     axes = {name: {0: "batch", 1: "pieces"} for name in [*names, *([output] if role == "bi_encoder" else [])]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -109,11 +109,11 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
     if precision == "int8":
         from clew.models.quantise import quantise
 
-        whole = target.with_name("whole.onnx")
-        target.rename(whole)
+        fp32 = target.with_name("whole.onnx")
+        target.rename(fp32)
         config = model.config
-        facts = quantise(whole, target, config.num_attention_heads, config.hidden_size, config.vocab_size)
-        whole.unlink()
+        facts = quantise(fp32, target, config.num_attention_heads, config.hidden_size, config.vocab_size)
+        fp32.unlink()
         allowed = INT8_AGREEMENT
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     difference = 0.0
@@ -123,11 +123,13 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
             expected = wrapped(*inputs).numpy()
         found = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})[0]
         apart = abs(found - expected)
-        # What a bi-encoder gives for padding is not read; a pair has one value.
+        # The output of a bi-encoder for padding is not used; a pair has one value.
         read = apart if role == "cross_encoder" else apart[inputs[1].numpy().astype(bool)]
         difference = max(difference, float(read.max()))
     if not difference <= allowed:
-        raise StoreError(f"onnxruntime and torch differ by {difference:.2g} on {folder}", "please report this model")
+        raise StoreError(
+            f"onnxruntime and torch differ by {difference:.2g} for the model in {folder}", "please report this model"
+        )
     return {
         "opset": OPSET,
         "torch": torch.__version__,

@@ -1,8 +1,8 @@
-"""Leave out of a fused network what only its unread pieces need.
+"""Remove from a fused network the work that only serves tokens whose output is not read.
 
-A cross-encoder reads its score off the first piece. So the last layer has to attend from that piece alone, and the
-products after it have one row for each pair instead of one for each piece: a seventh less work for six layers, and the
-same score.
+The score of a cross-encoder is read from the first token. Therefore the last layer has to compute attention from that
+token only, and the products after it have one row for each pair instead of one for each token. For six layers, this is
+a seventh less work, with the same score.
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ from typing import Any
 import numpy as np
 
 FIRST = "_first_piece"
-"""Ends the name of a tensor's first piece."""
+"""Suffix of the name of a tensor's first token."""
 _ROWS = frozenset({"Add", "BiasGelu", "FastGelu", "Gelu", "LayerNormalization", "MatMul", "Mul"})
-"""What gives each piece an output of its own, whatever the other pieces are."""
+"""Operators that compute the output of each token independently of the other tokens."""
 
 
 def narrow_to_first_token(model: Any) -> int:
-    """Change an ONNX model whose tensors are (b, s, …) in place; returns how many nodes see one piece from now on.
+    """Limit the nodes of an ONNX model, whose tensors are (b, s, …), to the first token if no other token is read.
 
-    A network that reads the other pieces too, as a bi-encoder does, stays as it is.
+    The model is changed in place. Returns the number of nodes that process one token from now on. A network that reads
+    the other tokens too, as a bi-encoder does, is unchanged.
     """
     graph = model.graph
     nodes = list(graph.node)
     constants = _constants(graph)
-    # Tensors of which more than the first piece is read.
+    # Tensors of which more than the first token is read.
     whole = {entry.name for entry in graph.output}
     narrowed: dict[int, list[int]] = {}
     for at in reversed(range(len(nodes))):
         node = nodes[at]
         if _picks_first(node, constants):
             continue
-        places = [] if whole.intersection(node.output) else _piecewise(node, constants)
+        places = [] if whole.intersection(node.output) else _tokenwise(node, constants)
         if places:
             narrowed[at] = places
         whole.update(name for place, name in enumerate(node.input) if place not in places)
@@ -43,7 +44,7 @@ def narrow_to_first_token(model: Any) -> int:
 
 
 def _constants(graph: Any) -> dict[str, Any]:
-    """Name → value of what does not depend on the inputs."""
+    """Return the tensors that do not depend on the inputs: name → value."""
     from onnx import numpy_helper
 
     found = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -54,15 +55,15 @@ def _constants(graph: Any) -> dict[str, Any]:
 
 
 def _picks_first(node: Any, constants: dict[str, Any]) -> bool:
-    """Whether a node takes the first piece of its input: x[:, 0]."""
+    """Return whether a node selects the first token of its input: x[:, 0]."""
     axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
     return node.op_type == "Gather" and axis == 1 and np.array_equal(constants.get(node.input[1], ()), 0)
 
 
-def _piecewise(node: Any, constants: dict[str, Any]) -> list[int]:
-    """Places of the inputs of which the first piece is enough for the first piece of the output."""
+def _tokenwise(node: Any, constants: dict[str, Any]) -> list[int]:
+    """Return the positions of the inputs whose first token is enough to compute the first token of the output."""
     if node.op_type == "MultiHeadAttention":
-        # What attends; what is attended to is needed whole. A bias of the attention has a row for each that attends.
+        # The query; key and value are needed for all tokens. A bias of the attention has a row for each query token.
         return [] if len(node.input) > 5 and node.input[5] else [0]
     if node.op_type not in _ROWS or (node.op_type == "MatMul" and node.input[1] not in constants):
         return []
@@ -70,7 +71,7 @@ def _piecewise(node: Any, constants: dict[str, Any]) -> list[int]:
 
 
 def _rewired(nodes: list[Any], narrowed: dict[int, list[int]], whole: set[str], graph: Any) -> list[Any]:
-    """The nodes, and before those that want the first piece of a whole tensor one that cuts it off."""
+    """Return the nodes, each with a slice before it if it needs the first token of a tensor with all tokens."""
     from onnx import helper, numpy_helper
 
     bounds = {"first_piece_start": [0], "first_piece_end": [1], "first_piece_axis": [1]}

@@ -1,7 +1,6 @@
-"""What a model folder, as sentence-transformers or transformers writes it, says of its model, read without loading it.
+"""Read the settings of a model from its folder, as sentence-transformers or transformers writes it, without loading it.
 
-Nothing in a folder is ever run: weights are safetensors, never pickles, and a network that brings its own code is
-refused.
+Nothing in a folder is ever run: weights are safetensors, never pickles, and a network with its own code is refused.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from clew.models.manifest import FILE_NAME, Role
 Pooling = Literal["mean", "cls"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
-"""Weights that run code when they are opened."""
-# Networks that count places from the one after padding's.
+"""File name patterns of weights that can run code when they are opened."""
+# Types of networks that count positions from the one after the id of padding.
 _FROM_PADDING = frozenset(
     {"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "mpnet", "longformer", "xmod"}
     | {"data2vec-text", "ibert", "esm"}
@@ -32,9 +31,9 @@ _INCIDENTAL = ("_name_or_path", "transformers_version", "torch_dtype", "dtype", 
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """How a folder's texts become vectors, beside its weights.
+    """Settings that determine, together with the weights, how texts become vectors.
 
-    pooling: "mean" or "cls". max_length: most word pieces read, special tokens included. query_prompt and
+    pooling: "mean" or "cls". max_length: maximum number of tokens read, special tokens included. query_prompt and
     passage_prompt: put in front of each text. lower: lower-case texts first.
     """
 
@@ -46,112 +45,120 @@ class EncoderConfig:
 
 
 def read_config(folder: Path) -> EncoderConfig:
-    """Read the folder's settings, as sentence-transformers 2 to 6 write them; its weights are not looked at.
+    """Read the folder's settings, as sentence-transformers 2 to 6 write them; its weights are not read.
 
-    A plain Hugging Face folder (no modules.json) is read with mean pooling. Raises NotFoundError for a missing
-    file and FormatError for parts Clew does not run (dense layers, other poolings, code of its own).
+    A plain Hugging Face folder (no modules.json) gets mean pooling. Raises NotFoundError for a missing file and
+    FormatError for parts that Clew does not run (dense layers, other poolings, custom code).
     """
     _check_settings(folder)
     pooling, pooled_prompt = _pooling(folder)
     settings = _read(folder / "sentence_bert_config.json")
     prompts = _prompts(_read(folder / "config_sentence_transformers.json"))
     if any(prompts) and not pooled_prompt:
-        raise FormatError(f"{folder} leaves its prompt out of the pooling, which Clew does not do", "use another model")
+        raise FormatError(f"{folder} excludes its prompt from the pooling, which Clew does not do", "use another model")
     return EncoderConfig(pooling, _max_length(folder, settings), *prompts, lower=bool(settings.get("do_lower_case")))
 
 
 def read_pair_length(folder: Path) -> int:
-    """Most word pieces a cross-encoder's folder reads of a query and a text together, special tokens included.
+    """Return how many tokens a cross-encoder reads of a query and a text together, special tokens included.
 
     The folder is one that sentence-transformers' CrossEncoder saved, or a plain Hugging Face one of a network for
-    sequence classification. Raises NotFoundError for a missing file and FormatError for what is no cross-encoder with
-    one score, or has parts Clew does not run.
+    sequence classification. Raises NotFoundError for a missing file and FormatError for a model that is not a
+    cross-encoder with one score, or has parts that Clew does not run.
     """
     check_files(folder)
     config = _read(folder / "config.json")
     if not _classifies(config):
         raise FormatError(
-            f"{folder / 'config.json'} names no network for sequence classification: architectures is "
+            f"{folder / 'config.json'} does not name a network for sequence classification: architectures is "
             f"{config.get('architectures')!r}",
             "give a cross-encoder, such as one that sentence_transformers.CrossEncoder saved",
         )
     names = config.get("id2label")
-    # transformers takes two labels for granted where a folder does not say.
+    # transformers assumes two labels if a folder does not say.
     labels = len(names) if isinstance(names, dict) else config.get("num_labels", 2)
     if labels != 1:
         raise FormatError(
-            f"{folder / 'config.json'} has {labels} labels (id2label), a reranker has one score",
+            f"{folder / 'config.json'} has {labels} labels (id2label), but a reranker has one score",
             "train it with num_labels=1, or use another model",
         )
     steps = _modules(folder, ("Transformer",))
     settings = _read(steps.get("Transformer", folder) / "sentence_bert_config.json")
     if settings.get("transformer_task", "sequence-classification") != "sequence-classification":
-        raise FormatError(f"{folder} scores by {settings['transformer_task']!r}, which Clew does not do", "use another")
+        raise FormatError(
+            f"{folder} scores by {settings['transformer_task']!r}, which Clew does not do", "use another model"
+        )
     if any(_prompts(_read(folder / "config_sentence_transformers.json"))):
         raise FormatError(f"{folder} puts a prompt before its pairs, which Clew does not do", "use another model")
     return _max_length(folder, settings)
 
 
 def role_of(folder: Path) -> Role:
-    """What a folder's model is for, by its config.json. Raises NotFoundError and FormatError that name a file."""
+    """Return the role of a model, by its config.json. Raises NotFoundError and FormatError that name a file."""
     check_files(folder)
     return "cross_encoder" if _classifies(_read(folder / "config.json")) else "bi_encoder"
 
 
 def hidden_size(folder: Path) -> int:
-    """Width of the network's token vectors, which is that of a bi-encoder's vectors; 0 where config.json is silent."""
+    """Return the width of the network's token vectors and of a bi-encoder's vectors; 0 if config.json does not say."""
     config = _read(folder / "config.json")
     found = (config.get(key) for key in ("hidden_size", "dim", "d_model", "n_embd"))  # as BERT, DistilBERT, T5, GPT say
     return next((size for size in found if isinstance(size, int)), 0)
 
 
 def longest_input(folder: Path) -> int:
-    """Most word pieces that the network has places for, special tokens included; 0 where nothing bounds them."""
+    """Return how many tokens the network has positions for, special tokens included; 0 if they are not limited."""
     config = _read(folder / "config.json")
     places, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
-    # DeBERTa's places are relative.
+    # DeBERTa's positions are relative.
     if not isinstance(places, int) or places < 1 or config.get("position_biased_input") is False:
         return 0
     return places - (padding + 1 if config.get("model_type") in _FROM_PADDING and isinstance(padding, int) else 0)
 
 
 def layers(folder: Path) -> int:
-    """Layers of the network; 0 where config.json is silent."""
+    """Return the number of layers of the network; 0 if config.json does not say."""
     found = _read(folder / "config.json").get("num_hidden_layers")
     return found if isinstance(found, int) else 0
 
 
 def check_files(folder: Path) -> None:
-    """Raises NotFoundError for a file that any model needs, FormatError for one that might run code."""
+    """Check the files of a folder.
+
+    Raises NotFoundError if a file that every model needs is missing, FormatError for one that might run code.
+    """
     _check_settings(folder)
     weight_files(folder)
 
 
 def _check_settings(folder: Path) -> None:
-    """The same for the files beside the weights."""
+    """Do the same as `check_files` for all files except the weights."""
     if not folder.is_dir():
         raise NotFoundError(f"{folder} is not a folder", "give a sentence-transformers folder")
     for name in ("config.json", "tokenizer.json"):
         if not (folder / name).is_file():
             raise NotFoundError(
-                f"{folder} is no usable model: {name} is missing",
+                f"{folder} is not a usable model: {name} is missing",
                 "save it with sentence-transformers 5 or newer: SentenceTransformer(NAME).save(FOLDER)",
             )
     if "auto_map" in _read(folder / "config.json"):
         raise FormatError(
             f"{folder / 'config.json'} asks to run code that comes with the model (auto_map), which Clew never does",
-            "use a model whose network transformers knows itself",
+            "use a model whose network is part of transformers",
         )
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files, sorted. Raises FormatError for pickles alone, NotFoundError where a file is missing."""
+    """Return the safetensors files, sorted.
+
+    Raises FormatError if there are only pickles, NotFoundError if a file is missing.
+    """
     found = sorted(folder.glob("*.safetensors"))
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     if not found and pickles:
         raise FormatError(
             f"{folder / pickles[0]} is a pickle, which may run code when it is opened, and Clew does not open it",
-            "where you trust it, load it with sentence-transformers and .save() it again: that writes safetensors",
+            "if you trust it, load it with sentence-transformers and .save() it again: that writes safetensors",
         )
     if not found:
         raise NotFoundError(
@@ -162,19 +169,21 @@ def weight_files(folder: Path) -> list[Path]:
         parts = _read(index).get("weight_map")
         named = set(parts.values()) if isinstance(parts, dict) else set()
         if missing := sorted(map(str, named - {path.name for path in found})):
-            raise NotFoundError(f"{folder / missing[0]} is missing, which {index.name} names", "copy the whole folder")
+            raise NotFoundError(
+                f"{folder / missing[0]} is missing, but {index.name} names it", "copy the complete folder"
+            )
     return found
 
 
 def fingerprint(folder: Path) -> str:
-    """sha256 over what decides the output; not over exported forms.
+    """Return the sha256 over what determines the output; exported forms are not part of it.
 
-    Of a bi-encoder: weights, network, tokenizer, pooling, prompts and maximum length; of a cross-encoder: weights,
+    For a bi-encoder: weights, network, tokenizer, pooling, prompts and maximum length; for a cross-encoder: weights,
     network, tokenizer and maximum length.
     """
     pairs = role_of(folder) == "cross_encoder"
     settings = {"pairs": read_pair_length(folder)} if pairs else asdict(read_config(folder))
-    _parse(folder / "tokenizer.json")  # a broken one is named here; the tokenizer library would not name the file
+    _parse(folder / "tokenizer.json")  # reports a broken file by name, which the tokenizer library would not do
     network = {key: value for key, value in _read(folder / "config.json").items() if key not in _INCIDENTAL}
     content = {
         "weights": {path.name: sha256_file(path) for path in weight_files(folder)},
@@ -190,7 +199,7 @@ def _classifies(config: Mapping[str, Any]) -> bool:
 
 
 def _modules(folder: Path, known: tuple[str, ...]) -> dict[str, Path]:
-    """Kind → folder of each step in modules.json; empty where there is none. Raises FormatError for an unknown kind."""
+    """Return the steps in modules.json: kind → folder; empty without it. Raises FormatError for an unknown kind."""
     path = folder / "modules.json"
     if not path.is_file():
         return {}
@@ -203,18 +212,20 @@ def _modules(folder: Path, known: tuple[str, ...]) -> dict[str, Path]:
                 f"use a model with {' and '.join(known[:2])}",
             )
         if module["path"] and not FILE_NAME.fullmatch(str(module["path"])):
-            raise FormatError(f"{path} leads out of its folder: {module['path']!r}", "save the model again")
+            raise FormatError(
+                f"{path} has a path that leads out of its folder: {module['path']!r}", "save the model again"
+            )
         steps[kind] = folder / str(module["path"])
     return steps
 
 
 def _pooling(folder: Path) -> tuple[Pooling, bool]:
-    """The pooling, and whether a prompt's pieces take part in it."""
+    """Return the pooling, and whether it includes the tokens of a prompt."""
     if not (folder / "modules.json").is_file():
         return "mean", True
     steps = _modules(folder, ("Transformer", "Pooling", "Normalize"))
     if "Pooling" in steps and not (steps["Pooling"] / "config.json").is_file():
-        raise NotFoundError(f"{steps['Pooling'] / 'config.json'} is missing", "copy the whole folder")
+        raise NotFoundError(f"{steps['Pooling'] / 'config.json'} is missing", "copy the complete folder")
     config = _read(steps["Pooling"] / "config.json") if "Pooling" in steps else {}
     # Newer folders name the pooling; older ones set one flag for each.
     named = config.get("pooling_mode") or "+".join(
@@ -224,12 +235,12 @@ def _pooling(folder: Path) -> tuple[Pooling, bool]:
     )
     pooling = str(named or "mean")
     if pooling not in POOLINGS:
-        raise FormatError(f"{folder} pools by {pooling!r}, which Clew does not do", f"known: {', '.join(POOLINGS)}")
+        raise FormatError(f"{folder} uses pooling {pooling!r}, which Clew does not do", f"known: {', '.join(POOLINGS)}")
     return pooling, bool(config.get("include_prompt", True))
 
 
 def _prompts(table: Mapping[str, Any]) -> tuple[str, str]:
-    """Prompts of queries and passages, under the names sentence-transformers looks for."""
+    """Return the prompts of queries and passages, under the names that sentence-transformers looks for."""
     prompts: Mapping[str, str] = table.get("prompts") or {}
     default = prompts.get(table.get("default_prompt_name") or "", "")
     query = prompts.get("query", default)
@@ -249,7 +260,7 @@ def _max_length(folder: Path, settings: Mapping[str, Any]) -> int:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is no such file."""
+    """Return the JSON object in a file; empty if there is no such file."""
     table = _parse(path) if path.is_file() else {}
     if not isinstance(table, dict):
         raise FormatError(f"{path} is not a JSON object", "save the model again")

@@ -1,6 +1,6 @@
-"""A deterministic encoder without a model: hashed words and character n-grams. For tests and quick demonstrations.
+"""A deterministic encoder without a model: it hashes words and character n-grams. For tests and quick demonstrations.
 
-Texts that share words or parts of words are close; it knows no meaning.
+Texts that share words or parts of words get similar vectors; their meaning plays no role.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from clew.core.errors import unknown_name
 from clew.core.types import Vectors
 
 DEFAULT_DIM = 256
-_PIECE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]")
+_TOKEN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]")
 _GRAMS = (3, 4)
 _WORD_WEIGHT = 2.0
 
 
 class HashingEncoder:
-    """Words (weight 2) and the character 3- and 4-grams inside them (weight 1), hashed with a sign into `dim` cells."""
+    """Encoder that hashes words (weight 2) and their character 3- and 4-grams (weight 1), signed, into `dim` cells."""
 
     runtime = "numpy-fp32"
     agreement = 1.0
@@ -33,27 +33,27 @@ class HashingEncoder:
         self.fingerprint = hashlib.sha256(f"hashing 1 {dim} {self.max_length}".encode()).hexdigest()
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n queries."""
+        """Return (n, dim) float32 unit vectors of n queries."""
         return self.encode_passages(texts)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n passages."""
+        """Return (n, dim) float32 unit vectors of n passages."""
         vectors = np.empty((len(texts), self.dim), np.float32)
         for row, text in enumerate(texts):
             vectors[row] = self._vector(text)
         return vectors
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Character (start, end) of every word, Chinese character and sign of each text."""
-        return [[match.span() for match in _PIECE.finditer(text)] for text in texts]
+        """Return the character offsets (start, end) of every word, Chinese character and symbol of each text."""
+        return [[match.span() for match in _TOKEN.finditer(text)] for text in texts]
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
-        """0: every word can be hashed; 1 for a text without words."""
-        return [0.0 if _PIECE.search(text) else 1.0 for text in texts]
+        """Return 0 for each text, because every word can be hashed; 1 for a text without words."""
+        return [0.0 if _TOKEN.search(text) else 1.0 for text in texts]
 
     def _vector(self, text: str) -> Vectors:
-        features, weights = [""], [1e-3]  # so that a text without words has a direction too
-        for number, match in enumerate(_PIECE.finditer(text.lower())):
+        features, weights = [""], [1e-3]  # so that a text without words gets a direction too
+        for number, match in enumerate(_TOKEN.finditer(text.lower())):
             if number == self.max_length:
                 break
             word = match[0]
@@ -74,7 +74,7 @@ class HashingEncoder:
 
 
 def hashing_encoder(name: str) -> HashingEncoder:
-    """The encoder "hashing" or "hashing-<dim>" (8 to 4096). Raises UnknownNameError for another width."""
+    """Return the encoder "hashing" or "hashing-<dim>" (8 to 4096). Raises UnknownNameError for another width."""
     _, dash, given = name.partition("-")
     width = given if dash else str(DEFAULT_DIM)
     if not width.isdecimal() or not 8 <= int(width) <= 4096:

@@ -1,4 +1,4 @@
-"""Models by their Hugging Face name: from the local Hugging Face cache, or downloaded, where one was named so."""
+"""Get a model that was given by its Hugging Face name, from the local Hugging Face cache or by download."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from clew.core.errors import NotFoundError, nearest
 from clew.models.manifest import MANIFEST, Role
 
 HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?(@\w[\w.-]*)?")
-# Neither pickles nor code are asked for.
+# The files to download; neither pickles nor code.
 _WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "README.md")
 
 
 def fetch(model: str, home: Path, role: Role | None) -> tuple[Path, str]:
-    """The folder of a model, "name" or "name@revision", and where it came from: "huggingface name@commit".
+    """Return the folder of a model "name" or "name@revision", and its origin, "huggingface name@commit".
 
-    role: what it is wanted for, which the advice depends on.
+    role: the role that is needed, or None; the hint of an error depends on it.
 
-    Raises NotFoundError that says what works without a network.
+    Raises NotFoundError if the model cannot be fetched; its hint says what works without a network.
     """
     import httpx
     from huggingface_hub import snapshot_download
@@ -34,9 +34,9 @@ def fetch(model: str, home: Path, role: Role | None) -> tuple[Path, str]:
         known = sorted({path.parent.parent.name for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}")})
         local, kind = ('"overlap"', "CrossEncoder") if role == "cross_encoder" else ('"hashing"', "SentenceTransformer")
         raise NotFoundError(
-            f"no model {model!r}: not a folder, not under {home / 'models'}, and the Hugging Face hub did not give it "
-            f"({reason})",
-            f'without a network use "default", {local}, or a folder saved elsewhere with '
+            f"no model {model!r}: it is not a folder, not under {home / 'models'}, and the Hugging Face hub "
+            f"did not return it ({reason})",
+            f'without a network, use "default", {local}, or a folder saved elsewhere with '
             f"{kind}({name!r}).save(FOLDER)" + (f"; {nearest(model, known)}" if known else ""),
         ) from None
     return Path(fetched), f"huggingface {name}@{Path(fetched).name}"

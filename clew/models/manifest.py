@@ -1,4 +1,4 @@
-"""What the manifest of a model folder says, and how it is written, read and held against the files."""
+"""Write and read the manifest of a model folder, and verify the files with it."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ Role = Literal["bi_encoder", "cross_encoder"]
 ROLES: tuple[str, ...] = get_args(Role)
 Precision = Literal["fp32", "int8"]
 INT8_FORM = 2
-"""Of how 8-bit networks are written (clew.models.quantise): raised where the same weights would give other values."""
-# Path of a file inside the folder: it leads nowhere else.
+"""Version of how 8-bit networks are written (clew.models.quantise).
+
+It is raised if the same weights would give other values.
+"""
+# Path of a file inside the folder, which cannot lead out of it.
 _PART = r"(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f]+"
 FILE_NAME = re.compile(rf"{_PART}(?:/{_PART})*")
-# What the source of a model starts with when naming the model again keeps it again.
+# Starts of the source of a model that is saved again when its name is used again.
 KEPT_AGAIN = ("package ", "folder ", "huggingface ")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelManifest:
-    """What a model folder is. Keys that older manifests lack have defaults.
+    """Description of a model folder. Keys that older manifests lack have defaults.
 
-    source: where the weights came from. licence: "" where nobody said. created: UTC, ISO 8601. fingerprint: sha256 over
-    what decides the model's output (see clew.models.folder). files: path in the folder → sha256, of every file but this
-    one. runtimes: facts of each exported form (opset, versions, precision, measured difference to torch). role:
-    "bi_encoder" or "cross_encoder". dim: width of a bi-encoder's vectors; 0 for a cross-encoder. max_length: most word
-    pieces read, special tokens included. Both are 0 where an older manifest does not say, which only a bi-encoder's
-    may. lineage: what a trained model was made from (base, data, spec, seed). metrics: what was measured on it.
-    calibration: what turns a cross-encoder's scores into probabilities (scale, fused, bias), or nothing.
+    source: where the weights came from. licence: "" if unknown. created: UTC, ISO 8601. fingerprint: sha256 over what
+    determines the model's output (see clew.models.folder). files: path in the folder → sha256, for every file except
+    the manifest. runtimes: facts of each exported form (opset, versions, precision, measured difference to torch).
+    role: "bi_encoder" or "cross_encoder". dim: width of a bi-encoder's vectors; 0 for a cross-encoder. max_length:
+    maximum number of tokens read, special tokens included. Both are 0 if an older manifest does not say, which is only
+    valid for a bi-encoder. lineage: what a trained model was made from (base, data, spec, seed). metrics: what was
+    measured on it. calibration: what turns a cross-encoder's scores into probabilities (scale, fused, bias), or empty.
     """
 
     name: str
@@ -59,26 +62,26 @@ class ModelManifest:
 
     @property
     def precision(self) -> str:
-        """Of the exported form, such as "fp32" or "int8"."""
+        """Precision of the exported form, such as "fp32" or "int8"."""
         return str(self.runtimes.get("onnxruntime", {}).get("precision", "fp32"))
 
     @property
     def agreement(self) -> float:
-        """Mean cosine of a bi-encoder's vectors with those of the whole model (clew.models.agreement); 1 for itself."""
+        """Mean cosine of a bi-encoder's vectors with those of the fp32 model (clew.models.agreement); 1 for fp32."""
         return float(self.runtimes.get("onnxruntime", {}).get("agreement", {}).get("mean", 1.0))
 
     @property
     def id(self) -> str:
-        """Name of the model's folder: of what it computes and, for a trained one, of what is said of it."""
+        """Name of the model's folder, from its fingerprint and, if present, lineage, metrics and calibration."""
         return artifact_id(self.fingerprint, self.lineage, self.metrics, self.calibration)
 
 
 def artifact_id(
     fingerprint: str, lineage: Mapping[str, Any], metrics: Mapping[str, Any], calibration: Mapping[str, float]
 ) -> str:
-    """Sixteen hex characters and the format.
+    """Return sixteen hex characters and the format.
 
-    Equal weights with another calibration are another artifact: a folder is never written twice.
+    Equal weights with another calibration are another artifact, because a folder is never written twice.
     """
     said = [lineage, metrics, calibration]
     if any(said):
@@ -87,23 +90,26 @@ def artifact_id(
 
 
 def dumps(manifest: ModelManifest) -> str:
-    """The text that is written: indented JSON, keys sorted."""
+    """Return the text of the manifest file: indented JSON with sorted keys."""
     return json.dumps(asdict(manifest), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> ModelManifest:
-    """The manifest of a model folder. Raises NotFoundError, CorruptError or FormatError: file and key."""
+    """Read the manifest of a model folder.
+
+    Raises NotFoundError, CorruptError or FormatError that name the file and the key.
+    """
     path = folder / MANIFEST
     table = read_table(path, FORMAT, repair_hint(folder, ""))
     again = repair_hint(folder, str(table.get("source")))
     manifest = record_of(ModelManifest, table, path, again)
     if wrong := _wrong_key(manifest):
-        raise CorruptError(f"{path}: {wrong} is {getattr(manifest, wrong)!r}, which no Clew writes", again)
+        raise CorruptError(f"{path}: {wrong} is {getattr(manifest, wrong)!r}, which is not valid", again)
     return manifest
 
 
 def verify(folder: Path, manifest: ModelManifest, patterns: tuple[str, ...] = ("*",)) -> None:
-    """Compare the files that match a pattern with their sha256. Raises CorruptError that names the first other one."""
+    """Compare files that match a pattern with their sha256. Raises CorruptError that names the first different one."""
     wanted = {n: h for n, h in manifest.files.items() if any(fnmatch.fnmatch(n, p) for p in patterns)}
     try:
         verify_files(folder, wanted)
@@ -112,16 +118,16 @@ def verify(folder: Path, manifest: ModelManifest, patterns: tuple[str, ...] = ("
 
 
 def repair_hint(folder: Path, source: str) -> str:
-    """What to do about a damaged folder."""
+    """Return the hint for a damaged folder: how to get the model again."""
     if folder.is_relative_to(Path(__file__).parent):
         return "install Clew again"
     if source.startswith(KEPT_AGAIN):
-        return f"delete {folder}: the model is kept anew when it is next used"
+        return f"delete {folder}: the model is saved again when it is next used"
     return f"delete {folder}, and import the model again or train it again"
 
 
 def _wrong_key(manifest: ModelManifest) -> str | None:
-    """The first key whose value is of another kind than is ever written."""
+    """Return the first key whose value is not of a kind that Clew writes; None if there is none."""
     texts = ("name", "source", "licence", "created", "fingerprint")
     tables = ("files", "runtimes", "lineage", "metrics", "calibration")
     checks = {
@@ -129,7 +135,7 @@ def _wrong_key(manifest: ModelManifest) -> str | None:
         **{key: isinstance(getattr(manifest, key), dict) for key in tables},
         "role": manifest.role in ROLES,
         "dim": _is_count(manifest.dim),
-        # A cross-encoder has always said; without it every pair would be cut to nothing.
+        # Manifests of cross-encoders have always had it; with 0 every pair would be truncated to nothing.
         "max_length": _is_count(manifest.max_length) and (manifest.max_length > 0 or manifest.role == "bi_encoder"),
     }
     if wrong := next((key for key, right in checks.items() if not right), None):

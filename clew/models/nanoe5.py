@@ -43,7 +43,7 @@ _OUTER = {
 
 
 class _Reader:
-    """Little-endian values of the packed file, one after the other."""
+    """Reader of the little-endian values of the packed file, in order."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -95,7 +95,7 @@ def convert(data: bytes, target: Path) -> None:
         "tokenizer.json": tokenizer,
         "tokenizer_config.json": {
             "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": places,
-            **{f"{name}_token": piece for name, piece in special.items()},
+            **{f"{name}_token": token for name, token in special.items()},
         },
     }  # fmt: skip
     for name, table in tables.items():
@@ -109,14 +109,14 @@ def convert(data: bytes, target: Path) -> None:
 
 
 def _tokenizer(reader: _Reader) -> dict[str, Any]:
-    """tokenizer.json: unigram pieces with their scores, the text normalised as SentencePiece's nmt_nfkc does."""
+    """Return tokenizer.json: unigram tokens with their scores, texts normalised as SentencePiece's nmt_nfkc does."""
     count, bos, eos, pad, unknown, length = reader.take("5iQ")
     places = reader.array("<u4", count + 1)
     scores = reader.array("<f4", count)
     blob = bytes(reader.array("u1", length))
     _, mapped = reader.take("iI")
     reader.at += mapped
-    pieces = [blob[start:end].decode("utf-8") for start, end in pairwise(places)]
+    tokens = [blob[start:end].decode("utf-8") for start, end in pairwise(places)]
     names = {bos: "<s>", pad: "<pad>", eos: "</s>", unknown: "<unk>"}
     added = [
         {"id": int(at), "content": name, "special": True, "single_word": False, "lstrip": False, "rstrip": False,
@@ -140,14 +140,14 @@ def _tokenizer(reader: _Reader) -> dict[str, Any]:
         "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
         "model": {
             "type": "Unigram", "unk_id": int(unknown), "byte_fallback": False,
-            "vocab": [[names.get(at, piece), float(score)]
-                      for at, (piece, score) in enumerate(zip(pieces, scores, strict=True))],
+            "vocab": [[names.get(at, token), float(score)]
+                      for at, (token, score) in enumerate(zip(tokens, scores, strict=True))],
         },
     }  # fmt: skip
 
 
 def _weights(reader: _Reader, layers: int, hidden: int, inner: int) -> dict[str, Vectors]:
-    """Name in BERT → weights, of the tensors that the file's directory lists."""
+    """Return the weights of the tensors that the file's directory lists: name in BERT → weights."""
     (count,) = reader.take("i")
     found: dict[str, Vectors] = {}
     for _ in range(count):
@@ -173,7 +173,7 @@ def _weights(reader: _Reader, layers: int, hidden: int, inner: int) -> dict[str,
 
 
 def _unpacked(data: bytes, packed: int, number: int, offset: int) -> Vectors:
-    """(number,) float32 values; packed: 0 float32, else blocks of a float16 scale and 32 values of 4 bits."""
+    """Return (number,) float32 values; packed: 0 for float32, else blocks of a float16 scale and 32 4-bit values."""
     if not packed:
         return np.frombuffer(data, "<f4", number, offset).astype(np.float32)
     blocks = np.frombuffer(data, _BLOCK, number // _WIDTH, offset)

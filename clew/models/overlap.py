@@ -1,4 +1,4 @@
-"""A deterministic pair scorer without a model: shared words, no meaning. For tests and quick demonstrations."""
+"""A deterministic pair scorer without a model: it counts shared words. For tests and quick demonstrations."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff
 
 
 class OverlapScorer:
-    """Log-odds -4 for no word of the query in the text, 4 for all of them; of equals the shorter text is ahead."""
+    """Pair scorer with log-odds from -4 (the text has no word of the query) to 4 (it has all of them).
+
+    On ties, the shorter text is ahead.
+    """
 
     runtime = "python"
     max_length = 512
     fingerprint = hashlib.sha256(b"overlap 1").hexdigest()
 
     def score(self, query: str, texts: Sequence[str]) -> Vectors:
-        """(n,) float32 scores."""
+        """Return (n,) float32 scores, one for each text."""
         asked = set(_WORD.findall(query.lower()))
         return np.array([self._one(asked, text) for text in texts], np.float32)
 

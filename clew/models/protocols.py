@@ -1,4 +1,4 @@
-"""What the rest of Clew needs of a model. Structural: a model need not import this."""
+"""Protocols of the models that the rest of Clew uses. They are structural: a model need not import this module."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from clew.core.types import Vectors
 
 
 class Encoder(Protocol):
-    """A bi-encoder: queries and passages to unit vectors in one space.
+    """A bi-encoder, which maps queries and passages to unit vectors in one space.
 
-    A text's vector does not depend on the other texts of the call (cosine of alone against in a batch >= .9999).
+    A text's vector does not depend on the other texts of the call (cosine between alone and in a batch: >= .9999).
     """
 
     @property
@@ -21,7 +21,7 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over what decides the vectors: weights, tokenizer, pooling, prompts, maximum length."""
+        """sha256 over what determines the vectors: weights, tokenizer, pooling, prompts, maximum length."""
         ...
 
     @property
@@ -31,28 +31,28 @@ class Encoder(Protocol):
 
     @property
     def agreement(self) -> float:
-        """Mean cosine of the vectors with those of the whole model (clew.models.agreement); 1 where it is that."""
+        """Mean cosine of the vectors with those of the fp32 model (clew.models.agreement); 1 for fp32."""
         ...
 
     @property
     def max_length(self) -> int:
-        """Most word pieces the model reads of a text, special tokens included."""
+        """Maximum number of tokens that the model reads of a text, special tokens included."""
         ...
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n queries."""
+        """Return (n, dim) float32 unit vectors of n queries."""
         ...
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n passages."""
+        """Return (n, dim) float32 unit vectors of n passages."""
         ...
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Character (start, end) of every word piece of each text, uncut, special tokens left out."""
+        """Return the character offsets (start, end) of each text's tokens, not truncated, without special tokens."""
         ...
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
-        """Share (0 to 1) of each text's word pieces that the vocabulary does not know; 1 for a text without pieces."""
+        """Return the share (0 to 1) of each text's tokens that the vocabulary lacks; 1 for a text without tokens."""
         ...
 
 
@@ -64,7 +64,7 @@ class PairScorer(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over what decides the scores: weights, tokenizer, maximum length."""
+        """sha256 over what determines the scores: weights, tokenizer, maximum length."""
         ...
 
     @property
@@ -74,9 +74,9 @@ class PairScorer(Protocol):
 
     @property
     def max_length(self) -> int:
-        """Most word pieces the model reads of a query and a text together, special tokens included."""
+        """Maximum number of tokens that the model reads of a query and a text together, special tokens included."""
         ...
 
     def score(self, query: str, texts: Sequence[str]) -> Vectors:
-        """(n,) float32 log-odds that each text is what the query wants; higher is better."""
+        """Return (n,) float32 log-odds that each text is relevant to the query; higher is better."""
         ...

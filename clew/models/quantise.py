@@ -1,11 +1,12 @@
-"""The 8-bit form of an exported BERT: a quarter of the size, two to three times as fast, nearly the same.
+"""Convert an exported BERT to 8 bits: a quarter of the size, two to three times as fast, nearly the same results.
 
-Weights of matrix products are kept in 8 bits with a scale for every output. At run time each row of activations is
-brought to 8 bits with a scale of its own, so a text's result does not depend on what its batch-mates say, as it does
-with the usual dynamic quantisation, which has one scale for the batch; the products are exact integers. The scales by
-row and output are those of LLM.int8 (Dettmers et al., 2022, section 2.1). Embeddings are kept in 8 bits with a scale a
-row. Attention and the activation are fused first, the inputs of products evened out (`clew.models.smoothing`), and what
-only unread pieces need is left out (`clew.models.first_token`). Nothing has to be calibrated on texts.
+Weights of matrix products are stored in 8 bits with a scale for every output. At run time each row of activations is
+quantised to 8 bits with its own scale. Therefore a text's result does not depend on the other texts of its batch, as it
+does with the usual dynamic quantisation, which has one scale for the batch. The products are exact integers. The scales
+by row and output are those of LLM.int8 (Dettmers et al., 2022, section 2.1). Embeddings are stored in 8 bits with a
+scale for every row. Before that, attention and the activation are fused, the inputs of products are smoothed
+(`clew.models.smoothing`), and the work that only serves tokens whose output is not read is removed
+(`clew.models.first_token`). No texts are needed for calibration.
 """
 
 from __future__ import annotations
@@ -23,21 +24,22 @@ from clew.models.smoothing import smooth
 
 BITS = 8
 SHIFT = 0.17
-"""What is added to the results of GELU, whose least value is -0.16997, so that all of their 8 bits are used."""
+"""Added to the results of GELU, whose minimum is -0.16997, so that all of their 8 bits are used."""
 SHIFTED = "_shifted"
-"""Ends the name of a bias that takes what SHIFT has added off again."""
+"""Suffix of the name of a bias that subtracts the effect of SHIFT again."""
 BYTES, ROWS, SCALES = "_bytes", "_rows", "_scales"
-"""End the names of what is in 8 bits, of an embedding's rows in them, and of the scales of either."""
+"""Suffixes of the names of an 8-bit tensor, of an embedding's 8-bit rows, and of the scales of either."""
 _SMALLEST_TABLE = 1 << 16
 _GELUS = frozenset({"BiasGelu", "FastGelu", "Gelu"})
 _MIDDLE, _MOST = 128, 255
 
 
 def quantise(source: Path, target: Path, heads: int, hidden: int, vocabulary: int) -> dict[str, Any]:
-    """Write the 8-bit form of the float32 network in `source` to `target`; returns facts for the manifest.
+    """Write the 8-bit form of the float32 network in `source` to `target` and return facts for the manifest.
 
-    heads, hidden, vocabulary: attention heads, width and word pieces of the network, as its config.json says. Raises
-    FormatError where it has no attention that can be fused (it is no BERT), MissingExtraError without onnx.
+    heads, hidden, vocabulary: attention heads, width and vocabulary size of the network, as its config.json says.
+    Raises FormatError if it has no attention that can be fused (it is not a BERT), MissingExtraError if onnx is not
+    installed.
     """
     try:
         import onnx
@@ -47,15 +49,15 @@ def quantise(source: Path, target: Path, heads: int, hidden: int, vocabulary: in
         raise MissingExtraError(f"quantising needs {error.name}", "pip install 'clew[train]'") from None
 
     options = FusionOptions("bert")
-    options.use_multi_head_attention = True  # its projections stay products of their own, which can be quantised
-    options.enable_embed_layer_norm = False  # so do the tables
+    options.use_multi_head_attention = True  # keeps its projections as separate products, which can be quantised
+    options.enable_embed_layer_norm = False  # keeps the embedding tables separate too
     options.enable_skip_layer_norm = False  # onnxruntime's is slower than an addition and a layer norm
     fused = optimizer.optimize_model(
         str(source), model_type="bert", num_heads=heads, hidden_size=hidden, optimization_options=options, opt_level=0
     )
     layers = int(fused.get_fused_operator_statistics()["MultiHeadAttention"])
     if not layers:
-        raise FormatError(f"{source} has no attention that can be fused", "8 bits are for BERT-like networks")
+        raise FormatError(f"{source} has no attention that can be fused", "quantise a BERT-like network")
     model = fused.model
     _unshare(model.graph)
     smooth(model, vocabulary)
@@ -67,7 +69,7 @@ def quantise(source: Path, target: Path, heads: int, hidden: int, vocabulary: in
 
 
 def _unshare(graph: Any) -> None:
-    """Give each product and each addition weights of its own: what is equal, an exporter keeps once."""
+    """Give each product and each addition its own weights, because an exporter stores equal weights once."""
     weights = {tensor.name: tensor for tensor in graph.initializer}
     uses = Counter(name for node in graph.node for name in node.input)
     for node in graph.node:
@@ -83,7 +85,7 @@ def _unshare(graph: Any) -> None:
 
 
 class _Products:
-    """Replaces the products of a graph with weights by products of 8-bit numbers."""
+    """Rewriter of a graph that replaces its products with weights by products of 8-bit numbers."""
 
     def __init__(self, graph: Any) -> None:
         from onnx import helper, numpy_helper
@@ -110,7 +112,7 @@ class _Products:
         self._graph.node.extend(self._nodes)
 
     def _product(self, node: Any) -> None:
-        """Products of bytes, which are brought back to floats by the scales of outputs and of rows."""
+        """Replace a product by one of bytes, whose result the scales of outputs and of rows convert back to floats."""
         x, weight, y = node.input[0], node.input[1], node.output[0]
         numbers, scales = quantised_rows(self._to_array(self._weights[weight]).T)
         shifted = self._takes_shift_off(x, y, (numbers * scales).sum(axis=1))
@@ -124,7 +126,10 @@ class _Products:
         self._add("Mul", [f"{y}_unscaled", steps], y)
 
     def _takes_shift_off(self, x: str, y: str, sums: Any) -> bool:
-        """Whether x is shifted, so that y's bias takes it off; sums: (n,) of the weights of each output."""
+        """Subtract the effect of SHIFT from y's bias if possible, and return whether x is to be shifted.
+
+        sums: (n,) sums of the weights of each output.
+        """
         if x not in self._makers or self._makers[x].op_type not in _GELUS:
             return False
         readers = [node for node in self._graph.node if y in node.input]
@@ -140,7 +145,7 @@ class _Products:
         return bool(places)
 
     def _bytes(self, x: str, width: int, shifted: bool) -> tuple[str, str, str]:
-        """Names of x in 8 bits, of the step between two numbers in each of its rows, and of what stands for 0."""
+        """Return the names of x in 8 bits, of the step between two numbers in each row, and of the number for 0."""
         if x in self._rows:
             return self._rows[x]
         name = f"{x}_{'shifted' if shifted else 'size'}"
@@ -158,7 +163,7 @@ class _Products:
         self._add("ReduceMax", [name], f"{x}_most", axes=[-1], keepdims=1)
         self._add("Mul", [f"{x}_most", f"part_{most}"], f"{x}_part")
         self._add("Max", [f"{x}_part", "least_step"], f"{x}_step")
-        # onnxruntime takes a scale for each row of a matrix only.
+        # onnxruntime supports a scale for each row only for a matrix.
         self._add("Reshape", [f"{x}_step", "flat"], f"{x}_steps")
         self._add("Shape", [f"{x}_steps"], f"{x}_rows")
         self._add("Expand", [zero, f"{x}_rows"], f"{x}_zeros")
@@ -179,7 +184,7 @@ class _Products:
 
 
 def _quantise_tables(model: Any) -> None:
-    """Replace each large float table that rows are gathered from by 8-bit rows and their scales."""
+    """Replace each large float table from which rows are gathered by 8-bit rows and their scales."""
     from onnx import TensorProto, helper, numpy_helper
 
     tables = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT}
@@ -205,6 +210,6 @@ def _quantise_tables(model: Any) -> None:
 
 
 def quantised_rows(table: np.ndarray[Any, np.dtype[np.float32]]) -> tuple[Any, Any]:
-    """((n, d) int8, (n, 1) float32) whose product is an (n, d) table to within half a step of each row's scale."""
+    """Return (n, d) int8 rows and (n, 1) float32 scales, whose product is the table to within half a scale."""
     scales = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, np.finfo(np.float32).tiny).astype(np.float32)
     return np.clip(np.rint(table / scales), -127, 127).astype(np.int8), scales

@@ -1,4 +1,4 @@
-"""What runs a transformer: token ids in, one vector for each token out."""
+"""Runtimes for transformers: bi-encoders return a vector for each text, cross-encoders a score for each pair."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from clew.core.types import Ints, Vectors
 from clew.models.folder import Pooling
 
 ONNX_FILE = "onnx/model.onnx"
-# As Linux names them: AVX-512, AVX and AMX.
+# Processor flags of instructions for 8-bit products, as Linux names them: AVX-512, AVX and AMX.
 _BYTE_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 
-# Small batches on one thread each beat large ones that all threads share: they stay in a core's cache, are of nearly
-# one length, and nobody waits for the others after every product. A query alone is a tenth slower so, but threads that
-# spin for more work after it would hold up what comes next, the search by its vector.
-_PIECES = 256
+# Small batches on one thread each are faster than large ones that all threads share: they stay in a core's cache, their
+# texts have nearly the same length, and no thread waits for the others after every product. A single query is a tenth
+# slower this way, but threads that spin for more work after it would delay the next step, the search by its vector.
+_BATCH_TOKENS = 256
 
 
 class TokenModel(Protocol):
-    """A loaded transformer whose token vectors become one. May be called from several threads."""
+    """A loaded transformer that pools the token vectors of a text to one. May be called from several threads."""
 
     name: str
     """Runtime and precision, such as "onnxruntime-fp32"."""
     dim: int
     """Width of the token vectors."""
     pieces: int
-    """Word pieces in a batch, padding included, at which it is fastest."""
+    """Number of tokens in a batch, padding included, at which it is fastest."""
     lanes: int
-    """How many calls at once are fastest."""
+    """Number of concurrent calls at which it is fastest."""
     reads: tuple[str, ...]
-    """What it reads of a folder, as glob patterns: these files are verified before it is made."""
+    """Glob patterns of the files that it reads in a folder; these are verified before it is created."""
     whole: bool
-    """Whether it reads the whole weights rather than the exported form."""
+    """Whether it reads the fp32 weights rather than the exported form."""
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        """precision: of the folder's exported form, as its manifest says."""
+        """Load the network. precision: that of the folder's exported form, as its manifest says."""
 
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
-        """(b, dim) float32 vectors of (b, s) token ids, of any length; mask: 1 for a token, 0 for padding.
+        """Return (b, dim) float32 vectors, not normalised, of (b, s) token ids; mask: 1 for a token, 0 for padding.
 
         pooling: "cls" takes the first token's last hidden state, "mean" the sum over the tokens.
         """
@@ -56,18 +56,21 @@ class PairModel(Protocol):
     name: str
     """Runtime and precision, such as "onnxruntime-int8"."""
     pieces: int
-    """Word pieces in a batch, padding included, at which it is fastest."""
+    """Number of tokens in a batch, padding included, at which it is fastest."""
     lanes: int
-    """How many calls at once are fastest."""
+    """Number of concurrent calls at which it is fastest."""
     reads: tuple[str, ...]
     whole: bool
-    """Both as of TokenModel."""
+    """See TokenModel for both."""
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        """As of TokenModel."""
+        """Load the network. precision: see TokenModel."""
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
-        """(b,) float32 scores of (b, s) token ids; mask: 1 for a token, 0 for padding; types: 1 in the second text."""
+        """Return (b,) float32 scores of (b, s) token ids.
+
+        mask: 1 for a token, 0 for padding; types: 1 in the second text.
+        """
         ...
 
 
@@ -88,11 +91,11 @@ PAIR_RUNTIMES: Registry[type[PairModel]] = Registry(
 
 
 class OnnxModel:
-    """The exported transformer in onnxruntime on the processor, at the precision of the export."""
+    """The exported transformer in onnxruntime on the CPU, at the precision of the export."""
 
     reads: tuple[str, ...] = ("*.json", "*/config.json", ONNX_FILE)
     whole = False
-    pieces = _PIECES
+    pieces = _BATCH_TOKENS
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
         self.lanes = threads
@@ -102,7 +105,7 @@ class OnnxModel:
         self.dim = int(self._session.get_outputs()[0].shape[2])
 
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
-        """(b, dim) float32 vectors, of any length."""
+        """Return (b, dim) float32 vectors, not normalised."""
         feed = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = np.zeros_like(ids)
@@ -111,11 +114,11 @@ class OnnxModel:
 
 
 class OnnxPairModel:
-    """The exported network of a cross-encoder in onnxruntime on the processor, at the precision of the export."""
+    """The exported network of a cross-encoder in onnxruntime on the CPU, at the precision of the export."""
 
     reads: tuple[str, ...] = ("*.json", ONNX_FILE)
     whole = False
-    pieces = _PIECES
+    pieces = _BATCH_TOKENS
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
         self.lanes = threads
@@ -124,7 +127,7 @@ class OnnxPairModel:
         self.name = f"onnxruntime-{precision}"
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
-        """(b,) float32 scores."""
+        """Return (b,) float32 scores."""
         feed = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = types
@@ -133,8 +136,8 @@ class OnnxPairModel:
 
 
 @cache
-def multiplies_bytes(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor is known to have instructions for products of 8-bit numbers."""
+def has_int8_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether the processor is known to have instructions for products of 8-bit numbers."""
     try:
         found = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:
@@ -143,10 +146,10 @@ def multiplies_bytes(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def open_session(file: Path, *, exact: bool | None = None) -> Any:
-    """An onnxruntime session on the processor, whose calls compute on the thread that calls.
+    """Open an onnxruntime session on the CPU, whose calls compute on the calling thread.
 
-    exact: multiply 8-bit numbers in 16 bits. x86 processors without instructions for the former would add their
-    products up in too few bits, and clip sums that are large. Slower by more than half. None: where it is needed.
+    exact: multiply 8-bit numbers in 16 bits. x86 processors without instructions for 8-bit products would add the
+    products up in too few bits and clip large sums. It is slower by more than half. None: only if it is needed.
     """
     import onnxruntime
 
@@ -155,9 +158,9 @@ def open_session(file: Path, *, exact: bool | None = None) -> Any:
     options.inter_op_num_threads = 1
     # Warnings about single graph nodes are of no use to a user.
     options.log_severity_level = 3
-    if not multiplies_bytes() if exact is None else exact:
+    if not has_int8_instructions() if exact is None else exact:
         options.add_session_config_entry("session.x64quantprecision", "1")
-    # onnxruntime's fused form of an addition and a layer norm is slower than the two.
+    # onnxruntime's fused addition and layer norm is slower than the two operators.
     slow = ["SkipLayerNormFusion"]
     return onnxruntime.InferenceSession(
         str(file), options, providers=["CPUExecutionProvider"], disabled_optimizers=slow

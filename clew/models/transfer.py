@@ -1,7 +1,7 @@
-"""Models in one file or folder, for another home or another machine, and back.
+"""Export models to one file or folder, for another home or another machine, and import them.
 
-The file is a tar, `.tar`, `.tar.gz` or `.tar.zst`, of manifest.json and the files that it names, without a folder above
-them; the folder holds the same.
+The file is a tar (`.tar`, `.tar.gz` or `.tar.zst`) of manifest.json and the files that it names, without a folder above
+them; the folder has the same files.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from clew.models.catalogue import check, find, size
 from clew.models.manifest import FILE_NAME, MANIFEST, ModelManifest, dumps, read_manifest, verify
 from clew.models.save import check_name, keep, name_of, staging
 
-_HINT = "`clew models export` writes one"
+_HINT = "create one with `clew models export`"
 _IMPORTED = "imported from "
 
 
 @dataclass(frozen=True, slots=True)
 class ModelTransfer:
-    """What was exported or imported. place: the file or folder written; bytes: of the model's files."""
+    """Result of an export or import. place: the file or folder written; bytes: size of the model's files."""
 
     name: str
     id: str
@@ -37,10 +37,10 @@ class ModelTransfer:
 
 
 def export_model(home: Path, name: str, target: Path) -> ModelTransfer:
-    """Write a model into a file (ending .tar, .tar.gz or .tar.zst) or into a new folder, every hash checked first.
+    """Write a model to a file (ending in .tar, .tar.gz or .tar.zst) or to a new folder, after checking every hash.
 
-    name: as of `clew.models.catalogue.find`. Raises UsageError for a target that cannot be written, NotFoundError,
-    CorruptError.
+    name: see `clew.models.catalogue.find`. Raises UsageError for a target that cannot be written, NotFoundError for an
+    unknown model, CorruptError for a damaged one.
     """
     folder = find(home, name)
     manifest = read_manifest(folder)
@@ -64,36 +64,39 @@ def export_model(home: Path, name: str, target: Path) -> ModelTransfer:
 
 
 def import_model(home: Path, source: str, name: str | None = None) -> ModelTransfer:
-    """Bring a model into the home, verified before it is kept.
+    """Import a model into the home, after verifying it.
 
     source: a file or folder that was exported; a folder that sentence-transformers or transformers saved; "default" or
-    a Hugging Face name. name: what it is called here; its own name by default, and not for a model given by name. One
-    that is here already stays as it is where it is whole; a damaged one is replaced, and one given by name is an error.
+    a Hugging Face name. name: name to save it under, its own by default; not allowed for a model given by name. A model
+    that is already in the home is unchanged if it is intact. A damaged one is replaced, but raises an error if it was
+    given by name.
 
-    Raises NotFoundError, UsageError, DataError for a file that is no export or holds what it must not, FormatError,
-    and CorruptError for a damaged file; the home is then as it was.
+    Raises NotFoundError, UsageError, DataError for a file that is not an export or contains something not allowed,
+    FormatError, and CorruptError for a damaged file; the home is then unchanged.
     """
     if name is not None:
         check_name(name)
     if not source:
-        raise UsageError("the model to import is empty", "give a file, a folder or a name")
+        raise UsageError("the model to import is an empty string", "give a file, a folder or a name")
     path = Path(source).expanduser()
     if path.is_file() or (path / MANIFEST).is_file():
-        return _brought(home, path, name)
+        return _import_artifact(home, path, name)
     if path.is_dir():
         path = path.resolve()
         manifest = store.described(path, name or name_of(path), f"folder {path}")
         store.check_free(home, manifest.name, manifest.role)
         there = home / "models" / manifest.name / manifest.id
-        return _report(keep(home, path, manifest, anew=there.is_dir() and not _is_whole(there)))
+        return _report(keep(home, path, manifest, anew=there.is_dir() and not _is_intact(there)))
     if name is not None:
-        raise UsageError(f"{source!r} is no file or folder, and a model given by name keeps it", "leave --name out")
+        raise UsageError(
+            f"{source!r} is not a file or folder, and a model given by name cannot be renamed", "omit --name"
+        )
     folder = store.prepare(source, home)
     check(folder)
     return _report(folder)
 
 
-def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
+def _import_artifact(home: Path, path: Path, name: str | None) -> ModelTransfer:
     root = home / "models"
     with staging(root):
         staged = Path(tempfile.mkdtemp(prefix=".staging-", dir=root))
@@ -110,7 +113,7 @@ def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
             store.check_free(home, manifest.name, manifest.role)
             target = root / manifest.name / manifest.id
             with staging(target.parent):
-                if not _is_whole(target):
+                if not _is_intact(target):
                     promote(staged, target)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -118,23 +121,23 @@ def _brought(home: Path, path: Path, name: str | None) -> ModelTransfer:
 
 
 def _take_folder(path: Path, staged: Path) -> None:
-    """Copy the manifest's files. What lies beside them was not exported, so it is left where it is."""
+    """Copy the files that the manifest names. Other files of the folder were not exported, so they are ignored."""
     _copy(path, staged, [MANIFEST, *read_manifest(path).files])
 
 
 def _checked(path: Path, staged: Path) -> ModelManifest:
-    """The manifest of what was brought, all of it proved; errors name the file or folder it was brought in."""
+    """Verify an imported model and return its manifest; errors name the file or folder it was imported from."""
     if not (staged / MANIFEST).is_file():
-        raise DataError(f"{path} is no exported model: it holds no {MANIFEST}", _HINT)
+        raise DataError(f"{path} is not an exported model: it has no {MANIFEST}", _HINT)
     try:
         return check(staged)
     except ClewError as error:
         message = error.message.replace(f"{staged}{os.sep}", "").replace(str(staged), "its folder")
         kind = type(error) if isinstance(error, CorruptError) else DataError
-        raise kind(f"{path} cannot be imported: {message}", "export it again, or fetch it again") from None
+        raise kind(f"{path} cannot be imported: {message}", "export it again, or download it again") from None
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_intact(folder: Path) -> bool:
     try:
         check(folder)
     except ClewError:
@@ -143,7 +146,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _origin(path: Path, manifest: ModelManifest) -> str:
-    """Where it came from, the first source kept however often it travels."""
+    """Return where the model came from; its first source is preserved however often it is exported and imported."""
     first = manifest.source
     if first.startswith(_IMPORTED) and first.endswith(")"):
         first = first.partition(" (")[2][:-1]
@@ -161,9 +164,11 @@ def _copy(folder: Path, target: Path, names: list[str]) -> None:
 
 def _check_new_folder(target: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} is there already", f"name a new folder, or a file ending in {', '.join(ENDINGS)}")
+        raise UsageError(f"{target} already exists", f"name a new folder, or a file ending in {', '.join(ENDINGS)}")
     if not target.absolute().parent.is_dir():
-        raise UsageError(f"{target} cannot be written: {target.parent} is no folder", "make it, or name another place")
+        raise UsageError(
+            f"{target} cannot be written: {target.parent} is not a folder", "create it, or name another place"
+        )
 
 
 def _report(folder: Path) -> ModelTransfer:

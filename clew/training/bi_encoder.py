@@ -86,7 +86,7 @@ def load_encoder(folder: Path, max_length: int) -> Any:
     library.disable_progress_bar()
     model = SentenceTransformer(str(folder), local_files_only=True, model_kwargs={"dtype": torch.float32})
     model.max_seq_length = max_length
-    # Examples for a card that is never written: without any, the trainer looks for some under a progress bar.
+    # A placeholder for the model card: without examples, the trainer would look for some and show a progress bar.
     model.model_card_data.widget = [{"text": ""}]
     return model
 

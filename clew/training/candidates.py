@@ -1,4 +1,4 @@
-"""What training asks of an index: candidate documents for a query, and the passage texts that a model reads.
+"""Protocols of what training needs from an index: candidate documents for a query, and their passages.
 
 Training defines these Protocols and imports no search code; `clew train` implements them over a published index.
 """
@@ -36,9 +36,9 @@ class Candidates(Protocol):
         ...
 
     def passage(self, document: str) -> str | None:
-        """Return the text that a model reads of a document: its best passage for this query, title included.
+        """Return the text of a document that a model reads: its best passage for this query, with the title.
 
-        A document that is not among the candidates is read from its first passage. None if the index does not hold it.
+        For a document that is not among the candidates it is the first passage. None if the index does not contain it.
         """
         ...
 
@@ -71,7 +71,7 @@ class CandidateSources(Protocol):
         ...
 
     def content(self, index: str) -> str:
-        """Return the sha256, in hex, of what the live version of a published index holds.
+        """Return the sha256, in hex, of the content of the live version of a published index.
 
         Raises NotFoundError if there is no such index.
         """

@@ -1,7 +1,7 @@
 """Make judged queries from click logs: aggregate, correct for position bias, clean and split.
 
-Users click what is shown first, so a click is weighted by the inverse propensity of its rank, (1 / rank)^eta (Joachims
-et al. 2017). Documents skipped above a click were seen and not wanted (Joachims 2002).
+Users click the first documents most, so a click is weighted by the inverse propensity of its rank, with propensity
+(1 / rank)^eta (Joachims et al. 2017). Documents that were skipped above a click count as not relevant (Joachims 2002).
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ from clew.core.measures.runs import Qrels
 from clew.training.examples import folded
 
 KEYS = ("query", "shown", "clicked", "time")
-# Grades are integers; a click rate of 1 becomes this grade.
+# Grades are integers. A click rate of 1 gives this grade.
 TOP_GRADE = 100
-# One click far down must not outweigh everything: weights are clipped at ten (Strehl et al. 2010).
+# Weights are clipped at 10, so that one click at a low rank does not outweigh all others (Strehl et al. 2010).
 LEAST_PROPENSITY = 0.1
 _MINUTE = 60.0
-_LAYOUT = 'one object a line: {"query": "…", "shown": ["id", …], "clicked": ["id"], "time": "2026-01-31T12:00:00Z"}'
+_LAYOUT = (
+    'write one JSON object per line: {"query": "…", "shown": ["id", …], "clicked": ["id"], "time": "2026-01-31T12:00Z"}'
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ClicksSpec:
     """How click logs are read.
 
-    eta: how fast attention falls with the rank (0: not at all, to 3). least: queries with fewer impressions are left
-    out. per_minute: queries with more impressions than this within a minute come from a program and are left out.
+    eta: how fast attention decreases with the rank (0: not at all, to 3). least: queries with fewer impressions are
+    dropped. per_minute: queries with more impressions than this within a minute are dropped as those of a program.
     prior_clicks, prior_shown: the Beta prior of a click rate, as clicks in a number of impressions; a document is
     relevant only if its rate is above that of the prior. dev: share of the queries held out for dev (0 to 1).
     """
@@ -47,7 +49,7 @@ class ClicksSpec:
 
     def __post_init__(self) -> None:
         if not 0 <= self.eta <= 3:
-            raise ValueError(f"eta is {self.eta}, expected 0 (the rank does not matter) to 3")
+            raise ValueError(f"eta is {self.eta}, expected 0 (attention does not depend on the rank) to 3")
         for name in ("least", "per_minute"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
@@ -61,7 +63,7 @@ class ClicksSpec:
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """One answered query. shown: document ids in rank order; clicked: those that were clicked. time: Unix seconds."""
+    """One answered query. shown: document ids by rank. clicked: those that were clicked. time: Unix seconds."""
 
     query: str
     shown: tuple[str, ...]
@@ -74,7 +76,7 @@ class ClickedQueries:
     """Judged queries made from clicks.
 
     queries: id → text in its most frequent spelling. train, dev: query → document → grade (0 to 100; 0: skipped); no
-    query is in both. impressions: number read. few, fast, unclicked: numbers of queries left out for too few
+    query is in both. impressions: number read. few, fast, unclicked: numbers of queries dropped for too few
     impressions, for too many within a minute, and because no document is relevant.
     """
 
@@ -141,7 +143,7 @@ def click_rate(shown: int, clicks: Mapping[int, int], spec: ClicksSpec) -> float
 
     shown: number of impressions. clicks: rank → number of clicks; each is weighted by its inverse propensity.
     """
-    # By rank, so that the sum does not depend on the order of the log.
+    # Sorted by rank, so that the sum does not depend on the order of the log.
     weighted = math.fsum(clicks[rank] / propensity(rank, spec.eta) for rank in sorted(clicks))
     return min(1.0, (weighted + spec.prior_clicks) / (shown + spec.prior_shown))
 
@@ -191,7 +193,7 @@ def clicks_file(path: Path) -> Path:
     if not found.is_file():
         raise NotFoundError(
             f"{path}: no such file, here or under {data_home()}",
-            f"clicks must name a log, plain or compressed: {_LAYOUT}",
+            f"set clicks to a click log, plain or compressed; {_LAYOUT}",
         )
     return found
 
@@ -205,14 +207,14 @@ def read_impressions(path: Path) -> Iterator[Impression]:
                 raise DataError(f"{where}: unknown key {key!r}", nearest(key, KEYS))
         query = row.get("query")
         if not isinstance(query, str) or not query.strip():
-            raise DataError(f"{where}: query is {query!r}, expected text", _LAYOUT)
+            raise DataError(f"{where}: query is {query!r}, expected a non-empty string", _LAYOUT)
         shown = _ids(row, "shown", where)
         if twice := next((name for name, times in Counter(shown).items() if times > 1), ""):
-            raise DataError(f"{where}: shown holds {twice!r} twice", "list each document once")
+            raise DataError(f"{where}: shown contains {twice!r} twice", "list each document once")
         clicked = _ids(row, "clicked", where)
         if strange := next((name for name in clicked if name not in shown), ""):
             raise DataError(
-                f"{where}: clicked holds {strange!r}, which was not shown",
+                f"{where}: clicked contains {strange!r}, which is not in shown",
                 "log every document that was shown, in order",
             )
         yield Impression(query, shown, frozenset(clicked), _time(row.get("time"), where))
@@ -225,13 +227,13 @@ def _ids(row: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
     for name in value:
         if not isinstance(name, str) or not name:
             raise DataError(
-                f"{where}: {key} holds {name!r}, expected a document id", "ids are strings, as in the index"
+                f"{where}: {key} contains {name!r}, expected a document id", "write ids as strings, as in the index"
             )
     return tuple(value)
 
 
 def _time(value: object, where: str) -> float | None:
-    """Return Unix seconds from a number or from ISO 8601 text, which is UTC if it names no time zone."""
+    """Return Unix seconds from a number or an ISO 8601 string, which is in UTC unless it has a time zone."""
     if value is None:
         return None
     try:
@@ -240,7 +242,7 @@ def _time(value: object, where: str) -> float | None:
         read = datetime.fromisoformat(value if isinstance(value, str) else "")
     except (ValueError, OverflowError):
         raise DataError(
-            f"{where}: time is {value!r}, expected Unix seconds or a date and time as in ISO 8601",
-            "write it as 2026-01-31T12:00:00Z, or leave it out",
+            f"{where}: time is {value!r}, expected Unix seconds, or a date and time in ISO 8601",
+            "write it as 2026-01-31T12:00:00Z, or omit it",
         ) from None
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()

@@ -68,7 +68,7 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
     from clew.core.errors import MissingExtraError
 
     if missing := [name for name in ("datasets", "accelerate", "matplotlib") if find_spec(name) is None]:
-        raise MissingExtraError(f"training needs {', '.join(missing)}", "pip install 'clew[train]'")
+        raise MissingExtraError(f"training needs {', '.join(missing)}", "run `pip install 'clew[train]'`")
     from clew.cli.options import shown_progress
     from clew.core.progress import Silent
     from clew.training.processes import joined
@@ -95,7 +95,7 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
 
 
 def calibrate(scores: Floats, fused: Floats, relevant: Bools) -> dict[str, Any]:
-    """Fit the calibration of a reranker on n judged pairs; return it as a model's manifest holds it.
+    """Fit the calibration of a reranker on n judged pairs; return it in the form of a model's manifest.
 
     scores, fused: (n,) scores of the cross-encoder and of fusion. relevant: (n,) bool. Raises DataError for scores that
     are not finite, and if all pairs or none are relevant.
@@ -130,7 +130,7 @@ class Indexes:
         return OpenedIndex(searcher)
 
     def content(self, index: str) -> str:
-        """Return the sha256, in hex, of what the live version of an index holds. Raises NotFoundError without it."""
+        """Return the sha256, in hex, of an index's live version. Raises NotFoundError if there is none."""
         from clew.search.versions import IndexFolder
 
         folder = IndexFolder.of(self.home, index)
@@ -171,7 +171,7 @@ class IndexCandidates:
 
     @classmethod
     def of(cls, searcher: Searcher, pool: FusedCandidates) -> IndexCandidates:
-        """Put the candidates of a pool in order."""
+        """Sort the candidates of a pool by their fused scores."""
         import numpy as np
 
         order = pool.order()
@@ -181,7 +181,7 @@ class IndexCandidates:
         return cls(searcher, pool, tuple(searcher.store.ids(pool.documents[order])), pool.totals[order], cosines)
 
     def passage(self, document: str) -> str | None:
-        """Return the text that a model reads of a document; None if the index does not hold it."""
+        """Return the text of a document that a model reads; None if the index does not contain it."""
         store = self.searcher.store
         ordinal = store.find(document)
         if ordinal is None:

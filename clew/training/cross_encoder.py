@@ -113,7 +113,7 @@ def measured(model: Any, dev: Mapping[str, Sequence[Example]]) -> dict[str, floa
 def mean_ndcg(
     dev: Mapping[str, Sequence[Example]], score: Callable[[Sequence[Example]], list[Vectors]]
 ) -> dict[str, float]:
-    """Do so for any function that scores the passages of examples. Raises DataError for scores that are not finite."""
+    """Return the same for any function that scores passages of examples. Raises DataError if a score is not finite."""
     found: dict[str, float] = {}
     for name, rows in dev.items():
         each = list(zip(score(rows), rows, strict=True))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class GatheredData:
     """The gathered data of a run.
 
-    examples: what is trained on. dev: data set → the lists that are measured. notices: what was left out, for the user.
+    examples: training examples. dev: data set → the lists to evaluate. notices: messages about what was left out.
     """
 
     examples: list[Example] = field(default_factory=list)
@@ -36,10 +36,11 @@ class GatheredData:
 
 
 def gather(spec: TrainSpec, sources: CandidateSources, progress: Progress) -> GatheredData:
-    """Read every data set of a run, and retrieve candidates where the spec asks for them.
+    """Read every data set of a run, and retrieve candidates if the spec asks for them.
 
-    sources: opens the indexes; each is closed again. progress: called with (stage, done, of). Raises DataError for a
-    data set without a usable train or dev query and for qrels with unknown ids, NotFoundError for missing data.
+    sources: opens the indexes, which are closed afterwards. progress: called with (stage, done, total). Raises
+    DataError for a data set without a usable train or dev query and for qrels with unknown ids, NotFoundError for
+    missing data.
     """
     found = GatheredData()
     for data in spec.data:
@@ -51,8 +52,8 @@ def gather(spec: TrainSpec, sources: CandidateSources, progress: Progress) -> Ga
 class _Queries:
     """The queries of a data set.
 
-    name: of the data set in results. where: its file or folder, for messages. texts: query → text. train, dev: qrels.
-    held_out: queries of the other splits, which must not be trained on.
+    name: the name of the data set in results. where: its file or folder, for messages. texts: query → text. train, dev:
+    qrels. held_out: queries of the other splits, which must not be trained on.
     """
 
     name: str
@@ -94,10 +95,10 @@ def _gather(
     for what, kept in ((data.split, examples), (data.dev, rows)):
         if not kept:
             raise DataError(
-                f"{read.where}: no query of split {what!r} has both a relevant passage and another to compare it with",
-                "check the log, least and dev in [clicks], and that the index holds the documents that were shown"
+                f"{read.where}: no query of split {what!r} has both a relevant and a less relevant passage",
+                "check the log, least and dev in [clicks], and that the index contains the documents that were shown"
                 if data.clicks
-                else "check the qrels and gains, and that the index holds the judged documents",
+                else "check the qrels and gains, and that the index contains the judged documents",
             )
     if len(examples) < len(names):
         found.notices.append(
@@ -147,7 +148,7 @@ def _mined(
 def _shown(
     spec: TrainSpec, source: CandidateSource, read: _Queries, names: list[str], measured: list[str], progress: Progress
 ) -> tuple[list[Example], list[Example]]:
-    """Return (examples, dev lists) of a click log: documents that were shown and that the index still holds."""
+    """Return (examples, dev lists) of a click log, with the shown documents that the index still contains."""
 
     def made(query: str, qrels: Qrels, most: int) -> Example | None:
         texts = indexed_texts(source, read.texts[query], list(qrels[query]), spec.negatives.depth)
@@ -165,14 +166,14 @@ def _shown(
 def _judged(spec: TrainSpec, folder: Path, read: _Queries) -> Callable[[str, Qrels, int], Example | None]:
     """Return a function that makes a query's example of its judged documents.
 
-    Raises DataError for judged documents that the corpus does not hold.
+    Raises DataError for judged documents that are missing from the corpus.
     """
     wanted = {document for qrels in (read.train, read.dev) for query in qrels.values() for document in query}
     texts = _texts(folder, wanted)
     if missing := sorted(wanted - texts.keys()):
         raise DataError(
             f"{folder}: {len(missing)} judged documents are missing from its corpus, such as {missing[0]!r}",
-            "the qrels must use the ids of corpus.jsonl",
+            "use the ids of corpus.jsonl in the qrels",
         )
 
     def make(query: str, qrels: Qrels, most: int) -> Example | None:
@@ -182,7 +183,7 @@ def _judged(spec: TrainSpec, folder: Path, read: _Queries) -> Callable[[str, Qre
 
 
 def _texts(folder: Path, wanted: set[str]) -> Mapping[str, str]:
-    """Return document → the text that the model reads of it, from a BEIR corpus."""
+    """Return document → the text of it that the model reads, from a BEIR corpus."""
     corpus = first_file(folder, "corpus.jsonl")
     if corpus is None:
         raise DataError(

@@ -57,7 +57,7 @@ def train_student(
 def taught(
     teacher: Path, max_length: int, run: Path, examples: Sequence[Example], progress: Progress
 ) -> list[list[float]]:
-    """Return the teacher's scores of each example's passages; the first process computes them once for a run."""
+    """Return the teacher's scores of each example's passages; the first process computes them once per run."""
     path = run / TEACHER
     with joined().in_turn():
         if not path.is_file():
@@ -82,7 +82,8 @@ def keep_layers(model: Any, count: int) -> None:
         )
     if count > len(layers):
         raise SpecError(
-            f"layers is {count}, but the teacher has {len(layers)}", f"expected 1 to {len(layers)}, or 0 for all"
+            f"layers is {count}, but the teacher has {len(layers)}",
+            f"set layers to 1 to {len(layers)}, or to 0 for all",
         )
     step = (len(layers) - 1) / max(1, count - 1)
     encoder.layer = torch.nn.ModuleList([layers[round(at * step)] for at in range(count)])

@@ -45,8 +45,8 @@ def judged_example(
     graded = len({known[name] for name in relevant}) > 1
     if not relevant or not (others or graded):
         return None
-    random.Random(f"{seed}/{query}").shuffle(others)  # noqa: S311 - a reproducible choice, no secret
-    # Half of the places at most are for relevant ones, where there are enough others.
+    random.Random(f"{seed}/{query}").shuffle(others)  # noqa: S311 - a reproducible choice, not a secret
+    # At most half of the places are for relevant documents, if there are enough others.
     kept = relevant[: max(most // 2, most - len(others))]
     kept += others[: most - len(kept)]
     top = max(known.values())
@@ -58,8 +58,9 @@ def judged_example(
 def sampled(queries: Sequence[str], keys: Mapping[str, str], most: int, seed: int) -> list[str]:
     """Sample at most `most` queries (0: all), so that no key dominates the sample.
 
-    keys: query → its relevant document. The chance of a query falls with the square root of the number of queries that
-    share its key, which preserves the long tail (as Mikolov et al. 2013 do for words). Depends on the seed only.
+    keys: query → its relevant document. The probability of a query decreases with the square root of the number of
+    queries that share its key, which preserves the long tail (as Mikolov et al. 2013 do for words). Depends on the seed
+    only.
     """
     if not most or len(queries) <= most:
         return list(queries)
@@ -72,10 +73,10 @@ def sampled(queries: Sequence[str], keys: Mapping[str, str], most: int, seed: in
 
 
 def cleaned(queries: Mapping[str, str], names: Iterable[str], held_out: Iterable[str]) -> tuple[list[str], int]:
-    """Return (train queries to use, number left out).
+    """Return (train queries to use, number of dropped ones).
 
-    Left out are blank queries, duplicates, and queries whose text is also that of a held-out query, since measuring on
-    those would leak training data.
+    Blank queries, duplicates, and queries with the same text as a held-out query are dropped; training on the last
+    would leak the evaluation data.
     """
     seen = {folded(queries[name]) for name in held_out if name in queries}
     kept: list[str] = []
@@ -109,5 +110,6 @@ def read_examples(path: Path) -> Iterator[Example]:
                 yield Example(**{**row, **lists})
             except (ValueError, TypeError, KeyError) as error:
                 raise DataError(
-                    f"{path}:{number}: not a training example: {error}", "delete the run's folder and start again"
+                    f"{path}:{number}: not a training example: {error}",
+                    "delete the folder of the run and start it again",
                 ) from None

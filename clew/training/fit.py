@@ -1,6 +1,6 @@
 """Run a sentence-transformers trainer: timed checkpoints, exact resume, and the weights that were best on dev queries.
 
-Several processes may share a run (see `ranks`): the first measures, decides and writes; the others follow it.
+Several processes may share a run (see `processes`): the first measures, decides and writes; the others follow it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ CURVE, BEST, CHECKPOINTS, FINISHED = "curve.jsonl", "best", "checkpoints", "fitt
 class Fitted:
     """The result of fitting.
 
-    folder: of the best weights. step: at which they were measured, of `steps`. seconds: since the run was started or
-    resumed. measures: of the best weights on dev queries. processes: how many shared the run.
+    folder: folder of the best weights. step: the step, of `steps`, at which they were measured. seconds: time since the
+    run was started or resumed. measures: of the best weights on dev queries. processes: how many shared the run.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ def arguments(cls: type[Any], spec: FitSpec, run: Path, seed: int) -> Any:
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
         data_seed=seed,
-        save_strategy="no",  # by the clock, see _Watch
+        save_strategy="no",  # checkpoints are saved by time, see _Watch
         save_total_limit=2,
         eval_strategy="no",
         logging_steps=1,
@@ -70,40 +70,40 @@ def arguments(cls: type[Any], spec: FitSpec, run: Path, seed: int) -> Any:
         disable_tqdm=True,
         report_to="none",
         dataloader_num_workers=0,
-        dataloader_drop_last=joined().count > 1,  # every process has to have a batch, or the others wait for it
+        dataloader_drop_last=joined().count > 1,  # every process must have a batch, or the others would wait
     )
 
 
 def fit(
     make: Callable[[Sequence[TrainerCallback]], Any], spec: FitSpec, run: Path, measure: Measure, progress: Progress
 ) -> Fitted:
-    """Train, or go on from the run's last checkpoint.
+    """Train a model, or resume the run from its last checkpoint. A finished run is not repeated.
 
-    make: callbacks → trainer. measure: what dev says of a model. A run that is finished is not begun again. Raises
-    DataError where the loss is no number or no step was made, StoreError where a checkpoint does not fit on the disk,
-    UsageError where another number of processes began the run.
+    make: callbacks → trainer. measure: model → measures on dev queries. Raises DataError if a loss is not finite or no
+    step was made, StoreError if the disk has no space for a checkpoint, UsageError if the run was begun with another
+    number of processes.
     """
     ranks = joined()
     if ranks.once((run / FINISHED).is_file):
         return Fitted(**{**json.loads((run / FINISHED).read_text()), "folder": run / BEST})
     watch = _Watch(spec, run, measure, progress, ranks)
     trainer = make([watch])
-    trainer.remove_callback(PrinterCallback)  # it prints every loss on stdout
+    trainer.remove_callback(PrinterCallback)  # it would print every loss on stdout
     start = time.perf_counter()
     with disk_errors(run), ranks.together():
         ranks.once(lambda: _check_enough(trainer.train_dataset, spec, ranks))
         checkpoint = ranks.once(lambda: last_checkpoint(run / CHECKPOINTS, ranks.count))
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-        ranks.wait()  # for those that still look at the checkpoints
+        ranks.wait()  # other processes may still read the checkpoints, which `_ended` deletes
         return ranks.once(lambda: _ended(run, watch, trainer, time.perf_counter() - start, ranks.count))
 
 
 def _check_enough(tables: Mapping[str, Any], spec: FitSpec, ranks: ProcessGroup) -> None:
-    """Raise DataError if several processes have less than one full batch each; one process may have a shorter one."""
+    """Raise DataError if several processes have less than one full batch each. One process may have a shorter batch."""
     found = sum(len(rows) // spec.batch for rows in tables.values())
     if ranks.count > 1 and found < ranks.count:
         raise DataError(
-            f"{ranks.count} processes need {ranks.count} full batches of {spec.batch} queries; the data make {found}",
+            f"{ranks.count} processes need {ranks.count} full batches of {spec.batch} queries, the data have {found}",
             "add data, or use a smaller batch or fewer processes",
         )
 
@@ -146,7 +146,7 @@ class _Watch(TrainerCallback):
             return
         self._rows = [row for row in read_curve(self._run) if row["step"] <= state.global_step]
         self._write()
-        if not (self._run / BEST).is_dir():  # killed while they were replaced: they are measured again
+        if not (self._run / BEST).is_dir():  # the run was killed while they were replaced, so they are measured again
             return
         for row in self._rows:
             if "dev" in row and (self.best is None or row["dev"][DECIDES] > self.best[1][DECIDES]):

@@ -13,8 +13,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from clew.core.errors import DataError
 
-# Word pieces of one pass through the network at which a processor and a GPU are fastest. Texts are sorted by length,
-# so that little of it is padding.
+# The number of tokens per forward pass at which a CPU and a GPU are fastest. Texts are sorted by length, so that little
+# of it is padding.
 _ON_A_PROCESSOR, _ON_A_GPU = 4_096, 32_768
 _LEFT_OUT = -1e4
 _ALL = 2**31
@@ -101,9 +101,9 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
     """
 
     def __init__(self, model: Any, pieces: int = 0) -> None:
-        # The loss itself in one part: its way back leads through the order of the rows, which can be gone once.
+        # Compute the loss in one part, because the graph includes the reordering of rows and allows one backward pass.
         super().__init__(model, mini_batch_size=_ALL, mini_batch_num_tokens=pieces or _fastest(model.device))
-        self._tokenizer = model.tokenizer  # which the wrapper that several processes train it in has not
+        self._tokenizer = model.tokenizer  # the wrapper for training with several processes has none
         self._places: list[Tensor] = []
 
     def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
         shown = ", ".join(repr(str(query)[:60]) for query in queries()[:8])
         raise DataError(
             f"the loss of a batch is {float(loss.detach())}, not a finite number; its queries: {shown}",
-            "check their texts, or lower learning_rate",
+            "check the texts of these queries, or lower learning_rate",
         )
     return loss
 
@@ -152,13 +152,13 @@ def scored(
     pieces: tokens per forward pass, with padding; 0: a number that suits the device.
     """
     order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at][0]) - len(pairs[at][1]))
-    # Several processes train it in a wrapper that averages gradients and knows nothing else about it.
+    # With several processes, the model is in a wrapper that averages gradients and lacks the attributes of the model.
     bare = model.module if isinstance(model, DistributedDataParallel) else model
     most = pieces or _fastest(bare.device)
     found: list[Tensor] = []
     at = 0
     while at < len(order):
-        # About four characters are a word piece; the longest pair of a pass comes first.
+        # A token has about four characters. The first pair of a pass is the longest.
         longest = min(bare.max_seq_length, sum(map(len, pairs[order[at]])) // 4 + 4)
         part = order[at : at + max(1, most // longest)]
         tokens = bare.preprocess([pairs[each] for each in part], prompt=prompt, task=task)
@@ -175,7 +175,7 @@ def _fastest(device: torch.device) -> int:
 
 
 def _listwise(scores: Tensor, gains: Tensor, owners: Tensor, lists: int) -> Tensor:
-    """Return the mean cross-entropy over the lists; lists without a gain are left out."""
+    """Return the mean cross-entropy over the lists; lists without a gain above 0 are ignored."""
     width = int(torch.bincount(owners, minlength=lists).max())
     first = torch.searchsorted(owners, torch.arange(lists, device=owners.device))
     place = torch.arange(len(owners), device=owners.device) - first[owners]

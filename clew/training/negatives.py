@@ -1,4 +1,4 @@
-"""Hard negatives: documents that an index retrieves for a query and that nobody judged relevant."""
+"""Hard negatives: documents that an index retrieves for a query and that are not judged relevant."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def mined_example(
     """Make an example of a query's relevant documents and its hard negatives.
 
     judged: document → integer gain; a document judged 0 is a negative if it is among the candidates. At most count / 2
-    relevant documents are taken, those with the highest gains. Returns None if the query cannot be searched, the index
-    holds no relevant document, or no negative is left.
+    relevant documents are used, those with the highest gains. Returns None if the query cannot be searched, the index
+    contains no relevant document, or no negative is left.
     """
     found = source.candidates(text, spec.depth)
     if found is None:
@@ -59,10 +59,10 @@ def candidates_example(
 
 
 def indexed_texts(source: CandidateSource, text: str, names: Sequence[str], depth: int) -> dict[str, str]:
-    """Return document → the passage that the model reads of it, for the named documents that the index holds.
+    """Return document → the passage of it that the model reads, for the named documents that the index contains.
 
-    depth: candidates among which a document's best passage is looked up; a document further down is read from its
-    first passage. Empty if the query cannot be searched.
+    depth: number of candidates for which the best passage is known; for a document further down, the first passage is
+    used. Empty if the query cannot be searched.
     """
     found = source.candidates(text, depth)
     if found is None:
@@ -73,10 +73,10 @@ def indexed_texts(source: CandidateSource, text: str, names: Sequence[str], dept
 def _negatives(
     found: Candidates, relevant: set[str], passages: Mapping[str, str], spec: NegativesSpec, seed: str
 ) -> dict[str, str]:
-    """Choose up to `count` negatives among the first `depth` candidates; document → passage.
+    """Choose up to `count` negatives among the first `depth` candidates; return document → passage.
 
-    Left out are relevant documents, those whose passage nearly repeats one of `passages`, and those whose cosine with
-    the query is above the best relevant candidate's by more than the margin, since they may be relevant and unjudged.
+    Skips relevant documents, those whose passage is nearly a copy of one of `passages`, and those whose cosine with the
+    query exceeds that of the best relevant candidate by more than the margin, since they may be relevant and unjudged.
     """
     words = [_words(each) for each in passages.values()]
     ceiling = _ceiling(found, relevant, spec.margin)
@@ -94,7 +94,7 @@ def _negatives(
 
 
 def _ceiling(found: Candidates, relevant: set[str], margin: float) -> float:
-    """Return the cosine above which a candidate may be relevant and unjudged; infinite if none can be said."""
+    """Return the cosine above which a candidate may be relevant and unjudged; infinite if it is unknown."""
     if found.cosines is None:
         return float("inf")
     cosines = [float(found.cosines[at]) for at, name in enumerate(found.ids) if name in relevant]
@@ -102,11 +102,11 @@ def _ceiling(found: Candidates, relevant: set[str], margin: float) -> float:
 
 
 def _by_turns(order: Sequence[int], spec: NegativesSpec, seed: str) -> list[int]:
-    """Order candidates for trying: first the wanted share from the top, then a sample from further down, then the rest.
+    """Order candidates for selection: the wanted share from the top, a sample from further down, then all others.
 
-    order: places of the candidates, best first. The top is the first fifth, at least `count`.
+    order: positions of the candidates, best first. The top is the first fifth, at least `count`.
     """
-    draw = random.Random(seed)  # noqa: S311 - a reproducible choice, no secret
+    draw = random.Random(seed)  # noqa: S311 - a reproducible choice, not a secret
     border = max(spec.count, len(order) // 5)
     near, far = list(order[:border]), list(order[border:])
     draw.shuffle(near)

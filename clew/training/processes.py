@@ -1,4 +1,4 @@
-"""The processes of a run that torchrun or accelerate started; the first one decides, writes and prints for all."""
+"""The processes of a training run started by torchrun or accelerate; the first one decides, writes and prints."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from clew.core.errors import ClewError, UsageError
 
 T = TypeVar("T")
-# Mining and measuring are done by one process while the others wait. The trainer's own group gives up much sooner,
-# which is right for gradients: there it means that something hangs.
+# One process mines and measures while the others wait for it. The trainer's own group has a much shorter timeout: if an
+# exchange of gradients takes that long, a process hangs.
 PATIENCE = timedelta(days=30)
 GRADIENTS_WITHIN = timedelta(minutes=30)
 # Messages of gloo and nccl after the other process has stopped.
@@ -24,7 +24,7 @@ _LOST = re.compile(r"(closed|reset) by peer|refused|broken pipe|remote (process|
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """The processes that share a run. rank: number of this process, from 0; count: of all of them."""
+    """The processes that share a run. rank: number of this process, from 0. count: how many processes there are."""
 
     rank: int = 0
     count: int = 1
@@ -57,9 +57,9 @@ class ProcessGroup:
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """Run the block in the first process, then in the others, which find its work done.
+        """Run the block in the first process, then in the others, which can use the results of the first.
 
-        An error that every process would raise is raised and printed by the first alone.
+        An error that every process would raise is raised and printed by the first one only.
         """
         if not self.first:
             self.wait()
@@ -77,7 +77,7 @@ class ProcessGroup:
                 raise
             raise ClewError(
                 f"process {self.rank} of {self.count}: another process of this run has stopped",
-                "the error of that process says why; the same command resumes the run from its last checkpoint",
+                "see the error of that process; to resume the run from its last checkpoint, run the same command again",
             ) from error
 
     def leave(self) -> None:
@@ -103,7 +103,7 @@ def joined() -> ProcessGroup:
     graphics = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if 0 < graphics <= int(os.environ["LOCAL_RANK"]):
         raise UsageError(
-            f"{os.environ.get('LOCAL_WORLD_SIZE')} processes, but this machine has {graphics} GPUs",
+            f"{os.environ.get('LOCAL_WORLD_SIZE')} processes were started, but this machine has {graphics} GPUs",
             f"start at most one process per GPU: torchrun --nproc-per-node {graphics}",
         )
     state = PartialState(cpu=not graphics, timeout=GRADIENTS_WITHIN)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["bi-encoder", "cross-encoder", "distil"]
 ROLES: Mapping[Kind, Role] = {"bi-encoder": "bi_encoder", "cross-encoder": "cross_encoder", "distil": "cross_encoder"}
-# (n,) scores of a cross-encoder, (n,) fused scores, (n,) relevant or not → calibration, as a model's manifest holds it.
+# (n,) scores of a cross-encoder, (n,) fused scores, (n,) relevant or not → calibration, as in a model's manifest.
 Calibrate = Callable[[Floats, Floats, Bools], dict[str, Any]]
 EXAMPLES, DEV, SPEC, NOTICES = "examples.jsonl", "dev.jsonl", "spec.json", "notices.json"
 
@@ -49,7 +49,7 @@ class Trained:
     """A finished run.
 
     run, model: folders of the run and of the saved model. fitted: its best weights. queries, pairs: how many it was
-    trained on. notices: what was left out.
+    trained on. notices: messages about what was left out.
     """
 
     run: Path
@@ -72,18 +72,18 @@ def train(
     """Gather data, mine negatives, train, and save the model; steps that an earlier call finished are not repeated.
 
     sources: opens the indexes that candidates are retrieved from. calibrate: fits the calibration of a cross-encoder on
-    dev lists. progress: called with (stage, done, of). notify: called with messages for the user. Under torchrun every
-    process calls this and gets the same result, but only the first gathers, notifies and saves. Raises SpecError for a
-    spec that does not fit the kind or the base model, UsageError for a name that models of another role have,
+    dev lists. progress: called with (stage, done, total). notify: called with messages for the user. Under torchrun
+    every process calls this and gets the same result, but only the first gathers, notifies and saves. Raises SpecError
+    for a spec that does not fit the kind or the base model, UsageError for a name that models of another role have,
     NotFoundError for missing data or models, DataError for data without usable queries and for training that diverged,
     LockedError if another process runs it, StoreError if the disk is full.
     """
     ranks = joined()
     if not ranks.first:
-        progress, notify = Silent(), _unheard
+        progress, notify = Silent(), _ignored
     base, lineage = ranks.once(lambda: _origin(kind, spec, home, sources))
     run = run_folder(spec, home, lineage)
-    finished = (run / FINISHED).is_file()  # nothing is written any more
+    finished = (run / FINISHED).is_file()  # then nothing more is written
     with disk_errors(run), writing(run) if ranks.first and not finished else nullcontext():
         with ranks.in_turn():
             gathered = _gathered(spec, run, sources, progress, notify)
@@ -93,7 +93,7 @@ def train(
         if finished:
             notify(f"this run is already finished; to train it again, delete {run}")
         fitted = _fitted(kind, spec, base, run, gathered, progress)
-        model = ranks.once(lambda: _kept(kind, spec, home, base, lineage, fitted, gathered, calibrate))
+        model = ranks.once(lambda: _saved(kind, spec, home, base, lineage, fitted, gathered, calibrate))
     return Trained(run, model, fitted, len(gathered.examples), _pairs(gathered), tuple(gathered.notices))
 
 
@@ -123,7 +123,7 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources) 
     if (kind == "distil") != bool(spec.teacher):
         raise SpecError(
             f"`clew train {kind}` {'needs a teacher' if kind == 'distil' else f'takes no teacher ({spec.teacher!r})'}",
-            "only `clew train distil` has a teacher: the cross-encoder that it copies",
+            "set teacher only for `clew train distil`, to the cross-encoder that the student imitates",
         )
     if kind == "distil":
         named = scorer_folder(spec.teacher, home)
@@ -137,7 +137,9 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources) 
             f"set max_length to {most} or less",
         )
     if kind == "distil" and 0 < (most := layers(base)) < spec.layers:
-        raise SpecError(f"layers is {spec.layers}, but the teacher has {most}", f"expected 1 to {most}, or 0 for all")
+        raise SpecError(
+            f"layers is {spec.layers}, but the teacher has {most}", f"set layers to 1 to {most}, or to 0 for all"
+        )
     lineage = {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
     return base, {**lineage, "data": digests(spec, home, sources)}
 
@@ -151,7 +153,7 @@ def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: Gather
     return train_student(*given) if kind == "distil" else train_cross_encoder(*given)
 
 
-def _kept(
+def _saved(
     kind: Kind,
     spec: TrainSpec,
     home: Path,
@@ -166,7 +168,7 @@ def _kept(
     counts = {name: len(rows) for name, rows in by_data(gathered.examples).items()}
     made = {**lineage, "queries": counts, "pairs": _pairs(gathered)}
     if before := read_manifest(base).lineage:
-        made["started from"] = before  # a trained model itself
+        made["started from"] = before  # the base is a trained model itself
     if fitted.processes > 1:
         made["processes"] = fitted.processes
     measures = {"dev nDCG@10": dict(fitted.measures), "step": fitted.step, "steps": fitted.steps}
@@ -182,8 +184,8 @@ def _pairs(gathered: GatheredData) -> int:
     return sum(len(example.passages) for example in gathered.examples)
 
 
-def _unheard(notice: str) -> None:
-    """Show no message; the first process does."""
+def _ignored(notice: str) -> None:
+    """Ignore a message, which the first process shows."""
 
 
 def _gathered(

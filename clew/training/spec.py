@@ -41,7 +41,7 @@ class DataSpec:
     def __post_init__(self) -> None:
         if bool(self.folder) == bool(self.clicks):
             both = "both folder and clicks are given" if self.folder else "neither folder nor clicks is given"
-            raise ValueError(f"{both}: name one folder with queries and qrels, or one click log")
+            raise ValueError(f"{both}, expected one of them: a folder with queries and qrels, or a click log")
         if self.clicks and not self.index:
             raise ValueError("clicks needs index: name the published index that holds the clicked documents")
         if self.clicks and self.gains:
@@ -51,9 +51,7 @@ class DataSpec:
         if self.queries < 0:
             raise ValueError(f"queries is {self.queries}, expected 0 (all) or more")
         if self.split == self.dev:
-            raise ValueError(
-                f"split and dev are both {self.split!r}: dev must be another split than the one that is trained on"
-            )
+            raise ValueError(f"split and dev are both {self.split!r}, expected two different splits")
 
     @property
     def name(self) -> str:
@@ -94,11 +92,11 @@ class FitSpec:
     """How the network is fitted.
 
     loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss (0 to 10). smoothing:
-    distance of the pointwise targets from 0 and 1 (0 to 0.4). epochs: passes over the examples. batch: queries a step;
-    accumulate: steps whose gradients are summed before the weights are updated; pieces: tokens per forward pass, which
-    bounds memory and has no other effect (0: a number that suits the device). learning_rate, warmup (share of the
+    distance of the pointwise targets from 0 and 1 (0 to 0.4). epochs: passes over the examples. batch: queries per
+    step; accumulate: steps whose gradients are summed before the weights are updated; pieces: tokens per forward pass,
+    which bounds memory and has no other effect (0: a number that suits the device). learning_rate, warmup (share of the
     steps), schedule, weight_decay, clip (largest gradient norm, 0: no limit), dropout (None: as in the model).
-    precision: of the forward pass. evaluations: number of measurements on dev queries; patience: stop after so many
+    precision: of the forward pass. evaluations: number of measurements on dev queries; patience: stop after this many
     without an improvement (0: never). dev_queries, dev_candidates: of each data set. checkpoint_minutes: between
     checkpoints.
     """
@@ -201,7 +199,7 @@ class TrainSpec:
 
 _PARTS = {"negatives": NegativesSpec, "fit": FitSpec, "clicks": ClicksSpec}
 _PAGE = "docs/training.md"
-# Never paths, even if the spec's folder holds files of these names.
+# These are never paths, even if the folder of the spec contains files with these names.
 _WORDS = {"", "default"}
 _PLAIN = ("name", "base", "max_length", "seed", "licence", "teacher", "layers")
 
@@ -212,7 +210,7 @@ def load_spec(path: Path) -> TrainSpec:
     Paths that exist relative to the spec's folder are resolved there.
     """
     folder = path.absolute().parent
-    spec = spec_of(read_toml(path, f"{_PAGE} shows one"), str(path))
+    spec = spec_of(read_toml(path, f"see {_PAGE} for an example"), str(path))
     named = {spec.base, spec.teacher, *(name for data in spec.data for name in (data.folder, data.clicks))}
     # Path's own `exists` raises for names that are too long for a file.
     whole = {name: str(folder / name) for name in named - _WORDS if os.path.exists(folder / name)}  # noqa: PTH110
@@ -238,7 +236,7 @@ def spec_of(table: Mapping[str, Any], where: str) -> TrainSpec:
     rows = table.get("data")
     if not isinstance(rows, list | tuple) or not rows:
         raise SpecError(
-            f"{where}: [[data]] is missing", "name at least one folder with queries and qrels, or a click log"
+            f"{where}: [[data]] is missing", "add at least one: a folder with queries and qrels, or a click log"
         )
     parts: dict[str, Any] = {key: table[key] for key in _PLAIN if key in table}
     parts["data"] = tuple(parse(DataSpec, row, f"{where} [[data]] {at}", _PAGE) for at, row in enumerate(rows, 1))

@@ -20,18 +20,22 @@ def init(
 ) -> None:
     """Inspect your data and write a commented spec for it.
 
+    Next to the spec it writes clew.schema.json, with which editors complete and check the spec.
+
     Example: clew init catalogue.jsonl.gz --output shop.toml
     """
     from clew.core.errors import UsageError
     from clew.core.files import write_atomic
+    from clew.indexer.schema import SCHEMA_FILE, write_schema
     from clew.indexer.suggest import default_target, suggest
 
     target = output or default_target(data)
     if target.exists() and not force:
-        raise UsageError(f"{target} exists already", "choose another --output, or replace it with --force")
+        raise UsageError(f"{target} already exists", "choose another --output, or replace it with --force")
     text, count = suggest(data, target)
+    write_schema(target.with_name(SCHEMA_FILE))
     write_atomic(target, text.encode())
-    note(f"looked at {count:,} records")
+    note(f"inspected {count:,} records")
     out(str(target))
 
 
@@ -41,14 +45,14 @@ def build(
     as_json: Json = False,
     override: Annotated[
         str | None,
-        typer.Option("--override", help="Publish even against the judged queries, for this reason; needs --until."),
+        typer.Option("--override", help="Publish even if the quality gate fails, for this reason; needs --until."),
     ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Last day of the override, YYYY-MM-DD.")] = None,
 ) -> None:
     """Build, verify and publish a new version of an index.
 
-    It can be stopped at any point and resumes when it is called again. Until the last step the live release
-    continues to serve.
+    A build can be stopped at any point; the same command resumes it. The live release continues to serve until the
+    last step.
 
     Example: clew build shop.toml
     """
@@ -69,7 +73,7 @@ def _print(report: BuildReport) -> None:
     from clew.indexer.releases.comparison import describe_comparison
 
     if report.status == "unchanged":
-        out(f"{report.index}: unchanged, release {report.release} stays live")
+        out(f"{report.index}: unchanged, release {report.release} is still live")
     else:
         out(f"{report.index}: release {report.release} is live")
     out(f"  {report.documents:,} documents, {report.passages:,} passages, {report.shards} shard(s)")

@@ -69,12 +69,12 @@ def load(
     Example: clew graph load shop --nodes examples/shop/nodes.jsonl --edges examples/shop/edges.jsonl
     """
     from clew.core.progress import for_terminal
-    from clew.indexer.graphs import load as road
+    from clew.indexer.graphs import load as loading
 
     server = _server(uri, database, user)
     progress = for_terminal()
     try:
-        report = road.load(
+        report = loading.load(
             home, name, nodes, edges, skip_bad=skip_bad, licence=licence, progress=progress, neo4j=server
         )
     finally:
@@ -232,9 +232,9 @@ def gc(
         return
     did = "would remove" if dry_run else "removed"
     out(f"{name}: {did} {len(report.snapshots)} snapshot(s), {report.bytes:,} bytes")
-    for title, kept in (("used by an index", report.used), ("open", report.held)):
-        if kept:
-            out(f"  kept, {title}: {', '.join(kept)}")
+    for title, ids in (("used by an index", report.used), ("open", report.held)):
+        if ids:
+            out(f"  kept, {title}: {', '.join(ids)}")
     if report.labels:
         out(f"  {did} in Neo4j: {', '.join(report.labels)}")
 

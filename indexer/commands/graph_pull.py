@@ -63,13 +63,14 @@ def pull(
     from clew.core.errors import UsageError
     from clew.core.progress import for_terminal
     from clew.core.spec import parse
-    from clew.indexer.graphs.pull import pull as road
+    from clew.indexer.graphs.pull import pull as pull_database
     from clew.kg.spec import Neo4jSpec
 
     names = dict(pair.partition("=")[::2] for pair in translated or [])
     if not all(names.values()):
         raise UsageError(
-            f"--translated {translated!r} names no property", "give a language and a property, such as zh=name_zh"
+            f"--translated {translated!r} does not name a property",
+            "give a language and a property, such as zh=name_zh",
         )
     table = {
         "uri": uri,
@@ -87,7 +88,7 @@ def pull(
     spec = parse(Neo4jSpec, table, "clew graph pull")
     progress = for_terminal()
     try:
-        report = road(home, name, spec, skip_bad=skip_bad, licence=licence, progress=progress)
+        report = pull_database(home, name, spec, skip_bad=skip_bad, licence=licence, progress=progress)
     finally:
         progress.close()
     if as_json:
@@ -124,7 +125,7 @@ def drift(
     """
     from clew.core.spec import parse
     from clew.core.types import Deadline
-    from clew.kg import drift as road
+    from clew.kg import drift as comparison
     from clew.kg.snapshot import Snapshot, find_snapshot
     from clew.kg.spec import Neo4jSpec
     from clew.kg.store import STORES
@@ -137,7 +138,7 @@ def drift(
         else:
             store = STORES["neo4j"](_source(name, opened))
         try:
-            found = road.drift(opened, store, Deadline(), sample=sample, seed=seed)
+            found = comparison.drift(opened, store, Deadline(), sample=sample, seed=seed)
         finally:
             store.close()
     finally:

@@ -19,7 +19,7 @@ ReleaseId = Annotated[str | None, typer.Option("--release", help="Id of a releas
 
 @app.callback()
 def indexes() -> None:
-    """List, show, verify, activate, roll back, clean up, export and import indexes."""
+    """List, show, verify, activate, roll back, clean up, export and import indexes and their releases."""
 
 
 @app.command("list")
@@ -62,7 +62,8 @@ def list_(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Show the releases of an index.
 
-    Says what the live release (or another) holds: counts, models, graph, recall, relevance and override.
+    Shows counts, models, graph, recall, relevance and override of the live release (or another), then lists all
+    releases.
 
     Example: clew indexes show shop
     """
@@ -95,8 +96,8 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
         out(f"  {describe_comparison(comparison)}")
     if (override := Override.of_release(chosen)) is not None:
         out(f"  {override.describe()}")
-        for objection in override.overrode:
-            out(f"    {objection.said}")
+        for failure in override.overrode:
+            out(f"    {failure.said}")
     for info in listed:
         documents = f"{info.documents:,}" if info.documents is not None else "?"
         line = f"{'*' if info.live else ' '} {info.id:<8} {info.created}  {documents:>12} documents  {info.note}"
@@ -104,7 +105,7 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
 
 
 def _override(until: str | None, ended: bool) -> str:
-    """The end of a line about a release that was published with an override."""
+    """Return the end of the line about a release: its override, if it was published with one."""
     return "" if until is None else f"  override {'ended on' if ended else 'until'} {until}"
 
 
@@ -112,7 +113,7 @@ def _override(until: str | None, ended: bool) -> str:
 def verify(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Verify the files of a release.
 
-    Compares every file with its sha256, opens the release and asks it test queries.
+    Compares the sha256 of every file, opens the release and runs test queries.
 
     Example: clew indexes verify shop
     """
@@ -135,7 +136,7 @@ def activate(
 ) -> None:
     """Make a release live.
 
-    It is verified and opened first. A release whose override has ended is refused.
+    The release is verified and opened first. A release whose override has ended is refused.
 
     Example: clew indexes activate shop r3
     """
@@ -149,7 +150,7 @@ def activate(
 def rollback(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Make the previous live release live again.
 
-    It is verified and opened first. A second rollback goes one release further back.
+    The release is verified and opened first. A second rollback goes one release further back.
 
     Example: clew indexes rollback shop
     """
@@ -173,7 +174,7 @@ def gc(
 ) -> None:
     """Remove old releases and unused files.
 
-    The live release, the one before it and those that a reader has open are kept.
+    The live release, the one before it and releases that are open in a reader are kept.
 
     Example: clew indexes gc shop --keep 2
     """
@@ -186,7 +187,7 @@ def gc(
     did = "would remove" if dry_run else "removed"
     out(f"{name}: {did} {len(report.releases)} release(s), {len(report.shards)} shard(s), {report.bytes:,} bytes")
     if report.held:
-        out(f"  not removed, since they are open: {', '.join(report.held)}")
+        out(f"  not removed, because a reader has them open: {', '.join(report.held)}")
 
 
 @app.command()
@@ -199,7 +200,7 @@ def export(
 ) -> None:
     """Export a release into one file.
 
-    The file holds everything the release needs, its graph included, except the models.
+    The file contains everything that the release needs, including its graph, but not the models.
 
     Example: clew indexes export shop shop.tar.zst
     """
@@ -222,7 +223,7 @@ def import_(
 ) -> None:
     """Import a release from a file.
 
-    It is verified before it goes live.
+    The release is verified before it goes live.
 
     Example: clew indexes import shop.tar.zst
     """

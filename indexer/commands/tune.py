@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 
 
 def tune(
-    target: Annotated[str, typer.Argument(metavar="NAME_OR_DIR", help="An index by name, or a BEIR folder.")],
+    target: Annotated[str, typer.Argument(metavar="NAME_OR_DIR", help="Name of an index, or a BEIR folder.")],
     judged: Annotated[
-        Path | None, typer.Option("--judged", help="BEIR folder with the judged queries (for an index).")
+        Path | None, typer.Option("--judged", help="BEIR folder with the judged queries (default: that of the spec).")
     ] = None,
     gains: Annotated[str, typer.Option("--gains", help="Gain of grade 0, 1, 2, …, such as 0,0.01,0.1,1.")] = "",
     judged_only: Annotated[
-        bool, typer.Option("--judged-only", help="Rank only each query's judged documents.")
+        bool, typer.Option("--judged-only", help="Rank only the judged documents of each query.")
     ] = False,
     allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="Judged ids outside the data set are no error.")
+        bool, typer.Option("--allow-unknown", help="Accept judged ids that are not in the data set.")
     ] = False,
     publish: Annotated[
-        bool, typer.Option("--publish", help="Publish a release of the index with what was learned.")
+        bool, typer.Option("--publish", help="Publish a release of the index with the learned parameters.")
     ] = False,
-    model: Annotated[str, typer.Option("--model", help="Bi-encoder of the index of a folder.")] = "default",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of samples.")] = 0,
+    model: Annotated[str, typer.Option("--model", help="Bi-encoder of a folder's index.")] = "default",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random samples.")] = 0,
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
     """Learn fusion weights, graph parameters and the reranker's calibration from judged queries.
 
-    One fusion weight a source is learned on dev queries, regularised towards the default; for an index with a graph its
-    relations and gate, for one with a reranker the calibration.
+    Learns one fusion weight per source on dev queries, regularised towards the present weights. If the index has a
+    graph, also learns its relations and gate; if it has a reranker, its calibration.
 
     Example: clew tune shop --judged examples/shop/judged --publish
     """
@@ -47,7 +47,8 @@ def tune(
 
     is_folder = Path(target).is_dir()
     if publish and is_folder:
-        raise UsageError("--publish needs an index, not a folder", "name an index: clew indexes list")
+        hint = "give the name of an index (see `clew indexes list`), or leave out --publish"
+        raise UsageError(f"{target} is a folder, but --publish needs an index", hint)
     options = Options(parse_gains(gains) if gains else None, judged_only, allow_unknown, model, seed)
     with shown_progress(Path(target).name) as progress:
         if is_folder:
@@ -64,10 +65,10 @@ def tune(
 def _print(found: Tuned, release: str | None) -> None:
     out(f"weights {dict(found.after.weights)} (before: {dict(found.before.weights) or 'default'})")
     if found.graph:
-        out(f"relations: {found.graph.steps} steps, from {found.graph.questions} questions with their answers")
+        out(f"relations: {found.graph.steps} learned from {found.graph.questions} questions with their answers")
         out(
             f"gate: learned on {found.graph.decided} queries that the graph helps or hurts, "
-            f"opens at {found.graph.gate['threshold']:g}"
+            f"threshold {found.graph.gate['threshold']:g}"
         )
     if found.rerank:
         out(

@@ -1,1 +1,1 @@
-"""Graphs from files and catalogues: read, checked row by row, kept as snapshots, and written out again."""
+"""Graphs from files and catalogues: read them, check each row, store them as snapshots, and export them."""

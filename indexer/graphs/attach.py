@@ -1,4 +1,4 @@
-"""The graph of an index: loaded where the spec gives its files, found where it names one, joined to the documents."""
+"""The graph of an index: load it from the files of the spec or find it by name, and connect it to the documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clew.core.types import Vectors
 from clew.indexer.encode import Encoding
 from clew.indexer.graphs.load import load
 from clew.indexer.graphs.read import lineage
-from clew.indexer.graphs.used import is_whole
+from clew.indexer.graphs.used import is_intact
 from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_ids
 from clew.kg.annotate import attached
@@ -29,16 +29,16 @@ from clew.kg.types import GraphCounts
 from clew.search.fields import searched
 from clew.search.graph_retriever import ENTITY_VECTORS, RELATION_VECTORS
 
-# What is read of an entity to tell it from others of the same name.
+# Limits of the text of an entity that is encoded to distinguish it from others of the same name.
 _TEXT_CHARACTERS = 300
 _MOST_ALIASES = 3
 
 
 def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
-    """The spec with the snapshot its graph is; loads the files of a graph that gives them (once for a content).
+    """Return the spec with the id of its snapshot. If the spec gives files, load them, unless they are loaded already.
 
-    Raises NotFoundError for a graph that is not there, SpecError for files and a snapshot or for a name that the graph
-    does not know, and whatever loading raises.
+    Raises NotFoundError if the graph is missing, SpecError if the spec gives both files and a snapshot or a name that
+    is not in the graph, and the errors of loading.
     """
     graph = spec.search.graph
     if graph is None:
@@ -46,8 +46,8 @@ def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
     if graph.nodes:
         if graph.snapshot:
             raise SpecError(
-                f"[graph] names the snapshot {graph.snapshot!r} and files, of which one decides",
-                "leave snapshot out, or leave nodes and edges out",
+                f"[graph] gives both the snapshot {graph.snapshot!r} and files, but only one is allowed",
+                "remove snapshot, or remove nodes and edges",
             )
         server = graph.neo4j if graph.store == "neo4j" and graph.neo4j and not graph.neo4j.is_external else None
         known = None if server else _loaded(home, graph.name, graph.nodes, graph.edges)
@@ -56,7 +56,7 @@ def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
         snapshot = find_snapshot(home, graph.name, graph.snapshot or None).name
     counts = load_manifest(graph_folder(home, graph.name) / snapshot).counts
     _check_names(spec, graph, counts)
-    _tell_unknown_types(spec, graph.name, counts, progress)
+    _report_unknown_types(spec, graph.name, counts, progress)
     return _with_graph(spec, replace(graph, snapshot=snapshot))
 
 
@@ -65,24 +65,26 @@ def _with_graph(spec: IndexSpec, graph: GraphSpec) -> IndexSpec:
 
 
 def _check_names(spec: IndexSpec, graph: GraphSpec, counts: GraphCounts) -> None:
-    """Whether the graph knows what its table names, and the index the fields. Raises SpecError that names the key."""
-    types, relations = f"entity type of graph {graph.name!r}", f"relation of graph {graph.name!r}"
+    """Check that types, relations and fields in the [graph] table exist. Raises SpecError that names the key."""
+    types, relations = f"an entity type of graph {graph.name!r}", f"a relation of graph {graph.name!r}"
     texts = {"title", *(name for name in searched(spec.search.fields) if spec.search.fields[name].type == "text")}
     named: list[tuple[str, Iterable[str], str, Collection[str]]] = [
         ("link.types", graph.link.types, types, counts.types),
         ("document_types", graph.document_types, types, counts.types),
         ("expand.relations", graph.expand.relations, relations, counts.relations),
         ("about", graph.about, relations, counts.relations),
-        ("annotate", graph.annotate, "searched text field of the index", texts),
+        ("annotate", graph.annotate, "a searched text field of the index", texts),
     ]
     for key, names, what, known in named:
         for name in names:
             if name not in known:
-                raise SpecError(f"[graph] {key} names {name!r}, which is no {what}", nearest(name, filter(None, known)))
+                raise SpecError(
+                    f"[graph] {key} names {name!r}, which is not {what}", nearest(name, filter(None, known))
+                )
 
 
-def _tell_unknown_types(spec: IndexSpec, graph: str, counts: GraphCounts, progress: Progress) -> None:
-    """Tell of fields whose values are no entities of the graph; there may be a reason."""
+def _report_unknown_types(spec: IndexSpec, graph: str, counts: GraphCounts, progress: Progress) -> None:
+    """Report fields whose entity type is not in the graph. This is not an error, because it can be intended."""
     for name, field in spec.search.fields.items():
         if field.entity and field.entity not in counts.types:
             hint = nearest(field.entity, filter(None, counts.types))
@@ -90,19 +92,19 @@ def _tell_unknown_types(spec: IndexSpec, graph: str, counts: GraphCounts, progre
 
 
 def _loaded(home: Path, name: str, nodes: str, edges: str) -> str | None:
-    """The snapshot that was made from the very same files, if it is there and whole; loading them mends any other."""
+    """Return the undamaged snapshot of exactly these files; None if there is none, so that they are loaded."""
     sources = lineage([url for path in (nodes, edges) for url in expand(path)])
     try:
         same = [found.id for found in list_snapshots(home, name) if dict(found.lineage) == sources]
-        return next((known for known in same if is_whole(graph_folder(home, name) / known)), None)
+        return next((known for known in same if is_intact(graph_folder(home, name) / known)), None)
     except (NotFoundError, CorruptError, FormatError):
         return None
 
 
 def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
-    """The spec with how the documents of a spool are in its graph.
+    """Return the spec with how the documents of a spool are part of its graph.
 
-    Raises SpecError where it says how, and the graph holds none of the documents so.
+    Raises SpecError if the spec gives a pattern of node ids and no document has such a node.
     """
     graph = spec.search.graph
     if graph is None:
@@ -116,8 +118,9 @@ def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
     if ids and graph.documents not in {"", "auto", found.documents}:
         example = graph.documents.replace("{id}", ids[0])
         raise SpecError(
-            f"[graph] documents is {graph.documents!r}, but graph {graph.name!r} has a node of no document",
-            f'there is no node {example!r}, for one; "auto" looks how documents are in the graph, "" says they are not',
+            f"[graph] documents is {graph.documents!r}, but no document has such a node in graph {graph.name!r}",
+            f'for example, there is no node {example!r}; use "auto" to detect the pattern, or "" if documents are not '
+            "nodes of the graph",
         )
     types, about = graph.document_types or list(found.types), graph.about or list(found.about)
     return _with_graph(spec, replace(graph, documents=found.documents, document_types=types, about=about))
@@ -125,7 +128,7 @@ def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
 
 @dataclass(frozen=True, slots=True)
 class GraphVectors:
-    """The vectors of a graph's entities and relations, computed in `work` and put beside a version's statistics."""
+    """The vectors of a graph's entities and relations: computed in `work`, then copied to a version's statistics."""
 
     spec: IndexSpec
     home: Path
@@ -133,17 +136,17 @@ class GraphVectors:
 
     @property
     def total(self) -> int:
-        """How many there are, as progress counts them."""
+        """The number of vectors, for the progress display."""
         graph = self.spec.search.graph
-        assert graph is not None  # noqa: S101 - the caller looked
+        assert graph is not None  # noqa: S101 - the caller checked
         counts = load_manifest(graph_folder(self.home, graph.name) / graph.snapshot).counts
         documents = sum(counts.types.get(name, 0) for name in graph.document_types)
         return counts.entities - documents + len(counts.relations)
 
     def encode(self, encoding: Encoding) -> None:
-        """Compute them; entities that only documents are get none."""
+        """Compute the vectors. Entities of types that only documents have are not encoded."""
         graph = self.spec.search.graph
-        assert graph is not None  # noqa: S101 - the caller looked
+        assert graph is not None  # noqa: S101 - the caller checked
         snapshot = Snapshot.open(graph_folder(self.home, graph.name) / graph.snapshot, verify=False)
         self.work.mkdir(parents=True, exist_ok=True)
         try:
@@ -155,7 +158,7 @@ class GraphVectors:
         np.save(self.work / RELATION_VECTORS, _encoded(encoding, names, self.work / "relations.npy"))
 
     def put(self, statistics: Path) -> None:
-        """Write them into the folder of a version's statistics."""
+        """Copy the vectors to the folder of a version's statistics."""
         for name in (ENTITY_VECTORS, RELATION_VECTORS):
             if (self.work / name).exists():
                 shutil.copyfile(self.work / name, statistics / "graph" / name)
@@ -164,9 +167,9 @@ class GraphVectors:
 def entity_vectors(
     snapshot: Snapshot, document_types: Collection[str], encoding: Encoding, work: Path
 ) -> NDArray[np.float16]:
-    """(entities, dim) vectors of what a snapshot's entities are; 0 for those of some types and those without a name.
+    """Compute vectors of a snapshot's entities, (entities, dim); 0 for document types and for entities without a name.
 
-    work: an existing folder for a file on the way.
+    work: an existing folder for a temporary file.
     """
     texts: list[str] = []
     rows: list[int] = []
@@ -174,7 +177,7 @@ def entity_vectors(
         if entity.type in document_types:
             continue
         if not entity.name:
-            encoding.progress.advance(1)  # nothing is to be encoded, but it is counted
+            encoding.progress.advance(1)  # there is nothing to encode, but it is counted
         else:
             about = entity.description or "; ".join(entity.aliases[:_MOST_ALIASES]) or entity.type
             texts.append(f"{entity.name}: {about}"[:_TEXT_CHARACTERS] if about else entity.name)

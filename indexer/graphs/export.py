@@ -1,4 +1,4 @@
-"""Write a snapshot as files of nodes and edges; loading them again gives the same snapshot."""
+"""Export a snapshot to files of nodes and edges; loading them again gives the same snapshot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BATCH = 4096
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written. id: of the snapshot; nodes, edges: the files."""
+    """The result of an export. id: id of the snapshot. entities, links: numbers of rows. nodes, edges: the files."""
 
     graph: str
     id: str
@@ -35,9 +35,9 @@ class ExportReport:
 
 
 def export(home: Path, name: str, target: Path, form: GraphForm = "jsonl", id: str | None = None) -> ExportReport:  # noqa: A002
-    """Write a snapshot (None: the newest) as `target`/nodes.<form> and edges.<form>; every hash checked on the way.
+    """Write a snapshot (None: the newest) as nodes.<form> and edges.<form> in `target`, after checking all its hashes.
 
-    Raises NotFoundError, CorruptError, StoreError where the folder cannot be written.
+    Raises NotFoundError, CorruptError, StoreError if the folder cannot be written.
     """
     snapshot = Snapshot.open(find_snapshot(home, name, id))
     nodes, edges = target / f"nodes.{form}", target / f"edges.{form}"
@@ -51,22 +51,26 @@ def export(home: Path, name: str, target: Path, form: GraphForm = "jsonl", id: s
             _WRITERS[form](nodes, map(row_of, snapshot.all_entities()), NODE_KEYS)
             _WRITERS[form](edges, links, EDGE_KEYS)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise StoreError(f"{target} may not be written: {error.strerror}", "choose another --to") from None
+        raise StoreError(f"{target} cannot be written: {error.strerror}", "choose another folder with --to") from None
     finally:
         snapshot.close()
     return ExportReport(name, snapshot.id, snapshot.counts.entities, snapshot.counts.edges, str(nodes), str(edges))
 
 
 def _flat(entity: Entity) -> dict[str, Any]:
-    """An entity as a JSON line: what it lacks is left out, its properties stand beside the rest where they can."""
+    """Return an entity as the object of a JSON line, without empty fields.
+
+    Properties become keys of this object, except those whose name is a key of nodes or whose value is None: these stay
+    under "properties".
+    """
     row = {key: value for key in NODE_KEYS if (value := getattr(entity, key)) and key != "properties"}
-    beside = {key: v for key, v in entity.properties.items() if key not in NODE_KEYS and v is not None}
-    apart = {key: v for key, v in entity.properties.items() if key not in beside}
-    return row | beside | ({"properties": apart} if apart else {})
+    top_level = {key: v for key, v in entity.properties.items() if key not in NODE_KEYS and v is not None}
+    nested = {key: v for key, v in entity.properties.items() if key not in top_level}
+    return row | top_level | ({"properties": nested} if nested else {})
 
 
 def _cells(entity: Entity) -> dict[str, Any]:
-    """An entity as a row of a table: names and properties are JSON, what it lacks is None."""
+    """Return an entity as a row of a table: names and properties are JSON, an empty field is None."""
     return {
         "id": entity.id,
         "type": entity.type or None,
@@ -87,7 +91,7 @@ def _json(value: object) -> str:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A place to write to that becomes `path` when all is written."""
+    """Yield a temporary path that is renamed to `path` after everything is written."""
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
@@ -104,7 +108,7 @@ def _write_jsonl(path: Path, rows: Iterable[Row], keys: tuple[str, ...]) -> None
 
 def _write_csv(path: Path, rows: Iterable[Row], keys: tuple[str, ...]) -> None:
     with _replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)  # lines end in \r\n, so that cells with either sign are quoted
+        writer = csv.writer(file)  # lines end in \r\n, so cells with either character are quoted
         writer.writerow(keys)
         for row in rows:
             cells = (row[key] for key in keys)

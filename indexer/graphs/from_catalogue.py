@@ -1,8 +1,8 @@
-"""A graph from a catalogue's own fields: what `entity = "brand"` in an index spec says.
+"""Build a graph from the fields of a catalogue that have an entity type, such as `entity = "brand"` in an index spec.
 
-A document becomes a node, and so does each distinct value of a field with an `entity`; the document has_brand the
-value. The levels of a hierarchy become nodes of their own: the document is in_category the deepest, and each level is
-a subcategory_of the one above it.
+Each document becomes a node, and so does each distinct value of such a field, with the relation has_brand from the
+document to the value. Each level of a hierarchy becomes a node: the document has the relation in_category to the
+deepest level, and each level has the relation subcategory_of to the one above it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from clew.core.errors import SpecError
 from clew.core.fold import normalise
 from clew.core.progress import Progress, Silent
 from clew.core.types import Document
-from clew.indexer.documents import Typing
+from clew.indexer.documents import RecordConverter
 from clew.indexer.graphs.load import LoadReport, Reading, keep
 from clew.indexer.graphs.read import Link, Node, lineage
 from clew.indexer.graphs.records import edge_of, entity_of
@@ -42,19 +42,19 @@ def build(
     progress: Progress | None = None,
     neo4j: Neo4jSpec | None = None,
 ) -> LoadReport:
-    """Make the graph of a catalogue and keep it as a snapshot of the graph `name` ("": the spec's name).
+    """Build the graph of a catalogue and store it as a snapshot of the graph `name` ("": the name of the spec).
 
-    document_type: type of the documents' nodes. prefix: what stands before a document's id in its node's ("": the
-    type and ":"). licence, neo4j: see `clew.indexer.graphs.load.load`. Records that cannot be used are treated as the
-    spec's [source] on_error says.
+    document_type: entity type of the documents. prefix: prefix of a document id in its node id ("": the type and ":").
+    licence, neo4j: see `clew.indexer.graphs.load.load`. [source] on_error in the spec decides what happens to invalid
+    records.
 
-    Raises SpecError where no field has an `entity` or one has the documents' type, and whatever loading raises.
+    Raises SpecError if no field has an `entity` or one has the type of the documents, and the errors of loading.
     """
     catalogue = Catalogue(spec, document_type, prefix or f"{document_type}:")
     reading = Reading(
         progress or Silent(),
         skip_bad=spec.source.on_error == "skip",
-        hint='mend the record, or skip such ones: [source] on_error = "skip"',
+        hint='fix the record, or skip invalid records with [source] on_error = "skip"',
     )
     sources = lineage(files_of(spec.source, spec.form))
     nodes, edges = catalogue.nodes(), catalogue.edges()
@@ -62,31 +62,31 @@ def build(
 
 
 class Catalogue:
-    """A catalogue as rows of nodes and edges. Each is read from the source anew, so that nothing is kept."""
+    """A catalogue as rows of nodes and edges. Each reads the source again, so that documents are not kept in memory."""
 
     def __init__(self, spec: IndexSpec, document_type: str, prefix: str) -> None:
-        """Raises SpecError, see `build`."""
+        """Check the spec. Raises SpecError, see `build`."""
         self._spec, self._type, self._prefix = spec, document_type, prefix
         self._fields = {name: field for name, field in spec.search.fields.items() if field.entity}
         self._title = title_field(spec.search.fields)
         if not self._fields:
             raise SpecError(
-                f"no field of {spec.name!r} holds entities",
-                'say which do in [fields], such as: brand = { type = "keyword", entity = "brand" }',
+                f"no field of {spec.name!r} has an entity type",
+                'set one in [fields], for example brand = { type = "keyword", entity = "brand" }',
             )
         if not ENTITY_TYPE.fullmatch(document_type):
             raise SpecError(
-                f"the documents' type is {document_type!r}", "expected 1 to 64 letters, digits, '_' and '-'"
+                f"the documents' type {document_type!r} is invalid", "use 1 to 64 letters, digits, '_' and '-'"
             )
         for name, field in self._fields.items():
             if field.entity == document_type or self._prefix == f"{field.entity}:":
                 raise SpecError(
-                    f"[fields] {name}: entity {field.entity!r} is the documents' type as well",
+                    f"[fields] {name}: entity {field.entity!r} is also the type of the documents",
                     "give the documents another type with --type",
                 )
 
     def nodes(self) -> Iterator[Node | Fault]:
-        """Documents in their order, then the values of their fields in the order first seen."""
+        """Yield the documents in their order, then the values of their fields in order of first use."""
         values: dict[str, Record] = {}
         for document in self._documents():
             if isinstance(document, Fault):
@@ -103,11 +103,11 @@ class Catalogue:
         yield from map(_node, values.values())
 
     def edges(self) -> Iterator[Link | Fault]:
-        """Each document's edges to its values, and each level's to the one above it when it is first met."""
+        """Yield the edges of each document to its values, and once for each level, its edge to the one above it."""
         above: set[str] = set()
         for document in self._documents():
             if isinstance(document, Fault):
-                continue  # `nodes` said so
+                continue  # reported by `nodes`
             for source, relation, target in dict.fromkeys(self._links(document, above)):
                 edge = edge_of(Record({"source": source, "relation": relation, "target": target}, document.origin))
                 if not isinstance(edge, Fault):
@@ -126,13 +126,17 @@ class Catalogue:
 
     def _documents(self) -> Iterator[Document | Fault]:
         form = self._spec.form
-        typing = Typing(self._spec.search.fields, id_field(self._spec.source, form), self._spec.source.separator)
+        typing = RecordConverter(
+            self._spec.search.fields, id_field(self._spec.source, form), self._spec.source.separator
+        )
         origins: dict[str, str] = {}
         for record in read(self._spec.source, form):
             document = record if isinstance(record, Fault) else typing.document(record)
             if isinstance(document, Document) and document.id in origins:
                 first = origins[document.id]
-                document = Fault(document.origin, f"id {document.id!r} was seen before, at {first}", "ids are unique")
+                document = Fault(
+                    document.origin, f"id {document.id!r} was seen before, at {first}", "give each record its own id"
+                )
             elif isinstance(document, Document):
                 origins[document.id] = document.origin
             yield document
@@ -147,7 +151,7 @@ def _node(record: Record) -> Node | Fault:
 
 
 def _paths(document: Document, name: str, field: FieldSpec) -> Iterator[tuple[str, ...]]:
-    """The values of a field that holds entities, each as its levels: one, but for a hierarchy."""
+    """Yield the values of an entity field, each as its levels: several for a hierarchy, otherwise one."""
     value = document.fields.get(name)
     for part in value if isinstance(value, list) else [value]:
         if isinstance(part, str) and part.strip():

@@ -25,10 +25,10 @@ KEEP = 1
 
 @dataclass(frozen=True, slots=True)
 class GraphGcReport:
-    """What `clew graph gc` removed.
+    """The result of `clew graph gc`.
 
-    snapshots: removed ones, newest first. used: kept because a version of an index names them; held: kept because
-    somebody has them open. labels: removed from Neo4j. bytes: space freed.
+    snapshots: removed snapshots, newest first. used: kept because a version of an index uses them. held: kept because
+    they are open. labels: labels removed from Neo4j. bytes: freed disk space.
     """
 
     graph: str
@@ -42,16 +42,16 @@ class GraphGcReport:
 def gc(
     home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False, neo4j: Neo4jSpec | None = None
 ) -> GraphGcReport:
-    """Remove all but the `keep` newest snapshots of a graph, those that versions of indexes name, and what is open.
+    """Remove the snapshots of a graph, except the `keep` newest, those that an index version uses, and open ones.
 
-    dry_run: only say what would go. neo4j: a server from which the labels of the removed snapshots go as well.
-    Raises CorruptError, NotFoundError or FormatError when a version of an index cannot be read: what it needs is then
-    not known, so nothing is removed. StageUnavailable where the server cannot be reached.
+    dry_run: only report what would be removed. neo4j: a server from which to remove the labels of these snapshots, too.
+    Raises CorruptError, NotFoundError or FormatError if a version of an index cannot be read: the snapshots it needs
+    are unknown then, so nothing is removed. Raises StageUnavailable if the server cannot be reached.
     """
     if keep < 1:
-        raise UsageError(f"keep is {keep}, expected at least 1", "builds that name the graph take its newest snapshot")
+        raise UsageError(f"keep is {keep}, expected at least 1", "builds that name the graph use its newest snapshot")
     root = graph_folder(home, name)
-    list_snapshots(home, name)  # so that the lock makes no folder for a graph that is not there
+    list_snapshots(home, name)  # raises for an unknown graph, before the lock creates its folder
     with writing(root), disk_errors(root):
         known = [manifest.id for manifest in list_snapshots(home, name)]
         named = set(_named(home, root))
@@ -62,7 +62,7 @@ def gc(
         left = [path for path in (root / STAGING, *root.glob(".*.old")) if path.exists()]
         size = sum(map(_size, [*(root / snapshot for snapshot in gone), *left]))
         if not dry_run:
-            # The server first: a snapshot that is still there is found again by the next call.
+            # The server first: after an error, the snapshot still exists and the next call finds it.
             for label in labels:
                 assert neo4j is not None  # noqa: S101 - there are labels
                 _forget(neo4j, label)
@@ -75,7 +75,7 @@ def gc(
 
 
 def _named(home: Path, root: Path) -> Iterator[str]:
-    """Snapshots of a graph that versions of the indexes under a home name, whether live, rolled back from or old."""
+    """Yield the snapshots of a graph that any version of an index under a home uses, live or not."""
     for version in sorted(home.glob("indexes/*/versions/*")):
         if version.is_dir() and not version.name.startswith("."):
             folder = snapshot_of(home, load(IndexVersion, version / "version.json").spec)
@@ -84,7 +84,7 @@ def _named(home: Path, root: Path) -> Iterator[str]:
 
 
 def _is_elsewhere(home: Path, root: Path, snapshot: str) -> bool:
-    """Whether another graph of the home is the same: a label in Neo4j says only what is in it."""
+    """Return whether another graph of the home has the same snapshot: both share one label in Neo4j."""
     return any(path.parents[1] != root for path in home.glob(f"graphs/*/{snapshot}/{MANIFEST}"))
 
 
@@ -97,7 +97,7 @@ def _forget(spec: Neo4jSpec, label: str) -> None:
 
 
 def _remove(folder: Path) -> None:
-    # Renamed first: a snapshot that is half removed would be taken for a damaged one.
+    # Rename it first, because a partly removed snapshot would look like a damaged one.
     aside = folder.with_name(f".{folder.name}.old")
     folder.rename(aside)
     shutil.rmtree(aside)

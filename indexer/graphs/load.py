@@ -1,4 +1,4 @@
-"""Load a graph from files of nodes and edges: every row checked, kept as a snapshot, and put into Neo4j if wanted."""
+"""Load a graph from files of nodes and edges: check every row, store a snapshot, and write it into Neo4j if wanted."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _PROGRESS_EVERY = 1000
 
 @dataclass(slots=True)
 class LoadReport:
-    """What loading a graph did.
+    """The result of loading a graph.
 
-    status: "loaded", or "unchanged" where the same graph was there. id, folder: of the snapshot. entities, edges:
-    what it holds. relations, types: name → how many. rejected: rows that could not be used, listed in the file
-    `rejects`. repeated: edges that came again. label: of its nodes in Neo4j, "" where it was not put there.
+    status: "loaded", or "unchanged" if the same snapshot existed. id, folder: of the snapshot. entities, edges: their
+    numbers in the snapshot. relations, types: name → count. rejected: number of invalid rows, listed in the file
+    `rejects`. repeated: number of duplicate edges. label: label of its nodes in Neo4j, "" if it was not written there.
     seconds: step → time.
     """
 
@@ -67,15 +67,15 @@ def load(
 ) -> LoadReport:
     """Load the graph `name` from the files of `nodes` and `edges` (path, glob or fsspec URL each).
 
-    skip_bad: leave out rows that cannot be used, count them and list them in rejects.jsonl in the graph's folder.
-    licence: of the data. neo4j: a server that gets the graph as well, under the label Clew_<snapshot id>.
+    skip_bad: skip invalid rows, count them and list them in rejects.jsonl in the folder of the graph. licence: licence
+    of the data. neo4j: a server to write the graph to as well, under the label Clew_<snapshot id>.
 
-    Raises DataError that names file and line of the first row that cannot be used (unless skip_bad) or says that there
-    is none that can; NotFoundError, UsageError, LockedError, StoreError; StageUnavailable for a server out of reach.
+    Raises DataError that names file and line of the first invalid row (unless skip_bad), or if there is no valid node;
+    NotFoundError, UsageError, LockedError, StoreError; StageUnavailable if the server cannot be reached.
     """
     for path in (nodes, edges):
-        graph_form(path)  # before anything is locked or made
-    reading = Reading(progress or Silent(), skip_bad=skip_bad, hint="mend the row, or skip such rows with --skip-bad")
+        graph_form(path)  # raises before anything is locked or created
+    reading = Reading(progress or Silent(), skip_bad=skip_bad, hint="fix the row, or skip invalid rows with --skip-bad")
     sources = lineage([url for path in (nodes, edges) for url in expand(path)])
     return keep(home, name, reading, read_nodes(nodes), read_edges(edges), sources, licence=licence, neo4j=neo4j)
 
@@ -91,9 +91,9 @@ def keep(
     licence: str = "",
     neo4j: Neo4jSpec | None = None,
 ) -> LoadReport:
-    """Check rows against each other and keep what they say as the newest snapshot of a graph; see `load`.
+    """Check rows against each other and store them as the newest snapshot of a graph; see `load`.
 
-    sources: files the rows come from → their sha256.
+    sources: each file of the rows → its sha256.
     """
     root = graph_folder(home.absolute(), name)
     report = LoadReport(name)
@@ -128,7 +128,7 @@ def keep(
 
 
 def _into_neo4j(spec: Neo4jSpec, snapshot: Snapshot, progress: Progress) -> str:
-    """Put a snapshot into a server; its label there."""
+    """Write a snapshot into a Neo4j server; return its label there."""
     label = f"Clew_{snapshot.id}"
     progress.start("write into Neo4j", snapshot.counts.entities)
     store: GraphStore = STORES["neo4j"](spec, label=label)
@@ -147,10 +147,10 @@ def _counted(entities: Iterable[Entity], progress: Progress) -> Iterator[Entity]
 
 
 class Reading:
-    """The rows of one graph, checked against each other. linked: edges that were used, repeated ones among them."""
+    """Checks the rows of one graph against each other. linked: number of valid edges, duplicates included."""
 
     def __init__(self, progress: Progress, *, skip_bad: bool, hint: str) -> None:
-        """hint: what the user may do about a bad row, said where the row's fault says nothing itself."""
+        """Create a reader. hint: what the user can do about an invalid row; added to the hint of the fault."""
         self.progress = progress
         self.rejects: Rejects | None = None
         self.rejected = 0
@@ -160,28 +160,30 @@ class Reading:
         self._origins: dict[str, str] = {}
 
     def entities(self, nodes: Iterable[Node | Fault], source: str) -> Iterator[Entity]:
-        """The entities of rows; an id that comes again is a fault. Raises DataError where there is none at all."""
+        """Yield the entities of rows; a duplicate id is a fault. Raises DataError if there is no valid node."""
         for row in self._rows("read nodes", nodes):
             entity, origin = row
             first = self._origins.get(entity.id)
             if first is not None:
-                self._reject(Fault(origin, f"id {entity.id!r} was seen before, at {first}", "ids must be unique"))
+                self._reject(
+                    Fault(origin, f"id {entity.id!r} was seen before, at {first}", "give each node its own id")
+                )
                 continue
             self._origins[entity.id] = origin
             yield entity
         if not self._origins:
             raise DataError(
-                f"{source} has no node that can be used: {self.rejected} rows rejected", "see docs/cli.md for the keys"
+                f"{source} has no valid node: {self.rejected} rows rejected", "see docs/cli.md for the keys of a node"
             )
 
     def edges(self, links: Iterable[Link | Fault]) -> Iterator[Edge]:
-        """The edges of rows; an end that is no entity is a fault."""
+        """Yield the edges of rows; a source or target that is not an entity is a fault."""
         for row in self._rows("read edges", links):
             edge, origin = row
             unknown = next((end for end in (edge.source, edge.target) if end not in self._origins), None)
             if unknown is not None:
                 key = "source" if unknown == edge.source else "target"
-                self._reject(Fault(origin, f"{key} {unknown!r} is no node", "give that node as well"))
+                self._reject(Fault(origin, f"{key} {unknown!r} is not a node", "add that node as well"))
                 continue
             self.linked += 1
             yield edge

@@ -21,10 +21,10 @@ from clew.kg.store import STORES
 
 _WHY = {
     "missing": "{count:,} node(s) with the label {label!r} have no property {id!r}",
-    "type": "{count:,} node(s) with the label {label!r} have an {id!r} that is no string or integer, such as {value!r}",
-    "twice": "{count:,} nodes, the first with the label {label!r}, have the {id!r} {value!r}",
+    "type": "{count:,} node(s) with the label {label!r} have an {id!r} that is not a string or integer, e.g. {value!r}",
+    "twice": "{count:,} nodes, the first with the label {label!r}, have the same {id!r} {value!r}",
 }
-_HINT = "mend the database, map another property as id, or skip such nodes with --skip-bad"
+_HINT = "fix the database, map another property as id, or skip such nodes with --skip-bad"
 
 
 def pull(
@@ -36,39 +36,39 @@ def pull(
     licence: str = "",
     progress: Progress | None = None,
 ) -> LoadReport:
-    """Keep what a database holds now, read as `spec` maps it, as the newest snapshot of the graph `name`.
+    """Store the current contents of a database, as mapped by `spec`, as the newest snapshot of the graph `name`.
 
-    The relationship types found are from then on the only ones that count: the manifest's lineage holds the mapping
-    with them, see `source_of`. skip_bad: leave out nodes without a usable id and all but one of those that share one;
-    they are counted, and listed in rejects.jsonl.
+    From then on, only the relationship types that were found are used: they are part of the mapping in the lineage of
+    the manifest, see `source_of`. skip_bad: skip nodes without a valid id, and all but one of the nodes with the same
+    id; they are counted, and listed in rejects.jsonl.
 
     Raises DataError that names label and id of nodes that cannot be entities (unless skip_bad), or a relationship type
-    that cannot be quoted; UsageError for a spec that maps nothing; NotFoundError for what is no name of a graph;
+    that cannot be quoted; UsageError if the spec maps no label; NotFoundError if `name` cannot be the name of a graph;
     StageUnavailable, LockedError, StoreError.
     """
     if not spec.is_external:
-        raise UsageError(f"no label of {spec.uri} is mapped", "say which nodes are entities: --label Person")
-    graph_folder(home, name)  # before a server is asked
-    says = progress or Silent()
-    says.start("look at the database")
+        raise UsageError(f"no label of {spec.uri} is mapped", "name the labels of its entities, such as --label Person")
+    graph_folder(home, name)  # raises for an invalid name, before the server is used
+    display = progress or Silent()
+    display.start("check the database")
     bad, fixed = _look(spec, skip_bad=skip_bad)
     store: Any = STORES["neo4j"](fixed)
     try:
-        reading = Reading(says, skip_bad=skip_bad, hint=_HINT)
+        reading = Reading(display, skip_bad=skip_bad, hint=_HINT)
         origin = _origin(spec)
         links = ((edge, origin) for edge in store.all_edges())
         report = keep(home, name, reading, _nodes(store, bad, spec), links, _lineage(fixed), licence=licence)
     finally:
         store.close()
-    # What is listed as one reject may be many nodes.
+    # One listed reject can stand for many nodes.
     report.rejected += sum(count - (1 if why != "twice" else 2) for _, why, _, count in bad)
     return report
 
 
 def source_of(lineage: Mapping[str, str]) -> Neo4jSpec | None:
-    """The database that a snapshot was pulled from, with the relationship types found then; None for another graph.
+    """Return the database of a pulled snapshot, with the relationship types found then; None if it was not pulled.
 
-    Raises SpecError where the lineage holds what this Clew does not know.
+    Raises SpecError if the lineage has keys or values that this version of Clew does not know.
     """
     for source, text in lineage.items():
         if text.startswith("{"):
@@ -85,7 +85,7 @@ def _origin(spec: Neo4jSpec) -> str:
 
 
 def _look(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec]:
-    """Nodes that cannot be entities, and the spec with the relationship types there are."""
+    """Return the nodes that cannot be entities, and the spec with the existing relationship types."""
     store: Any = STORES["neo4j"](spec)
     try:
         bad = store.bad_nodes()
@@ -97,7 +97,9 @@ def _look(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any,
     try:
         return bad, replace(spec, relations=relations)
     except ValueError as error:
-        raise DataError(f"{_origin(spec)}: {error}", "name the relationship types to use: --relation KNOWS") from None
+        raise DataError(
+            f"{_origin(spec)}: {error}", "name the relationship types to use, such as --relation KNOWS"
+        ) from None
 
 
 def _reason(spec: Neo4jSpec, label: str, why: str, value: Any, count: int) -> str:
@@ -109,7 +111,7 @@ def _nodes(store: Any, bad: list[tuple[str, str, Any, int]], spec: Neo4jSpec) ->
         yield Fault(_origin(spec), _reason(spec, *row))
     last = None
     for entity in store.all_entities():
-        # By ascending id, so those that share one follow each other, and were a fault above.
+        # Nodes with the same id follow each other, because ids ascend; the loop above reported them.
         if entity.id != last:
             yield entity, _origin(spec)
         last = entity.id

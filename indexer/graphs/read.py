@@ -1,4 +1,4 @@
-"""Files of nodes and edges, row by row: JSON lines, CSV or Parquet, whatever their compression and place."""
+"""Read files of nodes and edges row by row: JSON lines, CSV or Parquet, compressed or not, local or remote."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _OPENED: Mapping[str, Callable[[Read], Read]] = {"csv": from_csv, "parquet": fro
 
 
 def read_nodes(path: str) -> Iterator[Node | Fault]:
-    """Each entity of a path, glob or fsspec URL with where it stands ("file:line"), or what is wrong with the row.
+    """Yield each entity of a path, glob or fsspec URL with its origin ("file:line"), or a fault for an invalid row.
 
-    Raises NotFoundError, UsageError for a form that no graph has, DataError for a file that breaks off.
+    Raises NotFoundError, UsageError for an unsupported format, DataError for a truncated file.
     """
     for row in _rows(path):
         found = row if isinstance(row, Fault) else entity_of(row)
@@ -33,14 +33,14 @@ def read_nodes(path: str) -> Iterator[Node | Fault]:
 
 
 def read_edges(path: str) -> Iterator[Link | Fault]:
-    """Each edge, as `read_nodes` does it."""
+    """Yield each edge with its origin, or a fault; see `read_nodes`."""
     for row in _rows(path):
         found = row if isinstance(row, Fault) else edge_of(row)
         yield found if isinstance(found, Fault) else (found, row.origin)
 
 
 def lineage(urls: Iterable[str]) -> dict[str, str]:
-    """Each file → its sha256 (a remote one: what its store tells versions apart by)."""
+    """Return each file → its sha256 (for a remote file: the version string of its store)."""
     return {shown_url(url): file_signature(url) for url in urls}
 
 
@@ -51,7 +51,7 @@ def _rows(path: str) -> Iterator[Read]:
 
 
 def graph_form(path: str) -> Form:
-    """The form of a file of nodes or edges. Raises NotFoundError, UsageError."""
+    """Return the format of a file of nodes or edges. Raises NotFoundError, UsageError."""
     try:
         form = form_of(SourceSpec(path)) if path else None
         expand(path)
@@ -61,7 +61,7 @@ def graph_form(path: str) -> Form:
         raise NotFoundError(error.message, "check the path, which may be a glob or an fsspec URL") from None
     if form not in FORMS:
         raise UsageError(
-            f"{shown_url(path)!r} is no file of nodes or edges",
-            "name one or a glob that ends in .jsonl, .ndjson, .csv, .tsv or .parquet, plain, .gz or .zst",
+            f"{shown_url(path)!r} is not a file of nodes or edges",
+            "give a file or a glob that ends in .jsonl, .ndjson, .csv, .tsv or .parquet, plain, .gz or .zst",
         )
     return form

@@ -1,4 +1,4 @@
-"""From records to entities and edges, with every check on one row by itself."""
+"""Convert records to entities and edges, with all checks that need only one row."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ EDGE_KEYS = ("source", "relation", "target")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class _Off(Exception):  # noqa: N818 - it never leaves this file
-    """What is wrong with a row, and its mend."""
+class _InvalidRow(Exception):  # noqa: N818 - used only in this file
+    """The reason why a row is invalid, and a hint how to fix it."""
 
 
 def entity_of(record: Record) -> Entity | Fault:
-    """The entity that a record describes, or what is wrong with it (which field, its value, what was expected).
+    """Return the entity of a record, or a fault that names the field, its value and what was expected.
 
-    What is in none of the known fields becomes a property, as do the items of an object `properties`.
+    Unknown fields become properties, and so do the items of an object `properties`.
     """
     values = record.values
     try:
@@ -46,23 +46,23 @@ def entity_of(record: Record) -> Entity | Fault:
             properties=properties,
         )
         _check_storable(values, properties)
-    except _Off as off:
-        return Fault(record.origin, *off.args)
+    except _InvalidRow as invalid:
+        return Fault(record.origin, *invalid.args)
     return entity
 
 
 def edge_of(record: Record) -> Edge | Fault:
-    """The edge that a record describes, or what is wrong with it; other fields are passed over."""
+    """Return the edge of a record, or a fault; unknown fields are ignored."""
     values = record.values
     try:
         relation = _text(values, "relation", LONGEST_WORD)
         if not relation.strip() or _CONTROL.search(relation):
             said = "is missing" if values.get("relation") is None else f"is {shown(relation)}"
-            raise _Off(f"the relation {said}", "a relation has a name, such as has_brand, without control signs")
+            raise _InvalidRow(f"the relation {said}", "give it a name without control characters, such as has_brand")
         edge = Edge(_id(values, "source", EDGE_KEYS), relation, _id(values, "target", EDGE_KEYS))
         _check_unicode(edge.source + relation + edge.target)
-    except _Off as off:
-        return Fault(record.origin, *off.args)
+    except _InvalidRow as invalid:
+        return Fault(record.origin, *invalid.args)
     return edge
 
 
@@ -70,13 +70,13 @@ def _id(values: Mapping[str, Any], key: str, keys: tuple[str, ...]) -> str:
     found = values.get(key)
     if found is None:
         others = [str(name) for name in values if name not in keys]
-        raise _Off(f"the row has no {key!r}", f"rows have {', '.join(keys)}; {nearest(key, others)}")
+        raise _InvalidRow(f"the row has no {key!r}", f"a row can have {', '.join(keys)}; {nearest(key, others)}")
     if isinstance(found, int) and not isinstance(found, bool):
         found = str(found)
     if not isinstance(found, str) or not found.strip() or len(found) > LONGEST_ID or "\0" in found:
-        raise _Off(
-            f"field {key!r} is {shown(found)}, which is no id",
-            f"an id is a text of 1 to {LONGEST_ID:,} characters, none of them NUL, or a whole number",
+        raise _InvalidRow(
+            f"field {key!r} is {shown(found)}, which is not a valid id",
+            f"use a string of 1 to {LONGEST_ID:,} characters without NUL, or an integer",
         )
     return found
 
@@ -86,15 +86,17 @@ def _text(values: Mapping[str, Any], key: str, longest: int) -> str:
     if found is None:
         return ""
     if not isinstance(found, str):
-        raise _Off(f"field {key!r} is {shown(found)}, expected a text", "mend the value")
+        raise _InvalidRow(f"field {key!r} is {shown(found)}, expected a string", "fix the value")
     return _short(found, f"field {key!r}", longest)
 
 
 def _short(text: str, what: str, longest: int) -> str:
     if len(text) > longest:
-        raise _Off(f"{what} has {len(text):,} characters: {shown(text)}", f"at most {longest:,} are kept")
+        raise _InvalidRow(
+            f"{what} has {len(text):,} characters: {shown(text)}", f"shorten it to at most {longest:,} characters"
+        )
     if "\0" in text:
-        raise _Off(f"{what} holds a NUL character: {shown(text)}", "leave it out")
+        raise _InvalidRow(f"{what} contains a NUL character: {shown(text)}", "remove it")
     return text
 
 
@@ -102,7 +104,9 @@ def _aliases(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-        raise _Off(f"field 'aliases' is {shown(value)}, expected a list of texts", 'such as ["TV", "telly"]')
+        raise _InvalidRow(
+            f"field 'aliases' is {shown(value)}, expected a list of strings", 'write a list such as ["TV", "telly"]'
+        )
     parts = [_short(part, "an alias", LONGEST_NAME) for part in value if part.strip()]
     return tuple(dict.fromkeys(parts))
 
@@ -112,8 +116,9 @@ def _names(value: Any) -> dict[str, str]:
         return {}
     texts = isinstance(value, Mapping) and all(isinstance(part, str) for pair in value.items() for part in pair)
     if not texts or not all(1 <= len(language) <= LONGEST_LANGUAGE for language in value):
-        raise _Off(
-            f"field 'names' is {shown(value)}, expected language codes with a name each", 'such as {"zh": "电视"}'
+        raise _InvalidRow(
+            f"field 'names' is {shown(value)}, expected an object of language codes and names",
+            'write an object such as {"zh": "电视"}',
         )
     return {language: _short(name, "a name", LONGEST_NAME) for language, name in value.items() if name.strip()}
 
@@ -123,14 +128,16 @@ def _check_storable(values: Mapping[str, Any], properties: Mapping[str, Any]) ->
         whole = json.dumps(values, ensure_ascii=False, allow_nan=False)
         size = len(json.dumps(properties)) if len(whole) > LONGEST_TEXT else 0
     except (TypeError, ValueError, RecursionError) as error:
-        raise _Off(f"a property is no JSON value: {error}", "leave it out, or write it as a text") from None
+        raise _InvalidRow(f"a property is not a JSON value: {error}", "remove it, or write it as a string") from None
     _check_unicode(whole)
     if size > LONGEST_TEXT:
-        raise _Off(f"the properties are {size:,} characters long", f"at most {LONGEST_TEXT:,} are kept")
+        raise _InvalidRow(f"the properties are {size:,} characters long", f"shorten them to at most {LONGEST_TEXT:,}")
 
 
 def _check_unicode(text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise _Off("half of a surrogate pair in a text", "it is no Unicode character") from None
+        raise _InvalidRow(
+            "the row contains an unpaired surrogate", "remove it: it is not a Unicode character"
+        ) from None

@@ -1,4 +1,4 @@
-"""What a graph looks like: its relations, types, degrees and hubs."""
+"""Statistics of a graph: its relations, types, degrees and hubs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HUBS = 10
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """An entity with many edges. label: its name, else its id; degree: edges, both ways together."""
+    """An entity with many edges. label: its name, or its id without a name. degree: edges in both directions."""
 
     id: str
     type: str
@@ -26,10 +26,11 @@ class Hub:
 
 @dataclass(frozen=True, slots=True)
 class GraphStatistics:
-    """A snapshot in numbers.
+    """The statistics of a snapshot.
 
-    relations, types: name → how many. degrees: mean, median, p90, p99 and max of the edges of an entity, both ways
-    together. spread: such as "10-99" → entities with so many edges. hubs: those with the most edges, ties by id.
+    relations, types: name → count. degrees: mean, median, p90, p99 and max of the edges of an entity in both
+    directions. spread: range such as "10-99" → number of entities with that many edges. hubs: the entities with the
+    most edges, ties by id.
     """
 
     graph: str
@@ -47,7 +48,7 @@ class GraphStatistics:
 
 
 def describe(snapshot: Snapshot, hubs: int = HUBS) -> GraphStatistics:
-    """The statistics of a snapshot, with so many of its hubs."""
+    """Compute the statistics of a snapshot. hubs: number of hubs to include."""
     degrees = snapshot.degrees.astype(np.int64)
     best = np.lexsort((np.arange(len(degrees)), -degrees))[:hubs]
     found = snapshot.entities(snapshot.ids(best))
@@ -86,7 +87,7 @@ def _summary(degrees: Ints) -> dict[str, float]:
 
 
 def _spread(degrees: Ints) -> dict[str, int]:
-    """How many entities have no edge, one, 2 to 9, 10 to 99, and so on by tens."""
+    """Count the entities with 0 edges, 1, 2 to 9, 10 to 99, and so on in powers of ten."""
     borders = [0, 1, 2, *(10**power for power in range(1, 11))]
     counted = np.bincount(np.searchsorted(borders, degrees, side="right") - 1, minlength=1)
     names = ["0", "1", *(f"{low}-{high - 1}" for low, high in pairwise(borders[2:]))]

@@ -1,7 +1,7 @@
-"""Rows of CSV and Parquet as the records that JSON lines would give.
+"""Convert rows of CSV and Parquet to the records that JSON lines would give.
 
-CSV headers may be those of neo4j-admin: `id:ID`, `:LABEL`, `aliases:string[]`, `level:int`; `:START_ID`, `:TYPE`,
-`:END_ID`; `:IGNORE`. Several values in a cell are parted by ";", or are a JSON list.
+CSV headers can be those of neo4j-admin: `id:ID`, `:LABEL`, `aliases:string[]`, `level:int`; `:START_ID`, `:TYPE`,
+`:END_ID`; `:IGNORE`. Several values in a cell are separated by ";", or are a JSON list.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 from clew.indexer.sources.record import Fault, Read, Record, shown
 
-PARTED_BY = ";"
+SEPARATOR = ";"
 _HEADER = re.compile(r"(?P<name>[^:]*):(?P<kind>[A-Za-z_]+)(?:\([^()]*\))?(?:\{[^{}]*\})?(?P<list>\[\])?")
-# What the place of a column in a graph is, by what its header says after the colon.
+# The type after the colon of a header → the key of the column in records.
 _ROLES = {"ID": "id", "START_ID": "source", "END_ID": "target", "TYPE": "relation"}
 _TRUE_OR_FALSE = {"true": True, "false": False}
 
@@ -39,7 +39,7 @@ _KINDS: Mapping[str, Callable[[str], Any]] = {
 
 
 def from_csv(read: Read) -> Read:
-    """A row of CSV, its headers understood and its cells typed; a fault for a cell that is not what its header says."""
+    """Convert a CSV row: interpret its headers, parse its cells; a cell that does not match its header is a fault."""
     if isinstance(read, Fault):
         return read
     values: dict[str, Any] = {}
@@ -47,7 +47,7 @@ def from_csv(read: Read) -> Read:
         header = _HEADER.fullmatch(column)
         kind = header["kind"] if header else ""
         if kind == "LABEL":
-            labels = cell.split(PARTED_BY)
+            labels = cell.split(SEPARATOR)
             values |= {"type": labels[0]} | ({"labels": labels} if labels[1:] else {})
         elif kind in _ROLES:
             values[_ROLES[kind]] = cell
@@ -55,30 +55,32 @@ def from_csv(read: Read) -> Read:
             try:
                 values[header["name"]] = _cell(cell, _KINDS[kind], many=bool(header["list"]))
             except (ValueError, KeyError):
-                return Fault(read.origin, f"column {column!r} is {shown(cell)}, expected {kind}", "mend the cell")
+                return Fault(read.origin, f"column {column!r} is {shown(cell)}, expected {kind}", "fix the cell")
         elif kind != "IGNORE":
             values[column] = cell
     return from_table(Record(values, read.origin))
 
 
 def _cell(cell: str, kind: Callable[[str], Any], *, many: bool) -> Any:
-    return [kind(part) for part in cell.split(PARTED_BY)] if many else kind(cell)
+    return [kind(part) for part in cell.split(SEPARATOR)] if many else kind(cell)
 
 
 def from_table(read: Read) -> Read:
-    """A row whose aliases, names and properties may be written as texts, or names as pairs."""
+    """Convert a row whose aliases, names and properties can be strings, and whose names can be a list of pairs."""
     if isinstance(read, Fault):
         return read
     values = dict(read.values)
     aliases, names = values.get("aliases"), values.get("names")
     try:
         if isinstance(aliases, str):
-            values["aliases"] = json.loads(aliases) if aliases.startswith("[") else aliases.split(PARTED_BY)
+            values["aliases"] = json.loads(aliases) if aliases.startswith("[") else aliases.split(SEPARATOR)
         for key in ("names", "properties"):
             if isinstance(values.get(key), str):
                 values[key] = json.loads(values[key])
     except (ValueError, RecursionError) as error:
-        return Fault(read.origin, f"a cell holds broken JSON: {error}", "aliases are a list, names an object")
+        return Fault(
+            read.origin, f"a cell contains broken JSON: {error}", "write aliases as a list, names as an object"
+        )
     if isinstance(names, list):
         values["names"] = dict(names)
     elif isinstance(names, Mapping):

@@ -1,4 +1,4 @@
-"""The graph snapshot that a version of an index needs: held while it is built, verified, and brought from elsewhere."""
+"""The graph snapshot of an index version: hold it during a build, verify it, import it from another home."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clew.kg.snapshot import graph_folder
 
 @dataclass(frozen=True, slots=True)
 class UsedGraph:
-    """What an index uses. store: where its queries walk. entities, edges: counts, None where the snapshot is gone."""
+    """The graph of an index. store: graph store of its queries. entities, edges: counts, None without the snapshot."""
 
     name: str
     snapshot: str
@@ -28,20 +28,23 @@ class UsedGraph:
 
 
 def snapshot_of(home: Path, spec: Mapping[str, Any]) -> Path | None:
-    """Folder of the snapshot that the spec of a version names, there or not; None without a graph.
+    """Return the folder of the snapshot in the spec of a version, even if it does not exist; None without a graph.
 
-    Raises NotFoundError or CorruptError for what cannot be a name: the spec may come from elsewhere.
+    Raises NotFoundError for an invalid name and CorruptError for an invalid id, because the spec can be from another
+    home.
     """
     graph = spec.get("graph")
     if graph is None:
         return None
     if not SNAPSHOT_ID.fullmatch(str(graph["snapshot"])):
-        raise CorruptError(f"the spec names the snapshot {graph['snapshot']!r}, which is none", "build the index again")
+        raise CorruptError(
+            f"the spec names the snapshot {graph['snapshot']!r}, which is not a snapshot id", "build the index again"
+        )
     return graph_folder(home, str(graph["name"])) / str(graph["snapshot"])
 
 
 def described(home: Path, spec: Mapping[str, Any]) -> UsedGraph | None:
-    """The graph of a version's spec, also where its snapshot cannot be read."""
+    """Return the graph of a version's spec, even if its snapshot cannot be read."""
     folder = snapshot_of(home, spec)
     if folder is None:
         return None
@@ -54,7 +57,7 @@ def described(home: Path, spec: Mapping[str, Any]) -> UsedGraph | None:
 
 
 def check_graph(home: Path, spec: Mapping[str, Any]) -> GraphManifest | None:
-    """Read every file of a version's snapshot; None without a graph.
+    """Verify every file of a version's snapshot and return its manifest; None without a graph.
 
     Raises NotFoundError or CorruptError that names the file, FormatError.
     """
@@ -71,8 +74,8 @@ def check_graph(home: Path, spec: Mapping[str, Any]) -> GraphManifest | None:
         raise CorruptError(f"graph {name!r}: {error.message}", hint) from None
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether a snapshot is there and every file is what its manifest says."""
+def is_intact(folder: Path) -> bool:
+    """Return whether a snapshot exists and every file has the hash in its manifest."""
     try:
         _whole(folder)
     except (NotFoundError, CorruptError, FormatError):
@@ -88,7 +91,7 @@ def _whole(folder: Path) -> GraphManifest:
 
 @contextmanager
 def held(home: Path, spec: Mapping[str, Any]) -> Iterator[None]:
-    """Keep a version's snapshot from being swept before the version is there to name it."""
+    """Prevent the removal of a version's snapshot by `gc` before the version itself is published."""
     folder = snapshot_of(home, spec)
     hold = Hold(folder) if folder is not None else None
     try:
@@ -101,10 +104,10 @@ def held(home: Path, spec: Mapping[str, Any]) -> Iterator[None]:
 # ------------------------------------------------------------------ from one home to another
 
 
-def check_brought(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
-    """Check a snapshot that an export brought, as far as it says so of itself and the version's spec does.
+def check_imported(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
+    """Check an imported snapshot against its own manifest and the spec of the version.
 
-    staged: its folder, named by its id. source: the file it came in, for messages. Raises CorruptError, DataError.
+    staged: its folder, named after its id. source: the imported file, for messages. Raises CorruptError, DataError.
     """
     again = "export it again"
     try:
@@ -115,23 +118,27 @@ def check_brought(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
         raise CorruptError(f"{source}: graph/{MANIFEST} is of another graph, {manifest.name!r}", again)
     for name in digest_files(staged, leave_out=(MANIFEST,)):
         if name not in manifest.files:
-            raise DataError(f"{source} holds 'graph/{name}', which its manifest does not name", "it was changed")
+            raise DataError(
+                f"{source} contains 'graph/{name}', which its manifest does not list",
+                "export it again, because it was changed",
+            )
 
 
 def place(staged: Path, home: Path, spec: Mapping[str, Any]) -> Path | None:
-    """Bring a checked snapshot under its name; its folder, None where there was one before.
+    """Move a checked snapshot to its place in the home; return its folder if it is new, None if it existed before.
 
-    An equal one that is there stays, a damaged one is replaced. Raises StoreError where the name holds other files.
+    An existing snapshot is left unchanged if it is the same, and replaced if it is damaged. Raises StoreError if it has
+    other files.
     """
     target = snapshot_of(home, spec)
     assert target is not None  # noqa: S101 - the caller has a graph
     with writing(target.parent), disk_errors(target.parent):
         is_new = not target.exists()
-        if not is_whole(target):
+        if not is_intact(target):
             promote(staged, target)
         elif dict(load(target).files) != dict(load(staged).files):
             raise StoreError(
-                f"graph {target.parent.name!r} holds other files under the snapshot {target.name} already",
-                "import into another --home, or load both graphs again with the same Clew",
+                f"graph {target.parent.name!r} already has other files in the snapshot {target.name}",
+                "import into another --home, or load both graphs again with the same version of Clew",
             )
     return target if is_new else None

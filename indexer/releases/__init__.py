@@ -1,1 +1,1 @@
-"""Releases of an index: write, judge, verify, list, carry over, export, import, and remove."""
+"""Releases of an index: write, measure, verify, list, export, import and remove them."""

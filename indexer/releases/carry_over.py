@@ -1,4 +1,4 @@
-"""Carry over what the live release learned on judged queries, as far as it is valid for the next version."""
+"""Carry over the parameters that the live release learned on judged queries, if they are valid for the next version."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
 def carry_over(
     release: Release, before: IndexVersion, after: IndexVersion, reranker: Mapping[str, Any] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return (the learned parts that are still valid for `after`, one notice for each reason to drop the rest).
+    """Return (the learned parts that are still valid for `after`, one notice for each reason to drop the others).
 
-    release: the live one, learned on the version `before`. The documents may change, since weights depend on them only
-    a little; what a part was learned for may not. reranker: that of the next release, as in a Release.
+    release: the live release, learned on the version `before`. A part stays valid if the documents change, because the
+    weights depend on them only a little. It is dropped if the settings or models change that it was learned with.
+    reranker: that of the next release, as in a Release.
     """
     valid: dict[str, Any] = {}
     reasons: dict[str, list[str]] = {}
@@ -41,15 +42,15 @@ def carry_over(
         else:
             valid[part] = table
     notices = [
-        f"dropped what release {release.id} learned for {' and '.join(parts)}, since {reason} changed; learn it again "
-        f"with `clew tune {release.index} --publish`"
+        f"the learned parameters of release {release.id} for {' and '.join(parts)} were dropped, because {reason} "
+        f"changed; learn them again with `clew tune {release.index} --publish`"
         for reason, parts in reasons.items()
     ]
     return valid, notices
 
 
 def _readable(part: str, table: Mapping[str, Any]) -> bool:
-    """Whether this Clew can still read the parameters."""
+    """Return whether this version of Clew can read the parameters."""
     try:
         _READERS.get(part, dict)(table)
     except (ClewError, KeyError, TypeError):
@@ -58,8 +59,8 @@ def _readable(part: str, table: Mapping[str, Any]) -> bool:
 
 
 def _depends_on(part: str, version: IndexVersion, reranker: Mapping[str, Any]) -> dict[str, Any]:
-    """What a part was learned for: its name for the user → its value."""
-    spec = json.loads(json.dumps(version.spec))  # as it is read from disk, where a tuple becomes a list
+    """Return the settings and models that a part was learned with: name as shown to the user → value."""
+    spec = json.loads(json.dumps(version.spec))  # the form in which it is read from disk: tuples become lists
     graph: Mapping[str, Any] = spec.get("graph") or {}
     names = {"the graph's name": graph.get("name")}
     if part == "relations":

@@ -1,9 +1,9 @@
-"""Compare a candidate with a release that uses other models: both answer the same judged queries.
+"""Compare a candidate with a release that uses other models: both are measured on the same judged queries.
 
-Bi-encoder and cross-encoder are judged as a pair. Non-inferior means a mean difference in nDCG@10 of at least -.005
-with the lower end of its 95 % interval at -.01 or above. With fewer than 200 queries, whose intervals are wide, it
-means a mean difference of -.01 or above; the interval is then shown with the smallest difference that so few queries
-can detect.
+Bi-encoder and cross-encoder are compared as a pair. Non-inferior means a mean difference in nDCG@10 of at least -.005
+with the lower end of its 95 % interval at -.01 or above. With fewer than 200 queries the interval is wide, so that
+non-inferior means a mean difference of -.01 or above; the interval is then shown together with the smallest difference
+that so few queries can detect.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ _FIGURES = ("before", "after", "difference", "low", "high", "won", "lost", "quer
 def compare_with_release(
     candidate: Evaluation, judged: Judged, release: Live, folder: IndexFolder, home: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Compare a measured candidate with a published release; returns the record that a version's report stores.
+    """Compare a measured candidate with a published release; return the record that a version's report stores.
 
-    A query counts where the release holds a relevant document for it: it could not have found any other. Raises what
-    opening the release raises, and QualityError where no query counts or a stage of the release did not run.
+    A query counts only if the release contains a relevant document for it, because otherwise the release could not
+    find any. Raises the errors of opening the release, and QualityError if no query counts or a stage of the release
+    did not run.
     """
     from clew.search.assemble import open_version
 
@@ -50,7 +51,7 @@ def compare_with_release(
         counted = {name: judged.qrels[name] for name in judged.counted if _holds_relevant(searcher, judged.qrels[name])}
         if not counted:
             raise QualityError(
-                "it holds no relevant document of any judged query", "judge queries on documents that it holds"
+                "it contains no relevant document of any judged query", "add judged queries for documents in it"
             )
         progress.start("compare", len(counted))
         baseline = measure(searcher, Judged(judged.queries, counted), progress)
@@ -78,31 +79,32 @@ def compare_with_release(
 
 
 def is_non_inferior(found: Comparison) -> bool:
-    """Whether a candidate is as good as the release it would replace."""
+    """Return whether a candidate is as good as the release that it would replace, by the rule above."""
     if found.wins + found.losses + found.ties < FEW_QUERIES:
         return found.difference >= FEW_MEAN
     return non_inferior(found)
 
 
 def describe_comparison(record: Mapping[str, Any]) -> str:
-    """One line about a stored comparison."""
+    """Describe a stored comparison in one line."""
     line = (
-        f"{record['measure']} is {record['after']:.4f} and that of release {record['release']} {record['before']:.4f}: "
+        f"{record['measure']} is {record['after']:.4f}, that of release {record['release']} is {record['before']:.4f}: "
         f"difference {record['difference']:+.4f}, 95 % interval {record['low']:+.4f} to {record['high']:+.4f}, "
         f"{record['won']} won and {record['lost']} lost of {record['queries']:,} queries"
     )
     few = record["queries"] < FEW_QUERIES
-    return f"{line}, which can detect {record['detectable']:.4f}" if few else line
+    return f"{line}, which can detect a difference of {record['detectable']:.4f}" if few else line
 
 
 def inferior(record: Mapping[str, Any]) -> list[GateFailure]:
-    """Return the objection to a candidate that a comparison found inferior; empty where it is not."""
+    """Return the gate failure of a candidate that a comparison found inferior; empty if it is non-inferior."""
     if record["non_inferior"]:
         return []
     few = record["queries"] < FEW_QUERIES
-    required = f"{FEW_MEAN:g}" if few else f"{NON_INFERIOR_MEAN:g} with an interval from {NON_INFERIOR_LOW:g} up"
-    said = f"with other models {describe_comparison(record)}; at least {required} is required"
-    hint = f"keep the models of release {record['release']}, or train the new ones further"
+    required = f"a difference of at least {FEW_MEAN if few else NON_INFERIOR_MEAN:g}"
+    required += "" if few else f", with the lower end of the interval at least {NON_INFERIOR_LOW:g},"
+    said = f"with other models, {describe_comparison(record)}; {required} is required"
+    hint = f"use the models of release {record['release']}, or train the new ones further"
     return [GateFailure("non_inferior", said, hint, {name: record[name] for name in _FIGURES})]
 
 

@@ -1,7 +1,8 @@
-"""Judged queries as the gate of a release: decide whether a version may be published.
+"""The quality gate of a release: decide on judged queries whether a version may be published.
 
-With the models of the live release a version may lose `max_drop`; with other models it has to be non-inferior, query
-by query (`indexer/releases/comparison.py`). A stage that did not run is an error; it never lowers a figure.
+If the models are those of the live release, nDCG@10 may fall by at most `max_drop`. With other models the version must
+be non-inferior in a comparison query by query (`indexer/releases/comparison.py`). If a stage of the search did not run,
+an error is raised, so that it cannot lower a measure unnoticed.
 """
 
 from __future__ import annotations
@@ -25,30 +26,32 @@ from clew.search.versions import IndexFolder
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
+_HINT = "find out what changed in the data, the spec or the judged queries"
+
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What the judged queries say about a version.
+    """The result of the gate for one version.
 
-    relevance: means by measure (0 to 1), empty where the spec names no queries. models: of the version. comparison:
-    with a release of other models, empty where there was none to compare with. objections: the rules it violates.
-    against: id of the release it is inferior to, "" where there is none.
+    relevance: means by measure (0 to 1), empty if the spec names no judged queries. models: of the version. comparison:
+    with a release that uses other models, empty if there was none. failures: the rules that the version violates.
+    baseline: id of the release that the version is inferior to, "" if there is none.
     """
 
     relevance: Mapping[str, float] = field(default_factory=dict)
     models: Models = ("", "")
     comparison: Mapping[str, Any] = field(default_factory=dict)
-    objections: tuple[GateFailure, ...] = ()
-    against: str = ""
+    failures: tuple[GateFailure, ...] = ()
+    baseline: str = ""
 
     @property
     def rules(self) -> frozenset[str]:
-        """The rules it violates."""
-        return frozenset(objection.rule for objection in self.objections)
+        """The rules that the version violates."""
+        return frozenset(failure.rule for failure in self.failures)
 
     @property
     def why_good(self) -> str:
-        """Why it may be published."""
+        """The reason why the version may be published without an override."""
         return "this version violates no rule" if self.relevance else "[quality] names no queries"
 
 
@@ -64,89 +67,93 @@ def judge(
 ) -> GateResult:
     """Measure an opened candidate on the judged queries and apply every rule.
 
-    live: the live release, None where nothing is live or where it cannot be read; `unread` then says why. Raises
-    QualityError where a stage of the candidate did not run.
+    live: the live release, None if nothing is live or if it cannot be read. unread: why it cannot be read, else "".
+    Raises QualityError if a stage of the candidate did not run.
     """
     progress = progress or Silent()
     measured = measure(searcher, judged, progress)
     found, models = measured.means, models_of(searcher.version, searcher.release)
-    objections = below_minimum(found, spec)
+    failures = below_minimum(found, spec)
     if live is None:
-        objections += [_not_compared("the live release cannot be read", unread, "")] if unread else []
-        return GateResult(found, models, {}, tuple(objections))
+        failures += [_not_compared("the live release cannot be read", unread, "")] if unread else []
+        return GateResult(found, models, {}, tuple(failures))
     if live.models == models:
-        objections += fallen(found, live.version.relevance, spec)
-    name = opponent_id(folder, live, models)
+        failures += max_drop_failure(found, live.version.relevance, spec)
+    name = baseline_id(folder, live, models)
     if not name:
-        return GateResult(found, models, {}, tuple(objections))
+        return GateResult(found, models, {}, tuple(failures))
     try:
         record = compare_with_release(measured, judged, Live.of(folder, name), folder, home, progress)
     except ClewError as error:
-        # Whatever is missing, there is no figure to compare with; the build can continue only with an override.
-        lost = _not_compared(f"release {name} cannot be measured for comparison", error.message, error.hint)
-        return GateResult(found, models, {}, (*objections, lost))
+        # There is nothing to compare with, whatever the reason, so that the build can continue only with an override.
+        failure = _not_compared(f"release {name} cannot be measured for comparison", error.message, error.hint)
+        return GateResult(found, models, {}, (*failures, failure))
     worse = inferior(record)
-    return GateResult(found, models, record, (*objections, *worse), name if worse else "")
+    return GateResult(found, models, record, (*failures, *worse), name if worse else "")
 
 
-def opponent_id(folder: IndexFolder, live: Live, models: Models) -> str:
-    """Return the release with other models that a candidate is compared with; "" where there is none.
+def baseline_id(folder: IndexFolder, live: Live, models: Models) -> str:
+    """Return the id of the release with other models that a candidate is compared with; "" if there is none.
 
-    It is the live one, or, where that was published with an override, the one it was found inferior to: a release that
-    needed an override does not become the baseline of the next one.
+    It is the live release. If that was published with an override, it is the release that the live one was found
+    inferior to: a release that needed an override does not become the baseline of the next one.
     """
-    before = live.override.against if live.override else ""
+    before = live.override.baseline if live.override else ""
     if before:
         try:
             same = Live.of(folder, before).models == models
         except ClewError:
-            same = False  # comparing with it fails in the same way, and that error names it
+            same = False  # the comparison fails with the same error, and that message names the release
         if not same:
             return before
     return live.release.id if live.models != models else ""
 
 
-def apply_override(verdict: GateResult, given: Override | None, live: Live | None) -> tuple[Override | None, str]:
+def apply_override(result: GateResult, given: Override | None, live: Live | None) -> tuple[Override | None, str]:
     """Return (the override that the release is published with, a notice for the user); either may be empty.
 
-    given: the override of this build. Without one, the override of the live release covers a version with the same
-    models while it holds, for the rules it overrode. Raises QualityError where the version violates a rule that no
-    override covers.
+    given: the override of this build. Without one, the override of the live release also covers a version with the
+    same models, for the rules that it overrode and until its date. Raises QualityError if the version violates a rule
+    that no override covers.
     """
-    if not verdict.objections:
-        return None, "" if given is None else f"--override was not needed and is not recorded: {verdict.why_good}"
-    said = "; ".join(objection.said for objection in verdict.objections)
+    if not result.failures:
+        return None, "" if given is None else f"--override was not needed and is not recorded: {result.why_good}"
+    said = "; ".join(failure.said for failure in result.failures)
     if given is not None:
-        used = replace(given, when=now(), against=verdict.against, overrode=verdict.objections)
+        used = replace(given, when=now(), baseline=result.baseline, overrode=result.failures)
         return used, f"overridden until {given.until}: {said}"
-    release, held = (live.release.id, live.override) if live and live.models == verdict.models else ("", None)
-    if held is not None and not held.has_ended() and held.rules >= verdict.rules:
-        used = replace(held, overrode=verdict.objections)
-        return used, f"the override of release {release} covers this one until {held.until}: {held.reason}"
-    ended = f" (that of release {release} ended on {held.until})" if held is not None and held.has_ended() else ""
-    raise QualityError(said, f"{verdict.objections[0].hint}; to publish it anyway: {HOW_TO_OVERRIDE}{ended}")
+    release, earlier = (live.release.id, live.override) if live and live.models == result.models else ("", None)
+    has_ended = earlier is not None and earlier.has_ended()
+    if earlier is not None and not has_ended and earlier.rules >= result.rules:
+        used = replace(earlier, overrode=result.failures)
+        return used, f"the override of release {release} covers this one until {earlier.until}: {earlier.reason}"
+    ended = f" (the override of release {release} ended on {earlier.until})" if earlier and has_ended else ""
+    raise QualityError(said, f"{result.failures[0].hint}; to publish it anyway: {HOW_TO_OVERRIDE}{ended}")
 
 
 # ------------------------------------------------------------------ the rules
 
 
 def below_minimum(found: Mapping[str, float], spec: QualitySpec) -> list[GateFailure]:
-    """Apply the rule `minimum`. found: means by measure."""
+    """Return the failure of the rule `minimum`, if there is one. found: means by measure."""
     if found[GATE] >= spec.minimum:
         return []
-    said = f"{GATE} is {found[GATE]:.4f} on the judged queries, [quality] minimum is {spec.minimum}"
-    return [GateFailure("minimum", said, "find out what changed", {"after": found[GATE], "minimum": spec.minimum})]
+    said = f"{GATE} is {found[GATE]:.4f} on the judged queries, below [quality] minimum = {spec.minimum}"
+    return [GateFailure("minimum", said, _HINT, {"after": found[GATE], "minimum": spec.minimum})]
 
 
-def fallen(found: Mapping[str, float], live: Mapping[str, float], spec: QualitySpec) -> list[GateFailure]:
-    """Apply the rule `max_drop` against a live release with the same models; live: its means, may lack the measure."""
+def max_drop_failure(found: Mapping[str, float], live: Mapping[str, float], spec: QualitySpec) -> list[GateFailure]:
+    """Return the failure of the rule `max_drop`, if there is one, for a live release with the same models.
+
+    found, live: means by measure of the version and of the live release; `live` may lack the measure.
+    """
     before = live.get(GATE)
     if before is None or found[GATE] >= before - spec.max_drop:
         return []
-    said = f"{GATE} fell from {before:.4f} (live release) to {found[GATE]:.4f}, [quality] max_drop is {spec.max_drop}"
+    said = f"{GATE} fell from {before:.4f} (live release) to {found[GATE]:.4f}; [quality] max_drop is {spec.max_drop}"
     figures = {"before": before, "after": found[GATE], "max_drop": spec.max_drop}
-    return [GateFailure("max_drop", said, "find out what changed", figures)]
+    return [GateFailure("max_drop", said, _HINT, figures)]
 
 
 def _not_compared(what: str, why: str, hint: str) -> GateFailure:
-    return GateFailure("not_compared", f"{what}: {why}", hint or "restore what is missing")
+    return GateFailure("not_compared", f"{what}: {why}", hint or "restore the missing files")

@@ -20,7 +20,10 @@ _REMOVED = ".swept"
 
 @dataclass(frozen=True, slots=True)
 class GcReport:
-    """What `gc` removed, by id. held: versions that stay because a reader has them open. bytes: space freed."""
+    """The ids of what `gc` removed. held: versions that were not removed because a reader has them open.
+
+    bytes: the space that was freed.
+    """
 
     index: str
     releases: tuple[str, ...]
@@ -31,15 +34,15 @@ class GcReport:
 
 
 def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> GcReport:
-    """Remove all releases but the `keep` newest, the live one, the target of a rollback, and those that are open.
+    """Remove all releases except the `keep` newest, the live one, the target of a rollback, and those that are open.
 
-    Where the live one was published with an override, the release it was compared with stays too, since the next build
-    is compared with the same. Also removes what killed builds left behind. keep: at least 1. dry_run: only report what
-    would be removed. Raises CorruptError when a release that stays cannot be read: what it needs is then unknown, so
-    nothing is removed.
+    If the live release was published with an override, the release that it was compared with is kept too, because the
+    next build is compared with it. The files that killed builds left are removed as well. keep: at least 1. dry_run:
+    only report what would be removed. Raises CorruptError if a release that is kept cannot be read: nothing is removed
+    then, because it is unknown which files it needs.
     """
     if keep < 1:
-        raise UsageError(f"keep is {keep}, expected at least 1", "the live release is never removed")
+        raise UsageError(f"keep is {keep}, expected at least 1", "use --keep 1 to keep as few as possible")
     folder = existing(home, name)
     with writing(folder.root):
         known = release_ids(folder)
@@ -53,7 +56,8 @@ def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> GcR
         gone_versions = sorted(versions - wanted - held, key=number_of)
         needed = set(_shards_of(folder, versions & (wanted | held)))
         gone_shards = [path.name for path in sorted(folder.root.glob("shards/*")) if path.name not in needed]
-        # Releases are removed before their versions, versions before their shards: a kill leaves no dangling reference.
+        # Releases are removed before their versions, and versions before their shards, so that a kill leaves no
+        # dangling reference.
         paths = [folder.release(release) for release in gone_releases]
         paths += [folder.version(version) for version in gone_versions]
         paths += [folder.shard(address) for address in gone_shards]
@@ -74,7 +78,7 @@ def remove_staging(folder: IndexFolder) -> None:
     removed = folder.root / _REMOVED
     shutil.rmtree(removed, ignore_errors=True)
     if (folder.root / "staging").exists():
-        # Renamed first: a build would take a half removed staging folder for finished work.
+        # Renamed first, because a build would reuse a partly removed staging folder as finished work.
         (folder.root / "staging").rename(removed)
         shutil.rmtree(removed, ignore_errors=True)
     for pattern in (".*.tmp", "releases/.*.tmp"):
@@ -84,7 +88,7 @@ def remove_staging(folder: IndexFolder) -> None:
 
 def _baseline_of(folder: IndexFolder, live: str, known: Iterable[str]) -> list[str]:
     override = Override.of_release(load(Release, folder.release(live)))
-    return [release for release in known if override and release == override.against]
+    return [release for release in known if override and release == override.baseline]
 
 
 def _version_of(folder: IndexFolder, release: str) -> str:

@@ -1,7 +1,7 @@
-"""The releases of an index: which are there, which is live, and in which order they went live.
+"""The releases of an index: which exist, which is live, and in which order they went live.
 
-HISTORY lists the releases that were live, oldest first. A rollback goes back along it, so a second rollback goes one
-release further back, also after a release that was rolled back from.
+HISTORY lists the releases that were live, oldest first. A rollback removes the last entry, so that a second rollback
+goes one release further back.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ HISTORY = "HISTORY"
 class ReleaseInfo:
     """A release as `clew indexes list` shows it.
 
-    documents, passages: counts, None where its version cannot be read. override_until: the last day of the override it
-    was published with, YYYY-MM-DD (None: no override). override_ended: whether that day is over.
+    documents, passages: counts, None if its version cannot be read. override_until: the last day of the override that
+    it was published with, YYYY-MM-DD (None: no override). override_ended: whether that day is over.
     """
 
     id: str
@@ -52,24 +52,24 @@ def releases(folder: IndexFolder) -> list[ReleaseInfo]:
 
 
 def release_ids(folder: IndexFolder) -> list[str]:
-    """Ids of the releases that are there, oldest first."""
+    """Return the ids of the existing releases, oldest first."""
     return sorted((path.stem for path in folder.root.glob("releases/r*.json")), key=number_of)
 
 
 def number_of(name: str) -> int:
-    """The running number in the id of a release ("r12") or version ("12-3f9a…"); 0 for another name."""
+    """Return the running number in the id of a release ("r12") or version ("12-3f9a…"); 0 for another name."""
     digits = name.removeprefix("r").split("-")[0]
     return int(digits) if digits.isdigit() else 0
 
 
 def next_number(folder: IndexFolder) -> int:
-    """Return a number above those of all releases and versions that are or were there."""
+    """Return a number above those of all releases and versions that exist or existed."""
     versions = [path.name for path in folder.root.glob("versions/*")]
     return max(map(number_of, [*release_ids(folder), *versions, *history(folder)]), default=0) + 1
 
 
 def history(folder: IndexFolder) -> list[str]:
-    """Releases in the order in which they went live; the last one is live now."""
+    """Return the ids of the releases in the order in which they went live; the last one is live now."""
     try:
         found = (folder.root / HISTORY).read_text(encoding="ascii").split()
     except FileNotFoundError:
@@ -87,10 +87,10 @@ def history(folder: IndexFolder) -> list[str]:
 
 
 def point_at(folder: IndexFolder, release: str, entries: Sequence[str] | None = None) -> None:
-    """Replace CURRENT, so that readers open this release from now on, and record it in HISTORY.
+    """Replace CURRENT, so that readers open this release from now on, and record the release in HISTORY.
 
-    entries: the history that ends with this release (None: the one so far and this release). The caller holds the lock
-    of the index.
+    entries: the new history, which ends with this release (None: add the release to the present one). The caller holds
+    the lock of the index.
     """
     before = history(folder)
     if entries is None:

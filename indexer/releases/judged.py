@@ -1,4 +1,4 @@
-"""The judged queries of a spec, and what a version scores on them."""
+"""Read the judged queries of a spec and measure a version on them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _DEPTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Queries (id → text) and their judgements (query id → document id → grade)."""
+    """Queries (id → text) and their qrels (query id → document id → grade)."""
 
     queries: Mapping[str, str]
     qrels: Mapping[str, Mapping[str, int]]
 
     @property
     def counted(self) -> list[str]:
-        """Ids of the queries that have a relevant document; no others can be measured."""
+        """Ids of the queries that have a relevant document; other queries cannot be measured."""
         return judged_queries(self.qrels)
 
 
@@ -39,17 +39,18 @@ def read_judged(spec: QualitySpec) -> Judged:
     folder = Path(spec.queries)
     if not folder.is_dir():
         raise NotFoundError(
-            f"[quality] queries: the folder {folder} does not exist", "it holds queries.jsonl and qrels/<split>.tsv"
+            f"[quality] queries: the folder {folder} does not exist",
+            "set it to a folder with queries.jsonl and qrels/<split>.tsv",
         )
     judged = open_queries(folder)
     return Judged(judged.queries, judged.qrels(spec.split, None))
 
 
 def measure(searcher: Searcher, judged: Judged, progress: Progress | None = None) -> Evaluation:
-    """Measure a version on the judged queries, ranked as it serves them but without a time budget.
+    """Measure a version on the judged queries, with the ranking that it serves but without a time budget.
 
-    Raises QualityError that names query and stage where a stage did not run: the figure would be that of another
-    system.
+    Raises QualityError that names the query and the stage if a stage did not run, because the measure would then be
+    that of another system.
     """
     progress = progress or Silent()
     run = {}
@@ -59,7 +60,7 @@ def measure(searcher: Searcher, judged: Judged, progress: Progress | None = None
         except StageUnavailable as error:
             raise QualityError(
                 f"judged query {query!r} cannot be measured because a stage did not run: {error.message}",
-                f"make it available and build again; {error.hint or 'every stage has to run for a valid figure'}",
+                f"make the stage available and build again; {error.hint or 'a valid measure needs every stage'}",
             ) from error
         run[query] = dict(zip(ids, map(float, scores), strict=True))
         progress.advance(1)
@@ -67,6 +68,6 @@ def measure(searcher: Searcher, judged: Judged, progress: Progress | None = None
 
 
 def not_indexed(searcher: Searcher, judged: Judged) -> list[str]:
-    """List the relevant documents that the version does not hold, by id."""
+    """Return the ids of the relevant documents that are not in the version, sorted."""
     wanted = {name for grades in judged.qrels.values() for name, grade in grades.items() if grade > 0}
     return sorted(name for name in wanted if searcher.store.find(name) is None)

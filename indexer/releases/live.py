@@ -11,13 +11,13 @@ from clew.core.artifacts import verify_files
 from clew.core.errors import CorruptError, NotFoundError, StoreError
 from clew.indexer.releases.models import Models, models_of
 from clew.indexer.releases.override import Override
-from clew.indexer.releases.verify import good_shard
+from clew.indexer.releases.verify import is_shard_intact
 from clew.search.versions import IndexFolder, IndexVersion, Release
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A published release, its version, and the override it was published with (None: no override)."""
+    """A published release, its version, and the override that it was published with (None: no override)."""
 
     release: Release
     version: IndexVersion
@@ -27,31 +27,31 @@ class Live:
     def of(cls, folder: IndexFolder, release: str | None = None) -> Live:
         """Read a release by id (None: the live one).
 
-        Raises NotFoundError, CorruptError or FormatError that names the file.
+        Raises NotFoundError, CorruptError or FormatError, each naming the file.
         """
         found = folder.read_release(release)
         return cls(found, folder.read_version(found), Override.of_release(found))
 
     @property
     def models(self) -> Models:
-        """The models it answers with."""
+        """The models that it answers with."""
         return models_of(self.version, self.release)
 
     def is_same(self, folder: IndexFolder, version: IndexVersion, reranker: Mapping[str, Any]) -> bool:
-        """Whether it holds the same as a version that was just built, with the same reranker, and is undamaged."""
+        """Return whether it is undamaged and has the same content and reranker as a version that was just built."""
         try:
             verify_files(folder.version(self.version.id), self.version.files)
         except CorruptError:
             return False
-        ours, mine = self.version, version
-        same = (mine.content, mine.shards, mine.files, _settings(mine.spec), mine.encoder, reranker)
+        live, built = self.version, version
+        same = (built.content, built.shards, built.files, _settings(built.spec), built.encoder, reranker)
         return same == (
-            ours.content, ours.shards, ours.files, _settings(ours.spec), ours.encoder, self.release.reranker
-        ) and all(good_shard(folder.shard(address)) for address, _ in ours.shards)  # fmt: skip
+            live.content, live.shards, live.files, _settings(live.spec), live.encoder, self.release.reranker
+        ) and all(is_shard_intact(folder.shard(address)) for address, _ in live.shards)  # fmt: skip
 
 
 def find_live(folder: IndexFolder) -> tuple[Live | None, str]:
-    """Return (the live release, why it cannot be read); None and "" where nothing is live."""
+    """Return (the live release, ""), or (None, why it cannot be read), or (None, "") if nothing is live."""
     if not folder.pointer.exists():
         return None, ""
     try:
@@ -61,10 +61,10 @@ def find_live(folder: IndexFolder) -> tuple[Live | None, str]:
 
 
 def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a stored spec that decides how an index answers."""
+    """Return the part of a stored spec that affects the answers of an index."""
     found = {key: value for key, value in json.loads(json.dumps(spec)).items() if key not in {"source", "build"}}
     # Versions stored before an optional table existed have no key for it.
     found = {key: value for key, value in found.items() if value is not None}
     if found.get("graph"):
-        found["graph"] |= {"nodes": "", "edges": ""}  # the snapshot says what was in them
+        found["graph"] |= {"nodes": "", "edges": ""}  # paths do not matter: the snapshot's id identifies the content
     return found

@@ -1,4 +1,4 @@
-"""What a version and a release record of the models they are used with: name, fingerprint and runtime."""
+"""The record of models that a version and a release store: name, fingerprint and runtime."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ Models = tuple[str, str]
 
 
 def described_encoder(dense: DenseSpec | None, home: Path) -> dict[str, Any]:
-    """Describe the bi-encoder, with its dim; empty for an index without vectors. Raises NotFoundError, CorruptError."""
+    """Describe the bi-encoder, including its dim; empty for an index without vectors.
+
+    Raises NotFoundError, CorruptError.
+    """
     if dense is None:
         return {}
     encoder = encoder_of(dense.model, home)
@@ -42,9 +45,10 @@ def described_reranker(rerank: RerankSpec | None, home: Path) -> dict[str, Any]:
 
 
 def models_of(version: IndexVersion, release: Release) -> Models:
-    """Identify the bi-encoder and the reranker, which are judged as a pair: fingerprint and runtime, "" for none.
+    """Return the identities of the bi-encoder and the reranker, each fingerprint and runtime, "" if there is none.
 
-    The runtime counts because a fingerprint is of weights: the 8-bit form of a reranker has that of the fp32 weights.
+    The runtime is included because the fingerprint identifies only the weights: the 8-bit form of a reranker has the
+    fingerprint of the fp32 weights.
     """
     return _identity(version.encoder), _identity(release.reranker)
 

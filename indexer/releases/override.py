@@ -1,7 +1,7 @@
-"""Publishing a release although the judged queries speak against it: only with a reason, and only until a date.
+"""Overrides: publish a release although it fails the quality gate, with a reason and until a date.
 
-The release records the reason, the date and the figures that were overridden. After that date it continues to serve,
-but `clew indexes list` and `clew doctor` report it, and it cannot be activated by name.
+The release records the reason, the date and the overridden failures. After the date it continues to serve, but
+`clew indexes list` and `clew doctor` report it, and it cannot be activated by name.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 class GateFailure:
     """A rule of the gate that a version violates.
 
-    said: one line with the figures. hint: what to do about it; empty in an objection read from a release. figures: the
+    said: the message, one line with the numbers. hint: what to do about it; empty if read from a release. figures: the
     numbers that were compared, by name.
     """
 
@@ -38,7 +38,7 @@ class GateFailure:
 
     @classmethod
     def of_table(cls, table: Mapping[str, Any]) -> GateFailure:
-        """Read one that a release recorded."""
+        """Read a failure from the record of a release."""
         figures = {name: value for name, value in table.items() if name not in {"rule", "said"}}
         return cls(table["rule"], str(table["said"]), figures=figures)
 
@@ -51,27 +51,27 @@ class GateFailure:
 class Override:
     """The decision to publish a release that the gate would refuse.
 
-    reason: why, in the words of whoever decided. until: the last day on which it holds (UTC).
-    The release adds what was overridden: when: the time of the build; against: id of the better release, "" where
-    there is none; overrode: the rules that were violated.
+    reason: why, as given by the user. until: the last day of the override (UTC).
+    The build adds: when: the time of the build; baseline: id of the better release that it was compared with, "" if
+    there is none; overrode: the failures that were overridden.
     """
 
     reason: str
     until: date
     when: str = ""
-    against: str = ""
+    baseline: str = ""
     overrode: tuple[GateFailure, ...] = ()
 
     @classmethod
     def of(cls, reason: str | None, until: str | None, day: date | None = None) -> Override | None:
-        """Return the override that the options --override and --until describe; None where neither is given.
+        """Return the override that the options --override and --until describe; None if neither is given.
 
         until: YYYY-MM-DD. day: today (None: from the clock). Raises UsageError that names the option at fault.
         """
         if reason is None and until is None:
             return None
         if until is None:
-            raise UsageError("--override is given without --until", f"add the last day it holds: {HOW_TO_OVERRIDE}")
+            raise UsageError("--override is given without --until", f"add its last day: {HOW_TO_OVERRIDE}")
         if reason is None:
             raise UsageError("--until is given without --override", f"add the reason: {HOW_TO_OVERRIDE}")
         words = " ".join(reason.split())
@@ -81,9 +81,9 @@ class Override:
 
     @classmethod
     def of_release(cls, release: Release) -> Override | None:
-        """Read the override that a release was published with; None where it has none.
+        """Read the override that a release was published with; None if it has none.
 
-        Raises CorruptError where the record cannot be read.
+        Raises CorruptError if the record cannot be read.
         """
         table = release.override
         if not table:
@@ -93,7 +93,7 @@ class Override:
                 reason=str(table["reason"]),
                 until=date.fromisoformat(table["until"]),
                 when=str(table.get("when", "")),
-                against=str(table.get("against", "")),
+                baseline=str(table.get("against", "")),
                 overrode=tuple(map(GateFailure.of_table, table.get("overrode", ()))),
             )
         except (KeyError, TypeError, ValueError):
@@ -108,26 +108,26 @@ class Override:
             "reason": self.reason,
             "until": self.until.isoformat(),
             "when": self.when,
-            "against": self.against,
-            "overrode": [objection.as_table() for objection in self.overrode],
+            "against": self.baseline,
+            "overrode": [failure.as_table() for failure in self.overrode],
         }
 
     def has_ended(self, day: date | None = None) -> bool:
-        """Whether the last day is over. day: today (None: from the clock)."""
+        """Return whether the last day is over. day: today (None: from the clock)."""
         return self.until < (day or today())
 
     def describe(self, day: date | None = None) -> str:
-        """One line about it: the date and the reason."""
+        """Describe the override in one line: the date and the reason."""
         return f"override {'ended on' if self.has_ended(day) else 'until'} {self.until}: {self.reason}"
 
     @property
     def rules(self) -> frozenset[str]:
-        """The rules that it covers in later builds with the same models.
+        """The rules that the override covers in later builds with the same models.
 
-        One that overrode a comparison also covers a later build that cannot be compared any more.
+        An override of a comparison also covers a later build for which the comparison is no longer possible.
         """
-        compared = {"non_inferior", "not_compared"} if self.against else set()
-        return frozenset(compared | {objection.rule for objection in self.overrode})
+        compared = {"non_inferior", "not_compared"} if self.baseline else set()
+        return frozenset(compared | {failure.rule for failure in self.overrode})
 
 
 def check_not_ended(release: Release) -> None:
@@ -137,8 +137,8 @@ def check_not_ended(release: Release) -> None:
         raise QualityError(
             f"release {release.id} of index {release.index!r} was published with an override that ended on "
             f"{override.until}: {override.reason}",
-            f"choose another release (`clew indexes show {release.index}`), or build again, if necessary with "
-            f"{HOW_TO_OVERRIDE}",
+            f"choose another release (listed by `clew indexes show {release.index}`), or build again, if necessary "
+            f"with {HOW_TO_OVERRIDE}",
         )
 
 
@@ -148,10 +148,10 @@ def _parse_day(text: str, day: date) -> date:
     except ValueError:
         found = None
     if found is None:
-        raise UsageError(f"--until is {text!r}, expected a date", "such as --until 2030-01-31")
+        raise UsageError(f"--until is {text!r}, which is not a date", "give a date such as --until 2030-01-31")
     if found < day:
         raise UsageError(f"--until is {text}, which is in the past", f"give {day} or a later day")
     last = day + timedelta(days=MOST_DAYS)
     if found > last:
-        raise UsageError(f"--until is {text}, more than {MOST_DAYS} days from now", f"give {last} or an earlier day")
+        raise UsageError(f"--until is {text}, more than {MOST_DAYS} days ahead", f"give {last} or an earlier day")
     return found

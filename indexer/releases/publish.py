@@ -1,4 +1,4 @@
-"""Write a release and make it live: `CURRENT` is replaced atomically, nothing else changes what is served.
+"""Write a release and make it live. Only the atomic replacement of `CURRENT` changes which release is served.
 
 Builds, tuning and imports all write their releases here. The caller of a function that takes an IndexFolder holds the
 lock of the index (`clew.core.lock.writing`).
@@ -18,7 +18,7 @@ from clew.core.files import disk_errors, sha256_file, write_atomic
 from clew.core.lock import writing
 from clew.indexer.releases.history import existing, history, next_number, number_of, point_at, release_ids
 from clew.indexer.releases.override import Override, check_not_ended
-from clew.indexer.releases.verify import good_shard, open_whole
+from clew.indexer.releases.verify import is_shard_intact, open_verified
 from clew.search.versions import IndexFolder, IndexVersion, Release, dumps
 
 VERSION_FILE = "version.json"
@@ -34,10 +34,10 @@ def write_release(
     override: Override | None = None,
     live: bool = True,
 ) -> str:
-    """Write a release of a version that is in place, and make it live; returns its id.
+    """Write a release of a version that is already in its final folder, and make it live; return its id.
 
-    The first release of a version has the version's number, a later one the next number that is free. note: why it
-    is there. learned: part → learned parameters. reranker: as in a Release. live: False only writes it.
+    The first release of a version has the version's number, a later one the next free number. note: how the release was
+    made. learned: part → learned parameters. reranker: as in a Release. live: False writes it without making it live.
     """
     number = number_of(version.id)
     if any(number_of(name) >= number for name in [*release_ids(folder), *history(folder)]):
@@ -60,19 +60,19 @@ def write_release(
 
 
 def place_version(folder: IndexFolder, staged: IndexFolder, version: IndexVersion) -> None:
-    """Move a staged version and its shards to their final names, the version last.
+    """Move a staged version and its shards to their final folders, the version last.
 
-    A shard that is there already and undamaged stays.
+    A shard that already exists and is undamaged is kept.
     """
     for address, _ in version.shards:
-        if not good_shard(folder.shard(address)):
+        if not is_shard_intact(folder.shard(address)):
             promote(staged.shard(address), folder.shard(address))
     write_atomic(staged.version(version.id) / VERSION_FILE, dumps(version))
     promote(staged.version(version.id), folder.version(version.id))
 
 
 def renamed(version: IndexVersion, number: int, index: str) -> IndexVersion:
-    """Return a version under another running number, in another index."""
+    """Return the version with another running number and index name."""
     return replace(version, id=f"{number}-{version.content[:8]}", index=index)
 
 
@@ -80,9 +80,9 @@ def renamed(version: IndexVersion, number: int, index: str) -> IndexVersion:
 
 
 def publish_learned(home: Path, name: str, learned: Mapping[str, Mapping[str, Any] | None], note: str) -> str:
-    """Publish the live version again with newly learned parameters; returns the id of the release, which is live.
+    """Publish the live version again with newly learned parameters; return the id of the new live release.
 
-    learned: part → parameters, None to drop that part; the other parts stay as the live release has them. Raises
+    learned: part → parameters, None to drop that part; all other parts are copied from the live release. Raises
     NotFoundError, LockedError, CorruptError.
     """
     folder = existing(home, name)
@@ -100,10 +100,10 @@ def publish_learned(home: Path, name: str, learned: Mapping[str, Mapping[str, An
 
 
 def activate(home: Path, name: str, release: str) -> Release:
-    """Make a release live, after all its files were verified and it was opened.
+    """Verify all files of a release, open it, and make it live.
 
-    Raises NotFoundError, what `open_whole` raises, and QualityError for a release whose override has ended, unless it
-    is live already: activating the live release repairs a damaged CURRENT.
+    Raises NotFoundError, the errors of `open_verified`, and QualityError if the release's override has ended, unless
+    the release is already live: activating the live release repairs a damaged CURRENT.
     """
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
@@ -115,10 +115,10 @@ def activate(home: Path, name: str, release: str) -> Release:
 
 
 def rollback(home: Path, name: str) -> Release:
-    """Make the previous live release live again, verified as by `activate`. Raises NotFoundError where there is none.
+    """Make the previous live release live again, after the checks of `activate`.
 
-    A release whose override has ended is accepted, since a rollback is a way out of something worse; the caller says
-    so.
+    Raises NotFoundError if there is none. A release whose override has ended is accepted, because a rollback is needed
+    when the live release is worse; the caller tells the user that it has ended.
     """
     folder = existing(home, name)
     with writing(folder.root), disk_errors(folder.root):
@@ -127,7 +127,7 @@ def rollback(home: Path, name: str) -> Release:
         if not before:
             raise NotFoundError(
                 f"index {name!r} has no release before {entries[-1] if entries else 'the first'}",
-                f"`clew indexes show {name}` lists its releases",
+                f"see its releases with `clew indexes show {name}`, and choose one with `clew indexes activate`",
             )
         chosen = _verified(home, folder, before[-1])
         point_at(folder, before[-1], before)
@@ -136,5 +136,5 @@ def rollback(home: Path, name: str) -> Release:
 
 def _verified(home: Path, folder: IndexFolder, release: str) -> Release:
     chosen = folder.read_release(release)
-    open_whole(home, folder, chosen).close()
+    open_verified(home, folder, chosen).close()
     return chosen

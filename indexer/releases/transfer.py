@@ -1,11 +1,11 @@
-"""Export a release with everything it needs into one file, and import such a file.
+"""Export a release with everything that it needs into one file, and import such a file.
 
-The file is a tar, `.tar`, `.tar.gz` or `.tar.zst`:
+The file is a tar archive (`.tar`, `.tar.gz` or `.tar.zst`) with these members:
 
 release.json   version/…   shards/<address>/…   graph/…
 
-The bi-encoder and the reranker are not in it: the index names them by fingerprint, and they are the same models
-everywhere. For a graph that queries walk in Neo4j the file holds the snapshot, not the database.
+It does not contain the bi-encoder and the reranker: the index refers to them by fingerprint, which is the same
+everywhere. If queries use a graph in Neo4j, the file contains the graph's snapshot, not the database.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from clew.core.artifacts import HOLD, digest_files, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file
 from clew.core.lock import writing
-from clew.indexer.graphs.used import check_brought, held, place, snapshot_of
+from clew.indexer.graphs.used import check_imported, held, place, snapshot_of
 from clew.indexer.releases.history import existing, next_number
 from clew.indexer.releases.override import Override, check_not_ended
 from clew.indexer.releases.publish import VERSION_FILE, place_version, renamed, write_release
-from clew.indexer.releases.verify import check_release, check_searcher, good_shard
+from clew.indexer.releases.verify import check_release, check_searcher, is_shard_intact
 from clew.kg.manifest import MANIFEST
 from clew.kg.manifest import load as load_graph
 from clew.search.versions import INDEX_NAME, IndexFolder, IndexVersion, Release, ShardManifest, load
 
-_KIND, _HINT = "exported index", "`clew indexes export` writes one"
+_KIND, _HINT = "exported index", "give a file that `clew indexes export` wrote"
+_CHANGED = "the file was changed after the export; export the index again"
 _RELEASE, _GRAPH = "release.json", "graph"
 _PART = r"(?!\.{1,2}(?:/|$))[\w.-]+"
 _MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+")
@@ -37,7 +38,7 @@ _MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9
 
 @dataclass(frozen=True, slots=True)
 class TransferReport:
-    """What was exported or imported. release: its id in this home; bytes: size of the file; live: whether it is."""
+    """An exported or imported release. release: its id in this home; bytes: file size; live: whether it is live."""
 
     index: str
     release: str
@@ -51,7 +52,7 @@ class TransferReport:
 def export(home: Path, name: str, target: Path, release: str | None = None) -> TransferReport:
     """Verify a release (None: the live one) and write it into one file.
 
-    Raises UsageError for an ending other than .tar, .tar.gz or .tar.zst, CorruptError, NotFoundError.
+    Raises UsageError if the file name does not end in .tar, .tar.gz or .tar.zst, CorruptError, NotFoundError.
     """
     check_target(target)
     folder = existing(home, name)
@@ -70,17 +71,17 @@ def export(home: Path, name: str, target: Path, release: str | None = None) -> T
 
 
 def import_(home: Path, path: Path, name: str | None = None, *, activate: bool = True) -> TransferReport:
-    """Verify an exported release and add it as the newest of its index (or of `name`).
+    """Verify an exported release and add it as the newest release of its index (or of the index `name`).
 
-    activate: make it live. Raises NotFoundError, DataError for a file that is not an export or holds paths it must not,
-    CorruptError where a hash differs, MismatchError where it cannot be opened here, QualityError where it would go live
-    with an override that has ended.
+    activate: make it live. Raises NotFoundError, DataError if the file is not an exported index or contains invalid
+    paths, CorruptError if a hash differs, MismatchError if it cannot be opened with this Clew and these models, and
+    QualityError if it would go live with an override that has ended.
     """
     if not path.is_file():
-        raise NotFoundError(f"{path} does not exist", "`clew indexes export` writes such a file")
+        raise NotFoundError(f"{path} does not exist or is not a file", _HINT)
     wanted = name or _index_name(path)
     if not INDEX_NAME.fullmatch(wanted):
-        raise DataError(f"{path}: {wanted!r} is not a valid index name", "choose one with --name")
+        raise DataError(f"{path}: {wanted!r} is not a valid index name", "give another name with --name")
     folder = IndexFolder.of(home.absolute(), wanted)
     with disk_errors(folder.root), writing(folder.root):
         view = IndexFolder(folder.root / "staging" / "import")
@@ -101,8 +102,8 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
                     f"imported {release.index}/{release.id} from {path.name}",
                     learned=release.learned,
                     reranker=release.reranker,
-                    # The release it was compared with is one of another home, where ids mean something else.
-                    override=replace(override, against="") if override else None,
+                    # The baseline is a release of another home; its id has no meaning here.
+                    override=replace(override, baseline="") if override else None,
                     live=activate,
                 )
         finally:
@@ -125,7 +126,7 @@ def _tree(directory: Path, prefix: str) -> list[tuple[Path, str]]:
 
 
 def _index_name(path: Path) -> str:
-    """Read the name of the index from the release, which is the first member of the file."""
+    """Return the name of the index, read from the release, which is the first member of the file."""
     with opened_archive(path, _KIND, _HINT) as tar:
         first = tar.next()
         file = tar.extractfile(first) if first is not None and first.name == _RELEASE and first.isreg() else None
@@ -136,7 +137,7 @@ def _index_name(path: Path) -> str:
 
 
 def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, IndexVersion]:
-    """Verify what was extracted; returns the release, and its version under a number of this index."""
+    """Verify the extracted files; return the release, and its version with the next number of this index."""
     release = load(Release, view.root / _RELEASE)
     staged = view.root / "version"
     version = load(IndexVersion, staged / VERSION_FILE, release.version_sha256)
@@ -150,11 +151,12 @@ def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, 
         _nothing_else(path, directory, set(manifest.files) | {"manifest.json"})
         if manifest.address != address:
             raise CorruptError(
-                f"{path}: the contents of shard {address[:12]}… do not match its name", "export it again"
+                f"{path}: the contents of shard {address[:12]}… do not match its name", "export the index again"
             )
-        # An undamaged shard that this index has already stays, with its own ANN file.
-        there = folder.shard(address)
-        shards.append((address, sha256_file((there if good_shard(there) else directory) / "manifest.json")))
+        # If this index already has the shard and it is undamaged, it is kept with its own ANN file.
+        existing_shard = folder.shard(address)
+        used = existing_shard if is_shard_intact(existing_shard) else directory
+        shards.append((address, sha256_file(used / "manifest.json")))
     _read_graph(path, view, version)
     version = renamed(version, next_number(folder), folder.name)
     (view.root / "versions").mkdir()
@@ -166,12 +168,12 @@ def _read_graph(path: Path, view: IndexFolder, version: IndexVersion) -> None:
     """Verify the extracted graph and name its folder after its snapshot."""
     staged = _staged_graph(view, version)
     if staged is not None:
-        (view.root / _GRAPH).mkdir(exist_ok=True)  # where the file has none, the check below names what is missing
+        (view.root / _GRAPH).mkdir(exist_ok=True)  # if the file has no graph, the check below names what is missing
         staged.parent.mkdir()
         (view.root / _GRAPH).rename(staged)
-        check_brought(staged, path, version.spec)
+        check_imported(staged, path, version.spec)
     elif (view.root / _GRAPH).exists():
-        raise DataError(f"{path} holds a graph that its version does not name", "the file was changed; export it again")
+        raise DataError(f"{path} contains a graph that its version does not use", _CHANGED)
 
 
 def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
@@ -180,7 +182,7 @@ def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
 
 
 def _place_graph(view: IndexFolder, home: Path, version: IndexVersion) -> Path | None:
-    """Move the extracted graph into the home; returns its folder if it is new there, else None."""
+    """Move the extracted graph into the home; return its folder if the graph is new there, else None."""
     staged = _staged_graph(view, version)
     return place(staged, home, version.spec) if staged is not None else None
 
@@ -188,13 +190,11 @@ def _place_graph(view: IndexFolder, home: Path, version: IndexVersion) -> Path |
 def _nothing_else(path: Path, directory: Path, names: set[str]) -> None:
     for name in digest_files(directory):
         if name not in names:
-            raise DataError(
-                f"{path} holds {name!r}, which its manifest does not name", "the file was changed; export it again"
-            )
+            raise DataError(f"{path} contains {name!r}, which is not in its manifest", _CHANGED)
 
 
 def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release, brought: Path | None) -> None:
-    """Open the extracted version and query it. On failure remove the graph that was added to the home."""
+    """Open the extracted version and run test queries; if that fails, remove the graph that was added to the home."""
     from clew.search.assemble import open_version
 
     staged = replace(

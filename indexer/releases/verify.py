@@ -1,4 +1,4 @@
-"""Check a version before it goes live, and a release whenever it is activated, exported or verified."""
+"""Check a version before it goes live, and a release when it is activated, exported or verified."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CANARY_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What was verified of a release.
+    """The result of verifying a release.
 
-    files: how many were read, those of its graph included. canaries: how many test queries were answered. recall: of
-    the vector index against exact search (0 to 1), by measure.
+    files: number of files that were read, including those of its graph. canaries: number of test queries that were
+    answered. recall: of the vector index against exact search (0 to 1), by measure.
     """
 
     index: str
@@ -43,8 +43,8 @@ class VerifyReport:
     recall: dict[str, float] = field(default_factory=dict)
 
 
-def good_shard(directory: Path) -> bool:
-    """Whether a shard's folder exists and every file has the hash that its manifest names."""
+def is_shard_intact(directory: Path) -> bool:
+    """Return whether a shard's folder exists and every file has the hash that is in its manifest."""
     try:
         verify_files(directory, load(ShardManifest, directory / "manifest.json").files)
     except (NotFoundError, CorruptError):
@@ -53,7 +53,7 @@ def good_shard(directory: Path) -> bool:
 
 
 def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVersion:
-    """Read and verify every file a release needs, its graph included; returns its version.
+    """Read and verify every file that a release needs, including its graph; return its version.
 
     Raises CorruptError or NotFoundError that names the file.
     """
@@ -66,11 +66,11 @@ def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVer
     return version
 
 
-def open_whole(home: Path, folder: IndexFolder, release: Release) -> Searcher:
+def open_verified(home: Path, folder: IndexFolder, release: Release) -> Searcher:
     """Verify every file of a release and open it as readers do. The caller closes it.
 
-    Raises what `check_release` and `clew.search.assemble.open_version` raise: the files may be undamaged while the
-    spec, the models or the text analysis are not those of this Clew.
+    Raises the errors of `check_release` and `clew.search.assemble.open_version`: even if the files are undamaged, the
+    spec, the models or the text analysis may not match this version of Clew.
     """
     from clew.search.assemble import open_version
 
@@ -78,7 +78,10 @@ def open_whole(home: Path, folder: IndexFolder, release: Release) -> Searcher:
 
 
 def recall_of(manifests: Sequence[ShardManifest]) -> dict[str, float]:
-    """Return the measured recall of the dense part against exact search: the mean over shards, weighted by passages."""
+    """Return the measured recall of the vector index against exact search: the mean over shards, weighted by passages.
+
+    The keys are the names of the measures.
+    """
     weighted: dict[str, float] = {}
     passages = sum(manifest.passages for manifest in manifests)
     for manifest in manifests:
@@ -89,17 +92,17 @@ def recall_of(manifests: Sequence[ShardManifest]) -> dict[str, float]:
 
 
 def check_recall(recall: dict[str, float], target: float) -> None:
-    """Raise QualityError where a measured recall is below the spec's target (0 to 1)."""
+    """Raise QualityError if a measured recall is below the spec's target (0 to 1)."""
     for name, found in recall.items():
         if found < target - 1e-9:
             raise QualityError(
-                f"{name} of the dense part is {found:.4f}, below [dense] recall = {target}",
-                'set a lower recall, or search exactly: [dense] kind = "flat"',
+                f"{name} of the vector index is {found:.4f}, below [dense] recall = {target}",
+                'set a lower [dense] recall, or use exact search: [dense] kind = "flat"',
             )
 
 
 def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
-    """Compare the counts with the version's record and ask test queries; returns how many were answered.
+    """Compare the counts with the version's record and run test queries; return how many were answered.
 
     Raises CorruptError that names the count or the query.
     """
@@ -109,7 +112,7 @@ def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
     for what, found in counted.items():
         wanted = version.documents if what == "documents" else version.passages
         if found != wanted:
-            raise CorruptError(f"version {version.id} holds {found} {what}, its record says {wanted}", "build it again")
+            raise CorruptError(f"version {version.id} has {found} {what}, its record says {wanted}", "build it again")
     queries = list(_canaries(searcher))
     found_any = False
     for query in queries:
@@ -127,7 +130,7 @@ def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
 
 
 def _canaries(searcher: Searcher) -> Iterator[str]:
-    """Yield the first words of documents spread over the version."""
+    """Yield test queries: the first words of documents at regular distances in the version."""
     store, title = searcher.store, title_field(searcher.fields)
     count = min(CANARIES, store.documents)
     for at in range(count):
@@ -138,13 +141,13 @@ def _canaries(searcher: Searcher) -> Iterator[str]:
 
 
 def verify_release(home: Path, name: str, release: str | None = None) -> VerifyReport:
-    """Read every file of a release (None: the live one) again, open it and ask it test queries.
+    """Read and verify every file of a release (None: the live one), open it and run test queries.
 
     Raises CorruptError that names the file, NotFoundError, FormatError or MismatchError.
     """
     folder = existing(home, name)
     chosen = folder.read_release(release)
-    searcher = open_whole(home, folder, chosen)
+    searcher = open_verified(home, folder, chosen)
     version = searcher.version
     try:
         canaries = check_searcher(searcher, version)

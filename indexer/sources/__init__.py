@@ -1,1 +1,1 @@
-"""Readers of sources. `forms` says which forms there are and finds the one at hand; `read` reads any of them."""
+"""Readers of sources. `forms` defines the forms of a source and detects them; `read` reads a source of any form."""

@@ -21,7 +21,10 @@ _ROWS = 1024
 
 
 def read_csv(source: SourceSpec) -> Iterator[Read]:
-    """Rows of CSV files with a header line; an empty cell is no value. The line is the row's last one."""
+    """Yield the rows of CSV files with a header line.
+
+    An empty cell counts as a missing value. The origin of a row that spans several lines names the last one.
+    """
     for url in files_of(source, "csv"):
         delimiter = source.delimiter or ("\t" if plain_name(url).endswith(".tsv") else ",")
         with reading(url), open_source(url) as file:
@@ -30,7 +33,7 @@ def read_csv(source: SourceSpec) -> Iterator[Read]:
 
 def _rows(file: IO[bytes], name: str, delimiter: str) -> Iterator[Read]:
     csv.field_size_limit(LONGEST_CELL)
-    # Bytes that are no UTF-8 come through as surrogates, so that the row they are in can be named.
+    # Bytes that are not UTF-8 are decoded to surrogates, so that the error can name the row.
     text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
     rows = csv.reader(text, delimiter=delimiter, strict=True)
     try:
@@ -39,7 +42,7 @@ def _rows(file: IO[bytes], name: str, delimiter: str) -> Iterator[Read]:
             raise DataError(f"{name}:{rows.line_num}: not UTF-8 text", "save the file as UTF-8")
         if len(set(header)) != len(header):
             twice = next(column for column in header if header.count(column) > 1)
-            raise DataError(f"{name}:{rows.line_num}: column {twice!r} comes twice", "give every column its own name")
+            raise DataError(f"{name}:{rows.line_num}: column {twice!r} occurs twice", "give every column a unique name")
         for row in rows:
             origin = f"{name}:{rows.line_num}"
             if not _is_text(row):
@@ -49,11 +52,11 @@ def _rows(file: IO[bytes], name: str, delimiter: str) -> Iterator[Read]:
             elif row:
                 yield Fault(
                     origin,
-                    f"{len(row)} columns where the header has {len(header)}",
-                    "quote cells that hold the delimiter",
+                    f"{len(row)} columns, but the header has {len(header)}",
+                    "quote cells that contain the delimiter",
                 )
     except csv.Error as error:
-        raise DataError(f"{name}:{rows.line_num}: broken CSV: {error}", "quote cells that hold quotes") from None
+        raise DataError(f"{name}:{rows.line_num}: invalid CSV: {error}", "quote cells that contain quotes") from None
 
 
 def _is_text(row: list[str]) -> bool:
@@ -61,7 +64,7 @@ def _is_text(row: list[str]) -> bool:
 
 
 def read_parquet(source: SourceSpec) -> Iterator[Read]:
-    """Rows of Parquet files; the line is the row, counted from 1."""
+    """Yield the rows of Parquet files; the line in the origin is the row number, from 1."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -77,11 +80,11 @@ def read_parquet(source: SourceSpec) -> Iterator[Read]:
                         yield Fault(origin, values) if isinstance(values, str) else Record(_plain(values), origin)
             except (pa.ArrowException, OSError) as error:
                 reason = str(error).splitlines()[0]
-                raise DataError(f"{shown_url(url)} is broken: {reason}", "write the Parquet file again") from None
+                raise DataError(f"{shown_url(url)} is damaged: {reason}", "write the Parquet file again") from None
 
 
 def _in_microseconds(batch: Any) -> Any:
-    """A batch whose moments of nanoseconds, which Python has no type for, are cut to microseconds."""
+    """Truncate a batch's nanosecond timestamps, for which Python has no type, to microseconds."""
     import pyarrow as pa
 
     for place, column in enumerate(batch.schema):
@@ -92,7 +95,10 @@ def _in_microseconds(batch: Any) -> Any:
 
 
 def _records(batch: Any) -> list[dict[str, Any] | str]:
-    """The rows of a batch; for one with a value that Python cannot hold, such as the year 20000, what is wrong."""
+    """Return the rows of a batch.
+
+    In place of a row with a value that Python cannot represent, such as the year 20000, return the reason as a string.
+    """
     try:
         return cast("list[dict[str, Any] | str]", batch.to_pylist())
     except (ValueError, OverflowError) as error:
@@ -102,7 +108,7 @@ def _records(batch: Any) -> list[dict[str, Any] | str]:
 
 
 def _plain(value: Any) -> Any:
-    """Arrow's dates and decimals as JSON would have them, at any depth."""
+    """Convert dates to ISO strings and decimals to floats, at any depth."""
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The forms a source can have, and how the one at hand is found."""
+"""The forms of a source, and how they are detected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clew.search.fields import FieldSpec
 Form: TypeAlias = Literal["jsonl", "csv", "parquet", "beir", "folder"]
 FORMS: tuple[Form, ...] = ("jsonl", "csv", "parquet", "beir", "folder")
 
-# Ending of a file (without .gz or .zst) → its form.
+# File extension (without .gz or .zst) → form.
 ENDINGS: Mapping[str, Form] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -23,7 +23,7 @@ ENDINGS: Mapping[str, Form] = {
 }
 PAGES = (".md", ".markdown", ".html", ".htm", ".txt", ".text", ".rst", ".pdf", ".docx")
 BEIR_CORPUS = ("corpus.jsonl", "corpus.jsonl.gz", "corpus.jsonl.zst")
-# Fields that need no [fields] table: what the form itself fixes.
+# Fields of the forms that define them, so that no [fields] table is needed.
 _DEFAULT_FIELDS: Mapping[Form, Mapping[str, FieldSpec]] = {
     "beir": {"title": FieldSpec("text", weight=3.0), "text": FieldSpec("text")},
     "folder": {
@@ -40,11 +40,11 @@ _DEFAULT_ID: Mapping[Form, str] = {"beir": "_id", "folder": "id"}
 class SourceSpec:
     """Where documents come from.
 
-    path: file, folder, BEIR folder, glob or fsspec URL; .gz and .zst are read as they are.
+    path: file, folder, BEIR folder, glob or fsspec URL; .gz and .zst files are decompressed.
     id: field that holds a document's id; "id" by default ("_id" in BEIR data; pages of a folder have "path#section").
-    form: jsonl, csv, parquet, beir or folder; "auto" looks at the path.
-    on_error: "stop" at the first record that cannot be used, or "skip" it, count it and write it to the rejects file.
-    delimiter: between the columns of a CSV ("" : tab in .tsv, else comma). separator: between the values of a list
+    form: jsonl, csv, parquet, beir or folder; "auto" detects it from the path.
+    on_error: "stop" at the first invalid record, or "skip" it, count it and write it to the rejects file.
+    delimiter: between the columns of a CSV file ("": tab in .tsv, else comma). separator: between the values of a list
     field that is written as one string.
     """
 
@@ -59,13 +59,15 @@ class SourceSpec:
         if not self.path:
             raise ValueError("path is empty, expected a file, a folder, a glob or a URL")
         if len(self.delimiter) > 1 or self.delimiter in {'"', "\n", "\r", "\0"}:
-            raise ValueError(f"delimiter is {self.delimiter!r}, expected one character other than a quote or line end")
+            raise ValueError(
+                f"delimiter is {self.delimiter!r}, expected one character other than a quote or a line break"
+            )
         if not self.separator:
-            raise ValueError("separator is empty, expected such as '|'")
+            raise ValueError("separator is empty, expected one or more characters, for example '|'")
 
 
 def plain_name(url: str) -> str:
-    """A path without its compression ending, in small letters."""
+    """Return a path in lower case without its compression extension."""
     name = url.lower()
     for ending in COMPRESSED:
         name = name.removesuffix(ending)
@@ -73,7 +75,11 @@ def plain_name(url: str) -> str:
 
 
 def form_of(source: SourceSpec) -> Form:
-    """The form of a source. Raises NotFoundError where it has to be looked at and is not there, SpecError else."""
+    """Return the form of a source, detected from its path if it is "auto".
+
+    Raises NotFoundError if the source must be read to detect the form and does not exist, SpecError if its form is
+    unclear.
+    """
     if source.form != "auto":
         return source.form
     for ending, form in ENDINGS.items():
@@ -86,8 +92,8 @@ def form_of(source: SourceSpec) -> Form:
     if len(forms) == 1:
         return forms.pop()
     raise SpecError(
-        f"the form of source {source.path} is not plain from its name",
-        f"say it in [source]: form = one of {', '.join(FORMS)}",
+        f"the form of source {source.path} cannot be detected from its name",
+        f"set form in [source] to one of {', '.join(FORMS)}",
     )
 
 
@@ -98,24 +104,27 @@ def _form_of_folder(url: str) -> Form:
     if any(plain_name(name).endswith(PAGES) for name in names):
         return "folder"
     raise SpecError(
-        f"folder {url} holds neither a BEIR corpus.jsonl nor pages ({', '.join(PAGES)})",
-        'for many data files give a glob, such as path = "data/*.jsonl"',
+        f"folder {url} contains neither a BEIR corpus.jsonl nor pages ({', '.join(PAGES)})",
+        'for many data files use a glob, for example path = "data/*.jsonl"',
     )
 
 
 def id_field(source: SourceSpec, form: Form) -> str:
-    """Name of the field that holds the id."""
+    """Return the name of the field that holds the id."""
     return source.id or _DEFAULT_ID.get(form, "id")
 
 
 def default_fields(form: Form) -> dict[str, FieldSpec] | None:
-    """Fields of a form that fixes them itself; None where they have to be declared."""
+    """Return the fields of a form that defines them; None if they must be declared."""
     fields = _DEFAULT_FIELDS.get(form)
     return dict(fields) if fields is not None else None
 
 
 def files_of(source: SourceSpec, form: Form) -> list[str]:
-    """URLs of the files that are read, in reading order. Raises NotFoundError."""
+    """Return the URLs of a source's files, in reading order.
+
+    Raises NotFoundError if the source does not exist, SpecError if it contains no corpus or a file is not a page.
+    """
     found = expand(source.path)
     if form == "beir":
         if is_folder(found[0]):
@@ -123,7 +132,8 @@ def files_of(source: SourceSpec, form: Form) -> list[str]:
             found = [inside[name] for name in BEIR_CORPUS if name in inside][:1]
         if not found:
             raise SpecError(
-                f"{source.path} has no corpus.jsonl", "a BEIR folder holds corpus.jsonl, plain, .gz or .zst"
+                f"{source.path} contains no corpus.jsonl",
+                "a BEIR folder must contain corpus.jsonl, corpus.jsonl.gz or corpus.jsonl.zst",
             )
         return found
     return [url for _, url in pages_of(source)] if form == "folder" else found
@@ -133,11 +143,11 @@ def _pages(root: str) -> list[tuple[str, str]]:
     if not is_folder(root):
         name = root.rsplit("/", 1)[-1]
         if not plain_name(name).endswith(PAGES):
-            raise SpecError(f"{root} is no page", f"pages end in {', '.join(PAGES)}")
+            raise SpecError(f"{root} is not a page", f"the name of a page must end in one of {', '.join(PAGES)}")
         return [(name, root)]
     return [(name, url) for name, url in files_under(root) if plain_name(name).endswith(PAGES)]
 
 
 def pages_of(source: SourceSpec) -> list[tuple[str, str]]:
-    """(path inside the folder, URL) of every page of a folder of pages, in reading order."""
+    """Return (path inside the folder, URL) of every page of a folder of pages, in reading order."""
     return [page for root in expand(source.path) for page in _pages(root)]

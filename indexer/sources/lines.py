@@ -1,4 +1,4 @@
-"""JSON lines, and BEIR data, which are JSON lines whose `metadata` are fields like any other."""
+"""Read JSON lines, and BEIR corpora, which are JSON lines whose `metadata` holds further fields."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ LONGEST_LINE = 64 << 20
 
 
 def read_jsonl(source: SourceSpec) -> Iterator[Read]:
-    """Objects of JSON lines files; empty lines are passed over."""
+    """Yield the objects of JSON lines files; empty lines are skipped."""
     for url in files_of(source, "jsonl"):
         yield from _objects(url)
 
 
 def read_beir(source: SourceSpec) -> Iterator[Read]:
-    """Documents of a BEIR corpus: `_id`, `title`, `text`, and the keys of `metadata` beside them."""
+    """Yield the documents of a BEIR corpus, with the keys of `metadata` as fields next to `_id`, `title` and `text`."""
     for url in files_of(source, "beir"):
         for read in _objects(url):
             if isinstance(read, Record) and isinstance(read.values.get("metadata"), Mapping):
@@ -45,13 +45,17 @@ def _object(line: bytes, origin: str) -> Read:
     except UnicodeDecodeError as error:
         return Fault(origin, f"not UTF-8 text ({error.reason} at byte {error.start})", "save the file as UTF-8")
     except json.JSONDecodeError as error:
-        return Fault(origin, f"broken JSON: {error.msg} at column {error.colno}", "each line is one JSON object")
+        return Fault(origin, f"invalid JSON: {error.msg} at column {error.colno}", "write one JSON object on each line")
     except (ValueError, RecursionError) as error:
-        return Fault(origin, f"broken JSON: {error}", "each line is one JSON object")
+        return Fault(origin, f"invalid JSON: {error}", "write one JSON object on each line")
     if not isinstance(values, dict):
-        return Fault(origin, f"the line is {shown(values)}, not an object", 'such as {"id": "1", "title": "…"}')
+        return Fault(
+            origin,
+            f"the line is {shown(values)}, not an object",
+            'write one JSON object on each line, for example {"id": "1", "title": "…"}',
+        )
     return Record(values, origin)
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")

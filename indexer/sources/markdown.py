@@ -1,4 +1,4 @@
-"""Markdown pages to sections of plain text, read with markdown-it: CommonMark, and the tables of GitHub."""
+"""Parse Markdown pages (CommonMark with GitHub's tables) into sections of plain text, with markdown-it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _ANCHOR = re.compile(r"\{#([\w.-]+)\}")
-# Lists and quotes in each other; what is deeper is left out.
-_MOST_NESTED_BLOCKS = 100
-# Links and emphasis in each other; what is deeper is text. The time that a line of "[" takes grows with it.
-_MOST_NESTED_SPANS = 20
+# Maximum nesting of lists and quotes; deeper blocks are left out.
+_MAX_BLOCK_NESTING = 100
+# Maximum nesting of links and emphasis; deeper ones are text. The time to parse a line of "[" grows with it.
+_MAX_SPAN_NESTING = 20
 _CELLS = {"th_close", "td_close"}
 _BETWEEN_CELLS = " | "
 
 
 def parse_markdown(data: bytes) -> Page:
-    """Cut a page at its headings; those in lists and quotes are text.
+    """Split a page at its headings; headings inside lists and quotes are text.
 
     A section's text is what a reader sees, without markup: the words of links and images, the content of code, the
-    rows of tables. HTML stays as it is written; its comments are left out. Raises UnicodeDecodeError.
+    rows of tables. HTML is left unchanged, except that its comments are removed. Raises UnicodeDecodeError.
     """
     text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     title, start = _front_matter(text.split("\n"))
@@ -35,9 +35,9 @@ def parse_markdown(data: bytes) -> Page:
     cutter = Cutter()
     for before, token, after in _with_neighbours(tokens):
         if token.type == "inline":
-            shown = _shown(token.content, references)
+            shown = _plain_text(token.content, references)
             if before.type == "heading_open" and before.level == 0:
-                name, anchor = _named(shown)
+                name, anchor = _name_and_anchor(shown)
                 if name:
                     line = before.map[0] if before.map else 0
                     cutter.heading(int(before.tag[1:]), name, start + line + 1, anchor)
@@ -55,13 +55,13 @@ def parse_markdown(data: bytes) -> Page:
 
 
 def _with_neighbours(tokens: Sequence[Token]) -> Iterator[tuple[Token, Token, Token]]:
-    """Each token with the one before and the one after it; the first and the last are their own neighbours."""
+    """Yield each token with the one before and the one after it; the first and the last are their own neighbours."""
     last = len(tokens) - 1
     return ((tokens[max(at - 1, 0)], token, tokens[min(at + 1, last)]) for at, token in enumerate(tokens))
 
 
-def _shown(content: str, references: dict[str, Any]) -> str:
-    """The text of a paragraph, heading or cell without its markup."""
+def _plain_text(content: str, references: dict[str, Any]) -> str:
+    """Return the text of a paragraph, heading or cell without its markup."""
     (inline,) = _spans().parseInline(content, references)
     return "".join(map(_words, inline.children or []))
 
@@ -74,8 +74,8 @@ def _words(span: Token) -> str:
     return "" if span.type == "html_inline" and span.content.startswith("<!--") else span.content
 
 
-def _named(heading: str) -> tuple[str, str]:
-    """The name of a heading, and the anchor that ends it as {#anchor}, "" where there is none."""
+def _name_and_anchor(heading: str) -> tuple[str, str]:
+    """Return the name of a heading, and the anchor at its end, written {#anchor}; "" if there is none."""
     name = " ".join(heading.split())
     at = max(name.rfind("{#"), 0)
     anchor = _ANCHOR.fullmatch(name, at)
@@ -83,12 +83,12 @@ def _named(heading: str) -> tuple[str, str]:
 
 
 def _without_comments(html: str) -> str:
-    kept, *comments = html.split("<!--")
-    return kept + "".join(comment.partition("-->")[2] for comment in comments)
+    start, *comments = html.split("<!--")
+    return start + "".join(comment.partition("-->")[2] for comment in comments)
 
 
 def _front_matter(lines: Sequence[str]) -> tuple[str, int]:
-    """Title that the front matter gives, and how many lines it takes."""
+    """Return the title in the front matter, and how many lines the front matter takes; ("", 0) if there is none."""
     if lines[0].strip() != "---":
         return "", 0
     end = next((at for at, line in enumerate(lines[1:], 1) if line.strip() == "---"), None)
@@ -100,17 +100,15 @@ def _front_matter(lines: Sequence[str]) -> tuple[str, int]:
 
 @cache
 def _blocks() -> MarkdownIt:
-    """Reads blocks and leaves the text in them as it is."""
+    """Return a parser of blocks, which leaves the text in them unparsed."""
     from markdown_it import MarkdownIt
 
-    return (
-        MarkdownIt("commonmark", {"maxNesting": _MOST_NESTED_BLOCKS}).enable("table").disable(["inline", "text_join"])
-    )
+    return MarkdownIt("commonmark", {"maxNesting": _MAX_BLOCK_NESTING}).enable("table").disable(["inline", "text_join"])
 
 
 @cache
 def _spans() -> MarkdownIt:
-    """Reads the text of a block."""
+    """Return a parser of the text in a block."""
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"maxNesting": _MOST_NESTED_SPANS})
+    return MarkdownIt("commonmark", {"maxNesting": _MAX_SPAN_NESTING})

@@ -1,4 +1,4 @@
-"""Pages to sections: HTML, plain text, PDF and DOCX."""
+"""Parse HTML, plain text, PDF and DOCX pages into sections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HTML_INLINE = {
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a page. headings: those it stands under, outermost first. line: where it starts (page of a PDF)."""
+    """A part of a page. headings: those above it, outermost first. line: where it starts (the page, in a PDF)."""
 
     headings: tuple[str, ...]
     text: str
@@ -32,7 +32,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page cut at its headings. title: what the page calls itself, "" where it does not."""
+    """A page split at its headings. title: the title that the page declares, "" if it has none."""
 
     title: str
     sections: Sequence[Section]
@@ -40,7 +40,7 @@ class Page:
 
 @dataclass(slots=True)
 class Cutter:
-    """Collects text under the heading that was seen last."""
+    """A builder of sections: it collects text under the last heading."""
 
     sections: list[Section] = field(default_factory=list)
     stack: list[tuple[int, str]] = field(default_factory=list)
@@ -49,33 +49,33 @@ class Cutter:
     anchor: str = ""
 
     def heading(self, level: int, text: str, line: int = 1, anchor: str = "") -> None:
-        """Start a section."""
+        """Start a section at a heading."""
         self.close()
         self.stack = [entry for entry in self.stack if entry[0] < level]
         self.stack.append((level, text))
         self.line, self.anchor = line, anchor
 
     def close(self) -> None:
-        """End the section at hand."""
+        """End the current section."""
         text = "".join(self.parts).strip()
         if text or self.stack:
             self.sections.append(Section(tuple(name for _, name in self.stack), text, self.line, self.anchor))
         self.parts = []
 
     def page(self, title: str = "") -> Page:
-        """All sections; the first top heading is the title unless there is a better one."""
+        """Return all sections as a page; the outermost heading of the first section is the title if none is given."""
         self.close()
         first = next((section.headings[0] for section in self.sections if section.headings), "")
         return Page(title or first, self.sections or [Section((), "")])
 
 
 def parse_text(data: bytes) -> Page:
-    """Plain text is one section. Raises UnicodeDecodeError."""
+    """Return plain text as a page of one section. Raises UnicodeDecodeError."""
     return Page("", [Section((), data.decode("utf-8-sig").strip())])
 
 
 def parse_html(data: bytes) -> Page:
-    """HTML, cut at h1 to h6; navigation, scripts and forms are left out."""
+    """Split an HTML page at h1 to h6; scripts, styles, navigation, footers and asides are left out."""
     from selectolax.lexbor import LexborHTMLParser
 
     tree: Any = LexborHTMLParser(data)
@@ -94,7 +94,7 @@ def _tidy(text: str) -> str:
 
 
 def _walk(root: Any, cutter: Cutter) -> None:
-    """Texts in document order; deep pages are why this is a loop with a stack."""
+    """Collect texts in document order. A loop with a stack, not a recursion, because pages can be nested deeply."""
     todo: list[Any] = [root]
     while todo:
         node = todo.pop()
@@ -120,7 +120,10 @@ def _one_line(text: str) -> str:
 
 
 def parse_pdf(data: bytes) -> Page:
-    """A PDF; each of its pages is a section. Raises MissingExtraError, ValueError for a file that is no PDF."""
+    """Return each page of a PDF as a section.
+
+    Raises MissingExtraError if pypdf is not installed, ValueError if the file is not a PDF.
+    """
     try:
         from pypdf import PdfReader
         from pypdf.errors import PyPdfError
@@ -131,12 +134,15 @@ def parse_pdf(data: bytes) -> Page:
         title = str(reader.metadata.title or "") if reader.metadata else ""
         texts = [page.extract_text().strip() for page in reader.pages]
     except PyPdfError as error:
-        raise ValueError(f"no readable PDF: {error}") from None
+        raise ValueError(f"the file is not a valid PDF: {error}") from None
     return Page(title, [Section((), text, at, f"page-{at}") for at, text in enumerate(texts, 1)] or [Section((), "")])
 
 
 def parse_docx(data: bytes) -> Page:
-    """A DOCX, cut at paragraphs with a heading style. Raises MissingExtraError, ValueError for what is no DOCX."""
+    """Split a DOCX at paragraphs with a heading style.
+
+    Raises MissingExtraError if python-docx is not installed, ValueError if the file is not a DOCX.
+    """
     import zipfile
 
     try:
@@ -147,7 +153,7 @@ def parse_docx(data: bytes) -> Page:
     try:
         document = docx.Document(io.BytesIO(data))
     except (OpcError, zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"no readable DOCX: {error}") from None
+        raise ValueError(f"the file is not a valid DOCX: {error}") from None
     cutter = Cutter()
     for number, paragraph in enumerate(document.paragraphs, 1):
         style = paragraph.style.name if paragraph.style is not None else ""

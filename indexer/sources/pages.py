@@ -1,7 +1,7 @@
-"""A folder of pages (Markdown, HTML, text, PDF, DOCX), cut at headings: each section is a document of its own.
+"""Read a folder of pages (Markdown, HTML, text, PDF, DOCX), split at headings; each section is a document.
 
-Its id is "path#section" (the path alone for what stands before the first heading); its fields are title (of the
-page), section (the headings it stands under), text and path.
+Its id is "path#section" (only the path for text before the first heading). Its fields are title (of the page), section
+(the headings above it), text and path.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NOT_IN_SLUG = re.compile(r"[^\w]+")
 
 
 def read_pages(source: SourceSpec) -> Iterator[Read]:
-    """The sections of every page of a folder, or of one page."""
+    """Yield the sections of every page of a folder, or of a single page."""
     for path, url in pages_of(source):
         with reading(url), open_source(url) as file:
             data = file.read()
@@ -43,7 +43,7 @@ def read_pages(source: SourceSpec) -> Iterator[Read]:
             yield Fault(url, f"not UTF-8 text ({error.reason} at byte {error.start})", "save the file as UTF-8")
             continue
         except ValueError as error:
-            yield Fault(url, f"cannot be read: {error}", "open and save it again with the program that wrote it")
+            yield Fault(url, f"cannot be read: {error}", "open it and save it again with the program that wrote it")
             continue
         yield from _records(page, path, url)
 
@@ -51,7 +51,7 @@ def read_pages(source: SourceSpec) -> Iterator[Read]:
 def _records(page: Page, path: str, url: str) -> Iterator[Record]:
     stem = path.rsplit("/", 1)[-1].split(".", 1)[0]
     title = page.title or stem
-    # A heading without a text of its own says what stands below it; only a page of nothing else keeps one.
+    # A heading without text of its own is part of the sections below it. Only a page without any text keeps one.
     sections = [section for section in page.sections if section.text] or list(page.sections[:1])
     taken: set[str] = set()
     for section in sections:
@@ -67,7 +67,7 @@ def _records(page: Page, path: str, url: str) -> Iterator[Record]:
 
 
 def _anchor(section: Section, taken: set[str]) -> str:
-    """A name for the section that is not taken yet: its own anchor, or its heading in small letters."""
+    """Return a unique name for the section: its own anchor or its heading in lower case, numbered if it is taken."""
     heading = section.headings[-1] if section.headings else ""
     base = section.anchor or _NOT_IN_SLUG.sub("-", heading.lower()).strip("-")
     anchor, count = base, 1

@@ -1,4 +1,4 @@
-"""Read any source: a table of forms and their readers."""
+"""Read a source of any form, with the reader that is registered for it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ READERS: Registry[Callable[[SourceSpec], Iterator[Read]]] = Registry(
 
 
 def read(source: SourceSpec, form: Form) -> Iterator[Read]:
-    """Every record of a source in order, or a Fault in the place of one that cannot be read.
+    """Yield the records of a source in order, with a Fault in place of a record that cannot be read.
 
-    Raises NotFoundError for a source that is not there, DataError for a file that breaks off.
+    Raises NotFoundError if the source does not exist, DataError if a file is damaged or truncated.
     """
     return READERS[form](source)

@@ -1,4 +1,4 @@
-"""What every reader yields: a record, or a fault in place of one."""
+"""The output of every reader: a record, or a fault in place of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of a source. origin: where it stands, "file:line" (a line, a row, or a section's heading)."""
+    """A record of a source. origin: its location, "file:line" (line, row, page, or the line of a heading)."""
 
     values: Mapping[str, Any]
     origin: str
@@ -17,7 +17,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A record that cannot be read. reason: what is wrong, with the value at fault; hint: the mend."""
+    """A record that cannot be read. reason: what is wrong, with the invalid value; hint: how to fix it."""
 
     origin: str
     reason: str
@@ -28,13 +28,13 @@ Read: TypeAlias = Record | Fault
 
 
 def shown(value: object, width: int = 60) -> str:
-    """A value as messages show it: its repr, shortened."""
+    """Return a value as messages show it: its repr, shortened to `width` characters."""
     text = repr(value)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def lookup(values: Mapping[str, Any], name: str) -> Any:
-    """The value under a name, or at a dotted path ("attributes.colour"); None where there is none."""
+    """Return the value under a name, or at a dotted path ("attributes.colour"); None if there is none."""
     if name in values:
         return values[name]
     at: Any = values

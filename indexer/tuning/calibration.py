@@ -12,9 +12,9 @@ from clew.search.rerank.expected_relevant import ExpectedRelevant
 from clew.search.rerank.log_odds import log_complement
 
 LEAST_SCALE = 1e-3
-# Columns of the features that have a lower bound.
+# Columns of the features whose coefficients have a lower bound.
 _SCALE, _FUSED = 0, 1
-_AHEAD_FUSED, _AHEAD_DOUBT = 1, 2
+_EXPECTED_FUSED, _EXPECTED_DOUBT = 1, 2
 
 
 def learn(
@@ -24,11 +24,11 @@ def learn(
     start: Calibration | None = None,
     strength: float = 1.0,
 ) -> Calibration:
-    """The most likely calibration for judged pairs, regularised towards `start` (None: the default).
+    """Return the most likely calibration for judged pairs, regularised towards `start` (None: the default).
 
-    scores, fused: (n,) cross-encoder and fused scores. relevant: (n,) bool. strength: of the regularisation (L2, in
-    pairs). Targets are smoothed as in Platt (1999), so that separable pairs give no unbounded slope. Raises DataError
-    where the lengths differ, a score is not finite, or the pairs are all relevant or all not.
+    scores, fused: (n,) cross-encoder scores and fused scores. relevant: (n,) bool. strength: of the L2 regularisation,
+    in pairs. Targets are smoothed as in Platt (1999), so that the slope stays bounded if the pairs are separable.
+    Raises DataError if the lengths differ, a score is not finite, or all pairs or none are relevant.
     """
     _check(scores, fused, relevant)
     begin = start or Calibration()
@@ -37,21 +37,21 @@ def learn(
     targets = np.where(relevant, (hits + 1) / (hits + 2), 1 / (len(table) - hits + 2))
     towards = np.array([begin.scale, begin.fused, begin.bias])
     best = fit_logistic(table, targets, towards, strength=strength, least={_SCALE: LEAST_SCALE, _FUSED: 0.0})
-    scale, beside, bias = (round(float(weight), 6) for weight in best)
-    return Calibration(scale, beside, bias)
+    scale, fused_weight, bias = (round(float(weight), 6) for weight in best)
+    return Calibration(scale, fused_weight, bias)
 
 
 def learn_expected_relevant(
     log_odds: Floats, fused: Floats, relevant: Bools, query: Ints, every: int
 ) -> ExpectedRelevant | None:
-    """Fit the estimate at each place where reranking may stop, on the candidates that would be left there.
+    """Fit the estimate of relevant candidates that are not scored yet, for each rank at which reranking may stop.
 
     log_odds, fused: (n,) calibrated log-odds and fused scores of candidates that were scored; relevant: (n,) bool;
-    query: (n,) int64 number of each one's query. every: candidates that are scored at a time. None where no query has
-    more than that. Raises DataError for numbers that are not finite.
+    query: (n,) int64 number of each candidate's query. every: how many candidates are scored at a time. Returns None
+    if no query has more candidates than that. Raises DataError if a number is not finite.
     """
     if not (np.isfinite(log_odds).all() and np.isfinite(fused).all()):
-        raise DataError("log_odds or fused hold a number that is not finite", "leave out pairs that were not scored")
+        raise DataError("log_odds or fused contain a number that is not finite", "leave out pairs that were not scored")
     rows: list[Floats] = []
     targets: list[Bools] = []
     for each in np.unique(query):
@@ -64,12 +64,12 @@ def learn_expected_relevant(
             targets.append(relevant[left])
     if not rows:
         return None
-    # Regularised towards even odds: with little training data, reranking goes on.
+    # Regularised towards even odds, so that with little training data reranking does not stop early.
     weights = fit_logistic(
         np.concatenate(rows),
         np.concatenate(targets).astype(np.float64),
         np.zeros(3),
-        least={_AHEAD_FUSED: 0.0, _AHEAD_DOUBT: 0.0},
+        least={_EXPECTED_FUSED: 0.0, _EXPECTED_DOUBT: 0.0},
     )
     return ExpectedRelevant(*(round(float(weight), 6) for weight in weights))
 
@@ -78,13 +78,14 @@ def _check(scores: Floats | Vectors, fused: Floats, relevant: Bools) -> None:
     sizes = [len(scores), len(fused), len(relevant)]
     if len(set(sizes)) != 1:
         raise DataError(
-            f"scores, fused and relevant hold {sizes[0]}, {sizes[1]} and {sizes[2]} pairs", "give all three the same"
+            f"scores, fused and relevant have the lengths {sizes[0]}, {sizes[1]} and {sizes[2]}",
+            "give all three the same length",
         )
     if not (np.isfinite(scores).all() and np.isfinite(fused).all()):
-        raise DataError("scores or fused hold a number that is not finite", "leave out pairs that were not scored")
+        raise DataError("scores or fused contain a number that is not finite", "leave out pairs that were not scored")
     if not 0 < np.count_nonzero(relevant) < len(relevant):
         kind = "relevant" if len(relevant) and relevant[0] else "not relevant"
         raise DataError(
-            f"relevant: all {len(relevant)} pairs are {kind}" if len(relevant) else "relevant: there is no pair",
-            "judge some candidates that answer their query and some that do not",
+            f"all {len(relevant)} judged pairs are {kind}" if len(relevant) else "there are no judged pairs",
+            "judge some candidates that are relevant and some that are not",
         )

@@ -1,4 +1,4 @@
-"""Learn fusion weights from judged queries: one weight a source, by coordinate ascent on nDCG@10."""
+"""Learn fusion weights from judged queries: one weight per source, by coordinate ascent on nDCG@10."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One query to learn from: what the sources found, and the gain of each found document.
+    """One judged query to learn from: its candidates with their scores by source, and the gain of each candidate.
 
-    gains: (m,) float64. ideal: the best gains any ranking of this query could show, descending.
+    gains: (m,) float64. ideal: the gains of all judged documents, descending, as the ideal ranking has them.
     """
 
     found: FusedCandidates
@@ -29,22 +29,22 @@ class Judged:
 
     @classmethod
     def of(cls, found: FusedCandidates, documents: Sequence[str], judged: Mapping[str, int]) -> Judged:
-        """From what was found. documents: ids of the m documents. judged: document id → gain."""
+        """Return the example for some candidates. documents: ids of the m candidates. judged: document id → gain."""
         gains = np.array([judged.get(name, 0) for name in documents], np.float64)
         return cls(found, gains, sorted((float(gain) for gain in judged.values()), reverse=True))
 
     def ndcg(self, spec: FusionSpec) -> float:
-        """nDCG@10 of the documents as this fusion ranks them."""
+        """Return the nDCG@10 of the candidates as this fusion ranks them."""
         return ndcg(FUSIONS[spec.method](self.found, spec).sum(axis=0), self)
 
 
 def ndcg(totals: Floats, judged: Judged, k: int = 10) -> float:
-    """nDCG@k of one ranking by fused scores. totals: (m,) float64."""
+    """Return the nDCG@k of the ranking by fused scores. totals: (m,) float64 fused scores."""
     return ranked_ndcg(judged.gains[np.argsort(-totals, kind="stable")], judged.ideal, k)
 
 
 def mean_ndcg(queries: Sequence[Judged], spec: FusionSpec) -> float:
-    """Mean nDCG@10 of one or more queries under a fusion."""
+    """Return the mean nDCG@10 of one or more queries with a fusion."""
     return float(np.mean([query.ndcg(spec) for query in queries]))
 
 
@@ -56,10 +56,10 @@ def example(
     sources: tuple[str, ...] | None,
     among: list[str] | None,
 ) -> Judged:
-    """One judged query with what the sources find for it.
+    """Retrieve the candidates of one judged query and return them as an example.
 
-    judged: document id → gain. depth: documents that each source is asked for. sources: None: all. among: ids that are
-    the only candidates (None: no limit).
+    judged: document id → gain. depth: documents that each source is asked for. sources: the sources to use (None: all).
+    among: ids of the only allowed candidates (None: every document).
     """
     pool = searcher.pool(query, depth, sources=sources, among=among)
     return Judged.of(pool, searcher.store.ids(pool.documents), judged)
@@ -68,13 +68,13 @@ def example(
 def learn(
     queries: Sequence[Judged], spec: FusionSpec, shrinkage: float = 0.2, free: Sequence[str] | None = None
 ) -> FusionSpec:
-    """Weights that raise nDCG@10 on judged queries, regularised towards those of `spec`.
+    """Return the fusion with weights that raise nDCG@10 on judged queries, regularised towards those of `spec`.
 
-    free: sources whose weights may move (None: all but the first, since only ratios matter).
+    free: sources whose weights are learned (None: all but the first, because only ratios of weights matter).
+    shrinkage: penalty of doubling a weight, in nDCG summed over the n queries.
 
-    One weight a source, found by coordinate ascent over factors 2^-4 … 2^4 of the starting weight. The objective is
-    mean nDCG@10 - shrinkage / n * sum of squared log2 factors: with few queries a weight moves only for a clear
-    gain. shrinkage: cost of one doubling, in nDCG points summed over the n queries.
+    Coordinate ascent tries the factors 2^-4 … 2^4 of each starting weight. The objective is mean nDCG@10 - shrinkage /
+    n * sum of squared log2 factors, so that with few queries a weight changes only for a clear gain.
     """
     if not queries:
         return spec

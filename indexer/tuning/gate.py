@@ -12,10 +12,10 @@ from clew.search.gate import FEATURES, Gate
 
 
 def learn(examples: Sequence[tuple[Floats, float]], start: Gate, strength: float = 4.0) -> Gate:
-    """A gate for queries with known gains, regularised towards `start`.
+    """Return the gate fitted to queries with known gains, regularised towards `start`.
 
-    examples: (features of a query, change of its nDCG@10 when it uses the graph). A query counts by the size of that
-    change; one without any is left out. strength: of the regularisation (L2, in queries).
+    examples: (features of a query, change of its nDCG@10 if it uses the graph). A query is weighted by the size of
+    the change; a query without a change is left out. strength: of the L2 regularisation, in queries.
     """
     decided = [(features, gain) for features, gain in examples if gain]
     if not decided:

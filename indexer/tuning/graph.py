@@ -1,4 +1,4 @@
-"""Learn how an index uses its graph from judged queries: relations, the graph's fusion weight, and the gate.
+"""Learn from judged queries how an index uses its graph: the relations, the graph's fusion weight, and the gate.
 
 Only train and dev queries are used.
 """
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
 DEPTH = 100
-# More queries than these only cost time.
+# More queries than these take time and do not improve the result.
 MOST_QUERIES = 1_000
 MOST_QUESTIONS = 5_000
 _OPEN = Gate(threshold=0.0)
 _FOLDS = 4
-# Of each split, for the default gate.
+# Number of queries of each split, for the default gate.
 DEFAULT_QUERIES = 300
 
 Examples = tuple[tuple[Floats, float], ...]
@@ -41,7 +41,10 @@ Examples = tuple[tuple[Floats, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What was learned. examples: the gate's: (features of a query, change of its nDCG@10 when it uses the graph)."""
+    """The learned parameters.
+
+    examples: the gate's training data: (features of a query, change of its nDCG@10 if it uses the graph).
+    """
 
     relations: RelationModel
     fusion: FusionSpec
@@ -49,19 +52,19 @@ class Learned:
     examples: Examples = ()
 
     def applied(self, searcher: Searcher) -> Searcher:
-        """The searcher with what was learned."""
+        """Return the searcher with the learned parameters."""
         assert searcher.knowledge is not None  # noqa: S101 - learned on a graph
         knowledge = replace(searcher.knowledge, model=self.relations)
         return replace(searcher, knowledge=knowledge, fusion=self.fusion, gate=self.gate)
 
     def as_table(self) -> dict[str, Any]:
-        """As a release stores it, without the fusion."""
+        """Return the parameters as a release stores them, without the fusion."""
         return {"relations": self.relations.as_table() if self.relations else {}, "gate": self.gate.as_table()}
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The training data: judged queries. queries: id → text. train, dev: their judgements, in integer gains."""
+    """The training data: judged queries. queries: id → text. train, dev: their qrels, with integer gains."""
 
     queries: Mapping[str, str]
     train: Qrels
@@ -69,65 +72,66 @@ class TrainingData:
     seed: int = 0
 
     def sampled(self, qrels: Qrels, most: int) -> list[str]:
-        """At most `most` of the queries that have a relevant document, drawn by the seed."""
+        """Return at most `most` of the queries that have a relevant document, sampled with the seed."""
         names = judged_queries(qrels)
         return names if len(names) <= most else random.Random(self.seed).sample(names, most)  # noqa: S311
 
 
 def learned(
     searcher: Searcher,
-    material: TrainingData,
+    data: TrainingData,
     progress: Progress | None = None,
     answers: Mapping[str, Answered] | None = None,
 ) -> Learned:
-    """Learn from judged queries, for the way the searcher uses its graph.
+    """Learn the graph's parameters from judged queries, starting with those of the searcher.
 
-    answers: the result of `answered`, if it is known already. The gate's features of a train query come from relations
-    learned on the other half of the train queries, so that it does not see answers it was trained on.
+    answers: the result of `answered` (None: compute it here). The gate's features of a train query come from relations
+    that were learned on the other half of the train queries, so that the gate is not fitted to answers that the
+    relations have memorised.
     """
     assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
-    names = material.sampled(material.train, MOST_QUESTIONS)
+    names = data.sampled(data.train, MOST_QUESTIONS)
     if answers is None:
-        answers = answered(searcher, material, progress)
-    whole = relations.learn(answers.values())
-    seen: list[_Seen] = []
+        answers = answered(searcher, data, progress)
+    model_of_all = relations.learn(answers.values())
+    cases: list[_GraphExample] = []
     halves = [set(names[0::2]), set(names[1::2])]
-    kept = material.sampled(material.train, MOST_QUERIES // 2)
+    sampled = data.sampled(data.train, MOST_QUERIES // 2)
     for half in halves:
         model = relations.learn(found for name, found in answers.items() if name not in half)
-        asked = [name for name in kept if name in half]
-        seen += _watched(_with(searcher, model), material, asked, material.train, progress)
-    rest = material.sampled(material.dev, MOST_QUERIES - len(seen))
-    seen += _watched(_with(searcher, whole), material, rest, material.dev, progress)
-    always = learn([each.with_graph for each in seen], searcher.fusion, free=("graph",))
-    # The weight that is best for every query need not be the best for those a gate lets through.
-    fusion = max((searcher.fusion, always), key=lambda tried: _gated_gain(seen, tried, searcher.gate))
-    examples = _examples(seen, fusion)
-    return Learned(whole, fusion, learn_gate(examples, searcher.gate), examples)
+        asked = [name for name in sampled if name in half]
+        cases += _graph_examples(_with(searcher, model), data, asked, data.train, progress)
+    rest = data.sampled(data.dev, MOST_QUERIES - len(cases))
+    cases += _graph_examples(_with(searcher, model_of_all), data, rest, data.dev, progress)
+    always = learn([each.with_graph for each in cases], searcher.fusion, free=("graph",))
+    # The weight that is best for all queries may not be the best for those that the gate lets use the graph.
+    fusion = max((searcher.fusion, always), key=lambda tried: _gated_gain(cases, tried, searcher.gate))
+    examples = _examples(cases, fusion)
+    return Learned(model_of_all, fusion, learn_gate(examples, searcher.gate), examples)
 
 
-def default_examples(searcher: Searcher, material: TrainingData, progress: Progress | None = None) -> Examples:
-    """Training data of the default gate: features and gains where no relations were learned."""
+def default_examples(searcher: Searcher, data: TrainingData, progress: Progress | None = None) -> Examples:
+    """Return the training data of the default gate: features and gains without learned relations."""
     assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
-    seen: list[_Seen] = []
-    for qrels in (material.train, material.dev):
-        asked = material.sampled(qrels, DEFAULT_QUERIES)
-        seen += _watched(_with(searcher, RelationModel()), material, asked, qrels, progress)
-    return _examples(seen, FusionSpec())
+    cases: list[_GraphExample] = []
+    for qrels in (data.train, data.dev):
+        asked = data.sampled(qrels, DEFAULT_QUERIES)
+        cases += _graph_examples(_with(searcher, RelationModel()), data, asked, qrels, progress)
+    return _examples(cases, FusionSpec())
 
 
-def _examples(seen: Sequence[_Seen], fusion: FusionSpec) -> Examples:
-    return tuple((each.features, each.gain(fusion)) for each in seen if each.features is not None)
+def _examples(cases: Sequence[_GraphExample], fusion: FusionSpec) -> Examples:
+    return tuple((each.features, each.gain(fusion)) for each in cases if each.features is not None)
 
 
-def _gated_gain(seen: Sequence[_Seen], fusion: FusionSpec, start: Gate) -> float:
-    """nDCG@10 gained, summed over the queries, each under a gate learned on the other folds."""
-    examples = _examples(seen, fusion)
+def _gated_gain(cases: Sequence[_GraphExample], fusion: FusionSpec, start: Gate) -> float:
+    """Return the gain in nDCG@10, summed over the queries; the gate of each query is learned on the other folds."""
+    examples = _examples(cases, fusion)
     total = 0.0
     for fold in range(_FOLDS):
         gate = learn_gate([each for at, each in enumerate(examples) if at % _FOLDS != fold], start)
-        held = examples[fold::_FOLDS]
-        total += sum(gain for features, gain in held if gate.probability(features) >= gate.threshold)
+        held_out = examples[fold::_FOLDS]
+        total += sum(gain for features, gain in held_out if gate.probability(features) >= gate.threshold)
     return total
 
 
@@ -136,17 +140,20 @@ def _with(searcher: Searcher, model: RelationModel) -> Searcher:
     return replace(searcher, knowledge=replace(searcher.knowledge, model=model), gate=_OPEN)
 
 
-def answered(searcher: Searcher, material: TrainingData, progress: Progress | None = None) -> dict[str, Answered]:
-    """Train query → the steps that lead from the entity it names to its relevant documents, where there are any."""
+def answered(searcher: Searcher, data: TrainingData, progress: Progress | None = None) -> dict[str, Answered]:
+    """Return the steps that lead from the entity a train query names to its relevant documents, by query id.
+
+    Queries without such steps are left out.
+    """
     knowledge = searcher.knowledge
     assert knowledge is not None  # noqa: S101 - see learned
     if not knowledge.walks or not knowledge.spec.documents or knowledge.spec.document_types:
-        return {}  # no walk leads to a document's node
+        return {}  # documents are not nodes that a walk can reach
     answers: dict[str, Answered] = {}
-    names = material.sampled(material.train, MOST_QUESTIONS)
+    names = data.sampled(data.train, MOST_QUESTIONS)
     for done, name in enumerate(names, 1):
-        wanted = {node for node, gain in material.train[name].items() if gain > 0}
-        found = steps_to_answers(searcher, knowledge, material.queries[name], wanted)
+        wanted = {node for node, gain in data.train[name].items() if gain > 0}
+        found = steps_to_answers(searcher, knowledge, data.queries[name], wanted)
         if found is not None:
             answers[name] = found
         if progress:
@@ -155,8 +162,11 @@ def answered(searcher: Searcher, material: TrainingData, progress: Progress | No
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """One judged query: its candidates without and with the graph, and the gate's features (None: no entity)."""
+class _GraphExample:
+    """One judged query: its candidates without and with the graph, and the gate's features.
+
+    features: None if the query names no entity. before: the fusion of the ranking without the graph.
+    """
 
     without: Judged
     with_graph: Judged
@@ -164,24 +174,24 @@ class _Seen:
     before: FusionSpec = field(default_factory=FusionSpec)
 
     def gain(self, fusion: FusionSpec) -> float:
-        """Change of nDCG@10 when the query uses the graph, under this fusion."""
+        """Return the change of nDCG@10 if the query uses the graph with this fusion."""
         return self.with_graph.ndcg(fusion) - self.without.ndcg(self.before)
 
 
-def _watched(
-    searcher: Searcher, material: TrainingData, names: Sequence[str], qrels: Qrels, progress: Progress | None
-) -> Iterator[_Seen]:
+def _graph_examples(
+    searcher: Searcher, data: TrainingData, names: Sequence[str], qrels: Qrels, progress: Progress | None
+) -> Iterator[_GraphExample]:
     others = tuple(name for name in searcher.sources if name != "graph")
     for done, name in enumerate(names, 1):
-        # A query that search refuses (empty, too long) is no training data.
+        # A query that search refuses (empty, too long) cannot be used as training data.
         with suppress(QueryError):
-            yield _seen(searcher, material.queries[name], qrels[name], others)
+            yield _graph_example(searcher, data.queries[name], qrels[name], others)
         if progress:
             progress("weights and gate", done, len(names))
 
 
-def _seen(searcher: Searcher, text: str, judged: Mapping[str, int], others: tuple[str, ...]) -> _Seen:
+def _graph_example(searcher: Searcher, text: str, judged: Mapping[str, int], others: tuple[str, ...]) -> _GraphExample:
     without = example(searcher, text, judged, DEPTH, others, None)
     pool, trace = searcher.traced(text, DEPTH, graph="auto")
     with_graph = Judged.of(pool, searcher.store.ids(pool.documents), judged)
-    return _Seen(without, with_graph, trace.gate_features, searcher.fusion)
+    return _GraphExample(without, with_graph, trace.gate_features, searcher.fusion)

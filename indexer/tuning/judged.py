@@ -1,4 +1,4 @@
-"""Open what parameters are learned on: judged queries, and the index that answers them."""
+"""Open the judged queries that parameters are learned from, and the index that answers them."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ TRAIN, DEV = "train", "dev"
 
 
 def dev_qrels(judged: JudgedQueries, *, allow_unknown: bool = False) -> Qrels:
-    """The dev judgements. Raises NotFoundError where there are none: nothing is ever tuned on test."""
+    """Return the dev qrels. Raises NotFoundError if there are none, because test queries are never used for tuning."""
     if DEV not in judged.splits:
         raise NotFoundError(
             f"{judged.folder} has no qrels/{DEV}.tsv, which fusion weights are learned on",
-            "split some queries off for dev, or leave tuned systems out; nothing is learned from test queries",
+            "move some judged queries to a dev split, or leave tuned systems out; test queries are not used for tuning",
         )
-    # A judged document outside the index only lowers the best possible score; the measuring itself is strict.
+    # A judged document that is not in the index only lowers the best possible measure; measuring itself is strict.
     return judged.qrels(DEV, None, allow_unknown=allow_unknown)
 
 
 def open_judged(name: str, home: Path, judged: Path | None) -> tuple[Searcher, JudgedQueries]:
-    """A live index and its judged queries. The caller closes the index.
+    """Open a live index and its judged queries. The caller closes the index.
 
-    judged: their folder (None: the one that the index's spec names). Raises NotFoundError where there is no such index
-    or folder, or the spec names none.
+    judged: the folder of the judged queries (None: the one that the index's spec names). Raises NotFoundError if the
+    index or the folder does not exist, or if the spec names no folder.
     """
     from clew.search.assemble import open_index
 
@@ -58,17 +58,17 @@ def open_judged(name: str, home: Path, judged: Path | None) -> tuple[Searcher, J
 def open_folder(
     path: Path, home: Path, model: str = "default", *, models: Path | None = None
 ) -> tuple[Searcher, JudgedQueries]:
-    """An index of a folder with judged queries, built where it is not there yet. The caller closes the index.
+    """Open the index of a folder with judged queries, and build it if necessary. The caller closes the index.
 
-    path: a BEIR folder, or one with an index spec that names judged queries; a [graph] there is left out. home: where
-    the index is kept. model: the bi-encoder ("default": the spec's own). models: home of the models (None: the same).
-    Raises NotFoundError where the folder, its documents or its judged queries are missing.
+    path: a BEIR folder, or a folder with an index spec that names judged queries; its [graph] table is ignored. home:
+    where the index is stored. model: the bi-encoder ("default": that of the spec). models: home of the models (None:
+    the same home). Raises NotFoundError if the folder, its documents or its judged queries are missing.
     """
     from clew.search.assemble import open_index
 
     folder = data_folder(path)
     table, queries = folder_spec(folder)
-    # The judged queries are learned from here; they decide nothing about the release.
+    # Without [quality], because here the judged queries are training data and not the release's gate.
     table = {key: value for key, value in table.items() if key not in {"graph", "quality"}}
     if model != "default" and table.get("dense", {}) is not False:
         table["dense"] = {**table.get("dense", {}), "model": saved_path(model, models or home)}
@@ -79,16 +79,16 @@ def open_folder(
 
 
 def beir_spec(folder: Path) -> dict[str, Any]:
-    """Return the spec, as a table, of an index over a BEIR corpus with every setting at its default."""
+    """Return the spec of an index of a BEIR corpus, as a table, with every setting at its default."""
     name = re.sub("[^a-z0-9]", "-", folder.name.lower()).strip("-")
     return {"name": name[:40] or "data", "source": {"path": str(folder.resolve()), "form": "beir"}}
 
 
 def folder_spec(folder: Path) -> tuple[dict[str, Any], JudgedQueries]:
-    """Return the index spec of a folder, as a table, and the judged queries in it or named by it.
+    """Return the index spec of a folder, as a table, and its judged queries.
 
-    folder: a BEIR folder, which gets a spec with every setting at its default, or one with an index spec that names
-    judged queries. Raises NotFoundError if it is neither.
+    folder: a BEIR folder, for which the spec has every setting at its default, or a folder with an index spec that
+    names judged queries. Raises NotFoundError if it is neither.
     """
     if first_file(folder, "corpus.jsonl"):
         return beir_spec(folder), open_queries(folder)
@@ -98,5 +98,6 @@ def folder_spec(folder: Path) -> tuple[dict[str, Any], JudgedQueries]:
             return table, open_queries(folder / named)
     raise NotFoundError(
         f"{folder} contains neither corpus.jsonl, plain or compressed, nor a spec with [quality] queries",
-        "a BEIR folder has corpus.jsonl, queries.jsonl and qrels/; see docs/benchmarks/method.md",
+        "give a BEIR folder (corpus.jsonl, queries.jsonl and qrels/) or one with such a spec; see "
+        "docs/benchmarks/method.md",
     )

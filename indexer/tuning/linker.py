@@ -1,7 +1,7 @@
-"""Fit the entity linker's weights on train questions, and choose its threshold on dev: what `clew.kg.linker` ships.
+"""Fit the entity linker's weights on train questions and choose its threshold on dev questions.
 
-Logistic regression over every candidate, once with the features that need a vector and once without; L2-regularised
-towards 0, but for the bias.
+The results are the constants in `clew.kg.linker`. The model is a logistic regression over all candidates, fitted once
+with the features that need a vector and once without them. All weights except the bias are L2-regularised towards 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ Weights = dict[str, tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Candidates to learn from. features: (n, FEATURES). meant: (n,) bool. shares: (n,) how much each counts."""
+    """Candidates to learn from.
+
+    features: (n, FEATURES) float64. meant: (n,) bool, whether the question means the entity. shares: (n,) weights.
+    """
 
     features: Floats
     meant: Bools
@@ -35,7 +38,10 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """weights: as `clew.kg.linker.WEIGHTS`. dev: threshold → mean F1 on dev. examples: how many candidates."""
+    """The fitted linker.
+
+    weights: as `clew.kg.linker.WEIGHTS`. dev: threshold → mean F1 on dev questions. examples: number of candidates.
+    """
 
     weights: Weights
     threshold: float
@@ -43,23 +49,23 @@ class Learned:
     examples: int
 
     def as_python(self) -> str:
-        """The lines to paste into kg/linker.py."""
+        """Return the lines to paste into kg/linker.py."""
         lines = [f'    "{name}": ({with_vector}, {without}),' for name, (with_vector, without) in self.weights.items()]
         head = "WEIGHTS: Mapping[str, tuple[float, float]] = {"
         return "\n".join([head, *lines, "}", f"threshold: float = {self.threshold}"])
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the result as plain data for JSON."""
         dev = {f"{threshold:g}": round(value, 6) for threshold, value in self.dev.items()}
         weights = {name: list(pair) for name, pair in self.weights.items()}
         return {"weights": weights, "threshold": self.threshold, "dev": dev, "examples": self.examples}
 
 
 def learn(examples: Examples, dev_f1: Callable[[Weights, float], float]) -> Learned:
-    """Fit the weights, then take the threshold with the best F1 on dev, the highest of equals.
+    """Fit the weights, then choose the threshold with the best F1 on dev questions, the highest one if there is a tie.
 
-    dev_f1: mean F1 (0 to 1) of the dev questions with these weights and this threshold. Raises DataError where no
-    candidate, or every one, is meant.
+    dev_f1: returns the mean F1 (0 to 1) of the dev questions with some weights and a threshold. Raises DataError if
+    none or all of the candidates are meant.
     """
     weights = fitted(examples)
     dev = {threshold: dev_f1(weights, threshold) for threshold in THRESHOLDS}
@@ -68,10 +74,11 @@ def learn(examples: Examples, dev_f1: Callable[[Weights, float], float]) -> Lear
 
 
 def fitted(examples: Examples) -> Weights:
-    """Both columns of weights, two decimals each. Raises DataError where no candidate, or every one, is meant."""
+    """Return both columns of weights, two decimals each. Raises DataError if none or all candidates are meant."""
     if not 0 < examples.meant.sum() < len(examples.meant):
         raise DataError(
-            f"{examples.meant.sum()} of {len(examples.meant)} candidates are meant", "give questions with mentions"
+            f"{examples.meant.sum()} of {len(examples.meant)} candidates are the entity that is meant",
+            "give questions with mentions of which some candidates are meant and some are not",
         )
     table = np.zeros((len(FEATURES), 2))
     for column, places in enumerate((tuple(range(len(FEATURES))), VECTORLESS)):
@@ -85,7 +92,7 @@ def fitted(examples: Examples) -> Weights:
             weights=examples.shares,
         )
     found = {name: (round(row[0], 2), round(row[1], 2)) for name, row in zip(FEATURES, table.tolist(), strict=True)}
-    # Where the questions' graph has no translations, they get the weight of another kind of name.
+    # If the questions' graph has no translations, they get the weight of aliases.
     if not examples.features[:, FEATURES.index("translation")].any():
         found["translation"] = found["alias"]
     return found

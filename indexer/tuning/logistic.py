@@ -1,4 +1,4 @@
-"""L2-regularised logistic regression: what fits the gate, the reranker's calibration and the linker."""
+"""L2-regularised logistic regression, which fits the gate, the reranker's calibration and the linker."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def fit_logistic(
     weights: Floats | None = None,
     least: Mapping[int, float] | None = None,
 ) -> Floats:
-    """(d,) float64 coefficients that minimise the weighted cross-entropy plus strength / 2 * |c - towards|².
+    """Return the coefficients that minimise the weighted cross-entropy plus strength / 2 * |c - towards|².
 
-    features: (n, d) float64. targets: (n,) probabilities, 0 to 1. towards: (d,) what the coefficients are regularised
-    towards, and where the search for them starts. strength: of the regularisation, one number or (d,), 0 or more.
-    weights: (n,) how much each row counts (None: 1 each). least: column → lower bound of its coefficient. The
-    objective is convex; L-BFGS-B (Byrd et al. 1995) reaches its minimum to more than six decimals.
+    features: (n, d) float64. targets: (n,) probabilities, 0 to 1. towards: (d,) values that the coefficients are
+    regularised towards, and the starting point of the optimiser. strength: of the regularisation, one number or (d,), 0
+    or more. weights: (n,) weight of each row (None: 1 each). least: column → lower bound of its coefficient. Returns
+    (d,) float64. The objective is convex; L-BFGS-B (Byrd et al. 1995) reaches its minimum to more than six decimals.
     """
     from scipy.optimize import minimize
 

@@ -1,4 +1,4 @@
-"""Publish a release with what was learned."""
+"""Publish a release with learned parameters."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from clew.indexer.tuning.tune import Tuned
 
 
 def publish_tuned(home: Path, name: str, tuned: Tuned) -> str:
-    """Publish a release of the live version with what was learned and make it live; returns its id."""
+    """Publish a release of the live version with the learned parameters and make it live; return its id."""
     what = "fusion weights, relations and gate" if tuned.graph else "fusion weights"
     what += " and the reranker's calibration" if tuned.rerank else ""
     learned: dict[str, Mapping[str, Any] | None] = {
         "fusion": asdict(tuned.after),
-        # A calibration that was learned on other fused scores is not valid any more.
+        # A calibration that was learned on other fused scores is no longer valid.
         "rerank": tuned.rerank.after if tuned.rerank else None,
     }
     if tuned.graph:

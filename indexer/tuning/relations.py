@@ -1,4 +1,4 @@
-"""Learn which relations questions ask for: from train queries, the entity each names, and its relevant documents."""
+"""Learn which relations questions ask for, from train queries, the entities they name and their relevant documents."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from clew.search.graph_retriever import GraphRetriever
     from clew.search.pipeline import Searcher
 
-# Least F1 of the entities that a step reaches against a question's answers, for the step to count as asked for.
+# A question asks for a step if the F1 of the entities that it reaches against the question's answers is at least this.
 _LEAST_F1 = 0.3
-# A step this near the best one counts too.
+# Steps whose F1 is at most this much below the best one count too.
 _NEAR_BEST = 0.05
 
 
@@ -28,7 +28,7 @@ _NEAR_BEST = 0.05
 class Answered:
     """One question to learn from.
 
-    rest: stems of its words outside the mention. steps: step → its share of the answers (above 0, at most 1).
+    rest: stems of its words outside the mention. steps: step → F1 against the answers (above 0, at most 1).
     """
 
     rest: tuple[str, ...]
@@ -36,7 +36,7 @@ class Answered:
 
 
 def learn(examples: Iterable[Answered]) -> RelationModel:
-    """Count the words of questions with known answers, for each step and in all."""
+    """Count the words of questions with known answers, for each step and in total."""
     per_step: dict[str, dict[str, float]] = {}
     everywhere: Counter[str] = Counter()
     questions = 0
@@ -54,9 +54,10 @@ def learn(examples: Iterable[Answered]) -> RelationModel:
 
 
 def steps_to_answers(searcher: Searcher, knowledge: GraphRetriever, text: str, wanted: set[str]) -> Answered | None:
-    """The steps that lead from an entity that a question names to its relevant documents.
+    """Return the steps that lead from an entity that a question names to the question's relevant documents.
 
-    wanted: ids of these documents. None where search refuses the question, it names no entity, or no step leads there.
+    wanted: ids of these documents. Returns None if search refuses the question, the question names no entity, or no
+    step leads to the documents.
     """
     try:
         query = searcher.understanding.terms(check_text(text, "query"))

@@ -22,7 +22,7 @@ from clew.search.types import SearchRequest
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
-# Enough for a few coefficients; more only cost time, about a second a query.
+# Enough to fit a few coefficients; more queries take time, about a second each, and do not improve the result.
 MOST_QUERIES = 200
 
 
@@ -30,8 +30,8 @@ MOST_QUERIES = 200
 class Scored:
     """Candidates of judged queries with their scores.
 
-    scores, fused: (n,) float64 the cross-encoder's and fused scores. relevant: (n,) bool. query: (n,) int64 number of
-    the query each is of, 0 to queries - 1.
+    scores, fused: (n,) float64 cross-encoder scores and fused scores. relevant: (n,) bool. query: (n,) int64 number of
+    each candidate's query, 0 to queries - 1.
     """
 
     scores: Floats
@@ -43,9 +43,9 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class RerankTuned:
-    """A calibration before and after, as tables. It was learned on `pairs` candidates of `queries` queries.
+    """A calibration before and after tuning, as tables.
 
-    relevant: how many of the pairs are relevant.
+    queries, pairs: number of queries and of their candidates that it was learned on. relevant: of relevant pairs.
     """
 
     before: Mapping[str, Any]
@@ -65,13 +65,13 @@ def learn_rerank(
     depth: int | None = None,
     judged_only: bool = False,
 ) -> RerankTuned:
-    """Learn the calibration of an index's reranker, regularised towards the one it has, and `expected_relevant`.
+    """Learn the calibration of an index's reranker, regularised towards its present one, and `expected_relevant`.
 
-    searcher: with the fusion that it will be used with. depth: documents each source is asked for (None: as many as a
-    search asks for). judged_only: each query's judged documents are its only candidates. Raises DataError where no
-    candidate is relevant, or all are.
+    searcher: has the fusion that the calibration will be used with. depth: documents that each source is asked for
+    (None: as many as in a search). judged_only: use only each query's judged documents as candidates. Raises DataError
+    if none or all of the candidates are relevant.
     """
-    assert searcher.reranker is not None  # noqa: S101 - the caller looked
+    assert searcher.reranker is not None  # noqa: S101 - the caller has checked
     start = searcher.reranker.calibration
     found = scored(searcher, queries, dev, seed, progress, depth=depth, judged_only=judged_only)
     after = learn(found.scores, found.fused, found.relevant, start)
@@ -94,14 +94,14 @@ def scored(
     depth: int | None = None,
     judged_only: bool = False,
 ) -> Scored:
-    """Score the first candidates of at most `most` judged queries (None: all), drawn by the seed.
+    """Score the first candidates of at most `most` judged queries (None: all), sampled with the seed.
 
     depth, judged_only: as in `learn_rerank`. Raises DataError if search accepts none of the queries.
     """
     names = judged_queries(qrels)
     if most is not None and len(names) > most:
         names = random.Random(seed).sample(names, most)  # noqa: S311 - a reproducible choice, no secret
-    # Fused scores depend on what else was found.
+    # The same depth as in a search, because fused scores depend on the other candidates.
     deep = load_profile(SearchRequest(query="").profile).depth if depth is None else depth
     parts: list[tuple[Any, Any, list[bool]]] = []
     for done, name in enumerate(names, 1):
@@ -114,7 +114,9 @@ def scored(
         if progress:
             progress("reranking", done, len(names))
     if not parts:
-        raise DataError("no query whose candidates the reranker could score", "check the split, and the gains if given")
+        raise DataError(
+            "the reranker could not score candidates of any judged query", "check the split, and the gains if given"
+        )
     return Scored(
         np.concatenate([part[0] for part in parts]),
         np.concatenate([part[1] for part in parts]),
@@ -125,7 +127,7 @@ def scored(
 
 
 def _candidates(searcher: Searcher, text: str, depth: int, among: list[str] | None) -> tuple[Floats, Floats, list[str]]:
-    """(scores, fused scores, ids) of the candidates of a query that are reranked."""
+    """Rerank the candidates of a query; return (scores, fused scores, ids) of those that were scored."""
     reranker = searcher.reranker
     assert reranker is not None  # noqa: S101 - see learn_rerank
     pool = searcher.pool(text, max(depth, reranker.spec.top, len(among or ())), among=among)

@@ -1,8 +1,9 @@
 """Learn the parameters of an index from judged queries: fusion weights, graph, and the reranker's calibration.
 
-One fusion weight a source is learned on dev queries, regularised towards what the index uses now. An index with a graph
-also learns which relations questions ask for, the graph's weight, and the gate, on train and dev queries
-(`clew.indexer.tuning.graph`). An index with a reranker learns its calibration (`clew.indexer.tuning.rerank`).
+One fusion weight per source is learned on dev queries, regularised towards the weight that the index uses now. For an
+index with a graph, the relations that questions ask for, the graph's weight and the gate are learned on train and dev
+queries (`clew.indexer.tuning.graph`). For an index with a reranker, its calibration is learned
+(`clew.indexer.tuning.rerank`).
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ if TYPE_CHECKING:
 
 GRAPH = "graph"
 DEPTH = 100
-# Enough for one weight a source; more only cost time.
+# Enough to learn one weight per source; more queries take time and do not improve the result.
 MOST_QUERIES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read the judgements.
+    """The options of tuning.
 
-    gains: gain of grade 0, 1, 2, … (None: the grade itself). judged_only: each query's judged documents are its only
-    candidates. allow_unknown: judged ids outside the index are no error. model: bi-encoder of a folder's index. seed:
-    of samples.
+    gains: gain of grade 0, 1, 2, … (None: the grade itself). judged_only: use only each query's judged documents as
+    candidates. allow_unknown: accept judged ids that are not in the index. model: bi-encoder of a folder's index. seed:
+    of the random samples.
     """
 
     gains: tuple[str, ...] | None = None
@@ -52,10 +53,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What was learned: the fusion before and after, and mean nDCG@10 of both on the dev queries learned from.
+    """The result of tuning: the fusion before and after, and the mean nDCG@10 of both on the dev queries.
 
-    graph: what else was learned for an index with a graph (None for another); the measures are then those of whole
-    searches. rerank: the calibration, for an index with a reranker; the measures are those before reranking.
+    graph: the graph's parameters, for an index with a graph (else None); the measures are then those of complete
+    searches with the gate. rerank: the calibration, for an index with a reranker (else None); the measures are those
+    before reranking.
     """
 
     before: FusionSpec
@@ -67,7 +69,7 @@ class Tuned:
     rerank: RerankTuned | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain data, without parts that the index does not have; relations are counted, not listed."""
+        """Return the result as plain data, without parts that the index does not have; relations are only counted."""
         table = asdict(replace(self, graph=None))
         if self.rerank is None:
             del table["rerank"]
@@ -77,10 +79,10 @@ class Tuned:
 
 @dataclass(frozen=True, slots=True)
 class GraphTuned:
-    """What was learned for an index's graph, as a release stores it.
+    """The learned parameters of an index's graph, as a release stores them.
 
-    questions: how many showed which relation answers them. decided: how many the graph helped or hurt; the gate was
-    learned on these.
+    questions: number of questions that the relations were learned from. decided: number of queries that the graph
+    helped or hurt, from which the gate was learned.
     """
 
     relations: Mapping[str, Any]
@@ -90,17 +92,17 @@ class GraphTuned:
 
     @classmethod
     def of(cls, found: Learned) -> GraphTuned:
-        """From what was learned."""
+        """Return the record of what was learned."""
         decided = sum(gain != 0 for _, gain in found.examples)
         return cls(**found.as_table(), questions=found.relations.questions, decided=decided)
 
     @property
     def steps(self) -> int:
-        """How many relations have words of their own; each direction counts by itself."""
+        """Number of relations with learned words; each direction counts as one."""
         return len(self.relations.get("words", {}))
 
     def as_dict(self) -> dict[str, Any]:
-        """As plain data: the gate in full, the relations counted."""
+        """Return the parameters as plain data: the complete gate, and the number of relations."""
         return {"questions": self.questions, "steps": self.steps, "decided": self.decided, "gate": dict(self.gate)}
 
 
@@ -118,13 +120,13 @@ def tune(
 ) -> Tuned:
     """Learn fusion weights from judged queries.
 
-    queries: id → text. qrels: integer gains; at most `most` of the queries are used, drawn by `seed`. depth: documents
-    that each source is asked for. sources: those whose weights are learned (None: all). judged_only: each query's
-    judged documents are its only candidates. Raises DataError if no query has a relevant document.
+    queries: id → text. qrels: integer gains; at most `most` of the queries are used, sampled with `seed`. depth:
+    documents that each source is asked for. sources: those whose weights are learned (None: all). judged_only: use only
+    each query's judged documents as candidates. Raises DataError if no query has a relevant document.
     """
     names = judged_queries(qrels)
     if not names:
-        raise DataError("no query to tune on has a relevant document", "check the split, and the gains if given")
+        raise DataError("no query to tune on has a relevant document", "check the dev qrels, and the gains if given")
     if len(names) > most:
         names = random.Random(seed).sample(names, most)  # noqa: S311 - a reproducible choice, no secret
     examples = []
@@ -143,7 +145,7 @@ def tune(
 def tune_folder(
     path: Path, home: Path, options: Options, progress: Progress | None = None, *, models: Path | None = None
 ) -> Tuned:
-    """Learn from the dev split of a folder with documents and judged queries; its index is built under `home`.
+    """Tune the index of a folder with documents and judged queries, on its dev split; the index is built in `home`.
 
     path: as for `clew.indexer.tuning.judged.open_folder`. models: home of the models (None: the same).
     """
@@ -151,7 +153,7 @@ def tune_folder(
 
 
 def tune_index(name: str, home: Path, judged: Path | None, options: Options, progress: Progress | None = None) -> Tuned:
-    """Learn from the dev split of a folder of judged queries (None: that of the index's spec), with a live index."""
+    """Tune a live index on the dev split of a folder of judged queries (None: the folder that its spec names)."""
     return _tuned(*open_judged(name, home, judged), options, progress)
 
 
@@ -190,19 +192,19 @@ def _with_graph(
     options: Options,
     progress: Progress | None,
 ) -> tuple[Tuned, Searcher]:
-    """Add what is learned for the graph to what was learned for the other sources; a searcher that uses both."""
-    material = TrainingData(judged.queries, dev, {}, options.seed)
-    names = material.sampled(dev, MOST_QUERIES)
+    """Learn the graph's parameters and add them to those of the other sources; return them and the tuned searcher."""
+    data = TrainingData(judged.queries, dev, {}, options.seed)
+    names = data.sampled(dev, MOST_QUERIES)
     if TRAIN in judged.splits:
         train = gained(judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown), options.gains)
-        material = replace(material, train=train, dev=dev)
-    got = learned(replace(searcher, fusion=found.after), material, progress)
+        data = replace(data, train=train, dev=dev)
+    got = learned(replace(searcher, fusion=found.after), data, progress)
     tuned = got.applied(searcher)
     before, after = (_measured(each, judged.queries, dev, names) for each in (searcher, tuned))
     return replace(found, after=got.fusion, ndcg_before=before, ndcg_after=after, graph=GraphTuned.of(got)), tuned
 
 
 def _measured(searcher: Searcher, queries: Mapping[str, str], qrels: Qrels, names: Sequence[str]) -> float:
-    """Mean nDCG@10 of whole searches, with the gate's decisions."""
+    """Return the mean nDCG@10 of complete searches, with the gate's decisions."""
     examples = [example(searcher, queries[name], qrels[name], DEPTH, None, None) for name in names]
     return mean_ndcg(examples, searcher.fusion)

@@ -1,4 +1,4 @@
-"""Sources of candidates: each is an index kind, and a line in this table."""
+"""Candidate sources: a table of index kinds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from clew.core.registry import Registry
 
-# Constructors differ; `clew.search.assemble` and the indexer know them. What they make is an IndexKind.
+# Each value is an IndexKind class. Constructors differ; `clew.search.assemble` and the indexer call them.
 KINDS: Registry[Any] = Registry(
     "index kind",
     {

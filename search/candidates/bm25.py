@@ -27,17 +27,17 @@ from clew.search.candidates.sharded import Sharded
 from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
 _ALL = np.empty(0, np.bool_)
-# Terms that a shard remembers, then it begins anew.
-_KNOWN = 100_000
+# The maximum number of terms in a shard's cache; a full cache is cleared.
+_MAX_CACHED_TERMS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class BM25Spec:
-    """How passages are scored by their words.
+    """Settings of BM25.
 
-    backend: "bm25", or "rank_bm25", the slow reference. k1: how soon further occurrences of a term stop to count
-    (0 to 10). b: how much long passages are held back (0 to 1). epsilon: what share of the average idf a term gets
-    that is in more than half of the passages (0 to 1).
+    backend: "bm25", or "rank_bm25", the slow reference. k1: saturation of term frequency; the higher, the more further
+    occurrences of a term count (0 to 10). b: strength of the length normalisation (0 to 1). epsilon: the idf of a term
+    in more than half of the passages, as a share of the average idf (0 to 1).
     """
 
     backend: Literal["bm25", "rank_bm25"] = "bm25"
@@ -52,7 +52,7 @@ class BM25Spec:
 
 
 class BM25Kind:
-    """BM25 as an index kind. Part and Whole are TermStatistics."""
+    """An IndexKind for BM25; its local and global statistics are TermStatistics."""
 
     def __init__(self, spec: BM25Spec, weights: Mapping[str, float], analyzer: Analyzer) -> None:
         """weights: searched field → weight (above 0), in declared order."""
@@ -61,42 +61,42 @@ class BM25Kind:
         self.analyzer = analyzer
 
     def local_statistics(self, passages: PassageSet, directory: Path) -> TermStatistics:
-        """Count passages, words and the passages that hold each term, and write the shard's postings."""
+        """Count passages, words and the document frequency of each term, and write the shard's postings."""
         counts = count_words(passages, self.weights, self.analyzer)
         write_postings(counts, directory)
         return counts.statistics()
 
     def combine(self, add: Sequence[TermStatistics], remove: Sequence[TermStatistics] = ()) -> TermStatistics:
-        """Add the shards' counts, take deleted passages' counts out."""
+        """Add the shards' counts and subtract those of deleted passages."""
         return combine(add, remove)
 
     def build(self, passages: PassageSet, global_statistics: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
-        """Nothing is left to write."""
-        held = Postings(directory)
-        return {"passages": len(held.lengths), "terms": held.terms, "postings": len(held.passages)}
+        """Return the counts of a shard; `local_statistics` has written its files."""
+        postings = Postings(directory)
+        return {"passages": len(postings.lengths), "terms": postings.terms, "postings": len(postings.passages)}
 
     def save(self, global_statistics: TermStatistics, directory: Path) -> None:
-        """Write the version's statistics."""
+        """Write the statistics of a version."""
         save(global_statistics, self.weights, self.analyzer.fingerprint, directory)
 
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
-        """Open a version; compiles or loads the kernel. Raises StoreError or NotFoundError with the file's name."""
+        """Open a version; compile or load the kernel. Raises StoreError or NotFoundError, naming the file."""
         warm()
         statistics = VersionStatistics(global_statistics, self.weights, self.analyzer.fingerprint)
         return BM25([BM25Shard(Postings(folder), statistics, self.spec) for folder in directories], statistics)
 
     def derived(self) -> frozenset[str]:
-        """None: all files come out the same."""
+        """Return no names: the same input gives identical files."""
         return frozenset()
 
 
 def warm() -> None:
-    """Compile what searches, or load it where it is compiled already, so that no query waits for it."""
+    """Compile the search functions, or load them from numba's cache, so that no query waits for it."""
     import clew.search.candidates.bm25_pruning  # noqa: F401
 
 
 class BM25:
-    """The shards of a version as one source."""
+    """A CandidateGenerator over the shards of a version."""
 
     def __init__(self, shards: Sequence[BM25Shard], statistics: VersionStatistics) -> None:
         self._shards = tuple(shards)
@@ -105,28 +105,28 @@ class BM25:
 
     @property
     def size(self) -> int:
-        """Passages of all shards, deleted ones included."""
+        """The number of passages in all shards, deleted ones included."""
         return self._sharded.size
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best k allowed passages that hold a query term of weight above 0.
+        """Return the best k allowed passages that contain a query term of weight above 0.
 
-        The background's mean is exact. Its deviation is what it would be if the terms occurred independently of each
-        other: the true one takes the scores of all passages.
+        In the score statistics, the mean is exact. The standard deviation assumes that terms occur independently of
+        each other, because the true one would need the scores of all passages.
         """
         found = self._sharded.candidates(request)
         return Ranking(found.ordinals, found.scores, found.answered, found.asked, self._score_statistics(request.query))
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
-        """(n,) float64 scores; 0.0 for a passage without any query term."""
+        """Return (n,) float64 scores; 0.0 for a passage without any query term."""
         return self._sharded.score(query, ordinals)
 
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
-        """One part for each query term that the passage holds."""
+        """Return one contribution for each query term that the passage contains."""
         return self._sharded.explain(query, ordinal)
 
     def matches_any(self, terms: Sequence[str]) -> Bools:
-        """(n,) bool: passages that hold at least one of the index terms."""
+        """Return (n,) bool: passages that contain at least one of the index terms."""
         return np.concatenate([_ALL, *(shard.matches_any(terms) for shard in self._shards)])
 
     def close(self) -> None:
@@ -148,10 +148,10 @@ class BM25:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """A term of the shard: its postings lie at start to end; what it adds to passages is most, total, squares.
+    """A term of the shard, with its postings from start to end.
 
-    most, total, squares: with weight 1 and idf 1, the largest, the sum and the sum of squares over the shard.
-    shift: of its skips, see `bm25_pruning.skip_shift`.
+    most, total, squares: the maximum, the sum and the sum of squares of its contributions to the shard's passages, with
+    weight 1 and idf 1. shift: of its skips, see `bm25_pruning.skip_shift`.
     """
 
     text: str
@@ -164,22 +164,22 @@ class _Term:
     shift: int
 
 
-# rows, met, scores and space of `bm25_pruning.best_matches`, kept for the next query.
+# The arrays rows, pool, scores and space of `bm25_pruning.best_matches`, reused by the next query.
 _Workspace: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], Floats, Floats]
 
 
 class BM25Shard:
-    """One shard's postings, scored with the statistics of its version. Safe to ask from several threads."""
+    """A CandidateGenerator over a shard's postings, scored with its version's statistics. Safe for several threads."""
 
     def __init__(self, postings: Postings, statistics: VersionStatistics, spec: BM25Spec) -> None:
-        from clew.search.candidates.bm25_pruning import HeldPostings, skips_for
+        from clew.search.candidates.bm25_pruning import PostingArrays, allocate_skips
 
         self._postings = postings
         self._statistics = statistics
         self._epsilon = spec.epsilon
         self._size = len(postings.lengths)
         average = statistics.average_length
-        self._held = HeldPostings(
+        self._arrays = PostingArrays(
             postings.passages,
             postings.codes,
             postings.values,
@@ -189,48 +189,48 @@ class BM25Shard:
             base=spec.k1 * (1 - spec.b) if average else spec.k1,
             slope=spec.k1 * spec.b / average if average else 0.0,
         )
-        self._spare: list[_Workspace] = []
-        self._known: dict[str, _Term | None] = {}
-        self._skips = skips_for(len(postings.passages))
+        self._workspaces: list[_Workspace] = []
+        self._term_cache: dict[str, _Term | None] = {}
+        self._skips = allocate_skips(len(postings.passages))
 
     @property
     def size(self) -> int:
-        """Passages of the shard."""
+        """The number of passages in the shard."""
         return self._size
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best k allowed passages that hold a query term of weight above 0; without background."""
+        """Return the best k allowed passages that contain a query term of weight above 0; without score statistics."""
         from clew.search.candidates.bm25_pruning import best_matches
 
         terms = self._terms(request.query)
         if request.k <= 0 or not terms:
             return empty_ranking()
-        rows, met, scores, left = space = self._workspace()
+        rows, pool, scores, space = workspace = self._workspace()
         found = best_matches(
             request.k,
             np.array([[t.start for t, _ in terms], [t.end for t, _ in terms], [t.shift for t, _ in terms]]),
             np.array([[weight * term.idf for term, weight in terms], [term.most for term, _ in terms]]),
-            self._held,
+            self._arrays,
             self._skips,
             _ALL if request.allowed is None else np.ascontiguousarray(request.allowed, np.bool_),
             rows,
-            met,
+            pool,
             scores,
-            left,
+            space,
         )
-        ranking = Ranking(met[:found].astype(np.int64), scores[:found].copy())
-        self._spare.append(space)
+        ranking = Ranking(pool[:found].astype(np.int64), scores[:found].copy())
+        self._workspaces.append(workspace)
         return ranking
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
-        """(n,) float64 scores; 0.0 for a passage without any query term."""
+        """Return (n,) float64 scores; 0.0 for a passage without any query term."""
         scores = np.zeros(len(ordinals), np.float64)
         for part in self._parts(self._terms(query), ordinals)[1]:
             scores += part
         return scores
 
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
-        """One part for each query term that the passage holds, in query order."""
+        """Return one contribution for each query term that the passage contains, in query order."""
         terms = self._terms(query)
         frequencies, parts = self._parts(terms, np.array([ordinal], np.int64))
         length = float(self._postings.lengths[ordinal])
@@ -254,7 +254,7 @@ class BM25Shard:
         ]
 
     def matches_any(self, terms: Sequence[str]) -> Bools:
-        """(n,) bool: passages that hold at least one of the index terms."""
+        """Return (n,) bool: passages that contain at least one of the index terms."""
         found = np.zeros(self._size, np.bool_)
         for term in terms:
             start, end = self._postings.range(term)
@@ -262,63 +262,63 @@ class BM25Shard:
         return found
 
     def close(self) -> None:
-        """Let go of the memory maps; the system unmaps them once no running query reads them. May be called twice."""
+        """Release the memory maps; they are unmapped when no running query reads them. May be called twice."""
         vars(self).pop("_postings", None)
-        vars(self).pop("_held", None)
-        self._spare.clear()
-        self._known.clear()
+        vars(self).pop("_arrays", None)
+        self._workspaces.clear()
+        self._term_cache.clear()
 
     def term(self, text: str) -> _Term | None:
-        """A term with its postings; None where the shard has none. Remembered, since its list is read once for it."""
+        """Return a term with its postings; None if the shard has none. Cached, because it reads the whole list."""
         try:
-            return self._known[text]
+            return self._term_cache[text]
         except KeyError:
             pass
         start, end = self._postings.range(text)
         found = self._read(text, start, end) if start < end else None
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
-        self._known[text] = found
+        if len(self._term_cache) >= _MAX_CACHED_TERMS:
+            self._term_cache.clear()
+        self._term_cache[text] = found
         return found
 
     def _read(self, text: str, start: int, end: int) -> _Term:
         from clew.search.candidates.bm25_pruning import read_term, skip_shift
 
         sums, shift = np.empty(3), skip_shift(start, end, self._size)
-        read_term(start, end, shift, self._held, self._skips, sums)
+        read_term(start, end, shift, self._arrays, self._skips, sums)
         most, total, squares = sums.tolist()
         return _Term(text, self._statistics.idf(text, self._epsilon), start, end, most, total, squares, shift)
 
     def _terms(self, query: ParsedQuery) -> list[tuple[_Term, float]]:
-        """Query terms that the shard holds with their weights, in query order, repetitions added up."""
+        """Return the query terms that the shard contains and their weights, in query order, repetitions added up."""
         return [(term, weight) for text, weight in weights_of(query).items() if (term := self.term(text))]
 
     def _parts(self, terms: Sequence[tuple[_Term, float]], ordinals: Ints) -> tuple[Floats, Floats]:
-        """tf and share of the score, each (terms, n) float64; the same arithmetic as the kernel's."""
-        from clew.search.candidates.bm25_pruning import STEPS, look_up
+        """Return tf and contribution to the score, each (terms, n) float64; the same arithmetic as the kernel's."""
+        from clew.search.candidates.bm25_pruning import STEPS, term_frequencies
 
         starts, ends = (np.array([getattr(term, name) for term, _ in terms], np.int64) for name in ("start", "end"))
         frequencies = np.empty((len(terms), len(ordinals)), np.float64)
-        look_up(starts, ends, self._held, ordinals.astype(np.int64), frequencies)
+        term_frequencies(starts, ends, self._arrays, ordinals.astype(np.int64), frequencies)
         weights = np.array([[weight * term.idf] for term, weight in terms], np.float64).reshape(len(terms), 1)
-        held = self._held
-        lengths = held.lengths[ordinals].astype(np.float64)
-        # A term that is not there adds 0, also where the denominator is 0 (k1 = 0).
-        below = np.where(frequencies > 0, frequencies + (held.base + held.slope * lengths), 1.0)
-        return frequencies, np.rint(weights * (frequencies * held.scale / below) * STEPS) / STEPS
+        arrays = self._arrays
+        lengths = arrays.lengths[ordinals].astype(np.float64)
+        # A term that the passage does not contain adds 0, even if the denominator is 0 (k1 = 0).
+        denominators = np.where(frequencies > 0, frequencies + (arrays.base + arrays.slope * lengths), 1.0)
+        return frequencies, np.rint(weights * (frequencies * arrays.scale / denominators) * STEPS) / STEPS
 
     def _workspace(self) -> _Workspace:
-        from clew.search.candidates.bm25_pruning import UNMET
+        from clew.search.candidates.bm25_pruning import NO_ROW
 
         try:
-            return self._spare.pop()
+            return self._workspaces.pop()
         except IndexError:
             n = self._size
-            return np.full(n, UNMET, np.int32), np.empty(n, np.int32), np.empty(n), np.empty(n)
+            return np.full(n, NO_ROW, np.int32), np.empty(n, np.int32), np.empty(n), np.empty(n)
 
 
 def weights_of(query: ParsedQuery) -> dict[str, float]:
-    """Query terms of weight above 0 → their weight, repetitions added up, in query order."""
+    """Return the query terms of weight above 0 → their weight, repetitions added up, in query order."""
     weights: dict[str, float] = {}
     for term, weight in query.terms:
         if weight > 0:

@@ -1,4 +1,4 @@
-"""The loops of BM25 over words, compiled; `bm25_pruning` has those over postings."""
+"""Compiled loops of BM25 over words; `bm25_pruning` has those over postings."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from clew.search.candidates.compiled import compiled, read_only
 def count_words(
     words: Any, ends: Any, weights: Any, first: int, seen: Any, slot: Any, term: Any, passage: Any, tf: Any
 ) -> int:
-    """Count the words of some passages; returns the number of (term, passage, tf) triples written.
+    """Count the words of some passages; return the number of (term, passage, tf) triples written.
 
-    words: (n,) int32 term of each word, passage by passage and, inside one, field by field. ends: (p * f,) int64
-    where each passage's field ends in words. weights: (f,) float64 what a word of the field adds to tf.
-    first: ordinal of the first passage. seen, slot: (terms,) int64 workspaces; seen holds the passage a term was
-    last seen in (-1: none). term, passage, tf: (n,) written: unique within a passage, passages ascending.
+    words: (n,) int32 term of each word, ordered by passage and, within a passage, by field. ends: (p * f,) int64 where
+    each field of each passage ends in words. weights: (f,) float64 what a word of the field adds to tf. first: ordinal
+    of the first passage. seen, slot: (terms,) int64 workspaces; seen holds the last passage that contained the term
+    (-1: none). term, passage, tf: (n,), output: terms are unique within a passage, passages ascend.
     """
     fields = len(weights)
     found = 0
@@ -53,10 +53,10 @@ def count_words(
     )
 )  # fmt: skip
 def sort_postings(term: Any, passage: Any, tf: Any, rank: Any, cursor: Any, passages: Any, frequencies: Any) -> None:
-    """Bring triples into the order of their terms' ranks, keeping passages ascending (a counting sort).
+    """Sort triples by the rank of their terms, with passages still ascending within a term (a counting sort).
 
-    rank: (terms,) int32. cursor: (terms,) int64, where each rank's postings begin; used up.
-    passages, frequencies: (n,) written.
+    rank: (terms,) int32. cursor: (terms,) int64, where each rank's postings begin; overwritten. passages, frequencies:
+    (n,), output.
     """
     for at in range(len(term)):
         to = cursor[rank[term[at]]]
@@ -67,10 +67,10 @@ def sort_postings(term: Any, passage: Any, tf: Any, rank: Any, cursor: Any, pass
 
 @compiled(nb.int64(read_only(nb.float32), nb.float32[::1], nb.uint8[::1]))
 def encode(frequencies: Any, values: Any, codes: Any) -> int:
-    """Write the code of each frequency; returns how many values the codes stand for.
+    """Write the code of each frequency; return the number of distinct values that have a code of their own.
 
-    frequencies, codes: (n,). values: (at most 255,) written, in order of first use; a frequency that finds no room
-    among them has the code len(values).
+    frequencies: (n,). values: (at most 255,), output: distinct frequencies in order of first use. codes: (n,), output:
+    the place of the frequency in values, or len(values) if values has no room for it.
     """
     known = 0
     for at in range(len(frequencies)):

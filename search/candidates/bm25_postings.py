@@ -1,13 +1,13 @@
-"""Postings of one shard: which passages hold each term, how often, and how long each passage is.
+"""Postings of one shard: which passages contain each term, how often, and how long each passage is.
 
-Nothing here depends on other shards, so a shard stays as it is when others come and go. Files of a shard:
+Nothing here depends on other shards, so a shard is unchanged when others are added or removed. Files of a shard:
 
     terms.marisa      the shard's terms; a term's id is its row in offsets
     offsets.npy       (terms + 1,) int64: where each term's postings begin
     passages.npy      (postings,) int32 passage ordinals within the shard, ascending for each term
     frequencies.npy   (postings,) uint8 codes of term frequencies: sums over fields of weight x occurrences
-    values.npy        (255 + rare,) float32 frequency of each code; then those of code 255, in order
-    rare.npy          (rare,) int64 which postings have code 255: those beyond the first 255 different frequencies
+    values.npy        (255 + rare,) float32 frequency of each code from 0 to 254, then that of each posting in rare
+    rare.npy          (rare,) int64 postings of code 255: frequencies that are not among the first 255 distinct ones
     lengths.npy       (passages,) float32 length: sum over fields of weight x words
 """
 
@@ -34,16 +34,16 @@ VALUES = "values.npy"
 RARES = "rare.npy"
 LENGTHS = "lengths.npy"
 
-# Passages whose words are held at a time.
+# The number of passages whose words are in memory at a time.
 _BLOCK = 8192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordCounts:
-    """The counted words of some passages: the postings before they are sorted.
+    """The counted words of some passages: postings before they are sorted.
 
     terms: in order of first use. term, passage: (postings,) int32. tf: (postings,) float32. lengths: (passages,)
-    float32. words: of each field, all passages together.
+    float32. words: the total number of words of each field.
     """
 
     terms: list[str]
@@ -54,7 +54,7 @@ class WordCounts:
     words: tuple[int, ...]
 
     def statistics(self) -> TermStatistics:
-        """What these passages add to the statistics of the version."""
+        """Return what these passages add to the statistics of the version."""
         frequencies = np.bincount(self.term, minlength=len(self.terms))
         order = sorted(range(len(self.terms)), key=self.terms.__getitem__)
         terms = tuple(self.terms[i] for i in order)
@@ -62,7 +62,7 @@ class WordCounts:
 
 
 class _Numbered(dict[str, int]):
-    """Terms numbered in order of first use."""
+    """A mapping of terms to numbers, assigned in order of first use."""
 
     def __missing__(self, term: str) -> int:
         self[term] = number = len(self)
@@ -70,15 +70,15 @@ class _Numbered(dict[str, int]):
 
 
 def field_texts(passages: PassageSet, weights: Mapping[str, float]) -> list[Sequence[str]]:
-    """The searched fields' columns in the weights' order; a field the passages lack counts as empty."""
+    """Return the columns of the searched fields in the weights' order; a missing field counts as empty."""
     empty: Sequence[str] = [""] * len(passages)
     return [passages.fields.get(name, empty) for name in weights]
 
 
 def count_words(passages: PassageSet, weights: Mapping[str, float], analyzer: Analyzer) -> WordCounts:
-    """Cut the searched fields of some passages into terms and count them.
+    """Split the searched fields of some passages into terms and count them.
 
-    Holds the words of a few thousand passages at a time, as numbers; what stays is 12 bytes a posting.
+    Only a few thousand passages' words are in memory at a time, as numbers; the result takes 12 bytes per posting.
     """
     from clew.search.candidates import bm25_kernel
 
@@ -115,7 +115,7 @@ def count_words(passages: PassageSet, weights: Mapping[str, float], analyzer: An
 def _words(
     columns: Sequence[Sequence[str]], first: int, last: int, analyzer: Analyzer, number: _Numbered
 ) -> tuple[NDArray[np.int32], Ints]:
-    """Terms of a block of passages as numbers, field after field, and where each field of each passage ends."""
+    """Return the terms of a block of passages as numbers, field by field, and where each field of each passage ends."""
     words = array("i")
     ends: list[int] = []
     for row in range(first, last):
@@ -126,7 +126,7 @@ def _words(
 
 
 def write_postings(counts: WordCounts, directory: Path) -> None:
-    """Write a shard's files; the same counts give the same bytes."""
+    """Write a shard's files; the same counts give identical files."""
     import marisa_trie
 
     from clew.search.candidates.bm25_kernel import encode, sort_postings
@@ -136,27 +136,27 @@ def write_postings(counts: WordCounts, directory: Path) -> None:
     terms, postings = len(counts.terms), len(counts.term)
     trie = marisa_trie.Trie(sorted(counts.terms))
     rank = np.fromiter(map(trie.__getitem__, counts.terms), np.int32, terms)
-    held = np.zeros(terms, np.int64)
-    held[rank] = np.bincount(counts.term, minlength=terms)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(held)])
+    list_lengths = np.zeros(terms, np.int64)
+    list_lengths[rank] = np.bincount(counts.term, minlength=terms)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(list_lengths)])
     passages, frequencies = np.empty(postings, np.int32), np.empty(postings, np.float32)
     sort_postings(counts.term, counts.passage, counts.tf, rank, offsets[:-1].copy(), passages, frequencies)
-    codes, coded = np.empty(postings, np.uint8), np.zeros(RARE, np.float32)
-    known = encode(frequencies, coded, codes)
-    rare = np.flatnonzero(codes == RARE) if known == RARE else np.empty(0, np.int64)
+    codes, code_values = np.empty(postings, np.uint8), np.zeros(RARE, np.float32)
+    distinct = encode(frequencies, code_values, codes)
+    rare = np.flatnonzero(codes == RARE) if distinct == RARE else np.empty(0, np.int64)
     (directory / TERMS).write_bytes(trie.tobytes())
     for name, values in (
         (OFFSETS, offsets), (PASSAGES, passages), (FREQUENCIES, codes),
-        (VALUES, np.concatenate([coded, frequencies[rare]])), (RARES, rare), (LENGTHS, counts.lengths),
+        (VALUES, np.concatenate([code_values, frequencies[rare]])), (RARES, rare), (LENGTHS, counts.lengths),
     ):  # fmt: skip
         np.save(directory / name, values)
 
 
 class Postings:
-    """A shard's files, memory-mapped and read-only."""
+    """The files of a shard, memory-mapped and read-only."""
 
     def __init__(self, directory: Path) -> None:
-        """Open what `write_postings` wrote. Raises NotFoundError or CorruptError with the file's name."""
+        """Open the files that `write_postings` wrote. Raises NotFoundError or CorruptError, naming the file."""
         self._trie = open_trie(directory / TERMS)
         self._offsets = open_array(directory / OFFSETS)
         self.passages: NDArray[np.int32] = open_array(directory / PASSAGES)
@@ -167,10 +167,10 @@ class Postings:
 
     @property
     def terms(self) -> int:
-        """How many terms the shard holds."""
+        """The number of terms in the shard."""
         return len(self._offsets) - 1
 
     def range(self, term: str) -> tuple[int, int]:
-        """Where the postings of a term lie: (start, end), equal where the shard has none."""
+        """Return where the postings of a term begin and end; the two are equal if the shard has none."""
         at = self._trie.get(term)
         return (0, 0) if at is None else (int(self._offsets[at]), int(self._offsets[at + 1]))

@@ -1,7 +1,7 @@
-"""What BM25 knows of a whole version: how many passages, how many words, which passages hold each term.
+"""BM25 statistics of a version: the number of passages, the number of words, and document frequencies.
 
-Whole numbers only, so that what a deleted passage added is taken out exactly, and so that the sum over shards does
-not depend on how passages were dealt to them. Scores are made of these at query time.
+All are integers, so that the counts of a deleted passage are subtracted exactly, and so that the sum over shards does
+not depend on how passages were distributed over them. Scores are computed from these at query time.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ FREQUENCIES = "document_frequencies.npy"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TermStatistics:
-    """Counts over some passages; the Part and the Whole of the BM25 kinds.
+    """Counts over some passages; the local and the global statistics of the BM25 kinds.
 
-    passages: how many. words: of each searched field, in the weights' order, all passages together.
-    terms: sorted. frequencies: (terms,) int64 passages that hold each term, at least 1.
+    passages: the number of passages. words: the total number of words of each searched field, in the weights' order.
+    terms: sorted. frequencies: (terms,) int64 number of passages that contain each term, at least 1.
     """
 
     passages: int
@@ -41,7 +41,7 @@ class TermStatistics:
 
 
 def combine(add: Sequence[TermStatistics], remove: Sequence[TermStatistics]) -> TermStatistics:
-    """Add counts up and take others out. Raises ValueError where more would be taken than is there."""
+    """Add up the counts in `add` and subtract those in `remove`. Raises ValueError if a result would be negative."""
     if len(add) == 1 and not remove:
         return add[0]
     total: dict[str, int] = {}
@@ -55,13 +55,13 @@ def combine(add: Sequence[TermStatistics], remove: Sequence[TermStatistics]) -> 
     fields = len(add[0].words) if add else 0
     words = tuple(sum(p.words[f] for p in add) - sum(p.words[f] for p in remove) for f in range(fields))
     if passages < 0 or min(words, default=0) < 0 or min(total.values(), default=0) < 0:
-        raise ValueError("BM25 statistics would go below zero: passages were removed that had never been added")
+        raise ValueError("BM25 statistics would fall below zero: passages were removed that had never been added")
     terms = tuple(sorted(term for term, count in total.items() if count))
     return TermStatistics(passages, words, terms, np.array([total[term] for term in terms], np.int64))
 
 
 def save(global_statistics: TermStatistics, weights: Mapping[str, float], analyzer: str, directory: Path) -> None:
-    """Write the statistics of a version; analyzer is the fingerprint of what cut its words."""
+    """Write the statistics of a version. analyzer: the fingerprint of the analyzer that extracted its terms."""
     import marisa_trie
 
     directory.mkdir(parents=True, exist_ok=True)
@@ -84,19 +84,19 @@ def save(global_statistics: TermStatistics, weights: Mapping[str, float], analyz
 class VersionStatistics:
     """The saved statistics of a version, memory-mapped.
 
-    passages: how many. average_length: of a passage, in words weighted by field (0 where there are none).
+    passages: the number of passages. average_length: of a passage, in words weighted by field (0 if there are none).
     """
 
     def __init__(self, directory: Path, weights: Mapping[str, float], analyzer: str) -> None:
-        """Open what `save` wrote.
+        """Open the files that `save` wrote.
 
-        Raises NotFoundError, CorruptError, FormatError, and MismatchError where field weights or analyzer differ.
+        Raises NotFoundError, CorruptError or FormatError, and MismatchError if field weights or analyzer differ.
         """
         table = read_table(directory / STATISTICS, FORMAT)
         if table["weights"] != dict(weights):
             raise MismatchError(
                 f"{directory} was built with field weights {table['weights']}, not {dict(weights)}",
-                "weights are part of the index: rebuild with `clew build`",
+                "rebuild with `clew build`, because weights are part of the index",
             )
         if table["analyzer"] != analyzer:
             raise MismatchError(
@@ -110,12 +110,15 @@ class VersionStatistics:
         self._frequencies = open_array(directory / FREQUENCIES)
 
     def document_frequency(self, term: str) -> int:
-        """Passages that hold the term."""
+        """Return the number of passages that contain the term."""
         at = self._trie.get(term)
         return 0 if at is None else int(self._frequencies[at])
 
     def idf(self, term: str, epsilon: float) -> float:
-        """Weight of a term by its rareness; a term in more than half of the passages gets epsilon x the average."""
+        """Return a term's inverse document frequency; epsilon x the average idf if it would be negative.
+
+        That is the case for a term in more than half of the passages. A term that is in no passage has 0.
+        """
         frequency = self.document_frequency(term)
         if frequency == 0:
             return 0.0
@@ -124,10 +127,10 @@ class VersionStatistics:
 
     @cached_property
     def average_idf(self) -> float:
-        """Mean idf of the vocabulary, negative ones included, as rank-bm25 takes it."""
+        """Mean idf of the vocabulary, negative ones included, as in rank-bm25."""
         if not len(self._frequencies):
             return 0.0
-        # Over distinct frequencies in ascending order, so that it does not depend on the order of terms.
+        # Sum over distinct frequencies in ascending order, so that the result does not depend on the order of terms.
         distinct, counts = np.unique(self._frequencies, return_counts=True)
         pairs = zip(distinct.tolist(), counts.tolist(), strict=True)
         total: float = sum(count * _idf(self.passages, frequency) for frequency, count in pairs)

@@ -1,9 +1,9 @@
-"""Documents by the entities they are about: postings from each entity of the graph to passages.
+"""Candidates by entity: postings from each entity of the graph to the passages that are about it.
 
     score(passage) = sum over the entities a query leads to of  weight x annotation x rarity
 
-with rarity = ln(1 + N / n) / ln(1 + N) for an entity that n of N passages are about: 1 where it is one passage alone.
-What a document's node, values and title say holds for all its passages, what a body field says for the window it is in.
+with rarity = ln(1 + N / n) / ln(1 + N) for an entity that n of N passages are about (1 if n is 1). Annotations from
+a document's node, values and title apply to all its passages, those from a body field to the window that they are in.
 
     <shard>/graph/     entities.npy (e,) int32 rows of the graph, ascending; offsets.npy (e + 1,) int64;
                        passages.npy (postings,) int32, ascending for each entity; weights.npy (postings,) float32;
@@ -41,9 +41,10 @@ FREQUENCIES, TABLE = "frequencies.npy", "graph.json"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EntityCounts:
-    """How many passages are about each entity; Part and Whole of the kind.
+    """How many passages are about each entity; the local and the global statistics of the kind.
 
-    passages: how many there are. entities: (e,) int64 rows, ascending. frequencies: (e,) int64, at least 1.
+    passages: the number of passages. entities: (e,) int64 rows of the graph, ascending. frequencies: (e,) int64, at
+    least 1.
     """
 
     passages: int
@@ -53,7 +54,7 @@ class EntityCounts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Postings:
-    """Every annotation of a shard: (p,) int64 entity rows, (p,) int64 passages, (p,) float64 weights."""
+    """The annotations of a shard: (p,) int64 entity rows, (p,) int64 passages, (p,) float64 weights."""
 
     rows: Ints
     passages: Ints
@@ -61,16 +62,16 @@ class _Postings:
 
 
 class GraphKind:
-    """Entity postings as an index kind."""
+    """An IndexKind for entity postings."""
 
     def __init__(self, spec: GraphSpec, fields: Fields, folder: Path) -> None:
-        """folder: the snapshot's; only building needs it."""
+        """folder: of the snapshot; needed only to build."""
         self._spec = spec
         self._fields = fields
         self._folder = folder
 
     def local_statistics(self, passages: PassageSet, directory: Path) -> EntityCounts:
-        """How many passages are about each entity; writes the shard's postings."""
+        """Count the passages that are about each entity, and write the shard's postings."""
         found = self._postings(passages)
         order = np.lexsort((found.passages, found.rows))
         entities, heads, frequencies = np.unique(found.rows[order], return_index=True, return_counts=True)
@@ -87,7 +88,7 @@ class GraphKind:
         return EntityCounts(len(passages.documents), entities.astype(np.int64), frequencies.astype(np.int64))
 
     def combine(self, add: Sequence[EntityCounts], remove: Sequence[EntityCounts] = ()) -> EntityCounts:
-        """Add the shards' counts, take deleted passages' counts out."""
+        """Add the shards' counts and subtract those of deleted passages. Raises ValueError if a result is negative."""
         entities = np.unique(np.concatenate([np.empty(0, np.int64), *(part.entities for part in (*add, *remove))]))
         total = np.zeros(len(entities), np.int64)
         for sign, parts in ((1, add), (-1, remove)):
@@ -95,21 +96,21 @@ class GraphKind:
                 total[np.searchsorted(entities, part.entities)] += sign * part.frequencies
         passages = sum(part.passages for part in add) - sum(part.passages for part in remove)
         if passages < 0 or total.min(initial=0) < 0:
-            raise ValueError("entity counts would go below zero: passages were removed that had never been added")
+            raise ValueError("entity counts would fall below zero: passages were removed that had never been added")
         return EntityCounts(passages, entities[total > 0], total[total > 0])
 
     def build(self, passages: PassageSet, global_statistics: EntityCounts, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
-        """Nothing is left to write."""
-        held = open_array(directory / PASSAGES)
+        """Return the counts of a shard; `local_statistics` has written its files."""
+        annotated = open_array(directory / PASSAGES)
         return {
             "passages": len(passages.documents),
-            "annotated": len(np.unique(held)),
+            "annotated": len(np.unique(annotated)),
             "entities": len(open_array(directory / ENTITIES)),
-            "postings": len(held),
+            "postings": len(annotated),
         }
 
     def save(self, global_statistics: EntityCounts, directory: Path) -> None:
-        """Write the version's counts."""
+        """Write the counts of a version."""
         directory.mkdir(parents=True, exist_ok=True)
         np.save(directory / ENTITIES, global_statistics.entities)
         np.save(directory / FREQUENCIES, global_statistics.frequencies)
@@ -117,15 +118,15 @@ class GraphKind:
         (directory / TABLE).write_text(json.dumps(table) + "\n", encoding="utf-8")
 
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
-        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
+        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError, naming the file."""
         table = read_table(global_statistics / TABLE, FORMAT)
         entities, frequencies = (open_array(global_statistics / name) for name in (ENTITIES, FREQUENCIES))
-        rarity = Rarity(int(table["passages"]), entities, frequencies)
+        rarity = EntityIdf(int(table["passages"]), entities, frequencies)
         shards = [GraphShard(folder, rarity) for folder in directories]
         return shards[0] if len(shards) == 1 else Sharded(shards)
 
     def derived(self) -> frozenset[str]:
-        """None: all files come out the same."""
+        """Return no names: the same input gives identical files."""
         return frozenset()
 
     def _postings(self, passages: PassageSet) -> _Postings:
@@ -143,8 +144,8 @@ class GraphKind:
         return _Postings(np.array(rows, np.int64), np.array(places, np.int64), np.array(weights, np.float64))
 
     def _annotations(self, passages: PassageSet, annotator: Annotator) -> Iterator[dict[int, float]]:
-        """Row → weight of the entities of each passage in turn."""
-        entire, cut = self._texts(passages)
+        """Yield the entities of each passage in turn, row → weight."""
+        entire, windowed = self._texts(passages)
         for first, last in _documents(passages.documents):
             values = [
                 (self._fields[name].entity, path)
@@ -155,7 +156,7 @@ class GraphKind:
             mentioned: dict[str, dict[int, float]] = {}
             for passage in range(first, last):
                 found = dict(shared)
-                for window in (text[passage] for text in cut):
+                for window in (text[passage] for text in windowed):
                     if window not in mentioned:
                         mentioned[window] = annotator.mentioned([window])
                     for row, weight in mentioned[window].items():
@@ -163,7 +164,7 @@ class GraphKind:
                 yield found
 
     def _texts(self, passages: PassageSet) -> tuple[list[Sequence[str]], list[Sequence[str]]]:
-        """Texts to be linked, by passage: those that are the whole document's, and those cut into windows."""
+        """Return the columns of texts to link: those of whole documents, and those of windows of body fields."""
         title, cut = title_field(self._fields), body_fields(self._fields)
         named = dict.fromkeys(title if name == "title" and title else name for name in self._spec.annotate)
         known = [name for name in named if name in passages.fields]
@@ -180,7 +181,7 @@ class GraphKind:
 
 
 def _documents(ids: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """First passage of each document and the one after its last."""
+    """Yield the first passage of each document and the one after its last."""
     first = 0
     for at in range(1, len(ids) + 1):
         if at == len(ids) or ids[at] != ids[first]:
@@ -189,7 +190,7 @@ def _documents(ids: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rarity:
+class EntityIdf:
     """How rare each entity is in the version."""
 
     passages: int
@@ -197,7 +198,7 @@ class Rarity:
     frequencies: NDArray[np.int64]
 
     def of(self, row: int) -> float:
-        """1 for an entity of one passage, towards 0 for one of all; 0 for one of none."""
+        """Return the rarity: 1 for an entity of one passage, lower for one of more passages, 0 for one of none."""
         at = int(np.searchsorted(self.entities, row))
         if at == len(self.entities) or self.entities[at] != row:
             return 0.0
@@ -206,7 +207,7 @@ class Rarity:
 
 @dataclass(frozen=True, slots=True)
 class _Matched:
-    """An entity of a query that passages of the shard are about: its postings lie at start to end."""
+    """An entity of a query that passages of the shard are about, with its postings from start to end."""
 
     at: int
     weight: float
@@ -215,10 +216,10 @@ class _Matched:
 
 
 class GraphShard:
-    """One shard's entity postings. Safe to ask from several threads."""
+    """A CandidateGenerator over a shard's entity postings. Safe to use from several threads."""
 
-    def __init__(self, directory: Path, rarity: Rarity) -> None:
-        """Open what `GraphKind.build` wrote. Raises NotFoundError, CorruptError or FormatError with the file's name."""
+    def __init__(self, directory: Path, rarity: EntityIdf) -> None:
+        """Open the files that `GraphKind` wrote. Raises NotFoundError, CorruptError or FormatError, naming the file."""
         self._size = int(read_table(directory / TABLE, FORMAT)["passages"])
         self._entities = open_array(directory / ENTITIES)
         self._offsets = open_array(directory / OFFSETS)
@@ -228,25 +229,25 @@ class GraphShard:
 
     @property
     def size(self) -> int:
-        """Passages of the shard."""
+        """The number of passages in the shard."""
         return self._size
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best k allowed passages that are about an entity the query leads to."""
+        """Return the best k allowed passages that are about an entity the query leads to."""
         passages, scores = self._summed(request.query)
-        # Over all passages, as if the others scored 0; before the filter, as BM25 does.
+        # Score statistics are over all passages, where the others score 0, and before the filter, as in BM25.
         mean = float(scores.sum()) / self._size if self._size else 0.0
         square = float(np.square(scores).sum()) / self._size if self._size else 0.0
         score_statistics = (mean, math.sqrt(max(0.0, square - mean**2)))
         if request.allowed is not None:
-            kept = request.allowed[passages]
-            passages, scores = passages[kept], scores[kept]
+            allowed = request.allowed[passages]
+            passages, scores = passages[allowed], scores[allowed]
         if request.k <= 0 or not len(passages):
             return replace(empty_ranking(), score_statistics=score_statistics)
         return replace(ranked(passages, scores, request.k), score_statistics=score_statistics)
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
-        """(n,) float64 scores; 0.0 for a passage about none of the entities, NaN where the graph was not asked."""
+        """Return (n,) float64 scores; 0.0 for a passage about none of the entities, NaN without graph expansion."""
         if query.expansion is None:
             return np.full(len(ordinals), np.nan)
         passages, scores = self._summed(query)
@@ -258,7 +259,7 @@ class GraphShard:
         return found
 
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
-        """One part for each way from the query to an entity that the passage is about."""
+        """Return one contribution for each path from the query to an entity that the passage is about."""
         if query.expansion is None:
             return []
         parts = []
@@ -274,10 +275,10 @@ class GraphShard:
         return parts
 
     def close(self) -> None:
-        """Nothing to release: the system unmaps the files once no running query reads them."""
+        """Do nothing: the files are unmapped when no running query reads them."""
 
     def _matches(self, query: ParsedQuery) -> Iterator[_Matched]:
-        """The entities of a query's expansion that have postings here, in its order."""
+        """Yield the entities of a query's expansion that have postings in this shard, in the expansion's order."""
         if query.expansion is None or not len(self._entities):
             return
         rows = query.expansion.rows
@@ -288,7 +289,7 @@ class GraphShard:
             yield _Matched(at, weight, int(self._offsets[place]), int(self._offsets[place + 1]))
 
     def _summed(self, query: ParsedQuery) -> tuple[Ints, Floats]:
-        """Passages about any of a query's entities, ascending, and their scores, summed in the expansion's order."""
+        """Return the passages about a query's entities, ascending, and their scores, summed in expansion order."""
         matches = list(self._matches(query))
         if not matches:
             return np.empty(0, np.int64), np.empty(0, np.float64)

@@ -1,6 +1,6 @@
-"""The reference backend: rank-bm25's BM25Okapi over stored words. Slow, and there to be compared with.
+"""The reference backend: BM25Okapi of rank-bm25 over stored words. It is slow and serves as a baseline.
 
-A field's weight repeats its words, so weights must be whole numbers here.
+Each word of a field is repeated as often as the field's weight says, so weights must be integers.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ WORDS = "words.json"
 
 
 class RankBM25Kind(BM25Kind):
-    """rank-bm25 as an index kind; its statistics are those of BM25Kind."""
+    """An IndexKind for rank-bm25; its statistics are those of BM25Kind."""
 
     def __init__(self, spec: BM25Spec, weights: Mapping[str, float], analyzer: Analyzer) -> None:
-        """Raises SpecError for a weight that is no whole number."""
+        """Raises SpecError if a weight is not an integer."""
         super().__init__(spec, weights, analyzer)
         for name, weight in self.weights.items():
             if weight != int(weight):
                 raise SpecError(
-                    f'[fields] {name}: weight is {weight}, but backend = "rank_bm25" needs whole numbers',
-                    'round it, or use backend = "bm25"',
+                    f'[fields] {name}: weight is {weight}, but backend = "rank_bm25" needs an integer',
+                    'round the weight, or use backend = "bm25"',
                 )
 
     def local_statistics(self, passages: PassageSet, directory: Path) -> TermStatistics:  # noqa: ARG002
-        """Count passages, words and the passages that hold each term."""
+        """Count passages, words and the document frequency of each term."""
         return count_words(passages, self.weights, self.analyzer).statistics()
 
     def build(self, passages: PassageSet, global_statistics: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
-        """Write the passages' words, each as often as its field weighs."""
+        """Write the passages' words, each repeated as often as its field's weight says."""
         directory.mkdir(parents=True, exist_ok=True)
         columns = list(zip(field_texts(passages, self.weights), self.weights.values(), strict=True))
         words = [
@@ -56,39 +56,39 @@ class RankBM25Kind(BM25Kind):
         return {"passages": len(words), "words": sum(map(len, words))}
 
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
-        """Read all words into memory. Raises StoreError or NotFoundError with the file's name."""
+        """Read all words into memory. Raises StoreError or NotFoundError, naming the file."""
         statistics = VersionStatistics(global_statistics, self.weights, self.analyzer.fingerprint)
         words: list[list[str]] = []
         for folder in directories:
             table = read_table(folder / WORDS, FORMAT)
             if not isinstance(table.get("words"), list):
-                raise CorruptError(f"{folder / WORDS} holds no words", "rebuild with `clew build`")
+                raise CorruptError(f"{folder / WORDS} contains no list of words", "rebuild with `clew build`")
             words += table["words"]
         return RankBM25(words, statistics, self.spec)
 
 
 class RankBM25:
-    """All passages of a version in one BM25Okapi."""
+    """A CandidateGenerator over all passages of a version, in one BM25Okapi."""
 
     def __init__(self, words: Sequence[Sequence[str]], statistics: VersionStatistics, spec: BM25Spec) -> None:
         from rank_bm25 import BM25Okapi
 
         self._size = len(words)
         self._statistics = statistics
-        # It divides by the numbers of passages and words, so it cannot be made of nothing.
+        # BM25Okapi divides by the numbers of passages and words, so it cannot be created without words.
         self._model: Any = BM25Okapi(words, k1=spec.k1, b=spec.b, epsilon=spec.epsilon) if any(words) else None
         if self._model is not None and statistics.passages != self._size:
-            # Deleted passages are still among the words; statistics are those without them.
+            # The words include those of deleted passages, the statistics do not.
             self._model.avgdl = statistics.average_length or 1.0
             self._model.idf = {term: statistics.idf(term, spec.epsilon) for term in self._model.idf}
 
     @property
     def size(self) -> int:
-        """Passages of the version, deleted ones included."""
+        """The number of passages in the version, deleted ones included."""
         return self._size
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best k allowed passages that hold a query term of weight above 0."""
+        """Return the best k allowed passages that contain a query term of weight above 0."""
         matching = self.matches_any([term for term, weight in request.query.terms if weight > 0])
         every = self.score(request.query, np.arange(self._size))
         if request.allowed is not None:
@@ -98,7 +98,7 @@ class RankBM25:
         return replace(best, score_statistics=self._score_statistics(request.query))
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
-        """(n,) float64 scores; 0.0 for a passage without any query term."""
+        """Return (n,) float64 scores; 0.0 for a passage without any query term."""
         scores = np.zeros(len(ordinals), np.float64)
         for term, weight in query.terms:
             if weight > 0 and self._model is not None:
@@ -106,7 +106,7 @@ class RankBM25:
         return scores
 
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
-        """One part for each query term that the passage holds."""
+        """Return one contribution for each query term that the passage contains."""
         counts = self._model.doc_freqs[ordinal] if self._model is not None else {}
         weights: dict[str, float] = {}
         for term, weight in query.terms:
@@ -127,12 +127,12 @@ class RankBM25:
         return found
 
     def _score_statistics(self, query: ParsedQuery) -> tuple[float, float]:
-        """As of `BM25.candidates`: the deviation is that of terms which occur independently of each other."""
+        """Return mean and standard deviation; as in `BM25.candidates`, terms are assumed to occur independently."""
         scores = [weight * self._model.get_scores([term]) for term, weight in weights_of(query).items() if self._model]
         return (sum(float(each.mean()) for each in scores), sum(float(each.var()) for each in scores) ** 0.5)
 
     def matches_any(self, terms: Sequence[str]) -> Bools:
-        """(n,) bool: passages that hold at least one of the index terms."""
+        """Return (n,) bool: passages that contain at least one of the index terms."""
         found = np.zeros(self._size, np.bool_)
         if self._model is not None:
             for row, counts in enumerate(self._model.doc_freqs):
@@ -140,5 +140,5 @@ class RankBM25:
         return found
 
     def close(self) -> None:
-        """Let go of the words."""
+        """Release the words."""
         self._model = None

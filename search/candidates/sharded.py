@@ -1,4 +1,4 @@
-"""Many shards as one source: the shards' passages one after another, in ordinal order."""
+"""A candidate source made of several shards, whose passages are numbered consecutively."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQu
 
 
 class Sharded:
-    """Itself a CandidateGenerator; a shard covers the ordinals that follow those of the shards before it."""
+    """A CandidateGenerator over shards. A shard's ordinals follow those of the shards before it."""
 
     def __init__(self, shards: Sequence[CandidateGenerator]) -> None:
         self._shards = tuple(shards)
@@ -22,13 +22,14 @@ class Sharded:
 
     @property
     def size(self) -> int:
-        """Passages of all shards."""
+        """The number of passages in all shards."""
         return int(self._starts[-1])
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The best of all shards. Shards that cannot answer are left out and show in `answered` of `asked`.
+        """Return the best k of all shards.
 
-        Raises StageUnavailable where no shard could answer.
+        Unavailable shards are left out; `asked` counts all shards, `answered` those that answered. Raises
+        StageUnavailable if no shard could answer.
         """
         if not self._shards:
             return empty_ranking()
@@ -47,7 +48,7 @@ class Sharded:
             found.append(replace(part, ordinals=part.ordinals + start))
             sizes.append(shard.size)
         if not found:
-            raise StageUnavailable(f"none of {len(self._shards)} shards answered: {reasons[0]}")
+            raise StageUnavailable(f"none of {len(self._shards)} shards is available: {reasons[0]}")
         ordinals = np.concatenate([part.ordinals for part in found])
         best = ranked(ordinals, np.concatenate([part.scores for part in found]), max(request.k, 0))
         answered = sum(part.answered for part in found)
@@ -55,13 +56,13 @@ class Sharded:
         return replace(best, answered=answered, asked=asked, score_statistics=_pooled(found, sizes))
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
-        """(n,) float64 scores; NaN for the passages of a shard that cannot answer.
+        """Return (n,) float64 scores; NaN for the passages of an unavailable shard.
 
-        Raises StageUnavailable where no shard that was asked could answer, IndexError for an ordinal out of range.
+        Raises StageUnavailable if none of the passages' shards is available, IndexError if an ordinal is out of range.
         """
         owners = self._owners(ordinals)
         scores = np.full(len(ordinals), np.nan)
-        down: StageUnavailable | None = None
+        failure: StageUnavailable | None = None
         answered = not len(ordinals)
         for owner in np.unique(owners):
             rows = np.flatnonzero(owners == owner)
@@ -69,13 +70,13 @@ class Sharded:
                 scores[rows] = self._shards[owner].score(query, ordinals[rows] - self._starts[owner])
                 answered = True
             except StageUnavailable as error:
-                down = error
-        if down is not None and not answered:
-            raise down
+                failure = error
+        if failure is not None and not answered:
+            raise failure
         return scores
 
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
-        """Parts of one passage's score, as its shard gives them. Raises IndexError for an ordinal out of range."""
+        """Return the contributions to a passage's score, from its shard. Raises IndexError if it is out of range."""
         owner = int(self._owners(np.array([ordinal], np.int64))[0])
         return self._shards[owner].explain(query, ordinal - int(self._starts[owner]))
 
@@ -85,16 +86,16 @@ class Sharded:
             shard.close()
 
     def _owners(self, ordinals: Ints) -> Ints:
-        """(n,) int64: the shard of each ordinal. Empty shards own none."""
+        """Return (n,) int64: the (non-empty) shard of each ordinal. Raises IndexError if one is out of range."""
         if len(ordinals) and (ordinals.min() < 0 or ordinals.max() >= self.size):
             raise IndexError(
-                f"passage ordinals {ordinals.min()} to {ordinals.max()} do not lie in 0 to {self.size - 1}"
+                f"passage ordinals {ordinals.min()} to {ordinals.max()} are not all in 0 to {self.size - 1}"
             )
         return np.searchsorted(self._starts, ordinals, side="right").astype(np.int64) - 1
 
 
 def _pooled(found: Sequence[Ranking], sizes: Sequence[int]) -> tuple[float, float] | None:
-    """Mean and standard deviation over all the shards' passages; None where no shard knows its own."""
+    """Return mean and standard deviation over the passages of all shards; None if no shard has score statistics."""
     pairs = zip(found, sizes, strict=True)
     known = [(size, *part.score_statistics) for part, size in pairs if part.score_statistics and size]
     total = sum(size for size, _, _ in known)

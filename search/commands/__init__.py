@@ -1,1 +1,1 @@
-"""Commands over an index: search, answer, why-not, run, and what its graph makes of a text."""
+"""Commands on an index: search, answer, why-not, run, and linking and expanding a text with its graph."""

@@ -1,4 +1,4 @@
-"""Sentences that answer a question, as text for a terminal."""
+"""Format answers as text for a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clew.search.types import Answer, AnswerResponse
 
 
 def answer_lines(response: AnswerResponse) -> Iterator[str]:
-    """The lines of a response: each sentence with its document, then what the graph and the reranker did."""
+    """Yield the lines of a response: each sentence with its document, then how the graph and the reranker were used."""
     if not response.answers:
         yield "no answers"
     for answer in response.answers:
@@ -22,7 +22,7 @@ def answer_lines(response: AnswerResponse) -> Iterator[str]:
 
 
 def _one(answer: Answer) -> Iterator[str]:
-    """The lines of one answer: sentence, document and place, score and probabilities, other passages."""
+    """Yield the lines of one answer: sentence, document and span, score and probabilities, other passages."""
     yield f"{answer.rank:>3}. {visible(answer.text)}"
     title = f"{visible(answer.title)}  " if answer.title else ""
     yield f"     {title}{visible(answer.id)}  {visible(answer.field)}, body {_span((answer.start, answer.end))}"

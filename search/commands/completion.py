@@ -1,6 +1,6 @@
-"""What a shell can complete: names of indexes and graphs, and fields of the index on the line.
+"""Shell completion: names of indexes and graphs, and fields of the index on the command line.
 
-Reads file names and JSON only, and never fails: where nothing can be read, nothing is offered.
+It reads only file names and JSON and never fails: if something cannot be read, there are no suggestions.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ Offers = list[tuple[str, str]]
 
 
 def index_names(context: typer.Context) -> list[str]:
-    """Names of the indexes under the home of the command line, else under $CLEW_HOME or .clew."""
+    """Return the names of the indexes under the home of the command line, else under $CLEW_HOME or .clew."""
     from clew.search.versions import index_names as names
 
     return names(_home(context))
 
 
 def graph_names(context: typer.Context) -> list[str]:
-    """Names of the graphs under the home."""
+    """Return the names of the graphs under the home."""
     # clew.kg.snapshot would load numpy.
     return sorted({path.parent.parent.name for path in _home(context).glob("graphs/*/*/manifest.json")})
 
 
 def index_and_graph_names(context: typer.Context) -> list[str]:
-    """Names of both, each once."""
+    """Return the names of indexes and graphs, each once."""
     return sorted({*index_names(context), *graph_names(context)})
 
 
 def filter_fields(context: typer.Context) -> Offers:
-    """(field, type) of every field of the index that can be filtered on."""
+    """Return (field, type) of every field of the index that can be filtered on."""
     return [(name, kind) for name, kind, _ in _fields(context) if kind != "text"]
 
 
 def facet_fields(context: typer.Context) -> Offers:
-    """(field, type) of every field of the index that has facets."""
+    """Return (field, type) of every field of the index that has facets."""
     return [(name, kind) for name, kind, facet in _fields(context) if facet]
 
 
 def graph_choices() -> Offers:
-    """The values of --graph."""
+    """Return the values of --graph, with descriptions."""
     return [("off", "do not use the graph"), ("auto", "the gate decides"), ("on", "use it for every query")]
 
 
@@ -55,10 +55,10 @@ def _home(context: typer.Context) -> Path:
 
 
 def _fields(context: typer.Context) -> Iterator[tuple[str, str, bool]]:
-    """(name, type, has facets) of the fields that the index on the line declares."""
+    """Yield (name, type, has facets) of the fields that the index on the command line declares."""
     from clew.search.versions import IndexFolder
 
-    # An option without its value, which is being typed, ends the parsing before arguments get their names.
+    # While the value of an option is being typed, parsing ends before arguments are bound to their names.
     name = context.params.get("name") or next(iter(context.args), "")
     try:
         folder = IndexFolder.of(_home(context), name)

@@ -14,7 +14,7 @@ from clew.search.commands.completion import index_and_graph_names
 from clew.search.commands.options import IndexName, opened
 
 if TYPE_CHECKING:
-    from clew.search.graph_reports import ConsideredEntity, ExpandReport, LinkReport
+    from clew.search.graph_reports import EntityCandidate, ExpandReport, LinkReport
 
 
 def link(
@@ -54,7 +54,7 @@ def expand(
 ) -> None:
     """Show which entities a query reaches in the graph of an index.
 
-    Each has its weight and its path. The gate is not asked.
+    Each is shown with its weight and its path. The gate is not used.
 
     Example: clew graph expand shop "dark blue headphones"
     """
@@ -71,7 +71,7 @@ def expand(
 
 
 def link_lines(report: LinkReport) -> Iterator[str]:
-    """The lines of a link report: each mention with its features, then the other candidates for its words."""
+    """Yield the lines of a link report: each mention with its features, then the other candidates for its words."""
     from clew.search.commands.hits import linked, visible
 
     yield f"{report.graph}, snapshot {report.snapshot}: {len(report.mentions)} of {report.considered:,} candidates"
@@ -81,7 +81,7 @@ def link_lines(report: LinkReport) -> Iterator[str]:
     for start, end in [*sorted(named), *sorted(spans - named)]:
         yield ""
         if (start, end) not in named:
-            yield f"'{visible(report.text[start:end])}' names none"
+            yield f"'{visible(report.text[start:end])}' names no entity"
         for entity in report.candidates:
             if not entity.dropped and (entity.start, entity.end) == (start, end):
                 yield f"{linked(entity)}  {visible(entity.id)}"
@@ -90,7 +90,7 @@ def link_lines(report: LinkReport) -> Iterator[str]:
 
 
 def expand_lines(report: ExpandReport) -> Iterator[str]:
-    """The lines of an expansion: the entities that the query names, then those reached from them."""
+    """Yield the lines of an expansion: the entities that the query names, then those reached from them."""
     from clew.search.commands.hits import linked, visible
 
     named = ", ".join(map(linked, report.mentions)) or "the query names no entity"
@@ -99,14 +99,14 @@ def expand_lines(report: ExpandReport) -> Iterator[str]:
     for entity in report.reached:
         yield f"  {entity.weight:>8.4f}  {visible(entity.path)}  [{visible(entity.id)}]"
     if report.total > len(report.reached):
-        yield f"  and {report.total - len(report.reached):,} more; -k shows them"
+        yield f"  and {report.total - len(report.reached):,} more; raise -k to show them"
 
 
 SHOWN = 5
 
 
 def _rivals(report: LinkReport, start: int, end: int) -> Iterator[str]:
-    """The other candidates for the same words, and why each was dropped."""
+    """Yield the other candidates for the same words, and why each was dropped."""
     from clew.search.commands.hits import visible
 
     rivals = [c for c in report.candidates if c.dropped and (c.start, c.end) == (start, end)]
@@ -118,12 +118,12 @@ def _rivals(report: LinkReport, start: int, end: int) -> Iterator[str]:
         yield f"  not  {len(rivals) - SHOWN:,} more"
 
 
-def _features(entity: ConsideredEntity) -> str:
+def _features(entity: EntityCandidate) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in entity.features.items() if name != "bias")
 
 
 def _linked(home: Path, name: str, text: str) -> LinkReport:
-    """A text linked by an index or, if no index has that name, by a graph. Raises NotFoundError if neither exists."""
+    """Link a text with an index or, if none has that name, with a graph. Raises NotFoundError if neither exists."""
     from clew.core.errors import NotFoundError, nearest
     from clew.kg.snapshot import graph_names
     from clew.search import graph_reports

@@ -1,4 +1,4 @@
-"""Search responses as text for a terminal."""
+"""Format search responses as text for a terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Page:
     width: int = 100
 
     def answer(self, response: SearchResponse) -> Iterator[str]:
-        """The lines of a response: hits, then facets, then what the graph and the reranker did."""
+        """Yield the lines of a response: hits, then facets, then how the graph and the reranker were used."""
         if not response.hits:
             yield "no hits"
         for hit in response.hits:
@@ -46,7 +46,7 @@ class Page:
             yield rerank_line(response.rerank)
 
     def hit(self, hit: Hit) -> Iterator[str]:
-        """The lines of one hit: rank, title, score and id; a snippet; other fields; the explanation if any."""
+        """Yield the lines of one hit: rank, title, score and id; a snippet; other fields; the explanation if any."""
         named = title_field(self.fields)
         title = next((mark for mark in hit.highlights if mark.field == named), None)
         plain = hit.fields.get(named) if named else None
@@ -66,7 +66,7 @@ class Page:
         yield ""
 
     def marked(self, mark: Highlight) -> str:
-        """A snippet, its matches in bold if the page uses terminal codes."""
+        """Format a snippet, with its matches in bold if the page uses terminal codes."""
         text = visible(mark.snippet)
         if not self.bold:
             return text
@@ -86,7 +86,7 @@ class Page:
 
 
 def receipt(why: Sequence[StageScore]) -> Iterator[str]:
-    """A table of the score that each stage gave a document; the parts of a stage add up to its score."""
+    """Yield a table of the score that each stage gave a document; the parts of a stage add up to its score."""
     parts = [part for stage in why for part in stage.parts]
     wide = max((len(visible(part.what)) for part in parts), default=0)
     for stage in why:
@@ -99,7 +99,7 @@ def receipt(why: Sequence[StageScore]) -> Iterator[str]:
 
 
 def graph_lines(graph: GraphUse) -> Iterator[str]:
-    """One line on what the graph did for a search and why; if explained, also the features that the gate weighed."""
+    """Yield a line on how a search used the graph and why; if explained, also the parts of the gate's log-odds."""
     named = ", ".join(map(linked, graph.entities))
     reached = f": {named}; {graph.reached:,} entities reached" if graph.entities else ""
     yield f"graph {'used' if graph.used else 'not used'}{reached} ({visible(graph.reason)})"
@@ -109,27 +109,27 @@ def graph_lines(graph: GraphUse) -> Iterator[str]:
 
 
 def rerank_line(rerank: RerankUse) -> str:
-    """One line on what reranking did for a search."""
+    """Return a line on how documents were reranked in a search."""
     parts = [f"reranked {rerank.reranked:,} of {rerank.of:,} by {visible(rerank.model)}"]
     if rerank.stopped == "budget":
         parts.append("its time budget was used up")
     elif rerank.stopped == "settled":
         parts.append("hardly anything relevant is expected among the others")
     if rerank.dropped:
-        parts.append(f"{rerank.dropped:,} not likely enough and dropped")
+        parts.append(f"{rerank.dropped:,} dropped as less likely than min_probability")
     if rerank.unjudged:
-        parts.append(f"{rerank.unjudged:,} of the hits shown were not judged")
+        parts.append(f"{rerank.unjudged:,} of the hits shown were not scored")
     return "; ".join(parts)
 
 
 def linked(entity: LinkedEntity) -> str:
-    """A mention in a few words: 'dark blue' = navy (colour, 0.56)."""
+    """Format a mention: 'dark blue' = navy (colour, 0.56)."""
     facts = ", ".join(part for part in (visible(entity.type), f"{entity.probability:.2f}") if part)
     return f"'{visible(entity.text)}' = {visible(entity.name)} ({facts})"
 
 
 def verdict(found: WhyNot) -> Iterator[str]:
-    """The lines of a why-not report."""
+    """Yield the lines of a why-not report."""
     outcome = "is among the hits" if found.found else f"was lost at: {found.lost_at}"
     yield visible(f"{found.id} {outcome} ({found.reason})")
     for line in receipt(found.stages):
@@ -137,7 +137,7 @@ def verdict(found: WhyNot) -> Iterator[str]:
 
 
 def visible(value: object) -> str:
-    """A value as one line of printable text; each control character becomes one space, so offsets stay valid."""
+    """Format a value as one line of printable text; each control character becomes one space, so offsets stay valid."""
     return "".join(character if character.isprintable() else " " for character in str(value))
 
 

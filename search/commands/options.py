@@ -1,4 +1,4 @@
-"""Options that the commands over an index share, and the request that is made of them."""
+"""Options that the commands on an index share, and the request that they are converted to."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def request(
     min_probability: float | None = None,
     budget_ms: float | None = None,
 ) -> SearchRequest:
-    """The search that the options describe, without filters. Raises QueryError for an empty list of sources."""
+    """Return the search request of the options, without filters. Raises QueryError for an empty list of sources."""
     from clew.search.types import SearchRequest
 
     return SearchRequest(
@@ -92,14 +92,14 @@ def request(
         sources=_names(sources),
         fusion=fusion,
         budget_ms=budget_ms,
-        graph=cast("GraphMode", graph),  # the pipeline refuses any other word
+        graph=cast("GraphMode", graph),  # the pipeline rejects any other value
         rerank=rerank,
         min_probability=min_probability,
     )
 
 
 def filtered(wanted: SearchRequest, filters: Sequence[str] | None, fields: Fields) -> SearchRequest:
-    """The request with the conditions of --filter. Raises QueryError for one that cannot be parsed."""
+    """Return the request with the conditions of --filter. Raises QueryError for one that cannot be parsed."""
     if not filters:
         return wanted
     from clew.search.filters import parse_filter_words
@@ -109,7 +109,7 @@ def filtered(wanted: SearchRequest, filters: Sequence[str] | None, fields: Field
 
 @contextmanager
 def opened(home: Path, name: str, release: str | None = None) -> Iterator[Searcher]:
-    """An index, closed at the end. Raises NotFoundError for one that does not exist."""
+    """Open an index and close it at the end. Raises NotFoundError for one that does not exist."""
     from clew.search.assemble import open_index
 
     searcher = open_index(home, name, release)
@@ -134,5 +134,5 @@ def _names(sources: str | None) -> tuple[str, ...] | None:
         return None
     names = tuple(word.strip() for word in sources.split(",") if word.strip())
     if not names:
-        raise QueryError("sources is empty", "name one or more, such as --sources bm25,dense")
+        raise QueryError("sources is empty", "give one or more, such as --sources bm25,dense")
     return names

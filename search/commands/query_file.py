@@ -1,4 +1,4 @@
-"""Reading the queries of `clew run`."""
+"""Read the query file of `clew run`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMS = 'expected JSON lines with "_id" and "text" (BEIR), or lines of id, tab, 
 
 
 def read_queries(url: str) -> dict[str, tuple[str, str]]:
-    """Query id → (text, "file:line"), in file order.
+    """Return query id → (text, "file:line"), in file order.
 
     Accepts JSON lines as in BEIR ("_id" or "id"; "text" or "query") or id<TAB>text; plain, .gz or .zst. Raises
     DataError with file and line for any other line and for a repeated id, and for a file without queries.
@@ -41,7 +41,7 @@ def _parsed(line: str, where: str) -> tuple[str, str]:
         return _from_json(line, where)
     name, tab, text = line.rstrip("\r\n").partition("\t")
     if not tab or not name.strip() or not text.strip():
-        raise DataError(f"{where}: not JSON, and not id, tab, text", FORMS)
+        raise DataError(f"{where}: line is neither JSON nor id, tab, text", FORMS)
     return name.strip(), text
 
 
@@ -54,9 +54,9 @@ def _from_json(line: str, where: str) -> tuple[str, str]:
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
     if not isinstance(name, str) or not name.strip():
-        raise DataError(f'{where}: "_id" is missing or not an id', FORMS)
+        raise DataError(f'{where}: "_id" is missing, empty, or not a string or an integer', FORMS)
     if not isinstance(text, str) or not text.strip():
-        raise DataError(f'{where}: "text" is missing or empty', FORMS)
+        raise DataError(f'{where}: "text" is missing, empty or not a string', FORMS)
     return name, text
 
 

@@ -57,8 +57,8 @@ def run(
 ) -> None:
     """Answer a file of queries and write the ranked documents of each: a run.
 
-    The run is written whole or not at all. A stage that cannot answer is an error, and reranking takes the time it
-    needs, so that two runs can be compared.
+    The run is written completely or not at all. A stage that cannot answer is an error, and reranking has no time
+    limit, so that two runs can be compared.
 
     Example: clew run shop queries.jsonl --out shop.run.gz -k 100
     """
@@ -79,7 +79,7 @@ def run(
 
 
 def _ranked(searcher: Searcher, wanted: SearchRequest, text: str, where: str) -> dict[str, float]:
-    """Document → score for one query, best first. Raises DataError with file and line for a bad query."""
+    """Return document → score for one query, best first. Raises DataError with file and line for an invalid query."""
     from clew.search.pipeline import check
 
     try:
@@ -112,7 +112,7 @@ def _write(path: Path, form: Form, ranked: Run, texts: Queries, tag: str) -> Non
 
 @contextmanager
 def _destination(to: str) -> Iterator[Path]:
-    """A temporary file to write; once complete it is renamed to `to`, or copied to stdout for "-"."""
+    """Yield a temporary file to write; once complete it is renamed to `to`, or copied to stdout for "-"."""
     if to == "-":
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run"
@@ -122,7 +122,7 @@ def _destination(to: str) -> Iterator[Path]:
         return
     target = Path(to)
     if target.is_dir():
-        raise UsageError(f"{to} is a folder", "name a file, such as --out shop.run")
+        raise UsageError(f"{to} is a folder, expected a file", "give a file name, such as --out shop.run")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = tempfile.TemporaryDirectory(prefix=".clew-run-", dir=target.parent)

@@ -28,7 +28,7 @@ def why_not(
     release: options.ReleaseId = None,
     as_json: Json = False,
 ) -> None:
-    """Say which stage of a search lost a document, and what each stage scored it.
+    """Find the stage of a search that lost a document, and show its score in each stage.
 
     Give the options of the search you want to know about.
 

@@ -1,7 +1,7 @@
-"""From a cross-encoder's score to the log-odds that a document is relevant: Platt scaling, the fused score beside it.
+"""Convert a cross-encoder's score into the log-odds that a document is relevant: Platt scaling with the fused score.
 
-What a score is worth depends on the model and on the collection, so the map is learned where judgements exist
-(Platt 1999; `clew.indexer.tuning.calibration`). It is small and shows its parts.
+What a score means depends on the model and on the collection, so the parameters are learned from judgements, if there
+are any (Platt 1999; `clew.indexer.tuning.calibration`). The model is small, and explanations show its parts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from clew.search.rerank.log_odds import probabilities
 class Calibration:
     """log-odds = scale * cross-encoder's score + fused * fused score + bias.
 
-    scale: above 0, so that the model's order is never turned round. fused: 0 or more. All are finite.
+    scale: above 0, so that the order of the model is never reversed. fused: 0 or more. All are finite.
     expected_relevant: estimates how many relevant documents are left among the candidates not scored yet; None if it
     was not learned.
     """
@@ -42,17 +42,17 @@ class Calibration:
             raise ValueError(f"bias is {self.bias}, expected a finite number")
 
     def log_odds(self, scores: Floats | Vectors, fused: Floats) -> Floats:
-        """(n,) float64 log-odds of n documents with these cross-encoder scores and fused scores, (n,) each."""
+        """Return (n,) float64 log-odds of n documents, given (n,) cross-encoder scores and (n,) fused scores."""
         found: Floats = self.scale * np.asarray(scores, np.float64) + self.fused * fused + self.bias
         return found
 
     @staticmethod
     def probability(log_odds: Floats) -> Floats:
-        """(n,) float64 probabilities (0 to 1) of n log-odds."""
+        """Return (n,) float64 probabilities (0 to 1) of n log-odds."""
         return probabilities(log_odds)
 
     def parts(self, score: float, fused: float) -> tuple[Contribution, ...]:
-        """The log-odds of one document as three contributions; they add up."""
+        """Return the log-odds of one document as three contributions; their values add up to it."""
         return (
             Contribution("rerank", "cross-encoder", self.scale * score, {"score": score, "weight": self.scale}),
             Contribution("rerank", "fusion", self.fused * fused, {"score": fused, "weight": self.fused}),
@@ -60,7 +60,7 @@ class Calibration:
         )
 
     def as_table(self) -> dict[str, Any]:
-        """Return it as a release and a model store it; expected_relevant is called "ahead" there, if it was learned."""
+        """Return the table to store in releases and models; expected_relevant, if learned, is called "ahead" there."""
         table = asdict(self)
         if (ahead := table.pop("expected_relevant")) is not None:
             table["ahead"] = ahead
@@ -68,9 +68,9 @@ class Calibration:
 
     @classmethod
     def of_table(cls, table: Mapping[str, Any]) -> Calibration:
-        """From what `as_table` gave; a key that is left out keeps its default. Raises SpecError that names the key."""
+        """Read the table that `as_table` returned; a missing key has its default. Raises SpecError."""
         rest = dict(table)
-        # By itself, so that a wrong key inside it is named too.
+        # Parsed separately, so that an error names a wrong key inside it too.
         if (ahead := rest.pop("ahead", None)) is not None:
             rest["expected_relevant"] = ExpectedRelevant.of_table(ahead)
         return parse(cls, rest, "calibration of the reranker")

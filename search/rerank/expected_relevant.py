@@ -1,4 +1,4 @@
-"""How many relevant documents are left among the candidates not read yet, foretold from what has been read."""
+"""Estimate how many relevant documents are left among the candidates not scored yet, from those that were scored."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from clew.search.rerank.log_odds import log_complement, probabilities
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRelevant:
-    """Log-odds that a candidate not read yet is relevant: bias + fused * its fused score + doubt * log(1 - p).
+    """The log-odds that an unscored candidate is relevant: bias + fused * its fused score + doubt * log(1 - p).
 
-    p: probability of the best one that was read. Where one document answers a query, the others become as unlikely as
-    that one is likely, and doubt is near 1; where many do, it is 0. All are finite, fused and doubt not below 0.
+    p: probability of the best candidate that was scored. If one document answers a query, the others become as unlikely
+    as that one is likely, and doubt is near 1; if many do, it is 0. All are finite; fused and doubt are 0 or more.
     """
 
     bias: float
@@ -34,18 +34,18 @@ class ExpectedRelevant:
                 raise ValueError(f"{name} is {value}, expected 0 or more")
 
     def left(self, fused: Floats, best: float) -> float:
-        """How many of n candidates with these fused scores, (n,), are expected to be relevant (0 to n).
+        """Return how many of n candidates with these fused scores, (n,), are expected to be relevant (0 to n).
 
-        best: highest calibrated log-odds of those that were read.
+        best: highest calibrated log-odds of the candidates that were scored.
         """
         log_odds = self.bias + self.fused * np.asarray(fused, np.float64) + self.doubt * log_complement(best)
         return float(probabilities(log_odds).sum())
 
     def as_table(self) -> dict[str, float]:
-        """As it is stored in a release."""
+        """Return the table that a release stores."""
         return asdict(self)
 
     @classmethod
     def of_table(cls, table: Mapping[str, Any]) -> ExpectedRelevant:
-        """From what `as_table` gave. Raises SpecError that names the key."""
+        """Read the table that `as_table` returned. Raises SpecError that names the key."""
         return parse(cls, table, "calibration of the reranker, ahead")

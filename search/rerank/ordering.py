@@ -1,4 +1,4 @@
-"""The candidates of one search in the order in which they are shown, reranked or as fused."""
+"""The order in which the candidates of one search are shown, by reranked or by fused score."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ class Ordering:
     """The m candidates of a pool in order. A place is the index of a candidate in the pool.
 
     fused: (m,) int64 places by fused score, best first. order: (m,) int64 places as reranked: the documents that the
-    cross-encoder read by log-odds, then the others as fused. shown: (n,) int64 places of `order` without the documents
-    that were dropped. scores, log_odds: (m,) float64 by place, NaN for a document that was not read. reached: how many
-    were read, of `wanted`. stopped: what ended reranking; None if it did not run, scores and log_odds are empty then.
+    cross-encoder scored by log-odds, then the others by fused score. shown: (n,) int64 places of `order` without the
+    documents that were dropped. scores, log_odds: (m,) float64 by place, NaN for a document that was not scored.
+    reached: how many were scored, of `wanted`. stopped: why reranking ended; None if it did not run, scores and
+    log_odds are empty then.
     """
 
     pool: FusedCandidates
@@ -41,14 +42,14 @@ class Ordering:
         fused, none = pool.order(), np.empty(0)
         return cls(pool, fused, fused, fused, none, none, Calibration())
 
-    def without_unlikely(self, min_probability: float | None) -> Ordering:
+    def filter_by_probability(self, min_probability: float | None) -> Ordering:
         """Drop the reranked documents whose probability is below min_probability (0 to 1; None: drop none).
 
-        If that drops all of them, nothing is shown: documents that were not read rank behind those that were.
+        If that drops all of them, nothing is shown, because documents that were not scored rank below those that were.
         """
         if self.stopped is None or min_probability is None:
             return self
-        # A document that was not read has NaN, which is below nothing.
+        # A document that was not scored has NaN, and comparing NaN with < is always false.
         shown = self.shown[~(Calibration.probability(self.log_odds[self.shown]) < min_probability)]
         if self.reached and len(self.fused) - len(shown) == self.reached:
             shown = shown[:0]
@@ -56,22 +57,22 @@ class Ordering:
 
     @property
     def dropped(self) -> int:
-        """How many reranked documents were not likely enough."""
+        """Return how many reranked documents were dropped as less likely than min_probability."""
         return min(len(self.fused) - len(self.shown), self.reached)
 
     def judged(self, at: int) -> bool:
-        """Whether the document at a place was reranked."""
+        """Return whether the document at a place was reranked."""
         return self.stopped is not None and not np.isnan(self.log_odds[at])
 
     def score(self, at: int) -> tuple[float, str, float | None]:
-        """(score, the stage it is of, probability if it was reranked) of the document at a place."""
+        """Return (score, the stage that gave it, probability if it was reranked) of the document at a place."""
         if not self.judged(at):
             return float(self.pool.totals[at]), "fusion", None
         odds = self.log_odds[at]
         return float(odds), "rerank", float(Calibration.probability(odds))
 
     def stages(self, at: int) -> tuple[StageScore, ...]:
-        """What fusion, and reranking if it ran, made of the document at a place."""
+        """Return the scores of the document at a place in fusion and, if it ran, in reranking."""
         fused = StageScore("fusion", float(self.pool.totals[at]), rank_in(self.fused, at), self.pool.parts_of(at))
         if self.stopped is None:
             return (fused,)
@@ -82,7 +83,7 @@ class Ordering:
         return (fused, StageScore("rerank", float(self.log_odds[at]), rank, parts))
 
     def use(self, spec: RerankSpec, window: Ints) -> RerankUse:
-        """What reranking did for a search. window: (k,) int64 places that are shown."""
+        """Return how documents were reranked in a search. window: (k,) int64 places that are shown."""
         return RerankUse(
             model=spec.model,
             reranked=self.reached,
@@ -93,16 +94,17 @@ class Ordering:
         )
 
     def note(self, min_probability: float | None) -> tuple[str, ...]:
-        """The note that no document which was judged is likely enough, if that is so."""
+        """Return the note that no scored document reaches min_probability, if that is the case."""
         if min_probability is None or not 0 < self.dropped == self.reached:
             return ()
         best = Calibration.probability(self.log_odds[self.order[:1]])[0]
         return (nothing_good(self.dropped, "documents", min_probability, float(best)),)
 
     def first(self, count: int) -> tuple[Ints, Floats]:
-        """((n,) int64 places, (n,) float64 scores) of the first `count` shown, the scores on one descending scale.
+        """Return (n,) int64 places and (n,) float64 descending scores of the first `count` documents shown.
 
-        Log-odds of what was reranked. What was not reached has its fused score, moved as a whole below these.
+        Reranked documents have their log-odds as scores. The others have their fused scores, shifted together so that
+        they are below these log-odds.
         """
         places = self.shown[:count]
         scores = self.pool.totals[places]
@@ -116,12 +118,12 @@ class Ordering:
 
 
 def nothing_good(count: int, what: str, min_probability: float, best: float) -> str:
-    """The note that none of `count` judged documents (or answers: `what`) is likely enough; probabilities 0 to 1."""
+    """Return the note that none of `count` scored documents (or answers: `what`) reaches min_probability (0 to 1)."""
     least = f"min_probability {min_probability:g}"
     return f"nothing good: none of {count:,} {what} reaches {least}, the best has {best:.2g}"
 
 
 def rank_in(places: Ints, at: int) -> int | None:
-    """Rank (1 is best) of a place in an order; None if it is not in it."""
+    """Return the rank (1 is best) of a place in an order; None if the order does not contain it."""
     found = np.flatnonzero(places == at)
     return int(found[0]) + 1 if len(found) else None

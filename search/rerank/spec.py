@@ -27,7 +27,7 @@ class RerankSpec:
 
     def __post_init__(self) -> None:
         if not self.model:
-            raise ValueError('model is empty, expected a name such as "default", or a folder')
+            raise ValueError('model is empty, expected the name of a model, such as "default", or a folder')
         if not 1 <= self.top <= MOST:
             raise ValueError(f"top is {self.top}, expected 1 to {MOST:,} documents")
         if not 0 <= self.budget_ms < float("inf"):

@@ -1,6 +1,6 @@
 """The rerank stage: a cross-encoder reads the first candidates together with the query, within a time budget.
 
-It may stop before the budget does, where hardly anything relevant is left to read.
+It may stop before the budget is used up, if hardly anything relevant is expected among the other candidates.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from clew.search.rerank.spec import RerankSpec
 if TYPE_CHECKING:
     from clew.search.docstore import DocStore
 
-# Enough that texts of like length meet in a batch, few enough that settling early spares many.
+# Enough that batches have texts of similar length, few enough that an early stop saves many.
 CHUNK = 16
-# Where time is short, how many show how long one takes.
+# With a time limit, how many are scored first to measure the time of one.
 FIRST = 4
 
 
@@ -37,15 +37,15 @@ class Reranker:
     calibration: Calibration
 
     def rerank(self, query_text: str, pool: FusedCandidates, store: DocStore, deadline: Deadline) -> Ordering:
-        """Score the first documents of the fused order, each by its best passage, as far as the time reaches.
+        """Score the first documents of the fused order, each by its best passage, until the time is used up.
 
-        The first few are always read, since nothing is known of their time; then as many at a time as fit. Raises
-        StageUnavailable where the deadline has passed already, or where a score is no finite number.
+        The first few are always scored, because their time is not known before; then as many at a time as fit. Raises
+        StageUnavailable if the deadline has passed already, or if a score is not a finite number.
         """
         fused = pool.order()
         wanted = fused[: self.spec.top]
         if len(wanted) and deadline.passed:
-            raise StageUnavailable("the time budget was used up before it")
+            raise StageUnavailable("the time budget was used up before this stage")
         scores = np.full(len(fused), np.nan)
         clock = _Clock.started(self.spec.budget_ms, deadline)
         reached = 0
@@ -62,7 +62,7 @@ class Reranker:
             texts = [store.embedded_text(pool.best_passage(int(at))) for at in chunk]
             scores[chunk] = self.scorer.score(query_text, texts)
             if not np.isfinite(scores[chunk]).all():
-                raise StageUnavailable("its model gives a document a score that is no number")
+                raise StageUnavailable("the model gave a document a score that is not a finite number")
             reached += len(chunk)
         log_odds = self.calibration.log_odds(scores, pool.totals)
         first = wanted[:reached]
@@ -81,15 +81,15 @@ class Reranker:
         )
 
     def without_budget(self) -> Reranker:
-        """The same without a time budget, so that what it answers does not depend on the machine."""
+        """Return this reranker without a time budget, so that its results do not depend on the machine."""
         return replace(self, spec=replace(self.spec, budget_ms=0.0))
 
     def exhaustive(self) -> Reranker:
-        """The same without any reason to stop, for what is learned or measured on all candidates."""
+        """Return this reranker without a time budget and early stop, to learn or measure on all candidates."""
         return replace(self, spec=replace(self.spec, budget_ms=0.0, early_stop=0.0))
 
     def _settled(self, wanted: Ints, reached: int, scores: Floats, fused: Floats) -> bool:
-        """Whether too few relevant documents are expected among those not scored yet to wait for them."""
+        """Return whether fewer relevant documents than early_stop are expected among those not scored yet."""
         expected_relevant = self.calibration.expected_relevant
         if expected_relevant is None or not self.spec.early_stop or reached < CHUNK:
             return False
@@ -100,7 +100,7 @@ class Reranker:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """When the stage began and by when it has to end (seconds, monotonic)."""
+    """The start of the stage and its end by the time limit (seconds, monotonic)."""
 
     start: float
     end: float
@@ -111,7 +111,7 @@ class _Clock:
         return cls(now, min(deadline.at, now + budget_ms / 1000 if budget_ms else float("inf")))
 
     def fit(self, done: int) -> int:
-        """How many more pairs to read at once: a chunk, or what fits at the mean time of those that are done."""
+        """Return how many pairs to score next: a chunk, or what fits at the mean time of the `done` pairs before."""
         if self.end == float("inf"):
             return CHUNK
         if not done:

@@ -12,45 +12,9 @@ from pathlib import Path
 import networkx
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.architecture.rooms import PAGE, ROOMS, floors, refreshed
 
-# Room → the rooms it may import. A room is the longest prefix of a module's name that is listed here.
-BELOW = {"clew.core", "clew.models", "clew.training", "clew.kg", "clew.search", "clew.indexer", "clew.api"}
-COMMANDS = {
-    "clew.models.command",
-    "clew.training.command",
-    "clew.search.commands",
-    "clew.indexer.commands",
-    "clew.api.command",
-    "clew.benchmarks.commands",
-}
-MAY_IMPORT = {
-    # The lazy table of public names, and the table of commands.
-    "clew": {"clew.cli", *BELOW},
-    "clew.cli": {"clew", "clew.cli.options", *COMMANDS, *BELOW},
-    "clew.benchmarks.commands": {"clew.benchmarks", "clew.cli.options", "clew.indexer.commands", *BELOW},
-    "clew.benchmarks": BELOW,
-    "clew.api.command": {"clew.api", "clew.cli.options", "clew.search", "clew.core"},
-    "clew.api": {"clew.search", "clew.kg", "clew.models", "clew.core"},
-    "clew.indexer.commands": {
-        "clew.indexer", "clew.cli.options", "clew.search.commands", "clew.search", "clew.kg", "clew.models",
-        "clew.core",
-    },
-    "clew.indexer": {"clew.search", "clew.kg", "clew.models", "clew.core"},
-    # It hands the index in that training gets its candidates from, and what calibrates a trained reranker.
-    "clew.training.command": {
-        "clew.training", "clew.cli.options", "clew.indexer", "clew.search", "clew.models", "clew.core",
-    },
-    "clew.training": {"clew.models", "clew.core"},
-    "clew.search.commands": {"clew.search", "clew.cli.options", "clew.kg", "clew.models", "clew.core"},
-    "clew.search": {"clew.kg", "clew.models", "clew.core"},
-    "clew.kg": {"clew.core"},
-    "clew.models.command": {"clew.models", "clew.cli.options", "clew.core"},
-    "clew.models": {"clew.core"},
-    # What commands share; they stand in their rooms, and clew.cli only lists them.
-    "clew.cli.options": {"clew.core"},
-    "clew.core": set(),
-}  # fmt: skip
+ROOT = Path(__file__).parents[2]
 
 # Vendor → where it may be imported, also inside functions. A place is a folder or a file.
 # The last measures the first two.
@@ -126,7 +90,7 @@ def _is_place(text: str) -> bool:
 
 def room_of(name: str) -> str | None:
     """The room of a module or of a name in it; None outside Clew."""
-    matching = [room for room in MAY_IMPORT if name == room or name.startswith(room + ".")]
+    matching = [room for room in ROOMS if name == room or name.startswith(room + ".")]
     return max(matching, key=len, default=None)
 
 
@@ -136,9 +100,26 @@ def test_rooms_import_only_what_lies_below_them() -> None:
         room = room_of(module_of(path))
         for line, name in imports(path):
             target = room_of(name)
-            if target and room and target != room and target not in MAY_IMPORT[room]:
+            if target and room and target != room and target not in ROOMS[room].imports:
                 wrong.append(f"{path.relative_to(ROOT)}:{line} ({room}) imports {name} ({target})")
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_rule_allows_an_import_that_nobody_needs() -> None:
+    used: dict[str, set[str]] = {room: set() for room in ROOMS}
+    for path in sources():
+        room = room_of(module_of(path))
+        assert room is not None
+        used[room] |= {target for _, name in imports(path) if (target := room_of(name)) and target != room}
+    unused = {room: set(rule.imports) - used[room] for room, rule in ROOMS.items()}
+    assert not {room: names for room, names in unused.items() if names}
+
+
+def test_rooms_are_on_floors_and_the_page_shows_them() -> None:
+    levels = floors()
+    assert all(levels[below] < levels[name] for name, room in ROOMS.items() for below in room.imports)
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == refreshed(text), "run: python -m tests.architecture.rooms"
 
 
 def module_imports() -> dict[str, set[str]]:

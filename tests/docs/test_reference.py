@@ -204,6 +204,27 @@ def _name(requirement: str) -> str:
     return Requirement(requirement).name.lower()
 
 
+# ---------------------------------------------------------------- Python
+
+RECORDS = (
+    "SearchResponse", "Hit", "Highlight", "StageScore", "Contribution", "FacetValue", "GraphUse", "LinkedEntity",
+    "RerankUse", "AnswerResponse", "Answer", "WhyNot",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_every_field_of_a_response_is_documented(name: str) -> None:
+    import clew
+
+    text = section("python.md", name)
+    shared = text.partition("|")[0]
+    rows = {field.strip(" `") for row in cells(text) for field in row[0].split(",") if row[0] != "field"}
+    fields = {field.name for field in dataclasses.fields(getattr(clew, name))}
+    assert rows <= fields
+    missing = {field for field in fields - rows if f"`{field}`" not in shared}
+    assert not missing, f"docs/python.md, {name}: {missing} is not described"
+
+
 # ---------------------------------------------------------------- HTTP
 
 

@@ -231,7 +231,7 @@ def test_a_failed_reranking_degrades_to_the_terms_and_is_named(index) -> None:
     by_terms = shown(index.answer(QUERY, rerank=False))
     broken = Counting(lambda _, found: np.full(len(found), np.nan, np.float32))
     response = with_scorer(index, broken).answer(AnswerRequest(search=ASKED, min_probability=0.99))
-    assert [(lost.stage, "no number" in lost.reason) for lost in response.degraded] == [("rerank", True)]
+    assert [(lost.stage, "not a finite number" in lost.reason) for lost in response.degraded] == [("rerank", True)]
     assert shown(response) == by_terms
     assert (response.nothing_good, response.notes, response.sentences) == (False, (), 0)
     assert {answer.scored_by for answer in response.answers} == {"terms"}
@@ -240,7 +240,7 @@ def test_a_failed_reranking_degrades_to_the_terms_and_is_named(index) -> None:
 def test_failed_or_late_sentences_degrade_to_the_terms_and_are_named(index) -> None:
     broken = Counting(lambda call, found: found if call == 1 else np.full(len(found), np.nan, np.float32))
     response = with_scorer(index, broken).answer(AnswerRequest(search=ASKED))
-    assert [(lost.stage, "no number" in lost.reason) for lost in response.degraded] == [("answer", True)]
+    assert [(lost.stage, "not a finite number" in lost.reason) for lost in response.degraded] == [("answer", True)]
     assert {answer.scored_by for answer in response.answers} == {"terms"}
     assert response.answers[0].document_probability is not None
     late = index.answer(QUERY, sources=["bm25"], budget_ms=1e-6)

@@ -191,7 +191,7 @@ def test_a_second_writer_is_refused(root):
 
 def test_windows_are_no_longer_than_the_model_reads(root):
     report = build(spec(root, passages={"size": 1024, "step": 512}), root / "home")
-    assert any("size is cut to 512" in notice for notice in report.notices)
+    assert any("size is reduced to 512" in notice for notice in report.notices)
 
 
 # ---------------------------------------------------------------- the gate
@@ -213,7 +213,7 @@ def test_a_worse_version_is_refused_with_both_figures(root):
     assert {path.stem for path in folder.root.glob("releases/*.json")} == {"r1", "r2"}
     forced = build(spec(root, quality=quality), home, override=Override("the page is gone", today()))
     assert (forced.status, forced.release) == ("published", "r3")
-    assert [objection.rule for objection in forced.override.overrode] == ["max_drop"]
+    assert [failure.rule for failure in forced.override.overrode] == ["max_drop"]
 
 
 def test_a_minimum_holds_for_the_first_release_too(built, tmp_path):
@@ -221,7 +221,7 @@ def test_a_minimum_holds_for_the_first_release_too(built, tmp_path):
     root.mkdir()
     write_catalogue(root)
     write_judged(root / "judged", {"q": "zeppelin oak"}, dev={"q": {"nothing": 1}})
-    with pytest.raises(QualityError, match=r"minimum is 0\.5"):
+    with pytest.raises(QualityError, match=r"minimum = 0\.5"):
         build(spec(root, quality={"queries": "judged", "minimum": 0.5}), root / "home")
     assert not IndexFolder.of(root / "home", "shop").pointer.exists()
 
@@ -287,7 +287,7 @@ def test_a_release_that_cannot_be_opened_does_not_go_live(three):
     old = replace(folder.read_release("r2"), learned={"fusion": {"method": "rrf", "weight": {"bm25": 1.0}}})
     write_atomic(folder.release("r2"), dumps(old))
     for attempt in (lambda: publish.activate(three, "shop", "r2"), lambda: publish.rollback(three, "shop")):
-        with pytest.raises(FormatError, match=r"r2, is of another version of Clew: \[fusion\]"):
+        with pytest.raises(FormatError, match=r"r2, was written by another version of Clew: \[fusion\]"):
             attempt()
         assert live(three) == "r3"
     publish.activate(three, "shop", "r1")
@@ -509,7 +509,7 @@ def test_what_is_no_export_is_refused(tmp_path, data):
 
 
 def test_names_of_exports_are_checked(built, tmp_path):
-    with pytest.raises(UsageError, match=r"shop\.zip is no name"):
+    with pytest.raises(UsageError, match=r"shop\.zip is not a valid file name"):
         export(built[0] / "home", "shop", tmp_path / "shop.zip")
     with pytest.raises(NotFoundError, match=r"none\.tar does not exist"):
         import_(tmp_path, tmp_path / "none.tar")
@@ -536,11 +536,11 @@ def test_an_import_with_another_encoder_is_refused(built, tmp_path, monkeypatch)
 
 def test_vectors_are_those_of_the_passages(built):
     from clew.models.hashing import HashingEncoder
-    from clew.search.candidates.dense.int16 import fixed
+    from clew.search.candidates.dense.int16 import to_int16
     from clew.search.docstore import DocStore
 
     folder = IndexFolder.of(built[0] / "home", "shop")
     (shard,) = folder.read_version(folder.read_release()).shards
     store = DocStore.open([folder.shard(shard[0])], spec(built[0]).search.fields)
     vectors = np.load(folder.shard(shard[0]) / "dense" / "vectors.npy")
-    np.testing.assert_array_equal(vectors, fixed(HashingEncoder(32).encode_passages(list(store.embedded_texts()))))
+    np.testing.assert_array_equal(vectors, to_int16(HashingEncoder(32).encode_passages(list(store.embedded_texts()))))

@@ -134,13 +134,13 @@ def test_a_worse_model_is_refused_with_both_figures_the_interval_and_the_counts(
     with pytest.raises(QualityError) as caught:
         build(spec(root, dense=BAD), root / "home")
     said = caught.value.message
-    assert "with other models nDCG@10 is 0." in said
+    assert "with other models, nDCG@10 is 0." in said
     assert "that of release r1 " in said
     assert "95 % interval -" in said
-    assert f" lost of {QUERIES} queries, which can detect 0." in said
+    assert f" lost of {QUERIES} queries, which can detect a difference of 0." in said
     assert "at least -0.01 is required" in said
     assert "\n" not in said
-    assert "keep the models of release r1" in caught.value.hint
+    assert "use the models of release r1" in caught.value.hint
     assert '--override "REASON" --until' in caught.value.hint
     assert folder_of(root).pointer.read_bytes() == before
     assert [path.stem for path in folder_of(root).root.glob("releases/*.json")] == ["r1"]
@@ -260,7 +260,7 @@ def test_a_live_release_that_cannot_be_measured_is_named_and_needs_an_override(r
         build(spec(root), root / "home")
     report = build(spec(root), root / "home", override=FOREVER)
     assert report.comparison == {}
-    assert [objection["rule"] for objection in live(root).override["overrode"]] == ["not_compared"]
+    assert [failure["rule"] for failure in live(root).override["overrode"]] == ["not_compared"]
 
 
 def test_a_model_that_is_gone_is_named_and_needs_an_override(root, monkeypatch):
@@ -270,7 +270,7 @@ def test_a_model_that_is_gone_is_named_and_needs_an_override(root, monkeypatch):
         build(spec(root, rerank=RERANK), root / "home")
     report = build(spec(root, rerank=RERANK), root / "home", override=FOREVER)
     assert live(root).override == report.override.as_table()
-    assert [objection.rule for objection in report.override.overrode] == ["not_compared"]
+    assert [failure.rule for failure in report.override.overrode] == ["not_compared"]
     # There is nothing better to measure the next one by.
     assert build(spec(root), root / "home").comparison["release"] == "r3"
 
@@ -301,7 +301,7 @@ def test_an_override_is_recorded_with_what_it_overrode(excused):
     (overrode,) = release.override["overrode"]
     comparison = folder_of(excused).read_version(release).report["comparison"]
     assert overrode["rule"] == "non_inferior"
-    assert "with other models nDCG@10" in overrode["said"]
+    assert "with other models, nDCG@10" in overrode["said"]
     for name in ("before", "after", "difference", "low", "high", "won", "lost", "queries"):
         assert overrode[name] == comparison[name]
     assert comparison["non_inferior"] is False
@@ -345,17 +345,17 @@ def test_while_it_holds_the_better_release_may_be_lost(excused):
     folder_of(excused).release("r1").unlink()
     add_document(excused)
     report = build(spec(excused, dense=BAD), excused / "home")
-    assert ([objection.rule for objection in report.override.overrode], report.comparison) == (
+    assert ([failure.rule for failure in report.override.overrode], report.comparison) == (
         ["not_compared"],
         {},
     )
-    assert (report.override.against, report.override.until) == ("r1", FOREVER.until)
+    assert (report.override.baseline, report.override.until) == ("r1", FOREVER.until)
     end_override(excused)
     add_document(excused, "more")
     with pytest.raises(QualityError, match="r1 cannot be measured for comparison: index 'shop' has no release"):
         build(spec(excused, dense=BAD), excused / "home")
     translate = build(spec(excused, dense=BAD), excused / "home", override=FOREVER)
-    assert translate.override.against == ""
+    assert translate.override.baseline == ""
 
 
 def test_what_was_held_against_it_is_kept_as_long_as_the_override_is_live(excused):
@@ -375,7 +375,7 @@ def test_after_its_end_a_build_is_refused_until_it_is_renewed(excused):
     add_document(excused)
     with pytest.raises(QualityError, match="that of release r1 ") as caught:
         build(spec(excused, dense=BAD), excused / "home")
-    assert "that of release r2 ended on" in caught.value.hint
+    assert "the override of release r2 ended on" in caught.value.hint
     assert build(spec(excused, dense=BAD), excused / "home", override=FOREVER).status == "published"
 
 
@@ -393,7 +393,7 @@ def test_list_show_and_doctor_say_that_an_override_holds_or_has_ended(excused, c
     until = FOREVER.until.isoformat()
     assert f"override until {until}" in clew(excused, "indexes", "list").stdout
     shown = clew(excused, "indexes", "show", "shop").stdout
-    assert f"  override until {until}: {FOREVER.reason}\n    with other models nDCG@10" in shown
+    assert f"  override until {until}: {FOREVER.reason}\n    with other models, nDCG@10" in shown
     finding = next(doctor.check_override("shop", live(excused)))
     assert (finding.status, FOREVER.reason in finding.found) == ("ok", True)
     end_override(excused)
@@ -405,7 +405,7 @@ def test_list_show_and_doctor_say_that_an_override_holds_or_has_ended(excused, c
     opens, ended = doctor.check_indexes(excused / "home", quick=True)
     assert (opens.status, ended.status, ended.check) == ("ok", "broken", "override shop")
     assert f"release r2: override ended on {yesterday}" in ended.found
-    assert "rollback" in ended.mend
+    assert "rollback" in ended.hint
 
 
 def test_the_service_says_that_a_release_lives_on_an_override(excused):
@@ -479,7 +479,7 @@ def test_build_takes_the_override_and_shows_it(root):
         "lost", "tied", "detectable", "non_inferior",
     }  # fmt: skip
     text = clew(root, "build", write_spec(root, "hashing-8")).stdout
-    assert "and that of release r1 1.0000: difference -0." in text
+    assert "that of release r1 is 1.0000: difference -0." in text
     assert f"  override until {FOREVER.until}: faster\n" in text
 
 

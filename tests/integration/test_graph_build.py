@@ -292,7 +292,7 @@ def test_a_missing_snapshot_is_named_and_building_brings_it_back(two):
     shutil.rmtree(home / "graphs" / "shop" / used(home))
     with pytest.raises(NotFoundError, match=f"graph 'shop' has no snapshot '{used(home)}'"):
         open_index(home, "shop")
-    with pytest.raises(NotFoundError, match=rf"{used(home)}/manifest\.json is not there"):
+    with pytest.raises(NotFoundError, match=rf"{used(home)}/manifest\.json is missing"):
         verify_release(home, "shop")
     assert described(home, version(home).spec).entities is None
     assert build(spec(two), home).status == "unchanged"
@@ -336,8 +336,8 @@ def test_the_graph_of_a_version_is_described(built):
         ({"name": "shpo"}, NotFoundError, "no graph 'shpo' .* did you mean 'shop'"),
         ({"name": "shop", "snapshot": "0" * 16}, NotFoundError, "no snapshot '0000000000000000'"),
         ({"name": "../shop"}, NotFoundError, r"no graph '\.\./shop'"),
-        ({"nodes": "nodes.jsonl"}, SpecError, "nodes and edges go together"),
-        ({**GRAPH, "snapshot": "0" * 16}, SpecError, "names the snapshot '0000000000000000' and files"),
+        ({"nodes": "nodes.jsonl"}, SpecError, "nodes and edges must be set together"),
+        ({**GRAPH, "snapshot": "0" * 16}, SpecError, "gives both the snapshot '0000000000000000' and files"),
         ({**GRAPH, "nodes": "shop.toml"}, ClewError, r"shop\.toml"),
         ({**GRAPH, "nods": "x"}, SpecError, r"\[graph\].*'nods'.* did you mean 'nodes'"),
         ({**GRAPH, "link": {"treshold": 0.5}}, SpecError, r"\[graph\] link.*'treshold'.* did you mean 'threshold'"),
@@ -440,7 +440,7 @@ def flip(part):
     [
         (flip("graph/nodes.arrow"), CorruptError, "nodes.arrow was changed"),
         (lambda n, d: None if n == "graph/edges.npy" else (n, d), CorruptError, "edges.npy is missing"),
-        (lambda n, d: None if n.startswith("graph/") else (n, d), CorruptError, "manifest.json is not there"),
+        (lambda n, d: None if n.startswith("graph/") else (n, d), CorruptError, "manifest.json is missing"),
         (
             lambda n, d: (n, d.replace(b'"name": "shop"', b'"name": "shed"') if n == "graph/manifest.json" else d),
             CorruptError,
@@ -463,7 +463,7 @@ def test_files_beside_the_graphs_own_are_refused(built, tmp_path):
     export(built[0] / "home", "shop", tmp_path / "a.tar")
     with tarfile.open(tmp_path / "a.tar", "a") as tar:
         tar.addfile(tarfile.TarInfo("graph/more"), io.BytesIO())
-    with pytest.raises(DataError, match="'graph/more', which its manifest does not name"):
+    with pytest.raises(DataError, match="'graph/more', which its manifest does not list"):
         import_(tmp_path / "home", tmp_path / "a.tar")
 
 

@@ -14,7 +14,7 @@ from clew.api.engine import Engine
 from clew.api.settings import Settings
 from clew.core.errors import QueryError
 from clew.core.types import Deadline
-from clew.kg.absent import AbsentStore
+from clew.kg.unavailable import UnavailableStore
 from clew.search import graph_reports, types
 from clew.search.assemble import open_index
 from tests.builders import spec_table
@@ -74,7 +74,9 @@ def lonely(home):
         searcher = open_index(home, name)
         if searcher.knowledge is None:
             return searcher
-        return replace(searcher, knowledge=replace(searcher.knowledge, store=AbsentStore("cannot reach bolt://graph")))
+        return replace(
+            searcher, knowledge=replace(searcher.knowledge, store=UnavailableStore("cannot reach bolt://graph"))
+        )
 
     with client_of(home, opener) as client:
         yield client
@@ -130,6 +132,7 @@ def test_http_says_of_the_graph_what_python_says(client, home):
     )
     answer = client.post("/v1/link", json={"index": "shop", "text": "a couch beside a lamp", "trace": True}).json()
     shown = client.get("/v1/entities", params={"index": "shop", "id": "c:sofas"}).json()
+    assert shown.pop("ties") == shown["relations"]  # the old name
     for given, wanted in ((answer, report), (shown, entity)):
         assert given.pop("request_id")
         assert (given.pop("index"), given.pop("release")) == ("shop", "r1")
@@ -142,7 +145,7 @@ def test_http_says_of_the_graph_what_python_says(client, home):
         (schemas.GraphUse, types.GraphUse),
         (schemas.LinkedEntity, types.LinkedEntity),
         (graph_schemas.LinkResult, graph_reports.LinkReport),
-        (graph_schemas.ConsideredEntity, graph_reports.ConsideredEntity),
+        (graph_schemas.EntityCandidate, graph_reports.EntityCandidate),
         (graph_schemas.EntityResult, graph_reports.EntityReport),
         (graph_schemas.EntityRelation, graph_reports.EntityRelation),
         (graph_schemas.NamedEntity, graph_reports.NamedEntity),

@@ -108,7 +108,7 @@ def test_nodes_that_cannot_be_entities(spec, tmp_path, run):
     reasons = [json.loads(line)["reason"] for line in Path(report.rejects).read_text().splitlines()]
     assert len(reasons) == 3
     assert any("[1, 2]" in reason and person in reason for reason in reasons)
-    assert any(reason.startswith("2 nodes") and "have the 'no'" in reason for reason in reasons)
+    assert any(reason.startswith("2 nodes") and "have the same 'no'" in reason for reason in reasons)
 
 
 def test_what_cannot_be_pulled(spec, tmp_path, run):
@@ -116,7 +116,7 @@ def test_what_cannot_be_pulled(spec, tmp_path, run):
         pull(tmp_path, "films", replace(spec, labels=[]))
     with pytest.raises(NotFoundError):
         pull(tmp_path, "../films", spec)
-    with pytest.raises(DataError, match="no node"):
+    with pytest.raises(DataError, match="no valid node"):
         pull(tmp_path, "films", replace(spec, labels=["Nobody " + secrets.token_hex(6)]))
     with pytest.raises(StageUnavailable, match="cannot reach"):
         pull(tmp_path, "films", replace(spec, uri="bolt://127.0.0.1:1"))

@@ -13,7 +13,7 @@ from clew.core.errors import QueryError, UnknownNameError
 from clew.core.types import Deadline
 from clew.indexer.build import build
 from clew.indexer.spec import spec_of
-from clew.kg.absent import AbsentStore
+from clew.kg.unavailable import UnavailableStore
 from clew.search.assemble import open_index
 from clew.search.gate import DEFAULT_WEIGHTS, FEATURES, Gate
 from clew.search.pipeline import Searcher
@@ -129,7 +129,7 @@ def test_the_gate_decides_and_says_why(rooms: Searcher) -> None:
     assert opened.graph is not None
     assert closed.graph is not None
     assert (opened.graph.used, closed.graph.used) == (True, False)
-    assert "opens at 0.5" in closed.graph.reason
+    assert "the threshold is 0.5" in closed.graph.reason
     assert sum(part.value for part in opened.graph.parts) == pytest.approx(5.0)
     assert [hit.id for hit in closed.hits] == ids(rooms, "couch", graph="off")
     # Overruled by the request.
@@ -179,7 +179,7 @@ def test_filters_and_facets_hold_for_the_graph_too(rooms: Searcher) -> None:
 
 def test_a_store_that_cannot_answer_is_left_out_and_named(rooms: Searcher) -> None:
     assert rooms.knowledge is not None
-    broken = replace(rooms, knowledge=replace(rooms.knowledge, store=AbsentStore("the server is down")))
+    broken = replace(rooms, knowledge=replace(rooms.knowledge, store=UnavailableStore("the server is down")))
     found = broken.search(SearchRequest(query="couch", graph="on"))
     assert [(lost.stage, lost.reason) for lost in found.degraded] == [("graph", "the server is down")]
     assert [hit.id for hit in found.hits] == ["l1"]

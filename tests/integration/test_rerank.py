@@ -189,9 +189,9 @@ def test_a_stage_without_time_is_named_and_hits_stay_as_fused(index):
 def test_a_model_that_gives_no_number_is_named_and_hits_stay_as_fused(index):
     broken = replace(index.searcher, reranker=replace(index.searcher.reranker, scorer=NoNumber()))
     answer = broken.search(SearchRequest(query=QUERY))
-    assert [(lost.stage, "no number" in lost.reason) for lost in answer.degraded] == [("rerank", True)]
+    assert [(lost.stage, "not a finite number" in lost.reason) for lost in answer.degraded] == [("rerank", True)]
     assert [hit.id for hit in answer.hits] == fused_ids(index, 10)
-    with pytest.raises(StageUnavailable, match=r"rerank: .* no number"):
+    with pytest.raises(StageUnavailable, match=r"rerank: .* not a finite number"):
         broken.rank(QUERY, 10)
 
 
@@ -430,7 +430,7 @@ def test_a_calibration_that_was_learned_for_something_else_is_dropped_and_said(r
     learn(root / "home", rerank=CALIBRATION.as_table())
     report = build(spec(root, **changes), root / "home")
     assert live(root / "home").learned == {}
-    assert any(reason in notice and "learned for rerank" in notice for notice in report.notices)
+    assert any(reason in notice and "for rerank were dropped" in notice for notice in report.notices)
 
 
 def test_another_model_of_the_same_name_drops_the_calibration_but_not_the_weights(root, monkeypatch):

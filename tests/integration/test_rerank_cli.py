@@ -47,7 +47,7 @@ def test_hits_show_how_likely_they_are_and_a_line_what_was_done(run):
     assert shown[1].endswith(", probability 0.98)")
     assert sum("probability" in line for line in shown) == 2
     assert sum("(fusion " in line for line in shown) == 1
-    assert shown[-1] == "reranked 2 of 2 by overlap; 1 of the hits shown were not judged"
+    assert shown[-1] == "reranked 2 of 2 by overlap; 1 of the hits shown were not scored"
 
 
 def test_the_explained_view_has_the_stage(run):
@@ -124,8 +124,8 @@ def test_an_index_shows_its_reranker(run):
         ),
         (
             RerankUse(model="m\x1b", reranked=16, of=50, dropped=3, unjudged=2, stopped="budget"),
-            "reranked 16 of 50 by m ; its time budget was used up; 3 not likely enough and dropped; "
-            "2 of the hits shown were not judged",
+            "reranked 16 of 50 by m ; its time budget was used up; 3 dropped as less likely than min_probability; "
+            "2 of the hits shown were not scored",
         ),
         (
             RerankUse(model="default", reranked=32, of=50, dropped=0, unjudged=0, stopped="settled"),
@@ -133,7 +133,7 @@ def test_an_index_shows_its_reranker(run):
         ),
         (
             RerankUse(model="default", reranked=0, of=50, dropped=0, unjudged=10, stopped="unavailable"),
-            "reranked 0 of 50 by default; 10 of the hits shown were not judged",
+            "reranked 0 of 50 by default; 10 of the hits shown were not scored",
         ),
     ],
 )

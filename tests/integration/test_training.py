@@ -274,7 +274,7 @@ def test_what_cannot_be_kept_or_read_is_said_before_anything_is_learned(base, tm
     with pytest.raises(SpecError, match=r"max_length is 4096, but .*tiny reads at most 512 tokens"):
         train("cross-encoder", long, home, Indexes(home), calibrate, quiet, print)
     taken = spec_of({"name": read_manifest(prepare(str(base), home)).name, **rows}, "run.toml")
-    with pytest.raises(UsageError, match="'tiny' is a cross-encoder already, and a bi-encoder is to be kept"):
+    with pytest.raises(UsageError, match="'tiny' is already a cross-encoder, so a bi-encoder cannot have that name"):
         train("bi-encoder", taken, home, Indexes(home), calibrate, quiet, print)
     deep = spec_of({"name": "s", "max_length": 32, "teacher": str(base), "layers": 3, **rows}, "run.toml")
     with pytest.raises(SpecError, match="layers is 3, but the teacher has 2"):

@@ -1,9 +1,9 @@
-"""How good a ranking is, and whether a difference means anything.
+"""Measure the relevance of rankings, and test whether differences between them are significant.
 
-evaluation: nDCG@10, RR@10, R@100, AP by ir-measures. gains: grades to integer gains. runs: TREC and BEIR files.
-judged: queries and qrels in a folder. significance: paired randomisation test, Holm, bootstrap intervals,
-non-inferiority.
-ir_measures and scipy are imported when a function needs them, never by importing this package.
+evaluation: nDCG@10, RR@10, R@100, AP by ir-measures. gains: integer gains of grades. runs: TREC and BEIR files.
+judged: queries and qrels in a folder. ndcg: nDCG of one ranking. significance: paired randomisation test, Holm,
+bootstrap intervals, non-inferiority.
+ir_measures and scipy are imported by the functions that need them, not when this package is imported.
 """
 
 from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate

@@ -1,4 +1,4 @@
-"""Judged queries on disk, in BEIR layout: queries.jsonl and qrels/<split>.tsv, each plain or compressed."""
+"""Read judged queries in BEIR layout: queries.jsonl and qrels/<split>.tsv, each plain or compressed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from clew.core.measures.runs import Qrels, read_beir_qrels
 
 @dataclass(frozen=True)
 class JudgedQueries:
-    """Queries and their judgements. Open them with `open_queries`, which checks that the files are there.
+    """Queries and their qrels. Open them with `open_queries`, which checks that the files exist.
 
-    folder: where they lie. queries_file: the queries. splits: name of a split → its qrels file.
+    folder: the folder of the data set. queries_file: the file of queries. splits: name of a split → its qrels file.
     """
 
     folder: Path
@@ -27,21 +27,24 @@ class JudgedQueries:
 
     @cached_property
     def queries(self) -> dict[str, str]:
-        """Id → text of every query of every split. Raises DataError that names file and line."""
+        """The text of every query of all splits, by id. Raises DataError that names file and line."""
         found: dict[str, str] = {}
         for number, row in read_rows(self.queries_file):
             identity = text_of(row, "_id", self.queries_file, number)
             if identity in found:
-                raise DataError(f"{self.queries_file}:{number}: query {identity!r} a second time", "ids are unique")
+                raise DataError(
+                    f"{self.queries_file}:{number}: query {identity!r} occurs a second time",
+                    "give every query its own id",
+                )
             found[identity] = text_of(row, "text", self.queries_file, number)
         return found
 
     def qrels(self, split: str, documents: Container[str] | None, *, allow_unknown: bool = False) -> Qrels:
-        """Judgements of a split.
+        """Read the qrels of a split.
 
-        documents: the ids there are (None: not checked). An id outside them or the queries is a DataError with file
-        and line; with allow_unknown, unknown documents stay in (never found, so they cost recall) and unknown
-        queries are left out.
+        documents: the known document ids (None: not checked). Raises DataError with file and line for an unknown
+        document or query. With allow_unknown, unknown documents remain (they are never found, which lowers recall) and
+        unknown queries are dropped.
         """
         if split not in self.splits:
             raise NotFoundError(f"{self.folder} has no qrels for split {split!r}", nearest(split, self.splits))
@@ -52,42 +55,45 @@ class JudgedQueries:
 
 
 def open_queries(path: Path) -> JudgedQueries:
-    """Open a folder with queries and qrels. Raises NotFoundError that says what is missing."""
+    """Open a folder with queries and qrels. Raises NotFoundError that names what is missing."""
     found = data_folder(path)
     queries = first_file(found, "queries.jsonl")
     if queries is None:
-        raise NotFoundError(f"{found} holds no queries.jsonl, plain or compressed", "one object a line: _id, text")
+        raise NotFoundError(
+            f"{found} contains no queries.jsonl, plain or compressed",
+            "add the file, with one JSON object per line: _id, text",
+        )
     qrels = sorted([*found.glob("qrels/*.tsv"), *found.glob("qrels/*.tsv.gz")])
     if not qrels:
-        raise NotFoundError(f"{found} holds no qrels/<split>.tsv", "a judged data set has one such file a split")
+        raise NotFoundError(f"{found} contains no qrels/<split>.tsv", "add one such file for each split")
     return JudgedQueries(found, queries, {file.name.removesuffix(".gz").removesuffix(".tsv"): file for file in qrels})
 
 
 def data_home() -> Path:
-    """Where data sets lie: $CLEW_DATA, else ../shared/data beside the checkout."""
+    """Return the folder of data sets: $CLEW_DATA, else ../shared/data next to the checkout."""
     given = os.environ.get("CLEW_DATA")
     return Path(given) if given else Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 def data_folder(path: Path) -> Path:
-    """A folder of data by its path, or by its name under $CLEW_DATA. Raises NotFoundError that names both."""
+    """Find a data set by its path, or by its name under $CLEW_DATA. Raises NotFoundError that names both places."""
     found = path if path.is_dir() else data_home() / path
     if not found.is_dir():
         raise NotFoundError(
-            f"{path}: no such folder, neither here nor under {data_home()}",
-            "name a folder with corpus.jsonl, queries.jsonl and qrels/, or set CLEW_DATA to where such folders lie",
+            f"{path}: no such folder, here or under {data_home()}",
+            "name a folder with corpus.jsonl, queries.jsonl and qrels/, or set CLEW_DATA to its parent folder",
         )
     return found.resolve()
 
 
 def first_file(folder: Path, name: str) -> Path | None:
-    """The file of that name in a folder, plain or compressed; None where there is none."""
+    """Return the file of that name in a folder, plain or compressed, or None if there is none."""
     candidates = (folder / f"{name}{ending}" for ending in ("", *COMPRESSED))
     return next((file for file in candidates if file.is_file()), None)
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Numbered JSON objects of a .jsonl file, plain or compressed."""
+    """Read the JSON objects of a .jsonl file, plain or compressed, with their line numbers."""
     with reading(str(path)), open_source(str(path)) as stream:
         for number, line in enumerate(stream, 1):
             if line.strip():
@@ -98,15 +104,19 @@ def _object(line: bytes, path: Path, number: int) -> dict[str, object]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}:{number}: not JSON: {error}", "one JSON object a line, UTF-8") from None
+        raise DataError(f"{path}:{number}: not JSON: {error}", "write one JSON object per line, as UTF-8") from None
     if not isinstance(row, dict):
-        raise DataError(f"{path}:{number}: {type(row).__name__}, expected an object", "one JSON object a line")
+        raise DataError(
+            f"{path}:{number}: {type(row).__name__}, expected a JSON object", "write one JSON object per line"
+        )
     return row
 
 
 def text_of(row: dict[str, object], key: str, path: Path, number: int) -> str:
-    """The text under a key of a row. Raises DataError that names file and line."""
+    """Return the text under a key of a row. Raises DataError that names file and line if it is missing or empty."""
     value = row.get(key)
     if not isinstance(value, str) or not value:
-        raise DataError(f"{path}:{number}: {key} is {value!r}, expected text", "see docs/benchmarks/method.md")
+        raise DataError(
+            f"{path}:{number}: {key} is {value!r}, expected a non-empty string", "see docs/benchmarks/method.md"
+        )
     return value

@@ -1,4 +1,4 @@
-"""nDCG of one ranking, where calling a library for each of many small lists would cost more than the lists."""
+"""nDCG of one ranking, for many short lists, for each of which a call of a library would take too long."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from clew.core.types import Floats
 
 
 def ndcg(ranked: Floats | Sequence[float], ideal: Floats | Sequence[float], k: int = 10) -> float:
-    """nDCG@k (0 to 1), linear gains, discount 1 / log2(rank + 1) (Järvelin and Kekäläinen 2002).
+    """Return nDCG@k (0 to 1) with linear gains and discount 1 / log2(rank + 1) (Järvelin and Kekäläinen 2002).
 
-    ranked: (n,) gains in the order that is measured. ideal: gains of everything relevant, in any order.
+    ranked: (n,) gains in ranking order. ideal: gains of all relevant documents, in any order.
     """
     discounts = 1 / np.log2(np.arange(2, k + 2))
     shown = np.asarray(ranked, np.float64)[:k]

@@ -1,4 +1,4 @@
-"""Files of judged retrieval: BEIR qrels (TSV), TREC qrels and TREC runs; plain or .gz."""
+"""Read BEIR qrels (TSV), and write TREC qrels and TREC runs; plain or .gz."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Qrels = dict[str, dict[str, int]]
 Run = dict[str, dict[str, float]]
 
 _SHOWN = 5
-_LONGEST_GRADE = 9  # digits; what reads qrels elsewhere holds grades in 32 bits
+_LONGEST_GRADE = 9  # digits, because other readers of qrels store grades in 32 bits
 
 
 def read_beir_qrels(
@@ -23,8 +23,8 @@ def read_beir_qrels(
 ) -> Qrels:
     """Read qrels/<split>.tsv: query-id, corpus-id, score, tab-separated, with or without its header line.
 
-    documents, queries: the known ids; an id outside them is an error that lists the first few with file and line
-    (None: not checked). Grades are integers. Raises DataError, NotFoundError.
+    documents, queries: the known ids (None: not checked). Grades are integers. Raises NotFoundError, and DataError for
+    a bad line or for unknown ids, of which it lists the first few with file and line.
     """
     qrels: Qrels = {}
     strangers: list[str] = []
@@ -32,7 +32,11 @@ def read_beir_qrels(
     for number, line in _lines(path):
         parts = line.split("\t")
         if len(parts) != 3:
-            raise _bad_line(f"{path}:{number}", f"{len(parts)} columns", "expected query-id, corpus-id, score")
+            raise _bad_line(
+                f"{path}:{number}",
+                f"{len(parts)} columns, expected 3",
+                "write query-id, corpus-id and score, separated by tabs",
+            )
         query, doc, grade = parts
         if number == 1 and not _is_integer(grade):
             continue
@@ -45,15 +49,15 @@ def read_beir_qrels(
     if strangers:
         more = f"; {total - len(strangers)} more" if total > len(strangers) else ""
         raise DataError(
-            f"the qrels name ids that the data set does not hold: {'; '.join(strangers)}{more}",
-            "judge the corpus you index, or go on with --allow-unknown: unknown relevant documents then count as "
-            "not found, unknown queries are left out",
+            f"the qrels contain ids that are not in the data set: {'; '.join(strangers)}{more}",
+            "use qrels made for this corpus, or pass --allow-unknown: unknown documents then count as not found, and "
+            "unknown queries are dropped",
         )
     return qrels
 
 
 def write_trec_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
-    """Write TREC qrels. Raises DataError for an id with white space, which the format cannot hold."""
+    """Write TREC qrels. Raises DataError for an id with white space, which the format does not allow."""
     _write(
         path,
         (
@@ -67,8 +71,8 @@ def write_trec_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None
 def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str) -> None:
     """Write a TREC run, best first, ranks from 1.
 
-    run: query → document → score, in the order to be kept. trec_eval sorts by float32 score and not by rank, so a
-    score that ties with the one before it is written a hair lower. Raises DataError for an id with white space.
+    run: query → document → score, in ranking order. trec_eval sorts by float32 score, not by rank, so a score that ties
+    with the previous one is written as the next lower float32. Raises DataError for an id with white space.
     """
     _write(path, _run_lines(run, _word(tag, path), path))
 
@@ -84,7 +88,7 @@ def _run_lines(run: Mapping[str, Mapping[str, float]], tag: str, path: Path) -> 
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a text file, plain or .gz, without blank ones."""
+    """Read the lines of a text file, plain or .gz, with their numbers; blank lines are skipped."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             for number, line in enumerate(io.TextIOWrapper(stream, encoding="utf-8-sig"), 1):
@@ -93,7 +97,9 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     except FileNotFoundError:
         raise NotFoundError(f"{path}: no such file") from None
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise DataError(f"{path} cannot be read: {error}", "it should be UTF-8 text, plain or gzip") from None
+        raise DataError(
+            f"{path} cannot be read: {error}", "save it as UTF-8 text, plain or compressed with gzip"
+        ) from None
 
 
 def _write(path: Path, lines: Iterator[str]) -> None:
@@ -105,10 +111,14 @@ def _write(path: Path, lines: Iterator[str]) -> None:
 def _add_grade(qrels: Qrels, row: list[str], where: str) -> None:
     query, doc, grade = row
     if not _is_integer(grade):
-        raise _bad_line(where, f"grade {grade[:80]!r}", "expected an integer; gains are given with --gains")
+        raise _bad_line(
+            where,
+            f"grade {grade[:80]!r} is not an integer",
+            "write an integer grade; gains of grades are given with --gains",
+        )
     judged = qrels.setdefault(query, {})
     if judged.get(doc, int(grade)) != int(grade):
-        raise _bad_line(where, f"{doc!r} judged twice for query {query!r}", "keep one of the grades")
+        raise _bad_line(where, f"{doc!r} has two grades for query {query!r}", "delete one of the two grades")
     judged[doc] = int(grade)
 
 
@@ -119,9 +129,13 @@ def _is_integer(text: str) -> bool:
 
 def _word(name: str, path: Path) -> str:
     if not name or name.split() != [name]:
-        raise DataError(f"{path}: id {name!r} holds white space, which TREC files cannot hold", "rename the id")
+        raise DataError(
+            f"{path}: id {name!r} is empty or contains white space, which TREC files do not allow", "rename the id"
+        )
     if not name.isascii() and any("\ud800" <= character <= "\udfff" for character in name):
-        raise DataError(f"{path}: id {name!r} holds half of a surrogate pair, which is no text", "rename the id")
+        raise DataError(
+            f"{path}: id {name!r} contains half of a surrogate pair, which is not valid text", "rename the id"
+        )
     return name
 
 

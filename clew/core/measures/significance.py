@@ -1,7 +1,7 @@
-"""Does a difference between two systems mean anything? Paired tests over the same queries.
+"""Test whether the difference between two systems is significant, with paired tests over the same queries.
 
-Randomisation test and bootstrap as in Smucker, Allan, Carterette 2007 (10.1145/1321440.1321528), the p-values and
-intervals by scipy; Holm 1979 over a family of comparisons.
+Randomisation test and bootstrap are those of Smucker, Allan, Carterette 2007 (10.1145/1321440.1321528), with p-values
+and intervals by scipy. A family of comparisons is corrected by Holm 1979.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from clew.core.types import Floats
 
 RESAMPLES = 10_000
 LEVEL = 0.95
-# At most so many queries that differ have all their sign patterns tried (2^13 < RESAMPLES): an exact test.
+# Up to this many queries that differ, all sign patterns are tried (2^13 < RESAMPLES), so that the test is exact.
 _EXACT = 13
-# z(.975) + z(.80): a true difference of so many standard errors is found four times in five at the 5 % level.
+# z(.975) + z(.80): a true difference of this many standard errors is found with power .80 at the 5 % level.
 _DETECTABLE_ERRORS = 2.80
 
 NON_INFERIOR_MEAN = -0.005
@@ -28,11 +28,11 @@ NON_INFERIOR_LOW = -0.01
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A system against a baseline on the queries of both.
+    """A comparison of a system with a baseline on the same queries.
 
     difference: mean of system minus baseline. low, high: its 95 % bootstrap interval. p: two-sided, of the paired
-    randomisation test, not corrected. wins, losses, ties: queries. detectable: the smallest true difference that so
-    many queries with such a spread would find four times in five.
+    randomisation test, not corrected. wins, losses, ties: numbers of queries. detectable: the smallest true difference
+    that this number of queries, with this spread, finds with power .80 at the 5 % level.
     """
 
     difference: float
@@ -46,9 +46,9 @@ class Comparison:
 
 
 def compare(system: Mapping[str, float], baseline: Mapping[str, float], seed: int = 0) -> Comparison:
-    """Compare two systems by their per-query values (same queries in both; ValueError otherwise)."""
+    """Compare two systems by their values per query. Raises ValueError if their queries differ or there are none."""
     if system.keys() != baseline.keys() or not system:
-        raise ValueError("both systems need values of the same queries, at least one")
+        raise ValueError("both systems need values for the same queries, and for at least one")
     differences = np.array([system[query] - baseline[query] for query in baseline])
     low, high = interval(differences, seed)
     spread = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
@@ -65,16 +65,17 @@ def compare(system: Mapping[str, float], baseline: Mapping[str, float], seed: in
 
 
 def randomisation_p(differences: Floats, seed: int = 0) -> float:
-    """Two-sided p of "the sign of each query's difference is a coin toss", statistic: the mean difference.
+    """Return the two-sided p-value of the hypothesis that the sign of each difference is random.
 
-    differences: (n,) float64. Exact for up to 13 queries that differ, else from 10,000 seeded sign patterns.
+    differences: (n,) float64. The statistic is the mean difference. The test is exact for up to 13 queries that differ;
+    above that, it uses 10,000 seeded sign patterns.
     """
     from scipy import stats
 
-    # A query without a difference adds 0 under every sign, so it changes no pattern's place among the others.
+    # A difference of 0 adds 0 under either sign, so it does not change the order of the sign patterns.
     moved = differences[differences != 0]
     if len(moved) < 2:
-        # One difference is as extreme under either sign.
+        # A single difference is equally extreme under either sign.
         return 1.0
     if len(moved) <= _EXACT:
         found = stats.permutation_test(
@@ -94,14 +95,14 @@ def randomisation_p(differences: Floats, seed: int = 0) -> float:
 
 
 def interval(values: Floats | Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean, seeded. One value has no spread: (value, value)."""
+    """Return the 95 % percentile bootstrap interval of the mean, seeded. One value has no spread: (value, value)."""
     return interval_of_means([np.asarray(values, np.float64)], seed)
 
 
 def interval_of_means(samples: Sequence[Floats], seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean of several samples' means, seeded: each sample has the same say.
+    """Return the 95 % percentile bootstrap interval of the mean of the samples' means, seeded.
 
-    samples: one (n,) float64 for each data set, n its own; each is resampled by itself.
+    samples: (n,) float64 of each data set; n may differ. Each is resampled by itself, and all have the same weight.
     """
     from scipy import stats
 
@@ -109,7 +110,9 @@ def interval_of_means(samples: Sequence[Floats], seed: int = 0) -> tuple[float, 
         mean = float(_mean_of_means(*samples))
         return mean, mean
     found: Any = stats.bootstrap(
-        [np.repeat(sample, 2) if len(sample) == 1 else sample for sample in samples],  # it wants two of each
+        [
+            np.repeat(sample, 2) if len(sample) == 1 else sample for sample in samples
+        ],  # scipy requires at least two values
         _mean_of_means,
         n_resamples=RESAMPLES,
         batch=_batch(max(map(len, samples))),
@@ -126,9 +129,9 @@ def _mean_of_means(*samples: Floats, axis: int = -1) -> Any:
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Holm's step-down correction of a family of p-values, by name.
+    """Return a family of p-values, by name, with Holm's step-down correction.
 
-    The i-th smallest of m is multiplied by m-i+1; none is below a smaller one's result, none above 1.
+    The i-th smallest of m values is multiplied by m-i+1; results do not decrease with i, and are at most 1.
     """
     corrected: dict[str, float] = {}
     largest = 0.0
@@ -139,10 +142,10 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def non_inferior(comparison: Comparison) -> bool:
-    """Whether a system is as good as its baseline: mean difference >= -.005 and lower end of the interval >= -.01."""
+    """Return whether a system is non-inferior: mean difference >= -.005 and lower end of its interval >= -.01."""
     return comparison.difference >= NON_INFERIOR_MEAN and comparison.low >= NON_INFERIOR_LOW
 
 
 def _batch(n: int) -> int:
-    """Resamples held in memory at once: about 2 million values."""
+    """Return how many resamples are computed at once, so that they hold about 2 million values."""
     return max(1, 2_000_000 // n)

@@ -1,4 +1,4 @@
-"""BERT vectors: exact scores always, found through their signs or a FAISS index where there are many."""
+"""Dense retrieval: exact cosines of passages that a full scan, RaBitQ codes or a FAISS index proposes."""
 
 from clew.search.candidates.dense.spec import DenseSpec
 

@@ -1,4 +1,4 @@
-"""The FAISS kinds, one entry of a table each. They only propose passages; scores are computed exactly elsewhere."""
+"""Approximate search with FAISS: a table of kinds. They only propose passages; `exact` computes their scores."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from clew.core.tables import REBUILD
 from clew.core.threads import count
 from clew.core.types import Bools, Ints, Vectors
 from clew.search.candidates.dense.files import ANN
-from clew.search.candidates.dense.gpu import filled
-from clew.search.candidates.dense.int16 import Fixed, floats, parts
+from clew.search.candidates.dense.gpu import train_on_gpu
+from clew.search.candidates.dense.int16 import Int16Vectors, parts, to_float32
 
-faiss: Any = _faiss  # its type stubs leave out search parameters and selectors
+faiss: Any = _faiss  # its type stubs lack search parameters and selectors
 _limit_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class AnnKind:
-    """One way to find near vectors without comparing all.
+    """A kind of FAISS index, which finds near vectors without comparing all.
 
-    make: (dim, passages, seed) → an untrained FAISS index for inner products. train_rows: passages → rows its
-    quantiser is trained on. efforts: search efforts to try, ascending. keeps: whether the effort is also the number of
-    passages a search can return. compared: (effort, passages) → what a search compares, as a number of vectors, about.
-    parameters: (effort, selector) → FAISS search parameters. read_flags: how its file is opened (mapped into memory).
-    on_gpu: whether FAISS can build it on a GPU.
+    make: (dim, passages, seed) → an untrained FAISS index for inner products. train_rows: passages → how many rows its
+    quantiser is trained on. efforts: search efforts to try, ascending. effort_limits_results: whether a search returns
+    at most as many passages as its effort. compared: (effort, passages) → approximate cost of a search, in vectors
+    compared. parameters: (effort, selector) → FAISS search parameters. read_flags: flags to open its file with
+    (memory-mapped). on_gpu: whether FAISS can build it on a GPU.
     """
 
     make: Callable[[int, int, int], Any]
     train_rows: Callable[[int], int]
     efforts: tuple[int, ...]
-    keeps: bool
+    effort_limits_results: bool
     compared: Callable[[int, int], float]
     parameters: Callable[[int, Any], Any]
     read_flags: int
@@ -47,7 +47,7 @@ class AnnKind:
 
 
 def _hnsw(dim: int, passages: int, seed: int) -> Any:  # noqa: ARG001 - one signature for all kinds
-    """Malkov and Yashunin 2018, 16 links a node, vectors kept in 8 bits a dimension."""
+    """Return an HNSW graph (Malkov and Yashunin 2018) with 16 links per node and 8 bits per dimension."""
     index = faiss.IndexHNSWSQ(dim, faiss.ScalarQuantizer.QT_8bit, 16, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = 64
     return index
@@ -58,15 +58,18 @@ def _hnsw_parameters(effort: int, selector: Any) -> Any:
 
 
 def cells(passages: int) -> int:
-    """Clusters of an inverted file: the power of two nearest to 4 sqrt(passages), at most one for each passage."""
+    """Return the number of clusters of an inverted file: about 4 sqrt(passages), at most one for each passage.
+
+    It is a power of two, whose exponent is the nearest to that of 4 sqrt(passages), unless there are fewer passages.
+    """
     return min(max(1, passages), 1 << round(math.log2(4 * math.sqrt(max(1, passages)))))
 
 
 def _ivf(dim: int, passages: int, seed: int) -> Any:
-    """Inverted file over k-means clusters (Jegou and others 2011), residuals kept in 8 bits a dimension."""
+    """Return an inverted file over k-means clusters (Jegou and others 2011), residuals in 8 bits per dimension."""
     index = faiss.index_factory(dim, f"IVF{cells(passages)},SQ8", faiss.METRIC_INNER_PRODUCT)
     index.cp.seed = seed
-    index.cp.min_points_per_centroid = 1  # a small shard is the caller's choice; no warning on stdout
+    index.cp.min_points_per_centroid = 1  # no warning on stdout: a small shard is the caller's choice
     return index
 
 
@@ -79,8 +82,8 @@ ANN_KINDS = {
         make=_hnsw,
         train_rows=lambda passages: min(passages, 100_000),
         efforts=(64, 128, 256, 512, 1024, 2048, 4096),
-        keeps=True,
-        compared=lambda effort, passages: 16.0 * effort,  # noqa: ARG005 - the links of every node visited
+        effort_limits_results=True,
+        compared=lambda effort, passages: 16.0 * effort,  # noqa: ARG005 - 16 links of every node visited
         parameters=_hnsw_parameters,
         read_flags=faiss.IO_FLAG_MMAP_IFC,
         on_gpu=False,
@@ -89,7 +92,7 @@ ANN_KINDS = {
         make=_ivf,
         train_rows=lambda passages: min(passages, 64 * cells(passages)),
         efforts=(8, 16, 32, 64, 128, 256, 512),
-        keeps=False,
+        effort_limits_results=False,
         compared=lambda effort, passages: cells(passages) + effort * passages / cells(passages),
         parameters=_ivf_parameters,
         read_flags=faiss.IO_FLAG_MMAP_IFC,
@@ -99,23 +102,26 @@ ANN_KINDS = {
 
 
 class AnnIndex:
-    """A FAISS index of one kind. A Proposer; may be searched from several threads."""
+    """A Proposer that searches a FAISS index. Safe to search from several threads."""
 
     def __init__(self, kind: AnnKind, index: Any) -> None:
         self._kind = kind
         self._index = index
 
     @classmethod
-    def make(cls, kind: AnnKind, vectors: Fixed, seed: int, *, gpu: bool = False) -> AnnIndex:
-        """Train on a seeded sample of the (n, dim) vectors and add them all, on the first GPU where it can be."""
+    def make(cls, kind: AnnKind, vectors: Int16Vectors, seed: int, *, gpu: bool = False) -> AnnIndex:
+        """Train on a seeded sample of the (n, dim) vectors and add them all.
+
+        gpu: build on the first GPU if the kind supports it.
+        """
         passages, dim = vectors.shape
         faiss.omp_set_num_threads(count())
         index = kind.make(dim, passages, seed)
         sample = np.random.default_rng(seed).choice(passages, kind.train_rows(passages), replace=False)
-        trained_on = floats(vectors[np.sort(sample)])
-        added = (floats(part) for _, part in parts(vectors))
+        trained_on = to_float32(vectors[np.sort(sample)])
+        added = (to_float32(part) for _, part in parts(vectors))
         if gpu and kind.on_gpu:
-            return cls(kind, filled(index, trained_on, added))
+            return cls(kind, train_on_gpu(index, trained_on, added))
         index.train(trained_on)
         for part in added:
             index.add(part)
@@ -123,18 +129,21 @@ class AnnIndex:
 
     @classmethod
     def read(cls, kind: AnnKind, directory: Path) -> AnnIndex:
-        """Open the file of a folder, whose hash was checked. Raises CorruptError when FAISS cannot read it."""
+        """Open the index file in `directory`; the caller has checked its hash.
+
+        Raises CorruptError if FAISS cannot read it.
+        """
         path = directory / ANN
         try:
             with _limit_lock:
-                # No part of a file is larger than the file: a forged length cannot ask for more memory.
+                # No array in a file is larger than the file, so a forged length cannot make FAISS allocate more memory.
                 faiss.set_deserialization_vector_byte_limit(path.stat().st_size)
                 return cls(kind, faiss.read_index(str(path), kind.read_flags))
         except (OSError, RuntimeError) as error:
             raise CorruptError(f"{path} cannot be read: {str(error).splitlines()[0]}", REBUILD) from None
 
     def write(self, directory: Path) -> None:
-        """Write the index into a folder."""
+        """Write the index into `directory`."""
         path = directory / ANN
         with disk_errors(path):
             faiss.write_index(self._index, str(path))
@@ -145,18 +154,19 @@ class AnnIndex:
         return self._kind.efforts
 
     def effort_for(self, fetch: int, effort: int, share: float) -> int:
-        """The effort that can return `fetch` passages out of a share of all (above 0, at most 1), at least `effort`.
+        """Return the effort, at least `effort`, that can return `fetch` passages if a filter allows a share of all.
 
-        FAISS spends its effort on passages that are not allowed too, so a filter needs that much more.
+        share: above 0, at most 1. FAISS also spends effort on passages that are not allowed, so the effort is divided
+        by it.
         """
-        return math.ceil((max(effort, fetch) if self._kind.keeps else effort) / share)
+        return math.ceil((max(effort, fetch) if self._kind.effort_limits_results else effort) / share)
 
     def compared(self, effort: int) -> float:
-        """Vectors a search compares, about."""
+        """Return approximately how many vectors a search compares."""
         return self._kind.compared(effort, self._index.ntotal)
 
     def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:
-        """At most `fetch` allowed passages near a (dim,) query, in no promised order."""
+        """Return at most `fetch` allowed passages near a (dim,) query, in any order."""
         bits = None if allowed is None else np.packbits(allowed, bitorder="little")
         selector = None if bits is None else faiss.IDSelectorBitmap(bits)
         parameters = self._kind.parameters(effort, selector)

@@ -1,7 +1,7 @@
-"""Exact scores and exact search over vectors in whole numbers.
+"""Exact scores and exact search over int16-quantised vectors.
 
-A score is the inner product of two of them, a sum of whole numbers, so that it has the same bits however many rows are
-scored together and in whatever order.
+A score is the inner product of two int16 vectors, which is a sum of integers. It is therefore the same to the bit no
+matter how many rows are scored together and in which order.
 """
 
 from __future__ import annotations
@@ -10,48 +10,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.core.types import Bools, Floats, Ints, Ranking, Vectors, ranked
-from clew.search.candidates.dense.int16 import STEPS, Fixed, fixed, floats, parts
+from clew.search.candidates.dense.int16 import STEPS, Int16Vectors, parts, to_float32, to_int16
 from clew.search.candidates.dense.kernel import inner_products
 
 
-def cosines(vectors: Fixed, query: Vectors, rows: Ints) -> Floats:
-    """(r,) float64 scores of the given rows of (passages, dim) vectors against a (dim,) unit vector."""
+def cosines(vectors: Int16Vectors, query: Vectors, rows: Ints) -> Floats:
+    """Return (r,) float64 cosines of the given rows of (passages, dim) vectors with a (dim,) unit vector."""
     return _products(vectors, query, rows) / float(STEPS**2)
 
 
-def exact_top(vectors: Fixed, query: Vectors, k: int, allowed: Bools | None = None) -> Ranking:
-    """The k best of all, or of the allowed, passages."""
+def exact_top(vectors: Int16Vectors, query: Vectors, k: int, allowed: Bools | None = None) -> Ranking:
+    """Rank the k best of all passages, or of the allowed ones."""
     return best_of(vectors, query, k, np.arange(len(vectors)) if allowed is None else np.flatnonzero(allowed))
 
 
-def best_of(vectors: Fixed, query: Vectors, k: int, rows: Ints) -> Ranking:
-    """The k best of some passages."""
+def best_of(vectors: Int16Vectors, query: Vectors, k: int, rows: Ints) -> Ranking:
+    """Rank the k best of the passages at `rows`."""
     if len(rows) == 0 or k <= 0:
         return ranked(rows[:0], np.empty(0), 0)
     products = _products(vectors, query, rows)
     if k < len(rows):
-        # All that tie with the k-th, among which the ordinal decides.
-        kept = np.flatnonzero(products >= np.partition(products, len(rows) - k)[len(rows) - k])
-        rows, products = rows[kept], products[kept]
+        # Keep all that tie with the k-th; `ranked` breaks ties by ordinal.
+        best = np.flatnonzero(products >= np.partition(products, len(rows) - k)[len(rows) - k])
+        rows, products = rows[best], products[best]
     return ranked(rows, products / float(STEPS**2), k)
 
 
-def exact_scores(vectors: Fixed, queries: Vectors, k: int) -> Vectors:
-    """(q, min(k, passages)) float32 scores of each query's best passages, descending, for measuring recall."""
+def exact_scores(vectors: Int16Vectors, queries: Vectors, k: int) -> Vectors:
+    """Return (q, min(k, passages)) float32 scores of each query's best passages, descending, for measuring recall."""
     best = np.empty((len(queries), 0), np.float32)
-    asked = floats(fixed(queries))
+    quantised = to_float32(to_int16(queries))
     for _, part in parts(vectors):
-        best = np.concatenate([best, asked @ floats(part).T], axis=1)
+        best = np.concatenate([best, quantised @ to_float32(part).T], axis=1)
         if best.shape[1] > k:
             best = np.partition(best, best.shape[1] - k, axis=1)[:, -k:]
     ordered: Vectors = -np.sort(-best, axis=1)
     return ordered
 
 
-def _products(vectors: Fixed, query: Vectors, rows: Ints) -> NDArray[np.int32]:
-    """(r,) int32 inner products, in steps of 1 / STEPS^2. Raises IndexError for a row that is not there."""
+def _products(vectors: Int16Vectors, query: Vectors, rows: Ints) -> NDArray[np.int32]:
+    """Return (r,) int32 inner products, in steps of 1 / STEPS^2. Raises IndexError if a row is out of range."""
     if len(rows) and not 0 <= rows.min() <= rows.max() < len(vectors):
-        raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(vectors)} vectors")
+        raise IndexError(f"rows {rows.min()} to {rows.max()} are not all in 0 to {len(vectors) - 1}")
     products = np.empty(len(rows), np.int32)
-    inner_products(vectors, fixed(query), rows, products)
+    inner_products(vectors, to_int16(query), rows, products)
     return products

@@ -1,15 +1,15 @@
-"""What lies in the folders of a dense index.
+"""Names of the files of a dense index.
 
-<dense>/vectors.npy   (passages, dim) int16, see fixed; mapped into memory
+<dense>/vectors.npy   (passages, dim) int16, see `int16`; memory-mapped
 <dense>/ann.json      kind, search effort and measured recall
-<dense>/signs.npy, factors.npy   where the kind is rabitq, see signs; mapped into memory
-<dense>/ann.faiss     where it is one of FAISS, see ann; mapped into memory
-<version>/dense.json, moments.npy   count and width; (dim + 1, dim) int64, see moments
+<dense>/signs.npy, factors.npy   RaBitQ codes and factors, if the kind is "rabitq", see `rabitq`; memory-mapped
+<dense>/ann.faiss     the FAISS index, if the kind is "hnsw" or "ivf", see `ann`; memory-mapped
+<version>/dense.json, moments.npy   count and dim; (dim + 1, dim) int64 sums, see `vector_statistics`
 """
 
 VECTORS = "vectors.npy"
 SETTINGS = "ann.json"
-SIGNS, FACTORS = "signs.npy", "factors.npy"
+CODES, FACTORS = "signs.npy", "factors.npy"
 ANN = "ann.faiss"
 STATISTICS = "dense.json"
-MOMENTS = "moments.npy"
+VECTOR_SUMS = "moments.npy"

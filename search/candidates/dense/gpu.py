@@ -1,7 +1,8 @@
-"""A GPU to build and to search on: whether there is one, whether the vectors fit, and the exact search there.
+"""Build and search on a GPU: check that there is one and that the vectors fit, and scan all vectors there.
 
-What is built on one is saved as the processor reads it, so an index serves on any machine. FAISS's own GPU module comes
-first (`pip install 'clew[gpu]'`), then torch. CAGRA is not among the ways: the faiss-gpu of PyPI is built without cuVS.
+An index that is built on a GPU is saved in the format of the CPU, so it can be searched on any machine. The GPU module
+of FAISS is preferred (`pip install 'clew[gpu]'`), then torch. CAGRA is not supported, because the faiss-gpu of PyPI is
+built without cuVS.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ import numpy as np
 
 from clew.core.errors import MissingExtraError, UsageError
 from clew.core.types import Bools, Ints, Vectors
-from clew.search.candidates.dense.int16 import Fixed, floats, parts
+from clew.search.candidates.dense.int16 import Int16Vectors, parts, to_float32
 from clew.search.candidates.dense.spec import Device
 
 log = logging.getLogger("clew.dense")
 
-# float16, and as much again of it as FAISS and torch take for products and for what they sort.
-_BYTES = 2
-_BESIDE = 1 << 30
-# The most passages that FAISS proposes on a GPU.
-_MOST = 2_048
-_EXACT_SHARE = 1 / 100
+# Bytes of a float16 number, and the memory that FAISS and torch take for products and for sorting.
+_BYTES_PER_NUMBER = 2
+_OVERHEAD_BYTES = 1 << 30
+# The maximum number of passages that FAISS returns on a GPU.
+_MAX_FETCH = 2_048
+# The cost of a comparison on the GPU, in exact comparisons of vectors on the CPU.
+_COMPARISON_COST = 1 / 100
 
 
 Library = Literal["faiss", "torch"]
@@ -36,13 +38,13 @@ Library = Literal["faiss", "torch"]
 
 @cache
 def library() -> Library | None:
-    """What reaches a GPU from here; None where there is none, or nothing that reaches it."""
+    """Return the library that can use a GPU; None if there is no GPU, or no library that can use it."""
     if free_bytes() is None:
         return None
     try:
         import faiss
 
-        # The module for the processor alone has neither.
+        # The CPU-only module has neither.
         if hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0:
             return "faiss"
     except ImportError:
@@ -53,50 +55,52 @@ def library() -> Library | None:
 
 
 def free_bytes(run: Callable[..., Any] = subprocess.run) -> int | None:
-    """Free memory of the first GPU this process may use, as its driver says; None without a driver or GPU."""
+    """Return the free memory of the first GPU visible to this process, as nvidia-smi reports it; None without one."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     first = "0" if visible is None else visible.split(",")[0].strip()
     if not first or first == "-1":
         return None
     command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "-i", first]
     try:
-        said = run(command, capture_output=True, text=True, timeout=10, check=True).stdout
-        return int(said.split()[0]) * (1 << 20)
+        output = run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        return int(output.split()[0]) * (1 << 20)
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
 
 
 def needed_bytes(passages: int, dim: int) -> int:
-    """Memory that an exact search of so many vectors takes on a GPU."""
-    return passages * dim * _BYTES + _BESIDE
+    """Return the GPU memory that an exact search over `passages` vectors takes."""
+    return passages * dim * _BYTES_PER_NUMBER + _OVERHEAD_BYTES
 
 
 def for_build(device: Device, passages: int, dim: int) -> Library | None:
-    """What a build uses of a GPU; None: the processor.
+    """Return the library with which a build uses the GPU; None if it uses the CPU.
 
-    Raises MissingExtraError where "cuda" is asked for and no GPU is reached, UsageError where the vectors do not fit.
+    Raises MissingExtraError if the device is "cuda" and no GPU can be used, UsageError if it is "cuda" and the vectors
+    do not fit.
     """
     found = None if device == "cpu" else library()
     if device == "cuda" and found is None:
         raise MissingExtraError(
-            '[dense] device is "cuda", but no GPU is reached',
-            "see `nvidia-smi`, and pip install -e '.[gpu]' in place of '.[cpu]'; or leave device out",
+            '[dense] device is "cuda", but no GPU can be used',
+            "check `nvidia-smi`, and pip install -e '.[gpu]' instead of '.[cpu]'; or remove device from [dense]",
         )
     if found is None:
         return None
-    wanted, free = needed_bytes(passages, dim), free_bytes() or 0
-    if wanted <= free:
+    needed, free = needed_bytes(passages, dim), free_bytes() or 0
+    if needed <= free:
         return found
     if device == "auto":
         return None
     raise UsageError(
-        f"{passages:,} vectors of {dim} numbers take {wanted / 1e9:.1f} GB on the GPU, {free / 1e9:.1f} are free",
-        "free it, cut the index into more shards ([build] shards), or leave [dense] device out",
+        f"{passages:,} vectors of {dim} numbers need {needed / 1e9:.1f} GB on the GPU, "
+        f"but {free / 1e9:.1f} GB are free",
+        "free GPU memory, split the index into more shards ([build] shards), or remove device from [dense]",
     )
 
 
 class _Nearest(Protocol):
-    """Vectors on a device."""
+    """Vectors on a device, and exact search over them."""
 
     def put(self, first: int, vectors: Vectors) -> None: ...
 
@@ -104,21 +108,21 @@ class _Nearest(Protocol):
 
 
 class GpuScan:
-    """All vectors compared on a GPU, in float16; it proposes, and scores are computed exactly elsewhere. A Proposer."""
+    """A Proposer that compares all vectors on a GPU, in float16. The exact scores are computed on the CPU."""
 
     efforts = (1,)
 
-    def __init__(self, held: _Nearest, vectors: Fixed) -> None:
-        """held: room for the vectors on the device, which are put there."""
-        self.held = held
+    def __init__(self, index: _Nearest, vectors: Int16Vectors) -> None:
+        """index: an empty index on the device, to which the vectors are added."""
+        self.index = index
         self._passages = len(vectors)
-        self._lock = threading.Lock()  # FAISS's GPU indexes are not to be asked by two threads at once
+        self._lock = threading.Lock()  # a GPU index of FAISS must not be searched by two threads at once
         for first, part in parts(vectors):
-            held.put(first, floats(part))
+            index.put(first, to_float32(part))
 
     @classmethod
-    def by(cls, found: Library, vectors: Fixed) -> GpuScan:
-        """The vectors on the first GPU, through that library."""
+    def with_library(cls, found: Library, vectors: Int16Vectors) -> GpuScan:
+        """Put the vectors on the first GPU with the given library."""
         if found == "faiss":
             return cls(_FaissFlat(vectors.shape[1]), vectors)
         from clew.models.device import ExactOnDevice
@@ -126,47 +130,47 @@ class GpuScan:
         return cls(ExactOnDevice(*vectors.shape), vectors)
 
     def effort_for(self, fetch: int, effort: int, share: float) -> int:  # noqa: ARG002
-        """The passages to fetch so that the allowed ones among them suffice."""
-        return min(_MOST, self._passages, round(fetch / share) + 1)
+        """Return how many passages to fetch so that `fetch` of them are allowed, at most what FAISS can return."""
+        return min(_MAX_FETCH, self._passages, round(fetch / share) + 1)
 
     def compared(self, effort: int) -> float:  # noqa: ARG002
-        """What it takes in comparisons on the processor, about."""
-        return self._passages * _EXACT_SHARE
+        """Return the approximate cost of a search, in exact comparisons of vectors on the CPU."""
+        return self._passages * _COMPARISON_COST
 
     def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:  # noqa: ARG002
-        """The allowed among the `effort` nearest passages of a (dim,) query."""
+        """Return the allowed passages among the `effort` nearest to a (dim,) query."""
         with self._lock:
-            rows: Ints = self.held.nearest(query[None], effort)[0]
+            rows: Ints = self.index.nearest(query[None], effort)[0]
         rows = rows[rows >= 0]
         return rows if allowed is None else rows[allowed[rows]]
 
 
-def on_gpu(device: Device, vectors: Fixed) -> GpuScan | None:
-    """The vectors of an opened index on a GPU; None: on the processor, as wherever no GPU can be had."""
+def on_gpu(device: Device, vectors: Int16Vectors) -> GpuScan | None:
+    """Put the vectors of an opened index on a GPU; return None, to search on the CPU, if no GPU can be used."""
     try:
         found = for_build(device, *vectors.shape)
         if found is None and device == "auto" and library() is not None:
-            log.warning("vectors are searched on the processor: the GPU has no room for %s of them", len(vectors))
-        return None if found is None else GpuScan.by(found, vectors)
+            log.warning("vectors are searched on the CPU: the GPU lacks the memory for %s vectors", len(vectors))
+        return None if found is None else GpuScan.with_library(found, vectors)
     except (MissingExtraError, UsageError) as reason:
-        log.warning("vectors are searched on the processor: %s", reason.message)
-    except RuntimeError as error:  # what FAISS and torch raise where memory goes meanwhile
-        log.warning("vectors are searched on the processor: %s", str(error).partition("\n")[0])
+        log.warning("vectors are searched on the CPU: %s", reason.message)
+    except RuntimeError as error:  # raised by FAISS and torch if the GPU runs out of memory in the meantime
+        log.warning("vectors are searched on the CPU: %s", str(error).partition("\n")[0])
     return None
 
 
 @cache
 def _resources() -> Any:
-    """FAISS's memory for products on the first GPU, one for all indexes."""
+    """Return FAISS's temporary memory on the first GPU, shared by all indexes."""
     import faiss
 
-    made = faiss.StandardGpuResources()
-    made.setTempMemory(_BESIDE // 2)
-    return made
+    resources = faiss.StandardGpuResources()
+    resources.setTempMemory(_OVERHEAD_BYTES // 2)
+    return resources
 
 
 class _FaissFlat:
-    """FAISS's exact index on the first GPU, in float16."""
+    """The exact index of FAISS on the first GPU, in float16."""
 
     def __init__(self, dim: int) -> None:
         import faiss
@@ -184,17 +188,17 @@ class _FaissFlat:
         return rows
 
 
-def filled(index: Any, sample: Vectors, added: Iterable[Vectors]) -> Any:
-    """An untrained FAISS index of the processor, trained and filled on the first GPU and brought back.
+def train_on_gpu(index: Any, sample: Vectors, added: Iterable[Vectors]) -> Any:
+    """Train an untrained CPU index of FAISS on the first GPU, add the vectors there, and return it as a CPU index.
 
-    sample: (n, dim) float32 vectors to train on. added: the (m, dim) float32 vectors to add, part by part.
+    sample: (n, dim) float32 vectors to train on. added: the float32 vectors to add, in (m, dim) parts.
     """
     import faiss
 
     options: Any = faiss.GpuClonerOptions()
     options.useFloat16 = True
-    there = faiss.index_cpu_to_gpu(_resources(), 0, index, options)
-    there.train(sample)
+    on_device = faiss.index_cpu_to_gpu(_resources(), 0, index, options)
+    on_device.train(sample)
     for part in added:
-        there.add(part)
-    return faiss.index_gpu_to_cpu(there)
+        on_device.add(part)
+    return faiss.index_gpu_to_cpu(on_device)

@@ -1,6 +1,6 @@
-"""The loops over vectors, compiled: inner products of whole numbers, and the scan of one bit a dimension.
+"""Compiled loops over vectors: inner products of int16 vectors, and the scan of RaBitQ codes.
 
-Sums of whole numbers have the same bits in any order, so the compiler may take them many at a time.
+Sums of integers do not depend on the order of the summands, so the compiler may vectorise them.
 """
 
 from __future__ import annotations
@@ -13,27 +13,28 @@ from numba.extending import intrinsic
 
 from clew.search.candidates.compiled import compiled, read_only
 
-# Bits that a query's numbers are rounded to before signs are compared with them.
+# Bits that a query's numbers are rounded to before they are compared with codes.
 QUERY_BITS = 5
-# Vectors that are compared side by side, a word of 64 signs of each at a time.
+# Vectors that are compared in parallel, one 64-bit word of each code at a time.
 LANES = 64
 
 
-def _population(_typing: Any, word: Any) -> Any:  # noqa: ARG001 - the signature is numba's
-    """How many bits of an uint64 are set."""
+def _popcount_intrinsic(_typing: Any, word: Any) -> Any:  # noqa: ARG001 - the signature is numba's
+    """Count the set bits of a uint64."""
     return nb.uint64(nb.uint64), lambda _context, builder, _signature, arguments: builder.ctpop(arguments[0])
 
 
-_ones: Any = intrinsic(_population)
+_popcount: Any = intrinsic(_popcount_intrinsic)
 
 
 @compiled(nb.void(read_only(nb.int16, 2), read_only(nb.int16), read_only(nb.int64), nb.int32[::1]))
 def inner_products(vectors: Any, query: Any, rows: Any, products: Any) -> None:
     """Write the inner product of each of the rows with the query.
 
-    vectors: (n, dim) int16. query: (dim,) int16. rows: (r,) int64. products: (r,) int32 written: by the inequality of
-    Cauchy and Schwarz no partial sum leaves int32 where no vector is longer than 46,340, of unit vectors in steps of
-    1/32767 none.
+    vectors: (n, dim) int16. query: (dim,) int16. rows: (r,) int64. products: (r,) int32, output.
+
+    By the Cauchy-Schwarz inequality, no partial sum overflows int32 if no vector is longer than 46,340. This holds for
+    all unit vectors in steps of 1/32767.
     """
     for at in range(len(rows)):
         row = rows[at]
@@ -44,32 +45,32 @@ def inner_products(vectors: Any, query: Any, rows: Any, products: Any) -> None:
 
 
 @compiled(nb.void(read_only(nb.uint64, 3), nb.uint64[:, ::1], read_only(nb.float32), nb.int64, nb.float32[::1]))
-def estimate(signs: Any, planes: Any, factors: Any, dim: int, estimates: Any) -> None:
-    """Write about what each vector's inner product with the query is, times a constant above 0.
+def estimate(codes: Any, planes: Any, factors: Any, dim: int, estimates: Any) -> None:
+    """Write an estimate of each vector's inner product with the query, up to a constant positive factor.
 
-    signs: (blocks, words, LANES) uint64: bit j of word w of a lane is the sign of its vector's number 64 w + j.
-    planes: (QUERY_BITS, words) uint64: the query's numbers in steps from the least, bit b of each in row b; bits past
-    dim are 0 in both. factors: (blocks * LANES,) float32, by vector. estimates: (blocks * LANES,) float32.
+    codes: (blocks, words, LANES) uint64: bit j of word w of a lane is the sign of its vector's number 64 w + j.
+    planes: (QUERY_BITS, words) uint64: the query's quantised numbers, bit b of each in row b. Bits past dim are 0 in
+    both. factors: (blocks * LANES,) float32, one for each vector. estimates: (blocks * LANES,) float32, output.
 
-    With numbers q = 2 u - 31 of u = sum 2^b u_b in 0..31, sum of s q over signs s of 1 and -1 is
-    sum 2^b (dim - 2 |s xor u_b|).
+    The query's numbers are q = 2 u - 31 with u = sum 2^b u_b in 0..31, and the signs s are 1 or -1. Then the sum of
+    s q is sum 2^b (dim - 2 |s xor u_b|).
     """
     differing = np.empty(LANES, np.int32)
     most = np.int32(31 * dim)
-    for block in range(signs.shape[0]):
+    for block in range(codes.shape[0]):
         for lane in range(LANES):
             differing[lane] = 0
-        for word in range(signs.shape[1]):
+        for word in range(codes.shape[1]):
             first, second, third = planes[0, word], planes[1, word], planes[2, word]
             fourth, fifth = planes[3, word], planes[4, word]
             for lane in range(LANES):
-                sign = signs[block, word, lane]
+                code = codes[block, word, lane]
                 differing[lane] += np.int32(
-                    _ones(sign ^ first)
-                    + (_ones(sign ^ second) << 1)
-                    + (_ones(sign ^ third) << 2)
-                    + (_ones(sign ^ fourth) << 3)
-                    + (_ones(sign ^ fifth) << 4)
+                    _popcount(code ^ first)
+                    + (_popcount(code ^ second) << 1)
+                    + (_popcount(code ^ third) << 2)
+                    + (_popcount(code ^ fourth) << 3)
+                    + (_popcount(code ^ fifth) << 4)
                 )
         for lane in range(LANES):
             at = block * LANES + lane

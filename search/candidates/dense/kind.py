@@ -1,4 +1,4 @@
-"""The dense index kind: vectors on disk in whole numbers, and where they are many what finds near ones beside them."""
+"""The dense index kind: int16-quantised vectors on disk and, if they are many, an approximate index of them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from clew.core.files import disk_errors
 from clew.core.mapped import new_array, open_array
 from clew.core.tables import REBUILD, read_table
 from clew.core.types import Vectors
-from clew.search.candidates.dense.files import ANN, FACTORS, MOMENTS, SETTINGS, SIGNS, STATISTICS, VECTORS
+from clew.search.candidates.dense.files import ANN, CODES, FACTORS, SETTINGS, STATISTICS, VECTOR_SUMS, VECTORS
 from clew.search.candidates.dense.gpu import for_build, log, on_gpu
-from clew.search.candidates.dense.int16 import Fixed, fixed, parts
+from clew.search.candidates.dense.int16 import Int16Vectors, parts, to_int16
 from clew.search.candidates.dense.rabitq import RaBitQScan
 from clew.search.candidates.dense.recall import RecallProbe
-from clew.search.candidates.dense.shard import DenseShard, Proposer
+from clew.search.candidates.dense.shard import ApproximateSearch, DenseShard
 from clew.search.candidates.dense.spec import DenseSpec
 from clew.search.candidates.dense.vector_statistics import VectorStatistics
 from clew.search.protocols import CandidateGenerator, PassageSet
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["DenseCounts", "DenseKind", "DenseSpec"]
 
 FORMAT = 2
-# Up to here a scan of one bit a dimension is faster than a search of the graph at equal recall, and is built at once.
+# Below this size a scan of RaBitQ codes is faster than an HNSW search at equal recall, and is built almost instantly.
 HNSW_FROM = 1_000_000
 IVF_FROM = 5_000_000
 _UNIT = 1e-3
@@ -39,7 +39,7 @@ _UNIT = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class DenseCounts:
-    """What a version knows of its vectors beside the vectors: how many, how wide (0 where there are none), moments."""
+    """Counts over a version's vectors: how many, their dimensions (0 if there are none), and vector statistics."""
 
     passages: int
     dim: int
@@ -47,25 +47,28 @@ class DenseCounts:
 
 
 class DenseKind:
-    """Vectors searched by cosine. An IndexKind of DenseCounts."""
+    """An IndexKind for search by cosine of vectors; its statistics are DenseCounts."""
 
     def __init__(self, spec: DenseSpec, queries: Vectors | None = None) -> None:
-        """queries: (q, dim) unit vectors of real queries, measured beside the corpus's own vectors."""
+        """queries: (q, dim) unit vectors of real queries, added to the synthetic queries when recall is measured."""
         self._spec = spec
         self._queries = queries
 
     def local_statistics(self, passages: PassageSet, directory: Path) -> DenseCounts:  # noqa: ARG002
-        """Count, width and moments of a shard's vectors. Raises DataError for a broken vector."""
+        """Compute the counts of a shard's vectors. Raises DataError for an invalid vector."""
         vectors = _vectors(passages)
         _check(vectors, vectors.shape[1])
         return DenseCounts(len(vectors), vectors.shape[1] if len(vectors) else 0, VectorStatistics.of(vectors))
 
     def combine(self, add: Sequence[DenseCounts], remove: Sequence[DenseCounts] = ()) -> DenseCounts:
-        """Sum of the counts. Raises MismatchError when the shards' vectors differ in width."""
+        """Add the shards' counts and subtract those of deleted passages.
+
+        Raises MismatchError if the shards' vectors differ in dimensions.
+        """
         widths = sorted({part.dim for part in add if part.passages})
         if len(widths) > 1:
             raise MismatchError(
-                f"shards hold vectors of {' and '.join(map(str, widths))} numbers", "build them all with one model"
+                f"shards hold vectors of {' and '.join(map(str, widths))} numbers", "build all shards with one model"
             )
         passages = sum(part.passages for part in add) - sum(part.passages for part in remove)
         vector_statistics = VectorStatistics(0, np.zeros(0, np.int64), np.zeros((0, 0), np.int64))
@@ -76,25 +79,26 @@ class DenseKind:
         return DenseCounts(passages, widths[0] if widths else 0, vector_statistics)
 
     def build(self, passages: PassageSet, global_statistics: DenseCounts, directory: Path) -> Mapping[str, Any]:
-        """Write the vectors and what finds near ones; raise the search effort until the measured recall is reached.
+        """Write the vectors and their approximate index, with the least search effort that reaches the target recall.
 
-        Returns kind, passages, dim, effort, recall@10, recall@100, sampled (queries), bytes. Raises DataError for a
-        vector that is not finite or not of unit length, and QualityError when the recall cannot be reached.
+        Returns kind, passages, dim, effort, recall@10, recall@100, sampled (number of queries) and bytes. Raises
+        DataError for a vector that is not finite or not of unit length, and QualityError if the recall cannot be
+        reached.
         """
         vectors = _vectors(passages)
         _check(vectors, global_statistics.dim)
         directory.mkdir(parents=True, exist_ok=True)
         with disk_errors(directory):
-            kept = new_array(directory / VECTORS, np.int16, vectors.shape)
+            stored = new_array(directory / VECTORS, np.int16, vectors.shape)
             for first, part in parts(vectors):
-                kept[first : first + len(part)] = fixed(part)
-            kept.flush()
+                stored[first : first + len(part)] = to_int16(part)
+            stored.flush()
             facts = self._index(_map(directory / VECTORS), directory)
             (directory / SETTINGS).write_text(json.dumps(facts, sort_keys=True) + "\n", encoding="utf-8")
         return {**facts, "bytes": sum(path.stat().st_size for path in directory.iterdir())}
 
     def save(self, global_statistics: DenseCounts, directory: Path) -> None:
-        """Write the counts."""
+        """Write the counts of a version."""
         vector_statistics = global_statistics.vector_statistics
         table = {
             "format": FORMAT,
@@ -105,17 +109,18 @@ class DenseKind:
         directory.mkdir(parents=True, exist_ok=True)
         with disk_errors(directory):
             (directory / STATISTICS).write_text(json.dumps(table, sort_keys=True) + "\n", encoding="utf-8")
-            np.save(directory / MOMENTS, np.vstack([vector_statistics.total[None], vector_statistics.product]))
+            np.save(directory / VECTOR_SUMS, np.vstack([vector_statistics.total[None], vector_statistics.product]))
 
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
-        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
+        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError, naming the file."""
         counts = read_table(global_statistics / STATISTICS, FORMAT)
-        sums = open_array(global_statistics / MOMENTS)
+        sums = open_array(global_statistics / VECTOR_SUMS)
         vector_statistics = VectorStatistics(int(counts["known"]), sums[0], sums[1:])
         shards = [self._open_shard(directory, counts["dim"], vector_statistics) for directory in directories]
         if (found := sum(shard.size for shard in shards)) != counts["passages"]:
             raise CorruptError(
-                f"{global_statistics / STATISTICS} says {counts['passages']} vectors, its shards hold {found}", REBUILD
+                f"{global_statistics / STATISTICS} counts {counts['passages']} vectors, but its shards hold {found}",
+                REBUILD,
             )
         if len(shards) == 1:
             return shards[0]
@@ -124,49 +129,54 @@ class DenseKind:
         return Sharded(shards)
 
     def derived(self) -> frozenset[str]:
-        """What finds near vectors (means round by the machine, graphs are built by several threads), and its recall."""
-        return frozenset({ANN, SIGNS, FACTORS, SETTINGS})
+        """Return the files of the approximate index and of its measured recall.
 
-    def _index(self, vectors: Fixed, directory: Path) -> dict[str, Any]:
-        """Make, measure and write what finds near vectors of a shard; returns its settings."""
+        They can differ between builds: means are rounded differently by machines, graphs are built by several threads.
+        """
+        return frozenset({ANN, CODES, FACTORS, SETTINGS})
+
+    def _index(self, vectors: Int16Vectors, directory: Path) -> dict[str, Any]:
+        """Build, measure and write the approximate index of a shard; return its settings."""
         name = self._kind_for(len(vectors))
         facts = {"format": FORMAT, "kind": name, "passages": len(vectors), "dim": vectors.shape[1]}
         if name == "flat":
             return {**facts, "effort": 0, "recall@10": 1.0, "recall@100": 1.0, "sampled": 0}
         gpu = for_build(self._spec.device, *vectors.shape) == "faiss"
-        made = self._made(name, vectors, gpu=gpu)
+        proposer = self._make_proposer(name, vectors, gpu=gpu)
         probe = RecallProbe(vectors, self._spec.seed, self._queries)
         recall: dict[str, float] = {}
-        for effort in made.efforts:
-            recall = probe.measure(DenseShard(vectors, name, made, effort, self._spec.exact_below))
+        for effort in proposer.efforts:
+            recall = probe.measure(DenseShard(vectors, name, proposer, effort, self._spec.exact_below))
             if min(recall.values()) >= self._spec.recall:
-                made.write(directory)
+                proposer.write(directory)
                 return {**facts, "effort": effort, **recall, "sampled": probe.size}
         shown = ", ".join(f"{what} {value:.4f}" for what, value in recall.items())
         raise QualityError(
-            f"{name} over {len(vectors)} passages: {shown} at the highest search effort, "
+            f"{name} over {len(vectors)} passages reaches {shown} at the highest search effort, "
             f"below the target of {self._spec.recall}",
             'lower recall in [dense], or set kind = "flat" there for an exact search',
         )
 
-    def _made(self, name: str, vectors: Fixed, *, gpu: bool) -> RaBitQScan | AnnIndex:
+    def _make_proposer(self, name: str, vectors: Int16Vectors, *, gpu: bool) -> RaBitQScan | AnnIndex:
         if name == "rabitq":
             return RaBitQScan.make(vectors)
         from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
 
         try:
             return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed, gpu=gpu)
-        except RuntimeError as error:  # what FAISS raises where the GPU's memory goes meanwhile
+        except RuntimeError as error:  # raised by FAISS if the GPU runs out of memory in the meantime
             if not gpu:
                 raise
             reason = str(error).partition("\n")[0]
             if self._spec.device == "cuda":
-                raise UsageError(f"the GPU failed: {reason}", "free it, or leave [dense] device out") from None
-            log.warning("%s is built on the processor: %s", name, reason)
+                raise UsageError(
+                    f"the GPU failed: {reason}", "free GPU memory, or remove device from [dense]"
+                ) from None
+            log.warning("%s is built on the CPU: %s", name, reason)
             return AnnIndex.make(ANN_KINDS[name], vectors, self._spec.seed)
 
     def _kind_for(self, passages: int) -> str:
-        """How a shard of so many passages is searched."""
+        """Return the kind of search for a shard of this many passages."""
         if passages == 0:
             return "flat"
         if self._spec.kind != "auto":
@@ -182,11 +192,11 @@ class DenseKind:
         vectors = _map(directory / VECTORS)
         if len(vectors) != settings["passages"] or (len(vectors) and vectors.shape[1] != dim):
             raise CorruptError(
-                f"{directory / VECTORS} holds {vectors.shape} numbers, expected ({settings['passages']}, {dim})",
+                f"{directory / VECTORS} has shape {vectors.shape}, expected ({settings['passages']}, {dim})",
                 REBUILD,
             )
         name = str(settings["kind"])
-        proposer: Proposer | None = None
+        proposer: ApproximateSearch | None = None
         below, effort = self._spec.exact_below, int(settings["effort"])
         if name == "rabitq":
             proposer = RaBitQScan.read(directory, *vectors.shape)
@@ -195,10 +205,12 @@ class DenseKind:
 
             if name not in ANN_KINDS:
                 known = ", ".join(("flat", "rabitq", *ANN_KINDS))
-                raise FormatError(f"{directory / SETTINGS} names the kind {name!r}, known: {known}", REBUILD)
+                raise FormatError(
+                    f"kind {name!r} in {directory / SETTINGS} is unknown, expected one of {known}", REBUILD
+                )
             proposer = AnnIndex.read(ANN_KINDS[name], directory)
-        if proposer is not None and len(vectors) > below and (there := on_gpu(self._spec.device, vectors)):
-            return DenseShard(vectors, "gpu", there, 1, below, vector_statistics)
+        if proposer is not None and len(vectors) > below and (scan := on_gpu(self._spec.device, vectors)):
+            return DenseShard(vectors, "gpu", scan, 1, below, vector_statistics)
         return DenseShard(vectors, name, proposer, effort, below, vector_statistics)
 
 
@@ -209,22 +221,27 @@ def _vectors(passages: PassageSet) -> Vectors:
 
 
 def _check(vectors: Vectors, dim: int) -> None:
-    """Every vector finite, of unit length (or zero: the model cannot read the text) and of the version's width."""
+    """Check that vectors are finite, of unit length (or zero: the model cannot read the text) and of `dim` numbers."""
     if len(vectors) and vectors.shape[1] != dim:
-        raise MismatchError(f"vectors of {vectors.shape[1]} numbers in an index of {dim}", "build with one model")
+        raise MismatchError(
+            f"vectors have {vectors.shape[1]} numbers, but those of the index have {dim}",
+            "build all shards with one model",
+        )
     for first, part in parts(vectors):
         length = np.linalg.norm(part, axis=1)
         off = np.flatnonzero(~((np.abs(length - 1) <= _UNIT) | (length == 0)))  # also true of NaN
         if len(off):
             raise DataError(
                 f"the vector of passage {first + int(off[0])} is not finite or not of unit length",
-                "the model gave a broken vector: check the model, or delete the embedding cache and build again",
+                "check the model, or delete the embedding cache and build again",
             )
 
 
-def _map(path: Path) -> Fixed:
-    """The vectors of a file, mapped into memory read-only."""
-    vectors: Fixed = open_array(path)
+def _map(path: Path) -> Int16Vectors:
+    """Memory-map the vectors of a file, read-only."""
+    vectors: Int16Vectors = open_array(path)
     if vectors.ndim != 2 or vectors.dtype != np.int16:
-        raise CorruptError(f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected rows of int16", REBUILD)
+        raise CorruptError(
+            f"{path} holds {vectors.dtype} of shape {vectors.shape}, expected int16 with 2 dimensions", REBUILD
+        )
     return vectors

@@ -1,8 +1,8 @@
-"""One bit a dimension, all of them scanned (RaBitQ: Gao, Long, SIGMOD 2024, without its random rotation).
+"""A scan of RaBitQ codes, one bit per dimension (Gao, Long, SIGMOD 2024, without its random rotation).
 
-For a vector v at r from the vectors' mean, q . r is about |r|^2 / |r|_1 times the sum of q_j sign(r_j), and q . v
-differs from q . r by the same for every v. Files hold the signs, (blocks, words, LANES) uint64 (see `kernel.estimate`),
-and the factors |r|^2 / |r|_1, (blocks * LANES,) float32.
+Let r = v - mean be a vector's residual. Then q . r is approximately |r|^2 / |r|_1 times the sum of q_j sign(r_j), and
+q . v differs from q . r by the same constant for every v. The files hold the codes, which are the signs of r,
+(blocks, words, LANES) uint64 (see `kernel.estimate`), and the factors |r|^2 / |r|_1, (blocks * LANES,) float32.
 """
 
 from __future__ import annotations
@@ -17,82 +17,89 @@ from clew.core.files import disk_errors
 from clew.core.mapped import open_array
 from clew.core.tables import REBUILD
 from clew.core.types import Bools, Ints, Vectors
-from clew.search.candidates.dense.files import FACTORS, SIGNS
-from clew.search.candidates.dense.int16 import Fixed, floats, parts
+from clew.search.candidates.dense.files import CODES, FACTORS
+from clew.search.candidates.dense.int16 import Int16Vectors, parts, to_float32
 from clew.search.candidates.dense.kernel import LANES, QUERY_BITS, estimate
 
 EFFORTS = (256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
-# What a vector of signs and a proposal from anywhere take, in exact comparisons of vectors that follow one another.
-_SIGNS_SHARE = 1 / 20
-_PROPOSAL_SHARE = 3.0
-# A filter takes out what a query is about where so many times the usual number are likelier than what it leaves.
-_ASTRAY = 1.1
+# The cost of scanning a code, and of scoring a proposal at a random row, in exact comparisons of consecutive vectors.
+_CODE_COST = 1 / 20
+_PROPOSAL_COST = 3.0
+# A filter is taken to remove what the query is about if more than this many times the expected number of passages have
+# an estimate as high as the proposals'.
+_FILTER_MISMATCH = 1.1
 
 
 class RaBitQScan:
-    """Proposes the passages whose signs agree best with the query. A Proposer; its effort is how many it proposes."""
+    """A Proposer of the passages whose codes agree best with the query. Its effort is how many it proposes."""
 
     efforts = EFFORTS
 
-    def __init__(self, signs: Any, factors: Any, passages: int, dim: int) -> None:
-        """signs, factors: as the files hold them, for so many passages of so many numbers."""
-        self._signs = signs
+    def __init__(self, codes: Any, factors: Any, passages: int, dim: int) -> None:
+        """codes, factors: as stored in the files, for `passages` vectors of `dim` numbers."""
+        self._codes = codes
         self._factors = factors
         self._passages = passages
         self._dim = dim
 
     @classmethod
-    def make(cls, vectors: Fixed) -> RaBitQScan:
-        """The signs of (passages, dim) vectors."""
+    def make(cls, vectors: Int16Vectors) -> RaBitQScan:
+        """Encode (passages, dim) vectors."""
         passages, dim = vectors.shape
         blocks, words = -(-passages // LANES), -(-dim // 64)
-        mean = sum((floats(part).sum(axis=0, dtype=np.float64) for _, part in parts(vectors)), np.zeros(dim)) / passages
+        mean = (
+            sum((to_float32(part).sum(axis=0, dtype=np.float64) for _, part in parts(vectors)), np.zeros(dim))
+            / passages
+        )
         bits = np.zeros((blocks * LANES, words * 8), np.uint8)
         factors = np.zeros(blocks * LANES, np.float32)
         for first, part in parts(vectors):
-            away = floats(part) - mean.astype(np.float32)
+            residuals = to_float32(part) - mean.astype(np.float32)
             last = first + len(part)
-            bits[first:last, : -(-dim // 8)] = np.packbits(away > 0, axis=1, bitorder="little")
-            length = np.abs(away).sum(axis=1)
-            factors[first:last] = np.divide((away**2).sum(axis=1), length, out=length * 0, where=length > 0)
+            bits[first:last, : -(-dim // 8)] = np.packbits(residuals > 0, axis=1, bitorder="little")
+            length = np.abs(residuals).sum(axis=1)
+            factors[first:last] = np.divide((residuals**2).sum(axis=1), length, out=length * 0, where=length > 0)
         lanes = bits.view("<u8").reshape(blocks, LANES, words).transpose(0, 2, 1)
         return cls(np.ascontiguousarray(lanes, np.uint64), factors, passages, dim)
 
     @classmethod
     def read(cls, directory: Path, passages: int, dim: int) -> RaBitQScan:
-        """Open the files of a folder, mapped into memory. Raises CorruptError, NotFoundError."""
-        signs, factors = open_array(directory / SIGNS), open_array(directory / FACTORS)
+        """Memory-map the files in `directory`.
+
+        Raises NotFoundError if a file is missing, CorruptError if it does not fit the vectors.
+        """
+        codes, factors = open_array(directory / CODES), open_array(directory / FACTORS)
         blocks = -(-passages // LANES)
-        wanted = ((blocks, -(-dim // 64), LANES), np.uint64), ((blocks * LANES,), np.float32)
-        if ((signs.shape, signs.dtype), (factors.shape, factors.dtype)) != wanted:
+        expected = ((blocks, -(-dim // 64), LANES), np.uint64), ((blocks * LANES,), np.float32)
+        if ((codes.shape, codes.dtype), (factors.shape, factors.dtype)) != expected:
             raise CorruptError(
-                f"{directory / SIGNS} or {FACTORS} beside it is not of {passages} vectors of {dim} numbers",
+                f"{directory / CODES} or {FACTORS} in the same folder does not fit {passages} vectors of {dim} numbers",
                 REBUILD,
             )
-        return cls(signs, factors, passages, dim)
+        return cls(codes, factors, passages, dim)
 
     def write(self, directory: Path) -> None:
-        """Write the files into a folder."""
-        for name, array in ((SIGNS, self._signs), (FACTORS, self._factors)):
+        """Write the files into `directory`."""
+        for name, array in ((CODES, self._codes), (FACTORS, self._factors)):
             with disk_errors(directory / name):
                 np.save(directory / name, array)
 
-    def effort_for(self, fetch: int, effort: int, share: float) -> int:  # noqa: ARG002 - it looks at the allowed alone
-        """The effort that can return `fetch` passages, at least `effort`."""
+    def effort_for(self, fetch: int, effort: int, share: float) -> int:  # noqa: ARG002 - it ranks only allowed passages
+        """Return the effort that can return `fetch` passages, at least `effort`."""
         return max(effort, fetch)
 
     def compared(self, effort: int) -> float:
-        """Vectors that a search compares, about."""
-        return self._passages * _SIGNS_SHARE + effort * _PROPOSAL_SHARE
+        """Return the approximate cost of a search, in exact comparisons of vectors."""
+        return self._passages * _CODE_COST + effort * _PROPOSAL_COST
 
     def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:  # noqa: ARG002
-        """The `effort` likeliest allowed passages of a (dim,) query, with what ties with the last, by ordinal.
+        """Return the `effort` allowed passages with the highest estimates, and all that tie with the last, by ordinal.
 
-        Nothing where a filter takes out what the query is about: among the many that are about as far, the effort
-        that was measured on what is near would not do.
+        Returns nothing if a filter removes what the query is about. Many of the remaining passages are then about
+        equally far, and the effort, which was measured on near passages, would not suffice.
         """
         estimates = np.empty(len(self._factors), np.float32)
-        estimate(self._signs, _planes(query), self._factors, self._dim, estimates)
+        estimate(self._codes, _planes(query), self._factors, self._dim, estimates)
         every = estimates[: self._passages]
         rows = None if allowed is None else np.flatnonzero(allowed)
         likely = every if rows is None else every[rows]
@@ -101,12 +108,12 @@ class RaBitQScan:
         least = np.partition(likely, len(likely) - effort)[len(likely) - effort]
         if rows is None:
             return np.flatnonzero(likely >= least)
-        usual = effort * len(every) / len(rows)
-        return rows[likely >= least] if np.count_nonzero(every >= least) <= _ASTRAY * usual else rows[:0]
+        expected = effort * len(every) / len(rows)
+        return rows[likely >= least] if np.count_nonzero(every >= least) <= _FILTER_MISMATCH * expected else rows[:0]
 
 
 def _planes(query: Vectors) -> Any:
-    """(QUERY_BITS, words) uint64: the bits of a query's numbers in 2^QUERY_BITS steps, evenly around 0."""
+    """Return (QUERY_BITS, words) uint64: the bits of a query's numbers, quantised to 2^QUERY_BITS levels around 0."""
     levels = (1 << QUERY_BITS) - 1
     widest = float(np.abs(query).max()) or 1.0
     steps = np.rint((query / widest + 1) * (levels / 2)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The vectors of one shard, searched."""
+"""Search over the vectors of one shard."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from clew.core.errors import MismatchError
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, Vectors, empty_ranking
 from clew.search.candidates.dense.exact import best_of, cosines, exact_top
-from clew.search.candidates.dense.int16 import Fixed
+from clew.search.candidates.dense.int16 import Int16Vectors
 from clew.search.candidates.dense.vector_statistics import VectorStatistics
 from clew.search.protocols import CandidateRequest, ParsedQuery
 
-# An approximate search proposes twice the passages wanted, so that exact scores decide between near ties.
+# An approximate search proposes twice as many passages as wanted, so that exact scores decide between near ties.
 _LEAST_FETCH = 64
 
 
-class Proposer(Protocol):
-    """Finds passages that are probably near a query without comparing all their vectors."""
+class ApproximateSearch(Protocol):
+    """An approximate search: it proposes passages that are probably near a query without comparing all vectors."""
 
     @property
     def efforts(self) -> tuple[int, ...]:
@@ -28,36 +28,39 @@ class Proposer(Protocol):
         ...
 
     def effort_for(self, fetch: int, effort: int, share: float) -> int:
-        """The effort that can return `fetch` passages out of a share of all (above 0, at most 1), at least `effort`."""
+        """Return the effort, at least `effort`, that can return `fetch` passages if a filter allows a share of all.
+
+        share: above 0, at most 1.
+        """
         ...
 
     def compared(self, effort: int) -> float:
-        """What a search takes: about as many exact comparisons of vectors."""
+        """Return the approximate cost of a search, in exact comparisons of vectors."""
         ...
 
     def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:
-        """Allowed passages near a (dim,) query, in no promised order: about `fetch`, or more where that is no work."""
+        """Return about `fetch` allowed passages near a (dim,) query, in any order; more if they cost no extra work."""
         ...
 
 
 class DenseShard:
-    """Finds the passages whose vectors are nearest to the query's; a score is the cosine. A CandidateGenerator.
+    """A CandidateGenerator of the passages whose vectors are nearest to the query's; a score is the cosine.
 
-    kind: how they are found, "flat" where all are compared. proposer: what proposes them, None where all are. effort:
-    its measured search effort. exact_below: with at most so many candidates every one is compared. moments: of the
-    version, None where only candidates are wanted.
+    kind: name of the search method, "flat" for a full scan. proposer: the approximate search, None for a full scan.
+    effort: its search effort, as measured at the build. exact_below: with at most this many allowed passages, all are
+    compared. vector_statistics: those of the version, None if score statistics are not needed.
     """
 
     def __init__(
         self,
-        vectors: Fixed,
+        vectors: Int16Vectors,
         kind: str,
-        proposer: Proposer | None,
+        proposer: ApproximateSearch | None,
         effort: int,
         exact_below: int,
         vector_statistics: VectorStatistics | None = None,
     ) -> None:
-        """vectors: (passages, dim) unit vectors in steps, mapped from the file."""
+        """vectors: (passages, dim) int16-quantised unit vectors, memory-mapped."""
         self._vectors = vectors
         self._kind = kind
         self._proposer = proposer
@@ -67,11 +70,11 @@ class DenseShard:
 
     @property
     def size(self) -> int:
-        """Passages covered."""
+        """The number of passages in the shard."""
         return len(self._vectors)
 
     def candidates(self, request: CandidateRequest) -> Ranking:
-        """The k nearest allowed passages, fewer only where fewer are allowed; none for a query without vector."""
+        """Return the k nearest allowed passages, or fewer if fewer are allowed; none for a query without a vector."""
         vector = self._vector(request.query)
         if vector is None:
             return empty_ranking()
@@ -85,7 +88,7 @@ class DenseShard:
         return replace(found, score_statistics=score_statistics)
 
     def nearest(self, vector: Vectors, k: int, allowed: Bools | None = None) -> Ranking:
-        """The k nearest allowed passages of a (dim,) unit vector."""
+        """Return the k allowed passages that are nearest to a (dim,) unit vector."""
         count = self.size if allowed is None else int(np.count_nonzero(allowed))
         wanted = min(k, count)
         if wanted <= 0:
@@ -95,13 +98,13 @@ class DenseShard:
             effort = self._proposer.effort_for(fetch, self._effort, count / self.size)
             if self._proposer.compared(effort) < count:
                 rows = self._proposer.search(vector, fetch, effort, allowed)
-                # A filter can hide all that the search meets; what is then missing exists all the same.
+                # A filter can exclude most of what the search visits. If too few are left, fall back to the full scan.
                 if len(rows) >= wanted:
                     return best_of(self._vectors, vector, k, rows)
         return exact_top(self._vectors, vector, k, allowed)
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
-        """(n,) float64 cosines of the given passages; NaN where the query or the passage has no vector."""
+        """Return (n,) float64 cosines of the given passages; NaN if the query or the passage has no vector."""
         vector = self._vector(query)
         if vector is None:
             return np.full(len(ordinals), np.nan)
@@ -110,7 +113,7 @@ class DenseShard:
         return found
 
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
-        """One part, the cosine; none where the query or the passage has no vector."""
+        """Return one contribution, the cosine; none if the query or the passage has no vector."""
         vector = self._vector(query)
         if vector is None:
             return []
@@ -120,12 +123,12 @@ class DenseShard:
         return [Contribution("dense", "cosine", value, {"search": self._kind, "dim": self._vectors.shape[1]})]
 
     def close(self) -> None:
-        """Let go of the vectors and of what proposes them."""
+        """Release the vectors and the proposer."""
         self._vectors = np.empty((0, self._vectors.shape[1]), np.int16)
         self._proposer = None
 
     def _unreadable(self, rows: Ints, scores: Floats) -> Bools:
-        """(n,) bool: passages whose text the model cannot read; theirs is the zero vector, so they score 0."""
+        """Return (n,) bool: passages whose text the model cannot read. Their vector is zero, so they score 0."""
         found: Bools = scores == 0
         found[found] = ~self._vectors[rows[found]].any(axis=1)
         return found
@@ -133,7 +136,7 @@ class DenseShard:
     def _vector(self, query: ParsedQuery) -> Vectors | None:
         if query.vector is not None and self.size and query.vector.shape != self._vectors.shape[1:]:
             raise MismatchError(
-                f"the query's vector has shape {query.vector.shape}, the index holds vectors of "
+                f"the query's vector has shape {query.vector.shape}, but the index holds vectors of "
                 f"{self._vectors.shape[1]} numbers",
                 "open the index with the encoder it was built with",
             )

@@ -10,17 +10,16 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 @dataclass(frozen=True, slots=True)
 class DenseSpec:
-    """How passages are found by their vectors.
+    """Settings of dense retrieval.
 
-    model: "default", a model kept under the home, a sentence-transformers folder, a Hugging Face name, "hashing", or
+    model: "default", a model stored in the home, a sentence-transformers folder, a Hugging Face name, "hashing", or
     two of these as "a+b", the average of both.
-    recall: least share of the true 10 and 100 nearest passages that a search must find, measured at the build
-    (above 0, at most 1). kind: "flat" (exact), "rabitq", "hnsw", "ivf", or "auto" (chosen from the number of
-    passages).
-    exact_below: up to so many passages, all or those a filter allows, a search compares with every one.
-    seed: of the measurement's sample and of the clustering.
-    device: "cpu", "cuda" (a build without a GPU fails; a server without one serves on the processor), or "auto" (a GPU
-    where one is reached and has room).
+    recall: the minimum share of the true 10 and 100 nearest passages that a search must find, measured at the build
+    (above 0, at most 1). kind: "flat" (exact), "rabitq", "hnsw", "ivf", or "auto" (chosen by the number of passages).
+    exact_below: with at most this many passages, in total or after a filter, a search compares all of them.
+    seed: of the sample for the measurement, and of the clustering.
+    device: "cpu", "cuda" (a build without a GPU fails; a server without one searches on the CPU), or "auto" (a GPU if
+    one is available and has enough memory).
     """
 
     model: str = "default"

@@ -1,7 +1,7 @@
-"""Mean and covariance of a version's vectors: what any query's cosine comes to on average over the collection.
+"""Vector statistics: the mean and covariance of a version's vectors.
 
-For a query vector q the mean cosine is q . mean and its variance q' covariance q, exactly, without a scan. That is
-the background that fusion measures a dense score against.
+For a query vector q, the mean of its cosines over the collection is q . mean and their variance is q' covariance q,
+exactly and without a scan. These are the score statistics that fusion normalises a dense score with.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import numpy as np
 
 from clew.core.types import Floats, Ints, Vectors
 
-# Numbers are taken in steps of 2^-16 and summed as integers, so that sums do not depend on how passages are sharded
-# and deleted passages come out exactly. Blocks are small enough for float64 to hold their sums without rounding.
+# Numbers are quantised in steps of 2^-16 and summed as integers, so that sums do not depend on how passages are sharded
+# and deleted passages are subtracted exactly. Blocks are small enough for float64 to hold their sums without rounding.
 _STEPS = 1 << 16
 _ROWS = 65_536
 
 
 @dataclass(frozen=True, eq=False)
 class VectorStatistics:
-    """Sums over vectors; a zero vector (a text the model cannot read) does not count.
+    """Sums over vectors; a zero vector (a text that the model cannot read) is not counted.
 
-    count: vectors. total: (dim,) int64 sum, in steps. product: (dim, dim) int64 sum of outer products, in steps^2.
+    count: the number of vectors. total: (dim,) int64 sum, in steps. product: (dim, dim) int64 sum of outer products, in
+    steps^2.
     """
 
     count: int
@@ -33,7 +34,7 @@ class VectorStatistics:
 
     @classmethod
     def of(cls, vectors: Vectors) -> VectorStatistics:
-        """Moments of (n, dim) unit vectors."""
+        """Compute the statistics of (n, dim) unit vectors."""
         dim = vectors.shape[1]
         count, total, product = 0, np.zeros(dim, np.int64), np.zeros((dim, dim), np.int64)
         for first in range(0, len(vectors), _ROWS):
@@ -54,17 +55,17 @@ class VectorStatistics:
         return VectorStatistics(self.count - other.count, self.total - other.total, self.product - other.product)
 
     def score_statistics(self, vector: Vectors) -> tuple[float, float]:
-        """Mean and standard deviation of the cosine with a (dim,) unit vector; (0, 0) without vectors."""
+        """Return mean and standard deviation of the cosine with a (dim,) unit vector; (0, 0) without vectors."""
         if not self.count:
             return 0.0, 0.0
         query = vector.astype(np.float64) / _STEPS
         total, product = self._floats
         mean = float(np.vecdot(total, query)) / self.count
-        # Row by row: a product with a matrix would set the threads of BLAS to work, which then spin for more of it.
+        # Row by row, because a matrix product would start the threads of BLAS, which then spin waiting for work.
         square = float(np.vecdot(np.vecdot(product, query), query)) / self.count
         return mean, math.sqrt(max(0.0, square - mean**2))
 
     @cached_property
     def _floats(self) -> tuple[Floats, Floats]:
-        """total and product as float64, made once for all queries."""
+        """Total and product as float64, converted once for all queries."""
         return self.total.astype(np.float64), self.product.astype(np.float64)

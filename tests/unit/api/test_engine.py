@@ -193,7 +193,7 @@ def test_names_are_resolved_or_the_known_ones_are_listed(home):
     home.promote("pydocs", "r1")
     with pytest.raises(QueryError, match="index is missing") as several:
         engine.resolve(None)
-    assert several.value.hint == "known: pydocs, shop"
+    assert several.value.hint == "give one of pydocs, shop"
     with pytest.raises(NotFoundError, match="'shpo'") as misspelt:
         engine.resolve("shpo")
     assert "did you mean 'shop'?" in misspelt.value.hint

@@ -45,13 +45,13 @@ def test_documents_come_back_typed_and_in_order(run):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"id": "2", "title": ', "shop.jsonl:2: broken JSON"),
+        (b'{"id": "2", "title": ', "shop.jsonl:2: invalid JSON"),
         (b'{"id": "2", "title": "\xff"}', "shop.jsonl:2: not UTF-8 text"),
         (b'["2"]', "shop.jsonl:2: the line is ['2'], not an object"),
-        (b'{"id": "2", "price": NaN}', "shop.jsonl:2: broken JSON: NaN is no JSON number"),
-        ({"title": "b"}, "shop.jsonl:2: no id"),
+        (b'{"id": "2", "price": NaN}', "shop.jsonl:2: invalid JSON: NaN is not a JSON number"),
+        ({"title": "b"}, "shop.jsonl:2: the record has no field 'id', which should hold its id"),
         ({"id": "2", "title": "b", "price": "cheap"}, "shop.jsonl:2: field 'price' is 'cheap', expected number"),
-        ({"id": "2", "title": "\ud800"}, "shop.jsonl:2: half of a surrogate pair"),
+        ({"id": "2", "title": "\ud800"}, "shop.jsonl:2: a text contains an unpaired surrogate"),
     ],
 )
 def test_the_first_bad_record_stops_with_file_and_line(run, line, message):
@@ -78,7 +78,7 @@ def test_a_document_without_text_is_left_out_and_said(run):
     found = run({"id": "1", "title": "a"}, {"id": "2", "title": " ", "price": 3}, {"id": "3"})
     assert (found.documents, found.empty, found.rejected) == (1, 2, 0)
     notice = next(notice for notice in found.notices if "left out" in notice)
-    assert "2 documents left out: no text in any searched field (title)" in notice
+    assert "2 documents were left out because they have no text in any searched field (title)" in notice
     assert "shop.jsonl:2 (id '2')" in notice
 
 
@@ -94,7 +94,7 @@ def test_an_empty_source_is_named(run):
 
 
 def test_a_source_of_nothing_usable_says_why(run):
-    with pytest.raises(DataError, match="1 records rejected, 1 without text in title"):
+    with pytest.raises(DataError, match="1 records were rejected, 1 have no text in title"):
         run({"id": "1"}, b"{", on_error="skip")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from clew.core.types import Document
-from clew.indexer.documents import Typing
+from clew.indexer.documents import RecordConverter
 from clew.indexer.sources.record import Fault, Record
 from clew.search.fields import FieldSpec
 
@@ -11,7 +11,7 @@ FIELDS = {kind: FieldSpec(kind) for kind in ("text", "keyword", "number", "bool"
 
 
 def typed(values, fields=FIELDS, **options):
-    return Typing(fields, **{"id": "id", **options}).document(Record({"id": "1", **values}, "shop.jsonl:7"))
+    return RecordConverter(fields, **{"id": "id", **options}).document(Record({"id": "1", **values}, "shop.jsonl:7"))
 
 
 @pytest.mark.parametrize(
@@ -86,24 +86,24 @@ def test_nested_values_have_dotted_names():
 
 @pytest.mark.parametrize("identity", [{}, {"id": None}, {"id": ""}, {"id": "  "}, {"id": 1.5}, {"id": ["a"]}])
 def test_a_record_without_an_id_is_refused(identity):
-    fault = Typing(FIELDS, "id").document(Record({"text": "a", **identity}, "shop.jsonl:3"))
+    fault = RecordConverter(FIELDS, "id").document(Record({"text": "a", **identity}, "shop.jsonl:3"))
     assert isinstance(fault, Fault)
     assert "id" in fault.reason
 
 
 def test_an_unknown_id_field_names_the_nearest():
-    fault = Typing(FIELDS, "skuu").document(Record({"sku": "1", "title": "a"}, "shop.jsonl:1"))
-    assert fault.reason == "no id: the record has no field 'skuu'"
+    fault = RecordConverter(FIELDS, "skuu").document(Record({"sku": "1", "title": "a"}, "shop.jsonl:1"))
+    assert fault.reason == "the record has no field 'skuu', which should hold its id"
     assert "did you mean 'sku'?" in fault.hint
 
 
 def test_a_whole_number_is_an_id():
-    assert Typing({}, "id").document(Record({"id": 17}, "")).id == "17"
+    assert RecordConverter({}, "id").document(Record({"id": 17}, "")).id == "17"
 
 
 def test_text_is_what_is_searched():
     fields = {"text": FieldSpec("text"), "brand": FieldSpec("keyword"), "tags": FieldSpec("list", weight=1)}
-    typing = Typing(fields, "id")
+    typing = RecordConverter(fields, "id")
     assert typing.has_text(Document("1", {"text": "a"}))
     assert typing.has_text(Document("1", {"tags": ["a"]}))
     assert not typing.has_text(Document("1", {"brand": "a", "text": " \n"}))

@@ -102,7 +102,7 @@ def test_dense_can_be_left_out(write):
         ('name = "shop"', 'name = "../shop"', "name is '../shop'", ""),
         ('name = "shop"', 'name = "Shop"', "name is 'Shop'", ""),
         ('"text", weight = 3.0', '"keyword"', "no field is searched", ""),
-        ('method = "rrf"', "weights = { bm52 = 2.0 }", "'bm52', the index has bm25 and dense", ""),
+        ('method = "rrf"', "weights = { bm52 = 2.0 }", "'bm52', expected bm25 or dense", ""),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(write, old, new, message, hint):

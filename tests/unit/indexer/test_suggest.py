@@ -92,7 +92,7 @@ def test_keywords_are_searched_where_there_is_no_text(look):
 
 
 def test_data_without_an_id_are_refused(look):
-    with pytest.raises(DataError, match="none can be the id"):
+    with pytest.raises(DataError, match="no field can be the id"):
         look([{"title": "a b c d"}, {"title": "a b c d"}])
 
 
@@ -100,7 +100,7 @@ def test_empty_and_broken_data_are_named(look, tmp_path):
     with pytest.raises(DataError, match=r"shop\.jsonl is empty"):
         look([])
     (tmp_path / "b.jsonl").write_text("{")
-    with pytest.raises(DataError, match=r"b\.jsonl:1: broken JSON"):
+    with pytest.raises(DataError, match=r"b\.jsonl:1: invalid JSON"):
         suggest(str(tmp_path / "b.jsonl"), tmp_path / "b.toml")
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from clew.core.errors import StageUnavailable
-from clew.kg.breaker import Breaker
+from clew.kg.breaker import CircuitBreaker
 
 MOST, WAIT, LONGEST = 3, 1.0, 4.0
 
@@ -22,7 +22,7 @@ class Clock:
 
 
 def breaker(clock):
-    return Breaker(
+    return CircuitBreaker(
         "bolt://x",
         failures=MOST,
         wait_seconds=WAIT,
@@ -42,7 +42,7 @@ def test_opens_after_some_failures_in_a_row_and_says_since_when_and_until_when()
     fail(guard, MOST)
     with pytest.raises(StageUnavailable) as caught:
         guard.admit()
-    assert caught.value.message == "cannot reach bolt://x; not asked since 03:04:05, tried again in 1.0 s"
+    assert caught.value.message == "cannot reach bolt://x; no calls since 03:04:05, next try in 1.0 s"
 
 
 def test_an_answer_in_between_starts_the_count_anew():
@@ -63,7 +63,7 @@ def test_one_trial_and_the_wait_doubles_up_to_its_limit():
             guard.admit()
         clock.seconds += 0.01
         trial = guard.admit()
-        with pytest.raises(StageUnavailable, match="a trial call is under way"):
+        with pytest.raises(StageUnavailable, match="a trial call is in progress"):
             guard.admit()
         guard.failed(trial, "no answer")
     clock.seconds += 4

@@ -6,7 +6,7 @@ import pytest
 
 from clew.core.errors import UsageError
 from clew.kg import cypher
-from clew.kg.cypher import Graph, Ways
+from clew.kg.cypher import Graph, RelationFilter
 
 OURS = Graph(("Clew_1",))
 THEIRS = Graph(("Person", "Big Firm"), "the id", ("KNOWS", "WORKS AT"), mapped=True)
@@ -20,7 +20,7 @@ READING = [
     cypher.all_entities,
     cypher.all_edges,
     cypher.bad_nodes,
-    lambda graph: cypher.neighbourhood(graph, Ways(), 3),
+    lambda graph: cypher.neighbourhood(graph, RelationFilter(), 3),
 ]
 WRITING = [
     cypher.constraint,
@@ -51,7 +51,7 @@ def test_what_could_end_the_quotes_is_refused(name):
 def test_other_names_are_quoted_wherever_they_stand(name):
     mapped = Graph((name, "Other"), name, (name,), mapped=True)
     texts = [statement(mapped) for statement in READING] + [statement(name) for statement in WRITING]
-    texts.append(cypher.neighbourhood(OURS, Ways((name,), (name,)), 2))
+    texts.append(cypher.neighbourhood(OURS, RelationFilter((name,), (name,)), 2))
     for text in texts:
         assert f"`{name}`" in text
         assert name not in text.replace(f"`{name}`", "")
@@ -66,32 +66,36 @@ def test_reading_statements_only_read(statement, graph):
 
 def test_a_neighbourhood_walks_as_many_times_as_it_has_hops():
     for hops in (1, 2, 3):
-        text = cypher.neighbourhood(OURS, Ways(), hops)
+        text = cypher.neighbourhood(OURS, RelationFilter(), hops)
         assert text.count("(n)-[r]->(m)") == text.count("(n)<-[r]-(m)") == hops
         assert text.count("LIMIT $steps") == hops
 
 
 def test_directions_that_are_not_walked_are_not_in_the_text():
-    out = cypher.neighbourhood(OURS, Ways(("r",), ()), 1)
+    out = cypher.neighbourhood(OURS, RelationFilter(("r",), ()), 1)
     assert "(n)-[r:`r`]->(m)" in out
     assert "(n)<-[r" not in out
-    nowhere = cypher.neighbourhood(OURS, Ways((), ()), 1)
+    nowhere = cypher.neighbourhood(OURS, RelationFilter((), ()), 1)
     assert "MATCH (n)" not in nowhere
 
 
 def test_types_become_a_parameter_where_they_cannot_be_in_the_text():
     for names in (("a`b", "c"), tuple(f"r{at}" for at in range(cypher.MOST_IN_TEXT + 1))):
-        text = cypher.neighbourhood(OURS, Ways(names, names), 1)
+        text = cypher.neighbourhood(OURS, RelationFilter(names, names), 1)
         assert "WHERE type(r) IN $ask.out " in text
         assert "WHERE type(r) IN $ask.into " in text
         assert names[0] not in text
     mapped = Graph(("A",), "id", tuple(f"r{at}" for at in range(cypher.MOST_IN_TEXT + 1)), mapped=True)
-    for statement in (cypher.all_edges, cypher.count_relations, lambda graph: cypher.neighbourhood(graph, Ways(), 1)):
+    for statement in (
+        cypher.all_edges,
+        cypher.count_relations,
+        lambda graph: cypher.neighbourhood(graph, RelationFilter(), 1),
+    ):
         assert "type(r) IN $ask.relations" in statement(mapped)
 
 
 def test_neighbours_in_a_database_of_others_are_held_to_the_mapping():
-    text = cypher.neighbourhood(THEIRS, Ways(), 1)
+    text = cypher.neighbourhood(THEIRS, RelationFilter(), 1)
     assert "(n)-[r:`KNOWS`|`WORKS AT`]->(m:`Person`|`Big Firm`) WHERE m.`the id` IS :: " in text
     assert "WITH DISTINCT type(r) AS relation, m" in text
-    assert "(m:" not in cypher.neighbourhood(OURS, Ways(), 1)
+    assert "(m:" not in cypher.neighbourhood(OURS, RelationFilter(), 1)

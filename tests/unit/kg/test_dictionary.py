@@ -113,15 +113,15 @@ def test_the_best_connected_bearers_of_a_name_come_first_and_may_be_cut(tmp_path
     ],
 )
 def test_a_typing_error_away_from_a_known_word(dictionary, typed, expected):
-    assert expected in [word for word, _ in dictionary.mends(typed)]
+    assert expected in [word for word, _ in dictionary.corrections(typed)]
 
 
 @pytest.mark.parametrize("word", ["sofa", "president", "obm", "1000xm6", "wh2", "what", "zzzzzz", "", "x" * 100])
-def test_known_short_coded_and_function_words_are_not_mended(dictionary, word):
-    assert dictionary.mends(word) == ()
+def test_known_short_coded_and_function_words_are_not_corrected(dictionary, word):
+    assert dictionary.corrections(word) == ()
 
 
-def test_words_with_a_typing_error_are_a_name_with_so_many_letters_mended(dictionary):
+def test_words_with_a_typing_error_are_a_name_with_so_many_letters_corrected(dictionary):
     spans = dictionary.spans(words("who is barack obmaa"), most=5)
     assert [(span.first, span.last, span.edits, span.records["entity"].tolist()) for span in spans] == [(2, 4, 1, [3])]
     assert dictionary.spans(words("who is barack obmaa"), most=5, fuzzy=False) == []

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.core.types import Deadline
-from clew.kg.expand import ExpandSpec, Reached, RelationSpec, Way, expand
+from clew.kg.expand import ExpandSpec, PathStep, Reached, RelationSpec, expand
 from clew.kg.networkx_store import NetworkxStore
 from clew.kg.relations import Step
 from clew.kg.types import Edge, EdgeTable, Entity
@@ -31,14 +31,14 @@ def weights(found: list[Reached]) -> dict[str, float]:
 def test_a_neighbour_weighs_what_its_seed_does_where_the_seed_does_not_count_itself() -> None:
     spec = ExpandSpec(itself=0.0)
     found = expand(table([("a", "made_by", "b")], ["a"], spec), {"a": 0.8}, {}, spec)
-    assert found == [Reached("b", 0.8, "a", (Way(OUT, "b"),))]
+    assert found == [Reached("b", 0.8, "a", (PathStep(OUT, "b"),))]
 
 
 def test_the_first_hop_fades_where_the_seed_counts_itself() -> None:
     spec = ExpandSpec(itself=1.0, decay=0.25)
     found = expand(table([("a", "made_by", "b")], ["a"], spec), {"a": 0.8}, {}, spec)
     assert weights(found) == pytest.approx({"a": 0.8, "b": 0.8 * 0.25})
-    assert [reached.path for reached in found] == [(), (Way(OUT, "b"),)]
+    assert [reached.path for reached in found] == [(), (PathStep(OUT, "b"),)]
 
 
 def test_relations_weigh_and_fit() -> None:
@@ -68,7 +68,7 @@ def test_the_path_is_the_heaviest_way() -> None:
     edges = [("a", "r", "m"), ("a", "s", "n"), ("m", "r", "x"), ("n", "r", "x")]
     fits = {("a", Step("r", True)): 0.2, ("a", Step("s", True)): 0.9}
     [found] = [r for r in expand(table(edges, ["a"], spec), {"a": 1.0}, fits, spec) if r.entity == "x"]
-    assert found.path == (Way(Step("s", True), "n"), Way(Step("r", True), "x"))
+    assert found.path == (PathStep(Step("s", True), "n"), PathStep(Step("r", True), "x"))
     assert found.weight == pytest.approx((0.2 + 0.9) * 0.5)
 
 

@@ -210,11 +210,11 @@ def test_a_snapshot_gets_derived_files_that_it_lacks(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("entities", "edges", "message"),
     [
-        ([Entity("a"), Entity("b"), Entity("a")], [], "'a' comes more than once"),
-        ([Entity("a")], [Edge("a", "r", "x")], "'x', which is no entity"),
-        ([Entity("a")], [Edge("x", "r", "a")], "'x', which is no entity"),
-        ([Entity("a"), Entity("")], [], "entity '' cannot be stored: it is no id"),
-        ([Entity("a"), Entity("b\0")], [], "cannot be stored: it is no id"),
+        ([Entity("a"), Entity("b"), Entity("a")], [], "id 'a' is used by more than one entity"),
+        ([Entity("a")], [Edge("a", "r", "x")], "refers to 'x', which is not an entity"),
+        ([Entity("a")], [Edge("x", "r", "a")], "refers to 'x', which is not an entity"),
+        ([Entity("a"), Entity("")], [], "entity '' cannot be stored: the id is empty or contains NUL"),
+        ([Entity("a"), Entity("b\0")], [], "cannot be stored: the id is empty or contains NUL"),
         ([Entity("a"), Entity("b", name="\ud800")], [], "entity 'b' cannot be stored"),
         ([Entity("a"), Entity("b", properties={"x": float("nan")})], [], "entity 'b' cannot be stored"),
         ([Entity("a"), Entity("b", properties={"x": object()})], [], "entity 'b' cannot be stored"),
@@ -276,21 +276,21 @@ def test_a_manifest_cannot_vouch_for_other_files(tmp_path):
     shutil.copy(other.folder / "edges.npy", found.folder)
     swapped = dict(found.manifest.files) | {"edges.npy": other.manifest.files["edges.npy"]}
     changed(found.folder, files=swapped)
-    with pytest.raises(CorruptError, match="names other files"):
+    with pytest.raises(CorruptError, match="lists other files"):
         Snapshot.open(found.folder)
     changed(found.folder, fingerprint=fingerprint_of(swapped))
-    with pytest.raises(CorruptError, match="names other files"):
+    with pytest.raises(CorruptError, match="lists other files"):
         Snapshot.open(found.folder)
 
 
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("{", CorruptError, "not the JSON"),
-        ("[]", CorruptError, "not the JSON"),
-        ('{"format": 2}', FormatError, "format 2, this Clew reads 1"),
-        ('{"format": 1}', CorruptError, "lacks or adds a key"),
-        ('{"format": 1, "counts": {}, "derived": []}', CorruptError, "lacks or adds a key"),
+        ("{", CorruptError, "is not valid JSON"),
+        ("[]", CorruptError, "is not valid JSON"),
+        ('{"format": 2}', FormatError, "format 2, but this version of Clew reads format 1"),
+        ('{"format": 1}', CorruptError, "has a missing or unknown key"),
+        ('{"format": 1, "counts": {}, "derived": []}', CorruptError, "has a missing or unknown key"),
     ],
 )
 def test_a_manifest_that_is_none_is_named(tmp_path, text, error, message):

@@ -17,10 +17,10 @@ from clew.search.answer import (
     Answers,
     Group,
     Sentence,
-    affordable,
     best_by_terms,
     checked,
     most_promising,
+    sentences_in_budget,
     sentences_of,
 )
 from clew.search.fields import FieldSpec, body
@@ -147,7 +147,7 @@ def test_no_more_sentences_are_read_than_the_bound() -> None:
 
 def reach(budget_ms: float, took_ms: float, reached: int, deadline: Deadline | None = None) -> int:
     reranker = Reranker(OverlapScorer(), RerankSpec("overlap", 50, budget_ms), Calibration())
-    return affordable(reranker, reached, Trace(deadline or Deadline(), {"rerank": took_ms}))
+    return sentences_in_budget(reranker, reached, Trace(deadline or Deadline(), {"rerank": took_ms}))
 
 
 def test_only_as_many_sentences_are_read_as_the_time_reaches() -> None:
@@ -157,7 +157,7 @@ def test_only_as_many_sentences_are_read_as_the_time_reaches() -> None:
     assert reach(500, 500, 1) == 1
     assert 30 <= reach(0, 500, 25, Deadline.after_ms(800)) <= 40
     for left in ({"budget_ms": 500}, {"budget_ms": 0, "deadline": Deadline.after_ms(0)}):
-        with pytest.raises(StageUnavailable, match="the time budget does not reach it"):
+        with pytest.raises(StageUnavailable, match="too short to read one sentence"):
             reach(took_ms=501, reached=1, **left)
 
 

@@ -90,8 +90,9 @@ def test_facet_fields_are_those_declared_so():
 
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
-    [("brnd", "facets: unknown field 'brnd'", "did you mean 'brand'"), ("sku", "'sku' is not one", "set facet = true"),
-     ("title", "a text field", "keyword"), ("none", "'none' is not one", "set facet = true")],
+    [("brnd", "facets: unknown field 'brnd'", "did you mean 'brand'"),
+     ("sku", "'sku' is not a facet", "set facet = true"), ("title", "a text field", "keyword"),
+     ("none", "'none' is not a facet", "set facet = true")],
 )  # fmt: skip
 def test_a_field_without_a_facet_is_refused(shop, name, message, hint):
     with pytest.raises(QueryError) as error:

@@ -39,9 +39,9 @@ def test_words_of_the_command_line_make_a_filter(words, expected):
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("brand", "cannot be read"), ("brnd=Sony", "unknown field 'brnd'"), ("price<cheap", "'cheap' is no number"),
-     ("new=perhaps", "neither true nor false"), ("brand=", "has no value"), ("price exists now", "cannot be read"),
-     ("place near 1,2", "cannot be read"), ("", "cannot be read")],
+    [("brand", "cannot be parsed"), ("brnd=Sony", "unknown field 'brnd'"), ("price<cheap", "'cheap' is not a number"),
+     ("new=perhaps", "neither true nor false"), ("brand=", "has no value"), ("price exists now", "cannot be parsed"),
+     ("place near 1,2", "cannot be parsed"), ("", "cannot be parsed")],
 )  # fmt: skip
 def test_words_that_are_no_filter_are_shown(word, message):
     with pytest.raises(QueryError, match=message) as error:

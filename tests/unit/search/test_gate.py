@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clew.core.types import Ranking
-from clew.kg.expand import Reached, Way
+from clew.kg.expand import PathStep, Reached
 from clew.kg.linker import FEATURES as LINK_FEATURES
 from clew.kg.linker import Candidate, Linked
 from clew.kg.relations import Step
@@ -31,8 +31,8 @@ def query() -> ParsedQuery:
         (candidate(3, 5, 0.9), candidate(3, 4, 0.3, "less likely")), tuple(words("what did harrison ford do"))
     )
     reached = (
-        Reached("a", 1.0, "s", (Way(Step("r", True), "a"),)),
-        Reached("b", 0.4, "s", (Way(Step("q", True), "b"),)),
+        Reached("a", 1.0, "s", (PathStep(Step("r", True), "a"),)),
+        Reached("b", 0.4, "s", (PathStep(Step("q", True), "b"),)),
     )
     return ParsedQuery("", expansion=Expansion(linked, reached, np.array([1, 2]), ("", "")))
 

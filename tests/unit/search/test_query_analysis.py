@@ -44,5 +44,5 @@ def test_words_the_model_does_not_know_get_no_vector_and_a_note():
 
 def test_an_index_without_vectors_has_no_dense_stage():
     understanding = QueryAnalyzer(Analyzer(), None)
-    with pytest.raises(StageUnavailable, match="no dense part"):
+    with pytest.raises(StageUnavailable, match="no vectors"):
         understanding.vector(understanding.terms("red kettle"))

@@ -12,7 +12,7 @@ from clew.benchmarks.graph.oracle import oracle_run, read_gold
 from clew.benchmarks.signature import ROOT
 from clew.core.errors import NotFoundError, UsageError
 from clew.indexer.tuning.graph import learned
-from clew.kg.absent import AbsentStore
+from clew.kg.unavailable import UnavailableStore
 from tests.builders import write_beir, write_lines, write_rows
 
 CAPITALS = {"france": "paris", "japan": "tokyo", "peru": "lima", "egypt": "cairo", "norway": "oslo", "kenya": "nairobi"}
@@ -83,7 +83,7 @@ def test_the_oracle_finds_what_the_gold_relation_leads_to(found):
 
 
 def test_the_oracle_walks_the_snapshot_whatever_store_there_is(searcher, found, shared):
-    knowledge = replace(searcher.knowledge, walks=False, store=AbsentStore("the server is down"))
+    knowledge = replace(searcher.knowledge, walks=False, store=UnavailableStore("the server is down"))
     run = oracle_run(knowledge, read_gold(shared[0]), found.result.qrels)
     assert run == found.result.systems["oracle"].run
 

@@ -14,9 +14,9 @@ from clew.benchmarks.models import cost as model_cost
 from clew.benchmarks.models.choice import Budget, mean_of
 from clew.benchmarks.models.compare import Options, measure, split_runtime
 from clew.benchmarks.models.cost import Pace, disk_bytes, paced, timed
+from clew.benchmarks.models.model_pool import ModelPool
 from clew.benchmarks.models.quality import NDCG, dense_values, lists, reranked_values, sample
 from clew.benchmarks.models.report import HEADINGS, advice, plain, table, write
-from clew.benchmarks.models.shelf import Shelf
 from clew.core.errors import DataError, MismatchError, NotFoundError, UnknownNameError, UsageError
 from clew.core.measures.evaluation import evaluate
 from clew.models.averaged import AveragedEncoder
@@ -164,7 +164,7 @@ def test_only_the_files_that_are_read_count(monkeypatch, tmp_path):
 
     monkeypatch.setattr(model_cost, "placed", lambda name, home, role: name if name == "hashing" else str(folder))
     monkeypatch.setattr(model_cost, "read_manifest", lambda folder: Manifest)
-    monkeypatch.setattr(model_cost, "whole_folder", lambda folder, home: whole)
+    monkeypatch.setattr(model_cost, "fp32_folder", lambda folder, home: whole)
     sizes = [disk_bytes("encoder", "mine", tmp_path, runtime) for runtime in ("onnxruntime", "torch")]
     assert sizes == [21, 301]
     assert disk_bytes("reranker", "mine", tmp_path, "torch") == 301
@@ -244,13 +244,13 @@ def test_a_runtime_that_changes_nothing_is_measured_once(shared):
 def test_vectors_are_computed_once_over_comparisons(shared, tmp_path, monkeypatch):
     cache = EmbeddingCache(tmp_path / "cache.sqlite")
     material = sample(open_dataset(shared[0]), OPTIONS.judging, 3)
-    dense_values(Shelf(tmp_path, cache).remembering_encoder("hashing-32+hashing-16", "onnxruntime"), material)
+    dense_values(ModelPool(tmp_path, cache).cached_encoder("hashing-32+hashing-16", "onnxruntime"), material)
     known = len(cache)
     assert known == 2 * (5 + 2)  # five passages and two queries of either part
     monkeypatch.setattr(HashingEncoder, "encode_passages", lambda *_: pytest.fail("computed again"))
-    again = Shelf(tmp_path, cache)
+    again = ModelPool(tmp_path, cache)
     for name in ("hashing-16", "hashing-32"):
-        dense_values(again.remembering_encoder(name, "onnxruntime"), material)
+        dense_values(again.cached_encoder(name, "onnxruntime"), material)
     assert len(cache) == known
     cache.close()
 
@@ -337,9 +337,9 @@ def test_options_that_cannot_be_are_refused(changes, error, message):
     ("changes", "error", "message"),
     [
         ({"encoders": ("a+b+c",)}, UsageError, "joins 3 models"),
-        ({"encoders": ("hashing+overlap",)}, MismatchError, "a bi-encoder is wanted"),
-        ({"rerankers": ("hashing",)}, MismatchError, "a cross-encoder is wanted"),
-        ({"rerankers": ("./nowhere",)}, NotFoundError, "no model folder"),
+        ({"encoders": ("hashing+overlap",)}, MismatchError, "a bi-encoder is needed"),
+        ({"rerankers": ("hashing",)}, MismatchError, "a cross-encoder is needed"),
+        ({"rerankers": ("./nowhere",)}, NotFoundError, "does not exist"),
         ({"split": "tset"}, NotFoundError, "no qrels for split 'tset'"),
         ({"rerankers": ("overlap",), "lists": "hybrid-rerank"}, UsageError, "lists cannot come from hybrid-rerank"),
         ({"rerankers": ("overlap",), "lists": "bm52"}, UnknownNameError, "unknown system 'bm52'"),

@@ -40,16 +40,16 @@ def run(place):
 
 def test_init_writes_where_it_says_and_replaces_nothing(place, monkeypatch):
     monkeypatch.chdir(place)
-    with pytest.raises(UsageError, match=r"lamps\.toml exists already"):
+    with pytest.raises(UsageError, match=r"lamps\.toml already exists"):
         CliRunner().invoke(app, ["init", "lamps.jsonl"], catch_exceptions=False)
     again = CliRunner().invoke(app, ["init", "lamps.jsonl", "--output", "again.toml"])
     assert again.stdout == "again.toml\n"
-    assert "looked at 12 records" in again.stderr
+    assert "inspected 12 records" in again.stderr
     assert CliRunner().invoke(app, ["init", "lamps.jsonl", "--output", "again.toml", "--force"]).exit_code == 0
 
 
 def test_build_again_is_unchanged(place, run):
-    assert "unchanged, release r1 stays live" in run("build", f"{place}/lamps.toml").stdout
+    assert "unchanged, release r1 is still live" in run("build", f"{place}/lamps.toml").stdout
 
 
 def test_build_reports_as_json(place, run):
@@ -122,7 +122,7 @@ def test_a_link_to_nothing_in_a_folder_of_pages_is_named(tmp_path):
     (tmp_path / "pages.toml").write_text('name = "pages"\ndense = false\n[source]\npath = "pages"\n')
     ended = CliRunner().invoke(app, ["build", f"{tmp_path}/pages.toml", "--home", f"{tmp_path}/home"])
     assert isinstance(ended.exception, NotFoundError)
-    assert "b.md is not there" in str(ended.exception)
+    assert "b.md does not exist" in str(ended.exception)
 
 
 def test_documents_of_signs_alone_can_be_built(tmp_path):

@@ -81,7 +81,7 @@ def test_what_another_clew_learned_is_named_and_a_build_goes_on_without_it(tuned
     old = {**release.learned, "rerank": {**release.learned["rerank"], "ahead": {"a": 0.0, "b": 1.0, "s": 2.0}}}
     write_atomic(folder.release(release.id), dumps(replace(release, learned=old)))
     point_at(folder, release.id)
-    with pytest.raises(FormatError, match="is of another version of Clew: calibration of the reranker") as caught:
+    with pytest.raises(FormatError, match="written by another version of Clew: calibration of the reranker") as caught:
         open_index(root / "home", "lamps")
     assert "clew build" in caught.value.hint
     with (root / "docs.jsonl").open("a") as file:

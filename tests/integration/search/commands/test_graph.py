@@ -67,8 +67,8 @@ def test_link_by_index_or_by_graph_names_the_mention_and_its_features(run, name)
 
 def test_link_says_why_a_name_was_dropped(run):
     shown = lines(run("graph", "link", "shop", "the sleeper sofas"))
-    assert any(line.startswith("'sofas' names none") for line in shown)
-    assert any("c:sofas: 'sleeper sofas' is likelier" in line for line in shown)
+    assert any(line.startswith("'sofas' names no entity") for line in shown)
+    assert any("c:sofas: overlaps 'sleeper sofas', which is more likely" in line for line in shown)
     assert lines(run("graph", "link", "shop", "xylophone"))[0].endswith(": 0 of 0 candidates")
 
 
@@ -95,7 +95,7 @@ def test_expand_shows_weights_and_paths_in_the_words_of_the_policy(run):
 def test_expand_shows_k_of_all(run):
     shown = lines(run("graph", "expand", "shop", "seating", "-k", "1"))
     assert shown[0].endswith("; 3 reached")
-    assert shown[-1] == "  and 2 more; -k shows them"
+    assert shown[-1] == "  and 2 more; raise -k to show them"
     found = json.loads(run("graph", "expand", "shop", "seating", "--json").stdout)
     assert [(entity["id"], entity["hops"]) for entity in found["reached"]] == [
         ("c:seats", 0), ("c:sofas", 1), ("c:sleepers", 2),

@@ -9,7 +9,7 @@ from clew.core.errors import NotFoundError, QueryError
 
 def test_it_says_which_stage_lost_a_document(clew_shop, lines):
     lost = lines(clew_shop("why-not", "shop", "lamp", "d3", "--filter", "price<50"))
-    assert lost == ["d3 was lost at: filter (a filter leaves it out)"]
+    assert lost == ["d3 was lost at: filter (a filter excludes it)"]
     found = json.loads(clew_shop("why-not", "shop", "lamp", "d1", "--json").stdout)
     assert found["found"]
     assert [stage["stage"] for stage in found["stages"]] == ["bm25", "dense", "fusion"]

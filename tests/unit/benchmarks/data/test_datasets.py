@@ -70,10 +70,10 @@ def test_unknown_ids_are_an_error_unless_allowed(folder):
     ("bad", "message"),
     [
         ('{"_id": "q3", "text":', r"queries\.jsonl:3: not JSON"),
-        ('["q3"]', r"queries\.jsonl:3: list, expected an object"),
+        ('["q3"]', r"queries\.jsonl:3: list, expected a JSON object"),
         ('{"_id": "q3"}', r"queries\.jsonl:3: text is None"),
         ('{"_id": 3, "text": "x"}', r"queries\.jsonl:3: _id is 3"),
-        ('{"_id": "q1", "text": "again"}', r"queries\.jsonl:3: query 'q1' a second time"),
+        ('{"_id": "q1", "text": "again"}', r"queries\.jsonl:3: query 'q1' occurs a second time"),
     ],
 )
 def test_a_bad_query_line_is_named(folder, bad, message):

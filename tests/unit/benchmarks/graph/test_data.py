@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clew.benchmarks.graph import data as material
-from clew.benchmarks.graph.data import Sizes, Wire
+from clew.benchmarks.graph.data import DriverTraffic, Sizes
 from clew.core.errors import StageUnavailable, UsageError
 from clew.kg.types import Edge
 
@@ -96,7 +96,7 @@ def test_seeds_are_different_sets_of_nodes_that_have_edges():
 def test_messages_to_the_server_are_counted():
     log = logging.getLogger("neo4j.io")
     before = log.level
-    with Wire() as wire:
+    with DriverTraffic() as wire:
         assert wire.server == "unknown"
         for line in ("C: RUN 'RETURN 1'", "C: PULL {'n': -1}", "S: SUCCESS {}", "_: state", "S: RECORD * 1"):
             log.debug("[#E700]  %s", line)

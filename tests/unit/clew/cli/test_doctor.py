@@ -1,4 +1,4 @@
-"""Each check of `clew doctor` says what it found and, where something is wrong, how to mend it."""
+"""Each check of `clew doctor` says what it found and, if something is wrong, how to fix it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ def test_json_output_has_one_entry_for_each_check(tmp_path: Path, capsys: pytest
 
 
 def test_missing_and_old_packages_are_named() -> None:
-    assert doctor.package_fault("surely-not-installed>=1") == "surely-not-installed is missing"
-    assert doctor.package_fault("numpy>=999") == f"numpy is {metadata.version('numpy')}, needed >=999"
-    assert doctor.package_fault("numpy<1,>=0.5") == f"numpy is {metadata.version('numpy')}, needed <1,>=0.5"
+    assert doctor.package_fault("surely-not-installed>=1") == "surely-not-installed is not installed"
+    numpy = f"numpy {metadata.version('numpy')} is installed, but Clew requires"
+    assert doctor.package_fault("numpy>=999") == f"{numpy} >=999"
+    assert doctor.package_fault("numpy<1,>=0.5") == f"{numpy} <1,>=0.5"
     assert doctor.package_fault("numpy>=1.0") is None
     assert doctor.package_fault('surely-not-installed>=1; extra == "gpu"') is None
     assert doctor.package_fault("surely-not-installed; sys_platform == 'no-such'") is None
-    assert doctor.package_fault("surely-not-installed[extra]~=1.0") == "surely-not-installed is missing"
+    assert doctor.package_fault("surely-not-installed[extra]~=1.0") == "surely-not-installed is not installed"
 
 
 def test_two_flavours_of_faiss_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,8 +79,8 @@ def test_a_neo4j_server_is_asked_only_where_one_is_named(monkeypatch: pytest.Mon
     ("uri", "says"),
     [
         ("bolt://127.0.0.1:1", "cannot reach bolt://127.0.0.1:1"),
-        ("bolt://neo4j:hush-hush@127.0.0.1:1", "$NEO4J_URI cannot be used"),
-        ("http://127.0.0.1:1/hush-hush", "$NEO4J_URI cannot be used"),
+        ("bolt://neo4j:hush-hush@127.0.0.1:1", "$NEO4J_URI is not a valid address"),
+        ("http://127.0.0.1:1/hush-hush", "$NEO4J_URI is not a valid address"),
     ],
 )
 def test_a_neo4j_server_that_does_not_answer_is_a_warning_without_its_password(

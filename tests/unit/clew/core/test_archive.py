@@ -68,7 +68,7 @@ def test_a_file_that_was_cut_short(files: list[tuple[Path, str]], tmp_path: Path
 
 def test_what_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_text("hello")
-    with pytest.raises(DataError, match="is no exported thing") as caught:
+    with pytest.raises(DataError, match="is not a valid exported thing") as caught:
         extract(tmp_path / "a.tar", tmp_path / "out")
     assert caught.value.hint == "export one"
 

@@ -72,14 +72,14 @@ def test_zstd_frames_in_a_row_are_one_stream(tmp_path_factory, frames):
 def test_a_file_cut_short_is_named(tmp_path, ending, pack):
     path = tmp_path / f"data.jsonl{ending}"
     path.write_bytes(pack(bytes(range(256)) * 5000)[:-9])
-    with pytest.raises(DataError, match=r"data\.jsonl.* is broken"):
+    with pytest.raises(DataError, match=r"data\.jsonl.* cannot be decompressed"):
         read_all(path)
 
 
 def test_a_file_that_is_not_gzip_is_named(tmp_path):
     path = tmp_path / "data.gz"
     path.write_bytes(b"plain text")
-    with pytest.raises(DataError, match=r"data\.gz is broken: Not a gzipped file"):
+    with pytest.raises(DataError, match=r"data\.gz cannot be decompressed: Not a gzipped file"):
         read_all(path)
 
 

@@ -66,7 +66,7 @@ def test_the_lock_is_freed_also_after_an_error(tmp_path):
 
 def test_a_home_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="shop may not be written"), writing(tmp_path / "file" / "shop"):
+    with pytest.raises(StoreError, match="shop is not writable"), writing(tmp_path / "file" / "shop"):
         pass
 
 

@@ -27,7 +27,7 @@ def test_an_array_comes_back_and_cannot_be_written(tmp_path, values):
 
 def test_a_pickle_is_no_array(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], object), allow_pickle=True)
-    with pytest.raises(CorruptError, match=r"a\.npy is no array"):
+    with pytest.raises(CorruptError, match=r"a\.npy is not a valid array file"):
         open_array(tmp_path / "a.npy")
 
 

@@ -28,7 +28,9 @@ def test_a_table_of_the_known_format_is_read(path):
 
 
 def test_another_format_names_file_both_versions_and_what_to_do(path):
-    with pytest.raises(FormatError, match=r"table\.json has format 3, this Clew reads 4") as error:
+    with pytest.raises(
+        FormatError, match=r"table\.json has format 3, but this version of Clew reads format 4"
+    ) as error:
         read_table(path, 4)
     assert "clew build" in error.value.hint == REBUILD
 
@@ -36,14 +38,14 @@ def test_another_format_names_file_both_versions_and_what_to_do(path):
 @pytest.mark.parametrize("content", [b"{", b"[]", b"7", b"\xff\xfe", b"", b"[" * 100_000])
 def test_a_damaged_table_is_named(path, content):
     path.write_bytes(content)
-    with pytest.raises(CorruptError, match=r"table\.json is not the JSON it was written as") as error:
+    with pytest.raises(CorruptError, match=r"table\.json is not valid JSON") as error:
         read_table(path, 1, "load it again")
     assert error.value.hint == "load it again"
 
 
 @pytest.mark.parametrize(("missing", "hint"), [("", "load it again"), ("list what is there", "list what is there")])
 def test_a_missing_table_is_named(path, missing, hint):
-    with pytest.raises(NotFoundError, match=r"other\.json is not there") as error:
+    with pytest.raises(NotFoundError, match=r"other\.json is missing") as error:
         read_table(path.parent / "other.json", 1, "load it again", missing=missing)
     assert error.value.hint == hint
 
@@ -56,5 +58,5 @@ def test_a_table_that_cannot_be_read_is_named(tmp_path):
 @pytest.mark.parametrize("change", [{"colour": "red"}, {"name": None}])
 def test_a_key_that_is_missing_or_unknown_is_named(path, change):
     table = {key: value for key, value in (read_table(path, 3) | change).items() if value}
-    with pytest.raises(CorruptError, match=f"table.json lacks or adds a key: .*{next(iter(change))}"):
+    with pytest.raises(CorruptError, match=f"table.json has a missing or unknown key: .*{next(iter(change))}"):
         record_of(Record, table, path)

@@ -111,7 +111,7 @@ def test_names_are_taken_apart_and_a_folder_with_a_plus_is_one_model(
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("a+b+c", r"'a\+b\+c' joins 3 models, and an average is of two"),
+        ("a+b+c", r"'a\+b\+c' joins 3 models, but an average is of two"),
         ("a+", r"'a\+' lacks a model"),
         ("+b", "lacks a model"),
         ("a++b", "lacks a model"),
@@ -127,24 +127,24 @@ def test_what_is_no_average_of_two_is_refused(tmp_path: Path, model: str, messag
 
 @pytest.mark.parametrize("model", ["hashing-16+overlap", "overlap+hashing-16", "overlap"])
 def test_a_reranker_has_no_part_in_an_encoder(tmp_path: Path, model: str) -> None:
-    with pytest.raises(MismatchError, match="'overlap' is a cross-encoder, and a bi-encoder is wanted"):
+    with pytest.raises(MismatchError, match="'overlap' is a cross-encoder, but a bi-encoder is needed"):
         load_encoder(model, tmp_path)
 
 
 def test_an_encoder_has_no_part_in_a_reranker(tmp_path: Path, trained_home: Path, tiny_model: TinyModel) -> None:
     for model in ("overlap+hashing-16", "hashing+overlap", "hashing"):
-        with pytest.raises(MismatchError, match="is a bi-encoder, and a cross-encoder is wanted"):
+        with pytest.raises(MismatchError, match="is a bi-encoder, but a cross-encoder is needed"):
             load_scorer(model, tmp_path)
-    with pytest.raises(MismatchError, match="is a cross-encoder, and a bi-encoder is wanted"):
+    with pytest.raises(MismatchError, match="is a cross-encoder, but a bi-encoder is needed"):
         load_encoder("hashing-16+tiny-reranker", trained_home)
-    with pytest.raises(MismatchError, match="is a bi-encoder, and a cross-encoder is wanted"):
+    with pytest.raises(MismatchError, match="is a bi-encoder, but a cross-encoder is needed"):
         load_scorer(f"overlap+{tiny_model(tmp_path / 'bi')}", tmp_path)
 
 
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match=r"no model folder '\./nowhere'"):
+    with pytest.raises(NotFoundError, match=r"model folder '\./nowhere'"):
         load_encoder("hashing-16+./nowhere", tmp_path)
-    with pytest.raises(NotFoundError, match=r"no model folder '\./nowhere'"):
+    with pytest.raises(NotFoundError, match=r"model folder '\./nowhere'"):
         load_scorer("./nowhere+overlap", tmp_path)
 
 
@@ -152,7 +152,7 @@ def test_an_average_has_no_folder_and_no_calibration(trained_home: Path) -> None
     assert scorer_calibration("tiny-reranker", trained_home)["scale"] == 1.5
     assert scorer_calibration("tiny-reranker+overlap", trained_home) == {}
     for folder_of in (prepare, scorer_folder):
-        with pytest.raises(UsageError, match="is an average of two models, and one model is wanted"):
+        with pytest.raises(UsageError, match="is an average of two models, but one model is needed"):
             folder_of("tiny-reranker+overlap", trained_home)
 
 
@@ -171,5 +171,5 @@ def test_a_model_by_its_path_is_the_same_from_any_home(trained_home: Path, tmp_p
     elsewhere = load_scorer(named, tmp_path / "elsewhere", 1)
     assert elsewhere.fingerprint == load_scorer("tiny-reranker+overlap", trained_home, 1).fingerprint
     assert placed("hashing-16", tmp_path, "bi_encoder") == "hashing-16"
-    with pytest.raises(MismatchError, match="cross-encoder is wanted"):
+    with pytest.raises(MismatchError, match="cross-encoder is needed"):
         placed("hashing-16", tmp_path, "cross_encoder")

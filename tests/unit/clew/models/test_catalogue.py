@@ -94,7 +94,7 @@ def test_a_model_that_is_not_there(trained_home: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["hashing", "overlap"])
 def test_a_name_without_files_has_nothing_to_find(trained_home: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="is no network"):
+    with pytest.raises(UsageError, match="is not a network"):
         find(trained_home, name)
 
 
@@ -112,7 +112,7 @@ def test_any_damaged_file_is_named(folder: Path, name: str, damage: Callable[[Pa
 
 def test_a_file_too_many_is_named(folder: Path) -> None:
     (folder / "modules.json").write_text("[]")  # which is read where it is there
-    with pytest.raises(CorruptError, match=r"modules\.json is not the model's"):
+    with pytest.raises(CorruptError, match=r"modules\.json does not belong to the model"):
         check(folder)
 
 
@@ -152,5 +152,5 @@ def test_an_artifact_needs_no_weights_beside_its_exported_form(folder: Path) -> 
     (folder / "tokenizer.json").unlink()
     table["files"].pop("tokenizer.json")
     (folder / MANIFEST).write_text(json.dumps(table))
-    with pytest.raises(CorruptError, match=r"names no tokenizer\.json"):
+    with pytest.raises(CorruptError, match=r"lacks tokenizer\.json"):
         check(folder)

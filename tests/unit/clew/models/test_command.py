@@ -52,12 +52,12 @@ def test_list_as_json(run: Run, trained: Path) -> None:
 def test_list_says_which_manifest_is_broken(run: Run, trained_home: Path) -> None:
     (manifest,) = trained_home.glob("models/tiny-reranker/*/manifest.json")
     manifest.write_text("{")
-    assert f"{manifest} is not the JSON" in run("list")
+    assert f"{manifest} is not valid JSON" in run("list")
 
 
 def test_show(run: Run, trained: Path) -> None:
     shown = run("show", "tiny-reranker")
-    assert shown.startswith(f"tiny-reranker/{trained.name}: cross-encoder, reads 32 word pieces\n")
+    assert shown.startswith(f"tiny-reranker/{trained.name}: cross-encoder, reads up to 32 tokens\n")
     lines = [line.strip() for line in shown.splitlines()]
     assert "licence      apache-2.0" in lines
     assert "spec.seed 7" in lines
@@ -81,7 +81,7 @@ def test_a_model_that_is_not_there(run: Run, tmp_path: Path) -> None:
 
 
 def test_verify(run: Run, trained_home: Path) -> None:
-    assert ": whole, " in run("verify", "tiny-reranker")
+    assert ": intact, " in run("verify", "tiny-reranker")
     rows = {row["name"]: row for row in table(run("verify", "--all", "--json"))}
     assert len(rows) == 3  # those that come with Clew too
     assert [row["problem"] for row in rows.values()] == [""] * 3

@@ -146,7 +146,7 @@ def test_exported_forms_are_not_part_of_the_fingerprint(folder: Folder) -> None:
 
 
 def test_a_folder_that_holds_no_model_has_no_fingerprint(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match=r"no usable model: config\.json is missing"):
+    with pytest.raises(NotFoundError, match=r"not a usable model: config\.json is missing"):
         fingerprint(tmp_path)
 
 
@@ -207,7 +207,7 @@ def test_cross_encoders_are_told_by_their_network(folder: Folder, files: dict[st
 def test_other_networks_are_bi_encoders(folder: Folder) -> None:
     made = folder(NEW)
     assert role_of(made) == "bi_encoder"
-    with pytest.raises(FormatError, match="names no network for sequence classification"):
+    with pytest.raises(FormatError, match="does not name a network for sequence classification"):
         read_pair_length(made)
 
 

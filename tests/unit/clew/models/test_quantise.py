@@ -15,7 +15,7 @@ from clew.models.export import write_onnx
 from clew.models.first_token import narrow_to_first_token
 from clew.models.manifest import INT8_FORM, read_manifest
 from clew.models.quantise import quantised_rows
-from clew.models.runtimes import ONNX_FILE, multiplies_bytes, open_session
+from clew.models.runtimes import ONNX_FILE, has_int8_instructions, open_session
 from clew.models.save import save_dequantised, save_quantised
 from clew.models.smoothing import smooth
 from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, fp32_folder, load_encoder, load_scorer, prepare
@@ -113,7 +113,7 @@ def test_a_reranker_of_eight_bits_runs_in_torch_too(trained, quantised, tmp_path
 
 @pytest.mark.slow
 def test_what_cannot_be_quantised_is_refused(quantised, tmp_path):
-    with pytest.raises(FormatError, match="quantised already"):
+    with pytest.raises(FormatError, match="already quantised"):
         save_quantised(quantised, tmp_path)
 
 
@@ -136,7 +136,7 @@ def test_whole_weights_are_made_of_it_again(trained, quantised):
     one, other = (load_scorer(str(folder), home).score("red", texts) for folder in (quantised, whole))
     assert np.abs(one - other).max() < 0.1 * max(1.0, float(np.ptp(one)))
     assert save_dequantised(quantised, home) == whole
-    with pytest.raises(FormatError, match="has its weights already"):
+    with pytest.raises(FormatError, match="already has fp32 weights"):
         save_dequantised(whole, home)
 
 
@@ -146,7 +146,7 @@ def test_a_network_that_clew_did_not_quantise_has_no_weights_to_give(tmp_path):
 
     tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
     weights = [numpy_helper.from_array(np.ones(shape, np.float32), name) for name, shape in (("w", (2, 2)), ("s", 2))]
-    for kind, why in (("MatMulIntegerToFloat", "layer is not known"), ("MatMulNBits", "no products in 8 bits")):
+    for kind, why in (("MatMulIntegerToFloat", "of an unknown layer"), ("MatMulNBits", "no 8-bit matrix products")):
         node = helper.make_node(kind, ["x", "w", "u", "s"], ["y"], name="/other/MatMul", domain=DOMAIN)
         graph = helper.make_graph([node], "g", tensors[:1], tensors[1:], weights)
         onnx.save(helper.make_model(graph), tmp_path / "model.onnx")
@@ -158,12 +158,12 @@ def test_instructions_for_products_of_bytes_must_be_seen(tmp_path):
     cpuinfo = tmp_path / "cpuinfo"
     for flags, able in (("fma avx2", False), ("avx2 avx512_vnni", True), ("avx2 avx_vnni fma", True)):
         cpuinfo.write_text(f"processor : 0\nflags\t\t: {flags}\n")
-        multiplies_bytes.cache_clear()
-        assert multiplies_bytes(cpuinfo) is able
+        has_int8_instructions.cache_clear()
+        assert has_int8_instructions(cpuinfo) is able
     cpuinfo.write_text("processor : 0\nFeatures : asimddp\n")
-    multiplies_bytes.cache_clear()
-    assert not multiplies_bytes(cpuinfo)
-    assert not multiplies_bytes(tmp_path / "none")
+    has_int8_instructions.cache_clear()
+    assert not has_int8_instructions(cpuinfo)
+    assert not has_int8_instructions(tmp_path / "none")
 
 
 def test_sums_of_the_largest_bytes_are_not_clipped(tmp_path):
@@ -246,7 +246,7 @@ def test_networks_like_bert_have_an_eight_bit_form(kind, tmp_path):
     facts = write_onnx(tmp_path, tmp_path / "model.onnx", "bi_encoder", "int8")
     assert facts["layers"] >= 1
     assert 0 < facts["difference"] < 0.05
-    with pytest.raises(FormatError, match="shares weights among its layers"):
+    with pytest.raises(FormatError, match="shares weights between layers"):
         dequantise(tmp_path / "model.onnx")
 
 

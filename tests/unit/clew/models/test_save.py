@@ -93,7 +93,7 @@ def with_config(key: str, value: object) -> Callable[[Path], None]:
         (without("model.safetensors"), NotFoundError, r"no \.safetensors weights"),
         (pickled, FormatError, r"pytorch_model\.bin is a pickle"),
         (with_config("auto_map", {"AutoModel": "own.Model"}), FormatError, "auto_map"),
-        (with_config("architectures", ["BertModel"]), FormatError, "holds a bi_encoder, not a cross_encoder"),
+        (with_config("architectures", ["BertModel"]), FormatError, "contains a bi_encoder, not a cross_encoder"),
         (with_config("id2label", {"0": "a", "1": "b"}), FormatError, "2 labels"),
     ],
 )

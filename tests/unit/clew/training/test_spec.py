@@ -59,7 +59,7 @@ def test_every_key_is_described(part):
         ({"nam": "x"}, "unknown key 'nam'"),
         ({"data": []}, r"\[\[data\]\] is missing"),
         ({"data": [{"folder": "a", "candidates": "guessed"}]}, r"\[\[data\]\] 1: candidates"),
-        ({"data": [{"folder": "a", "split": "dev"}]}, "dev must be another split"),
+        ({"data": [{"folder": "a", "split": "dev"}]}, "expected two different splits"),
         ({"negatives": {"count": 0}}, "count is 0"),
         ({"negatives": {"count": 60}}, "depth is 50"),
         ({"fit": {"epochs": 0}}, "epochs is 0"),
@@ -77,9 +77,9 @@ def test_what_is_wrong_is_named(change, message):
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
-        ("name", "my model/x", "is no name for a model: use letters"),
-        ("name", "default", "cannot be called 'default'"),
-        ("name", "../../esc", "is no name for a model"),
+        ("name", "my model/x", "is not a valid model name: use letters"),
+        ("name", "default", "model name 'default' is reserved"),
+        ("name", "../../esc", "is not a valid model name"),
         ("max_length", 0, "max_length is 0, expected 8 to"),
         ("seed", -1, "seed is -1, expected 0 to"),
         ("layers", -1, "layers is -1, expected 0 to"),
@@ -118,4 +118,4 @@ def test_what_lies_beside_the_spec_is_named_from_there(tmp_path):
 def test_a_spec_that_is_not_there_is_no_index_spec(tmp_path):
     with pytest.raises(SpecError, match="no such file") as caught:
         load_spec(tmp_path / "none.toml")
-    assert caught.value.hint == "docs/training.md shows one"
+    assert caught.value.hint == "see docs/training.md for an example"

@@ -95,7 +95,7 @@ def test_what_cannot_be_written_is_named(tmp_path):
         export(tmp_path / "home", "g", tmp_path / "out")
     folder = write_snapshot(tmp_path / "home", "g", ENTITIES, EDGES, created=CREATED).folder
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="file may not be written"):
+    with pytest.raises(StoreError, match="file cannot be written"):
         export(tmp_path / "home", "g", tmp_path / "file")
     (folder / "edges.npy").write_bytes(b"")
     with pytest.raises(CorruptError, match=r"edges\.npy"):

@@ -88,7 +88,7 @@ def test_the_same_catalogue_makes_the_same_graph(make):
     [
         ({"id": "1", "title": "again"}, r"shop\.jsonl:4: id '1' was seen before, at .*shop\.jsonl:1"),
         ({"id": "9", "title": 3}, r"shop\.jsonl:4: field 'title' is 3"),
-        ({"title": "none"}, r"shop\.jsonl:4: no id"),
+        ({"title": "none"}, r"shop\.jsonl:4: the record has no field"),
         ({"id": "9", "title": "x" * 10_001}, r"shop\.jsonl:4: field 'name' has 10,001 characters"),
         ({"id": "9", "title": "x", "brand": "b" * 1_001}, r"shop\.jsonl:4: field 'id' is 'brand:bbb"),
     ],
@@ -106,10 +106,10 @@ def test_bad_records_are_treated_as_the_source_says(make, row, message):
 @pytest.mark.parametrize(
     ("fields", "options", "message"),
     [
-        ('title = { type = "text" }', {}, "no field of 'shop' holds entities"),
-        (FIELDS, {"document_type": "brand"}, r"\[fields\] brand: entity 'brand' is the documents' type as well"),
-        (FIELDS, {"prefix": "tag:"}, r"\[fields\] tags: entity 'tag' is the documents' type as well"),
-        (FIELDS, {"document_type": "a b"}, "the documents' type is 'a b'"),
+        ('title = { type = "text" }', {}, "no field of 'shop' has an entity type"),
+        (FIELDS, {"document_type": "brand"}, r"\[fields\] brand: entity 'brand' is also the type of the documents"),
+        (FIELDS, {"prefix": "tag:"}, r"\[fields\] tags: entity 'tag' is also the type of the documents"),
+        (FIELDS, {"document_type": "a b"}, "the documents' type 'a b' is invalid"),
     ],
 )
 def test_specs_that_cannot_be(make, fields, options, message):
@@ -120,7 +120,7 @@ def test_specs_that_cannot_be(make, fields, options, message):
 @pytest.mark.parametrize("kind", ["text", "number", "bool", "date", "geo"])
 def test_only_keywords_and_lists_hold_entities(kind):
     assert FieldSpec("list", entity="brand").entity == FieldSpec("keyword", entity="brand").entity == "brand"
-    with pytest.raises(ValueError, match=f"a {kind} field holds no entities"):
+    with pytest.raises(ValueError, match=f"a {kind} field cannot contain entities"):
         FieldSpec(kind, entity="brand")
 
 

@@ -76,11 +76,11 @@ def test_loading_again_changes_nothing(place):
     [
         ([*NODES, {"id": "a"}], EDGES, r"nodes\.jsonl:4: id 'a' was seen before, at .*nodes\.jsonl:1"),
         ([NODES[0], {"name": "x"}], EDGES, r"nodes\.jsonl:2: the row has no 'id'"),
-        ([NODES[0], b"{"], EDGES, r"nodes\.jsonl:2: broken JSON"),
+        ([NODES[0], b"{"], EDGES, r"nodes\.jsonl:2: invalid JSON"),
         ([NODES[0], b'{"id": "\xff"}'], EDGES, r"nodes\.jsonl:2: not UTF-8"),
         ([{"id": "a", "name": "x" * 10_001}], EDGES, r"nodes\.jsonl:1: field 'name' has 10,001 characters"),
-        (NODES, [*EDGES, {"source": "x", "relation": "r", "target": "a"}], r"edges\.jsonl:4: source 'x' is no node"),
-        (NODES, [*EDGES, {"source": "a", "relation": "r", "target": "x"}], r"edges\.jsonl:4: target 'x' is no node"),
+        (NODES, [*EDGES, {"source": "x", "relation": "r", "target": "a"}], r"edges\.jsonl:4: source 'x' is not a node"),
+        (NODES, [*EDGES, {"source": "a", "relation": "r", "target": "x"}], r"edges\.jsonl:4: target 'x' is not a node"),
         (NODES, [{"source": "a", "relation": "", "target": "b"}], r"edges\.jsonl:1: the relation is ''"),
         (NODES, [{"source": "a", "target": "b"}], r"edges\.jsonl:1: the relation is missing"),
     ],
@@ -117,7 +117,7 @@ def test_bad_rows_are_skipped_counted_and_listed(place):
 
 def test_a_graph_without_nodes_is_none(place):
     place.write([], [])
-    with pytest.raises(DataError, match=r"nodes\.jsonl has no node that can be used: 0 rows rejected"):
+    with pytest.raises(DataError, match=r"nodes\.jsonl has no valid node: 0 rows rejected"):
         place.load()
     place.write([b"{", {"id": ""}], [])
     with pytest.raises(DataError, match="2 rows rejected"):
@@ -133,11 +133,11 @@ def test_a_graph_without_edges_is_one(place):
 def test_names_and_paths_that_cannot_be_make_nothing(place, tmp_path):
     (tmp_path / "notes.txt").touch()
     for error, message, words in (
-        (NotFoundError, "nowhere.jsonl is not there", ("g", f"{tmp_path}/nowhere.jsonl", str(place.edges))),
+        (NotFoundError, "nowhere.jsonl does not exist", ("g", f"{tmp_path}/nowhere.jsonl", str(place.edges))),
         (NotFoundError, "nothing-", ("g", str(place.nodes), f"{tmp_path}/nothing-*.csv")),
-        (UsageError, "is no file of nodes or edges", ("g", f"{tmp_path}/notes.txt", str(place.edges))),
-        (UsageError, "is no file of nodes or edges", ("g", str(tmp_path), str(place.edges))),
-        (UsageError, "is no file of nodes or edges", ("g", "", str(place.edges))),
+        (UsageError, "is not a file of nodes or edges", ("g", f"{tmp_path}/notes.txt", str(place.edges))),
+        (UsageError, "is not a file of nodes or edges", ("g", str(tmp_path), str(place.edges))),
+        (UsageError, "is not a file of nodes or edges", ("g", "", str(place.edges))),
         (NotFoundError, "no graph '../g'", ("../g", str(place.nodes), str(place.edges))),
     ):
         with pytest.raises(error, match=message):
@@ -217,7 +217,7 @@ def _load(home, nodes, edges, name):
 
 
 def test_loads_of_several_processes_do_not_mix(place):
-    with multiprocessing.get_context("spawn").FusedCandidates(2) as pool:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
         words = [(place.home, str(place.nodes), str(place.edges), "g")] * 6
         found = set(pool.starmap(_load, words))
     assert found - {"locked"} == {find_snapshot(place.home, "g").name}

@@ -58,7 +58,7 @@ def test_a_cell_that_is_not_what_its_header_says_is_named(column, cell, expected
 def test_broken_json_in_a_cell_is_named(cells):
     found = csv({"id": "a", **cells})
     assert isinstance(found, Fault)
-    assert "a cell holds broken JSON" in found.reason
+    assert "a cell contains broken JSON" in found.reason
 
 
 def test_names_of_parquet_are_maps_structs_or_texts():

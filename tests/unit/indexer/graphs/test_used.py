@@ -10,7 +10,7 @@ from clew.core.artifacts import is_held
 from clew.core.errors import CorruptError, DataError, LockedError, NotFoundError, StoreError
 from clew.core.lock import writing
 from clew.indexer.graphs.load import load
-from clew.indexer.graphs.used import check_brought, check_graph, described, held, is_whole, place, snapshot_of
+from clew.indexer.graphs.used import check_graph, check_imported, described, held, is_intact, place, snapshot_of
 from tests.builders import write_rows
 
 NODES = [{"id": "a", "type": "brand", "name": "Sony"}, {"id": "b", "name": "Radio"}]
@@ -67,11 +67,11 @@ def test_a_file_that_was_changed_or_lost_is_named(home, folder, spec):
         check_graph(home, spec)
     assert "`clew graph load g`" in error.value.hint
     (folder / "manifest.json").unlink()
-    with pytest.raises(NotFoundError, match=r"graph 'g': .*manifest\.json is not there") as error:
+    with pytest.raises(NotFoundError, match=r"graph 'g': .*manifest\.json is missing") as error:
         check_graph(home, spec)
     assert "`clew graph load g`" in error.value.hint
     assert described(home, spec).entities is None
-    assert not is_whole(folder)
+    assert not is_intact(folder)
 
 
 def test_a_held_snapshot_is_held(home, folder, spec):
@@ -82,7 +82,7 @@ def test_a_held_snapshot_is_held(home, folder, spec):
 
 def test_a_new_snapshot_is_placed(folder, spec, staged, tmp_path):
     there = tmp_path / "there"
-    check_brought(staged, tmp_path / "a.tar", spec)
+    check_imported(staged, tmp_path / "a.tar", spec)
     assert place(staged, there, spec) == there / "graphs" / "g" / folder.name
     assert check_graph(there, spec).id == folder.name
 
@@ -93,7 +93,7 @@ def test_an_equal_one_stays_and_a_damaged_one_is_mended(home, folder, spec, stag
     assert (folder / "nodes.arrow").stat().st_ino == kept
     (folder / "nodes.arrow").write_bytes(b"damaged")
     assert place(staged, home, spec) is None
-    assert is_whole(folder)
+    assert is_intact(folder)
 
 
 def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec, staged):
@@ -103,7 +103,7 @@ def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec
     (folder / derived).write_bytes(b"of another Clew")
     table["files"][derived] = hashlib.sha256(b"of another Clew").hexdigest()
     (folder / "manifest.json").write_text(json.dumps(table))
-    with pytest.raises(StoreError, match="graph 'g' holds other files under the snapshot"):
+    with pytest.raises(StoreError, match="graph 'g' already has other files in the snapshot"):
         place(staged, home, spec)
     assert (folder / derived).read_bytes() == b"of another Clew"
 
@@ -117,8 +117,8 @@ def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
     ("change", "error", "says"),
     [
         (lambda f: (f / "edges.npy").unlink(), CorruptError, r"a\.tar: graph: .*edges\.npy is missing"),
-        (lambda f: (f / "manifest.json").unlink(), CorruptError, r"a\.tar: graph: .*manifest\.json is not there"),
-        (lambda f: (f / "more").touch(), DataError, r"a\.tar holds 'graph/more'"),
+        (lambda f: (f / "manifest.json").unlink(), CorruptError, r"a\.tar: graph: .*manifest\.json is missing"),
+        (lambda f: (f / "more").touch(), DataError, r"a\.tar contains 'graph/more'"),
         (
             lambda f: (f / "manifest.json").write_text(
                 (f / "manifest.json").read_text().replace('"name": "g"', '"name": "h"')
@@ -131,4 +131,4 @@ def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
 def test_what_was_brought_is_checked(spec, staged, tmp_path, change, error, says):
     change(staged)
     with pytest.raises(error, match=says):
-        check_brought(staged, tmp_path / "a.tar", spec)
+        check_imported(staged, tmp_path / "a.tar", spec)

@@ -52,7 +52,7 @@ RECORD = {
 def test_a_comparison_in_one_line_says_what_so_few_queries_can_detect():
     line = describe_comparison(RECORD)
     assert line == (
-        "nDCG@10 is 0.8123 and that of release r1 0.8291: difference -0.0168, 95 % interval -0.0301 to +0.0040, "
-        "5 won and 9 lost of 60 queries, which can detect 0.0214"
+        "nDCG@10 is 0.8123, that of release r1 is 0.8291: difference -0.0168, 95 % interval -0.0301 to +0.0040, "
+        "5 won and 9 lost of 60 queries, which can detect a difference of 0.0214"
     )
     assert describe_comparison({**RECORD, "queries": 200}).endswith("5 won and 9 lost of 200 queries")

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from clew.core.errors import QualityError
-from clew.indexer.releases.gate import GateResult, apply_override, below_minimum, fallen
+from clew.indexer.releases.gate import GateResult, apply_override, below_minimum, max_drop_failure
 from clew.indexer.releases.live import Live
 from clew.indexer.releases.override import GateFailure, Override
 from clew.indexer.spec import QualitySpec
@@ -46,11 +46,11 @@ def verdict(*rules, models=MODELS) -> GateResult:
 def test_which_rules_a_version_violates(found, before, rules):
     spec = QualitySpec("judged", max_drop=0.0101, minimum=0.3)
     live = {} if before is None else {"nDCG@10": before}
-    objections = [*below_minimum({"nDCG@10": found}, spec), *fallen({"nDCG@10": found}, live, spec)]
-    assert [objection.rule for objection in objections] == rules
-    for objection in objections:
-        assert f"{found:.4f}" in objection.said
-        assert objection.as_table()["after"] == found
+    failures = [*below_minimum({"nDCG@10": found}, spec), *max_drop_failure({"nDCG@10": found}, live, spec)]
+    assert [failure.rule for failure in failures] == rules
+    for failure in failures:
+        assert f"{found:.4f}" in failure.said
+        assert failure.as_table()["after"] == found
 
 
 # ---------------------------------------------------------------- overrides
@@ -64,7 +64,7 @@ def test_a_version_that_violates_nothing_needs_no_override():
     assert apply_override(GateResult(), FASTER, None)[1].endswith("[quality] names no queries")
 
 
-def test_every_objection_is_in_the_error_and_in_the_record():
+def test_every_failure_is_in_the_error_and_in_the_record():
     found = verdict("minimum", "non_inferior")
     with pytest.raises(QualityError, match="minimum is missed; non_inferior is missed") as caught:
         apply_override(found, None, live())
@@ -72,14 +72,14 @@ def test_every_objection_is_in_the_error_and_in_the_record():
     used, notice = apply_override(found, FASTER, live())
     assert notice == "overridden until 2030-01-31: minimum is missed; non_inferior is missed"
     assert used.when.endswith("Z")
-    assert used == replace(FASTER, when=used.when, against="r3", overrode=found.objections)
+    assert used == replace(FASTER, when=used.when, baseline="r3", overrode=found.failures)
 
 
 def test_the_error_says_when_the_override_of_the_live_release_ended():
     ended = Override("faster", date(2020, 1, 31), "", "r3", violated("non_inferior"))
     with pytest.raises(QualityError) as caught:
         apply_override(verdict("non_inferior"), None, live(ended))
-    assert caught.value.hint.endswith("(that of release r4 ended on 2020-01-31)")
+    assert caught.value.hint.endswith("(the override of release r4 ended on 2020-01-31)")
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,13 @@ def release(override: Override | None = None) -> Release:
         (None, "2030-02-01", "--until is given without --override"),
         ("", "2030-02-01", "--override is empty"),
         (" \n ", "2030-02-01", "--override is empty"),
-        ("faster", "", "--until is '', expected a date"),
-        ("faster", "tomorrow", "--until is 'tomorrow', expected a date"),
-        ("faster", "20300201", "--until is '20300201', expected a date"),
-        ("faster", "2030-W06-1", "--until is '2030-W06-1', expected a date"),
-        ("faster", "2030-02-30", "--until is '2030-02-30', expected a date"),
+        ("faster", "", "--until is '', which is not a date"),
+        ("faster", "tomorrow", "--until is 'tomorrow', which is not a date"),
+        ("faster", "20300201", "--until is '20300201', which is not a date"),
+        ("faster", "2030-W06-1", "--until is '2030-W06-1', which is not a date"),
+        ("faster", "2030-02-30", "--until is '2030-02-30', which is not a date"),
         ("faster", "2030-01-30", "--until is 2030-01-30, which is in the past"),
-        ("faster", "2031-02-02", "--until is 2031-02-02, more than 366 days from now"),
+        ("faster", "2031-02-02", "--until is 2031-02-02, more than 366 days ahead"),
     ],
 )
 def test_options_that_cannot_be_are_named(reason, until, says):
@@ -68,8 +68,8 @@ def test_a_release_is_refused_once_its_override_has_ended():
 
 
 def test_what_a_release_records_is_read_back():
-    objection = GateFailure("non_inferior", "it is worse", figures={"before": 0.5, "after": 0.25})
-    used = Override("faster", DAY, "2030-01-01T00:00:00Z", "r3", (objection,))
+    failure = GateFailure("non_inferior", "it is worse", figures={"before": 0.5, "after": 0.25})
+    used = Override("faster", DAY, "2030-01-01T00:00:00Z", "r3", (failure,))
     assert release(used).override == {
         "reason": "faster",
         "until": "2030-01-31",

@@ -23,5 +23,7 @@ def test_no_dense_part_has_no_recall():
 def test_recall_below_the_target_is_refused():
     check_recall({"recall@10": 0.97}, 0.97)
     check_recall({}, 0.97)
-    with pytest.raises(QualityError, match=r"recall@100 of the dense part is 0\.9000, below \[dense\] recall = 0\.97"):
+    with pytest.raises(
+        QualityError, match=r"recall@100 of the vector index is 0\.9000, below \[dense\] recall = 0\.97"
+    ):
         check_recall({"recall@10": 0.99, "recall@100": 0.9}, 0.97)

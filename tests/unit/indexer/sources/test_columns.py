@@ -38,17 +38,17 @@ def test_a_row_of_another_width_is_a_fault(tmp_path):
     path.write_text("id,title\n1,a,b\n2\n3,c\n")
     wide, narrow, good = rows(path)
     assert isinstance(wide, Fault)
-    assert (wide.origin, wide.reason) == (f"{path}:2", "3 columns where the header has 2")
-    assert narrow.reason == "1 columns where the header has 2"
+    assert (wide.origin, wide.reason) == (f"{path}:2", "3 columns, but the header has 2")
+    assert narrow.reason == "1 columns, but the header has 2"
     assert good.values["id"] == "3"
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b'id,title\n1,"a\n', r"a\.csv:\d: broken CSV"),
+        (b'id,title\n1,"a\n', r"a\.csv:\d: invalid CSV"),
         (b"id,t\xff\n1,a\n", r"a\.csv:1: not UTF-8"),
-        (b"id,id\n1,2\n", r"a\.csv:1: column 'id' comes twice"),
+        (b"id,id\n1,2\n", r"a\.csv:1: column 'id' occurs twice"),
     ],
 )
 def test_a_broken_file_is_named(tmp_path, data, message):
@@ -102,7 +102,7 @@ def test_parquet_rows_as_plain_values(tmp_path):
 
 def test_a_broken_parquet_file_is_named(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(DataError, match=r"a\.parquet is broken"):
+    with pytest.raises(DataError, match=r"a\.parquet is damaged"):
         list(read(SourceSpec(str(tmp_path / "a.parquet")), "parquet"))
 
 

@@ -41,15 +41,15 @@ def test_what_is_not_plain_must_be_said(tmp_path):
     for name in ("a.jsonl", "b.csv", "c.data"):
         (tmp_path / name).touch()
     for path in ("*", "c.data"):
-        with pytest.raises(SpecError, match="not plain from its name"):
+        with pytest.raises(SpecError, match="cannot be detected from its name"):
             form_of(SourceSpec(f"{tmp_path}/{path}"))
     assert form_of(SourceSpec(f"{tmp_path}/c.data", form="csv")) == "csv"
 
 
 def test_a_missing_source_is_named(tmp_path):
-    with pytest.raises(NotFoundError, match="nowhere is not there"):
+    with pytest.raises(NotFoundError, match="nowhere does not exist"):
         form_of(SourceSpec(f"{tmp_path}/nowhere"))
-    with pytest.raises(NotFoundError, match=r"nowhere\.jsonl is not there"):
+    with pytest.raises(NotFoundError, match=r"nowhere\.jsonl does not exist"):
         files_of(SourceSpec(f"{tmp_path}/nowhere.jsonl"), "jsonl")
 
 
@@ -76,7 +76,7 @@ def test_id_field(source, form, field):
 
 def test_one_file_that_is_no_page_is_named(tmp_path):
     (tmp_path / "a.jsonl").touch()
-    with pytest.raises(SpecError, match=r"a\.jsonl is no page"):
+    with pytest.raises(SpecError, match=r"a\.jsonl is not a page"):
         pages_of(SourceSpec(f"{tmp_path}/a.jsonl", form="folder"))
 
 

@@ -23,11 +23,11 @@ def test_objects_with_their_lines(tmp_path):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b'{"id": ', "broken JSON: Expecting value at column 7"),
+        (b'{"id": ', "invalid JSON: Expecting value at column 7"),
         (b'{"id": "\xe4"}', "not UTF-8 text"),
         (b"17", "the line is 17, not an object"),
-        (b'{"id": Infinity}', "Infinity is no JSON number"),
-        (b"[" * 100_000, "broken JSON"),
+        (b'{"id": Infinity}', "Infinity is not a JSON number"),
+        (b"[" * 100_000, "invalid JSON"),
     ],
 )
 def test_a_broken_line_is_a_fault_and_the_next_is_read(tmp_path, line, reason):
@@ -52,7 +52,7 @@ def test_beir_metadata_are_fields(tmp_path):
 def test_a_file_cut_short_stops_with_its_name(tmp_path):
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"id": "1"}\n' * 1000)[:-8])
-    with pytest.raises(DataError, match=r"a\.jsonl\.gz is broken"):
+    with pytest.raises(DataError, match=r"a\.jsonl\.gz cannot be decompressed"):
         list(read(SourceSpec(str(path)), "jsonl"))
 
 

@@ -81,10 +81,10 @@ def test_scores_of_another_size_are_learned_too() -> None:
 @pytest.mark.parametrize(
     ("scores", "fused", "relevant", "says"),
     [
-        ([1.0, 2.0], [1.0], [True, False], "hold 2, 1 and 2 pairs"),
-        ([], [], [], "there is no pair"),
-        ([1.0, 2.0], [1.0, 2.0], [True, True], "all 2 pairs are relevant"),
-        ([1.0, 2.0], [1.0, 2.0], [False, False], "all 2 pairs are not relevant"),
+        ([1.0, 2.0], [1.0], [True, False], "have the lengths 2, 1 and 2"),
+        ([], [], [], "there are no judged pairs"),
+        ([1.0, 2.0], [1.0, 2.0], [True, True], "all 2 judged pairs are relevant"),
+        ([1.0, 2.0], [1.0, 2.0], [False, False], "all 2 judged pairs are not relevant"),
         ([1.0, float("nan")], [1.0, 2.0], [True, False], "not finite"),
         ([1.0, 2.0], [1.0, float("inf")], [True, False], "not finite"),
     ],

@@ -302,7 +302,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     built(tmp_path, TEXTS)
     path = tmp_path / "whole" / "statistics.json"
     path.write_text(path.read_text().replace('"format": 2', '"format": 99'))
-    with pytest.raises(FormatError, match="format 99, this Clew reads 2"):
+    with pytest.raises(FormatError, match="format 99, but this version of Clew reads format 2"):
         BM25Kind(BM25Spec(), {"text": 1.0}, ANALYZER).open([tmp_path / "shard0"], tmp_path / "whole")
 
 

@@ -30,11 +30,11 @@ def test_tab_separated_and_compressed_lines(tmp_path):
     [
         ('{"_id": "q"', ":2: invalid JSON"),
         ('{"_id": ' + "[" * 100_000, ":2: invalid JSON"),
-        ('{"_id": "q"}', ':2: "text" is missing or empty'),
-        ('{"text": "x"}', ':2: "_id" is missing or not an id'),
-        ('{"_id": true, "text": "x"}', ':2: "_id" is missing or not an id'),
-        ("only words", ":2: not JSON, and not id, tab, text"),
-        ("q\t ", ":2: not JSON, and not id, tab, text"),
+        ('{"_id": "q"}', ':2: "text" is missing, empty or not a string'),
+        ('{"text": "x"}', ':2: "_id" is missing, empty, or not a string or an integer'),
+        ('{"_id": true, "text": "x"}', ':2: "_id" is missing, empty, or not a string or an integer'),
+        ("only words", ":2: line is neither JSON nor id, tab, text"),
+        ("q\t ", ":2: line is neither JSON nor id, tab, text"),
         ("first\tagain", ":2: duplicate query id 'first'"),
     ],
 )

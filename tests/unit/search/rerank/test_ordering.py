@@ -56,7 +56,7 @@ THREE = reranked(TOTALS, ODDS, ODDS, [2, 0, 1, 3, 4])
 
 
 def test_without_reranking_the_fused_order_is_shown() -> None:
-    ordering = Ordering.as_fused(pool()).without_unlikely(0.9)
+    ordering = Ordering.as_fused(pool()).filter_by_probability(0.9)
     assert ordering.shown.tolist() == ordering.fused.tolist() == [0, 1, 2, 3, 4]
     assert ordering.score(0) == (5.0, "fusion", None)
     assert [stage.stage for stage in ordering.stages(0)] == ["fusion"]
@@ -75,20 +75,20 @@ def test_a_reranked_document_has_log_odds_and_a_probability_the_others_their_fus
     [(0.0, [2, 0, 1, 3, 4]), (0.3, [2, 0, 3, 4]), (0.5, [2, 0, 3, 4]), (0.6, [2, 3, 4])],
 )
 def test_only_reranked_documents_below_the_least_probability_are_dropped(least: float, shown: list[int]) -> None:
-    ordering = THREE.without_unlikely(least)
+    ordering = THREE.filter_by_probability(least)
     assert ordering.shown.tolist() == shown
     assert ordering.dropped == 5 - len(shown)
 
 
 def test_it_says_when_no_judged_document_is_likely_enough() -> None:
-    assert THREE.without_unlikely(0.6).note(0.6) == ()
+    assert THREE.filter_by_probability(0.6).note(0.6) == ()
     assert THREE.note(None) == ()
-    [said] = THREE.without_unlikely(1.0).note(1.0)
+    [said] = THREE.filter_by_probability(1.0).note(1.0)
     assert said == "nothing good: none of 3 documents reaches min_probability 1, the best has 0.75"
 
 
 def test_nothing_is_shown_behind_documents_that_were_all_found_wanting() -> None:
-    ordering = THREE.without_unlikely(1.0)
+    ordering = THREE.filter_by_probability(1.0)
     assert (ordering.shown.tolist(), ordering.dropped) == ([], 3)
 
 
@@ -107,11 +107,11 @@ def test_the_receipt_has_the_rank_of_each_stage_and_parts_that_add_up() -> None:
 
 def test_what_it_did_is_counted() -> None:
     stage = RerankSpec("told", 3)
-    ordering = THREE.without_unlikely(0.3)
+    ordering = THREE.filter_by_probability(0.3)
     assert ordering.use(stage, ordering.shown[:3]) == RerankUse(
         model="told", reranked=3, of=3, dropped=1, unjudged=1, stopped="all"
     )
-    lost = Ordering.as_fused(pool()).without_unlikely(0.3)
+    lost = Ordering.as_fused(pool()).filter_by_probability(0.3)
     assert lost.use(stage, lost.shown[:2]) == RerankUse(
         model="told", reranked=0, of=3, dropped=0, unjudged=2, stopped="unavailable"
     )

@@ -179,7 +179,7 @@ def test_without_time_left_it_is_unavailable() -> None:
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])
 def test_a_score_that_is_no_number_makes_it_unavailable(score: float) -> None:
-    with pytest.raises(StageUnavailable, match="no number"):
+    with pytest.raises(StageUnavailable, match="not a finite number"):
         rerank(RoundWithFacts(lambda _: score), pool([1.0]))
 
 

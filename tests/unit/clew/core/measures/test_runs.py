@@ -34,7 +34,7 @@ def test_ties_are_written_apart_so_that_trec_eval_keeps_the_order(tmp_path):
 
 
 def test_ids_that_a_trec_file_cannot_hold_are_refused(tmp_path):
-    with pytest.raises(DataError, match="'a b' holds white space"):
+    with pytest.raises(DataError, match="'a b' is empty or contains white space"):
         write_run(tmp_path / "run", {"q": {"a b": 1.0}}, "clew")
 
 
@@ -62,7 +62,7 @@ def test_beir_qrels_with_and_without_header_plain_and_gzip(tmp_path):
     [
         ("q1 d1 1", r"test\.tsv:3: 1 columns"),
         ("q1\td2\t0.5", r"test\.tsv:3: grade '0\.5'"),
-        ("q1\td1\t2", r"test\.tsv:3: 'd1' judged twice for query 'q1'"),
+        ("q1\td1\t2", r"test\.tsv:3: 'd1' has two grades for query 'q1'"),
     ],
 )
 def test_a_bad_qrels_line_is_named(tmp_path, line, message):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.search.candidates.dense.exact import cosines, exact_scores, exact_top
-from clew.search.candidates.dense.int16 import STEPS, fixed, floats
+from clew.search.candidates.dense.int16 import STEPS, to_float32, to_int16
 
 DIM = 48
 
@@ -17,32 +17,32 @@ def unit(n: int, seed: int = 0, dim: int = DIM) -> np.ndarray:
 
 
 FLOATS = unit(500)
-VECTORS = fixed(FLOATS)
+VECTORS = to_int16(FLOATS)
 QUERY = unit(1, seed=1)[0]
 
 
 def test_a_score_is_the_inner_product_of_whole_numbers() -> None:
-    expected = [sum(int(a) * int(b) for a, b in zip(row, fixed(QUERY), strict=True)) for row in VECTORS]
+    expected = [sum(int(a) * int(b) for a, b in zip(row, to_int16(QUERY), strict=True)) for row in VECTORS]
     assert (cosines(VECTORS, QUERY, np.arange(500)) * STEPS**2).tolist() == expected
 
 
 def test_a_score_is_near_the_cosine() -> None:
     cosine = FLOATS.astype(np.float64) @ QUERY.astype(np.float64)
     np.testing.assert_allclose(cosines(VECTORS, QUERY, np.arange(500)), cosine, atol=1e-4)
-    np.testing.assert_allclose(floats(VECTORS), FLOATS, atol=0.5 / STEPS * 1.01)
+    np.testing.assert_allclose(to_float32(VECTORS), FLOATS, atol=0.5 / STEPS * 1.01)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 384, 4096])
 def test_no_sum_leaves_its_range(dim: int) -> None:
     even, first = np.full((1, dim), dim**-0.5, np.float32), np.eye(1, dim, dtype=np.float32)
     for vector in (even, first):
-        assert cosines(fixed(vector), vector[0], np.array([0]))[0] == pytest.approx(1, abs=1e-3)
-        assert cosines(fixed(vector), -vector[0], np.array([0]))[0] == pytest.approx(-1, abs=1e-3)
+        assert cosines(to_int16(vector), vector[0], np.array([0]))[0] == pytest.approx(1, abs=1e-3)
+        assert cosines(to_int16(vector), -vector[0], np.array([0]))[0] == pytest.approx(-1, abs=1e-3)
 
 
 def test_a_vector_that_is_a_little_too_long_keeps_its_sign() -> None:
     long = np.array([[1.0009, 0.0], [-1.0009, 0.0]], np.float32)
-    assert cosines(fixed(long), long[0], np.arange(2)).tolist() == [1, -1]
+    assert cosines(to_int16(long), long[0], np.arange(2)).tolist() == [1, -1]
 
 
 def test_a_row_that_is_not_there_is_refused() -> None:
@@ -61,7 +61,7 @@ def test_a_score_has_the_same_bits_whatever_is_scored_with_it(rows: list[int]) -
 
 @pytest.mark.parametrize("dim", [1, 7, 8, 384, 1000])
 def test_bits_at_other_widths(dim: int) -> None:
-    vectors, query = fixed(unit(40, dim=dim)), unit(1, seed=2, dim=dim)[0]
+    vectors, query = to_int16(unit(40, dim=dim)), unit(1, seed=2, dim=dim)[0]
     global_statistics = cosines(vectors, query, np.arange(40))
     assert all(cosines(vectors, query, np.array([row]))[0] == global_statistics[row] for row in range(40))
 

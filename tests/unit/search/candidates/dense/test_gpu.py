@@ -15,7 +15,7 @@ from clew.search.candidates.dense import gpu, kind
 from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
 from clew.search.candidates.dense.exact import exact_top
 from clew.search.candidates.dense.gpu import GpuScan, for_build, free_bytes, library, needed_bytes, on_gpu
-from clew.search.candidates.dense.int16 import fixed
+from clew.search.candidates.dense.int16 import to_int16
 from clew.search.candidates.dense.kind import DenseKind
 from clew.search.candidates.dense.spec import DenseSpec, Device
 from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
@@ -23,7 +23,7 @@ from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQu
 GB = 1 << 30
 VECTORS = np.random.default_rng(0).normal(size=(6000, 32)).astype(np.float32)
 VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
-KEPT = fixed(VECTORS)
+KEPT = to_int16(VECTORS)
 
 
 def built(root: Path, spec: DenseSpec, vectors: np.ndarray) -> CandidateGenerator:
@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_refused_with_both_sizes() -> None:
     assert needed_bytes(passages, 384) > 2 * GB
     assert for_build("auto", passages, 384) is None
     with pytest.raises(
-        UsageError, match=r"1,399,101 vectors of 384 numbers take 2\.1 GB on the GPU, 2\.1 are free"
+        UsageError, match=r"1,399,101 vectors of 384 numbers need 2\.1 GB on the GPU, but 2\.1 GB are free"
     ) as error:
         for_build("cuda", passages, 384)
     assert "shards" in error.value.hint
@@ -125,7 +125,7 @@ def test_an_index_made_for_a_gpu_is_served_without_one(tmp_path: Path, caplog: p
     built(tmp_path, spec, VECTORS)
     with caplog.at_level(logging.WARNING):
         served = DenseKind(replace(spec, device="cuda")).open([tmp_path / "0"], tmp_path / "whole")
-    assert "processor" in caplog.text
+    assert "CPU" in caplog.text
     assert len(served.candidates(ask(VECTORS[3], 10))) == 10
 
 
@@ -182,14 +182,14 @@ def test_memory_that_goes_meanwhile_is_no_failure(
 
     monkeypatch.setattr("clew.models.device.ExactOnDevice", taken)
     assert on_gpu("auto", KEPT) is None
-    assert "on the processor: CUDA out of memory" in caplog.text
+    assert "on the CPU: CUDA out of memory" in caplog.text
 
 
 def test_a_gpu_without_room_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(gpu, "library", lambda: "faiss")
     monkeypatch.setattr(gpu, "free_bytes", lambda: GB // 2)
     assert on_gpu("auto", KEPT) is None
-    assert "no room for 6000" in caplog.text
+    assert "lacks the memory for 6000 vectors" in caplog.text
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda"])
@@ -199,7 +199,7 @@ def test_a_gpu_that_fails_while_it_builds(tmp_path: Path, device: Device, monkey
 
     monkeypatch.setattr(kind, "for_build", lambda *_: "faiss")
     monkeypatch.setattr(kind, "on_gpu", lambda *_: None)
-    monkeypatch.setattr("clew.search.candidates.dense.ann.filled", fails)
+    monkeypatch.setattr("clew.search.candidates.dense.ann.train_on_gpu", fails)
     spec = DenseSpec(kind="ivf", exact_below=0, recall=0.1, device=device)
     if device == "cuda":
         with pytest.raises(UsageError, match="the GPU failed: out of memory"):
@@ -223,6 +223,6 @@ def test_an_index_built_on_a_gpu_is_one_of_the_processor(tmp_path: Path) -> None
 def test_the_scan_on_a_gpu() -> None:
     if (found := library()) is None:
         pytest.skip("needs a GPU")
-    made = GpuScan.by(found, KEPT)
+    made = GpuScan.with_library(found, KEPT)
     for query in VECTORS[:20]:
         assert set(exact_top(KEPT, query, 50).ordinals) <= set(made.search(query, 50, 100))

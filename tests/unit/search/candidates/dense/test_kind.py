@@ -14,7 +14,7 @@ import pytest
 from clew.core.errors import CorruptError, DataError, FormatError, MismatchError, NotFoundError, QualityError, SpecError
 from clew.core.spec import parse
 from clew.search.candidates.dense.ann import ANN_KINDS
-from clew.search.candidates.dense.int16 import fixed
+from clew.search.candidates.dense.int16 import to_int16
 from clew.search.candidates.dense.kind import DenseKind, DenseSpec
 from clew.search.candidates.dense.recall import synthetic_queries
 from clew.search.candidates.dense.shard import DenseShard
@@ -68,7 +68,7 @@ def test_k_hits_come_back_whenever_k_are_allowed(generator: CandidateGenerator, 
     allowed = None if share is None else np.random.default_rng(5).permutation(6000) < share * 6000
     there = 6000 if allowed is None else int(allowed.sum())
     shares = []
-    for query in synthetic_queries(fixed(VECTORS), seed=9)[:40]:
+    for query in synthetic_queries(to_int16(VECTORS), seed=9)[:40]:
         found = generator.candidates(ask(query, k, allowed))
         assert len(found) == min(k, there)
         assert allowed is None or allowed[found.ordinals].all()
@@ -189,7 +189,7 @@ def test_what_is_not_derived_comes_out_the_same(tmp_path: Path) -> None:
 def test_a_filter_on_what_the_query_is_not_about(tmp_path: Path, hidden: int) -> None:
     generator = built(tmp_path, replace(ANN, kind="rabitq"), VECTORS)
     shares = []
-    for query in synthetic_queries(fixed(VECTORS), seed=9)[:40]:
+    for query in synthetic_queries(to_int16(VECTORS), seed=9)[:40]:
         exact = VECTORS.astype(np.float64) @ query.astype(np.float64)
         # Without the nearest, which is most of what is likely.
         allowed = exact < np.sort(exact)[-hidden]

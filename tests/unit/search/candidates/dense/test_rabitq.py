@@ -1,4 +1,4 @@
-"""The scan of signs proposes what its estimate says, which is near the truth."""
+"""The scan of RaBitQ codes proposes passages by its estimates, which are close to the true inner products."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.search.candidates.dense.int16 import fixed, floats
+from clew.search.candidates.dense.int16 import to_float32, to_int16
 from clew.search.candidates.dense.kernel import QUERY_BITS
 from clew.search.candidates.dense.rabitq import RaBitQScan
 
@@ -21,7 +21,7 @@ def unit(n: int, dim: int, seed: int = 0) -> np.ndarray:
 
 def estimates(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
     """What the paper's estimate is of the rounded query, up to what all vectors share, spelt out."""
-    kept = floats(fixed(vectors))
+    kept = to_float32(to_int16(vectors))
     away = kept - kept.mean(axis=0, dtype=np.float64).astype(np.float32)
     levels, widest = 2**QUERY_BITS - 1, np.abs(query).max()
     rounded = 2 * np.rint((query / widest + 1) * levels / 2) - levels
@@ -33,7 +33,7 @@ def estimates(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("n", [3, 64, 700])
 def test_the_likeliest_by_the_estimate_are_proposed(n: int, dim: int) -> None:
     vectors = unit(n, dim)
-    scan = RaBitQScan.make(fixed(vectors))
+    scan = RaBitQScan.make(to_int16(vectors))
     for query in unit(5, dim, seed=1):
         expected = estimates(vectors, query)
         for effort in (1, n // 2, n - 1):
@@ -49,7 +49,7 @@ def test_the_likeliest_by_the_estimate_are_proposed(n: int, dim: int) -> None:
 def test_only_what_is_allowed_is_proposed(effort: int, share: float, seed: int) -> None:
     vectors = unit(200, 40)
     allowed = np.random.default_rng(seed).random(200) < share
-    found = RaBitQScan.make(fixed(vectors)).search(vectors[seed], 1, effort, allowed)
+    found = RaBitQScan.make(to_int16(vectors)).search(vectors[seed], 1, effort, allowed)
     assert allowed[found].all()
     assert len(found) == 0 or len(found) >= min(effort, allowed.sum())
 
@@ -60,13 +60,13 @@ def test_a_filter_that_hides_what_is_near_is_not_answered(hidden: int) -> None:
     order = np.argsort(-(vectors @ vectors[0]))
     allowed = np.ones(1000, bool)
     allowed[order[:hidden]] = False
-    found = RaBitQScan.make(fixed(vectors)).search(vectors[0], 1, 100, allowed)
+    found = RaBitQScan.make(to_int16(vectors)).search(vectors[0], 1, 100, allowed)
     assert (len(found) == 0) is (hidden == 400)
 
 
 def test_it_is_found_again_in_its_files(tmp_path: Path) -> None:
     vectors = unit(500, 70)
-    made = RaBitQScan.make(fixed(vectors))
+    made = RaBitQScan.make(to_int16(vectors))
     made.write(tmp_path)
     read = RaBitQScan.read(tmp_path, 500, 70)
     for query in unit(5, 70, seed=2):
@@ -74,7 +74,7 @@ def test_it_is_found_again_in_its_files(tmp_path: Path) -> None:
 
 
 def test_vectors_that_are_all_the_same_or_zero() -> None:
-    same = RaBitQScan.make(fixed(np.repeat(unit(1, 16), 100, axis=0)))
+    same = RaBitQScan.make(to_int16(np.repeat(unit(1, 16), 100, axis=0)))
     assert len(same.search(unit(1, 16)[0], 1, 10)) >= 10
     zero = RaBitQScan.make(np.zeros((100, 16), np.int16))
     assert len(zero.search(np.zeros(16, np.float32), 1, 10)) >= 10

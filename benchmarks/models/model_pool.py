@@ -1,4 +1,4 @@
-"""The models of one comparison: loaded once each, computing nothing twice, however many averages they are part of."""
+"""The models of one comparison. Each is loaded once, and computes nothing twice, even if it is part of averages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from clew.models.protocols import Encoder, PairScorer
 from clew.models.store import load_encoder, load_scorer
 
 
-class Shelf:
-    """Models by name. home: where they are kept; cache: vectors of earlier comparisons."""
+class ModelPool:
+    """Models by name. home: the folder of the models. cache: vectors of earlier comparisons."""
 
     def __init__(self, home: Path, cache: EmbeddingCache) -> None:
         self._home, self._cache = home, cache
@@ -21,7 +21,7 @@ class Shelf:
         self._remembering: dict[tuple[str, str], SharedScorer] = {}
 
     def encoder(self, name: str, runtime: str) -> Encoder:
-        """A bi-encoder that computes whatever it is asked for. Raises what `load_encoder` raises."""
+        """Return a bi-encoder without a cache. Raises what `load_encoder` raises."""
         if parts := parts_of(name):
             first, second = (self.encoder(part, runtime) for part in parts)
             return AveragedEncoder(first, second)
@@ -29,15 +29,15 @@ class Shelf:
             self._encoders[name, runtime] = load_encoder(name, self._home, runtime=runtime)
         return self._encoders[name, runtime]
 
-    def remembering_encoder(self, name: str, runtime: str) -> Encoder:
-        """The same, with vectors taken from the cache: of an average those of its parts."""
+    def cached_encoder(self, name: str, runtime: str) -> Encoder:
+        """Return a bi-encoder that takes vectors from the cache; an average takes those of its parts."""
         if parts := parts_of(name):
-            first, second = (self.remembering_encoder(part, runtime) for part in parts)
+            first, second = (self.cached_encoder(part, runtime) for part in parts)
             return AveragedEncoder(first, second)
         return CachedEncoder(self.encoder(name, runtime), self._cache)
 
     def scorer(self, name: str, runtime: str) -> PairScorer:
-        """A cross-encoder that computes whatever it is asked for. Raises what `load_scorer` raises."""
+        """Return a cross-encoder without a cache. Raises what `load_scorer` raises."""
         if parts := parts_of(name):
             first, second = (self.scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)
@@ -45,10 +45,10 @@ class Shelf:
             self._scorers[name, runtime] = load_scorer(name, self._home, runtime=runtime)
         return self._scorers[name, runtime]
 
-    def remembering_scorer(self, name: str, runtime: str) -> PairScorer:
-        """The same, with the scores of pairs that were scored before."""
+    def cached_scorer(self, name: str, runtime: str) -> PairScorer:
+        """Return a cross-encoder that reuses the scores of pairs that were scored before."""
         if parts := parts_of(name):
-            first, second = (self.remembering_scorer(part, runtime) for part in parts)
+            first, second = (self.cached_scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)
         if (name, runtime) not in self._remembering:
             self._remembering[name, runtime] = SharedScorer(self.scorer(name, runtime), {})

@@ -1,4 +1,4 @@
-"""A store that cannot be had, so that whoever asks it goes on without the graph and is told why."""
+"""A stand-in for a graph store that cannot be opened: searches run without the graph and report why."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from clew.core.types import Deadline
 from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
 
-class AbsentStore:
-    """A GraphStore that answers every question with StageUnavailable and the same reason."""
+class UnavailableStore:
+    """A GraphStore that raises StageUnavailable with the same reason in every call."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
@@ -46,7 +46,7 @@ class AbsentStore:
         self._refuse()
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is nothing to release."""
 
     def _refuse(self) -> NoReturn:
         raise StageUnavailable(self._reason)
