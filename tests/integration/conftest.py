@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.builders import Row, build_home
 
 # Python tells a hook what it is about to do to a file; what libraries write for themselves comes in between.
 MORTAL = """
@@ -27,6 +30,20 @@ def die_at(folder, at):
     sys.addaudithook(hook)
     return lambda: count
 """
+
+
+@pytest.fixture(scope="session")
+def built_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Builds a home to be read only: `build_home` in a folder of its own, once a session for the same arguments."""
+    homes: dict[str, Path] = {}
+
+    def build(*tables: Row, **files: list[Row]) -> Path:
+        key = json.dumps([tables, files])
+        if key not in homes:
+            homes[key] = build_home(tmp_path_factory.mktemp("built"), *tables, **files)
+        return homes[key]
+
+    return build
 
 
 @pytest.fixture(scope="session")

@@ -23,21 +23,16 @@ from clew.search import types
 from clew.search.answer import SENTENCES
 from clew.search.rerank.calibration import Calibration
 from clew.search.types import AnswerRequest
+from tests.builders import spec_table
 
-SPEC = """
-name = "{name}"
-dense = {{ model = "hashing-32" }}
-passages = {{ size = 24, step = 16 }}
-[source]
-path = "docs.jsonl"
-[fields]
-title = {{ type = "text", weight = 2.0 }}
-intro = {{ type = "text" }}
-text = {{ type = "text" }}
-brand = {{ type = "keyword" }}
-{more}
-"""
-RERANK = '[rerank]\nmodel = "overlap"\nbudget_ms = 0\n'
+FIELDS = {
+    "title": {"type": "text", "weight": 2.0},
+    "intro": {"type": "text"},
+    "text": {"type": "text"},
+    "brand": {"type": "keyword"},
+}
+PASSAGES = {"size": 24, "step": 16}
+RERANK = {"model": "overlap", "budget_ms": 0}
 FILLER = "Nothing of note is said in this one at all. " * 6
 DOCUMENTS = [
     {"id": "rust", "title": "Rust", "intro": "On iron.",
@@ -54,13 +49,10 @@ ASKED = types.SearchRequest(query=QUERY)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    root = tmp_path_factory.mktemp("answer")
-    (root / "docs.jsonl").write_text("".join(json.dumps(document) + "\n" for document in DOCUMENTS))
-    for name, more in (("texts", RERANK), ("plain", "")):
-        (root / f"{name}.toml").write_text(SPEC.format(name=name, more=more))
-        clew.build(root / f"{name}.toml", root / "home")
-    return root / "home"
+def home(built_home):
+    tables = {"texts": RERANK, "plain": None}
+    specs = [spec_table(name, fields=FIELDS, passages=PASSAGES, rerank=rerank) for name, rerank in tables.items()]
+    return built_home(*specs, docs=DOCUMENTS)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -15,6 +13,7 @@ from clew.models.averaged import AveragedEncoder
 from clew.models.cached import CachedEncoder
 from clew.models.hashing import HashingEncoder
 from clew.search.assemble import open_index
+from tests.builders import write_rows
 
 ROWS = ["red leather shoe", "blue running shoe", "green felt hat", "warm oak reading lamp", "steel water kettle"]
 BOTH = "hashing-32+hashing-16"
@@ -29,9 +28,7 @@ TABLE = {
 
 @pytest.fixture
 def root(tmp_path):
-    rows = (json.dumps({"id": f"d{at}", "text": text}) + "\n" for at, text in enumerate(ROWS))
-    (tmp_path / "docs.jsonl").write_text("".join(rows))
-    return tmp_path
+    return write_rows(tmp_path, docs=[{"id": f"d{at}", "text": text} for at, text in enumerate(ROWS)])
 
 
 def built(root, **tables):

@@ -34,6 +34,7 @@ from clew.indexer.spec import spec_of
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
 from clew.search.versions import CURRENT, IndexFolder, dumps
+from tests.builders import write_judged
 
 WORDS = "lamp desk oak walnut steel brass reading floor bright warm quiet kettle toaster cordless travel blue".split()
 SPEC = {
@@ -196,15 +197,9 @@ def test_windows_are_no_longer_than_the_model_reads(root):
 # ---------------------------------------------------------------- the gate
 
 
-def write_judged(root, relevant):
-    (root / "judged" / "qrels").mkdir(parents=True)
-    (root / "judged" / "queries.jsonl").write_text('{"_id": "q", "text": "zeppelin oak"}\n')
-    (root / "judged" / "qrels" / "dev.tsv").write_text(f"query-id\tcorpus-id\tscore\nq\t{relevant}\t1\n")
-
-
 def test_a_worse_version_is_refused_with_both_figures(root):
     home, quality = root / "home", {"queries": "judged", "max_drop": 0.1}
-    write_judged(root, "new")
+    write_judged(root / "judged", {"q": "zeppelin oak"}, dev={"q": {"new": 1}})
     text = (root / "shop.jsonl").read_text()
     (root / "shop.jsonl").write_text(text + '{"id": "new", "title": "zeppelin oak"}\n')
     good = build(spec(root, quality=quality), home)
@@ -225,7 +220,7 @@ def test_a_minimum_holds_for_the_first_release_too(built, tmp_path):
     root = tmp_path / "copy"
     root.mkdir()
     write_catalogue(root)
-    write_judged(root, "nothing")
+    write_judged(root / "judged", {"q": "zeppelin oak"}, dev={"q": {"nothing": 1}})
     with pytest.raises(QualityError, match=r"minimum = 0\.5"):
         build(spec(root, quality={"queries": "judged", "minimum": 0.5}), root / "home")
     assert not IndexFolder.of(root / "home", "shop").pointer.exists()

@@ -21,6 +21,7 @@ from clew.models.store import WHOLE_NAME, prepare
 from clew.search.assemble import open_index, open_version
 from clew.search.types import SearchRequest
 from clew.search.versions import IndexFolder
+from tests.builders import write_rows
 
 DOCUMENTS = {
     "kettle": "Stainless steel kettle that switches itself off when the water boils.",
@@ -41,8 +42,7 @@ text = { type = "text" }
 
 
 def write_spec(folder) -> str:
-    rows = [{"id": name, "title": name, "text": text} for name, text in DOCUMENTS.items()]
-    (folder / "docs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(folder, docs=[{"id": name, "title": name, "text": text} for name, text in DOCUMENTS.items()])
     (folder / "shop.toml").write_text(SPEC)
     return str(folder / "shop.toml")
 

@@ -37,6 +37,7 @@ from clew.models.overlap import OverlapScorer
 from clew.search.assemble import open_index
 from clew.search.candidates.sharded import Sharded
 from clew.search.versions import IndexFolder, dumps
+from tests.builders import write_beir, write_judged
 
 QUERIES = 40
 GOOD, BAD = {"model": "hashing-256"}, {"model": "hashing-8"}
@@ -58,17 +59,10 @@ def word(rng) -> str:
 def write_corpus(folder) -> None:
     """Documents of eight words of their own; each query is two of the words of one of them."""
     rng = random.Random(5)
-    (folder / "corpus" / "qrels").mkdir(parents=True)
     documents = {f"d{number}": [word(rng) for _ in range(8)] for number in range(100)}
     asked = {f"q{number}": " ".join(documents[f"d{number}"][:2]) for number in range(QUERIES)}
-    write_lines(folder / "corpus" / "corpus.jsonl", [{"_id": d, "text": " ".join(w)} for d, w in documents.items()])
-    write_lines(folder / "corpus" / "queries.jsonl", [{"_id": query, "text": text} for query, text in asked.items()])
-    rows = "".join(f"q{number}\td{number}\t1\n" for number in range(QUERIES))
-    (folder / "corpus" / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\n" + rows)
-
-
-def write_lines(path, rows) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    judged = {f"q{number}": {f"d{number}": 1} for number in range(QUERIES)}
+    write_beir(folder / "corpus", {name: " ".join(words) for name, words in documents.items()}, asked, dev=judged)
 
 
 def spec(root, **tables):
@@ -202,8 +196,7 @@ def test_queries_of_which_the_live_release_holds_nothing_do_not_count(root):
 
 def test_no_query_that_counts_is_no_comparison(root):
     add_document(root, "late")
-    (root / "corpus" / "queries.jsonl").write_text('{"_id": "late", "text": "zeppelin late"}\n')
-    (root / "corpus" / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nlate\tlate\t1\n")
+    write_judged(root / "corpus", {"late": "zeppelin late"}, dev={"late": {"late": 1}})
     with pytest.raises(QualityError, match=r"release r1 cannot be measured .* no relevant document of any judged"):
         build(spec(root, dense={"model": "hashing-512"}), root / "home")
 

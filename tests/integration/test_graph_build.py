@@ -36,6 +36,7 @@ from clew.kg.snapshot import find_snapshot, list_snapshots
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
 from clew.search.versions import IndexFolder
+from tests.builders import write_lines
 
 WORDS = "oak walnut steel brass warm quiet cordless travel blue matt".split()
 KINDS = {"sofas": "Sofas", "sleepers": "Sleeper Sofas", "lamps": "Lamps", "tables": "Tables", "recliners": "Recliners"}
@@ -56,10 +57,6 @@ SPEC = {
     "fields": {"title": {"type": "text"}, "text": {"type": "text"}},
     "graph": GRAPH,
 }
-
-
-def write_lines(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def write_graph(root, ladder):

@@ -17,25 +17,16 @@ from clew.core.types import Deadline
 from clew.kg.unavailable import UnavailableStore
 from clew.search import graph_reports, types
 from clew.search.assemble import open_index
+from tests.builders import spec_table
 
 # The vectors of the model that needs none say nothing, which the linker takes for a sign against, so it asks for less.
-FIELDS = '[fields]\ntitle = { type = "text" }\n'
-SPEC = f"""
-name = "shop"
-dense = {{ model = "hashing-32" }}
-[source]
-path = "docs.jsonl"
-id = "id"
-{FIELDS}
-[graph]
-nodes = "nodes.jsonl"
-edges = "edges.jsonl"
-[graph.link]
-threshold = 0.01
-[graph.expand]
-relations = {{ subcategory_of = "in" }}
-"""
-PLAIN = f'name = "plain"\ndense = false\n[source]\npath = "docs.jsonl"\nid = "id"\n{FIELDS}'
+FIELDS = {"title": {"type": "text"}}
+GRAPH = {
+    "nodes": "nodes.jsonl",
+    "edges": "edges.jsonl",
+    "link": {"threshold": 0.01},
+    "expand": {"relations": {"subcategory_of": "in"}},
+}
 ODD = 'a/b "c" 🛋\n'
 DOCUMENTS = [
     {"id": "1", "title": "Bluebird with pull-out bed"},
@@ -59,15 +50,10 @@ EDGES = [
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    root = tmp_path_factory.mktemp("graph-http")
+def home(built_home):
     edges = [dict(zip(("source", "relation", "target"), edge, strict=True)) for edge in EDGES]
-    for name, rows in (("docs", DOCUMENTS), ("nodes", NODES), ("edges", edges)):
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for name, spec in (("shop", SPEC), ("plain", PLAIN)):
-        (root / f"{name}.toml").write_text(spec)
-        clew.build(root / f"{name}.toml", root / "home")
-    return root / "home"
+    tables = [spec_table(fields=FIELDS, graph=GRAPH), spec_table("plain", fields=FIELDS, dense=False)]
+    return built_home(*tables, docs=DOCUMENTS, nodes=NODES, edges=edges)
 
 
 def client_of(home, opener=open_index):

@@ -3,7 +3,6 @@
 CLEW_KILLS sets how many points are drawn.
 """
 
-import json
 import os
 import random
 import shutil
@@ -20,6 +19,7 @@ from clew.kg.snapshot import list_snapshots
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
 from clew.search.versions import IndexFolder
+from tests.builders import write_lines
 
 KILLS = int(os.environ.get("CLEW_KILLS", "4"))
 PROGRAM = """
@@ -55,10 +55,6 @@ relations = { subcategory_of = "in" }
 
 KINDS = ("couch", "sleeper", "recliner", "lamp", "table")
 OLD, NEW = {"c:0", "c:1"}, {"c:0", "c:1", "c:2"}
-
-
-def write_lines(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def write_catalogue(root):

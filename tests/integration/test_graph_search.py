@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from clew.search.assemble import open_index
 from clew.search.gate import DEFAULT_WEIGHTS, FEATURES, Gate
 from clew.search.pipeline import Searcher
 from clew.search.types import SearchRequest
+from tests.builders import write_lines
 
 SOFAS, SLEEPERS = "category:sofas", "category:sleeper sofas"
 DOCUMENTS = [
@@ -43,20 +43,15 @@ ALWAYS_OPEN = Gate({**dict.fromkeys(DEFAULT_WEIGHTS, 0.0), "bias": 5.0})
 NEVER_OPEN = Gate({**dict.fromkeys(DEFAULT_WEIGHTS, 0.0), "bias": -5.0})
 
 
-def write(folder: Path, name: str, rows: list[dict[str, object]]) -> str:
-    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return str(folder / name)
-
-
 def table(folder: Path, **graph: object) -> dict[str, object]:
     return {
         "name": "rooms",
-        "source": {"path": write(folder, "documents.jsonl", DOCUMENTS)},
+        "source": {"path": str(write_lines(folder / "documents.jsonl", DOCUMENTS))},
         "fields": {"title": {"type": "text", "weight": 3.0}, "text": {"type": "text"}},
         "dense": False,
         "graph": {
-            "nodes": write(folder, "nodes.jsonl", NODES),
-            "edges": write(folder, "edges.jsonl", EDGES),
+            "nodes": str(write_lines(folder / "nodes.jsonl", NODES)),
+            "edges": str(write_lines(folder / "edges.jsonl", EDGES)),
             "link": {"threshold": 0.01},
             **graph,
         },

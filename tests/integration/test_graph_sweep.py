@@ -1,6 +1,5 @@
 """Snapshots that are swept leave the Neo4j server they were loaded into, and nothing else does."""
 
-import json
 import secrets
 
 import pytest
@@ -12,6 +11,7 @@ from clew.indexer.graphs.load import load
 from clew.kg.neo4j_store import Neo4jStore
 from clew.kg.snapshot import list_snapshots
 from clew.kg.spec import Neo4jSpec
+from tests.builders import write_rows
 
 pytestmark = pytest.mark.slow
 
@@ -36,8 +36,7 @@ def home(tmp_path, spec):
     for count in (12_000, 3):
         nodes = [{"id": f"{word}{at}", "name": "Lamp"} for at in range(count)]
         edges = [{"source": f"{word}0", "relation": "r", "target": f"{word}{at}"} for at in range(min(count, 300))]
-        for name, rows in (("nodes", nodes), ("edges", edges)):
-            (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_rows(tmp_path, nodes=nodes, edges=edges)
         load(tmp_path / "home", "g", str(tmp_path / "nodes.jsonl"), str(tmp_path / "edges.jsonl"), neo4j=spec)
     return tmp_path / "home"
 

@@ -1,28 +1,16 @@
 """A promoted release goes live without a restart; a broken one never does."""
 
-import json
 import threading
 import time
 
 import pytest
 from starlette.testclient import TestClient
 
-import clew
 from clew.api.app import create_app
 from clew.api.engine import Engine
 from clew.api.settings import Settings
 from clew.search.versions import IndexFolder
-
-SPEC = """
-name = "shop"
-dense = { model = "hashing-32" }
-[source]
-path = "docs.jsonl"
-id = "id"
-[fields]
-title = { type = "text" }
-edition = { type = "number" }
-"""
+from tests.builders import build_home, spec_table
 
 
 class Shop:
@@ -33,10 +21,9 @@ class Shop:
         self.folder = IndexFolder.of(self.home, "shop")
 
     def build(self, edition):
-        lines = (json.dumps({"id": f"{i}", "title": f"oak lamp {i}", "edition": edition}) + "\n" for i in range(20))
-        (self.root / "docs.jsonl").write_text("".join(lines))
-        (self.root / "shop.toml").write_text(SPEC)
-        clew.build(self.root / "shop.toml", self.home)
+        docs = [{"id": f"{i}", "title": f"oak lamp {i}", "edition": edition} for i in range(20)]
+        table = spec_table(fields={"title": {"type": "text"}, "edition": {"type": "number"}})
+        build_home(self.root, table, docs=docs)
         return self.folder.pointer.read_bytes()
 
     def point_at(self, pointer):

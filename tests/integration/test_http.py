@@ -13,22 +13,14 @@ from clew.api.engine import Engine
 from clew.api.settings import Settings
 from clew.core.types import Contribution
 from clew.search import types
+from tests.builders import spec_table
 
-SPEC = """
-name = "shop"
-dense = { model = "hashing-32" }
-[source]
-path = "docs.jsonl"
-id = "id"
-[fields]
-title = { type = "text", weight = 2.0 }
-text = { type = "text" }
-brand = { type = "keyword", facet = true }
-price = { type = "number" }
-[rerank]
-model = "overlap"
-budget_ms = 0
-"""
+FIELDS = {
+    "title": {"type": "text", "weight": 2.0},
+    "text": {"type": "text"},
+    "brand": {"type": "keyword", "facet": True},
+    "price": {"type": "number"},
+}
 DOCUMENTS = [
     {"id": "a/1", "title": "Oak desk lamp", "text": "A warm lamp for reading.", "brand": "Kvist", "price": 40},
     {"id": "a/2", "title": "Steel floor lamp", "text": "Bright and tall.", "brand": "Norra", "price": 90},
@@ -38,12 +30,8 @@ DOCUMENTS = [
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    root = tmp_path_factory.mktemp("http")
-    (root / "docs.jsonl").write_text("".join(json.dumps(document) + "\n" for document in DOCUMENTS))
-    (root / "shop.toml").write_text(SPEC)
-    clew.build(root / "shop.toml", root / "home")
-    return root / "home"
+def home(built_home):
+    return built_home(spec_table(fields=FIELDS, rerank={"model": "overlap", "budget_ms": 0}), docs=DOCUMENTS)
 
 
 @pytest.fixture(scope="module")

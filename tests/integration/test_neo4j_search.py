@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from clew.indexer.spec import spec_of
 from clew.search.assemble import open_index
 from clew.search.pipeline import Searcher
 from clew.search.types import SearchRequest, SearchResponse
+from tests.builders import write_lines
 from tests.neo4j.server import Neo4jServer
 
 pytestmark = pytest.mark.slow
@@ -37,16 +37,11 @@ EDGES = [
 ]
 
 
-def written(folder: Path, name: str, rows: list[dict[str, object]]) -> str:
-    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return str(folder / name)
-
-
 def opened(folder: Path, server: Neo4jServer | None) -> Searcher:
     """The index over a folder, its graph in memory or in a server."""
     graph: dict[str, object] = {
-        "nodes": written(folder, "nodes.jsonl", NODES),
-        "edges": written(folder, "edges.jsonl", EDGES),
+        "nodes": str(write_lines(folder / "nodes.jsonl", NODES)),
+        "edges": str(write_lines(folder / "edges.jsonl", EDGES)),
         "link": {"threshold": 0.01},
     }
     if server is not None:
@@ -54,7 +49,7 @@ def opened(folder: Path, server: Neo4jServer | None) -> Searcher:
     name = "there" if server is not None else "here"
     table = {
         "name": name,
-        "source": {"path": written(folder, "documents.jsonl", DOCUMENTS)},
+        "source": {"path": str(write_lines(folder / "documents.jsonl", DOCUMENTS))},
         "fields": {"title": {"type": "text"}, "text": {"type": "text"}},
         "dense": False,
         "graph": graph,

@@ -5,25 +5,15 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-import clew
 from clew.cli import app
 from clew.core.errors import QueryError
 from clew.search.commands.hits import Page
 from clew.search.fields import FieldSpec
 from clew.search.types import Hit, RerankUse, SearchResponse
+from tests.builders import spec_table
 
-SPEC = """
-name = "{name}"
-dense = {{ model = "hashing-32" }}
-[source]
-path = "docs.jsonl"
-id = "id"
-[fields]
-title = {{ type = "text", weight = 2.0 }}
-text = {{ type = "text" }}
-{more}
-"""
-RERANK = '[rerank]\nmodel = "overlap"\ntop = 2\nbudget_ms = 0\n'
+FIELDS = {"title": {"type": "text", "weight": 2.0}, "text": {"type": "text"}}
+RERANK = {"model": "overlap", "top": 2, "budget_ms": 0}
 DOCUMENTS = [
     {"id": "d1", "title": "Oak desk lamp", "text": "A warm lamp for reading."},
     {"id": "d2", "title": "Steel floor lamp", "text": "Bright and tall."},
@@ -32,13 +22,9 @@ DOCUMENTS = [
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    root = tmp_path_factory.mktemp("cli")
-    (root / "docs.jsonl").write_text("".join(json.dumps(document) + "\n" for document in DOCUMENTS))
-    for name, more in (("shop", RERANK), ("plain", "")):
-        (root / f"{name}.toml").write_text(SPEC.format(name=name, more=more))
-        clew.build(root / f"{name}.toml", root / "home")
-    return root / "home"
+def home(built_home):
+    tables = [spec_table("shop", fields=FIELDS, rerank=RERANK), spec_table("plain", fields=FIELDS)]
+    return built_home(*tables, docs=DOCUMENTS)
 
 
 @pytest.fixture

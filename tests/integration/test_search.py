@@ -1,6 +1,5 @@
 """The query's road over a really built index: parts add up, k counts documents, what is left out is said."""
 
-import json
 import math
 import random
 import subprocess
@@ -14,47 +13,37 @@ import clew
 from clew.core.errors import MismatchError, QueryError, StageUnavailable, UnknownNameError, UsageError
 from clew.search.profile import load_profile
 from clew.search.types import SearchRequest
+from tests.builders import build_home, spec_table
 
-SPEC = """
-name = "{name}"
-dense = {{ model = "hashing-64" }}
-[source]
-path = "docs.jsonl"
-id = "id"
-[fields]
-title = {{ type = "text", weight = 2.0 }}
-text = {{ type = "text" }}
-brand = {{ type = "keyword", facet = true }}
-price = {{ type = "number", facet = [50] }}
-[passages]
-size = 24
-step = 16
-[build]
-shards = {shards}
-"""
+TABLES = {
+    "dense": {"model": "hashing-64"},
+    "fields": {
+        "title": {"type": "text", "weight": 2.0},
+        "text": {"type": "text"},
+        "brand": {"type": "keyword", "facet": True},
+        "price": {"type": "number", "facet": [50]},
+    },
+    "passages": {"size": 24, "step": 16},
+}
 WORDS = "lamp desk oak walnut steel brass reading floor bright warm quiet kettle toaster cordless travel blue".split()
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    root = tmp_path_factory.mktemp("search")
     rng = random.Random(7)
-    with (root / "docs.jsonl").open("w") as sink:
-        for number in range(240):
-            text = ". ".join(" ".join(rng.choices(WORDS, k=6)) for _ in range(rng.choice([1, 1, 4, 9])))
-            document = {
-                "id": f"d{number}",
-                "title": " ".join(rng.choices(WORDS, k=3)) + (" XK-900" if number == 117 else ""),
-                "text": text + ".",
-                "brand": rng.choice(["Ambrel", "Kvist", "Norra"]),
-                "price": number,
-            }
-            sink.write(json.dumps(document) + "\n")
-    for shards in (1, 3, 8):
-        spec = root / f"s{shards}.toml"
-        spec.write_text(SPEC.format(name=f"s{shards}", shards=shards))
-        clew.build(spec, root / "home")
-    return root / "home"
+    docs = []
+    for number in range(240):
+        text = ". ".join(" ".join(rng.choices(WORDS, k=6)) for _ in range(rng.choice([1, 1, 4, 9])))
+        document = {
+            "id": f"d{number}",
+            "title": " ".join(rng.choices(WORDS, k=3)) + (" XK-900" if number == 117 else ""),
+            "text": text + ".",
+            "brand": rng.choice(["Ambrel", "Kvist", "Norra"]),
+            "price": number,
+        }
+        docs.append(document)
+    tables = [spec_table(f"s{shards}", build={"shards": shards}, **TABLES) for shards in (1, 3, 8)]
+    return build_home(tmp_path_factory.mktemp("search"), *tables, docs=docs)
 
 
 @pytest.fixture(scope="module")
@@ -212,10 +201,7 @@ def test_another_encoder_than_the_builders_is_refused(home):
 
 
 def test_an_index_without_vectors_says_so_where_dense_is_wanted(home):
-    (home.parent / "words.toml").write_text(
-        'name = "words"\ndense = false\n[source]\npath = "docs.jsonl"\nid = "id"\n[fields]\ntitle = { type = "text" }\n'
-    )
-    clew.build(home.parent / "words.toml", home)
+    build_home(home.parent, spec_table("words", dense=False, fields={"title": {"type": "text"}}))
     with clew.open("words", home) as opened:
         assert opened.searcher.sources == ("bm25",)
         assert opened.search("oak").hits

@@ -12,27 +12,12 @@ import urllib.request
 
 import pytest
 
-import clew
-
-SPEC = """
-name = "shop"
-dense = { model = "hashing-32" }
-[source]
-path = "docs.jsonl"
-id = "id"
-[fields]
-title = { type = "text" }
-text = { type = "text" }
-"""
+from tests.builders import spec_table
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    root = tmp_path_factory.mktemp("serve")
-    (root / "docs.jsonl").write_text('{"id": "1", "title": "Oak lamp", "text": "warm"}\n')
-    (root / "shop.toml").write_text(SPEC)
-    clew.build(root / "shop.toml", root / "home")
-    return root / "home"
+def home(built_home):
+    return built_home(spec_table(), docs=[{"id": "1", "title": "Oak lamp", "text": "warm"}])
 
 
 def start(*words, **environment):

@@ -1,12 +1,9 @@
 """A shard is named by the hash of its content, and the same documents give the same names in every release of Clew."""
 
-import json
-
 import pytest
 
-from clew.indexer.build import build
-from clew.indexer.spec import spec_of
 from clew.search.versions import IndexFolder
+from tests.builders import build_home, spec_table
 
 FIELDS = {
     "title": {"type": "text", "weight": 2.0},
@@ -44,17 +41,9 @@ THREE = [
 
 
 def shards(folder, count):
-    (folder / "shop.jsonl").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
-    table = {
-        "name": "shop",
-        "dense": False,
-        "source": {"path": "shop.jsonl"},
-        "fields": FIELDS,
-        "passages": {"size": 32, "step": 24},
-        "build": {"shards": count},
-    }
-    build(spec_of(table, "shop.toml", folder), folder / "home")
-    index = IndexFolder.of(folder / "home", "shop")
+    tables = {"passages": {"size": 32, "step": 24}, "build": {"shards": count}}
+    home = build_home(folder, spec_table(dense=False, fields=FIELDS, **tables), docs=RECORDS)
+    index = IndexFolder.of(home, "shop")
     return [address for address, _ in index.read_version(index.read_release()).shards]
 
 

@@ -18,6 +18,7 @@ from clew.training.examples import Example
 from clew.training.fit import BEST, CURVE, FINISHED, read_curve
 from clew.training.run import train
 from clew.training.spec import spec_of
+from tests.builders import write_beir
 
 COLOURS = ["red", "blue", "green", "black", "white", "brown"]
 
@@ -303,12 +304,10 @@ def test_a_teacher_fits_distilling_only(tmp_path):
 
 def write(root):
     """A BEIR folder of shoes whose judgements name a right and a wrong colour."""
-    (root / "qrels").mkdir(parents=True)
-    docs = [{"_id": colour, "title": "", "text": f"a {colour} shoe"} for colour in COLOURS]
-    queries = [{"_id": f"q-{colour}", "text": colour} for colour in COLOURS]
-    for name, rows in (("corpus", docs), ("queries", queries)):
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for split, colours in (("train", COLOURS[:4]), ("dev", COLOURS[4:])):
-        rows = [f"q-{c}\t{d}\t{int(c == d)}\n" for c in colours for d in COLOURS]
-        (root / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
-    return root
+    return write_beir(
+        root,
+        {colour: f"a {colour} shoe" for colour in COLOURS},
+        {f"q-{colour}": colour for colour in COLOURS},
+        train={f"q-{c}": {d: int(c == d) for d in COLOURS} for c in COLOURS[:4]},
+        dev={f"q-{c}": {d: int(c == d) for d in COLOURS} for c in COLOURS[4:]},
+    )

@@ -1,18 +1,15 @@
 """What training retrieves from a real index: candidates in the order of the search, and the passages a model reads."""
 
-import json
-
 import numpy as np
 import pytest
 
 from clew.core.errors import DataError, NotFoundError
-from clew.indexer.build import build
-from clew.indexer.spec import spec_of
 from clew.models.hashing import HashingEncoder
 from clew.search.assemble import open_index
 from clew.training.candidates import CandidateSource, CandidateSources
 from clew.training.command import Indexes, OpenedIndex, calibrate
 from clew.training.spec import DataSpec
+from tests.builders import build_home, spec_table, write_beir
 
 QUERY = "kettle boils water"
 LONG = "Steel, with a wooden handle and a lid that stays shut. " * 30
@@ -27,16 +24,8 @@ BODIES = {
 
 def build_index(root, vectors=True, bodies=BODIES):
     """Publish an index named kettles in the home under `root`."""
-    lines = [json.dumps({"id": name, "title": f"T {name}", "text": text}) + "\n" for name, text in bodies.items()]
-    (root / "docs.jsonl").write_text("".join(lines))
-    table = {
-        "name": "kettles",
-        "source": {"path": "docs.jsonl"},
-        "dense": {"model": "hashing-64"} if vectors else False,
-        "fields": {"title": {"type": "text"}, "text": {"type": "text"}},
-    }
-    build(spec_of(table, "kettles.toml", root), root / "home")
-    return root / "home"
+    docs = [{"id": name, "title": f"T {name}", "text": text} for name, text in bodies.items()]
+    return build_home(root, spec_table("kettles", dense={"model": "hashing-64"} if vectors else False), docs=docs)
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +83,7 @@ def test_the_content_of_an_index_follows_its_live_version(tmp_path):
 
 
 def test_without_a_name_an_index_over_the_folder_is_built_once(tmp_path):
-    folder = tmp_path / "beir"
-    (folder / "qrels").mkdir(parents=True)
-    rows = [{"_id": name, "title": "", "text": text} for name, text in BODIES.items()]
-    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": QUERY}) + "\n")
-    (folder / "qrels" / "train.tsv").write_text("query-id\tcorpus-id\tscore\nq\tright\t1\n")
+    folder = write_beir(tmp_path / "beir", BODIES, {"q": QUERY}, train={"q": {"right": 1}})
     indexes = Indexes(tmp_path / "home", model="hashing-64")
     for _ in range(2):
         source = indexes.open(DataSpec(folder=str(folder)))

@@ -16,6 +16,7 @@ from clew.training.cross_encoder import load, measured, train_cross_encoder
 from clew.training.examples import Example
 from clew.training.fit import BEST, CHECKPOINTS, CURVE, read_curve
 from clew.training.spec import spec_of
+from tests.builders import write_beir
 
 COLOURS = ["red", "blue", "green", "black", "white", "brown"]
 STEPS, FULL_AT = 12, 7
@@ -115,15 +116,10 @@ def test_new_best_weights_that_do_not_fit_leave_the_old_ones(base, small_disk, u
 
 @pytest.mark.slow
 def test_the_command_says_what_to_do(base, tmp_path):
-    (tmp_path / "shoes" / "qrels").mkdir(parents=True)
-    docs = [{"_id": colour, "title": "", "text": f"a {colour} shoe"} for colour in COLOURS]
-    queries = [{"_id": f"q-{colour}", "text": colour} for colour in COLOURS]
-    for name, rows in (("corpus", docs), ("queries", queries)):
-        (tmp_path / "shoes" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for split, colours in (("train", COLOURS[:4]), ("dev", COLOURS[4:])):
-        lines = [f"q-{c}\t{d}\t{int(c == d)}\n" for c in colours for d in COLOURS]
-        path = tmp_path / "shoes" / "qrels" / f"{split}.tsv"
-        path.write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+    judged = {f"q-{c}": {d: int(c == d) for d in COLOURS} for c in COLOURS}
+    train, dev = ({name: judged[name] for name in part} for part in (list(judged)[:4], list(judged)[4:]))
+    documents = {colour: f"a {colour} shoe" for colour in COLOURS}
+    write_beir(tmp_path / "shoes", documents, {f"q-{c}": c for c in COLOURS}, train=train, dev=dev)
     (tmp_path / "run.toml").write_text(
         f'name = "mine"\nbase = "{base}"\nmax_length = 32\n[[data]]\nfolder = "{tmp_path / "shoes"}"\n'
         'candidates = "judged"\n[fit]\nbatch = 4\nevaluations = 1\ncheckpoint_minutes = 0\n'

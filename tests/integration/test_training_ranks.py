@@ -18,6 +18,7 @@ from clew.training.examples import read_examples, write_examples
 from clew.training.fit import BEST, CHECKPOINTS, read_curve
 from clew.training.run import DEV, EXAMPLES
 from clew.training.spec import load_spec
+from tests.builders import write_beir
 
 COLOURS = ["red", "blue", "green", "black", "white", "brown"]
 BATCH, EPOCHS, QUERIES = 4, 3, 32
@@ -77,24 +78,19 @@ for kind in kinds:
 
 def write(root):
     """A BEIR folder whose queries ask for a colour and a number; four shoes of the number are judged."""
-    (root / "qrels").mkdir(parents=True)
     asked = [(f"q{at}", COLOURS[at % 6], at) for at in range(QUERIES + 6)]
-    documents = [
-        {"_id": f"{colour}-{at}", "title": "", "text": f"a {colour} shoe, number {at}"}
-        for colour in COLOURS
-        for at in range(QUERIES + 6)
-    ]
-    queries = [{"_id": name, "text": f"{colour} shoe {at}"} for name, colour, at in asked]
-    for name, rows in (("corpus", documents), ("queries", queries)):
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for split, rows in (("train", asked[:QUERIES]), ("dev", asked[QUERIES:])):
-        lines = [
-            f"{name}\t{other}-{at}\t{int(other == colour)}\n"
-            for name, colour, at in rows
+    documents = {f"{colour}-{at}": f"a {colour} shoe, number {at}" for colour in COLOURS for at in range(QUERIES + 6)}
+    queries = {name: f"{colour} shoe {at}" for name, colour, at in asked}
+    judged = {
+        name: {
+            f"{other}-{at}": int(other == colour)
             for other in (colour, *[each for each in COLOURS if each != colour][:3])
-        ]
-        (root / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
-    return root
+        }
+        for name, colour, at in asked
+    }
+    names = list(judged)
+    train, dev = ({name: judged[name] for name in part} for part in (names[:QUERIES], names[QUERIES:]))
+    return write_beir(root, documents, queries, train=train, dev=dev)
 
 
 def write_spec(root, base):

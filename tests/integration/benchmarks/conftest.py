@@ -1,6 +1,6 @@
-import json
-
 import pytest
+
+from tests.builders import write_beir
 
 DOCUMENTS = {
     "kettle": ("Steel kettle", "boils water fast, holds two litres"),
@@ -26,15 +26,9 @@ TEST, DEV = ("q1", "q2", "q3", "q4", "q5"), ("q6", "q7")
 
 def write_folder(root):
     """A judged collection of eight documents; q4 matches nothing, q5 has no relevant document."""
-    (root / "qrels").mkdir(parents=True)
-    corpus = [{"_id": name, "title": title, "text": text} for name, (title, text) in DOCUMENTS.items()]
-    (root / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in corpus))
-    queries = [{"_id": name, "text": text} for name, (text, _) in QUERIES.items()]
-    (root / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in queries))
-    for split, names in (("test", TEST), ("dev", DEV)):
-        rows = [f"{name}\t{doc}\t{grade}\n" for name in names for doc, grade in QUERIES[name][1].items()]
-        (root / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
-    return root
+    queries = {name: text for name, (text, _) in QUERIES.items()}
+    test, dev = ({name: QUERIES[name][1] for name in names} for names in (TEST, DEV))
+    return write_beir(root, DOCUMENTS, queries, test=test, dev=dev)
 
 
 @pytest.fixture

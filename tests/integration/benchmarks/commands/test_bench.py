@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from clew.cli import app
 from clew.core.errors import NotFoundError, UsageError
 from clew.models.store import prepare
+from tests.builders import write_beir
 
 ROWS = {"a": "steel kettle boils water", "b": "warm lamp for reading", "c": "tent for a hike", "d": "wool rug"}
 
@@ -14,14 +15,9 @@ ROWS = {"a": "steel kettle boils water", "b": "warm lamp for reading", "c": "ten
 def base(tmp_path_factory):
     root = tmp_path_factory.mktemp("cli")
     for name in ("tiny", "elsewhere/tiny"):
-        folder = root / name
-        (folder / "qrels").mkdir(parents=True)
-        corpus = [{"_id": key, "title": "", "text": text} for key, text in ROWS.items()]
-        (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in corpus))
-        queries = [{"_id": f"q-{key}", "text": text.split()[1]} for key, text in ROWS.items()]
-        (folder / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in queries))
-        for split in ("test", "dev"):
-            (folder / "qrels" / f"{split}.tsv").write_text("".join(f"q-{key}\t{key}\t1\n" for key in "abd"))
+        queries = {f"q-{key}": text.split()[1] for key, text in ROWS.items()}
+        judged = {f"q-{key}": {key: 1} for key in "abd"}
+        write_beir(root / name, ROWS, queries, test=judged, dev=judged)
     return root
 
 
@@ -102,11 +98,8 @@ def test_a_kept_encoder_is_named_as_it_is_kept(tiny_model, tmp_path):
     home = tmp_path / "home"
     prepare(str(tiny_model(tmp_path / "mine")), home)
     (tmp_path / "mine").rename(tmp_path / "elsewhere")
-    folder = tmp_path / "shoes"
-    (folder / "qrels").mkdir(parents=True)
-    (folder / "corpus.jsonl").write_text('{"_id": "a", "text": "red shoe"}\n{"_id": "b", "text": "blue hat"}\n')
-    (folder / "queries.jsonl").write_text('{"_id": "q", "text": "blue hat"}\n')
-    (folder / "qrels" / "test.tsv").write_text("q\tb\t1\n")
+    documents = {"a": "red shoe", "b": "blue hat"}
+    folder = write_beir(tmp_path / "shoes", documents, {"q": "blue hat"}, test={"q": {"b": 1}})
     options = ["--systems", "dense", "--baseline", "dense", "--model", "mine", "--home", str(home), "--json"]
     found = CliRunner().invoke(app, ["bench", "relevance", str(folder), *options])
     assert found.exit_code == 0, found.output

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import NotFoundError, UsageError
+from tests.builders import write_beir
 
 ROWS = {"a": "red shoe", "b": "blue shoe", "c": "green hat", "d": "black hat"}
 
@@ -14,16 +15,8 @@ ROWS = {"a": "red shoe", "b": "blue shoe", "c": "green hat", "d": "black hat"}
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     root = tmp_path_factory.mktemp("calibration")
-    folder = root / "tiny"
-    (folder / "qrels").mkdir(parents=True)
-    (folder / "corpus.jsonl").write_text(
-        "".join(json.dumps({"_id": key, "title": "", "text": text}) + "\n" for key, text in ROWS.items())
-    )
-    (folder / "queries.jsonl").write_text(
-        "".join(json.dumps({"_id": f"q-{key}", "text": text}) + "\n" for key, text in ROWS.items())
-    )
-    for split, keys in (("dev", "ab"), ("test", "cd")):
-        (folder / "qrels" / f"{split}.tsv").write_text("".join(f"q-{key}\t{key}\t1\n" for key in keys))
+    dev, test = ({f"q-{key}": {key: 1} for key in keys} for keys in ("ab", "cd"))
+    write_beir(root / "tiny", ROWS, {f"q-{key}": text for key, text in ROWS.items()}, dev=dev, test=test)
     return root
 
 

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import UsageError
+from tests.builders import write_beir
 
 ROWS = {"a": "red shoe", "b": "blue shoe", "c": "green hat", "d": "black hat"}
 
@@ -14,13 +15,8 @@ ROWS = {"a": "red shoe", "b": "blue shoe", "c": "green hat", "d": "black hat"}
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
-    folder = root / "tiny"
-    (folder / "qrels").mkdir(parents=True)
-    for name, ids in (("corpus", "{}"), ("queries", "q-{}")):
-        rows = ({"_id": ids.format(key), "text": text} for key, text in ROWS.items())
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for split, keys in (("dev", "ab"), ("test", "cd")):
-        (folder / "qrels" / f"{split}.tsv").write_text("".join(f"q-{key}\t{key}\t1\n" for key in keys))
+    dev, test = ({f"q-{key}": {key: 1} for key in keys} for keys in ("ab", "cd"))
+    write_beir(root / "tiny", ROWS, {f"q-{key}": text for key, text in ROWS.items()}, dev=dev, test=test)
     return root
 
 

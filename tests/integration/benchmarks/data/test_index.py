@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from clew.benchmarks.data.index import ensure, open_built, varied
 from clew.indexer.tuning.judged import beir_spec
 from clew.models.store import load_encoder
+from tests.builders import write_rows
 
 
 def names(folder, home, *models):
@@ -14,10 +13,8 @@ def names(folder, home, *models):
 
 
 def corpus(folder):
-    folder.mkdir()
     rows = [{"_id": "a", "title": "Shoe", "text": "red shoe"}, {"_id": "b", "title": "Hat", "text": "blue hat"}]
-    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+    return write_rows(folder, corpus=rows)
 
 
 def test_an_index_is_built_once_for_a_model_and_an_average_is_one(tmp_path, monkeypatch):

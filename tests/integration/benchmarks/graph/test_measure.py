@@ -1,6 +1,5 @@
 """What a graph is worth on a tiny judged set whose documents are the graph's own nodes."""
 
-import gzip
 import json
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from clew.benchmarks.signature import ROOT
 from clew.core.errors import NotFoundError, UsageError
 from clew.indexer.tuning.graph import learned
 from clew.kg.unavailable import UnavailableStore
+from tests.builders import write_beir, write_lines, write_rows
 
 CAPITALS = {"france": "paris", "japan": "tokyo", "peru": "lima", "egypt": "cairo", "norway": "oslo", "kenya": "nairobi"}
 RIVERS = {"france": "seine", "japan": "sumida", "peru": "rimac", "egypt": "nile", "norway": "aker", "kenya": "athi"}
@@ -22,27 +22,17 @@ NAMES = sorted({*CAPITALS, *CAPITALS.values(), *RIVERS.values()})
 TABLE = {"link": {"threshold": 0.01}}
 
 
-def write(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
-
-
 def write_folder(root, **texts):
     """Countries, their capitals and rivers; every country's question asks for its capital. texts: other questions."""
-    write(root / "corpus.jsonl", [{"_id": name, "title": name.title(), "text": f"about {name}"} for name in NAMES])
-    write(root / "graph" / "nodes.jsonl", [{"id": f"at:{n}", "type": "place", "name": n.title()} for n in NAMES])
+    nodes = [{"id": f"at:{n}", "type": "place", "name": n.title()} for n in NAMES]
     edges = [{"source": f"at:{land}", "relation": "capital", "target": f"at:{to}"} for land, to in CAPITALS.items()]
     edges += [{"source": f"at:{land}", "relation": "river", "target": f"at:{to}"} for land, to in RIVERS.items()]
-    write(root / "graph" / "edges.jsonl", edges)
+    write_rows(root / "graph", nodes=nodes, edges=edges)
     asked = {land: f"what is the capital of {land.title()}" for land in CAPITALS} | texts
-    write(root / "queries.jsonl", [{"_id": land, "text": text} for land, text in asked.items()])
-    write(root / "gold.jsonl.gz", [{"_id": land, "entity": f"at:{land}", "property": "capital"} for land in CAPITALS])
-    (root / "qrels").mkdir()
-    for split, lands in SPLITS.items():
-        rows = [f"{land}\t{CAPITALS[land]}\t1\n" for land in lands]
-        (root / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(rows))
-    return root
+    gold = [{"_id": land, "entity": f"at:{land}", "property": "capital"} for land in CAPITALS]
+    write_lines(root / "gold.jsonl.gz", gold)
+    splits = {split: {land: {CAPITALS[land]: 1} for land in lands} for split, lands in SPLITS.items()}
+    return write_beir(root, {name: (name.title(), f"about {name}") for name in NAMES}, asked, **splits)
 
 
 def options(**values):

@@ -23,6 +23,7 @@ from clew.models.averaged import AveragedEncoder
 from clew.models.cached import EmbeddingCache
 from clew.models.hashing import HashingEncoder
 from clew.models.overlap import OverlapScorer
+from tests.builders import write_rows
 
 OPTIONS = Options(
     encoders=("hashing-64", "hashing-16", "hashing-64+hashing-16"),
@@ -65,7 +66,7 @@ def test_documents_are_ranked_by_their_best_passage(beir):
         {"_id": "buried", "title": "", "text": f"{long}grey wool rug"},
         *({"_id": name, "title": "", "text": f"{name} {long}"} for name in ("rug", "mug")),
     ]
-    (beir / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(beir, corpus=rows)
     (beir / "qrels" / "dev.tsv").write_text("q6\tburied\t1\nq7\tmug\t1\n")
     material = sample(open_dataset(beir), OPTIONS.judging, 0)
     assert set(material.documents) == {"buried", "mug"}

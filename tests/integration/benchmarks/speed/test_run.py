@@ -1,4 +1,3 @@
-import json
 import os
 import sys
 from urllib.parse import quote
@@ -10,6 +9,7 @@ from clew.benchmarks.speed.items import ITEMS
 from clew.benchmarks.speed.material import Job
 from clew.benchmarks.speed.run import full, measure, table
 from clew.core.errors import UnknownNameError, UsageError
+from tests.builders import write_beir
 
 
 def quiet(_text):
@@ -76,14 +76,8 @@ def fields_of(item):
 def test_spans_of_data_sets_can_be_the_texts(tmp_path):
     folders = []
     for name in ("a", "b"):
-        (tmp_path / name / "qrels").mkdir(parents=True)
-        rows = [
-            {"_id": f"{name}{at}", "title": "Notes", "text": "words that follow one another " * 8} for at in range(8)
-        ]
-        (tmp_path / name / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        (tmp_path / name / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "words"}) + "\n")
-        (tmp_path / name / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\nq\t{name}0\t1\n")
-        folders.append(tmp_path / name)
+        documents = {f"{name}{at}": ("Notes", "words that follow one another " * 8) for at in range(8)}
+        folders.append(write_beir(tmp_path / name, documents, {"q": "words"}, test={"q": {f"{name}0": 1}}))
     assert measured(["bm25"], tmp_path, peers=False, data=tuple(folders))["bm25"]["ours"] > 0
 
 

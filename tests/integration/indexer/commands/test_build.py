@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import NotFoundError, SpecError, UsageError
+from tests.builders import write_judged, write_rows
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def place(tmp_path_factory):
     """A folder with data, a spec made by `clew init`, and a built index."""
     root = tmp_path_factory.mktemp("cli-build")
     records = [{"sku": f"p{n}", "title": f"Oak lamp {n}", "text": f"A warm lamp of oak, model {n}."} for n in range(12)]
-    (root / "lamps.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_rows(root, lamps=records)
     assert CliRunner().invoke(app, ["init", f"{root}/lamps.jsonl", "--output", f"{root}/lamps.toml"]).exit_code == 0
     text = (root / "lamps.toml").read_text().replace('model = "default"', 'model = "hashing-16"')
     (root / "lamps.toml").write_text(text)
@@ -151,11 +152,8 @@ def test_an_override_that_cannot_be_ends_with_2_before_the_spec_is_read(words, n
 
 
 def test_a_reranker_that_was_trained_again_under_its_name_is_compared_with_the_one_before(trained_home, tmp_path):
-    rows = [{"id": f"p{n}", "title": f"red shoe {n}"} for n in range(20)]
-    (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "qrels").mkdir()
-    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "red shoe"}\n')
-    (tmp_path / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq\tp1\t1\n")
+    write_rows(tmp_path, items=[{"id": f"p{n}", "title": f"red shoe {n}"} for n in range(20)])
+    write_judged(tmp_path, {"q": "red shoe"}, dev={"q": {"p1": 1}})
     (tmp_path / "items.toml").write_text(
         'name = "items"\ndense = false\n[source]\npath = "items.jsonl"\n[fields]\ntitle = { type = "text" }\n'
         '[rerank]\nmodel = "tiny-reranker"\n[quality]\nqueries = "."\n'

@@ -7,31 +7,22 @@ import pytest
 from typer.testing import CliRunner
 
 from clew.cli import app
-from clew.indexer.build import build
-from clew.indexer.spec import spec_of
+from tests.builders import spec_table
 
-SPEC = {
-    "dense": False,
-    "source": {"path": "items.jsonl"},
-    "fields": {"title": {"type": "text"}},
-}
+FIELDS = {"title": {"type": "text"}}
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(built_home):
     """Two indexes of the same two documents, "with" a graph and "without"."""
-    root = tmp_path_factory.mktemp("indexes")
-    rows = {
-        "items": [{"id": "1", "title": "Lamp"}, {"id": "2", "title": "Radio"}],
-        "nodes": [{"id": "b1", "name": "Sony"}, {"id": "p1", "name": "Radio"}],
-        "edges": [{"source": "p1", "relation": "has_brand", "target": "b1"}],
-    }
-    for name, listed in rows.items():
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed))
     graph = {"nodes": "nodes.jsonl", "edges": "edges.jsonl", "name": "g"}
-    build(spec_of({**SPEC, "name": "with", "graph": graph}, "with.toml", root), root / "home")
-    build(spec_of({**SPEC, "name": "without"}, "without.toml", root), root / "home")
-    return root / "home"
+    tables = {"with": graph, "without": None}
+    return built_home(
+        *(spec_table(name, dense=False, fields=FIELDS, graph=graph) for name, graph in tables.items()),
+        docs=[{"id": "1", "title": "Lamp"}, {"id": "2", "title": "Radio"}],
+        nodes=[{"id": "b1", "name": "Sony"}, {"id": "p1", "name": "Radio"}],
+        edges=[{"source": "p1", "relation": "has_brand", "target": "b1"}],
+    )
 
 
 def show(home, *words):

@@ -7,8 +7,7 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import UsageError
-from clew.indexer.build import build
-from clew.indexer.spec import spec_of
+from tests.builders import build_home, write_beir
 
 ROWS = {"a": "steel kettle boils water", "b": "warm lamp for reading", "c": "tent for a hike", "d": "wool rug"}
 
@@ -16,14 +15,9 @@ ROWS = {"a": "steel kettle boils water", "b": "warm lamp for reading", "c": "ten
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A BEIR folder of four documents and three dev queries."""
-    root = tmp_path_factory.mktemp("cli") / "tiny"
-    (root / "qrels").mkdir(parents=True)
-    corpus = [{"_id": key, "title": "", "text": text} for key, text in ROWS.items()]
-    (root / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in corpus))
-    queries = [{"_id": f"q-{key}", "text": text.split()[1]} for key, text in ROWS.items()]
-    (root / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in queries))
-    (root / "qrels" / "dev.tsv").write_text("".join(f"q-{key}\t{key}\t1\n" for key in "abd"))
-    return root
+    queries = {f"q-{key}": text.split()[1] for key, text in ROWS.items()}
+    dev = {f"q-{key}": {key: 1} for key in "abd"}
+    return write_beir(tmp_path_factory.mktemp("cli") / "tiny", ROWS, queries, dev=dev)
 
 
 def test_a_folder_gives_weights_and_cannot_be_published_to(folder, tmp_path):
@@ -38,18 +32,14 @@ def test_a_folder_gives_weights_and_cannot_be_published_to(folder, tmp_path):
 
 
 def test_what_a_graph_learned_is_shown_and_published(folder, tmp_path):
-    for name, rows in {
-        "nodes": [{"id": key, "name": text.split()[1]} for key, text in ROWS.items()],
-        "edges": [{"source": "a", "relation": "beside", "target": "b"}],
-    }.items():
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    nodes = [{"id": key, "name": text.split()[1]} for key, text in ROWS.items()]
     table = {
         "name": "tiny",
         "dense": False,
         "source": {"path": str(folder), "form": "beir"},
         "graph": {"nodes": "nodes.jsonl", "edges": "edges.jsonl", "link": {"threshold": 0.01}},
     }
-    build(spec_of(table, "tiny.toml", tmp_path), tmp_path / "home")
+    build_home(tmp_path, table, nodes=nodes, edges=[{"source": "a", "relation": "beside", "target": "b"}])
     words = ["tune", "tiny", "--judged", str(folder), "--home", str(tmp_path / "home")]
     lines = CliRunner().invoke(app, [*words, "--publish"], catch_exceptions=False).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["weights", "relations:", "gate:", "nDCG@10", "published"]

@@ -1,6 +1,5 @@
 """What a reranker's index learns on dev queries, from their candidates to the search that stops early."""
 
-import json
 import shutil
 from dataclasses import replace
 
@@ -20,6 +19,7 @@ from clew.indexer.tuning.tune import Options, tune_index
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
 from clew.search.versions import IndexFolder, dumps
+from tests.builders import build_home, write_judged
 
 DOCUMENTS, TOP = 40, 36
 TABLE = {
@@ -35,17 +35,13 @@ TABLE = {
 def tuned(tmp_path_factory):
     """(home, what was learned) of lamps of which each query names one, the others sharing a word with it."""
     root = tmp_path_factory.mktemp("lamps")
-    rows = [{"id": f"d{at}", "text": f"lamp of make number{at}"} for at in range(DOCUMENTS)]
-    (root / "docs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (root / "judged" / "qrels").mkdir(parents=True)
-    queries = [{"_id": f"q{at}", "text": f"lamp number{at}"} for at in range(20)]
-    (root / "judged" / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in queries))
-    lines = [f"q{at}\td{at}\t1\n" for at in range(20)]
-    (root / "judged" / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
-    build(spec_of(TABLE, "lamps.toml", root), root / "home")
-    found = tune_index("lamps", root / "home", root / "judged", Options())
-    publish_tuned(root / "home", "lamps", found)
-    return root / "home", found
+    queries = {f"q{at}": f"lamp number{at}" for at in range(20)}
+    write_judged(root / "judged", queries, dev={f"q{at}": {f"d{at}": 1} for at in range(20)})
+    docs = [{"id": f"d{at}", "text": f"lamp of make number{at}"} for at in range(DOCUMENTS)]
+    home = build_home(root, TABLE, docs=docs)
+    found = tune_index("lamps", home, root / "judged", Options())
+    publish_tuned(home, "lamps", found)
+    return home, found
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from clew.indexer.tuning.publish import publish_tuned
 from clew.indexer.tuning.tune import Options, tune_folder, tune_index
 from clew.search.assemble import open_index
 from clew.search.versions import IndexFolder, index_names
+from tests.builders import build_home, write_judged
 
 HASHING = Options(model="hashing")
 
@@ -67,16 +68,12 @@ def index(tmp_path_factory):
         + [{"id": f"t{at}", "type": "thing", "name": name} for at, name in enumerate(tools)],
         "edges": [{"source": f"m{at}", "relation": "makes", "target": f"t{at}"} for at in range(len(MAKERS))],
     }
-    (root / "judged" / "qrels").mkdir(parents=True)
-    queries, splits = [], {"train": [], "dev": []}
+    queries, splits = {}, {"train": {}, "dev": {}}
     for at, tool in enumerate(tools):
         for number, words in enumerate(ASKED):
-            queries.append({"_id": f"q{at}-{number}", "text": words.format(tool)})
-            splits["dev" if at > 3 else "train"].append(f"q{at}-{number}\tm{at}\t1\n")
-    for name, listed in {**rows, "judged/queries": queries}.items():
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed))
-    for split, lines in splits.items():
-        (root / "judged" / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(lines))
+            queries[f"q{at}-{number}"] = words.format(tool)
+            splits["dev" if at > 3 else "train"][f"q{at}-{number}"] = {f"m{at}": 1}
+    write_judged(root / "judged", queries, **splits)
     table = {
         "name": "makers",
         "dense": {"model": "hashing-16"},
@@ -86,8 +83,7 @@ def index(tmp_path_factory):
         "graph": {"nodes": "nodes.jsonl", "edges": "edges.jsonl", "documents": "{id}", "link": {"threshold": 0.01}},
     }
     (root / "makers.json").write_text(json.dumps(table))
-    build(spec_of(table, "makers.toml", root), root / "home")
-    return root / "home", root / "judged"
+    return build_home(root, table, **rows), root / "judged"
 
 
 def test_an_index_with_a_graph_learns_its_relations_and_gate(index):

@@ -1,25 +1,17 @@
 """A small index of three lamps and kettles, and a way to run commands on it."""
 
-import json
-
 import pytest
 from typer.testing import CliRunner
 
-import clew
 from clew.cli import app
+from tests.builders import spec_table
 
-SPEC = """
-name = "shop"
-dense = { model = "hashing-32" }
-[source]
-path = "docs.jsonl"
-id = "id"
-[fields]
-title = { type = "text", weight = 2.0 }
-text = { type = "text" }
-brand = { type = "keyword", facet = true }
-price = { type = "number" }
-"""
+FIELDS = {
+    "title": {"type": "text", "weight": 2.0},
+    "text": {"type": "text"},
+    "brand": {"type": "keyword", "facet": True},
+    "price": {"type": "number"},
+}
 DOCUMENTS = [
     {"id": "d1", "title": "Oak desk lamp", "text": "A warm lamp for reading.", "brand": "Kvist", "price": 40},
     {"id": "d2", "title": "Steel floor lamp", "text": "Bright and tall.", "brand": "Norra", "price": 90},
@@ -28,13 +20,9 @@ DOCUMENTS = [
 
 
 @pytest.fixture(scope="session")
-def shop_home(tmp_path_factory):
+def shop_home(built_home):
     """A home with the index "shop"."""
-    root = tmp_path_factory.mktemp("shop")
-    (root / "docs.jsonl").write_text("".join(json.dumps(document) + "\n" for document in DOCUMENTS))
-    (root / "shop.toml").write_text(SPEC)
-    clew.build(root / "shop.toml", root / "home")
-    return root / "home"
+    return built_home(spec_table(fields=FIELDS), docs=DOCUMENTS)
 
 
 @pytest.fixture

@@ -9,23 +9,13 @@ from typer.testing import CliRunner
 import clew
 from clew.cli import app
 from clew.core.errors import NotFoundError, QueryError
+from tests.builders import build_home, spec_table, write_rows
 
-SPEC = """
-name = "{name}"
-dense = false
-[source]
-path = "docs.jsonl"
-id = "id"
-[fields]
-title = {{ type = "text" }}
-"""
-GRAPH = """
-[graph]
-name = "rooms"
-[graph.expand]
-hops = 2
-relations = { below = { direction = "in", back = "such as" } }
-"""
+TABLES = {"dense": False, "fields": {"title": {"type": "text"}}}
+GRAPH = {
+    "name": "rooms",
+    "expand": {"hops": 2, "relations": {"below": {"direction": "in", "back": "such as"}}},
+}
 DOCUMENTS = [{"id": "1", "title": "Bluebird with pull-out bed"}, {"id": "2", "title": "Oak table"}]
 NODES = [
     {"id": "c:seats", "type": "category", "name": "Seating"},
@@ -44,15 +34,12 @@ EDGES = [
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     root = tmp_path_factory.mktemp("graph-query")
-    for name, rows in (("docs", DOCUMENTS), ("nodes", NODES), ("edges", EDGES)):
-        (root / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(root, nodes=NODES, edges=EDGES)
     files = ["--nodes", f"{root}/nodes.jsonl", "--edges", f"{root}/edges.jsonl"]
     words = ["graph", "load", "rooms", *files, "--home", f"{root}/home"]
     assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
-    for name, graph in (("shop", GRAPH), ("plain", "")):
-        (root / f"{name}.toml").write_text(SPEC.format(name=name) + graph)
-        clew.build(root / f"{name}.toml", root / "home")
-    return root / "home"
+    tables = [spec_table("shop", graph=GRAPH, **TABLES), spec_table("plain", **TABLES)]
+    return build_home(root, *tables, docs=DOCUMENTS)
 
 
 @pytest.fixture

@@ -7,17 +7,14 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import NotFoundError, UsageError
+from tests.builders import write_rows
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     root = tmp_path_factory.mktemp("link")
-    (root / "towns" / "graph").mkdir(parents=True)
     nodes = [{"id": f"n{at}", "name": name} for at, name in enumerate(("Paris", "Vienna", "Life"))]
-    (root / "towns" / "graph" / "nodes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in nodes))
-    (root / "towns" / "graph" / "edges.jsonl").write_text(
-        json.dumps({"source": "n0", "relation": "near", "target": "n1"}) + "\n"
-    )
+    write_rows(root / "towns" / "graph", nodes=nodes, edges=[{"source": "n0", "relation": "near", "target": "n1"}])
     rows = [
         {
             "_id": f"{split}{at}",
@@ -28,7 +25,7 @@ def base(tmp_path_factory):
         for split in ("train", "dev", "test")
         for at, name in enumerate(("Paris", "Vienna"))
     ]
-    (root / "towns" / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(root / "towns", questions=rows)
     return root
 
 

@@ -1,30 +1,20 @@
-import gzip
 import hashlib
-import json
 
 import pytest
 
 from clew.benchmarks.data.datasets import open_dataset
 from clew.core.errors import DataError, NotFoundError
 from clew.core.measures.judged import open_queries
+from tests.builders import write_judged, write_lines
 
 CORPUS = [{"_id": "d1", "title": "Kettle", "text": "boils water"}, {"_id": "d2", "title": "", "text": "a lamp"}]
-QUERIES = [{"_id": "q1", "text": "boil water"}, {"_id": "q2", "text": "light"}]
-
-
-def lines(rows):
-    return "".join(json.dumps(row) + "\n" for row in rows)
+QUERIES = {"q1": "boil water", "q2": "light"}
 
 
 @pytest.fixture
 def folder(tmp_path):
-    root = tmp_path / "tiny"
-    (root / "qrels").mkdir(parents=True)
-    (root / "corpus.jsonl.gz").write_bytes(gzip.compress(lines(CORPUS).encode()))
-    (root / "queries.jsonl").write_text(lines(QUERIES))
-    (root / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t2\n")
-    (root / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq2\td2\t1\n")
-    return root
+    write_lines(tmp_path / "tiny" / "corpus.jsonl.gz", CORPUS)
+    return write_judged(tmp_path / "tiny", QUERIES, test={"q1": {"d1": 1}, "q2": {"d2": 2}}, dev={"q2": {"d2": 1}})
 
 
 def test_a_beir_folder_is_read_plain_or_compressed(folder):

@@ -10,6 +10,7 @@ from clew.benchmarks.speed.items import ITEMS
 from clew.benchmarks.speed.material import Job
 from clew.benchmarks.speed.run import full, measure, table
 from clew.core.errors import UnknownNameError
+from tests.builders import write_lines
 
 TINY = Sizes(link_names=200, dictionary_names=300, nodes=40, edges=150, relations=5, questions=12, walks=6)
 JOB = Job(rounds=2, model="hashing-32", graph=TINY)
@@ -66,11 +67,6 @@ def test_what_a_dictionary_costs(tmp_path):
     assert list(figures) == ["build s", "names/s", "peak MiB", "peak before MiB", "open ms", "disk MiB"]
     assert figures["peak MiB"] >= figures["peak before MiB"] > 1
     assert all(value > 0 for value in figures.values())
-
-
-def write_lines(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def test_questions_of_the_data_are_linked_with_its_graph(tmp_path):

@@ -1,6 +1,5 @@
 """Measuring and learning the linker."""
 
-import gzip
 import json
 
 import numpy as np
@@ -14,6 +13,7 @@ from clew.indexer.tuning.linker import THRESHOLDS
 from clew.kg.dictionary import ALIAS, NAME, Dictionary, write_dictionary
 from clew.kg.linker import WEIGHTS, Candidate
 from clew.kg.types import Entity
+from tests.builders import write_lines, write_rows
 
 CITIES = ["Paris", "Berlin", "Vienna", "Lisbon", "Warsaw", "Athens"]
 
@@ -24,15 +24,13 @@ def quiet(_):
 
 def write_folder(root):
     """Questions about cities in three splits, and their graph; one gold entity is not in it."""
-    (root / "graph").mkdir(parents=True)
     nodes = [
         {"id": f"n{at}", "type": "city", "name": name, "aliases": [f"City {name}"], "wikidata": f"Q{at}"}
         for at, name in enumerate(CITIES)
     ]
     nodes.append({"id": "life", "type": "idea", "name": "Life"})
-    (root / "graph" / "nodes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in nodes))
     edges = [{"source": "n0", "relation": "near", "target": f"n{at}"} for at in range(1, 6)]
-    (root / "graph" / "edges.jsonl").write_text("".join(json.dumps(row) + "\n" for row in edges))
+    write_rows(root / "graph", nodes=nodes, edges=edges)
     rows = []
     for split in ("train", "dev", "test"):
         for at, name in enumerate(CITIES):
@@ -40,8 +38,7 @@ def write_folder(root):
             mention = {"start": 15, "end": 15 + len(name), "entity": f"Q{at}"}
             rows.append({"_id": f"{split}{at}", "text": text, "mentions": [mention], "split": split})
     rows[-1]["mentions"].append({"start": 0, "end": 3, "entity": "Q99"})
-    with gzip.open(root / "questions.jsonl.gz", "wt") as stream:
-        stream.writelines(json.dumps(row) + "\n" for row in rows)
+    write_lines(root / "questions.jsonl.gz", rows)
     return root
 
 

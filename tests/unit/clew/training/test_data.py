@@ -1,19 +1,17 @@
 """Data sets become examples; what is unusable about one is an error that names it."""
 
-import json
-
 import pytest
 
 from clew.core.errors import DataError, NotFoundError
 from clew.training.data import gather
 from clew.training.spec import spec_of
+from tests.builders import write_rows
 
 COLOURS = ["red", "blue", "green", "black", "white", "brown", "grey", "pink"]
 
 
 def write(root, judged=None, queries=None):
     """A BEIR folder: every query asks for a colour, its shoe is relevant, the next colour's is judged irrelevant."""
-    (root / "qrels").mkdir(parents=True)
     docs = [{"_id": colour, "title": f"{colour} shoe", "text": f"A shoe that is {colour}."} for colour in COLOURS]
     asked = queries or [{"_id": f"q-{colour}", "text": f"{colour} shoe please"} for colour in COLOURS]
     rows = judged
@@ -21,8 +19,8 @@ def write(root, judged=None, queries=None):
         rows = {"train": [], "dev": []}
         for at, colour in enumerate(COLOURS):
             rows["train" if at < 5 else "dev"] += [(f"q-{colour}", colour, 1), (f"q-{colour}", COLOURS[at - 1], 0)]
-    (root / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in docs))
-    (root / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    write_rows(root, corpus=docs, queries=asked)
+    (root / "qrels").mkdir()
     for split, lines in rows.items():
         text = "".join("\t".join(map(str, line)) + "\n" for line in lines)
         (root / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + text)

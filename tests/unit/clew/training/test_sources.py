@@ -11,18 +11,15 @@ import pytest
 from clew.core.errors import NotFoundError
 from clew.training.sources import digests
 from clew.training.spec import spec_of
+from tests.builders import write_beir
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A BEIR folder of two documents."""
-    root = tmp_path / "shoes"
-    (root / "qrels").mkdir(parents=True)
-    (root / "corpus.jsonl").write_text('{"_id": "d", "text": "red"}\n{"_id": "e", "text": "blue"}\n')
-    (root / "queries.jsonl").write_text('{"_id": "q", "text": "red"}\n')
-    for split in ("train", "dev", "test"):
-        (root / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\nq\td\t1\nq\te\t0\n")
-    return root
+    judged = {"q": {"d": 1, "e": 0}}
+    splits = {"train": judged, "dev": judged, "test": judged}
+    return write_beir(tmp_path / "shoes", {"d": "red", "e": "blue"}, {"q": "red"}, **splits)
 
 
 def found(folder: Path, model: str = "default", sources: Any = None, **more: str) -> dict[str, str]:

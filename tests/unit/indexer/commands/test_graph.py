@@ -7,8 +7,7 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import DataError, NotFoundError, SpecError
-from clew.indexer.build import build
-from clew.indexer.spec import read_spec
+from tests.builders import write_rows
 
 
 @pytest.fixture
@@ -16,9 +15,8 @@ def run(tmp_path):
     """Runs `clew graph …` in a home; the two files of a graph and a spec lie beside it."""
     nodes = [{"id": "b1", "type": "brand", "name": "Sony"}, {"id": "p1", "type": "product", "name": "Radio", "year": 1}]
     edges = [{"source": "p1", "relation": "has_brand", "target": "b1"}]
-    for name, rows in (("nodes", nodes), ("edges", edges), ("bad", [*nodes, {"id": ""}])):
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "items.jsonl").write_text('{"id": "1", "title": "Lamp", "brand": "Sony"}\n')
+    items = [{"id": "1", "title": "Lamp", "brand": "Sony"}]
+    write_rows(tmp_path, nodes=nodes, edges=edges, bad=[*nodes, {"id": ""}], items=items)
     (tmp_path / "items.toml").write_text(
         'name = "items"\n[source]\npath = "items.jsonl"\n[fields]\ntitle = { type = "text" }\n'
         'brand = { type = "keyword", entity = "brand" }\n'
@@ -129,15 +127,3 @@ def test_gc_says_what_goes_and_what_stays(run, tmp_path):
         "g", [old], [], [], [],
     )  # fmt: skip
     assert [row["id"] for row in json.loads(run("list", "--json").stdout)] == [new]
-
-
-def test_gc_names_the_indexes_snapshots_it_keeps(run, tmp_path):
-    run(*LOAD)
-    with (tmp_path / "items.toml").open("a") as spec:
-        spec.write('[graph]\nname = "g"\n')
-    (tmp_path / "items.toml").write_text("dense = false\n" + (tmp_path / "items.toml").read_text())
-    build(read_spec(tmp_path / "items.toml"), tmp_path / "home")
-    (tmp_path / "edges.jsonl").write_text("")
-    run(*LOAD)
-    _, old = (row["id"] for row in json.loads(run("list", "--json").stdout))
-    assert run("gc", "g").stdout == f"g: removed 0 snapshot(s), 0 bytes\n  kept, used by an index: {old}\n"

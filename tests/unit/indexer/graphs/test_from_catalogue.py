@@ -11,6 +11,7 @@ from clew.indexer.spec import read_spec
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.kg.types import Edge, Entity
 from clew.search.fields import FieldSpec
+from tests.builders import write_rows
 
 SHOP = Path(__file__).parents[4] / "examples" / "shop"
 FIELDS = """
@@ -30,7 +31,7 @@ ROWS = [
 @pytest.fixture
 def make(tmp_path):
     def make(rows=ROWS, fields=FIELDS, source="", **options):
-        (tmp_path / "shop.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_rows(tmp_path, shop=rows)
         spec = f'name = "shop"\n[source]\npath = "shop.jsonl"\n{source}\n[fields]\n{fields}'
         (tmp_path / "shop.toml").write_text(spec)
         return build(tmp_path / "home", read_spec(tmp_path / "shop.toml"), **options)

@@ -1,6 +1,5 @@
 """Which snapshots of a graph go, and that nothing goes while it is not known."""
 
-import json
 from typing import ClassVar
 
 import pytest
@@ -12,6 +11,7 @@ from clew.indexer.graphs.load import load
 from clew.kg.snapshot import Snapshot, find_snapshot, list_snapshots
 from clew.kg.spec import Neo4jSpec
 from clew.search.versions import IndexFolder, IndexVersion, dumps
+from tests.builders import write_rows
 
 SERVER = Neo4jSpec("bolt://127.0.0.1:1")
 
@@ -25,8 +25,7 @@ def home(tmp_path):
 
 
 def add(home, name, count):
-    (home / "nodes.jsonl").write_text("".join(json.dumps({"id": f"n{at}"}) + "\n" for at in range(count)))
-    (home / "edges.jsonl").write_text("")
+    write_rows(home, nodes=[{"id": f"n{at}"} for at in range(count)], edges=[])
     return load(home, name, str(home / "nodes.jsonl"), str(home / "edges.jsonl")).id
 
 

@@ -11,6 +11,7 @@ from clew.core.errors import CorruptError, DataError, LockedError, NotFoundError
 from clew.core.lock import writing
 from clew.indexer.graphs.load import load
 from clew.indexer.graphs.used import check_graph, check_imported, described, held, is_intact, place, snapshot_of
+from tests.builders import write_rows
 
 NODES = [{"id": "a", "type": "brand", "name": "Sony"}, {"id": "b", "name": "Radio"}]
 EDGES = [{"source": "b", "relation": "has_brand", "target": "a"}]
@@ -18,8 +19,7 @@ EDGES = [{"source": "b", "relation": "has_brand", "target": "a"}]
 
 @pytest.fixture
 def home(tmp_path):
-    for name, rows in (("nodes", NODES), ("edges", EDGES)):
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(tmp_path, nodes=NODES, edges=EDGES)
     load(tmp_path / "home", "g", str(tmp_path / "nodes.jsonl"), str(tmp_path / "edges.jsonl"))
     return tmp_path / "home"
 

@@ -5,14 +5,12 @@ import pytest
 from clew.core.errors import DataError, NotFoundError
 from clew.indexer.releases.judged import Judged, read_judged
 from clew.indexer.spec import QualitySpec
+from tests.builders import write_judged
 
 
 @pytest.fixture
 def judged(tmp_path):
-    (tmp_path / "qrels").mkdir()
-    (tmp_path / "queries.jsonl").write_text('{"_id": "q1", "text": "red shoes"}\n{"_id": "q2", "text": "desk"}\n')
-    (tmp_path / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tp1\t2\nq1\tp2\t0\n")
-    return tmp_path
+    return write_judged(tmp_path, {"q1": "red shoes", "q2": "desk"}, dev={"q1": {"p1": 2, "p2": 0}})
 
 
 def test_queries_and_grades(judged):
