@@ -33,7 +33,7 @@ def serve(
 
     def announce(url: str) -> None:
         names = index_names(settings.home)
-        note(f"Clew serves {settings.home} on {url} (API description: {url}/openapi.json). Stop with Ctrl-C.")
+        note(f"Clew serves {settings.home} on {url} (API: {url}/docs, {url}/openapi.json). Stop with Ctrl-C.")
         if names:
             note(f"  indexes: {', '.join(names)}")
             note(f"  try: curl '{url}/v1/search?index={names[0]}&q=your+words&k=3'")

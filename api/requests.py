@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from clew.core.errors import nearest
@@ -102,17 +104,28 @@ class Request(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
+    # Hints for keys that belong to another request.
+    instead: ClassVar[Mapping[str, str]] = {}
+
     @model_validator(mode="before")
     @classmethod
     def refuse_unknown_keys(cls, given: Any) -> Any:
         """Raise an error for the first key that the model does not have."""
-        known = [info.alias or name for name, info in cls.model_fields.items()]
+        known = {info.alias or name: info for name, info in cls.model_fields.items()}
         for key in given if isinstance(given, dict) else ():
             if key not in known:
+                # Deprecated keys are accepted but not suggested.
+                names = [name for name, info in known.items() if not _is_deprecated(info)]
+                hint = cls.instead.get(str(key)) or nearest(str(key), names)
                 raise PydanticCustomError(
-                    "unknown_key", "unknown key {key}", {"key": repr(str(key)[:80]), "hint": nearest(str(key), known)}
+                    "unknown_key", "unknown key {key}", {"key": repr(str(key)[:80]), "hint": hint}
                 )
         return given
+
+
+def _is_deprecated(info: FieldInfo) -> bool:
+    extra = info.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("deprecated"))
 
 
 class Options(Request):
@@ -166,6 +179,8 @@ class SearchBody(Options):
         },
     )
 
+    instead = {"q": "use query; q is the name in GET /v1/search"}
+
     query: Query
     k: Count = 10
     offset: Offset = 0
@@ -185,6 +200,11 @@ class SearchBody(Options):
 
 class SearchParameters(Options):
     """A simple search request in a URL."""
+
+    instead = {
+        "query": "use q; query is the name in POST /v1/search",
+        **{name: f"{name} needs POST /v1/search" for name in ("filters", "facets", "sources", "fusion", "budget_ms")},
+    }
 
     query: Annotated[Query, Field(alias="q")]
     k: Count = 10
@@ -220,6 +240,8 @@ class AnswerBody(Options):
             ]
         },
     )
+
+    instead = {"q": "use query"}
 
     query: Query
     k: Annotated[

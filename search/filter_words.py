@@ -1,9 +1,12 @@
-"""Parse filters as typed on a command line: "brand=Sony", "price<50", "category under Home > Kitchen"."""
+"""Filters as typed on a command line: "brand=Sony", "price<50", "category under Home > Kitchen".
+
+A field whose name has a space is quoted: '"In stock"=true'.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clew.core.errors import QueryError, nearest
@@ -11,13 +14,17 @@ from clew.search.fields import Fields
 
 _SIGNS = {"=": "eq", "==": "eq", "!=": "ne", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 _WORD = re.compile(
-    r"\s*([^\s=<>!]+)\s*(?:(!=|<=|>=|==?|<|>)|(?<=\s)(under|in|near|exists|missing)(?!\S))\s*(.*?)\s*", re.DOTALL
+    r"\s*(?:\"([^\"]+)\"|([^\s=<>!]+))\s*"
+    r"(?:(!=|<=|>=|==?|<|>)|(?<=\s)(under|in|near|exists|missing)(?!\S))\s*(.*?)\s*",
+    re.DOTALL,
 )
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 EXAMPLES = (
     '"brand=Sony", "price<50", "colour!=red", "brand in Sony, LG", "category under Home > Kitchen", '
-    '"price exists", "price missing", "place near 48.85, 2.35, 10" (km)'
+    '"price exists", "price missing", "place near 48.85, 2.35, 10" (km); quote the name of a field that has a space: '
+    """'"In stock"=true'"""
 )
+_WORDS = {"eq": "=", "ne": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 
 def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
@@ -31,7 +38,8 @@ def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
         match = _WORD.fullmatch(word)
         if match is None:
             raise QueryError(f"filter {word!r} cannot be parsed", f"write it like {EXAMPLES}")
-        name, sign, verb, text = match.groups()
+        quoted, plain, sign, verb, text = match.groups()
+        name = quoted or plain
         if name not in fields:
             raise QueryError(f"filter {word!r}: unknown field {name!r}", nearest(name, fields))
         operator, value = _condition(_SIGNS.get(sign, verb), text, fields[name].type, word)
@@ -41,6 +49,23 @@ def parse_filter_words(words: Sequence[str], fields: Fields) -> dict[str, Any]:
         else:
             found.setdefault(name, {})[operator] = value
     return found
+
+
+def filter_words(name: str, operator: str, value: object) -> str:
+    """Return a condition as it is typed on a command line; the inverse of parsing it."""
+    field = f'"{name}"' if re.search(r"[\s=<>!]", name) else name
+    if operator == "exists":
+        return f"{field} {'exists' if value else 'missing'}"
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    text = ", ".join(map(_text, value)) if isinstance(value, list | tuple) else _text(value)
+    return f"{field}{_WORDS[operator]}{text}" if operator in _WORDS else f"{field} {operator} {text}"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _condition(operator: str, text: str, kind: str, word: str) -> tuple[str, Any]:

@@ -112,7 +112,7 @@ class FusedCandidates:
     ranks: (S, m) int64 rank in the source's own list, from 0; -1 outside it. score_statistics: (S, 2) float64 mean
     and standard deviation of each source's scores over the collection. best: (S, m) int64 best passage of each
     document according to each source. parts: (S, m) float64 what each source adds to the fused score; totals: (m,)
-    float64, their sums; both are empty before fusion.
+    float64, their sums; weights: the weight of each source. The three are empty before fusion.
     """
 
     documents: Ints
@@ -123,11 +123,13 @@ class FusedCandidates:
     best: Ints
     parts: Floats = field(default_factory=_no_parts)
     totals: Floats = field(default_factory=_no_totals)
+    weights: tuple[float, ...] = ()
 
     def fused(self, spec: FusionSpec) -> FusedCandidates:
         """Return the pool with the fused scores of a method and its weights; the other arrays are shared."""
         parts = FUSIONS[spec.method](self, spec)
-        return replace(self, parts=parts, totals=parts.sum(axis=0))
+        weights = tuple(spec.weight(name) for name in self.sources)
+        return replace(self, parts=parts, totals=parts.sum(axis=0), weights=weights)
 
     def order(self) -> Ints:
         """Return (m,) int64 indexes of the documents, best first: score descending, then ordinal ascending."""
@@ -152,6 +154,7 @@ class FusedCandidates:
             detail = {
                 "score": None if np.isnan(score) else score,
                 "rank": rank + 1 if rank >= 0 else None,
+                "weight": self.weights[row],
                 "mean": mean,
                 "deviation": deviation,
             }

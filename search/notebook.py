@@ -101,7 +101,8 @@ def _marked(highlight: Highlight) -> str:
 
 
 def _stage(stage: StageScore) -> str:
-    score = "not among its candidates" if stage.score is None else f"{stage.score:.4f}, rank {stage.rank}"
+    rank = "not ranked" if stage.rank is None else f"rank {stage.rank}"
+    score = "not among its candidates" if stage.score is None else f"{stage.score:.4f}, {rank}"
     return f"<div><small>{escape(stage.stage)}: {score}<ul>{''.join(map(_part, stage.parts))}</ul></small></div>"
 
 

@@ -48,7 +48,7 @@ from clew.search.types import (
     WhyNot,
 )
 from clew.search.versions import IndexVersion, Release
-from clew.search.why_not import left_out, reason_lost
+from clew.search.why_not import filtered_out, not_a_candidate, reason_lost
 
 # Facets count documents that match a query term, or are among this many of a source that scores all documents.
 FACET_DEPTH = 1_000
@@ -245,13 +245,16 @@ class Searcher:
         trace = Trace(Deadline())
         kept = self._filtered(request)
         if kept is not None and not kept[document]:
-            return _lost(document_id, "filter", "a filter excludes it")
+            reason = filtered_out(request.filters or {}, self.fields, self.store, document)
+            return _lost(document_id, "filter", reason)
         query, ordering = self._ordered(request, reranker, trace, kept)
         stages = self._standing(query, ordering, document)
         place = ordering.pool.place_of(document)
         if place is None:
+            vectors = "dense" in (request.sources or self.generators) and query.vector is None
+            missing = vectors and all(lost.stage != "dense" for lost in trace.degraded)
             depth = self._depth(request, reranker)
-            reason = f"no source ranks it among its first {depth} documents{left_out(trace)}"
+            reason = not_a_candidate(stages, depth, trace, no_query_vector=missing)
             return _lost(document_id, "candidates", reason, stages)
         lost_at, reason = reason_lost(request, ordering, place)
         return WhyNot(id=document_id, found=lost_at is None, lost_at=lost_at, reason=reason, stages=stages)

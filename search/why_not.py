@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from clew.search.docstore import DocStore
+from clew.search.fields import Fields
+from clew.search.filter_words import filter_words
+from clew.search.filters import GROUPS, parse_filters
 from clew.search.rerank.ordering import Ordering, rank_in
 from clew.search.trace import Trace
-from clew.search.types import SearchRequest
+from clew.search.types import SearchRequest, StageScore
+
+_MOST_CONDITIONS = 5
 
 
 def reason_lost(request: SearchRequest, ordering: Ordering, at: int) -> tuple[str | None, str]:
@@ -32,3 +41,62 @@ def left_out(trace: Trace) -> str:
     if trace.graph is not None and not trace.graph.used:
         reasons.append(f"the graph was not used: {trace.graph.reason}")
     return "".join(f"; {each}" for each in reasons)
+
+
+def not_a_candidate(stages: Sequence[StageScore], depth: int, trace: Trace, *, no_query_vector: bool) -> str:
+    """Return why no source has a document among its candidates.
+
+    stages: the document's score in each source that answered. depth: documents that each source was asked for.
+    no_query_vector: whether the query has no vector, so that it has no dense ranking.
+    """
+    reasons = [_outside(stage, depth) for stage in stages]
+    if no_query_vector:
+        reasons.append("the query has no vector")
+    return (", and ".join(reasons) or "no source answered") + left_out(trace)
+
+
+def _outside(stage: StageScore, depth: int) -> str:
+    """Return why a document is not among the candidates of a source."""
+    if stage.stage == "bm25" and not stage.score:
+        return "no query term is in it"
+    if stage.stage == "dense" and stage.score is None:
+        return "it has no vector"
+    if stage.stage == "dense":
+        return f"its vector is not among the {depth} nearest to the query"
+    if stage.stage == "graph" and not stage.score:
+        return "the graph does not lead to it"
+    return f"it is not among the first {depth} documents of {stage.stage}"
+
+
+def filtered_out(filters: Mapping[str, Any], fields: Fields, store: DocStore, document: int) -> str:
+    """Return that filters exclude a document, and which of their conditions do, as they are typed with --filter."""
+    failed = [
+        text
+        for condition, text in _conditions(filters)
+        if not parse_filters(condition, fields).documents(store)[document]
+    ]
+    shown = ", ".join(failed[:_MOST_CONDITIONS])
+    more = f" and {len(failed) - _MOST_CONDITIONS} more" if len(failed) > _MOST_CONDITIONS else ""
+    return f"a filter excludes it: {shown}{more}" if len(failed) == 1 else f"filters exclude it: {shown}{more}"
+
+
+def _conditions(filters: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the conditions that must all hold, each as a filter of its own and in words."""
+    for name, wanted in filters.items():
+        if name not in GROUPS:
+            operators = wanted if isinstance(wanted, Mapping) else {"in" if isinstance(wanted, list) else "eq": wanted}
+            for operator, value in operators.items():
+                yield {name: {operator: value}}, filter_words(name, operator, value)
+        elif name == "must":
+            for part in wanted:
+                yield from _conditions(part)
+        elif name == "must_not":
+            for part in wanted:
+                yield {"must_not": [part]}, f"not ({_words(part)})"
+    if should := filters.get("should"):
+        least = filters.get("min_should", 1)
+        yield {"should": should, "min_should": least}, f"at least {least} of ({'; '.join(map(_words, should))})"
+
+
+def _words(filters: Mapping[str, Any]) -> str:
+    return " and ".join(text for _, text in _conditions(filters))

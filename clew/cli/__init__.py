@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import warnings
 from dataclasses import dataclass
@@ -70,6 +71,16 @@ class Offer:
     type: str = "plain"
 
 
+def nearest_commands(name: str) -> list[str]:
+    """Return the commands with a similar name, and those of groups with the same one, such as "indexes rollback".
+
+    Imports every group, so it is only for errors.
+    """
+    groups = [group for group, (place, _) in COMMANDS.items() if place.endswith(":app")]
+    inside = [f"{group} {name}" for group in groups if name in _load(group).commands]
+    return [*difflib.get_close_matches(name, COMMANDS, n=1), *inside]
+
+
 class LazyCommands(TyperGroup):
     """The commands of the table. `clew --help` and completion list them without importing any."""
 
@@ -87,6 +98,9 @@ class LazyCommands(TyperGroup):
         if not ctx.resilient_parsing:
             for warning in warnings:
                 note(f"clew: warning: {warning}")
+            if words[0] not in COMMANDS and not words[0].startswith("-"):
+                found = " or ".join(f"`clew {each}`" for each in nearest_commands(words[0]))
+                ctx.fail(f"No such command {words[0]!r}." + (f" Did you mean {found}?" if found else ""))
         return super().resolve_command(ctx, words)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:

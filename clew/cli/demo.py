@@ -187,6 +187,6 @@ def invitation(home: Path, port: int, no_serve: bool) -> str:
             f"  curl '{at}/v1/search?index=shop&q=espresso+machine&k=3'",
             f"  curl {at}/v1/search -H 'content-type: application/json' \\",
             """       -d '{"index": "shop", "query": "earbuds for running", "k": 3, "explain": true}'""",
-            f"  {at}/openapi.json describes every endpoint",
+            f"  {at}/docs and {at}/openapi.json describe every endpoint",
         ]
     return "\n".join(lines)

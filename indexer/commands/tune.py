@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +39,7 @@ def tune(
 
     Learns one fusion weight per source on dev queries, regularised towards the current weights. If the index has a
     graph, also learns which words point to which relation, and the gate; if it has a reranker, its calibration.
+    If nothing better is found, --publish publishes nothing.
 
     Example: clew tune shop --judged examples/shop/judged --publish
     """
@@ -55,15 +57,16 @@ def tune(
             found = tune_folder(Path(target), home / "bench", options, progress, models=home)
         else:
             found = tune_index(target, home, judged, options, progress)
-    release = publish_tuned(home, target, found) if publish else None
+    release = publish_tuned(home, target, found) if publish and found.changed else None
     if json:
         out_json({**found.as_dict(), "release": release})
     else:
-        _print(found, release)
+        _print(found, release, publish=publish)
 
 
-def _print(found: Tuned, release: str | None) -> None:
-    out(f"weights {dict(found.after.weights)} (before: {dict(found.before.weights) or 'default'})")
+def _print(found: Tuned, release: str | None, *, publish: bool) -> None:
+    for line in _weights(found):
+        out(line)
     if found.graph:
         out(f"relations: {found.graph.steps} learned from {found.graph.questions} questions with their answers")
         out(
@@ -76,4 +79,18 @@ def _print(found: Tuned, release: str | None) -> None:
             + ", ".join(f"{name} {value:.3g}" for name, value in found.rerank.after.items() if name != "ahead")
         )
     out(f"nDCG@10 on {found.queries} dev queries: {found.ndcg_before:.4f} → {found.ndcg_after:.4f}")
-    out(f"published as release {release}" if release else "not published; add --publish for an index")
+    if not found.changed:
+        nothing = "nothing to learn: the current parameters are the best found"
+        out(f"{nothing}; no release was published" if publish else nothing)
+    else:
+        out(f"published as release {release}" if release else "not published; add --publish for an index")
+
+
+def _weights(found: Tuned) -> Iterator[str]:
+    """Yield a line for each source with its weight in the fusion before and after."""
+    for name in sorted({*found.before.weights, *found.after.weights}):
+        before, after = (spec.weight(name) for spec in (found.before, found.after))
+        default = "" if name in found.before.weights else " (default)"
+        change = "" if before == after else f" → {after:.3f}"
+        unchanged = " (unchanged)" if before == after and not default else ""
+        yield f"weight of {name}: {before:.3f}{default}{change}{unchanged}"

@@ -68,6 +68,14 @@ class Tuned:
     graph: GraphTuned | None = None
     rerank: RerankTuned | None = None
 
+    @property
+    def changed(self) -> bool:
+        """Whether any parameter differs from what the index uses now."""
+        names = {*self.before.weights, *self.after.weights}
+        fusion = any(self.before.weight(name) != self.after.weight(name) for name in names)
+        graph = self.graph is not None and self.graph.changed
+        return fusion or graph or (self.rerank is not None and self.rerank.before != self.rerank.after)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain data, without parts that the index does not have; relations are only counted."""
         table = asdict(replace(self, graph=None))
@@ -82,19 +90,23 @@ class GraphTuned:
     """The learned parameters of an index's graph, as a release stores them.
 
     questions: number of questions that the relations were learned from. decided: number of queries that the graph
-    helped or hurt, from which the gate was learned.
+    helped or hurt, from which the gate was learned. changed: whether the relations or the gate differ from those that
+    the index uses now.
     """
 
     relations: Mapping[str, Any]
     gate: Mapping[str, Any]
     questions: int
     decided: int
+    changed: bool = True
 
     @classmethod
-    def of(cls, found: Learned) -> GraphTuned:
-        """Return the record of what was learned."""
+    def of(cls, found: Learned, searcher: Searcher) -> GraphTuned:
+        """Return the record of what was learned for a searcher."""
         decided = sum(gain != 0 for _, gain in found.examples)
-        return cls(**found.as_table(), questions=found.relations.questions, decided=decided)
+        assert searcher.knowledge is not None  # noqa: S101 - learned on a graph
+        changed = found.relations != searcher.knowledge.model or found.gate != searcher.gate
+        return cls(**found.as_table(), questions=found.relations.questions, decided=decided, changed=changed)
 
     @property
     def steps(self) -> int:
@@ -201,7 +213,9 @@ def _with_graph(
     got = learned(replace(searcher, fusion=found.after), data, progress)
     tuned = got.applied(searcher)
     before, after = (_measured(each, judged.queries, dev, names) for each in (searcher, tuned))
-    return replace(found, after=got.fusion, ndcg_before=before, ndcg_after=after, graph=GraphTuned.of(got)), tuned
+    return replace(
+        found, after=got.fusion, ndcg_before=before, ndcg_after=after, graph=GraphTuned.of(got, searcher)
+    ), tuned
 
 
 def _measured(searcher: Searcher, queries: Mapping[str, str], qrels: Qrels, names: Sequence[str]) -> float:

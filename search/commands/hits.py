@@ -94,7 +94,7 @@ def explanation_lines(why: Sequence[StageScore]) -> Iterator[str]:
         rank = "not among its candidates" if stage.rank is None else f"rank {stage.rank}"
         yield f"{stage.stage} = {score}, {rank}"
         for part in stage.parts:
-            detail = "  ".join(f"{key} {_value(value)}" for key, value in part.detail.items())
+            detail = "  ".join(_detail(key, value) for key, value in part.detail.items())
             yield f"  {part.value:>+10.4f}  {visible(part.what):<{wide}}  {detail}".rstrip()
 
 
@@ -147,6 +147,13 @@ def _value(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_value(part) for part in value)
     return visible(value)
+
+
+def _detail(key: str, value: object) -> str:
+    """Format one of the numbers behind a part; a missing one is named."""
+    if value is None:
+        return "not ranked" if key == "rank" else f"no {key}"
+    return f"{key} {_value(value)}"
 
 
 def _counted(values: Sequence[FacetValue]) -> str:

@@ -28,8 +28,8 @@ def test_it_says_what_is_served_and_how_to_ask(started, tmp_path):
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
-        f"Clew serves {tmp_path} on http://127.0.0.1:8123 (API description: http://127.0.0.1:8123/openapi.json). "
-        "Stop with Ctrl-C.",
+        f"Clew serves {tmp_path} on http://127.0.0.1:8123 (API: http://127.0.0.1:8123/docs, "
+        "http://127.0.0.1:8123/openapi.json). Stop with Ctrl-C.",
         "  indexes: shop",
         "  try: curl 'http://127.0.0.1:8123/v1/search?index=shop&q=your+words&k=3'",
     ]

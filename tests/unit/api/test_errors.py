@@ -84,6 +84,22 @@ def test_unknown_keys_get_the_nearest_known_one(client):
     assert problem["hint"].startswith("did you mean 'query'?")
     problem = check(client.get("/v1/search", params={"query": "x", "q": "x"}), 422)
     assert problem["detail"] == "unknown key 'query'"
+    assert problem["hint"].startswith("use q;")
+
+
+def test_a_key_of_the_other_method_is_explained(client):
+    problem = check(client.get("/v1/search", params={"q": "x", "filters": "brand"}), 422)
+    assert problem["detail"] == "unknown key 'filters'"
+    assert problem["hint"] == "filters needs POST /v1/search"
+    for path in ("/v1/search", "/v1/why-not", "/v1/answer"):
+        problem = check(client.post(path, json={"q": "x"}), 422)
+        assert problem["hint"].startswith("use query")
+
+
+def test_the_deprecated_name_of_graph_is_not_listed(client):
+    hint = check(search(client, query="x", zzz=1), 422)["hint"]
+    assert "graph" in hint
+    assert "expand" not in hint
 
 
 def test_several_faults_are_all_listed(client):

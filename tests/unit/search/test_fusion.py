@@ -59,6 +59,15 @@ def test_parts_add_up_and_order_is_by_score_then_ordinal(scores, method):
     assert keys == sorted(keys)
 
 
+def test_the_parts_of_a_document_show_the_weight_of_each_source():
+    pool = found([5, 1], [0.5, np.nan], score_statistics=((1, 2), (0.1, 0.2))).fused(FusionSpec(weights={"dense": 3}))
+    for part in pool.parts_of(0):
+        detail = part.detail
+        standardised = (detail["score"] - detail["mean"]) / detail["deviation"]
+        assert part.value == pytest.approx(detail["weight"] * standardised / 3.5)
+    assert [part.detail["weight"] for part in pool.parts_of(1)] == [0.5, 3.0]
+
+
 def test_place_of_a_document_that_no_source_found():
     pool = found([1, 2], [1, 2], documents=np.array([3, 9])).fused(FusionSpec())
     assert (pool.place_of(9), pool.place_of(4), pool.place_of(10)) == (1, None, None)

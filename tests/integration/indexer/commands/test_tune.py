@@ -7,6 +7,12 @@ from typer.testing import CliRunner
 
 from clew.cli import app
 from clew.core.errors import UsageError
+from clew.indexer.build import build
+from clew.indexer.commands.tune import _weights
+from clew.indexer.spec import spec_of
+from clew.indexer.tuning.tune import Tuned
+from clew.search.fusion import FusionSpec
+from clew.search.versions import IndexFolder
 from tests.builders import build_home, write_beir
 
 ROWS = {"a": "steel kettle boils water", "b": "warm lamp for reading", "c": "tent for a hike", "d": "wool rug"}
@@ -42,8 +48,36 @@ def test_what_a_graph_learned_is_shown_and_published(folder, tmp_path):
     build_home(tmp_path, table, nodes=nodes, edges=[{"source": "a", "relation": "beside", "target": "b"}])
     words = ["tune", "tiny", "--judged", str(folder), "--home", str(tmp_path / "home")]
     lines = CliRunner().invoke(app, [*words, "--publish"], catch_exceptions=False).stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["weights", "relations:", "gate:", "nDCG@10", "published"]
-    assert "'graph': " in lines[0]
-    assert lines[4] == "published as release r2"
+    assert [line.split()[0] for line in lines] == [
+        "weight", "weight", "relations:", "gate:", "nDCG@10", "published",
+    ]  # fmt: skip
+    assert lines[0] == "weight of bm25: 0.500 (default)"
+    assert lines[1].startswith("weight of graph: 1.000 (default)")
+    assert lines[5] == "published as release r2"
     figures = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
     assert set(figures["graph"]) == {"questions", "steps", "decided", "gate"}
+
+
+def test_nothing_is_published_if_nothing_was_learned(folder, tmp_path):
+    table = {"name": "words", "dense": False, "source": {"path": str(folder), "form": "beir"}}
+    build(spec_of(table, "words.toml", tmp_path), tmp_path)
+    words = ["tune", "words", "--judged", str(folder), "--home", str(tmp_path)]
+    lines = CliRunner().invoke(app, words, catch_exceptions=False).stdout.splitlines()
+    assert lines[0] == "weight of bm25: 0.500 (default)"
+    assert lines[-1] == "nothing to learn: the current parameters are the best found"
+    done = CliRunner().invoke(app, [*words, "--publish"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-1] == f"{lines[-1]}; no release was published"
+    figures = json.loads(CliRunner().invoke(app, [*words, "--publish", "--json"], catch_exceptions=False).stdout)
+    assert figures["release"] is None
+    assert IndexFolder.of(tmp_path, "words").read_release().id == "r1"
+
+
+def test_the_old_and_the_new_weight_of_each_source_are_shown():
+    weights = {"bm25": 0.5, "dense": 2**0.5}
+    first = Tuned(FusionSpec(), FusionSpec(weights=weights), 0.5, 0.6, 3)
+    assert list(_weights(first)) == ["weight of bm25: 0.500 (default)", "weight of dense: 1.000 (default) → 1.414"]
+    again = Tuned(first.after, FusionSpec(weights={**weights, "dense": 2.0}), 0.6, 0.7, 3)
+    assert list(_weights(again)) == ["weight of bm25: 0.500 (unchanged)", "weight of dense: 1.414 → 2.000"]
+    assert again.changed
+    assert not Tuned(FusionSpec(), FusionSpec(weights={"bm25": 0.5}), 0.5, 0.5, 3).changed

@@ -111,3 +111,15 @@ def test_a_verdict_names_the_stage():
     assert next(verdict(lost)) == "P-9 was lost at: fusion (fused rank 40 is outside hits 1 to 10)"
     kept = WhyNot(id="P-9", found=True, lost_at=None, reason="it is hit 2", stages=())
     assert list(verdict(kept)) == ["P-9 is among the hits (it is hit 2)"]
+
+
+def test_a_source_without_rank_or_score_is_said_in_words():
+    parts = (
+        Contribution("fusion", "bm25", 0.25, {"score": 1.5, "rank": None, "weight": 0.5}),
+        Contribution("fusion", "dense", 0.0, {"score": None, "rank": None, "weight": 1.0}),
+    )
+    shown = list(receipt([StageScore("fusion", 0.25, 1, parts)]))[1:]
+    assert [line.split(maxsplit=2)[2] for line in shown] == [
+        "score 1.5  not ranked  weight 0.5",
+        "no score  not ranked  weight 1",
+    ]
