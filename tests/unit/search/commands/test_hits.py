@@ -118,7 +118,7 @@ def test_a_source_without_rank_or_score_is_said_in_words():
         Contribution("fusion", "bm25", 0.25, {"score": 1.5, "rank": None, "weight": 0.5}),
         Contribution("fusion", "dense", 0.0, {"score": None, "rank": None, "weight": 1.0}),
     )
-    shown = list(receipt([StageScore("fusion", 0.25, 1, parts)]))[1:]
+    shown = list(explanation_lines([StageScore("fusion", 0.25, 1, parts)]))[1:]
     assert [line.split(maxsplit=2)[2] for line in shown] == [
         "score 1.5  not ranked  weight 0.5",
         "no score  not ranked  weight 1",
