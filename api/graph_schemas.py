@@ -75,7 +75,8 @@ class EntityResult(Answer):
     )
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 
-    @computed_field(deprecated=True, description="The old name of relations.")  # type: ignore[prop-decorator]
+    # Deprecated in the schema only: pydantic's own `deprecated` warns each time the field is written.
+    @computed_field(description="The old name of relations.", json_schema_extra={"deprecated": True})  # type: ignore[prop-decorator]
     @property
     def ties(self) -> list[EntityRelation]:
         """The relations, under the old name of the field."""

@@ -7,7 +7,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -142,14 +142,29 @@ def clew(
         sys.stdout.write(context.get_help() + "\n")
 
 
-def _show_warning(message: Warning | str, *place: object) -> None:  # noqa: ARG001 - as warnings.showwarning is called
-    """Print a warning as one line, without the file and line of the code."""
-    note(f"clew: warning: {message}")
+def _show_warnings_for_users() -> None:
+    """Print a FutureWarning, which is meant for the user of a program, as one line; other warnings as Python does."""
+    show = warnings.showwarning
+
+    def showwarning(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, FutureWarning):
+            note(f"clew: warning: {message}")
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = showwarning
 
 
 def main() -> None:
     """Run the command line. An error prints a message and a hint on stderr; exit code 1 (failed) or 2 (usage)."""
-    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    _show_warnings_for_users()
     try:
         get_command(app)()
     except ClewError as error:

@@ -49,5 +49,6 @@ def compiled(signature: Any) -> Callable[[Function], Function]:
 def _remove_cache(function: Callable[..., Any]) -> None:
     """Remove the index of a function's cached machine code, so that it is compiled again."""
     folder = numba.njit(cache=True)(function).stats.cache_path
-    for index in Path(folder or "").glob(f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}-*.nbi"):
+    name = f"{Path(function.__code__.co_filename).stem}.{function.__qualname__}"
+    for index in Path(folder).glob(f"{name}-*.nbi") if folder else ():
         index.unlink(missing_ok=True)

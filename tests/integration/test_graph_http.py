@@ -133,6 +133,8 @@ def test_http_says_of_the_graph_what_python_says(client, home):
     answer = client.post("/v1/link", json={"index": "shop", "text": "a couch beside a lamp", "trace": True}).json()
     shown = client.get("/v1/entities", params={"index": "shop", "id": "c:sofas"}).json()
     assert shown.pop("ties") == shown["relations"]  # the old name
+    schema = client.get("/openapi.json").json()["components"]["schemas"]["EntityResult"]["properties"]
+    assert schema["ties"]["deprecated"] is True
     for given, wanted in ((answer, report), (shown, entity)):
         assert given.pop("request_id")
         assert (given.pop("index"), given.pop("release")) == ("shop", "r1")
