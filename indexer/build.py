@@ -20,6 +20,7 @@ from clew.core.progress import Progress, Silent
 from clew.core.text import Analyzer
 from clew.indexer.collect import collect
 from clew.indexer.encode import Encoding, encoder_of
+from clew.indexer.graphs.annotated import Annotated, annotated
 from clew.indexer.graphs.attach import GraphVectors, joined, resolved
 from clew.indexer.graphs.used import held
 from clew.indexer.releases.carry_over import carry_over
@@ -65,7 +66,8 @@ class BuildReport:
     status: "published", or "unchanged" if the live release already has the same content. rejected: number of records
     that could not be used; empty: number of documents without searched text; both are listed in the file `rejects`.
     encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts whose vector
-    was taken from the cache. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
+    was taken from the cache. graph: how documents are part of the graph and which types are linked, None without a
+    graph. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
     other models, empty if there was none. override: the override that the release was published with, None if it
     needed none. seconds: step → time.
     """
@@ -83,6 +85,7 @@ class BuildReport:
     rejects: str = ""
     encoded: int = 0
     reused: int = 0
+    graph: Annotated | None = None
     recall: dict[str, float] = field(default_factory=dict)
     relevance: dict[str, float] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)
@@ -302,6 +305,10 @@ class _Build:
         link_tree(self._staging.root / STATISTICS, view.version(version.id))
         self._report.content, self._report.shards = content, len(shards)
         self._report.recall = dict(version.recall)
+        if spec.search.graph is not None:
+            self._report.graph = found = annotated(spec.search.graph, self._home, manifests)
+            for notice in found.notices(version.documents):
+                self._notice(notice)
         return version
 
     def _verified(self, version: IndexVersion, learned: dict[str, Any], opened: ExitStack) -> Searcher:

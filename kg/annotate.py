@@ -8,7 +8,7 @@ these edges. If documents are entities like all others, queries reach them by gr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from clew.core.fold import fold, normalise
 from clew.core.types import Bools, Ints
 from clew.kg.dictionary import Dictionary
-from clew.kg.linker import Linker, LinkSpec
+from clew.kg.linker import Linker
 from clew.kg.snapshot import Snapshot
 from clew.kg.spec import DocumentMapping, GraphSpec
 
@@ -27,6 +27,8 @@ TEXT_WEIGHT = 0.7
 # Least share of the sampled documents that must be nodes for an id pattern to be accepted.
 _LEAST_SHARE = 0.5
 _SAMPLE = 1_000
+# Least share of the document nodes with an edge that must have one of a kind for this kind to count.
+_LEAST_JOINED = 0.1
 # A type that no entity has: an empty list of types would mean all types.
 _NO_TYPE = "\0"
 
@@ -35,30 +37,52 @@ def attached(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> DocumentMa
     """Find out how the documents with these ids are part of a graph.
 
     pattern: see GraphSpec.documents. If no node matches the pattern, the result says that documents are not nodes.
+
+    A type belongs to documents alone if it has hardly more entities than there are documents and, where documents have
+    the ids of their nodes, at least half of its entities are documents. Documents are entities like all others if no
+    other type is left to link, if hardly any of them is joined to an entity of another type, or if they are of several
+    types that are joined to each other (films and people, say).
     """
     if not pattern or not ids:
         return DocumentMapping("", (), ())
     sample = ids[:: max(1, len(ids) // _SAMPLE)]
     found = _pattern(snapshot, sample) if pattern == "auto" else pattern
-    if not found:
+    nodes = snapshot.among(found.replace("{id}", name) for name in ids) if found else np.empty(0, np.bool_)
+    if not nodes.any():
         return DocumentMapping("", (), ())
-    types = _types(snapshot, found, sample) or _types(snapshot, found, ids)
-    if not types:
-        return DocumentMapping("", (), ())
-    # A type is taken to belong to documents alone if it has hardly more entities than there are documents.
-    own = tuple(sorted(t for t in types if t and snapshot.counts.types[t] <= 1.1 * len(ids) + 1))
-    if not own or len(own) == len(snapshot.counts.types):
+    dictionary = Dictionary(snapshot.folder)
+    codes = dictionary.entities["type"]
+    total, documents = (np.bincount(some, minlength=len(dictionary.types)) for some in (codes, codes[nodes]))
+    least = 1 if found != "{id}" else np.maximum(1, total / 2)
+    own_codes = np.flatnonzero((documents >= least) & (total <= 1.1 * len(ids) + 1))
+    own = tuple(sorted(dictionary.types[code] for code in own_codes.tolist() if dictionary.types[code]))
+    if (
+        not own
+        or len(own) == np.count_nonzero(total)
+        or _are_entities(snapshot, codes, _rows_of_types(dictionary, own))
+    ):
         return DocumentMapping(found, (), ())
-    rows = _rows_of_types(Dictionary(snapshot.folder), own)
-    joined = rows[snapshot.edges[0]] | rows[snapshot.edges[2]]
-    codes = np.unique(snapshot.edges[1][joined])
-    return DocumentMapping(found, own, tuple(snapshot.relations[code] for code in codes.tolist()))
+    rows = _rows_of_types(dictionary, own)
+    joined = np.unique(snapshot.edges[1][rows[snapshot.edges[0]] | rows[snapshot.edges[2]]])
+    return DocumentMapping(found, own, tuple(snapshot.relations[code] for code in joined.tolist()))
 
 
-def _types(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> Counter[str]:
-    """Count the types of the nodes of some documents."""
-    nodes = snapshot.entities([pattern.replace("{id}", name) for name in ids])
-    return Counter(node.type for node in nodes if node is not None)
+def _are_entities(snapshot: Snapshot, codes: NDArray[np.integer], own: Bools) -> bool:
+    """Return whether document nodes are entities like all others, from what their edges join them to.
+
+    codes: (entities,) type of each row. own: (entities,) bool, the rows of the types of documents.
+    """
+    source, target = snapshot.edges[0], snapshot.edges[2]
+    inside, crossing = own[source] & own[target], own[source] ^ own[target]
+    edged = int(np.count_nonzero(own & (snapshot.degrees > 0)))
+    if not edged:
+        return False
+
+    def touched(edges: Bools) -> int:
+        return int(np.count_nonzero(own[np.unique(np.concatenate([source[edges], target[edges]]))]))
+
+    mixed = inside & (codes[source] != codes[target])
+    return touched(crossing) < _LEAST_JOINED * edged or touched(mixed) >= _LEAST_JOINED * edged
 
 
 def _pattern(snapshot: Snapshot, sample: Sequence[str]) -> str:
@@ -96,11 +120,14 @@ def _folded(value: str) -> str:
 def open_linker(folder: Path, spec: GraphSpec, vectors: NDArray[np.floating] | None = None) -> Linker:
     """Open the linker of a snapshot's folder; entity types that only documents have are not linked."""
     dictionary = Dictionary(folder)
-    link: LinkSpec = spec.link
-    if spec.document_types and not link.types:
-        others = [name for name in dictionary.types if name not in spec.document_types]
-        link = replace(link, types=others or [_NO_TYPE])
-    return Linker(dictionary, link, vectors)
+    chosen = linked_types(dictionary.types, spec)
+    types = [] if len(chosen) == len(dictionary.types) else chosen or [_NO_TYPE]
+    return Linker(dictionary, replace(spec.link, types=types), vectors)
+
+
+def linked_types(types: Iterable[str], spec: GraphSpec) -> list[str]:
+    """Return the entity types whose names are linked: those of the spec, or all that not only documents have."""
+    return [name for name in types if name in spec.link.types or not (spec.link.types or name in spec.document_types)]
 
 
 class Annotator:
@@ -124,11 +151,15 @@ class Annotator:
             row = self._snapshot.row(value_id(kind, path))
             if row is not None:
                 weights[row] = 1.0
-        own = self._snapshot.row(self._pattern.replace("{id}", document)) if self._pattern else None
+        own = self.node(document)
         if own is not None:
             weights[own] = 1.0
             weights.update(dict.fromkeys(self._neighbours.get(own, ()), 1.0))
         return dict(sorted(weights.items()))
+
+    def node(self, document: str) -> int | None:
+        """Return the row of a document's own node; None if it has none."""
+        return self._snapshot.row(self._pattern.replace("{id}", document)) if self._pattern else None
 
     def mentioned(self, texts: Sequence[str]) -> dict[int, float]:
         """Return row → weight (above 0, below 1) of the entities that some texts mention."""

@@ -54,11 +54,15 @@ class EntityCounts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Postings:
-    """The annotations of a shard: (p,) int64 entity rows, (p,) int64 passages, (p,) float64 weights."""
+    """The annotations of a shard: (p,) int64 entity rows, (p,) int64 passages, (p,) float64 weights.
+
+    documents: how many documents have an annotation; their own nodes do not count if these have types of their own.
+    """
 
     rows: Ints
     passages: Ints
     weights: Floats
+    documents: int
 
 
 class GraphKind:
@@ -83,7 +87,7 @@ class GraphKind:
             (WEIGHTS, found.weights[order].astype(np.float32)),
         ):
             np.save(directory / name, values)
-        table = {"format": FORMAT, "passages": len(passages.documents)}
+        table = {"format": FORMAT, "passages": len(passages.documents), "documents": found.documents}
         (directory / TABLE).write_text(json.dumps(table) + "\n", encoding="utf-8")
         return EntityCounts(len(passages.documents), entities.astype(np.int64), frequencies.astype(np.int64))
 
@@ -107,6 +111,7 @@ class GraphKind:
             "annotated": len(np.unique(annotated)),
             "entities": len(open_array(directory / ENTITIES)),
             "postings": len(annotated),
+            "documents": read_table(directory / TABLE, FORMAT).get("documents", 0),
         }
 
     def save(self, global_statistics: EntityCounts, directory: Path) -> None:
@@ -135,13 +140,21 @@ class GraphKind:
             rows: list[int] = []
             places: list[int] = []
             weights: list[float] = []
-            for passage, found in enumerate(self._annotations(passages, Annotator(snapshot, self._spec))):
+            documents: set[str] = set()
+            annotator = Annotator(snapshot, self._spec)
+            for passage, found in enumerate(self._annotations(passages, annotator)):
                 rows += found.keys()
                 places += [passage] * len(found)
                 weights += found.values()
+                document = passages.documents[passage]
+                own = annotator.node(document) if self._spec.document_types else None
+                if found.keys() - {own}:
+                    documents.add(document)
         finally:
             snapshot.close()
-        return _Postings(np.array(rows, np.int64), np.array(places, np.int64), np.array(weights, np.float64))
+        return _Postings(
+            np.array(rows, np.int64), np.array(places, np.int64), np.array(weights, np.float64), len(documents)
+        )
 
     def _annotations(self, passages: PassageSet, annotator: Annotator) -> Iterator[dict[int, float]]:
         """Yield the entities of each passage in turn, row → weight."""

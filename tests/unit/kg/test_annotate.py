@@ -57,6 +57,48 @@ def test_documents_that_are_entities_like_the_others(snapshot):
     assert (found.documents, found.types, found.about) == ("{id}", (), ())
 
 
+def written(folder, types, edges):
+    """A graph of entities by type → ids."""
+    entities = [Entity(name, kind, name) for kind, names in types.items() for name in names]
+    return write_snapshot(folder, "g", entities, [Edge(*edge) for edge in edges], created="2025-01-01T00:00:00Z")
+
+
+PEOPLE, FILMS = [f"p{n}" for n in range(1_600)], [f"f{n}" for n in range(400)]
+DIRECTED = [(film, "directed_by", person) for film, person in zip(FILMS, PEOPLE, strict=False)]
+
+
+@pytest.mark.parametrize("ratings", [("r1",), ("r1", "r2", "r3"), ()])
+def test_a_rare_type_changes_nothing_where_documents_are_the_entities(tmp_path, ratings):
+    graph = written(tmp_path, {"film": FILMS, "person": PEOPLE, "rating": ratings}, DIRECTED)
+    found = attached(graph, "auto", [*FILMS, *PEOPLE, *ratings[:1]])
+    assert (found.documents, found.types, found.about) == ("{id}", (), ())
+    linker = open_linker(graph.folder, spec(documents="{id}", document_types=list(found.types)))
+    assert linker.link("p7").mentions
+    graph.close()
+
+
+def test_films_and_people_with_pages_are_entities_though_genres_have_none(tmp_path):
+    genres = [(film, "has_genre", "g1") for film in FILMS]
+    graph = written(tmp_path, {"film": FILMS, "person": PEOPLE, "genre": ["g1"]}, [*DIRECTED, *genres])
+    assert attached(graph, "auto", [*FILMS, *PEOPLE]).types == ()
+    graph.close()
+
+
+def test_a_brand_with_a_page_does_not_make_brands_a_type_of_documents(tmp_path):
+    brands = [f"b{n}" for n in range(5)]
+    made = [(film, "made_by", brands[at % 5]) for at, film in enumerate(FILMS)]
+    graph = written(tmp_path, {"film": FILMS, "brand": brands}, made)
+    assert attached(graph, "auto", [*FILMS, "b1"]).types == ("film",)
+    graph.close()
+
+
+def test_one_product_with_a_brand_is_too_few_for_a_type_of_its_own(tmp_path):
+    sequels = list(zip(FILMS[1:], ["sequel_of"] * 399, FILMS, strict=False))
+    graph = written(tmp_path, {"film": FILMS, "rating": ["r1"]}, [*sequels, ("f0", "rated", "r1")])
+    assert attached(graph, "auto", FILMS).types == ()
+    graph.close()
+
+
 @pytest.mark.parametrize(
     ("kind", "path", "expected"),
     [

@@ -181,5 +181,6 @@ def test_a_shard_is_linked_once(snapshot, tmp_path):
     shutil.rmtree(folder)
     facts = kind.build(part, global_statistics, shard)
     assert facts["passages"] == facts["annotated"] == 3
+    assert facts["documents"] == 1
     assert facts["entities"] == len(global_statistics.entities)
     assert facts["postings"] == global_statistics.frequencies.sum()
