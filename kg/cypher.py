@@ -276,6 +276,21 @@ def bad_nodes(graph: Graph) -> str:
     )
 
 
+def labels() -> str:
+    """Return label: every label that some node has."""
+    return f"{_HEAD}CALL db.labels() YIELD label RETURN label"
+
+
+def relation_types() -> str:
+    """Return relation: every relationship type of the database."""
+    return f"{_HEAD}CALL db.relationshipTypes() YIELD relationshipType RETURN relationshipType AS relation"
+
+
+def properties(label: str) -> str:
+    """Return property, count: how many nodes with a label have each property."""
+    return f"{_HEAD}MATCH (n:{quoted(label)}) UNWIND keys(n) AS property RETURN property, count(*) AS count"
+
+
 def constraint(label: str) -> str:
     """Make ids unique under the label; this creates the index that lookups and the order of ids need."""
     return f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{quoted(label)}) REQUIRE n.id IS UNIQUE"

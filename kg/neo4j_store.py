@@ -157,6 +157,18 @@ class Neo4jStore:
         of_type: dict[str, int] = dict(sorted(types))
         return GraphCounts(sum(of_type.values()), sum(of_relation.values()), of_relation, of_type)
 
+    def labels(self) -> list[str]:
+        """Return every label of the whole database, ascending."""
+        return sorted(name for [name] in self._read(cypher.labels(), {}, Deadline(), long=True))
+
+    def relation_types(self) -> list[str]:
+        """Return every relationship type of the whole database, ascending."""
+        return sorted(name for [name] in self._read(cypher.relation_types(), {}, Deadline(), long=True))
+
+    def properties(self, label: str) -> dict[str, int]:
+        """Return property → how many nodes with a label have it, ordered by name."""
+        return dict(sorted(self._read(cypher.properties(label), {}, Deadline(), long=True)))
+
     def bad_nodes(self) -> list[tuple[str, str, Any, int]]:
         """Return the nodes of a mapped database that cannot be entities: (label, why, id, how many), in that order.
 

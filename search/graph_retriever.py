@@ -219,7 +219,7 @@ def open_graph_retriever(
     with ExitStack() as opened:
         snapshot = Snapshot.open(folder, verify=verify)
         opened.callback(snapshot.close)
-        policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.attached)
+        policy, walks = resolved_policy(spec.expand, walked(spec, snapshot.relations), spec.attached)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
         store = open_store(spec, snapshot) if walks else UnavailableStore("the expansion policy walks no relation")
@@ -244,12 +244,18 @@ def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
         store: GraphStore = STORES[spec.store].open(snapshot.folder, verify=False)
         return store
     try:
-        label = "" if spec.neo4j.is_external else graph_label(snapshot.id)
-        return CachedStore(
-            STORES["neo4j"](spec.neo4j, label), seconds=_EXTERNAL_SECONDS if spec.neo4j.is_external else None
-        )
+        if not spec.neo4j.is_external:
+            return CachedStore(STORES["neo4j"](spec.neo4j, graph_label(snapshot.id)))
+        database = replace(spec.neo4j, relations=walked(spec, snapshot.relations))
+        return CachedStore(STORES["neo4j"](database, ""), seconds=_EXTERNAL_SECONDS)
     except UsageError as error:
         return UnavailableStore(error.message)
+
+
+def walked(spec: GraphSpec, relations: Sequence[str]) -> list[str]:
+    """Return those of a snapshot's relations that a store may walk; a database can have more than were pulled."""
+    mapped = spec.neo4j.relations if spec.store == "neo4j" and spec.neo4j and spec.neo4j.is_external else []
+    return [name for name in relations if not mapped or name in mapped]
 
 
 def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: DocumentMapping) -> tuple[ExpandSpec, bool]:
@@ -260,7 +266,9 @@ def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: Documen
     """
     if policy.itself is None:
         policy = replace(policy, itself=0.0 if found.documents and not found.types else 1.0)
-    if policy.relations or not found.about:
+    if policy.relations:
+        return policy, any(name in relations for name in policy.relations)
+    if not found.about:
         return policy, bool(relations)
     others: dict[str, Direction | RelationSpec] = {name: "both" for name in relations if name not in found.about}
     return replace(policy, relations=others), bool(others)

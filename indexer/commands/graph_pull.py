@@ -100,7 +100,7 @@ def pull(
     what = "unchanged," if report.status == "unchanged" else "pulled as"
     out(f"{report.graph}: {what} snapshot {report.id}")
     out(f"  {report.entities:,} entities of {len(report.types)} types, {report.edges:,} edges")
-    out(f"  {len(report.relations)} relations; these are the ones used from now on")
+    out(f"  relations used from now on: {', '.join(report.relations) or 'none'}")
     if report.rejected:
         out(f"  {report.rejected:,} nodes rejected: see {report.rejects}")
 

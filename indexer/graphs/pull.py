@@ -13,6 +13,7 @@ from clew.core.progress import Progress, Silent
 from clew.core.spec import parse
 from clew.core.types import Deadline
 from clew.indexer.graphs.load import LoadReport, Reading, keep
+from clew.indexer.graphs.mapping import check_mapping, missing_relations
 from clew.indexer.graphs.read import Node
 from clew.indexer.sources.record import Fault
 from clew.kg.snapshot import graph_folder
@@ -38,20 +39,22 @@ def pull(
 ) -> LoadReport:
     """Store the current contents of a database, as mapped by `spec`, as the newest snapshot of the graph `name`.
 
-    From then on, only the relationship types that were found are used: they are part of the mapping in the lineage of
-    the manifest, see `source_of`. skip_bad: skip nodes without a valid id, and all but one of the nodes with the same
-    id; they are counted, and listed in rejects.jsonl.
+    From then on, only the relationship types of the spec are used, or those that were found if it gives none: they are
+    part of the mapping in the lineage of the manifest, see `source_of`. skip_bad: skip nodes without a valid id, and all
+    but one of the nodes with the same id; they are counted, and listed in rejects.jsonl.
 
-    Raises DataError that names label and id of nodes that cannot be entities (unless skip_bad), or a relationship type
-    that cannot be quoted; UsageError if the spec maps no label; NotFoundError if `name` cannot be the name of a graph;
-    StageUnavailable, LockedError, StoreError.
+    Raises DataError that names a label, relationship type or property that does not exist, label and id of nodes that
+    cannot be entities (unless skip_bad), or a relationship type that cannot be quoted; UsageError if the spec maps no
+    label; NotFoundError if `name` cannot be the name of a graph; StageUnavailable, LockedError, StoreError.
     """
     if not spec.is_external:
         raise UsageError(f"no label of {spec.uri} is mapped", "name the labels of its entities, such as --label Person")
     graph_folder(home, name)  # raises for an invalid name, before the server is used
     display = progress or Silent()
     display.start("check the database")
-    bad, fixed = _look(spec, skip_bad=skip_bad)
+    bad, fixed, notices = _look(spec, skip_bad=skip_bad)
+    for notice in notices:
+        display.notice(notice)
     store: Any = STORES["neo4j"](fixed)
     try:
         reading = Reading(display, skip_bad=skip_bad, hint=_HINT)
@@ -60,6 +63,7 @@ def pull(
         report = keep(home, name, reading, _nodes(store, bad, spec), links, _lineage(fixed), licence=licence)
     finally:
         store.close()
+    report.notices = notices
     # One listed reject can stand for many nodes.
     report.rejected += sum(count - (1 if why != "twice" else 2) for _, why, _, count in bad)
     return report
@@ -84,18 +88,21 @@ def _origin(spec: Neo4jSpec) -> str:
     return f"{spec.uri}/{spec.database}"
 
 
-def _look(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec]:
-    """Return the nodes that cannot be entities, and the spec with the existing relationship types."""
+def _look(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec, list[str]]:
+    """Return the nodes that cannot be entities, the spec with the relationship types to use, and notices."""
     store: Any = STORES["neo4j"](spec)
     try:
+        notices = check_mapping(store, spec)
         bad = store.bad_nodes()
         if bad and not skip_bad:
             raise DataError(f"{_origin(spec)}: {_reason(spec, *bad[0])}", _HINT)
-        relations = list(store.count(Deadline()).relations)
+        found = list(store.count(Deadline()).relations)
     finally:
         store.close()
+    notices += missing_relations(spec, found)
     try:
-        return bad, replace(spec, relations=relations)
+        # An empty list would mean all types, so types that were asked for stay even if there is none of them.
+        return bad, replace(spec, relations=spec.relations or found), notices
     except ValueError as error:
         raise DataError(
             f"{_origin(spec)}: {error}", "name the relationship types to use, such as --relation KNOWS"

@@ -116,14 +116,39 @@ def test_what_cannot_be_pulled(spec, tmp_path, run):
         pull(tmp_path, "films", replace(spec, labels=[]))
     with pytest.raises(NotFoundError):
         pull(tmp_path, "../films", spec)
-    with pytest.raises(DataError, match="no valid node"):
-        pull(tmp_path, "films", replace(spec, labels=["Nobody " + secrets.token_hex(6)]))
     with pytest.raises(StageUnavailable, match="cannot reach"):
         pull(tmp_path, "films", replace(spec, uri="bolt://127.0.0.1:1"))
     run(f"MATCH (p:`{spec.labels[1]}`) CREATE (p)-[:`odd``type`]->(p)")
     with pytest.raises(DataError, match="cannot be quoted"):
         pull(tmp_path, "films", spec)
     assert pull(tmp_path, "films", replace(spec, relations=["WROTE"])).relations == {"WROTE": 1}
+
+
+def test_what_does_not_exist_is_named_with_what_does(spec, tmp_path):
+    film, person = spec.labels
+    for wrong, said, hint in (
+        ({"labels": [film, person + "s"]}, f"there is no label '{person}s'", f"did you mean '{person}'?"),
+        ({"relations": ["DIRECTEED"]}, "there is no relationship type 'DIRECTEED'", "did you mean 'DIRECTED'?"),
+        ({"name": "titel"}, "has the property 'titel', which is mapped as name", "did you mean 'title'?"),
+        ({"aliases": ["akas"]}, "'akas', which is mapped as alias", "did you mean 'aka'?"),
+        ({"names": {"de": "zhh"}}, "'zhh', which is mapped as name in de", "did you mean 'zh'?"),
+        ({"description": "years"}, "'years', which is mapped as description", "did you mean 'year'?"),
+        ({"id": "n"}, "'n', which is mapped as id", "did you mean 'no'?"),
+    ):
+        with pytest.raises(DataError) as failed:
+            pull(tmp_path, "films", replace(spec, **wrong))
+        assert said in failed.value.message
+        assert hint in (failed.value.hint or "")
+
+
+def test_a_relation_that_joins_no_two_entities_pulls_no_others(spec, tmp_path):
+    alone = replace(spec, labels=spec.labels[1:], relations=["DIRECTED"], names={})
+    report = pull(tmp_path, "people", alone)
+    assert (report.entities, report.edges) == (1, 0)
+    assert report.notices == [f"no relationship of type 'DIRECTED' joins two nodes with the labels '{spec.labels[1]}'"]
+    assert source_of(opened(tmp_path, "people").manifest.lineage) == alone
+    [notice] = pull(tmp_path, "alone", replace(alone, relations=[])).notices
+    assert notice.endswith("the graph has no edges")
 
 
 def test_from_the_command_line(spec, tmp_path, run):
