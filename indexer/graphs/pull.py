@@ -39,9 +39,9 @@ def pull(
 ) -> LoadReport:
     """Store the current contents of a database, as mapped by `spec`, as the newest snapshot of the graph `name`.
 
-    From then on, only the relationship types of the spec are used, or those that were found if it gives none: they are
-    part of the mapping in the lineage of the manifest, see `source_of`. skip_bad: skip nodes without a valid id, and all
-    but one of the nodes with the same id; they are counted, and listed in rejects.jsonl.
+    From then on, only the relationship types of the spec are used (those that were found if it gives none): they are
+    part of the mapping in the lineage of the manifest, see `source_of`. skip_bad: skip nodes without a valid id, and
+    all but one of the nodes with the same id; they are counted, and listed in rejects.jsonl.
 
     Raises DataError that names a label, relationship type or property that does not exist, label and id of nodes that
     cannot be entities (unless skip_bad), or a relationship type that cannot be quoted; UsageError if the spec maps no
