@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.core.fold import fold, normalise
-from clew.core.types import Bools, Ints
+from clew.core.types import Bools
 from clew.kg.dictionary import Dictionary
 from clew.kg.linker import Linker
+from clew.kg.relations import Step
 from clew.kg.snapshot import Snapshot
 from clew.kg.spec import DocumentMapping, GraphSpec
 
@@ -130,6 +131,20 @@ def linked_types(types: Iterable[str], spec: GraphSpec) -> list[str]:
     return [name for name in types if name in spec.link.types or not (spec.link.types or name in spec.document_types)]
 
 
+# The code of an annotation that no edge made: a document's own node, a field value, a mention.
+NO_STEP = 0
+
+
+def step_code(relation: int, *, outgoing: bool) -> int:
+    """Return the code (1 or more) of a step from an entity to a document. relation: its index in the snapshot."""
+    return 1 + 2 * relation + outgoing
+
+
+def steps_of(relations: Sequence[str]) -> list[Step]:
+    """Return the step of each code from 1 on. relations: those of the snapshot, in its order."""
+    return [Step(name, outgoing) for name in relations for outgoing in (False, True)]
+
+
 class Annotator:
     """Annotates documents with the entities of one snapshot."""
 
@@ -141,10 +156,11 @@ class Annotator:
 
     def entities(
         self, document: str, texts: Sequence[str], values: Sequence[tuple[str, Sequence[str]]]
-    ) -> dict[int, float]:
-        """Return row → weight (above 0, at most 1) of the entities that a whole document is about.
+    ) -> dict[tuple[int, int], float]:
+        """Return (row, step code) → weight (above 0, at most 1) of the entities that a whole document is about.
 
-        texts: texts to link, such as the title. values: (entity type, path) of the values of its linked fields.
+        texts: texts to link, such as the title. values: (entity type, path) of the values of its linked fields. An
+        entity that an edge joins to the document has the steps of its edges, and NO_STEP otherwise.
         """
         weights = self.mentioned(texts)
         for kind, path in values:
@@ -152,10 +168,14 @@ class Annotator:
             if row is not None:
                 weights[row] = 1.0
         own = self.node(document)
+        joined: Sequence[tuple[int, int]] = ()
         if own is not None:
             weights[own] = 1.0
-            weights.update(dict.fromkeys(self._neighbours.get(own, ()), 1.0))
-        return dict(sorted(weights.items()))
+            joined = self._neighbours.get(own, ())
+        for row, _ in joined:
+            weights.pop(row, None)
+        found = {(row, NO_STEP): weight for row, weight in weights.items()} | dict.fromkeys(joined, 1.0)
+        return dict(sorted(found.items()))
 
     def node(self, document: str) -> int | None:
         """Return the row of a document's own node; None if it has none."""
@@ -171,16 +191,19 @@ class Annotator:
         return weights
 
 
-def _document_edges(snapshot: Snapshot, dictionary: Dictionary, found: DocumentMapping) -> dict[int, list[int]]:
-    """Map the row of each document node to the rows of its neighbours that are not document nodes."""
+def _document_edges(
+    snapshot: Snapshot, dictionary: Dictionary, found: DocumentMapping
+) -> dict[int, list[tuple[int, int]]]:
+    """Map the row of each document node to its neighbours that are not document nodes: (row, code of the step)."""
     if not found.types:
         return {}
     own = _rows_of_types(dictionary, found.types)
-    source, target = (np.asarray(snapshot.edges[at], np.int64) for at in (0, 2))
-    joined: dict[int, list[int]] = {}
-    pairs: list[tuple[Ints, Ints]] = [(source, target), (target, source)]
-    for near, far in pairs:
+    source, relation, target = (np.asarray(row, np.int64) for row in snapshot.edges)
+    joined: dict[int, list[tuple[int, int]]] = {}
+    # The step leads from the entity to the document, so it leaves the source of the edge if that is the entity.
+    for near, far, outgoing in ((source, target, False), (target, source, True)):
         crossing = own[near] & ~own[far]
-        for document, entity in zip(near[crossing].tolist(), far[crossing].tolist(), strict=True):
-            joined.setdefault(document, []).append(entity)
+        edges = zip(near[crossing].tolist(), relation[crossing].tolist(), far[crossing].tolist(), strict=True)
+        for document, code, entity in edges:
+            joined.setdefault(document, []).append((entity, step_code(code, outgoing=outgoing)))
     return joined

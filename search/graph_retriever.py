@@ -14,21 +14,24 @@ from clew.core.errors import StageUnavailable, UsageError
 from clew.core.mapped import open_array
 from clew.core.text import Analyzer
 from clew.core.types import Deadline, Ints, Vectors
-from clew.kg.annotate import open_linker
+from clew.core.words import stem, words
+from clew.kg.annotate import open_linker, steps_of
 from clew.kg.cached import CachedStore
 from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
 from clew.kg.linker import FEATURES, Candidate, Linked, Linker
-from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder
+from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder, spoken
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.kg.spec import DocumentMapping, GraphSpec
 from clew.kg.store import STORES, GraphStore
 from clew.kg.types import Direction, EdgeTable
 from clew.kg.unavailable import UnavailableStore
-from clew.search.protocols import Expansion, ParsedQuery
+from clew.search.protocols import DocumentSteps, Expansion, ParsedQuery
 from clew.search.types import LinkedEntity
 
 # (entities, dim) float16 and (relations, dim) float32 unit vectors in the snapshot's order, stored with the statistics.
 ENTITY_VECTORS, RELATION_VECTORS = "entity_vectors.npy", "relation_vectors.npy"
+# Stands for the cosine of a query with the name of a relation that it has in full, where there are no vectors.
+_NAMED = 0.3
 # How long an answer of an external database, which others may change, is cached.
 _EXTERNAL_SECONDS = 60.0
 
@@ -81,7 +84,8 @@ class GraphRetriever:
         rows, kept = self._rows(reached)
         labels = self._labels(kept)
         paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in kept)
-        return Expansion(linked, kept, rows, paths, _cut(table, policy) or len(reached) == policy.most)
+        cut = _cut(table, policy) or len(reached) == policy.most
+        return Expansion(linked, kept, rows, paths, cut, self._document_steps(query, named))
 
     def entities(self, expansion: Expansion, text: str) -> tuple[LinkedEntity, ...]:
         """Return the entities that a query's text names, in text order."""
@@ -145,7 +149,7 @@ class GraphRetriever:
         learned = bool(self.model)
         rest = {name: remainder(query.text, [(mention.start, mention.end)]) for name, mention in named.items()}
         whole = remainder(query.text, [(mention.start, mention.end) for mention in named.values()])
-        cosines = self._cosines(query, table)
+        cosines = self._cosines(query, table.relations)
         odds: dict[tuple[str, Step], float] = {}
         for near, relation, outgoing in sorted(
             set(zip(table.near.tolist(), table.relation.tolist(), table.outgoing.tolist(), strict=True))
@@ -163,12 +167,36 @@ class GraphRetriever:
         }
         return {key: float(np.exp(policy.fit * (value - best[bool(key[0])]))) for key, value in odds.items()}
 
-    def _cosines(self, query: ParsedQuery, table: EdgeTable) -> list[float]:
-        """Return the cosine of the query and the name of each relation of a table; 0 if there are no vectors."""
+    def _document_steps(self, query: ParsedQuery, named: Mapping[str, Candidate]) -> DocumentSteps | None:
+        """Return how the relations that join documents of types of their own to entities fit the query."""
+        if not self.spec.document_types:
+            return None
+        relations = self.snapshot.relations
+        rest = remainder(query.text, [(mention.start, mention.end) for mention in named.values()])
+        odds, weights, said = [0.0], [1.0], [""]
+        learned = bool(self.model)
+        cosines = self._cosines(query, relations) if self.policy.fit else [0.0] * len(relations)
+        for at, step in enumerate(steps_of(relations)):
+            value = COSINE[learned] * cosines[at // 2]
+            if learned:
+                value += LIKELIHOOD * self.model.fit(rest, step)
+            odds.append(self.policy.fit * value)
+            relation = self.spec.expand.relation(step.relation)
+            weights.append(relation.weight if relation.direction in {"both", step.direction} else 0.0)
+            said.append(self.policy.say(step))
+        return DocumentSteps(np.array(odds, np.float64), np.array(weights, np.float64), tuple(said))
+
+    def _cosines(self, query: ParsedQuery, relations: Sequence[str]) -> list[float]:
+        """Return how close the query is to the name of each relation: the cosine of their vectors.
+
+        Without vectors, it is _NAMED times the share of the words of the name that the query has.
+        """
         if query.vector is None or not self.relation_vectors:
-            return [0.0] * len(table.relations)
-        names = np.stack([self.relation_vectors[name] for name in table.relations]) if table.relations else None
-        return [] if names is None else np.vecdot(names, query.vector).astype(np.float64).tolist()
+            asked = {word.stem for word in words(query.text)}
+            names = [{stem(word) for word in spoken(name).split()} for name in relations]
+            return [_NAMED * len(name & asked) / max(1, len(name)) for name in names]
+        vectors = np.stack([self.relation_vectors[name] for name in relations]) if relations else None
+        return [] if vectors is None else np.vecdot(vectors, query.vector).astype(np.float64).tolist()
 
     def _rows(self, reached: Sequence[Reached]) -> tuple[Ints, tuple[Reached, ...]]:
         """Return the snapshot rows of the entities reached, and the entities that have one.

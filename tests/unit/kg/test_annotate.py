@@ -2,7 +2,7 @@
 
 import pytest
 
-from clew.kg.annotate import TEXT_WEIGHT, Annotator, attached, open_linker, value_id
+from clew.kg.annotate import TEXT_WEIGHT, Annotator, attached, open_linker, steps_of, value_id
 from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.spec import GraphSpec
 from clew.kg.types import Edge, Entity
@@ -28,7 +28,11 @@ def snapshot(tmp_path_factory):
 
 
 def rows(snapshot, weights):
-    return dict(zip(snapshot.ids(list(weights)), weights.values(), strict=True))
+    """Entity → weight, or (entity, said) → weight for one that an edge joins to the document."""
+    ids = snapshot.ids([row for row, _ in weights])
+    said = ["", *(step.said for step in steps_of(snapshot.relations))]
+    named = [(name, said[step]) if step else name for name, (_, step) in zip(ids, weights, strict=True)]
+    return dict(zip(named, weights.values(), strict=True))
 
 
 def spec(**values):
@@ -114,7 +118,11 @@ def test_values_have_ids_that_spelling_does_not_change(kind, path, expected):
 
 def test_a_document_is_about_its_node_and_what_that_is_joined_to(snapshot):
     weights = Annotator(snapshot, spec()).entities("1", [], [])
-    assert rows(snapshot, weights) == {"brand:fjord": 1.0, "category:sofas": 1.0, "product:1": 1.0}
+    assert rows(snapshot, weights) == {
+        ("brand:fjord", "brand of"): 1.0,
+        ("category:sofas", "sold as"): 1.0,
+        "product:1": 1.0,
+    }
     assert list(weights) == sorted(weights)
     assert Annotator(snapshot, spec()).entities("unknown", [], []) == {}
 
@@ -131,6 +139,11 @@ def test_a_mention_in_the_title_counts_less_and_never_lowers_a_value(snapshot):
     linker = open_linker(snapshot.folder, spec())
     assert weight == pytest.approx(TEXT_WEIGHT * linker.link("Fjord").mentions[0].probability)
     assert rows(snapshot, annotator.entities("x", ["Fjord"], [("brand", ["Fjord"])])) == {"brand:fjord": 1.0}
+
+
+def test_an_edge_says_more_than_a_value_or_a_mention(snapshot):
+    found = Annotator(snapshot, spec()).entities("1", ["Fjord"], [("brand", ["Fjord"])])
+    assert [key for key in rows(snapshot, found) if "brand:fjord" in key] == [("brand:fjord", "brand of")]
 
 
 def test_of_several_texts_the_surest_mention_counts(snapshot):
