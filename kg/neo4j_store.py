@@ -16,20 +16,14 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from neo4j import READ_ACCESS, AsyncDriver, AsyncGraphDatabase, AsyncResult, AsyncSession, Query
-from neo4j.exceptions import (
-    ConnectionPoolError,
-    DriverError,
-    Neo4jError,
-    ServiceUnavailable,
-    SessionExpired,
-    UnsupportedServerProduct,
-)
+from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable, SessionExpired
 
 from clew.core.errors import DataError, StageUnavailable, UsageError
 from clew.core.types import Deadline
 from clew.kg import cypher
 from clew.kg.breaker import CircuitBreaker
 from clew.kg.loop import LoopThread
+from clew.kg.neo4j_errors import is_late, reason_of
 from clew.kg.records import Mapped, Reader, edge_table, keys, loaded, written
 from clew.kg.spec import Neo4jSpec
 from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
@@ -43,6 +37,7 @@ logging.getLogger("neo4j").addHandler(logging.NullHandler())
 FAIR_MS = 50.0
 CLOSE_SECONDS = 1.0
 WARM_SECONDS = 30.0
+PROBE_SECONDS = 5.0
 PAGE = 2_000
 ENTITIES_AT_ONCE = 5_000
 EDGES_AT_ONCE = 20_000
@@ -97,6 +92,7 @@ class Neo4jStore:
         cypher.entities(self._graph)  # raises an error now if a name cannot be quoted
         self._breaker = CircuitBreaker(spec.uri, failures=failures, wait_seconds=wait_seconds)
         self._warming: Future[Any] | None = None
+        self._probing: Future[None] | None = None
         # Callers wait here and not in the pool of the driver, where one that gives up may block its slot.
         self._places = asyncio.Semaphore(spec.connections)
         self._loop = LoopThread(f"clew-neo4j-{label or spec.database}")
@@ -303,13 +299,13 @@ class Neo4jStore:
         except TimeoutError:
             raise self._late(ticket, seconds) from None
         except (DriverError, Neo4jError, OSError) as error:
-            if _is_late(error):
+            if is_late(error):
                 raise self._late(ticket, seconds) from None
-            reason = self._reason(error)
+            reason = reason_of(error, self._spec)
             if reason is None:
                 self._breaker.succeeded(ticket)
                 raise
-            self._breaker.failed(ticket, reason)
+            self._failed(ticket, reason)
             raise StageUnavailable(reason) from None
         except BaseException:
             self._breaker.abandoned(ticket)
@@ -317,30 +313,22 @@ class Neo4jStore:
         self._breaker.succeeded(ticket)
         return answer
 
+    def _failed(self, ticket: int, reason: str) -> None:
+        """Inform the breaker of a failed call; if it is open now, ask the server in the background from now on."""
+        self._breaker.failed(ticket, reason)
+        if self._breaker.left_seconds is not None and (self._probing is None or self._probing.done()):
+            with suppress(StageUnavailable):
+                self._probing = self._loop.start(self._probe)
+
     def _late(self, ticket: int, seconds: float | None) -> _Late:
         """Make the error for an answer that did not arrive in time, and inform the breaker."""
         within = f" within {1000 * seconds:.0f} ms" if seconds else " in the time the server allows"
         reason = f"no answer from {self._spec.uri}{within}"
         if seconds is None or 1000 * seconds >= FAIR_MS:
-            self._breaker.failed(ticket, reason)
+            self._failed(ticket, reason)
         else:
             self._breaker.abandoned(ticket)
         return _Late(reason, "allow more time, or use fewer hops or steps")
-
-    def _reason(self, error: Exception) -> str | None:
-        """Return why the server cannot answer; None if it did answer and the statement was wrong, which is our bug."""
-        spec, code = self._spec, getattr(error, "code", None) or ""
-        if code in _MESSAGES:
-            return _MESSAGES[code].format(uri=spec.uri, user=spec.user, database=spec.database)
-        if code.startswith(_SERVERS_FAULT):
-            return f"{spec.uri} cannot answer now ({code})"
-        if isinstance(error, ConnectionPoolError):
-            return f"all {spec.connections} connections to {spec.uri} are busy"
-        if isinstance(error, UnsupportedServerProduct):
-            return f"{spec.uri} is not a supported version of Neo4j"
-        if isinstance(error, ServiceUnavailable | SessionExpired | OSError):
-            return f"cannot reach {spec.uri}"
-        return None
 
     # -- on the loop
 
@@ -359,6 +347,25 @@ class Neo4jStore:
                 if last:
                     raise
         raise AssertionError("unreachable")
+
+    async def _probe(self) -> None:
+        """Ask the server for nothing until it answers, each time when the breaker's waiting time is over."""
+        while (left := self._breaker.left_seconds) is not None:
+            await asyncio.sleep(left)
+            ticket = self._breaker.probe()
+            if ticket is None:
+                continue
+            try:
+                await asyncio.wait_for(self._rows("RETURN 1", {}, PROBE_SECONDS), PROBE_SECONDS)
+            except TimeoutError:
+                self._breaker.failed(ticket, f"no answer from {self._spec.uri} within {PROBE_SECONDS:g} s")
+            except (DriverError, Neo4jError, OSError) as error:
+                self._breaker.failed(ticket, reason_of(error, self._spec) or f"{self._spec.uri} cannot answer now")
+            except BaseException:
+                self._breaker.abandoned(ticket)
+                raise
+            else:
+                self._breaker.succeeded(ticket)
 
     async def _forgotten(self) -> None:
         async with self._driver.session(database=self._spec.database) as session:
@@ -390,20 +397,3 @@ async def _page(result: AsyncResult) -> list[list[Any]]:
 async def _leave(session: AsyncSession) -> None:
     """Close a session, and its connection too if an answer is still on its way."""
     session.cancel()
-
-
-_SECURITY = "Neo.ClientError.Security."
-_SERVERS_FAULT = ("Neo.TransientError.", "Neo.DatabaseError.", _SECURITY, "Neo.ClientError.Cluster.")
-_MESSAGES = {
-    _SECURITY + "Unauthorized": "{uri} refuses the login: the user {user!r} is unknown or the password is wrong",
-    _SECURITY + "AuthenticationRateLimit": "{uri} refuses the login: too many wrong passwords for {user!r}, try later",
-    _SECURITY + "CredentialsExpired": "{uri} requires the password of {user!r} to be changed first",
-    _SECURITY + "Forbidden": "{uri} does not allow {user!r} to do this in the database {database!r}",
-    "Neo.ClientError.Database.DatabaseNotFound": "the database {database!r} does not exist at {uri}",
-    "Neo.TransientError.General.DatabaseUnavailable": "the database {database!r} at {uri} is not available now",
-}
-
-
-def _is_late(error: Exception) -> bool:
-    """Return whether the server ended the transaction at its time limit."""
-    return (getattr(error, "code", None) or "").startswith("Neo.ClientError.Transaction.TransactionTimedOut")

@@ -21,6 +21,7 @@ from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
 from clew.kg.linker import FEATURES, Candidate, Linked, Linker
 from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder, spoken
 from clew.kg.snapshot import Snapshot, find_snapshot
+from clew.kg.snapshot_walk import neighbourhood
 from clew.kg.spec import DocumentMapping, GraphSpec
 from clew.kg.store import STORES, GraphStore
 from clew.kg.types import Direction, EdgeTable
@@ -44,6 +45,8 @@ def graph_label(snapshot: str) -> str:
 @dataclass(frozen=True, slots=True)
 class GraphRetriever:
     """The opened graph of a release. Safe for concurrent use.
+
+    If a graph's server cannot answer, queries walk over the snapshot's edges on disk instead.
 
     policy: the spec's, resolved for how the documents are attached to the graph. walks: whether there is any relation
     to walk. relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty if the index has no
@@ -77,7 +80,7 @@ class GraphRetriever:
             if name not in named or mention.probability > named[name].probability:
                 named[name] = mention
         policy = self.policy
-        table = self.store.neighbourhood(list(named), policy.walk, deadline) if self.walks else seeds_alone(list(named))
+        table, lost = self._neighbourhood(list(named), deadline)
         seeds = {name: mention.probability for name, mention in named.items()}
         fits = self._fits(query, named, table, policy) if policy.fit else {}
         reached = tuple(expand(table, seeds, fits, policy))
@@ -85,7 +88,21 @@ class GraphRetriever:
         labels = self._labels(kept)
         paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in kept)
         cut = _cut(table, policy) or len(reached) == policy.most
-        return Expansion(linked, kept, rows, paths, cut, self._document_steps(query, named))
+        return Expansion(linked, kept, rows, paths, cut, self._document_steps(query, named), lost)
+
+    def _neighbourhood(self, seeds: list[str], deadline: Deadline) -> tuple[EdgeTable, str]:
+        """Return the edges around the seeds, and why they are not the server's ("" if they are the store's own).
+
+        If a server cannot answer, the edges are those of the snapshot. Raises StageUnavailable if another store cannot.
+        """
+        if not self.walks:
+            return seeds_alone(seeds), ""
+        try:
+            return self.store.neighbourhood(seeds, self.policy.walk, deadline), ""
+        except StageUnavailable as error:
+            if self.spec.store != "neo4j":
+                raise
+            return neighbourhood(self.snapshot, seeds, self.policy.walk), error.message
 
     def entities(self, expansion: Expansion, text: str) -> tuple[LinkedEntity, ...]:
         """Return the entities that a query's text names, in text order."""

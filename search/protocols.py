@@ -46,6 +46,7 @@ class Expansion:
     linked: candidates and mentions of its text. reached: the entities reached, by descending weight. rows: (r,)
     int64 row of each in the graph. paths: how each is reached, in plain words. truncated: whether a limit of the policy
     cut the walk or the list of entities reached. steps: how relations to documents count (None: all in full).
+    lost: why the edges are those of the snapshot and not of the graph's server, "" if that did not happen.
     """
 
     linked: Linked
@@ -54,6 +55,7 @@ class Expansion:
     paths: tuple[str, ...]
     truncated: bool = False
     steps: DocumentSteps | None = None
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
