@@ -24,7 +24,7 @@ from clew.kg import cypher
 from clew.kg.breaker import CircuitBreaker
 from clew.kg.loop import LoopThread
 from clew.kg.neo4j_errors import is_late, reason_of
-from clew.kg.records import Mapped, Reader, edge_table, keys, loaded, written
+from clew.kg.records import Mapped, Reader, edge_table, keys, keys_by_label, loaded, written
 from clew.kg.spec import Neo4jSpec
 from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
@@ -83,8 +83,10 @@ class Neo4jStore:
                 f"set it to the password of {spec.user!r} at {spec.uri}",
             )
         self._spec, self._label, self._longest_ms = spec, label, longest_ms
+        self._prefixes: tuple[str, ...] = ()
         if spec.is_external:
-            self._graph = cypher.Graph(tuple(spec.labels), spec.id, tuple(spec.relations), mapped=True)
+            ids, self._prefixes = zip(*((node.id, node.prefix) for node in spec.mappings), strict=True)
+            self._graph = cypher.Graph(tuple(spec.labels), ids, tuple(spec.relations), True, any(self._prefixes))
             self._entity: Reader = Mapped(spec)
         else:
             self._graph = cypher.Graph((label,))
@@ -122,8 +124,7 @@ class Neo4jStore:
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
         """See GraphStore."""
-        asked = keys(ids, mapped=self._spec.is_external)
-        [[rows]] = self._read(cypher.entities(self._graph), {"keys": asked}, deadline)
+        [[rows]] = self._read(cypher.entities(self._graph), {"keys": self._keys(ids)}, deadline)
         found = {entity.id: entity for entity in (self._entity(*row) for row in rows)}
         return [found.get(name) for name in ids]
 
@@ -131,7 +132,7 @@ class Neo4jStore:
         """See GraphStore. Sends one statement for all hops."""
         wanted, ways = list(dict.fromkeys(seeds)), self._ways(walk)
         ask = {
-            "keys": keys(wanted, mapped=self._spec.is_external),
+            "keys": self._keys(wanted),
             "places": {name: place for place, name in enumerate(wanted) if keys([name], mapped=False)},
             "out": ways.out,
             "into": ways.into,
@@ -153,13 +154,11 @@ class Neo4jStore:
         of_type: dict[str, int] = dict(sorted(types))
         return GraphCounts(sum(of_type.values()), sum(of_relation.values()), of_relation, of_type)
 
-    def labels(self) -> list[str]:
-        """Return every label of the whole database, ascending."""
-        return sorted(name for [name] in self._read(cypher.labels(), {}, Deadline(), long=True))
-
-    def relation_types(self) -> list[str]:
-        """Return every relationship type of the whole database, ascending."""
-        return sorted(name for [name] in self._read(cypher.relation_types(), {}, Deadline(), long=True))
+    def known(self) -> tuple[list[str], list[str]]:
+        """Return every label and every relationship type of the whole database, ascending."""
+        texts = (cypher.labels(), cypher.relation_types())
+        labels, types = (sorted(row[0] for row in self._read(text, {}, Deadline(), long=True)) for text in texts)
+        return labels, types
 
     def properties(self, label: str) -> dict[str, int]:
         """Return property → how many nodes with a label have it, ordered by name."""
@@ -175,8 +174,8 @@ class Neo4jStore:
 
     def all_entities(self) -> Iterator[Entity]:
         """See GraphStore. Read page by page in one transaction."""
-        for labels, properties in self._stream(cypher.all_entities(self._graph)):
-            yield self._entity(labels, properties)
+        for labels, properties, element in self._stream(cypher.all_entities(self._graph)):
+            yield self._entity(labels, properties, element)
 
     def all_edges(self) -> Iterator[Edge]:
         """See GraphStore. Read page by page in one transaction."""
@@ -184,6 +183,9 @@ class Neo4jStore:
             for relation, targets in runs:
                 for target in targets:
                     yield Edge(source, relation, target)
+
+    def _keys(self, ids: Sequence[str]) -> list[list[str | int]]:
+        return keys_by_label(ids, self._spec) if self._spec.is_external else [keys(ids, mapped=False)]
 
     def _ways(self, walk: Walk) -> cypher.RelationFilter:
         """Return the relationship types of a walk, without those that the spec does not list."""
@@ -255,7 +257,8 @@ class Neo4jStore:
             raise StageUnavailable(f"no time was left to query {self._spec.uri}")
         left_ms = deadline.left_ms if long else min(deadline.left_ms, self._longest_ms)
         seconds = None if left_ms == float("inf") else max(left_ms, 1.0) / 1000
-        parameters = {"ask": {**ask, "relations": self._graph.relations}, "fan_out": fan_out, "steps": steps}
+        fixed = {"relations": self._graph.relations, "prefixes": self._prefixes}
+        parameters = {"ask": {**ask, **fixed}, "fan_out": fan_out, "steps": steps}
         return self._ask(lambda: self._rows(text, parameters, seconds), seconds)
 
     def _warm(self, text: str) -> None:
@@ -264,7 +267,7 @@ class Neo4jStore:
         Compiling takes a few hundred milliseconds, and the server discards the result if the request is cancelled.
         """
         if self._warming is None or self._warming.done():
-            no_seeds = {"ask": {"keys": [], "places": {}}, "fan_out": 1, "steps": 1}
+            no_seeds = {"ask": {"keys": [], "places": {}, "prefixes": self._prefixes}, "fan_out": 1, "steps": 1}
             with suppress(StageUnavailable):
                 self._warming = self._loop.start(lambda: self._rows(text, no_seeds, WARM_SECONDS))
 
@@ -272,7 +275,8 @@ class Neo4jStore:
         """Yield the values of each record of a long answer, fetched page by page as they are used."""
         session: AsyncSession = self._session(fetch_size=PAGE)
         try:
-            result = self._ask(lambda: _run(session, text, self._graph.relations), None)
+            ask = {"relations": self._graph.relations, "prefixes": self._prefixes}
+            result = self._ask(lambda: session.run(text, {"ask": ask}), None)
             while page := self._ask(lambda: _page(result), None):
                 yield from page
         finally:
@@ -384,10 +388,6 @@ class Neo4jStore:
                 return False
             await transaction.commit()
         return True
-
-
-async def _run(session: AsyncSession, text: str, relations: Sequence[str]) -> AsyncResult:
-    return await session.run(text, {"ask": {"relations": relations}})
 
 
 async def _page(result: AsyncResult) -> list[list[Any]]:

@@ -22,7 +22,7 @@ from clew.kg.linker import FEATURES, Candidate, Linked, Linker
 from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder, spoken
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.kg.snapshot_walk import neighbourhood
-from clew.kg.spec import DocumentMapping, GraphSpec
+from clew.kg.spec import DocumentMapping, GraphSpec, pulled
 from clew.kg.store import STORES, GraphStore
 from clew.kg.types import Direction, EdgeTable
 from clew.kg.unavailable import UnavailableStore
@@ -291,7 +291,15 @@ def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
     try:
         if not spec.neo4j.is_external:
             return CachedStore(STORES["neo4j"](spec.neo4j, graph_label(snapshot.id)))
-        database = replace(spec.neo4j, relations=walked(spec, snapshot.relations))
+        source = pulled(snapshot.manifest.lineage) or spec.neo4j
+        # The ids in the snapshot are those of the mapping that it was pulled with.
+        database = replace(
+            spec.neo4j,
+            labels=source.labels,
+            id=source.id,
+            nodes=source.nodes,
+            relations=walked(spec, snapshot.relations),
+        )
         return CachedStore(STORES["neo4j"](database, ""), seconds=_EXTERNAL_SECONDS)
     except UsageError as error:
         return UnavailableStore(error.message)

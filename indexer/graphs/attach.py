@@ -16,7 +16,6 @@ from clew.core.progress import Progress
 from clew.core.types import Vectors
 from clew.indexer.encode import Encoding
 from clew.indexer.graphs.load import load
-from clew.indexer.graphs.pull import source_of
 from clew.indexer.graphs.read import lineage
 from clew.indexer.graphs.used import is_intact
 from clew.indexer.spec import IndexSpec
@@ -26,7 +25,7 @@ from clew.kg.manifest import GraphManifest
 from clew.kg.manifest import load as load_manifest
 from clew.kg.relations import spoken
 from clew.kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapshots
-from clew.kg.spec import GraphSpec
+from clew.kg.spec import GraphSpec, pulled
 from clew.kg.types import GraphCounts
 from clew.search.fields import searched
 from clew.search.graph_retriever import ENTITY_VECTORS, RELATION_VECTORS
@@ -68,8 +67,7 @@ def _with_graph(spec: IndexSpec, graph: GraphSpec) -> IndexSpec:
 
 def _check_names(spec: IndexSpec, graph: GraphSpec, manifest: GraphManifest) -> None:
     """Check that types, relations and fields in the [graph] table exist. Raises SpecError that names the key."""
-    counts, source = manifest.counts, source_of(manifest.lineage)
-    pulled = source.relations if source else []
+    counts, source = manifest.counts, pulled(manifest.lineage)
     types, relations = f"an entity type of graph {graph.name!r}", f"a relation of graph {graph.name!r}"
     texts = {"title", *(name for name in searched(spec.search.fields) if spec.search.fields[name].type == "text")}
     named: list[tuple[str, Iterable[str], str, Collection[str]]] = [
@@ -80,7 +78,10 @@ def _check_names(spec: IndexSpec, graph: GraphSpec, manifest: GraphManifest) -> 
         ("annotate", graph.annotate, "a searched text field of the index", texts),
     ]
     if graph.store == "neo4j" and graph.neo4j and graph.neo4j.is_external:
-        named.append(("neo4j.relations", graph.neo4j.relations, relations, {*counts.relations, *pulled}))
+        walkable = {*counts.relations, *(source.relations if source else ())}
+        named.append(("neo4j.relations", graph.neo4j.relations, relations, walkable))
+        labels = source.labels if source else counts.types
+        named.append(("neo4j.labels", graph.neo4j.labels, f"a label that graph {graph.name!r} was pulled with", labels))
     for key, names, what, known in named:
         for name in names:
             if name not in known:
