@@ -1,4 +1,4 @@
-"""Measure what a graph adds on a judged data set: off, always on and gated, compared with an oracle."""
+"""Measure what a graph adds on a judged data set: off, on and auto (the gate decides), compared with an oracle."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from clew.search.gate import FEATURES, Gate
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
-BASELINE = "never"
+BASELINE = "off"
 _TOLERANCE = 1e-9
 _WORST = 20
 
 
-SYSTEMS = ("bm25", "dense", "never", "graph", "always", "gated", "always-terms", "gated-terms")
+SYSTEMS = ("bm25", "dense", "off", "graph", "on", "auto", "on-terms", "auto-terms")
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,8 @@ def prepared(searcher: Searcher, system: System, tuned: Tuned | None, known: dic
     reranker = replace(found.reranker, scorer=SharedScorer(found.reranker.scorer, known))
     if tuned is not None and tuned.rerank is not None:
         reranker = replace(reranker, calibration=Calibration.of_table(tuned.rerank.after))
-    if system.settle:
-        reranker = replace(reranker, spec=replace(reranker.spec, early_stop=system.settle))
+    if system.early_stop:
+        reranker = replace(reranker, spec=replace(reranker.spec, early_stop=system.early_stop))
     return replace(found, reranker=reranker)
 
 

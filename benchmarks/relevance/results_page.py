@@ -197,8 +197,8 @@ def stopping_early(reports: Sequence[Report]) -> str:
     lines = []
     for report in reports:
         for name, row in report["results"].items():
-            if "hybrid-tuned-settled" in row and "hybrid-tuned-rerank" in row:
-                every, early = row["hybrid-tuned-rerank"], row["hybrid-tuned-settled"]
+            if "hybrid-tuned-early-stop" in row and "hybrid-tuned-rerank" in row:
+                every, early = row["hybrid-tuned-rerank"], row["hybrid-tuned-early-stop"]
                 shown = (f"{every['nDCG@10']:.3f}", f"{early['nDCG@10']:.3f}")
                 lines.append(line([name, *shown, f"{every['pairs']:.0f}", f"{early['pairs']:.1f}"]))
     if not lines:
@@ -227,7 +227,7 @@ def graph_as_ranking(reports: Sequence[Report]) -> str:
             "on dev queries and decides for each query. p: the gate against no graph, Holm-corrected; helped and hurt:",
             "the share of the queries whose nDCG@10 the graph raises and lowers.",
         ],
-        {"never": "without the graph", "always": "for every query", "gated": "where the gate opens"},
+        {"off": "off", "on": "on", "auto": "auto"},
     )
 
 
@@ -237,7 +237,7 @@ def graph_as_terms(reports: Sequence[Report]) -> str:
         reports,
         "## What do names from the graph add as further words of the query?",
         ["The same graphs, used for query expansion: names of what a query leads to are added to its BM25 terms."],
-        {"never": "without the graph", "always-terms": "for every query", "gated-terms": "where the gate opens"},
+        {"off": "off", "on-terms": "on", "auto-terms": "auto"},
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.benchmarks.relevance import results_page
+from clew.benchmarks.relevance.systems import current_name
 from clew.benchmarks.signature import ROOT
 from clew.core.errors import DataError
 from clew.core.files import write_atomic
@@ -23,9 +24,22 @@ SHOWN = ("bm25", "dense", "hybrid", "hybrid-tuned")
 
 
 def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """Read all comparisons of systems, ordered by path."""
+    """Read all comparisons of systems, ordered by path, with old names of systems replaced by the present ones."""
     found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("results.json")))
-    return [report for report in found if "against_baseline" in report]
+    return [_with_current_names(report) for report in found if "against_baseline" in report]
+
+
+def _with_current_names(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored report with the present names of its systems."""
+    parts = {
+        part: {
+            name: {current_name(system): figures for system, figures in systems.items()}
+            for name, systems in report[part].items()
+        }
+        for part in ("results", "against_baseline", "effects")
+        if part in report
+    }
+    return {**report, **parts}
 
 
 def section(found: list[dict[str, Any]]) -> str:

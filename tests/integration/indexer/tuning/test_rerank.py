@@ -64,9 +64,9 @@ def test_a_system_is_the_index_with_what_the_system_says(tuned, searcher):
     known: dict[tuple[str, str], float] = {}
     plain = prepared(searcher, systems.load("hybrid"), None, known)
     assert plain.reranker is searcher.reranker
-    settled = systems.load("hybrid-tuned-settled")
-    found = prepared(searcher, settled, tuned[1], known)
-    assert found.reranker.spec.early_stop == settled.settle == 0.003
+    early = systems.load("hybrid-tuned-early-stop")
+    found = prepared(searcher, early, tuned[1], known)
+    assert found.reranker.spec.early_stop == early.early_stop == 0.003
     assert found.reranker.calibration.as_table() == tuned[1].rerank.after
     assert isinstance(found.reranker.scorer, SharedScorer)
     found.rank("lamp number3", 10)

@@ -70,14 +70,14 @@ def test_forms_of_the_reranker_stand_side_by_side() -> None:
 
 
 def test_stopping_early_is_shown_with_the_pairs_that_were_read() -> None:
-    rows = {"tiny": {"hybrid-tuned-rerank": figures(0.8, 50), "hybrid-tuned-settled": figures(0.79, 20.5)}}
+    rows = {"tiny": {"hybrid-tuned-rerank": figures(0.8, 50), "hybrid-tuned-early-stop": figures(0.79, 20.5)}}
     shown = table(page([report(rows)]), "Does it cost anything to stop reranking early?")
     assert shown == ["| tiny | 0.800 | 0.790 | 50 | 20.5 |"]
 
 
 def test_graphs_have_a_table_for_each_way_they_are_used() -> None:
-    rows = {name: figures(at / 10) for at, name in enumerate(("never", "always", "gated"), 1)}
-    graph = report({"tiny": rows}) | {"effects": {"tiny": {"gated": {"helped": 0.25, "hurt": 0.05}}}, "graph": ""}
+    rows = {name: figures(at / 10) for at, name in enumerate(("off", "on", "auto"), 1)}
+    graph = report({"tiny": rows}) | {"effects": {"tiny": {"auto": {"helped": 0.25, "hurt": 0.05}}}, "graph": ""}
     text = page([PLAIN, graph])
     assert table(text, "What does a knowledge graph add?") == [
         "| tiny | its own | 1,500 | 0.100 | 0.200 | **0.300** | 0.004 | 25% / 5% |"
