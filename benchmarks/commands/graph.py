@@ -38,7 +38,7 @@ def graph(
 ) -> None:
     """Measure what a graph adds to search.
 
-    Compares the graph off, on and auto (the gate decides), as a source of candidates and as query terms, with an oracle.
+    Compares the graph off, on and auto (the gate decides) with an oracle, as a source of candidates and as query terms.
     Relations, the graph's weight and the gate are learned on the train and dev queries first.
 
     Example: clew bench graph data/fb15k237-simpleqa --json
