@@ -63,7 +63,7 @@ def hardware(reports: Sequence[Report]) -> str:
     return f"- **Hardware**: {' and '.join(names)}. The figures do not depend on it.\n" if names else ""
 
 
-def plain(reports: Sequence[Report]) -> list[Report]:
+def default_reports(reports: Sequence[Report]) -> list[Report]:
     """Return the reports of whole collections with the default models, without a reranker."""
     return [r for r in reports if not other_models(r) and not option(r, "judged_only") and not reranks(r)]
 
@@ -72,7 +72,7 @@ def first_stage(reports: Sequence[Report]) -> str:
     """Compare hybrid search with BM25 and with dense retrieval: a table each for nDCG@10, RR@10 and R@100."""
     rows = {
         name: systems
-        for report in plain(reports)
+        for report in default_reports(reports)
         for name, systems in report["results"].items()
         if not unreadable(systems)
     }
@@ -100,7 +100,7 @@ def first_stage(reports: Sequence[Report]) -> str:
 def other_encoders(reports: Sequence[Report]) -> str:
     """Compare other encoders with the default: their rows are below those of the default on the same data sets."""
     others = [r for r in reports if option(r, "model") not in {None, "default"} and not reranks(r)]
-    usual = {name: systems for report in plain(reports) for name, systems in report["results"].items()}
+    usual = {name: systems for report in default_reports(reports) for name, systems in report["results"].items()}
     systems = ("bm25", "dense", "hybrid", "hybrid-tuned")
     readable, rest = [], []
     for report in others:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from clew.benchmarks.data.datasets import open_dataset
-from clew.benchmarks.data.index import _DECIDING, _DECIDING_GRAPH, graph_table
+from clew.benchmarks.data.index import _GRAPH_CODE, _INDEX_CODE, graph_table
 from clew.benchmarks.graph.measure import SYSTEMS, GraphOptions, material, measure, open_graph, plain
 from clew.benchmarks.graph.oracle import oracle_run, read_gold
 from clew.benchmarks.signature import ROOT
@@ -168,4 +168,4 @@ def test_a_folder_without_a_graph_is_told_what_to_do(tmp_path):
 
 
 def test_what_decides_an_index_is_there():
-    assert [place for place in (*_DECIDING, *_DECIDING_GRAPH) if not (ROOT / place).exists()] == []
+    assert [place for place in (*_INDEX_CODE, *_GRAPH_CODE) if not (ROOT / place).exists()] == []
