@@ -63,7 +63,7 @@ def code() -> dict[str, Any]:
 
 
 def code_hash(places: Sequence[str]) -> str:
-    """sha256 over the Python and TOML files in folders, or over files, of the source tree.
+    """Return the sha256 of the Python and TOML files in folders, or of single files, of the source tree.
 
     places: paths from the root of a checkout; in an installed wheel the rooms are looked for in clew/.
     """

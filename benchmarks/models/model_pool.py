@@ -18,7 +18,7 @@ class ModelPool:
         self._home, self._cache = home, cache
         self._encoders: dict[tuple[str, str], Encoder] = {}
         self._scorers: dict[tuple[str, str], PairScorer] = {}
-        self._remembering: dict[tuple[str, str], SharedScorer] = {}
+        self._cached_scorers: dict[tuple[str, str], SharedScorer] = {}
 
     def encoder(self, name: str, runtime: str) -> Encoder:
         """Return a bi-encoder without a cache. Raises what `load_encoder` raises."""
@@ -50,6 +50,6 @@ class ModelPool:
         if parts := parts_of(name):
             first, second = (self.cached_scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)
-        if (name, runtime) not in self._remembering:
-            self._remembering[name, runtime] = SharedScorer(self.scorer(name, runtime), {})
-        return self._remembering[name, runtime]
+        if (name, runtime) not in self._cached_scorers:
+            self._cached_scorers[name, runtime] = SharedScorer(self.scorer(name, runtime), {})
+        return self._cached_scorers[name, runtime]

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from clew.benchmarks.data.index import ensure, open_built, varied
+from clew.benchmarks.data.index import build_if_missing, open_built, spec_variant
 from clew.core.errors import DataError, UsageError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import gained
@@ -70,8 +70,8 @@ def sweep(dataset: Dataset, home: Path, options: Options, *, models: Path | None
         raise DataError(
             f"{dataset.name} has no split {' or '.join(options.splits)}", f"it has {', '.join(dataset.judged.splits)}"
         )
-    table = varied(dataset.spec, model=saved_path(options.model, models or home))
-    searcher = open_built(home, ensure(table, dataset.sources, dataset.base, home))
+    table = spec_variant(dataset.spec, model=saved_path(options.model, models or home))
+    searcher = open_built(home, build_if_missing(table, dataset.sources, dataset.base, home))
     found = {}
     try:
         for split in splits:
@@ -90,7 +90,7 @@ def sweep(dataset: Dataset, home: Path, options: Options, *, models: Path | None
 
 
 def _means(pools: Sequence[Judged]) -> dict[str, float]:
-    """Mean nDCG@10 of every fusion over the candidates of some queries."""
+    """Return the mean nDCG@10 of every fusion over the candidates of some queries."""
     return {
         name: round(fmean(ndcg(FUSIONS[spec.method](pool.found, spec).sum(axis=0), pool) for pool in pools), 5)
         for name, spec in FUSED.items()

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
 
-def learned(
+def tune_systems(
     searcher: Searcher,
     judged: JudgedQueries,
     group: Mapping[str, System],
     options: Options,
     progress: Progress | None,
 ) -> dict[str, Tuned]:
-    """Learn on dev for each tuned system; systems with the same sources share the result."""
+    """Learn fusion weights, and calibrations, on dev for the tuned systems; those with the same sources share them."""
     systems_of: dict[tuple[str, ...], list[str]] = {}
     for name, system in group.items():
         if system.tuned:
@@ -59,20 +59,22 @@ def learned(
     return found
 
 
-def prepared(searcher: Searcher, system: System, tuned: Tuned | None, known: dict[tuple[str, str], float]) -> Searcher:
+def system_searcher(
+    searcher: Searcher, system: System, tuned: Tuned | None, known: dict[tuple[str, str], float]
+) -> Searcher:
     """Return the searcher as a system uses it. known: cache of pair scores that the systems share."""
-    found = using(searcher, system.use)
+    found = with_graph_use(searcher, system.use)
     if not system.rerank or found.reranker is None:
         return found
     reranker = replace(found.reranker, scorer=SharedScorer(found.reranker.scorer, known))
     if tuned is not None and tuned.rerank is not None:
         reranker = replace(reranker, calibration=Calibration.of_table(tuned.rerank.after))
-    if system.settle:
-        reranker = replace(reranker, spec=replace(reranker.spec, early_stop=system.settle))
+    if system.early_stop:
+        reranker = replace(reranker, spec=replace(reranker.spec, early_stop=system.early_stop))
     return replace(found, reranker=reranker)
 
 
-def using(searcher: Searcher, use: Sequence[Literal["ranking", "terms"]]) -> Searcher:
+def with_graph_use(searcher: Searcher, use: Sequence[Literal["ranking", "terms"]]) -> Searcher:
     """Return the searcher with another way to use its graph, or unchanged if `use` is empty."""
     knowledge = searcher.knowledge
     if knowledge is None or not use:

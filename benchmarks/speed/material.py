@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clew.benchmarks.data.index import ensure, open_built, varied
+from clew.benchmarks.data.index import build_if_missing, open_built, spec_variant
 from clew.benchmarks.graph.data import Sizes
 from clew.core.errors import UsageError
 from clew.core.files import write_atomic
@@ -59,11 +59,11 @@ class Bench:
 
 
 @contextmanager
-def opened(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[Searcher]:
+def open_texts(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[Searcher]:
     """Open an index of the texts, which is built if it does not exist."""
     corpus = corpus_of(bench, texts)
-    table = varied(beir_spec(corpus.parent), model=bench.job.model, dense=dense)
-    found = open_built(bench.home, ensure(table, [corpus], corpus.parent, bench.home))
+    table = spec_variant(beir_spec(corpus.parent), model=bench.job.model, dense=dense)
+    found = open_built(bench.home, build_if_missing(table, [corpus], corpus.parent, bench.home))
     try:
         yield found
     finally:
@@ -75,9 +75,9 @@ def served_index(bench: Bench, texts: Sequence[str]) -> tuple[Path, str]:
     from clew.models.store import placed
 
     corpus = corpus_of(bench, texts)
-    table = varied(beir_spec(corpus.parent), model=placed(bench.job.model, bench.home, "bi_encoder"))
+    table = spec_variant(beir_spec(corpus.parent), model=placed(bench.job.model, bench.home, "bi_encoder"))
     home = corpus.parent / "home"
-    return home, ensure(table, [corpus], corpus.parent, home)
+    return home, build_if_missing(table, [corpus], corpus.parent, home)
 
 
 def corpus_of(bench: Bench, texts: Sequence[str]) -> Path:
