@@ -24,7 +24,7 @@ from clew.core.progress import Progress
 from clew.core.types import Floats
 from clew.indexer.tuning.gate import learn
 from clew.indexer.tuning.graph import DEPTH, Learned, TrainingData, answered, default_examples, learned
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
 from clew.search.gate import FEATURES, Gate
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def open_graph(dataset: Dataset, home: Path, options: GraphOptions, models: Path
     """Open the index of a data set with a graph, built unless it exists. home, models: as in `measure`."""
     own = dataset.spec.get("graph") if options.graph is None else None
     graph = {**(own or graph_table(options.graph or dataset.base)), **options.table}
-    table = varied(dataset.spec, model=saved_path(options.model, models or home), graph=graph)
+    table = varied(dataset.spec, model=resolve_if_saved(options.model, models or home), graph=graph)
     return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
 

@@ -63,14 +63,14 @@ def sweep(dataset: Dataset, home: Path, options: Options, *, models: Path | None
     home: where indexes are kept. models: home of the bi-encoder (None: `home`). Raises DataError if the data set has
     none of the splits, or a split has no query with a relevant document.
     """
-    from clew.models.store import saved_path
+    from clew.models.store import resolve_if_saved
 
     splits = [split for split in options.splits if split in dataset.judged.splits]
     if not splits:
         raise DataError(
             f"{dataset.name} has no split {' or '.join(options.splits)}", f"it has {', '.join(dataset.judged.splits)}"
         )
-    table = varied(dataset.spec, model=saved_path(options.model, models or home))
+    table = varied(dataset.spec, model=resolve_if_saved(options.model, models or home))
     searcher = open_built(home, ensure(table, dataset.sources, dataset.base, home))
     found = {}
     try:

@@ -26,7 +26,7 @@ from clew.core.measures.runs import Qrels, Run
 from clew.core.measures.significance import Comparison, compare, holm, interval
 from clew.core.progress import Progress
 from clew.indexer.tuning.tune import Tuned
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
 
 if TYPE_CHECKING:
     from clew.core.measures.judged import JudgedQueries
@@ -160,7 +160,7 @@ def opened(
     dense = any("dense" in system.sources for system in group.values())
     backend = next(iter(group.values())).backend
     graph = graph_table(dataset.base) if any(system.graph for system in group.values()) else None
-    model = saved_path(options.model, models or home)
+    model = resolve_if_saved(options.model, models or home)
     table = varied(dataset.spec, model=model, dense=dense, backend=backend, graph=graph)
     return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 

@@ -125,10 +125,10 @@ class Indexes:
         if data.index:
             return OpenedIndex(open_index(self.home, data.index))
         from clew.indexer.tuning.judged import open_folder
-        from clew.models.store import placed
+        from clew.models.store import resolve_to_path
 
         # Named by path, because `bench` is another home with other models.
-        model = self.model if self.model == "default" else placed(self.model, self.home, "bi_encoder")
+        model = self.model if self.model == "default" else resolve_to_path(self.model, self.home, "bi_encoder")
         searcher, _ = open_folder(Path(data.folder), self.home / "bench", model, models=self.home)
         return OpenedIndex(searcher)
 

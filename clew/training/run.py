@@ -20,9 +20,9 @@ from clew.core.files import disk_errors, write_atomic
 from clew.core.lock import writing
 from clew.core.progress import Progress, Silent
 from clew.core.types import Bools, Floats
-from clew.models.folder import layers, longest_input
+from clew.models.folder import layers, max_input_tokens
 from clew.models.manifest import Role
-from clew.models.store import check_free, fp32_folder, prepare, read_manifest, save_model, scorer_folder
+from clew.models.store import check_name_is_free, fp32_folder, prepare, read_manifest, save_model, scorer_folder
 from clew.training.card import write_card
 from clew.training.cross_encoder import by_data, load, predicted, train_cross_encoder
 from clew.training.curve import plot
@@ -129,9 +129,9 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources) 
         named = scorer_folder(spec.teacher, home)
     else:
         named = prepare(spec.base, home, "bi_encoder" if kind == "bi-encoder" else None)
-    check_free(home, spec.name, ROLES[kind])
+    check_name_is_free(home, spec.name, ROLES[kind])
     base = fp32_folder(named, home)
-    if 0 < (most := longest_input(base)) < spec.max_length:
+    if 0 < (most := max_input_tokens(base)) < spec.max_length:
         raise SpecError(
             f"max_length is {spec.max_length}, but {spec.teacher or spec.base} reads at most {most} tokens",
             f"set max_length to {most} or less",
