@@ -149,8 +149,8 @@ def save_artifact(
 ) -> Path:
     """Copy and export `source` into the folder given by the manifest's name and id, unless that folder has a model.
 
-    anew: replace a model that is already in the folder. It is safe if other processes do the same at the same time. The
-    manifest's files, runtimes, dim and max_length are filled in.
+    replace_existing: replace a model that is already in the folder. It is safe if other processes do the same at the
+    same time. The manifest's files, runtimes, dim and max_length are filled in.
     """
     target = home / "models" / manifest.name / manifest.id
     if (target / MANIFEST).is_file() and not replace_existing:
