@@ -221,10 +221,10 @@ def _peers(make: Callable[[int, torch.dtype], Callable[[], object]]) -> dict[str
 def _train_rerank(material: _Material) -> dict[str, _Workload]:
     import torch
 
-    from clew.training.cross_encoder import load
+    from clew.training.cross_encoder import load_cross_encoder
     from clew.training.losses import RankingLoss
 
-    model = load(material.scorer, _LENGTH)
+    model = load_cross_encoder(material.scorer, _LENGTH)
     loss = RankingLoss(model, list_weight=1.0, point_weight=0.2)
     lists = material.lists(material.training.lists, _LEARNED)
     inputs = [query for query, _ in lists], [texts for _, texts in lists]

@@ -18,13 +18,13 @@ from clew.benchmarks.relevance.prepared import with_graph_use
 from clew.benchmarks.relevance.report import PRIMARY
 from clew.benchmarks.relevance.systems import System
 from clew.core.errors import QueryError, UsageError
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.core.measures.runs import Qrels, Run
 from clew.core.progress import Progress
 from clew.core.types import Floats
 from clew.indexer.tuning.gate import learn
 from clew.indexer.tuning.graph import DEPTH, Learned, TrainingData, answered, default_examples, learned
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
 from clew.search.gate import FEATURES, Gate
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def open_graph(dataset: Dataset, home: Path, options: GraphOptions, models: Path
     """Open the index of a data set with a graph, built unless it exists. home, models: as in `measure`."""
     own = dataset.spec.get("graph") if options.graph is None else None
     graph = {**(own or graph_table(options.graph or dataset.base)), **options.table}
-    table = spec_variant(dataset.spec, model=saved_path(options.model, models or home), graph=graph)
+    table = spec_variant(dataset.spec, model=resolve_if_saved(options.model, models or home), graph=graph)
     return open_built(home, build_if_missing(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
 
@@ -158,7 +158,7 @@ def material(dataset: Dataset, options: GraphOptions) -> TrainingData:
     found: dict[str, Qrels] = {}
     for split in ("train", "dev"):
         known = split in dataset.judged.splits and split != options.split
-        found[split] = gained(dataset.judged.qrels(split, None), options.gains) if known else {}
+        found[split] = to_gains(dataset.judged.qrels(split, None), options.gains) if known else {}
     return TrainingData(dataset.judged.queries, found["train"], found["dev"], options.seed)
 
 

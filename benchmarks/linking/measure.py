@@ -37,7 +37,7 @@ from clew.kg.linker import Candidate, Linker, LinkSpec
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.models.cached import CachedEncoder, EmbeddingCache
 from clew.models.protocols import Encoder
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
 from clew.search.query_analysis import readable
 
 VARIANTS: Mapping[str, Callable[[Question, int], Question]] = {
@@ -99,7 +99,7 @@ class Material:
             for question, kept in zip(questions, self.questions, strict=True)
         }
         self.cache = EmbeddingCache(home / "cache" / "embeddings.sqlite")
-        model = saved_path(options.model, models or home)
+        model = resolve_if_saved(options.model, models or home)
         self.encoder: Encoder = encoder_of(model, home)
         say(f"encoding {self.snapshot.counts.entities:,} entities")
         with tempfile.TemporaryDirectory() as work:

@@ -40,7 +40,7 @@ from clew.benchmarks.models.model_pool import ModelPool
 from clew.benchmarks.models.quality import Lists, Sample, dense_values, initial_values, lists, reranked_values, sample
 from clew.benchmarks.relevance.options import Options as RelevanceOptions
 from clew.core.errors import UsageError, unknown_name
-from clew.models.averaged import parts_of
+from clew.models.averaged import split_average
 from clew.models.cached import EmbeddingCache
 from clew.models.passage import embedded_text
 from clew.models.runtimes import RUNTIMES
@@ -214,7 +214,7 @@ class _Quality:
 
     def gain(self, candidate: _Candidate, seed: int) -> Gain | None:
         """Return the gain of an average over the better of its parts; None for a model that is not an average."""
-        parts = parts_of(candidate.name)
+        parts = split_average(candidate.name)
         if parts is None:
             return None
         of_parts = {part: self.values(candidate.role, part, candidate.requested_runtime) for part in parts}

@@ -19,10 +19,10 @@ from clew.benchmarks.peers.protocol import median_ms, per_second
 from clew.benchmarks.speed.memory import peak_bytes
 from clew.core import threads
 from clew.core.errors import ClewError
-from clew.models.averaged import parts_of
+from clew.models.averaged import split_average
 from clew.models.protocols import Encoder, PairScorer
 from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES
-from clew.models.store import fp32_folder, load_encoder, load_scorer, placed, read_manifest
+from clew.models.store import fp32_folder, load_encoder, load_scorer, read_manifest, resolve_to_path
 
 T = TypeVar("T")
 PAIRS = 50
@@ -90,13 +90,13 @@ def disk_bytes(role: ModelRole, name: str, home: Path, runtime: str) -> int:
 
     The files of an average are those of both parts, each counted once.
     """
-    if parts := parts_of(name):
+    if parts := split_average(name):
         return sum(disk_bytes(role, part, home, runtime) for part in set(parts))
-    folder = Path(placed(name, home, "bi_encoder" if role == "encoder" else "cross_encoder"))
+    folder = Path(resolve_to_path(name, home, "bi_encoder" if role == "encoder" else "cross_encoder"))
     if not folder.is_absolute():  # the name of a model without files
         return 0
     kind = RUNTIMES[runtime] if role == "encoder" else PAIR_RUNTIMES[runtime]
-    if kind.whole:
+    if kind.reads_fp32:
         folder = fp32_folder(folder, home)
     read = [file for file in read_manifest(folder).files if any(fnmatch.fnmatch(file, each) for each in kind.reads)]
     return sum((folder / file).stat().st_size for file in read)

@@ -21,12 +21,12 @@ from clew.benchmarks.relevance.systems import System
 from clew.benchmarks.signature import model_name
 from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged_queries
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.core.measures.runs import Qrels, Run
 from clew.core.measures.significance import Comparison, compare, holm, interval
 from clew.core.progress import Progress
 from clew.indexer.tuning.tune import Tuned
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
 
 if TYPE_CHECKING:
     from clew.core.measures.judged import JudgedQueries
@@ -139,7 +139,7 @@ def judged_qrels(judged: JudgedQueries, documents: Container[str] | None, option
     nothing is relevant.
     """
     grades = judged.qrels(options.split, documents, allow_unknown=options.allow_unknown)
-    return _chosen(gained(grades, options.gains), options)
+    return _chosen(to_gains(grades, options.gains), options)
 
 
 def _chosen(qrels: Qrels, options: Options) -> Qrels:
@@ -162,7 +162,7 @@ def open_shared_index(
     dense = any("dense" in system.sources for system in group.values())
     backend = next(iter(group.values())).backend
     graph = graph_table(dataset.base) if any(system.graph for system in group.values()) else None
-    model = saved_path(options.model, models or home)
+    model = resolve_if_saved(options.model, models or home)
     table = spec_variant(dataset.spec, model=model, dense=dense, backend=backend, graph=graph)
     return open_built(home, build_if_missing(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 

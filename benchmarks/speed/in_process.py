@@ -134,12 +134,12 @@ def hybrid(bench: Bench) -> Iterator[Round]:
 @contextmanager
 def build(bench: Bench) -> Iterator[Round]:
     """Measure texts per second of building and publishing an index with vectors."""
-    from clew.models.store import load_encoder, placed
+    from clew.models.store import load_encoder, resolve_to_path
 
     texts = bench.texts[:ENCODED]
     load_encoder(bench.job.model, bench.home)
     # The model by the path of its folder, so that a new home does not export it again.
-    model = placed(bench.job.model, bench.home, "bi_encoder")
+    model = resolve_to_path(bench.job.model, bench.home, "bi_encoder")
 
     def once() -> float:
         # A new home each time, so that no vector is taken from a cache.
@@ -159,10 +159,10 @@ def build_rest(bench: Bench) -> Iterator[Round]:
     """
     from clew.indexer.build import build as built
     from clew.indexer.spec import spec_of
-    from clew.models.store import load_encoder, placed
+    from clew.models.store import load_encoder, resolve_to_path
 
     encoder = load_encoder(bench.job.model, bench.home)
-    model = placed(bench.job.model, bench.home, "bi_encoder")
+    model = resolve_to_path(bench.job.model, bench.home, "bi_encoder")
     alone = per_second(len(bench.texts), lambda: encoder.encode_passages(bench.texts))
     seconds: dict[str, float] = {}
     facts: dict[str, Any] = {"encoder alone, docs/s": round(alone), "seconds": seconds}

@@ -72,10 +72,10 @@ def open_texts(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[S
 
 def served_index(bench: Bench, texts: Sequence[str]) -> tuple[Path, str]:
     """Return a home that holds only an index of the texts, and the name of the index; it is built if missing."""
-    from clew.models.store import placed
+    from clew.models.store import resolve_to_path
 
     corpus = corpus_of(bench, texts)
-    table = spec_variant(beir_spec(corpus.parent), model=placed(bench.job.model, bench.home, "bi_encoder"))
+    table = spec_variant(beir_spec(corpus.parent), model=resolve_to_path(bench.job.model, bench.home, "bi_encoder"))
     home = corpus.parent / "home"
     return home, build_if_missing(table, [corpus], corpus.parent, home)
 

@@ -70,11 +70,11 @@ _PARTS = {
 
 def _parts(bench: Bench) -> dict[str, int]:
     """Return the resident memory that each part of a server adds to a process, in MB."""
-    from clew.models.store import placed
+    from clew.models.store import resolve_to_path
 
     lines = [
         "from pathlib import Path",
-        f"model, home = {placed(bench.job.model, bench.home, 'bi_encoder')!r}, Path('.')",
+        f"model, home = {resolve_to_path(bench.job.model, bench.home, 'bi_encoder')!r}, Path('.')",
     ]
     lines += ["from clew.benchmarks.speed.memory import resident_bytes"]
     lines += [line for part in _PARTS.values() for line in (part, "print(resident_bytes())")]

@@ -162,7 +162,9 @@ def test_only_the_files_that_are_read_count(monkeypatch, tmp_path):
     class Manifest:
         files = dict.fromkeys(["config.json", "onnx/model.onnx", "model.safetensors"], "")
 
-    monkeypatch.setattr(model_cost, "placed", lambda name, home, role: name if name == "hashing" else str(folder))
+    monkeypatch.setattr(
+        model_cost, "resolve_to_path", lambda name, home, role: name if name == "hashing" else str(folder)
+    )
     monkeypatch.setattr(model_cost, "read_manifest", lambda folder: Manifest)
     monkeypatch.setattr(model_cost, "fp32_folder", lambda folder, home: whole)
     sizes = [disk_bytes("encoder", "mine", tmp_path, runtime) for runtime in ("onnxruntime", "torch")]
