@@ -118,7 +118,7 @@ class _Releases(Collector):
             if state.searcher is not None:
                 info.add_metric([state.name, state.searcher.release.id, state.searcher.version.id], 1.0)
                 documents.add_metric([state.name], state.searcher.version.documents)
-                if (graph := state.searcher.knowledge) is not None:
+                if (graph := state.searcher.graph_retriever) is not None:
                     answers.add_metric([state.name, graph.spec.store], float(not trouble_of(graph)))
         yield from (info, documents, failed, answers)
 

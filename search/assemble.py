@@ -128,18 +128,18 @@ def _opened(
         version=version,
         fields=spec.fields,
         store=DocStore.open(shards, spec.fields),
-        understanding=QueryAnalyzer(analyzer, encoder),
+        query_analyzer=QueryAnalyzer(analyzer, encoder),
         generators=generators,
         fusion=fusion,
         hold=hold,
         gate=gate,
         reranker=reranker,
         # Opened last, because an error after it would have to close its snapshot and its connections.
-        knowledge=_knowledge(spec.graph, home, root, release.learned, verify=verify),
+        graph_retriever=_graph_retriever(spec.graph, home, root, release.learned, verify=verify),
     )
 
 
-def _knowledge(
+def _graph_retriever(
     spec: GraphSpec | None, home: Path, root: Path, learned: Mapping[str, Any], *, verify: bool
 ) -> GraphRetriever | None:
     if spec is None:

@@ -224,7 +224,7 @@ def open_graph_retriever(
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
         store = open_store(spec, snapshot) if walks else UnavailableStore("the expansion policy walks no relation")
         opened.callback(store.close)
-        knowledge = GraphRetriever(
+        graph_retriever = GraphRetriever(
             spec=spec,
             policy=policy,
             walks=walks,
@@ -235,7 +235,7 @@ def open_graph_retriever(
             model=RelationModel.of_table(learned),
         )
         opened.pop_all()
-    return knowledge
+    return graph_retriever
 
 
 def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:

@@ -81,19 +81,19 @@ class Searcher:
     """An opened release of an index. Safe for concurrent searches; close it when the last one is done.
 
     generators: source → generator, in the order in which explanations list them. hold: protects the version from
-    gc. knowledge: the graph, None if the index has none; gate: decides whether a query uses it. reranker: None if the
-    index does not rerank.
+    gc. graph_retriever: the knowledge graph, None if the index has none; gate: decides whether a query uses it.
+    reranker: None if the index does not rerank.
     """
 
     release: Release
     version: IndexVersion
     fields: Fields
     store: DocStore
-    understanding: QueryAnalyzer
+    query_analyzer: QueryAnalyzer
     generators: Mapping[str, CandidateGenerator]
     fusion: FusionSpec
     hold: Hold
-    knowledge: GraphRetriever | None = None
+    graph_retriever: GraphRetriever | None = None
     gate: Gate = field(default_factory=Gate)
     reranker: Reranker | None = None
 
@@ -106,8 +106,8 @@ class Searcher:
         """Release files and memory maps."""
         with ExitStack() as rest:
             rest.callback(self.hold.release)
-            if self.knowledge is not None:
-                rest.callback(self.knowledge.close)
+            if self.graph_retriever is not None:
+                rest.callback(self.graph_retriever.close)
             rest.callback(self.store.close)
             for generator in self.generators.values():
                 rest.callback(generator.close)
@@ -124,7 +124,7 @@ class Searcher:
         pool = ordering.pool
         window = ordering.shown[request.offset : request.offset + request.k]
         with trace.needed("present"):
-            presenter = Presenter(self.understanding.analyzer, query, self.fields, profile)
+            presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile)
             hits = tuple(
                 self._hit(ordering, int(at), rank, presenter, query if request.explain else None)
                 for rank, at in enumerate(window, request.offset + 1)
@@ -159,7 +159,7 @@ class Searcher:
             kept = self._filtered(asked)
         # min_probability applies to sentences, so no document is dropped because of its best passage.
         query, ordering = self._ordered(replace(asked, min_probability=None), reranker, trace, kept)
-        parts = self.store, self.fields, self.understanding.analyzer, self.generators
+        parts = self.store, self.fields, self.query_analyzer.analyzer, self.generators
         answers = AnswerExtractor(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return AnswerResponse(
@@ -263,7 +263,7 @@ class Searcher:
 
     @property
     def _retriever(self) -> Retriever:
-        return Retriever(self.store, self.understanding, self.generators, self.knowledge, self.gate)
+        return Retriever(self.store, self.query_analyzer, self.generators, self.graph_retriever, self.gate)
 
     def _reranker(self, request: SearchRequest) -> Reranker | None:
         """Return the reranker of a request, or None. Raises QueryError if the request needs one and there is none."""

@@ -132,7 +132,7 @@ def _linked(home: Path, name: str, text: str) -> LinkReport:
     indexes, graphs = index_names(home), graph_names(home)
     if name in indexes:
         with opened(home, name) as searcher:
-            if searcher.knowledge is not None or name not in graphs:
+            if searcher.graph_retriever is not None or name not in graphs:
                 return graph_reports.link(searcher, text, trace=True)
     if name not in graphs:
         raise NotFoundError(f"no index or graph {name[:80]!r} under {home}", nearest(name, {*indexes, *graphs}))
