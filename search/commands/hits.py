@@ -113,7 +113,7 @@ def rerank_line(rerank: RerankUse) -> str:
     parts = [f"reranked {rerank.reranked:,} of {rerank.of:,} by {visible(rerank.model)}"]
     if rerank.stopped == "budget":
         parts.append("its time budget was used up")
-    elif rerank.stopped == "settled":
+    elif rerank.stopped == "early_stop":
         parts.append("hardly anything relevant is expected among the others")
     if rerank.dropped:
         parts.append(f"{rerank.dropped:,} dropped as less likely than min_probability")

@@ -57,7 +57,7 @@ def test_what_is_left_unread_is_learned_kept_and_stops_a_search(tuned, searcher)
     assert set(found.rerank.after["ahead"]) == {"bias", "fused", "doubt"}
     assert searcher.reranker.calibration.as_table() == found.rerank.after
     use = searcher.search(SearchRequest(query="lamp number33", k=3)).rerank
-    assert (use.reranked, use.of, use.stopped) == (16, TOP, "settled")
+    assert (use.reranked, use.of, use.stopped) == (16, TOP, "early_stop")
 
 
 def test_a_system_is_the_index_with_what_the_system_says(tuned, searcher):
