@@ -66,7 +66,7 @@ class CircuitBreaker:
             return self._state
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why the server is not called now; "" if it is called."""
         with self._lock:
             return "" if self._state == "closed" else f"{self._reason}; no calls since {self._since}"

@@ -118,9 +118,9 @@ class Neo4jStore:
         return f"Neo4jStore({self._spec.uri}, {'|'.join(self._graph.labels)})"
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """See Guarded."""
-        return self._breaker.trouble
+        return self._breaker.problem
 
     # -- requests
 

@@ -136,11 +136,11 @@ def graph_of(searcher: Searcher) -> GraphRetriever:
     return searcher.graph_retriever
 
 
-def trouble_of(graph_retriever: GraphRetriever) -> str:
+def store_problem(graph_retriever: GraphRetriever) -> str:
     """Return why the graph's store does not answer at the moment, "" if no problem is known; sends no request."""
     store = graph_retriever.store
     # If no relation is walked, no store is needed and none is open.
-    return store.trouble if graph_retriever.walks and isinstance(store, HealthReporting) else ""
+    return store.problem if graph_retriever.walks and isinstance(store, HealthReporting) else ""
 
 
 def link(searcher: Searcher, text: str, *, trace: bool = False) -> LinkReport:
@@ -228,8 +228,8 @@ def expand(searcher: Searcher, query: str, *, most: int = 50, deadline: Deadline
         raise QueryError(f"k is {most}", "give the number of entities, 1 or more")
     read = _read(searcher, query, "query")
     found = graph_retriever.expand(read, deadline or Deadline())
-    kept = found.reached[:most]
-    named = _named(graph_retriever.snapshot, [reached.entity for reached in kept])
+    shown = found.reached[:most]
+    named = _named(graph_retriever.snapshot, [reached.entity for reached in shown])
     return ExpandReport(
         query=read.text,
         graph=graph_retriever.spec.name,
@@ -237,7 +237,7 @@ def expand(searcher: Searcher, query: str, *, most: int = 50, deadline: Deadline
         mentions=graph_retriever.entities(found, read.text),
         reached=tuple(
             ReachedEntity(entity.id, entity.name, entity.type, reached.weight, len(reached.path), path)
-            for entity, reached, path in zip(named, kept, found.paths, strict=False)
+            for entity, reached, path in zip(named, shown, found.paths, strict=False)
         ),
         total=len(found.reached),
         truncated=found.truncated,

@@ -74,14 +74,18 @@ class GraphRetriever:
             if name not in named or mention.probability > named[name].probability:
                 named[name] = mention
         policy = self.policy
-        table = self.store.neighbourhood(list(named), policy.walk, deadline) if self.walks else seeds_alone(list(named))
+        table = (
+            self.store.neighbourhood(list(named), policy.walk, deadline)
+            if self.walks
+            else table_without_edges(list(named))
+        )
         seeds = {name: mention.probability for name, mention in named.items()}
         fits = self._fits(query, named, table, policy) if policy.fit else {}
         reached = tuple(expand(table, seeds, fits, policy))
-        rows, kept = self._rows(reached)
-        labels = self._labels(kept)
-        paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in kept)
-        return Expansion(linked, kept, rows, paths, _cut(table, policy) or len(reached) == policy.most)
+        rows, stored = self._rows(reached)
+        labels = self._labels(stored)
+        paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in stored)
+        return Expansion(linked, stored, rows, paths, _cut(table, policy) or len(reached) == policy.most)
 
     def entities(self, expansion: Expansion, text: str) -> tuple[LinkedEntity, ...]:
         """Return the entities that a query's text names, in text order."""
@@ -274,7 +278,7 @@ def _cut(table: EdgeTable, policy: ExpandSpec) -> bool:
     return bool(table.fans.max() > policy.fan_out or hops.max() >= policy.steps)
 
 
-def seeds_alone(seeds: Sequence[str]) -> EdgeTable:
+def table_without_edges(seeds: Sequence[str]) -> EdgeTable:
     """Return the edge table of a walk that has only seeds and no edges."""
     none = np.empty(0, np.int64)
     zeros = np.zeros(len(seeds), np.int64)

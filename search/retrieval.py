@@ -38,13 +38,13 @@ class Retriever:
     gate: Gate
 
     def pool(
-        self, request: SearchRequest, trace: Trace, depth: int, kept: Bools | None, fusion: FusionSpec
+        self, request: SearchRequest, trace: Trace, depth: int, filter_mask: Bools | None, fusion: FusionSpec
     ) -> tuple[ParsedQuery, FusedCandidates]:
         """Retrieve the candidates of every source as documents, with the score of every candidate in every source."""
         names = self._names(request)
-        with trace.needed("understand"):
+        with trace.mandatory("understand"):
             query = self.query_analyzer.terms(request.query)
-        allowed = passages(kept, self.store) if kept is not None else None
+        allowed = passages(filter_mask, self.store) if filter_mask is not None else None
         lists: dict[str, Ranking] = {}
         for name in names:
             if name == GRAPH:
@@ -68,7 +68,7 @@ class Retriever:
             raise StageUnavailable(
                 "; ".join(f"{lost.stage}: {lost.reason}" for lost in trace.degraded), "no source could answer"
             )
-        with trace.needed("fusion"):
+        with trace.mandatory("fusion"):
             pool = self._joined(query, lists, fusion)
         return query, pool
 
@@ -170,8 +170,8 @@ class Retriever:
         trace.asked += ranking.asked
         if ranking.answered < ranking.asked:
             trace.partial.append(name)
-        kept = first[:wanted]
-        return replace(ranking, ordinals=documents[kept], scores=ranking.scores[kept])
+        best = first[:wanted]
+        return replace(ranking, ordinals=documents[best], scores=ranking.scores[best])
 
     def _joined(self, query: ParsedQuery, lists: Mapping[str, Ranking], fusion: FusionSpec) -> FusedCandidates:
         """Fuse the documents of the sources; every source scores each document by its best passage in that source."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Response
 from clew.api.engine import IndexState
 from clew.api.runtime import PROBLEMS, Runtime
 from clew.api.schemas import FieldResult, GraphState, IndexDetail, IndexList, IndexSummary
-from clew.search.graph_reports import trouble_of
+from clew.search.graph_reports import store_problem
 from clew.search.graph_retriever import GraphRetriever
 
 
@@ -31,15 +31,15 @@ def summary(state: IndexState) -> IndexSummary:
 
 def graph_state(graph_retriever: GraphRetriever) -> GraphState:
     """Return the last known state of an index's graph, without contacting its store."""
-    trouble = trouble_of(graph_retriever)
+    problem = store_problem(graph_retriever)
     return GraphState(
         name=graph_retriever.spec.name,
         snapshot=graph_retriever.snapshot.id,
         store=graph_retriever.spec.store,
         entities=graph_retriever.snapshot.counts.entities,
         edges=graph_retriever.snapshot.counts.edges,
-        answers=not trouble,
-        problem=trouble or None,
+        answers=not problem,
+        problem=problem or None,
     )
 
 

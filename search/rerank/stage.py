@@ -95,7 +95,7 @@ class Reranker:
             return False
         done, left = wanted[:reached], wanted[reached:]
         best = float(self.calibration.log_odds(scores[done], fused[done]).max())
-        return expected_relevant.left(fused[left], best) < self.spec.early_stop
+        return expected_relevant.remaining(fused[left], best) < self.spec.early_stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def fused_ids(index, count=200, **filters):
 def overlap(index, document) -> float:
     """The scorer's own word on a document's best passage, found another way than the stage does."""
     pool = index.searcher.pool(QUERY, 200)
-    at = pool.place_of(index.searcher.store.find(document))
+    at = pool.index_of(index.searcher.store.find(document))
     text = index.searcher.store.embedded_text(pool.best_passage(at))
     return float(OverlapScorer().score(QUERY, [text])[0])
 

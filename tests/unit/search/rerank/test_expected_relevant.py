@@ -100,8 +100,8 @@ def test_how_many_are_left_is_as_by_hand() -> None:
     # The best one read has a probability of 1 / 2, whose logarithm is -.693147;
     log_odds = (1.0 - 0.693147, 2.0 - 0.693147)
     wanted = sum(1 / (1 + np.exp(-value)) for value in log_odds)
-    assert ExpectedRelevant(1.0, 0.5, 1.0).left(np.array([0.0, 2.0]), 0.0) == pytest.approx(wanted)
-    assert MODEL.left(np.array([]), 0.0) == 0.0
+    assert ExpectedRelevant(1.0, 0.5, 1.0).remaining(np.array([0.0, 2.0]), 0.0) == pytest.approx(wanted)
+    assert MODEL.remaining(np.array([]), 0.0) == 0.0
 
 
 def test_it_is_stored_with_the_calibration_where_it_was_learned() -> None:
