@@ -182,7 +182,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
         raise QueryError(
             f"limit is {limit}, expected 1 to {MAX_FAN_OUT:,}", "limit is the number of neighbours along each relation"
         )
-    snapshot = graph_retriever.snapshot
+    snapshot, policy = graph_retriever.snapshot, graph_retriever.policy
     entity = snapshot.entities([id])[0]
     row = snapshot.row(id)
     if entity is None or row is None:
@@ -214,7 +214,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
         snapshot=snapshot.id,
         degree=int(table.degrees[0]) if table is not None and known else int(snapshot.degrees[row]),
         relations=tuple(
-            EntityRelation(step.relation, graph_retriever.policy.say(step), step.outgoing, count, _named(snapshot, ids))
+            EntityRelation(step.relation, policy.step_text(step), step.outgoing, count, _named(snapshot, ids))
             for step, count, ids in groups
         ),
         degraded=degraded,

@@ -65,7 +65,7 @@ class GraphRetriever:
 
     def expansion(self, query: ParsedQuery, linked: Linked, deadline: Deadline) -> Expansion:
         """Expand a query that is linked already. Raises StageUnavailable if the store cannot answer in time."""
-        mentions = linked.meant(self.spec.link.rival)
+        mentions = linked.with_rivals(self.spec.link.rival)
         if not mentions:
             return Expansion(linked, (), np.empty(0, np.int64), ())
         ids = self.snapshot.ids(np.array([mention.entity for mention in mentions], np.int64))
@@ -223,7 +223,7 @@ def open_graph_retriever(
     with ExitStack() as opened:
         snapshot = Snapshot.open(folder, verify=verify)
         opened.callback(snapshot.close)
-        policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.attached)
+        policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.document_mapping)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
         store = open_store(spec, snapshot) if walks else UnavailableStore("the expansion policy walks no relation")
@@ -290,7 +290,7 @@ def _path(reached: Reached, mention: Candidate, text: str, labels: Mapping[str, 
     surface, name = text[mention.start : mention.end], labels[reached.seed]
     alias = mention.features[_ALIAS] > 0
     parts = [name] if surface.casefold() == name.casefold() else [surface, f"alias of {name}" if alias else name]
-    parts += [f"{policy.say(way.step)} {labels[way.to]}" for way in reached.path]
+    parts += [f"{policy.step_text(way.step)} {labels[way.to]}" for way in reached.path]
     return " → ".join(parts)
 
 
