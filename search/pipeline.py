@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from clew.core.artifacts import Hold
+from clew.core.artifacts import SharedLock
 from clew.core.errors import QueryError, unknown_name
 from clew.core.types import Bools, Deadline, Floats
 from clew.search.answer import AnswerExtractor, checked
@@ -80,7 +80,7 @@ def check(request: SearchRequest) -> None:
 class Searcher:
     """An opened release of an index. Safe for concurrent searches; close it when the last one is done.
 
-    generators: source → generator, in the order in which explanations list them. hold: protects the version from
+    generators: source → generator, in the order in which explanations list them. shared_lock: protects the version from
     gc. graph_retriever: the knowledge graph, None if the index has none; gate: decides whether a query uses it.
     reranker: None if the index does not rerank.
     """
@@ -92,7 +92,7 @@ class Searcher:
     query_analyzer: QueryAnalyzer
     generators: Mapping[str, CandidateGenerator]
     fusion: FusionSpec
-    hold: Hold
+    shared_lock: SharedLock
     graph_retriever: GraphRetriever | None = None
     gate: Gate = field(default_factory=Gate)
     reranker: Reranker | None = None
@@ -105,7 +105,7 @@ class Searcher:
     def close(self) -> None:
         """Release files and memory maps."""
         with ExitStack() as rest:
-            rest.callback(self.hold.release)
+            rest.callback(self.shared_lock.release)
             if self.graph_retriever is not None:
                 rest.callback(self.graph_retriever.close)
             rest.callback(self.store.close)

@@ -26,7 +26,7 @@ from clew.benchmarks.relevance.measure import (
 from clew.benchmarks.relevance.options import Options
 from clew.core.errors import UsageError
 from clew.core.files import sha256_file
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import grades_to_gains
 from clew.core.progress import Progress
 from clew.core.types import Bools, Floats, Ints
 from clew.indexer.tuning.judged import DEV, dev_qrels, open_judged
@@ -146,7 +146,7 @@ def measure_folder(
     home: where indexes are stored. models: home of the models (None: `home`). Raises NotFoundError if there is no dev
     split or no such model, DataError if nothing can be learned from the dev candidates or the judgements do not fit.
     """
-    dev = gained(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown), options.gains)
+    dev = grades_to_gains(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown), options.gains)
     group = {SYSTEM: systems.load(SYSTEM)}
     searcher = reranking(opened(dataset, home, group, options, models), group, options, models or home)
     try:

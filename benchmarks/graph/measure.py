@@ -18,7 +18,7 @@ from clew.benchmarks.relevance.prepared import using
 from clew.benchmarks.relevance.report import PRIMARY
 from clew.benchmarks.relevance.systems import System
 from clew.core.errors import QueryError, UsageError
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import grades_to_gains
 from clew.core.measures.runs import Qrels, Run
 from clew.core.progress import Progress
 from clew.core.types import Floats
@@ -158,7 +158,7 @@ def material(dataset: Dataset, options: GraphOptions) -> TrainingData:
     found: dict[str, Qrels] = {}
     for split in ("train", "dev"):
         known = split in dataset.judged.splits and split != options.split
-        found[split] = gained(dataset.judged.qrels(split, None), options.gains) if known else {}
+        found[split] = grades_to_gains(dataset.judged.qrels(split, None), options.gains) if known else {}
     return TrainingData(dataset.judged.queries, found["train"], found["dev"], options.seed)
 
 

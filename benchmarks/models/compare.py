@@ -256,7 +256,7 @@ def _paces(
 
 
 def _row(
-    candidate: _Candidate, home: Path, given: Timed, values: Values, pace: Pace, gained: Gain | None, say: Say
+    candidate: _Candidate, home: Path, given: Timed, values: Values, pace: Pace, grades_to_gains: Gain | None, say: Say
 ) -> Row:
     say(f"memory: {candidate.role} {candidate.name} ({candidate.asked})")
     what = (candidate.role, candidate.name, home, candidate.asked)
@@ -272,7 +272,7 @@ def _row(
         ms=pace.ms,
         per_second=pace.per_second,
         values=values,
-        gain=gained,
+        gain=grades_to_gains,
     )
 
 

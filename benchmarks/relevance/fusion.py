@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from clew.benchmarks.data.index import ensure, open_built, varied
 from clew.core.errors import DataError, UsageError
 from clew.core.measures.evaluation import judged_queries
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import grades_to_gains
 from clew.indexer.tuning.fusion import Judged, example, ndcg
 from clew.search.fusion import FUSIONS, FusionSpec
 
@@ -75,7 +75,7 @@ def sweep(dataset: Dataset, home: Path, options: Options, *, models: Path | None
     found = {}
     try:
         for split in splits:
-            qrels = gained(dataset.judged.qrels(split, dataset.document_ids), options.gains)
+            qrels = grades_to_gains(dataset.judged.qrels(split, dataset.document_ids), options.gains)
             names = sorted(judged_queries(qrels))
             if not names:
                 raise DataError(f"no query of split {split!r} of {dataset.name} has a relevant document")

@@ -21,7 +21,7 @@ from clew.benchmarks.relevance.systems import System
 from clew.benchmarks.signature import model_name
 from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged_queries
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import grades_to_gains
 from clew.core.measures.runs import Qrels, Run
 from clew.core.measures.significance import Comparison, compare, holm, interval
 from clew.core.progress import Progress
@@ -137,7 +137,7 @@ def judged_qrels(judged: JudgedQueries, documents: Container[str] | None, option
     nothing is relevant.
     """
     grades = judged.qrels(options.split, documents, allow_unknown=options.allow_unknown)
-    return _chosen(gained(grades, options.gains), options)
+    return _chosen(grades_to_gains(grades, options.gains), options)
 
 
 def _chosen(qrels: Qrels, options: Options) -> Qrels:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from clew.benchmarks.relevance.pairs import SharedScorer
 from clew.benchmarks.relevance.systems import System
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import grades_to_gains
 from clew.core.progress import Progress
 from clew.indexer.tuning.judged import dev_qrels
 from clew.indexer.tuning.rerank import learn_rerank
@@ -36,7 +36,7 @@ def learned(
     found: dict[str, Tuned] = {}
     if not systems_of:
         return found  # and no dev split is needed
-    qrels = gained(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
+    qrels = grades_to_gains(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
     queries, alone = judged.queries, options.judged_only
     for sources, names in systems_of.items():
         fusion = tune(

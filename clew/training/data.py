@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clew.core.errors import DataError
 from clew.core.measures.evaluation import judged_queries
-from clew.core.measures.gains import gained, parse_gains
+from clew.core.measures.gains import grades_to_gains, parse_gains
 from clew.core.measures.judged import first_file, open_queries, read_rows, text_of
 from clew.core.measures.runs import Qrels
 from clew.core.progress import Progress
@@ -112,7 +112,7 @@ def _of_folder(data: DataSpec) -> _Queries:
     """Read the queries of a BEIR folder."""
     judged = open_queries(Path(data.folder))
     gains = parse_gains(data.gains) if data.gains else None
-    train, dev = (gained(judged.qrels(split, None), gains) for split in (data.split, data.dev))
+    train, dev = (grades_to_gains(judged.qrels(split, None), gains) for split in (data.split, data.dev))
     held_out = [query for split in judged.splits if split != data.split for query in judged.qrels(split, None)]
     return _Queries(judged.folder.name, str(judged.folder), judged.queries, train, dev, held_out)
 

@@ -100,9 +100,9 @@ def learned(
     for half in halves:
         model = relations.learn(found for name, found in answers.items() if name not in half)
         asked = [name for name in sampled if name in half]
-        cases += _graph_examples(_with(searcher, model), data, asked, data.train, progress)
+        cases += _graph_examples(_with_relations(searcher, model), data, asked, data.train, progress)
     rest = data.sampled(data.dev, MOST_QUERIES - len(cases))
-    cases += _graph_examples(_with(searcher, model_of_all), data, rest, data.dev, progress)
+    cases += _graph_examples(_with_relations(searcher, model_of_all), data, rest, data.dev, progress)
     always = learn([each.with_graph for each in cases], searcher.fusion, free=("graph",))
     # The weight that is best for all queries may not be the best for those that the gate lets use the graph.
     fusion = max((searcher.fusion, always), key=lambda tried: _gated_gain(cases, tried, searcher.gate))
@@ -116,7 +116,7 @@ def default_examples(searcher: Searcher, data: TrainingData, progress: Progress 
     cases: list[_GraphExample] = []
     for qrels in (data.train, data.dev):
         asked = data.sampled(qrels, DEFAULT_QUERIES)
-        cases += _graph_examples(_with(searcher, RelationModel()), data, asked, qrels, progress)
+        cases += _graph_examples(_with_relations(searcher, RelationModel()), data, asked, qrels, progress)
     return _examples(cases, FusionSpec())
 
 
@@ -135,7 +135,7 @@ def _gated_gain(cases: Sequence[_GraphExample], fusion: FusionSpec, start: Gate)
     return total
 
 
-def _with(searcher: Searcher, model: RelationModel) -> Searcher:
+def _with_relations(searcher: Searcher, model: RelationModel) -> Searcher:
     assert searcher.graph_retriever is not None  # noqa: S101 - see learned
     return replace(searcher, graph_retriever=replace(searcher.graph_retriever, model=model), gate=_OPEN)
 

@@ -67,13 +67,13 @@ def learn(examples: Examples, dev_f1: Callable[[Weights, float], float]) -> Lear
     dev_f1: returns the mean F1 (0 to 1) of the dev questions with some weights and a threshold. Raises DataError if
     none or all of the candidates are meant.
     """
-    weights = fitted(examples)
+    weights = fit(examples)
     dev = {threshold: dev_f1(weights, threshold) for threshold in THRESHOLDS}
     best = max(THRESHOLDS, key=lambda threshold: (round(dev[threshold], 6), threshold))
     return Learned(weights, best, dev, len(examples.labels))
 
 
-def fitted(examples: Examples) -> Weights:
+def fit(examples: Examples) -> Weights:
     """Return both columns of weights, two decimals each. Raises DataError if none or all candidates are meant."""
     if not 0 < examples.labels.sum() < len(examples.labels):
         raise DataError(

@@ -148,14 +148,14 @@ def test_a_snapshot_that_is_not_there_or_was_changed_is_named(tmp_path):
 
 
 def test_closing_lets_go_of_the_folder(tmp_path):
-    from clew.core.artifacts import is_held
+    from clew.core.artifacts import is_in_use
 
     store = opened(tmp_path, [Entity("a")], [])
     folder = store._state[0].folder
-    assert is_held(folder)
+    assert is_in_use(folder)
     store.close()
     store.close()
-    assert not is_held(folder)
+    assert not is_in_use(folder)
 
 
 def test_relations_keep_apart_what_only_one_direction_has():
