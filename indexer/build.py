@@ -21,7 +21,7 @@ from clew.core.text import Analyzer
 from clew.indexer.collect import collect
 from clew.indexer.encode import Encoding, encoder_of
 from clew.indexer.graphs.attach import GraphVectors, joined, resolved
-from clew.indexer.graphs.used import held
+from clew.indexer.graphs.used import lock_snapshot
 from clew.indexer.releases.carry_over import carry_over
 from clew.indexer.releases.gate import GateResult, apply_override, judge
 from clew.indexer.releases.gc import remove_staging
@@ -30,7 +30,7 @@ from clew.indexer.releases.judged import Judged, not_indexed, read_judged
 from clew.indexer.releases.live import Live, find_live
 from clew.indexer.releases.models import described_encoder, described_reranker
 from clew.indexer.releases.override import Override
-from clew.indexer.releases.publish import place_version, write_release
+from clew.indexer.releases.publish import install_version, write_release
 from clew.indexer.releases.verify import check_recall, check_searcher, is_shard_intact, recall_of
 from clew.indexer.runner import Runner, Task, local_runner
 from clew.indexer.shards import (
@@ -117,7 +117,7 @@ def build(
     try:
         with disk_errors(folder.root), writing(folder.root):
             work = _Build(spec, home, folder, chosen, progress)
-            with held(home, work.table):
+            with lock_snapshot(home, work.table):
                 return work.run(override)
     finally:
         progress.close()
@@ -253,7 +253,7 @@ class _Build:
             for task, built in self._runner.run(tasks):
                 self._staging.finish(f"build-{task.key.work.name}", built, task.key.work)
                 self._progress.advance(1)
-        return [self._placed(at, job) for at, job in enumerate(jobs)]
+        return [self._link_shard(at, job) for at, job in enumerate(jobs)]
 
     def _global_statistics(self, jobs: list[ShardJob], statistics: Path) -> Mapping[str, Any]:
         tasks = [Task(f"statistics of shard {at}", shard_statistics, (job,), at) for at, job in enumerate(jobs)]
@@ -267,7 +267,7 @@ class _Build:
     def _is_built(self, shard: int) -> bool:
         return self._staging.result(f"build-{shard}") is not None
 
-    def _placed(self, at: int, job: ShardJob) -> str:
+    def _link_shard(self, at: int, job: ShardJob) -> str:
         """Link a shard into the staging view under its address: the published one if undamaged, else the new one."""
         address: str = (self._staging.result(f"build-{at}") or {})["address"]
         staged, published = self._staging.view.shard(address), self._folder.shard(address)
@@ -326,15 +326,15 @@ class _Build:
                 f"not found, such as {missing[0]!r}"
             )
         with self._step("judge", len(judged.counted)):
-            place = self._folder, self._home
-            result = judge(searcher, judged, self._spec.quality, *place, live, unread, self._progress)
+            install_snapshot = self._folder, self._home
+            result = judge(searcher, judged, self._spec.quality, *install_snapshot, live, unread, self._progress)
         self._report.relevance, self._report.comparison = dict(result.relevance), dict(result.comparison)
         return result
 
     def _publish(self, version: IndexVersion, learned: dict[str, Any]) -> None:
         folder, view = self._folder, self._staging.view
         version = replace(version, report=self._facts())
-        place_version(folder, view, version)
+        install_version(folder, view, version)
         release = write_release(
             folder, version, "clew build", learned=learned, reranker=self._reranker, override=self._report.override
         )

@@ -73,7 +73,7 @@ class _Collecting:
             if number % _PROGRESS_EVERY == 0:
                 progress.advance(_PROGRESS_EVERY)
         if not self._found.documents:
-            raise self._nothing()
+            raise self._no_documents()
         self._found.notices = tuple(self._notices())
         return self._found
 
@@ -111,7 +111,7 @@ class _Collecting:
         self._found.documents += 1
         self._with_value.update(document.fields.keys())
 
-    def _nothing(self) -> ClewError:
+    def _no_documents(self) -> ClewError:
         shown = shown_url(self._source.path)
         if not (self._found.rejected or self._found.empty):
             return DataError(f"source {shown} is empty", "set [source] path to data that has records")

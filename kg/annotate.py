@@ -1,8 +1,8 @@
 """Find the entities a document is about: its own node, that node's neighbours, its field values and its title.
 
-The graph itself shows how documents are part of it, see `attached`. If documents are nodes of their own type (products,
-articles), the neighbours of these nodes are annotations: they are stored with the index, and queries do not traverse
-these edges. If documents are entities like all others, queries reach them by graph expansion.
+The graph itself shows how documents are part of it, see `document_mapping`. If documents are nodes of their own type
+(products, articles), the neighbours of these nodes are annotations: they are stored with the index, and queries do not
+traverse these edges. If documents are entities like all others, queries reach them by graph expansion.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SAMPLE = 1_000
 _NO_TYPE = "\0"
 
 
-def attached(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> DocumentMapping:
+def document_mapping(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> DocumentMapping:
     """Find out how the documents with these ids are part of a graph.
 
     pattern: see GraphSpec.documents. If no node matches the pattern, the result says that documents are not nodes.
@@ -110,7 +110,7 @@ class Annotator:
         self._snapshot = snapshot
         self._pattern = spec.documents
         self._linker = open_linker(snapshot.folder, spec)
-        self._neighbours = _document_edges(snapshot, self._linker.dictionary, spec.attached)
+        self._neighbours = _document_edges(snapshot, self._linker.dictionary, spec.document_mapping)
 
     def entities(
         self, document: str, texts: Sequence[str], values: Sequence[tuple[str, Sequence[str]]]

@@ -66,7 +66,7 @@ class CircuitBreaker:
             return self._state
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why the server is not called now; "" if it is called."""
         with self._lock:
             return "" if self._state == "closed" else f"{self._reason}; no calls since {self._since}"
@@ -79,7 +79,7 @@ class CircuitBreaker:
                 again = "a trial call is in progress" if self._state == "half-open" else f"next try in {left:.1f} s"
                 raise StageUnavailable(f"{self._reason}; no calls since {self._since}, {again}", self._what)
             if self._state == "open":
-                self._become("half-open")
+                self._enter("half-open")
             return self._epoch
 
     def succeeded(self, ticket: int) -> None:
@@ -90,7 +90,7 @@ class CircuitBreaker:
             self._failed = 0
             if self._state == "half-open":
                 self._wait = self._waits[0]
-                self._become("closed")
+                self._enter("closed")
 
     def failed(self, ticket: int, reason: str) -> None:
         """Record that the server did not work; `reason` goes into the errors of the calls that are not admitted."""
@@ -106,15 +106,15 @@ class CircuitBreaker:
                 self._since = self._now().strftime("%H:%M:%S")
             self._reason = reason
             self._until = self._clock() + self._wait
-            self._become("open")
+            self._enter("open")
 
-    def abandoned(self, ticket: int) -> None:
+    def inconclusive(self, ticket: int) -> None:
         """Record that the call said nothing about the server; after a trial call, the next call tries again at once."""
         with self._lock:
             if ticket == self._epoch and self._state == "half-open":
-                self._become("open")
+                self._enter("open")
 
-    def _become(self, state: State) -> None:
+    def _enter(self, state: State) -> None:
         self._state = state
         self._epoch += 1
         self._failed = 0

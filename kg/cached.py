@@ -96,9 +96,9 @@ class CachedStore:
         self._entities: _Recent[Entity | None] = _Recent(16 * size, 16 * size, seconds, clock)
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """See Guarded."""
-        return self._store.trouble if isinstance(self._store, HealthReporting) else ""
+        return self._store.problem if isinstance(self._store, HealthReporting) else ""
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
         """See GraphStore."""

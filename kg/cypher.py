@@ -20,17 +20,17 @@ _HEAD = "CYPHER 5 runtime=slotted "
 MOST_IN_TEXT = 64
 
 
-def quotable(word: str) -> bool:
+def can_quote(word: str) -> bool:
     """Return whether a word can be a label, a relationship type or a property in a statement."""
     return bool(_WORD.fullmatch(word))
 
 
-def quoted(word: str) -> str:
+def quote(word: str) -> str:
     """Quote a label, relationship type or property with backticks.
 
     Raises UsageError for a word that cannot be quoted, such as one with a backtick.
     """
-    if not quotable(word):
+    if not can_quote(word):
         raise UsageError(
             f"{word!r} cannot be a name in Neo4j",
             "use 1 to 256 characters without backticks, backslashes or control characters",
@@ -55,7 +55,7 @@ class Graph:
 
     def node(self, name: str) -> str:
         """Return the pattern of an entity."""
-        return f"({name}:{'|'.join(map(quoted, self.labels))})"
+        return f"({name}:{'|'.join(map(quote, self.labels))})"
 
     def neighbour(self, name: str) -> str:
         """Return the pattern of a neighbour of an entity."""
@@ -63,15 +63,15 @@ class Graph:
 
     def key(self, name: str) -> str:
         """Return the expression for the id of a node, as a string."""
-        property_ = f"{name}.{quoted(self.id)}"
+        property_ = f"{name}.{quote(self.id)}"
         return f"toString({property_})" if self.mapped else property_
 
     def named(self, name: str) -> str:
         """Return the condition that a node has a valid id."""
-        property_ = f"{name}.{quoted(self.id)}"
+        property_ = f"{name}.{quote(self.id)}"
         return f"{property_} IS :: INTEGER NOT NULL | STRING NOT NULL" if self.mapped else f"{property_} IS NOT NULL"
 
-    def usable(self, *names: str) -> list[str]:
+    def valid_ids(self, *names: str) -> list[str]:
         """Return the conditions that neighbours have valid ids (none if every node has one)."""
         return [self.named(name) for name in names] if self.mapped else []
 
@@ -88,7 +88,7 @@ class RelationFilter:
     into: tuple[str, ...] | None = None
 
 
-def _along(relations: tuple[str, ...] | None, parameter: str) -> tuple[str, list[str]]:
+def _relationships(relations: tuple[str, ...] | None, parameter: str) -> tuple[str, list[str]]:
     """Return the pattern of relationships of some types (None or empty: any type), and the conditions it needs.
 
     If the types are in the text, the database can skip all others around a node. If they are too many or cannot be
@@ -96,9 +96,9 @@ def _along(relations: tuple[str, ...] | None, parameter: str) -> tuple[str, list
     """
     if not relations:
         return "[r]", []
-    if len(relations) > MOST_IN_TEXT or not all(map(quotable, relations)):
+    if len(relations) > MOST_IN_TEXT or not all(map(can_quote, relations)):
         return "[r]", [f"type(r) IN $ask.{parameter}"]
-    return f"[r:{'|'.join(map(quoted, relations))}]", []
+    return f"[r:{'|'.join(map(quote, relations))}]", []
 
 
 def _where(conditions: Iterable[str]) -> str:
@@ -122,8 +122,8 @@ def _in_order(name: str) -> str:
 
 def _known(graph: Graph) -> str:
     """Bind n to every entity whose id is in $ask.keys; label by label, so that the index of each label is used."""
-    key = f"n.{quoted(graph.id)}"
-    matches = (f"MATCH (n:{quoted(label)}) WHERE {key} IN $ask.keys RETURN n" for label in graph.labels)
+    key = f"n.{quote(graph.id)}"
+    matches = (f"MATCH (n:{quote(label)}) WHERE {key} IN $ask.keys RETURN n" for label in graph.labels)
     return f"CALL () {{ {' UNION '.join(matches)} }} "
 
 
@@ -132,12 +132,12 @@ def entities(graph: Graph) -> str:
     return f"{_HEAD}{_known(graph)}RETURN collect([labels(n), properties(n)]) AS found"
 
 
-def neighbourhood(graph: Graph, ways: RelationFilter, hops: int) -> str:
+def neighbourhood(graph: Graph, relation_filter: RelationFilter, hops: int) -> str:
     """Return everything within `hops` of the seeds, in one record.
 
     Parameters: $ask.keys: ids of the seeds, in each form in which they can be stored; $ask.places: id → position among
-    the seeds; $ask.out, $ask.into, $ask.relations: the relationship types of `ways` and of the graph; $fan_out, $steps:
-    the limits of the walk.
+    the seeds; $ask.out, $ask.into, $ask.relations: the relationship types of the filter and of the graph; $fan_out,
+    $steps: the limits of the walk.
     Values: nodes: [id, degree] in the order reached. sizes: how many nodes are known before hop 1, 2, … . heads1, far1,
     …: the edges of each hop, in runs. far has the id reached by each edge. heads has [position of the near end,
     relation, outgoing, fan] of each run; all edges of a run share these four. A run has min(fan, $fan_out) edges; the
@@ -149,7 +149,7 @@ def neighbourhood(graph: Graph, ways: RelationFilter, hops: int) -> str:
         "WITH place, collect(n)[0] AS n ORDER BY place WITH collect(n) AS nodes0 WITH nodes0, 0 AS size0 ",
     ]
     for hop in range(1, hops + 1):
-        steps.append(_hop(graph, ways, hop))
+        steps.append(_hop(graph, relation_filter, hop))
         steps.append(
             f"CALL (nodes{hop - 1}, reached{hop}) {{ UNWIND nodes{hop - 1} + reached{hop} AS n "
             f"RETURN collect(DISTINCT n) AS nodes{hop} }} "
@@ -165,7 +165,7 @@ def neighbourhood(graph: Graph, ways: RelationFilter, hops: int) -> str:
     return "".join(steps)
 
 
-def _hop(graph: Graph, ways: RelationFilter, hop: int) -> str:
+def _hop(graph: Graph, relation_filter: RelationFilter, hop: int) -> str:
     """Walk from the nodes that the hop before reached first.
 
     There is one subquery for each node, so that no node is read once the limit on steps is reached.
@@ -174,7 +174,7 @@ def _hop(graph: Graph, ways: RelationFilter, hop: int) -> str:
     return (
         f"CALL ({known}, {before}) {{ "
         f"UNWIND range({before}, size({known}) - 1) AS place WITH place, {known}[place] AS n "
-        f"CALL (n) {{ {_runs(graph, ways)} }} "
+        f"CALL (n) {{ {_runs(graph, relation_filter)} }} "
         "UNWIND range(0, size(ends) - 1) AS at "
         "WITH place, relation, outgoing, fan, at, ends[at] AS end, ids[at] AS id LIMIT $steps "
         f"RETURN collect(end) AS reached{hop}, collect(id) AS far{hop}, "
@@ -182,17 +182,17 @@ def _hop(graph: Graph, ways: RelationFilter, hop: int) -> str:
     )
 
 
-def _runs(graph: Graph, ways: RelationFilter) -> str:
+def _runs(graph: Graph, relation_filter: RelationFilter) -> str:
     """Return relation, outgoing, fan, ends, ids: the runs of edges around n, in order and limited to $fan_out."""
     sides = []
-    for outgoing, allowed in ((True, ways.out), (False, ways.into)):
+    for outgoing, allowed in ((True, relation_filter.out), (False, relation_filter.into)):
         if allowed == ():
             continue
         name = "relations" if allowed is None else "out" if outgoing else "into"
-        arrow, conditions = _along(graph.relations if allowed is None else allowed, name)
+        arrow, conditions = _relationships(graph.relations if allowed is None else allowed, name)
         pattern = f"(n)-{arrow}->" if outgoing else f"(n)<-{arrow}-"
         sides.append(
-            f"MATCH {pattern}{graph.neighbour('m')} {_where(conditions + graph.usable('m'))}"
+            f"MATCH {pattern}{graph.neighbour('m')} {_where(conditions + graph.valid_ids('m'))}"
             f"WITH {graph.distinct()}type(r) AS relation, m, {graph.key('m')} AS id ORDER BY id "
             "WITH relation, collect(m) AS ends, collect(id) AS ids "
             f"RETURN relation, {str(outgoing).lower()} AS outgoing, size(ends) AS fan, ends[..$fan_out] AS ends, ids"
@@ -209,8 +209,8 @@ def _degree(graph: Graph) -> str:
     """Count the edges of n, with a loop counted twice; uses the counters of the server if they mean the same."""
     if not graph.mapped:
         return "COUNT { (n)-->() } + COUNT { (n)<--() }"
-    arrow, conditions = _along(graph.relations, "relations")
-    neighbour, where = graph.neighbour("m"), _where(conditions + graph.usable("m"))
+    arrow, conditions = _relationships(graph.relations, "relations")
+    neighbour, where = graph.neighbour("m"), _where(conditions + graph.valid_ids("m"))
     return " + ".join(
         f"COUNT {{ MATCH (n){side}{neighbour} {where}RETURN DISTINCT type(r) AS relation, m }}"
         for side in (f"-{arrow}->", f"<-{arrow}-")
@@ -220,13 +220,13 @@ def _degree(graph: Graph) -> str:
 def count_types(graph: Graph) -> str:
     """Return type, count: entities of each type; in a mapped database, the first of $ask.labels that a node has."""
     kind = "[label IN $ask.labels WHERE label IN labels(n)][0]" if graph.mapped else "n.type"
-    return f"{_HEAD}MATCH {graph.node('n')} {_where(graph.usable('n'))}RETURN {kind} AS type, count(*) AS count"
+    return f"{_HEAD}MATCH {graph.node('n')} {_where(graph.valid_ids('n'))}RETURN {kind} AS type, count(*) AS count"
 
 
 def count_relations(graph: Graph) -> str:
     """Return relation, count: edges of each relation; $ask.relations: relations of the graph."""
-    arrow, conditions = _along(graph.relations, "relations")
-    where = _where(conditions + graph.usable("n", "m"))
+    arrow, conditions = _relationships(graph.relations, "relations")
+    where = _where(conditions + graph.valid_ids("n", "m"))
     return (
         f"{_HEAD}MATCH {graph.node('n')}-{arrow}->{graph.neighbour('m')} {where}"
         f"WITH {'DISTINCT n, type(r) AS relation, m' if graph.mapped else 'type(r) AS relation'} "
@@ -247,8 +247,8 @@ def all_edges(graph: Graph) -> str:
 
     $ask.relations: relations of the graph.
     """
-    arrow, conditions = _along(graph.relations, "relations")
-    where = _where(conditions + graph.usable("m"))
+    arrow, conditions = _relationships(graph.relations, "relations")
+    where = _where(conditions + graph.valid_ids("m"))
     return (
         f"{_HEAD}MATCH {graph.node('n')} WHERE {graph.named('n')} WITH n ORDER BY {graph.key('n')} "
         f"CALL (n) {{ MATCH (n)-{arrow}->{graph.neighbour('m')} {where}"
@@ -265,7 +265,7 @@ def bad_nodes(graph: Graph) -> str:
     label: the first of $ask.labels that such a node has. why: "missing", "type" (neither a string nor an integer) or
     "twice" (several nodes have this id). id: value of the property, null if it is missing.
     """
-    property_ = f"n.{quoted(graph.id)}"
+    property_ = f"n.{quote(graph.id)}"
     return (
         f"{_HEAD}MATCH {graph.node('n')} WITH [label IN $ask.labels WHERE label IN labels(n)][0] AS label, "
         f"{property_} AS value, CASE WHEN {property_} IS NULL THEN 'missing' "
@@ -278,17 +278,17 @@ def bad_nodes(graph: Graph) -> str:
 
 def constraint(label: str) -> str:
     """Make ids unique under the label; this creates the index that lookups and the order of ids need."""
-    return f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{quoted(label)}) REQUIRE n.id IS UNIQUE"
+    return f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{quote(label)}) REQUIRE n.id IS UNIQUE"
 
 
 def merge_entities(label: str) -> str:
     """Write entities; $rows: the properties of each entity, which replace all properties of its node."""
-    return f"{_HEAD}UNWIND $rows AS row MERGE (n:{quoted(label)} {{id: row.id}}) SET n = row"
+    return f"{_HEAD}UNWIND $rows AS row MERGE (n:{quote(label)} {{id: row.id}}) SET n = row"
 
 
 def edges_from(label: str) -> str:
     """Return id, relation, target: every edge that leaves one of the entities $ask.ids."""
-    name = quoted(label)
+    name = quote(label)
     return f"{_HEAD}UNWIND $ask.ids AS id MATCH (:{name} {{id: id}})-[edge]->(b:{name}) RETURN id, type(edge), b.id"
 
 
@@ -301,7 +301,7 @@ def create_edges(label: str) -> str:
     would grow with the square of their number. There is one statement for all relations, because Neo4j 5.26 can take a
     relationship type from a value, and a statement for each type would take longer to compile than to run.
     """
-    name = quoted(label)
+    name = quote(label)
     return (
         f"{_HEAD}UNWIND $rows AS row MATCH (a:{name} {{id: row[0]}}) MATCH (b:{name} {{id: row[2]}}) "
         "CREATE (a)-[:$(row[1])]->(b) RETURN count(*) AS found"
@@ -312,7 +312,7 @@ def unknown(label: str) -> str:
     """Return id: the first of $ask.ids that no entity has."""
     return (
         f"{_HEAD}UNWIND range(0, size($ask.ids) - 1) AS at WITH at, $ask.ids[at] AS id "
-        f"WHERE NOT EXISTS {{ MATCH (:{quoted(label)} {{id: id}}) }} RETURN id ORDER BY at LIMIT 1"
+        f"WHERE NOT EXISTS {{ MATCH (:{quote(label)} {{id: id}}) }} RETURN id ORDER BY at LIMIT 1"
     )
 
 
@@ -321,7 +321,7 @@ def forget(label: str) -> str:
 
     The statement must not run inside an explicit transaction.
     """
-    return f"{_HEAD}MATCH (n:{quoted(label)}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF $rows ROWS"
+    return f"{_HEAD}MATCH (n:{quote(label)}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF $rows ROWS"
 
 
 def constraints() -> str:
@@ -331,4 +331,4 @@ def constraints() -> str:
 
 def drop_constraint(name: str) -> str:
     """Remove a constraint by name, if it still exists."""
-    return f"DROP CONSTRAINT {quoted(name)} IF EXISTS"
+    return f"DROP CONSTRAINT {quote(name)} IF EXISTS"

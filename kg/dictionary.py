@@ -137,7 +137,7 @@ class _Names:
         seen: set[tuple[str, int]] = set()
         for kind, name in _names(entity):
             found = words(name)
-            self._know(found)
+            self._add_words(found)
             key, form = " ".join(word.stem for word in found), form_of(found)
             if 1 <= len(found) <= LONGEST_NAME and len(key) <= LONGEST_KEY and (key, form) not in seen:
                 seen.add((key, form))
@@ -147,7 +147,7 @@ class _Names:
                 self._kinds.append(kind)
                 self._shapes.append(shape_of(name))
         # A word that occurs in a description is not a misspelt name.
-        self._know(words(entity.description))
+        self._add_words(words(entity.description))
 
     def records(self) -> NDArray[Any]:
         """Return the records, (keys,) RECORD, in the order of the keys."""
@@ -157,7 +157,7 @@ class _Names:
             found[name] = column
         return found
 
-    def _know(self, found: Iterable[Word]) -> None:
+    def _add_words(self, found: Iterable[Word]) -> None:
         self.words.update(word.plain for word in found if len(word.plain) <= LONGEST_WORD)
 
 
@@ -203,7 +203,7 @@ class Dictionary:
         self.types: list[str] = table["types"]
         self.size: int = table["entities"]
         # Caches of the words of one length and first letter, and of the corrections of unknown words.
-        self._alike = lru_cache(maxsize=512)(self._read_alike)
+        self._words_like = lru_cache(maxsize=512)(self._load_words)
         self.corrections = lru_cache(maxsize=_CACHED_WORDS)(self._find_corrections)
 
     def spans(self, text: Sequence[Word], *, most: int, fuzzy: bool = True, linked: Bools | None = None) -> list[Span]:
@@ -214,7 +214,7 @@ class Dictionary:
         typing error away. linked: (types,) bool, the entity types to use (None: all).
         """
         stems = tuple(word.stem for word in text)
-        found = [span for first in range(len(text)) for span in self._from(_Start(first, stems), most, linked)]
+        found = [span for first in range(len(text)) for span in self._spans_from(_Start(first, stems), most, linked)]
         if fuzzy:
             covered = {at for span in found for at in range(span.first, span.last)}
             for at, word in enumerate(text):
@@ -222,7 +222,7 @@ class Dictionary:
                     for corrected, edits in self.corrections(word.plain):
                         changed = (*stems[:at], stem(corrected), *stems[at + 1 :])
                         for first in range(max(0, at - LONGEST_NAME + 1), at + 1):
-                            found += self._from(_Start(first, changed, at, edits), most, linked)
+                            found += self._spans_from(_Start(first, changed, at, edits), most, linked)
         return found
 
     def _find_corrections(self, word: str) -> tuple[tuple[str, int], ...]:
@@ -236,14 +236,14 @@ class Dictionary:
 
         edits = 1 if len(word) < _TWO_EDITS_FROM else 2
         lengths = range(len(word) - edits, len(word) + edits + 1)
-        pool = [alike for length in lengths for alike in self._alike(length, word[0])]
+        pool = [alike for length in lengths for alike in self._words_like(length, word[0])]
         close = extract(word, pool, scorer=OSA.distance, score_cutoff=edits, limit=_MOST_CORRECTIONS)
         return tuple(sorted(((corrected, int(n)) for corrected, n, _ in close), key=lambda pair: (pair[1], pair[0])))
 
-    def _read_alike(self, length: int, letter: str) -> tuple[str, ...]:
+    def _load_words(self, length: int, letter: str) -> tuple[str, ...]:
         return tuple(word[2:] for word in self._words.keys(f"{length:02d}{letter}"))
 
-    def _from(self, start: _Start, most: int, linked: Bools | None) -> Iterator[Span]:
+    def _spans_from(self, start: _Start, most: int, linked: Bools | None) -> Iterator[Span]:
         """Yield the names that begin at a word and, if a word was corrected, include that word."""
         stems = start.stems[start.first : start.first + LONGEST_NAME]
         joined = " ".join(stems)

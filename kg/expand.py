@@ -84,10 +84,10 @@ class ExpandSpec:
         given = self.relations.get(name)
         return given if isinstance(given, RelationSpec) else RelationSpec(given or "both")
 
-    def say(self, step: Step) -> str:
+    def step_text(self, step: Step) -> str:
         """Return a step in words, as shown before the name of the entity it leads to."""
         spec = self.relation(step.relation)
-        return (spec.say if step.outgoing else spec.back) or step.said
+        return (spec.say if step.outgoing else spec.back) or step.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +166,11 @@ def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec)
     for hop in range(spec.hops):
         # Loops are skipped.
         edges = np.flatnonzero((table.hops[table.near] == hop) & (table.near != table.far))
-        gained = carried[table.near[edges]] * share[edges]
+        passed_on = carried[table.near[edges]] * share[edges]
         # Between two nodes only the best relation counts, so that parallel edges do not add up.
         best: dict[tuple[int, int], tuple[float, int]] = {}
         pairs = zip(table.near[edges].tolist(), table.far[edges].tolist(), strict=True)
-        for edge, pair, value in zip(edges.tolist(), pairs, gained.tolist(), strict=True):
+        for edge, pair, value in zip(edges.tolist(), pairs, passed_on.tolist(), strict=True):
             if value > best.get(pair, (0.0, -1))[0]:
                 best[pair] = (value, edge)
         carried = np.zeros(len(table.nodes), np.float64)

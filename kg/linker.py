@@ -47,7 +47,7 @@ WEIGHTS: Mapping[str, tuple[float, float]] = {
 FEATURES = tuple(WEIGHTS)
 _COSINE = FEATURES.index("cosine")
 # Most records of one name that become candidates; a name of more entities hardly tells which one is meant.
-MOST_BEARERS = 30
+MAX_RECORDS_OF_NAME = 30
 # Words that are written in lower case in headlines and product titles.
 _SMALL_IN_TITLES = frozenset("a an and as at but by for from in into nor of on or over per the to via vs with".split())
 
@@ -115,7 +115,7 @@ class Linked:
         """The candidates that are mentions, by position in the text."""
         return tuple(sorted((c for c in self.candidates if not c.dropped), key=lambda c: c.start))
 
-    def meant(self, rival: float) -> tuple[Candidate, ...]:
+    def with_rivals(self, rival: float) -> tuple[Candidate, ...]:
         """Return the mentions, each followed by the other entities of the same words that are almost as likely.
 
         rival: least probability of such an entity, as a share of that of the mention (0 to 1; above 1: none).
@@ -190,12 +190,12 @@ class Linker:
         rows: list[tuple[int, int, int]] = []
         features: list[list[float]] = []
         prominences = self.dictionary.entities["prominence"]
-        for span in self.dictionary.spans(found, most=MOST_BEARERS, fuzzy=self.spec.fuzzy, linked=self._linked):
+        for span in self.dictionary.spans(found, most=MAX_RECORDS_OF_NAME, fuzzy=self.spec.fuzzy, linked=self._linked):
             if case.idle(span):
                 continue
-            bearers = _bearers(span, found)
-            shared = case.of_span(span, len(bearers))
-            for entity, (kind, inexact, shape) in bearers.items():
+            closest = _closest_names(span, found)
+            shared = case.of_span(span, len(closest))
+            for entity, (kind, inexact, shape) in closest.items():
                 rows.append((span.first, span.last, entity))
                 own = [float(kind == ALIAS), float(kind == TRANSLATION), float(not inexact)]
                 lower = float(shape == LOWER)
@@ -251,15 +251,15 @@ class Linker:
         return reasons
 
 
-def _bearers(span: Span, found: Sequence[Word]) -> dict[int, tuple[int, bool, int]]:
+def _closest_names(span: Span, found: Sequence[Word]) -> dict[int, tuple[int, bool, int]]:
     """Return entity → (kind, whether written differently, shape) of its closest name in the records of a span."""
     form = form_of(found[span.first : span.last])
-    bearers: dict[int, tuple[int, bool, int]] = {}
+    closest: dict[int, tuple[int, bool, int]] = {}
     for entity, written, kind, shape in span.records.tolist():
         seen = (kind, written != form, shape)
-        if entity not in bearers or (seen[1], seen[0]) < (bearers[entity][1], bearers[entity][0]):
-            bearers[entity] = seen
-    return bearers
+        if entity not in closest or (seen[1], seen[0]) < (closest[entity][1], closest[entity][0]):
+            closest[entity] = seen
+    return closest
 
 
 class _Case:
@@ -302,19 +302,19 @@ class _Case:
             math.log(rivals),
             capitals,
             small,
-            float(self._capital_beside(span)) if self._cased else 0.0,
+            float(self._capitalised_neighbours(span)) if self._cased else 0.0,
             sum(self._function[span.first : span.last]) / count,
             len(surface) / len(self._text),
         ]
 
-    def _capital_beside(self, span: Span) -> int:
+    def _capitalised_neighbours(self, span: Span) -> int:
         """Count the neighbouring words (0 to 2) that look like part of the name: capitalised and one space away."""
         first, last = span.first, span.last
         before = first > 1 and self._capital[first - 1] and not self._function[first - 1]
         after = last < len(self._words) and self._capital[last] and not self._function[last]
-        return int(before and self._apart(first - 1) == " ") + int(after and self._apart(last - 1) == " ")
+        return int(before and self._text_between(first - 1) == " ") + int(after and self._text_between(last - 1) == " ")
 
-    def _apart(self, at: int) -> str:
+    def _text_between(self, at: int) -> str:
         """Return the characters between a word and the next one."""
         return self._text[self._words[at].end : self._words[at + 1].start]
 

@@ -39,9 +39,9 @@ class Step(NamedTuple):
         return self.relation if self.outgoing else f"<{self.relation}"
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """The step in words, as shown before the name of the entity: "has brand", "brand of", "subcategory"."""
-        name = short(self.relation)
+        name = short_name(self.relation)
         if self.outgoing:
             return name
         if name.endswith(" of"):
@@ -49,16 +49,16 @@ class Step(NamedTuple):
         return f"{name.removeprefix('has ').removeprefix('in ')} of"
 
 
-def spoken(relation: str) -> str:
+def relation_words(relation: str) -> str:
     """Return the name of a relation as words, such as for /people/deceased_person/cause_of_death, hasBrand, MADE_BY."""
     parts = _BREAK.split(_CAMEL.sub(" ", relation))
     return " ".join(part.lower() for part in parts if part)
 
 
-def short(relation: str) -> str:
+def short_name(relation: str) -> str:
     """Return a relation as it is displayed: the last part of a path of names, as words."""
     last = [part.rsplit("/", 1)[-1] for part in relation.split(".") if part.strip("/")]
-    return " ".join(spoken(part) for part in last if part) or relation
+    return " ".join(relation_words(part) for part in last if part) or relation
 
 
 def remainder(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class RelationModel:
         return cls(table.get("words", {}), table.get("all", {}), int(table.get("questions", 0)))
 
     @cached_property
-    def _every(self) -> float:
+    def _word_count(self) -> float:
         """Number of words in all questions."""
         return sum(self.all.values())
 
@@ -114,11 +114,11 @@ class RelationModel:
         if not rest:
             return 0.0
         counts = self.words.get(step.key, {})
-        named = Counter(stem(word) for word in spoken(step.relation).split())
+        named = Counter(stem(word) for word in relation_words(step.relation).split())
         length = self._lengths.get(step.key, 0.0)
         total = 0.0
         for word in rest:
-            general = (self.all.get(word, 0.0) + 0.5) / (self._every + 0.5 * len(self.all) + 1.0)
+            general = (self.all.get(word, 0.0) + 0.5) / (self._word_count + 0.5 * len(self.all) + 1.0)
             name = _NAME_WORDS * named[word] / max(1, named.total())
             seen = counts.get(word, 0.0) + name + _SMOOTHING * general
             total += math.log(seen / (length + _NAME_WORDS + _SMOOTHING) / general)

@@ -23,7 +23,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clew.core.arrow import to_arrow
-from clew.core.artifacts import Hold, verify_files
+from clew.core.artifacts import SharedLock, verify_files
 from clew.core.errors import CorruptError, NotFoundError, nearest
 from clew.core.types import Ints
 from clew.kg.manifest import AGAIN, GRAPH_NAME, MANIFEST, SNAPSHOT_ID, GraphManifest, load
@@ -58,7 +58,7 @@ class Snapshot:
         self.edges = edges
         self.degrees = degrees
         self._nodes = nodes
-        self._hold = Hold(folder)
+        self._shared_lock = SharedLock(folder)
 
     @classmethod
     def open(cls, folder: Path, *, verify: bool = True) -> Snapshot:
@@ -121,7 +121,7 @@ class Snapshot:
 
         Memory maps are freed with the last object that uses them.
         """
-        self._hold.release()
+        self._shared_lock.release()
 
 
 class NodeFile:
@@ -191,7 +191,9 @@ def graph_folder(home: Path, name: str) -> Path:
 
 def graph_names(home: Path) -> list[str]:
     """Return the names of the graphs under a home that have a snapshot, ascending."""
-    return sorted({path.parent.parent.name for path in home.glob(f"graphs/*/*/{MANIFEST}") if _named(path.parent)})
+    return sorted(
+        {path.parent.parent.name for path in home.glob(f"graphs/*/*/{MANIFEST}") if _is_snapshot(path.parent)}
+    )
 
 
 def list_snapshots(home: Path, name: str) -> list[GraphManifest]:
@@ -199,7 +201,7 @@ def list_snapshots(home: Path, name: str) -> list[GraphManifest]:
 
     Raises NotFoundError for an unknown graph, CorruptError if a manifest cannot be read.
     """
-    folders = [path.parent for path in graph_folder(home, name).glob(f"*/{MANIFEST}") if _named(path.parent)]
+    folders = [path.parent for path in graph_folder(home, name).glob(f"*/{MANIFEST}") if _is_snapshot(path.parent)]
     if not folders:
         raise _no_graph(home, name)
     # Snapshots that were created in the same second are ordered by the time of their manifest file.
@@ -216,7 +218,7 @@ def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa
         return graph_folder(home, name) / list_snapshots(home, name)[0].id
     found = graph_folder(home, name) / id
     # Checks only this folder, so that a damaged other snapshot does not matter.
-    if not _named(found) or not (found / MANIFEST).is_file():
+    if not _is_snapshot(found) or not (found / MANIFEST).is_file():
         known = [path.parent.name for path in graph_folder(home, name).glob(f"*/{MANIFEST}")]
         if not known:
             raise _no_graph(home, name)
@@ -227,7 +229,7 @@ def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa
     return found
 
 
-def _named(folder: Path) -> bool:
+def _is_snapshot(folder: Path) -> bool:
     return bool(SNAPSHOT_ID.fullmatch(folder.name) and GRAPH_NAME.fullmatch(folder.parent.name))
 
 

@@ -134,6 +134,6 @@ class GraphSpec:
                 raise ValueError(f"{name} is {value}, expected 0 to {most}")
 
     @property
-    def attached(self) -> DocumentMapping:
+    def document_mapping(self) -> DocumentMapping:
         """How documents are part of the graph, after a build has detected it."""
         return DocumentMapping(self.documents, tuple(self.document_types), tuple(self.about))

@@ -17,7 +17,7 @@ class UnavailableStore:
         self._reason = reason
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """See Guarded."""
         return self._reason
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clew.core.artifacts import Hold, verify_files
+from clew.core.artifacts import SharedLock, verify_files
 from clew.core.errors import FormatError, MismatchError, NotFoundError, SpecError
 from clew.core.spec import parse
 from clew.core.text import Analyzer
@@ -74,17 +74,17 @@ def open_version(
 
     The version is held until `Searcher.close`, so that gc does not remove it.
     """
-    hold = Hold(folder.version(version.id))
+    shared_lock = SharedLock(folder.version(version.id))
     try:
-        return _opened(folder, version, home, release, hold, verify=verify, model=model)
+        return _opened(folder, version, home, release, shared_lock, verify=verify, model=model)
     except SpecError as error:  # the spec was valid when the index was built, so its format has changed since
-        hold.release()
+        shared_lock.release()
         raise FormatError(
             f"index {version.index!r}, release {release.id}, was written by another version of Clew: {error.message}",
             "rebuild with `clew build`, which does not encode passages again",
         ) from None
     except BaseException:
-        hold.release()
+        shared_lock.release()
         raise
 
 
@@ -93,7 +93,7 @@ def _opened(
     version: IndexVersion,
     home: Path,
     release: Release,
-    hold: Hold,
+    shared_lock: SharedLock,
     *,
     verify: bool,
     model: str | None,
@@ -128,18 +128,18 @@ def _opened(
         version=version,
         fields=spec.fields,
         store=DocStore.open(shards, spec.fields),
-        understanding=QueryAnalyzer(analyzer, encoder),
+        query_analyzer=QueryAnalyzer(analyzer, encoder),
         generators=generators,
         fusion=fusion,
-        hold=hold,
+        shared_lock=shared_lock,
         gate=gate,
         reranker=reranker,
         # Opened last, because an error after it would have to close its snapshot and its connections.
-        knowledge=_knowledge(spec.graph, home, root, release.learned, verify=verify),
+        graph_retriever=_graph_retriever(spec.graph, home, root, release.learned, verify=verify),
     )
 
 
-def _knowledge(
+def _graph_retriever(
     spec: GraphSpec | None, home: Path, root: Path, learned: Mapping[str, Any], *, verify: bool
 ) -> GraphRetriever | None:
     if spec is None:

@@ -79,7 +79,7 @@ class Keywords:
             within[code, : len(path)] = [number[path[:end]] for end in range(1, len(path) + 1)]
         return [f" {LEVEL} ".join(path) for path in every], within
 
-    def having(self, codes: Sequence[int]) -> Bools:
+    def documents_with(self, codes: Sequence[int]) -> Bools:
         """Return (documents,) bool, true for documents with at least one of the values that have these codes."""
         found = np.zeros(self.count, np.bool_)
         if len(codes) == 1:

@@ -80,8 +80,8 @@ def _values(column: Keywords, documents: Bools) -> list[FacetValue]:
 
 def _paths(column: Keywords, documents: Bools) -> list[FacetValue]:
     names, within = column.prefixes
-    kept = documents[column.documents]
-    owners, codes = column.documents[kept], column.codes[kept]
+    matching = documents[column.documents]
+    owners, codes = column.documents[matching], column.codes[matching]
     counts = np.zeros(len(names), np.int64)
     for level in within.T:
         paths = level[codes]

@@ -78,8 +78,8 @@ class Condition:
     def _keywords(self, column: Keywords) -> Bools:
         if self.operator == "under":
             (path,) = self.values
-            return column.having([code for code, own in enumerate(column.paths) if own[: len(path)] == path])
-        found = column.having([column.code_of[value] for value in self.values if value in column.code_of])
+            return column.documents_with([code for code, own in enumerate(column.paths) if own[: len(path)] == path])
+        found = column.documents_with([column.code_of[value] for value in self.values if value in column.code_of])
         return ~found if self.operator == "ne" else found
 
     def _scalars(self, column: Scalars) -> Bools:
@@ -231,20 +231,20 @@ def _values(operator: str, kind: str, value: object, where: str) -> tuple[Any, .
             raise QueryError(f"{where} is {_shown(value)}, expected true or false")
         return (value,)
     if operator == "near":
-        return _near(value, where)
+        return _parse_near(value, where)
     if operator == "under":
-        path = levels(_one("keyword", value, where))
+        path = levels(_parse_value("keyword", value, where))
         if not path:
             raise QueryError(f"{where} is {_shown(value)}, expected a path", 'such as "Home > Kitchen"')
         return (path,)
     if operator != "in":
-        return (_one(kind, value, where),)
+        return (_parse_value(kind, value, where),)
     if not isinstance(value, list | tuple) or not value:
         raise QueryError(f"{where} is {_shown(value)}, expected a list of at least one value")
-    return tuple(_one(kind, one, f"{where}[{at}]") for at, one in enumerate(value))
+    return tuple(_parse_value(kind, one, f"{where}[{at}]") for at, one in enumerate(value))
 
 
-def _one(kind: str, value: object, where: str) -> Any:
+def _parse_value(kind: str, value: object, where: str) -> Any:
     """Convert one value of a field: a string for keyword and list, else the closed interval (low, high) it means."""
     if kind == "bool" and isinstance(value, bool):
         return (value, value)
@@ -276,13 +276,13 @@ def _finite(value: float, where: str) -> float:
     return number
 
 
-def _near(value: object, where: str) -> tuple[float, float, float]:
+def _parse_near(value: object, where: str) -> tuple[float, float, float]:
     if not isinstance(value, Mapping) or set(value) != {"lat", "lon", "km"}:
         raise QueryError(f"{where} is {_shown(value)}", 'expected {"lat": degrees, "lon": degrees, "km": distance}')
     limits = {"lat": (-90, 90), "lon": (-180, 180), "km": (0, 40_000)}
     found = []
     for name, (low, high) in limits.items():
-        number, _ = _one("number", value[name], f"{where}.{name}")
+        number, _ = _parse_value("number", value[name], f"{where}.{name}")
         if not low <= number <= high:
             raise QueryError(f"{where}.{name} is {number:g}, expected {low} to {high}")
         found.append(number)

@@ -135,7 +135,7 @@ class FusedCandidates:
         """Return (m,) int64 indexes of the documents, best first: score descending, then ordinal ascending."""
         return np.lexsort((self.documents, -self.totals)).astype(np.int64)
 
-    def place_of(self, document: int) -> int | None:
+    def index_of(self, document: int) -> int | None:
         """Return the index of a document in the pool, None if no source found it."""
         at = int(np.searchsorted(self.documents, document))
         return at if at < len(self.documents) and self.documents[at] == document else None

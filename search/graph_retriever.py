@@ -65,7 +65,7 @@ class GraphRetriever:
 
     def expansion(self, query: ParsedQuery, linked: Linked, deadline: Deadline) -> Expansion:
         """Expand a query that is linked already. Raises StageUnavailable if the store cannot answer in time."""
-        mentions = linked.meant(self.spec.link.rival)
+        mentions = linked.with_rivals(self.spec.link.rival)
         if not mentions:
             return Expansion(linked, (), np.empty(0, np.int64), ())
         ids = self.snapshot.ids(np.array([mention.entity for mention in mentions], np.int64))
@@ -74,14 +74,18 @@ class GraphRetriever:
             if name not in named or mention.probability > named[name].probability:
                 named[name] = mention
         policy = self.policy
-        table = self.store.neighbourhood(list(named), policy.walk, deadline) if self.walks else seeds_alone(list(named))
+        table = (
+            self.store.neighbourhood(list(named), policy.walk, deadline)
+            if self.walks
+            else table_without_edges(list(named))
+        )
         seeds = {name: mention.probability for name, mention in named.items()}
         fits = self._fits(query, named, table, policy) if policy.fit else {}
         reached = tuple(expand(table, seeds, fits, policy))
-        rows, kept = self._rows(reached)
-        labels = self._labels(kept)
-        paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in kept)
-        return Expansion(linked, kept, rows, paths, _cut(table, policy) or len(reached) == policy.most)
+        rows, stored = self._rows(reached)
+        labels = self._labels(stored)
+        paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in stored)
+        return Expansion(linked, stored, rows, paths, _cut(table, policy) or len(reached) == policy.most)
 
     def entities(self, expansion: Expansion, text: str) -> tuple[LinkedEntity, ...]:
         """Return the entities that a query's text names, in text order."""
@@ -219,12 +223,12 @@ def open_graph_retriever(
     with ExitStack() as opened:
         snapshot = Snapshot.open(folder, verify=verify)
         opened.callback(snapshot.close)
-        policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.attached)
+        policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.document_mapping)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
         store = open_store(spec, snapshot) if walks else UnavailableStore("the expansion policy walks no relation")
         opened.callback(store.close)
-        knowledge = GraphRetriever(
+        graph_retriever = GraphRetriever(
             spec=spec,
             policy=policy,
             walks=walks,
@@ -235,7 +239,7 @@ def open_graph_retriever(
             model=RelationModel.of_table(learned),
         )
         opened.pop_all()
-    return knowledge
+    return graph_retriever
 
 
 def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
@@ -274,7 +278,7 @@ def _cut(table: EdgeTable, policy: ExpandSpec) -> bool:
     return bool(table.fans.max() > policy.fan_out or hops.max() >= policy.steps)
 
 
-def seeds_alone(seeds: Sequence[str]) -> EdgeTable:
+def table_without_edges(seeds: Sequence[str]) -> EdgeTable:
     """Return the edge table of a walk that has only seeds and no edges."""
     none = np.empty(0, np.int64)
     zeros = np.zeros(len(seeds), np.int64)
@@ -286,7 +290,7 @@ def _path(reached: Reached, mention: Candidate, text: str, labels: Mapping[str, 
     surface, name = text[mention.start : mention.end], labels[reached.seed]
     alias = mention.features[_ALIAS] > 0
     parts = [name] if surface.casefold() == name.casefold() else [surface, f"alias of {name}" if alias else name]
-    parts += [f"{policy.say(way.step)} {labels[way.to]}" for way in reached.path]
+    parts += [f"{policy.step_text(way.step)} {labels[way.to]}" for way in reached.path]
     return " → ".join(parts)
 
 

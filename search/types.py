@@ -132,7 +132,7 @@ class RerankUse:
 
     model: the cross-encoder. reranked: how many documents it scored; of: how many it was to score. dropped: how many
     had a probability below min_probability. unjudged: how many of the hits shown it did not score. stopped: why it
-    ended: "all" (all were scored), "budget" (no time for one more chunk), "settled" (hardly anything relevant is
+    ended: "all" (all were scored), "budget" (no time for one more chunk), "early_stop" (hardly anything relevant is
     expected among the others), or "unavailable" (see `degraded`).
     """
 
@@ -141,7 +141,7 @@ class RerankUse:
     of: int
     dropped: int
     unjudged: int
-    stopped: Literal["all", "budget", "settled", "unavailable"]
+    stopped: Literal["all", "budget", "early_stop", "unavailable"]
 
 
 @dataclass(frozen=True, slots=True)

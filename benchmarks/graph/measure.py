@@ -119,10 +119,10 @@ def measure(
             for name, system in chosen.items()
         }
         runs, spent, used = _run(chosen, searchers, dataset.judged.queries, qrels, progress)
-        assert searcher.knowledge is not None  # noqa: S101 - built with a graph
+        assert searcher.graph_retriever is not None  # noqa: S101 - built with a graph
         if gold := read_gold(dataset.judged.folder):
             start = time.perf_counter()
-            runs["oracle"] = oracle_run(searcher.knowledge, gold, qrels)
+            runs["oracle"] = oracle_run(searcher.graph_retriever, gold, qrels)
             spent["oracle"] = time.perf_counter() - start
         signature: dict[str, Any] = {
             "files": dataset.signature,
@@ -238,9 +238,9 @@ def _effect(result: SetResult, name: str, used: Mapping[str, bool]) -> Effect:
 
 
 def _graph_signature(searcher: Searcher) -> dict[str, Any]:
-    assert searcher.knowledge is not None  # noqa: S101 - built with a graph
-    manifest = searcher.knowledge.snapshot.manifest
-    spec = searcher.knowledge.spec
+    assert searcher.graph_retriever is not None  # noqa: S101 - built with a graph
+    manifest = searcher.graph_retriever.snapshot.manifest
+    spec = searcher.graph_retriever.spec
     return {
         "name": manifest.name,
         "fingerprint": manifest.fingerprint,

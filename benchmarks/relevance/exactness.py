@@ -108,7 +108,7 @@ def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> V
     from clew.models.cached import CachedEncoder, EmbeddingCache
     from clew.search.query_analysis import passage_vectors
 
-    encoder = searcher.understanding.encoder
+    encoder = searcher.query_analyzer.encoder
     assert encoder is not None  # noqa: S101 - the index has vectors
     vectors = np.zeros((searcher.store.passages, encoder.dim), np.float32)
     cache = EmbeddingCache(home / "cache" / "embeddings.sqlite")

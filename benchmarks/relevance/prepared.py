@@ -76,7 +76,9 @@ def system_searcher(
 
 def with_graph_use(searcher: Searcher, use: Sequence[Literal["ranking", "terms"]]) -> Searcher:
     """Return the searcher with another way to use its graph, or unchanged if `use` is empty."""
-    knowledge = searcher.knowledge
-    if knowledge is None or not use:
+    graph_retriever = searcher.graph_retriever
+    if graph_retriever is None or not use:
         return searcher
-    return replace(searcher, knowledge=replace(knowledge, spec=replace(knowledge.spec, use=list(use))))
+    return replace(
+        searcher, graph_retriever=replace(graph_retriever, spec=replace(graph_retriever.spec, use=list(use)))
+    )

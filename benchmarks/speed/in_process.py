@@ -26,7 +26,7 @@ def bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
     from clew.search.protocols import CandidateRequest
 
     with open_texts(bench, bench.texts, dense=False) as searcher:
-        understand, source = searcher.understanding, searcher.generators["bm25"]
+        understand, source = searcher.query_analyzer, searcher.generators["bm25"]
         terms = [understand.terms(query) for query in bench.queries]
 
         def from_text() -> object:
@@ -187,7 +187,7 @@ def _recall(searcher: Searcher, bench: Bench) -> float:
     from clew.search.protocols import CandidateRequest, ParsedQuery
 
     depth = load_profile("product").depth
-    encoder, source = searcher.understanding.encoder, searcher.generators["dense"]
+    encoder, source = searcher.query_analyzer.encoder, searcher.generators["dense"]
     assert encoder is not None  # noqa: S101 - the index was built with vectors
     return vector_recall(
         vectors_of(searcher, bench.home, lambda _: None),
@@ -197,4 +197,4 @@ def _recall(searcher: Searcher, bench: Bench) -> float:
 
 
 def _without_cache(searcher: Searcher, encoder: Any) -> Searcher:
-    return replace(searcher, understanding=replace(searcher.understanding, encoder=encoder))
+    return replace(searcher, query_analyzer=replace(searcher.query_analyzer, encoder=encoder))

@@ -12,7 +12,7 @@ from clew.core.errors import CorruptError
 from clew.core.files import fsync_directory, fsync_tree, sha256_file
 from clew.core.tables import REBUILD
 
-HOLD = ".open"
+SHARED_LOCK_FILE = ".open"
 
 
 def digest_files(directory: Path, leave_out: tuple[str, ...] = ()) -> dict[str, str]:
@@ -20,7 +20,7 @@ def digest_files(directory: Path, leave_out: tuple[str, ...] = ()) -> dict[str, 
     found = {}
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory).as_posix()
-        if path.is_file() and name not in leave_out and name != HOLD:
+        if path.is_file() and name not in leave_out and name != SHARED_LOCK_FILE:
             found[name] = sha256_file(path)
     return found
 
@@ -74,14 +74,14 @@ def promote(staged: Path, target: Path) -> None:
         fsync_directory(staged.parent)
 
 
-class Hold:
+class SharedLock:
     """A shared lock that protects an open folder from garbage collection; it ends with the process at the latest."""
 
     def __init__(self, directory: Path) -> None:
         """Take the lock. In a home without write access nothing can be deleted, so no lock is needed."""
         self._descriptor: int | None = None
         try:
-            self._descriptor = os.open(directory / HOLD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._descriptor = os.open(directory / SHARED_LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
         except OSError:
             self.release()
@@ -93,10 +93,10 @@ class Hold:
             self._descriptor = None
 
 
-def is_held(directory: Path) -> bool:
-    """Return whether some process has a `Hold` on the folder now."""
+def is_in_use(directory: Path) -> bool:
+    """Return whether some process has a `SharedLock` on the folder now."""
     try:
-        descriptor = os.open(directory / HOLD, os.O_RDWR)
+        descriptor = os.open(directory / SHARED_LOCK_FILE, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:

@@ -38,14 +38,14 @@ def configure(threads: int | None = None) -> int:
     libraries is set directly. Returns the number. Raises UsageError for a number below 1.
     """
     global _configured  # noqa: PLW0603 - the thread count belongs to the process
-    number = _asked() or available() if threads is None else threads
+    number = _threads_from_environment() or available() if threads is None else threads
     if number < 1:
         raise UsageError(f"threads is {number}, expected at least 1", "omit it to use all CPUs")
     for variable in _LIBRARY_VARIABLES:
         # numba reads its variable again at every compilation, and fails if it has changed while its thread pool runs.
         if variable != "NUMBA_NUM_THREADS" or "numba" not in sys.modules:
             os.environ[variable] = str(number)
-    _tell_loaded(number)
+    _limit_loaded_libraries(number)
     _configured = number
     return number
 
@@ -88,11 +88,11 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 
 def available() -> int:
     """Return how many CPUs this process may use: its affinity mask, limited by the quota of its cgroup (at least 1)."""
-    usable, quota = _in_mask(), cgroup_quota(Path("/sys/fs/cgroup"))
+    usable, quota = _cpus_in_affinity_mask(), cgroup_quota(Path("/sys/fs/cgroup"))
     return usable if quota is None else max(1, min(usable, math.ceil(quota)))
 
 
-def _in_mask() -> int:
+def _cpus_in_affinity_mask() -> int:
     # macOS and Windows have no affinity mask.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -114,7 +114,7 @@ def cgroup_quota(root: Path) -> float | None:
     return quota if quota > 0 else None
 
 
-def _asked() -> int | None:
+def _threads_from_environment() -> int | None:
     """Return the number in CLEW_THREADS, or None if it is not set."""
     value = os.environ.get(VARIABLE, "").strip()
     if not value:
@@ -127,10 +127,10 @@ def _asked() -> int | None:
     return int(value)
 
 
-def _tell_loaded(number: int) -> None:
+def _limit_loaded_libraries(number: int) -> None:
     """Set the thread count of the libraries that are already loaded."""
     # OpenMP (FAISS) and BLAS (numpy) start with one thread per CPU; skip them then, because finding them takes 20 ms.
-    if number != _in_mask() or _configured is not None:
+    if number != _cpus_in_affinity_mask() or _configured is not None:
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(number)

@@ -189,5 +189,5 @@ class IndexCandidates:
         ordinal = store.find(document)
         if ordinal is None:
             return None
-        at = self.pool.place_of(ordinal)
+        at = self.pool.index_of(ordinal)
         return store.embedded_text(store.passage_range(ordinal)[0] if at is None else self.pool.best_passage(at))

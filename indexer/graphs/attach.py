@@ -20,9 +20,9 @@ from clew.indexer.graphs.read import lineage
 from clew.indexer.graphs.used import is_intact
 from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_ids
-from clew.kg.annotate import attached
+from clew.kg.annotate import document_mapping
 from clew.kg.manifest import load as load_manifest
-from clew.kg.relations import spoken
+from clew.kg.relations import relation_words
 from clew.kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapshots
 from clew.kg.spec import GraphSpec
 from clew.kg.types import GraphCounts
@@ -112,7 +112,7 @@ def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
     ids = read_ids(spool)
     snapshot = Snapshot.open(graph_folder(home, graph.name) / graph.snapshot, verify=False)
     try:
-        found = attached(snapshot, graph.documents, ids)
+        found = document_mapping(snapshot, graph.documents, ids)
     finally:
         snapshot.close()
     if ids and graph.documents not in {"", "auto", found.documents}:
@@ -151,7 +151,7 @@ class GraphVectors:
         self.work.mkdir(parents=True, exist_ok=True)
         try:
             vectors = entity_vectors(snapshot, graph.document_types, encoding, self.work)
-            names = [spoken(relation) for relation in snapshot.relations]
+            names = [relation_words(relation) for relation in snapshot.relations]
         finally:
             snapshot.close()
         np.save(self.work / ENTITY_VECTORS, vectors)

@@ -51,7 +51,7 @@ def pull(
     graph_folder(home, name)  # raises for an invalid name, before the server is used
     display = progress or Silent()
     display.start("check the database")
-    bad, fixed = _look(spec, skip_bad=skip_bad)
+    bad, fixed = _inspect_database(spec, skip_bad=skip_bad)
     store: Any = STORES["neo4j"](fixed)
     try:
         reading = Reading(display, skip_bad=skip_bad, hint=_HINT)
@@ -84,7 +84,7 @@ def _origin(spec: Neo4jSpec) -> str:
     return f"{spec.uri}/{spec.database}"
 
 
-def _look(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec]:
+def _inspect_database(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec]:
     """Return the nodes that cannot be entities, and the spec with the existing relationship types."""
     store: Any = STORES["neo4j"](spec)
     try:

@@ -50,7 +50,7 @@ class GateResult:
         return frozenset(failure.rule for failure in self.failures)
 
     @property
-    def why_good(self) -> str:
+    def reason_passed(self) -> str:
         """The reason why the version may be published without an override."""
         return "this version violates no rule" if self.relevance else "[quality] names no queries"
 
@@ -117,7 +117,7 @@ def apply_override(result: GateResult, given: Override | None, live: Live | None
     that no override covers.
     """
     if not result.failures:
-        return None, "" if given is None else f"--override was not needed and is not recorded: {result.why_good}"
+        return None, "" if given is None else f"--override was not needed and is not recorded: {result.reason_passed}"
     said = "; ".join(failure.said for failure in result.failures)
     if given is not None:
         used = replace(given, when=now(), baseline=result.baseline, overrode=result.failures)

@@ -86,7 +86,7 @@ def history(folder: IndexFolder) -> list[str]:
     return found
 
 
-def point_at(folder: IndexFolder, release: str, entries: Sequence[str] | None = None) -> None:
+def set_live(folder: IndexFolder, release: str, entries: Sequence[str] | None = None) -> None:
     """Replace CURRENT, so that readers open this release from now on, and record the release in HISTORY.
 
     entries: the new history, which ends with this release (None: add the release to the present one). The caller holds

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clew.core.archive import check_target, extract_archive, opened_archive, write_archive
-from clew.core.artifacts import HOLD, digest_files, verify_files
+from clew.core.artifacts import SHARED_LOCK_FILE, digest_files, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file
 from clew.core.lock import writing
-from clew.indexer.graphs.used import check_imported, held, place, snapshot_of
+from clew.indexer.graphs.used import check_imported, install_snapshot, lock_snapshot, snapshot_of
 from clew.indexer.releases.history import existing, next_number
 from clew.indexer.releases.override import Override, check_not_ended
-from clew.indexer.releases.publish import VERSION_FILE, place_version, renamed, write_release
+from clew.indexer.releases.publish import VERSION_FILE, install_version, renamed, write_release
 from clew.indexer.releases.verify import check_release, check_searcher, is_shard_intact
 from clew.kg.manifest import MANIFEST
 from clew.kg.manifest import load as load_graph
@@ -91,10 +91,10 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
             release, version = _read(path, view, folder)
             if activate:
                 check_not_ended(release)
-            brought = _place_graph(view, home.absolute(), version)
-            with held(home.absolute(), version.spec):
+            brought = _install_graph(view, home.absolute(), version)
+            with lock_snapshot(home.absolute(), version.spec):
                 _check_opens(view, version, home.absolute(), release, brought)
-                place_version(folder, view, version)
+                install_version(folder, view, version)
                 override = Override.of_release(release)
                 written = write_release(
                     folder,
@@ -118,7 +118,7 @@ def _tree(directory: Path, prefix: str) -> list[tuple[Path, str]]:
     return [
         (path, f"{prefix}/{path.relative_to(directory).as_posix()}")
         for path in sorted(directory.rglob("*"))
-        if path.is_file() and path.name != HOLD
+        if path.is_file() and path.name != SHARED_LOCK_FILE
     ]
 
 
@@ -142,13 +142,13 @@ def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, 
     staged = view.root / "version"
     version = load(IndexVersion, staged / VERSION_FILE, release.version_sha256)
     verify_files(staged, version.files)
-    _nothing_else(path, staged, set(version.files) | {VERSION_FILE})
+    _check_no_other_files(path, staged, set(version.files) | {VERSION_FILE})
     shards = []
     for address, digest in version.shards:
         directory = view.shard(address)
         manifest = load(ShardManifest, directory / "manifest.json", digest)
         verify_files(directory, manifest.files)
-        _nothing_else(path, directory, set(manifest.files) | {"manifest.json"})
+        _check_no_other_files(path, directory, set(manifest.files) | {"manifest.json"})
         if manifest.address != address:
             raise CorruptError(
                 f"{path}: the contents of shard {address[:12]}… do not match its name", "export the index again"
@@ -181,13 +181,13 @@ def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
     return view.root / "graphs" / target.name if target is not None else None
 
 
-def _place_graph(view: IndexFolder, home: Path, version: IndexVersion) -> Path | None:
+def _install_graph(view: IndexFolder, home: Path, version: IndexVersion) -> Path | None:
     """Move the extracted graph into the home; return its folder if the graph is new there, else None."""
     staged = _staged_graph(view, version)
-    return place(staged, home, version.spec) if staged is not None else None
+    return install_snapshot(staged, home, version.spec) if staged is not None else None
 
 
-def _nothing_else(path: Path, directory: Path, names: set[str]) -> None:
+def _check_no_other_files(path: Path, directory: Path, names: set[str]) -> None:
     for name in digest_files(directory):
         if name not in names:
             raise DataError(f"{path} contains {name!r}, which is not in its manifest", _CHANGED)

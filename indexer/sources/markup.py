@@ -86,10 +86,10 @@ def parse_html(data: bytes) -> Page:
     if root is not None:
         _walk(root, cutter)
     page = cutter.page(_one_line(title.text()) if title is not None else "")
-    return Page(page.title, [replace(section, text=_tidy(section.text)) for section in page.sections])
+    return Page(page.title, [replace(section, text=_collapse_spaces(section.text)) for section in page.sections])
 
 
-def _tidy(text: str) -> str:
+def _collapse_spaces(text: str) -> str:
     return _BLANK_LINES.sub("\n", _SPACES.sub(" ", text)).strip()
 
 

@@ -104,8 +104,8 @@ class GraphTuned:
     def of(cls, found: Learned, searcher: Searcher) -> GraphTuned:
         """Return the record of what was learned for a searcher."""
         decided = sum(gain != 0 for _, gain in found.examples)
-        assert searcher.knowledge is not None  # noqa: S101 - learned on a graph
-        changed = found.relations != searcher.knowledge.model or found.gate != searcher.gate
+        assert searcher.graph_retriever is not None  # noqa: S101 - learned on a graph
+        changed = found.relations != searcher.graph_retriever.model or found.gate != searcher.gate
         return cls(**found.as_table(), questions=found.relations.questions, decided=decided, changed=changed)
 
     @property
@@ -172,7 +172,7 @@ def tune_index(name: str, home: Path, judged: Path | None, options: Options, pro
 def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress: Progress | None) -> Tuned:
     try:
         qrels = to_gains(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
-        has_graph = searcher.knowledge is not None and not options.judged_only
+        has_graph = searcher.graph_retriever is not None and not options.judged_only
         found = tune(
             searcher,
             judged.queries,

@@ -33,7 +33,7 @@ class ExpectedRelevant:
             if name != "bias" and value < 0:
                 raise ValueError(f"{name} is {value}, expected 0 or more")
 
-    def left(self, fused: Floats, best: float) -> float:
+    def remaining(self, fused: Floats, best: float) -> float:
         """Return how many of n candidates with these fused scores, (n,), are expected to be relevant (0 to n).
 
         best: highest calibrated log-odds of the candidates that were scored.

@@ -34,7 +34,7 @@ class Ordering:
     calibration: Calibration
     reached: int = 0
     wanted: int = 0
-    stopped: Literal["all", "budget", "settled"] | None = None
+    stopped: Literal["all", "budget", "early_stop"] | None = None
 
     @classmethod
     def as_fused(cls, pool: FusedCandidates) -> Ordering:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clew.core.artifacts import HOLD
+from clew.core.artifacts import SHARED_LOCK_FILE
 from clew.core.clock import today
 from clew.core.errors import (
     CorruptError,
@@ -378,7 +378,7 @@ def files_of(root):
     folder = IndexFolder.of(root / "home", "shop").root
     inside = [path for kind in ("releases", "versions", "shards") for path in (folder / kind).rglob("*")]
     # Readers leave an empty lock file behind.
-    files = [path for path in inside if path.is_file() and path.name != HOLD]
+    files = [path for path in inside if path.is_file() and path.name != SHARED_LOCK_FILE]
     return sorted(path.relative_to(folder).as_posix() for path in [folder / CURRENT, *files])
 
 

@@ -108,7 +108,7 @@ def end_override(root) -> None:
     release = live(root)
     past = {**release.override, "until": (today() - timedelta(days=1)).isoformat()}
     write_atomic(folder_of(root).release(release.id), dumps(replace(release, override=past)))
-    history.point_at(folder_of(root), release.id)
+    history.set_live(folder_of(root), release.id)
 
 
 def clew(root, *words):
@@ -454,7 +454,7 @@ def test_a_release_of_before_there_were_overrides_is_read(root):
     write_atomic(path, json.dumps(table).encode())
     with pytest.raises(CorruptError):
         live(root)
-    history.point_at(folder_of(root), "r1")
+    history.set_live(folder_of(root), "r1")
     assert live(root).override == {}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clew.kg.annotate import TEXT_WEIGHT, Annotator, attached, open_linker, value_id
+from clew.kg.annotate import TEXT_WEIGHT, Annotator, document_mapping, open_linker, value_id
 from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.spec import GraphSpec
 from clew.kg.types import Edge, Entity
@@ -36,24 +36,24 @@ def spec(**values):
 
 
 def test_documents_are_found_in_the_graph_by_looking(snapshot):
-    found = attached(snapshot, "auto", IDS)
+    found = document_mapping(snapshot, "auto", IDS)
     assert (found.documents, found.types, found.about) == ("product:{id}", ("product",), ("has_brand", "sold_as"))
 
 
 def test_documents_that_are_no_nodes(snapshot):
-    assert attached(snapshot, "auto", ["a", "b", "c"]).documents == ""
-    assert attached(snapshot, "", IDS).documents == ""
-    assert attached(snapshot, "auto", []).documents == ""
-    assert attached(snapshot, "item:{id}", IDS).documents == ""
+    assert document_mapping(snapshot, "auto", ["a", "b", "c"]).documents == ""
+    assert document_mapping(snapshot, "", IDS).documents == ""
+    assert document_mapping(snapshot, "auto", []).documents == ""
+    assert document_mapping(snapshot, "item:{id}", IDS).documents == ""
 
 
 def test_a_pattern_holds_where_hardly_any_document_is_a_node(snapshot):
-    found = attached(snapshot, "product:{id}", [f"other-{n}" for n in range(2_001)] + ["1"])
+    found = document_mapping(snapshot, "product:{id}", [f"other-{n}" for n in range(2_001)] + ["1"])
     assert (found.documents, found.types) == ("product:{id}", ("product",))
 
 
 def test_documents_that_are_entities_like_the_others(snapshot):
-    found = attached(snapshot, "auto", [entity.id for entity in ENTITIES])
+    found = document_mapping(snapshot, "auto", [entity.id for entity in ENTITIES])
     assert (found.documents, found.types, found.about) == ("{id}", (), ())
 
 

@@ -79,7 +79,7 @@ def test_a_trial_that_tells_nothing_lets_the_next_caller_try():
     guard = breaker(clock)
     fail(guard, MOST)
     clock.seconds += WAIT
-    guard.abandoned(guard.admit())
+    guard.inconclusive(guard.admit())
     guard.succeeded(guard.admit())
     assert guard.state == "closed"
 
@@ -130,7 +130,7 @@ class Calls(RuleBasedStateMachine):
         self.running.append((ticket, self.epoch))
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), outcome=st.sampled_from(["succeeded", "failed", "abandoned"]))
+    @rule(data=st.data(), outcome=st.sampled_from(["succeeded", "failed", "inconclusive"]))
     def end(self, data, outcome):
         ticket, epoch = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         getattr(self.guard, outcome)(*((ticket, "why") if outcome == "failed" else (ticket,)))

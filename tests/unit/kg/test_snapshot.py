@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.core.artifacts import is_held
+from clew.core.artifacts import is_in_use
 from clew.core.errors import CorruptError, DataError, FormatError, NotFoundError
 from clew.kg import snapshot_writer
 from clew.kg.manifest import fingerprint_of
@@ -302,10 +302,10 @@ def test_a_manifest_that_is_none_is_named(tmp_path, text, error, message):
 
 def test_an_open_snapshot_is_held(tmp_path):
     found = write(tmp_path)
-    assert is_held(found.folder)
+    assert is_in_use(found.folder)
     found.close()
     found.close()
-    assert not is_held(found.folder)
+    assert not is_in_use(found.folder)
 
 
 # ---------------------------------------------------------------- finding

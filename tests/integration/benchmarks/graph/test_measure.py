@@ -83,8 +83,8 @@ def test_the_oracle_finds_what_the_gold_relation_leads_to(found):
 
 
 def test_the_oracle_walks_the_snapshot_whatever_store_there_is(searcher, found, shared):
-    knowledge = replace(searcher.knowledge, walks=False, store=UnavailableStore("the server is down"))
-    run = oracle_run(knowledge, read_gold(shared[0]), found.result.qrels)
+    graph_retriever = replace(searcher.graph_retriever, walks=False, store=UnavailableStore("the server is down"))
+    run = oracle_run(graph_retriever, read_gold(shared[0]), found.result.qrels)
     assert run == found.result.systems["oracle"].run
 
 
@@ -96,12 +96,12 @@ def test_the_oracle_takes_the_least_relation_that_answers_for_one_the_graph_lack
     }
     qrels = {"france": {"paris": 1}, "kenya": {"oslo": 1}, "peru": {"lima": 1}, "japan": {"tokyo": 1}}
     # Kenya's answer is joined to nothing there, Peru's entity is unknown, Japan has no gold.
-    assert oracle_run(searcher.knowledge, gold, qrels) == {"france": {"paris": 1.0}}
+    assert oracle_run(searcher.graph_retriever, gold, qrels) == {"france": {"paris": 1.0}}
 
 
 def test_the_oracle_finds_nothing_where_documents_are_no_nodes(searcher, found, shared):
-    spec = replace(searcher.knowledge.spec, documents="")
-    assert oracle_run(replace(searcher.knowledge, spec=spec), read_gold(shared[0]), found.result.qrels) == {}
+    spec = replace(searcher.graph_retriever.spec, documents="")
+    assert oracle_run(replace(searcher.graph_retriever, spec=spec), read_gold(shared[0]), found.result.qrels) == {}
 
 
 @pytest.mark.parametrize(("split", "train", "dev"), [("test", "train", "dev"), ("dev", "train", "")])

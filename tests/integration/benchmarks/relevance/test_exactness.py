@@ -49,7 +49,7 @@ def test_exact_sources_score_every_passage(shared):
     fast = open_shared_index(open_dataset(folder), home, {"hybrid": load("hybrid")}, OPTIONS)
     try:
         slow = exhaustive_searcher(fast, vectors_of(fast, home, quiet))
-        query = fast.understanding.vector(fast.understanding.terms("water for reading on a hike"))
+        query = fast.query_analyzer.vector(fast.query_analyzer.terms("water for reading on a hike"))
         for name in ("bm25", "dense"):
             request = CandidateRequest(query, 100)
             a, b = fast.generators[name].candidates(request), slow.generators[name].candidates(request)

@@ -6,11 +6,19 @@ import shutil
 
 import pytest
 
-from clew.core.artifacts import is_held
+from clew.core.artifacts import is_in_use
 from clew.core.errors import CorruptError, DataError, LockedError, NotFoundError, StoreError
 from clew.core.lock import writing
 from clew.indexer.graphs.load import load
-from clew.indexer.graphs.used import check_graph, check_imported, described, held, is_intact, place, snapshot_of
+from clew.indexer.graphs.used import (
+    check_graph,
+    check_imported,
+    described,
+    install_snapshot,
+    is_intact,
+    lock_snapshot,
+    snapshot_of,
+)
 from tests.builders import write_rows
 
 NODES = [{"id": "a", "type": "brand", "name": "Sony"}, {"id": "b", "name": "Radio"}]
@@ -44,7 +52,7 @@ def staged(folder, tmp_path):
 def test_no_graph_is_no_snapshot(home):
     for spec in ({}, {"graph": None}):
         assert (snapshot_of(home, spec), described(home, spec), check_graph(home, spec)) == (None, None, None)
-        with held(home, spec):
+        with lock_snapshot(home, spec):
             pass
 
 
@@ -75,24 +83,24 @@ def test_a_file_that_was_changed_or_lost_is_named(home, folder, spec):
 
 
 def test_a_held_snapshot_is_held(home, folder, spec):
-    with held(home, spec):
-        assert is_held(folder)
-    assert not is_held(folder)
+    with lock_snapshot(home, spec):
+        assert is_in_use(folder)
+    assert not is_in_use(folder)
 
 
 def test_a_new_snapshot_is_placed(folder, spec, staged, tmp_path):
     there = tmp_path / "there"
     check_imported(staged, tmp_path / "a.tar", spec)
-    assert place(staged, there, spec) == there / "graphs" / "g" / folder.name
+    assert install_snapshot(staged, there, spec) == there / "graphs" / "g" / folder.name
     assert check_graph(there, spec).id == folder.name
 
 
 def test_an_equal_one_stays_and_a_damaged_one_is_mended(home, folder, spec, staged):
     kept = (folder / "nodes.arrow").stat().st_ino
-    assert place(staged, home, spec) is None
+    assert install_snapshot(staged, home, spec) is None
     assert (folder / "nodes.arrow").stat().st_ino == kept
     (folder / "nodes.arrow").write_bytes(b"damaged")
-    assert place(staged, home, spec) is None
+    assert install_snapshot(staged, home, spec) is None
     assert is_intact(folder)
 
 
@@ -104,13 +112,13 @@ def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec
     table["files"][derived] = hashlib.sha256(b"of another Clew").hexdigest()
     (folder / "manifest.json").write_text(json.dumps(table))
     with pytest.raises(StoreError, match="graph 'g' already has other files in the snapshot"):
-        place(staged, home, spec)
+        install_snapshot(staged, home, spec)
     assert (folder / derived).read_bytes() == b"of another Clew"
 
 
 def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
     with writing(folder.parent), pytest.raises(LockedError, match="graph 'g' is being written"):
-        place(staged, home, spec)
+        install_snapshot(staged, home, spec)
 
 
 @pytest.mark.parametrize(
