@@ -109,7 +109,7 @@ class CircuitBreaker:
             self._become("open")
 
     def abandoned(self, ticket: int) -> None:
-        """Record that the call said nothing about the server; after a trial call, the next call tries again at once."""
+        """Record that the call showed nothing about the server; the next call replaces it if it was the trial call."""
         with self._lock:
             if ticket == self._epoch and self._state == "half-open":
                 self._become("open")

@@ -18,7 +18,8 @@ V = TypeVar("V")
 class _Recent(Generic[V]):
     """A cache of the most recently used values. Thread-safe.
 
-    size: most values. room: most weight of all values together. seconds: how long a value is valid (None: for ever).
+    size: maximum number of values. room: maximum weight of all values together. seconds: how long a value is valid
+    (None: for ever).
     """
 
     def __init__(self, size: int, room: int, seconds: float | None, clock: Callable[[], float]) -> None:
@@ -97,7 +98,7 @@ class CachedStore:
 
     @property
     def trouble(self) -> str:
-        """See Guarded."""
+        """See HealthReporting."""
         return self._store.trouble if isinstance(self._store, HealthReporting) else ""
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:

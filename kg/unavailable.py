@@ -18,7 +18,7 @@ class UnavailableStore:
 
     @property
     def trouble(self) -> str:
-        """See Guarded."""
+        """See HealthReporting."""
         return self._reason
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:  # noqa: ARG002

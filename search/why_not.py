@@ -36,7 +36,7 @@ def reason_lost(request: SearchRequest, ordering: Ordering, at: int) -> tuple[st
 
 
 def left_out(trace: Trace) -> str:
-    """Return the stages that took no part in a search, and why, as the end of a sentence."""
+    """Return the end of a sentence: the stages that were left out of a search, each with the reason."""
     reasons = [f"{lost.stage} was left out: {lost.reason}" for lost in trace.degraded]
     if trace.graph is not None and not trace.graph.used:
         reasons.append(f"the graph was not used: {trace.graph.reason}")
@@ -69,7 +69,7 @@ def _outside(stage: StageScore, depth: int) -> str:
 
 
 def filtered_out(filters: Mapping[str, Any], fields: Fields, store: DocStore, document: int) -> str:
-    """Return that filters exclude a document, and which of their conditions do, as they are typed with --filter."""
+    """Return why filters exclude a document: the conditions that do, as they are typed with --filter."""
     failed = [
         text
         for condition, text in _conditions(filters)

@@ -45,7 +45,7 @@ class Scored:
 class RerankTuned:
     """A calibration before and after tuning, as tables.
 
-    queries, pairs: number of queries and of their candidates that it was learned on. relevant: of relevant pairs.
+    queries, pairs, relevant: numbers of the queries it was learned on, of their candidates, and of the relevant ones.
     """
 
     before: Mapping[str, Any]
