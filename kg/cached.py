@@ -88,9 +88,9 @@ class CachedStore:
     ) -> None:
         """Create an empty cache in front of `store`.
 
-        size: most tables in the cache; 16 times as many entities. edges: most edges and nodes of all these tables
-        together (a million are about 50 MB). seconds: how long an answer is valid, for graphs that change (None: for
-        ever).
+        size: maximum number of tables in the cache; 16 times as many entities. edges: maximum number of edges and nodes
+        of all these tables together (a million are about 50 MB). seconds: how long an answer is valid, for graphs that
+        change (None: for ever).
         """
         self._store, self._clock = store, clock
         self._tables: _Recent[EdgeTable] = _Recent(size, edges, seconds, clock)

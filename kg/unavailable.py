@@ -1,4 +1,4 @@
-"""A stand-in for a graph store that cannot be opened: searches run without the graph and report why."""
+"""A replacement for a graph store that cannot be opened: searches run without the graph and report why."""
 
 from __future__ import annotations
 

@@ -278,7 +278,7 @@ class Searcher:
         return chosen
 
     def _depth(self, request: SearchRequest, reranker: Reranker | None) -> int:
-        """Return how many documents each source is asked for."""
+        """Return how many documents are requested from each source."""
         return max(
             load_profile(request.profile).depth, request.offset + request.k, reranker.spec.top if reranker else 0
         )
@@ -286,7 +286,7 @@ class Searcher:
     def _ordered(
         self, request: SearchRequest, reranker: Reranker | None, trace: Trace, kept: Bools | None
     ) -> tuple[ParsedQuery, Ordering]:
-        """Return the candidates in the order shown; by fused score if they are not reranked or there is no time to."""
+        """Return the candidates in the order shown; by fused score if nothing is reranked or the time is used up."""
         depth = self._depth(request, reranker)
         query, pool = self._retriever.pool(request, trace, depth, kept, self._fusion(request.fusion))
         ordering = None

@@ -46,7 +46,7 @@ def left_out(trace: Trace) -> str:
 def not_a_candidate(stages: Sequence[StageScore], depth: int, trace: Trace, *, no_query_vector: bool) -> str:
     """Return why no source has a document among its candidates.
 
-    stages: the document's score in each source that answered. depth: documents that each source was asked for.
+    stages: the document's score in each source that answered. depth: number of documents requested from each source.
     no_query_vector: whether the query has no vector, so that it has no dense ranking.
     """
     reasons = [_outside(stage, depth) for stage in stages]
