@@ -13,7 +13,7 @@ from clew.core.files import shown_url
 from clew.core.spec import as_table, parse, read_toml
 from clew.indexer.passages import PassagesSpec
 from clew.indexer.sources.forms import Form, SourceSpec, default_fields, form_of
-from clew.models.averaged import PLUS, parts_of
+from clew.models.averaged import PLUS, split_average
 from clew.search.candidates.dense import DenseSpec
 from clew.search.fields import FieldSpec, searched
 from clew.search.rerank.spec import RerankSpec
@@ -186,7 +186,7 @@ def _based_model(model: str, base: Path) -> str:
     """Resolve a model folder (or each part of an average) against the spec's folder; return other text unchanged."""
     if (base / model).is_dir():
         return str(base / model)
-    parts = parts_of(model, base)
+    parts = split_average(model, base)
     return PLUS.join(_based_model(part, base) for part in parts) if parts else model
 
 

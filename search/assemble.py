@@ -165,9 +165,9 @@ def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | Non
 def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, release: Release) -> Reranker | None:
     if spec is None:
         return None
-    from clew.models.store import saved_as
+    from clew.models.store import find_recorded
 
-    published = replace(spec, model=saved_as(release.reranker, home)) if release.reranker else spec
+    published = replace(spec, model=find_recorded(release.reranker, home)) if release.reranker else spec
     try:
         found = load_reranker(published, home, release.learned.get("rerank"))
     except NotFoundError as error:
@@ -185,11 +185,11 @@ def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, releas
 def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | None:
     if not version.encoder:
         return None
-    from clew.models.agreement import LEAST
+    from clew.models.agreement import MIN_AGREEMENT
     from clew.models.cached import CachedEncoder
-    from clew.models.store import load_encoder, saved_as
+    from clew.models.store import find_recorded, load_encoder
 
-    wanted = model or saved_as(version.encoder, home)
+    wanted = model or find_recorded(version.encoder, home)
     try:
         encoder = load_encoder(wanted, home)
     except NotFoundError as error:
@@ -204,10 +204,10 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         )
     # Variants of one model share a vector space; the manifest says how closely each agrees with the fp32 model.
     agreement = min(encoder.agreement, float(version.encoder.get("agreement", 1.0)))
-    if encoder.runtime != version.encoder["runtime"] and agreement < LEAST:
+    if encoder.runtime != version.encoder["runtime"] and agreement < MIN_AGREEMENT:
         raise MismatchError(
             f"index {version.index!r} was built on {version.encoder['runtime']}, and {wanted!r} runs on "
-            f"{encoder.runtime}: the cosine of their vectors is {agreement:.3f}, expected at least {LEAST}",
+            f"{encoder.runtime}: the cosine of their vectors is {agreement:.3f}, expected at least {MIN_AGREEMENT}",
             "open it with the model variant it was built with, or rebuild with `clew build`",
         )
     return CachedEncoder(encoder, None)

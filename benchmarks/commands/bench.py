@@ -166,9 +166,9 @@ def speed(
     from clew.benchmarks.speed.run import full, measure, table
 
     if reranker not in {"default", "overlap"}:
-        from clew.models.store import placed
+        from clew.models.store import resolve_to_path
 
-        reranker = placed(reranker, home, "cross_encoder")  # by path: the benchmarks' home holds other models
+        reranker = resolve_to_path(reranker, home, "cross_encoder")  # by path: the benchmarks' home holds other models
     job = Job(docs=docs, rounds=rounds, data=tuple(data or ()), peers=peers, model=model, reranker=reranker, seed=seed)
     found = measure(items or [], home / "bench", job, note)
     if to is not None:

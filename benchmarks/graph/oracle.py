@@ -38,7 +38,7 @@ def oracle_run(knowledge: GraphRetriever, gold: Mapping[str, tuple[str, str]], q
     other documents, as the judgements were made. Empty if documents are not nodes of the graph.
     """
     run: dict[str, dict[str, float]] = {}
-    # The snapshot itself, since a searcher that walks nowhere has no store open.
+    # The snapshot itself, because the searcher has no open store if no system traverses the graph.
     store = NetworkxStore.open(knowledge.snapshot.folder, verify=False)
     try:
         for query in (name for name in qrels if name in gold):

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from clew.cli.old_options import translate
+from clew.cli.old_options import translate_old_options
 from clew.cli.options import note
 from clew.core.errors import ClewError
 
@@ -94,7 +94,7 @@ class LazyCommands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that a command line calls, and its arguments. Old spellings work too, with a warning."""
-        words, warnings = translate(args)
+        words, warnings = translate_old_options(args)
         if not ctx.resilient_parsing:
             for warning in warnings:
                 note(f"clew: warning: {warning}")

@@ -55,22 +55,22 @@ def count() -> int:
     return configure() if _configured is None else _configured
 
 
-def in_workers(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
-    """Yield work(item) for each item in order, computed by up to `lanes` threads. Raises what `work` raises.
+def in_workers(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
+    """Yield work(item) for each item in order, computed by up to `workers` threads. Raises what `work` raises.
 
     All calls with the same count share one pool of that many threads. With one item or one thread, the caller's thread
     does the work. `work` should release the GIL, as numeric libraries do, and must not call this function.
     """
-    return map(work, items) if lanes == 1 or len(items) < 2 else _ahead(work, items, lanes)
+    return map(work, items) if workers == 1 or len(items) < 2 else _ahead(work, items, workers)
 
 
-def _ahead(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
+def _ahead(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
     # Queue only as many items as keep the threads busy, so that a short call does not wait for all of a long one.
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
-            waiting.append(_pool(lanes).submit(work, item))
-            if len(waiting) > 2 * lanes:
+            waiting.append(_pool(workers).submit(work, item))
+            if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -79,11 +79,11 @@ def _ahead(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) ->
             left.cancel()
 
 
-def _pool(lanes: int) -> ThreadPoolExecutor:
+def _pool(workers: int) -> ThreadPoolExecutor:
     with _pools_lock:
-        if lanes not in _pools:
-            _pools[lanes] = ThreadPoolExecutor(lanes, thread_name_prefix="clew-lane")
-        return _pools[lanes]
+        if workers not in _pools:
+            _pools[workers] = ThreadPoolExecutor(workers, thread_name_prefix="clew-worker")
+        return _pools[workers]
 
 
 def available() -> int:

@@ -30,7 +30,7 @@ class AveragedEncoder:
     def __init__(self, first: Encoder, second: Encoder) -> None:
         self._parts = (first, second)
         self.dim = first.dim + second.dim
-        self.fingerprint = _of_both(first, second)
+        self.fingerprint = _combined_fingerprint(first, second)
         self.runtime = f"{first.runtime}{PLUS}{second.runtime}"
         self.agreement = (first.agreement + second.agreement) / 2  # because the cosine is the mean of the two cosines
         self.max_length = min(first.max_length, second.max_length)
@@ -38,12 +38,12 @@ class AveragedEncoder:
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Return (n, dim) float32 unit vectors of n queries."""
         first, second = (part.encode_queries(texts) for part in self._parts)
-        return _joined(first, second)
+        return _concatenated(first, second)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return (n, dim) float32 unit vectors of n passages."""
         first, second = (part.encode_passages(texts) for part in self._parts)
-        return _joined(first, second)
+        return _concatenated(first, second)
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return the character offsets (start, end) of each text's tokens, by the model that gives more tokens.
@@ -64,7 +64,7 @@ class AveragedScorer:
 
     def __init__(self, first: PairScorer, second: PairScorer) -> None:
         self._first, self._second = first, second
-        self.fingerprint = _of_both(first, second)
+        self.fingerprint = _combined_fingerprint(first, second)
         self.runtime = f"{first.runtime}{PLUS}{second.runtime}"
         self.max_length = min(first.max_length, second.max_length)
 
@@ -74,7 +74,7 @@ class AveragedScorer:
         return mean
 
 
-def parts_of(model: str, base: Path = Path()) -> tuple[str, str] | None:
+def split_average(model: str, base: Path = Path()) -> tuple[str, str] | None:
     """Return the two models of "a+b"; None for a name without "+", and for an existing folder whose path has one.
 
     base: folder that relative paths start from. If there are several "+", the first one with a model on both sides
@@ -102,11 +102,11 @@ def is_folder(model: str, base: Path = Path()) -> bool:
     return bool(model) and (base / Path(model).expanduser()).is_dir()
 
 
-def _joined(first: Vectors, second: Vectors) -> Vectors:
+def _concatenated(first: Vectors, second: Vectors) -> Vectors:
     """Concatenate (n, d) and (n, e) float32 unit vectors to (n, d + e) ones."""
-    joined: Vectors = np.concatenate([first, second], axis=1) * _HALF
-    return joined
+    concatenated: Vectors = np.concatenate([first, second], axis=1) * _HALF
+    return concatenated
 
 
-def _of_both(first: Encoder | PairScorer, second: Encoder | PairScorer) -> str:
+def _combined_fingerprint(first: Encoder | PairScorer, second: Encoder | PairScorer) -> str:
     return hashlib.sha256(f"average 1 {first.fingerprint} {second.fingerprint}".encode()).hexdigest()

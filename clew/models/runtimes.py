@@ -15,7 +15,7 @@ from clew.models.folder import Pooling
 
 ONNX_FILE = "onnx/model.onnx"
 # Processor flags of instructions for 8-bit products, as Linux names them: AVX-512, AVX and AMX.
-_BYTE_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+_INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 
 # Small batches on one thread each are faster than large ones that all threads share: they stay in a core's cache, their
 # texts have nearly the same length, and no thread waits for the others after every product. A single query is a tenth
@@ -30,13 +30,13 @@ class TokenModel(Protocol):
     """Runtime and precision, such as "onnxruntime-fp32"."""
     dim: int
     """Width of the token vectors."""
-    pieces: int
+    batch_tokens: int
     """Number of tokens in a batch, padding included, at which it is fastest."""
-    lanes: int
+    workers: int
     """Number of concurrent calls at which it is fastest."""
     reads: tuple[str, ...]
     """Glob patterns of the files that it reads in a folder; these are verified before it is created."""
-    whole: bool
+    reads_fp32: bool
     """Whether it reads the fp32 weights rather than the exported form."""
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
@@ -55,12 +55,12 @@ class PairModel(Protocol):
 
     name: str
     """Runtime and precision, such as "onnxruntime-int8"."""
-    pieces: int
+    batch_tokens: int
     """Number of tokens in a batch, padding included, at which it is fastest."""
-    lanes: int
+    workers: int
     """Number of concurrent calls at which it is fastest."""
     reads: tuple[str, ...]
-    whole: bool
+    reads_fp32: bool
     """See TokenModel for both."""
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
@@ -94,11 +94,11 @@ class OnnxModel:
     """The exported transformer in onnxruntime on the CPU, at the precision of the export."""
 
     reads: tuple[str, ...] = ("*.json", "*/config.json", ONNX_FILE)
-    whole = False
-    pieces = _BATCH_TOKENS
+    reads_fp32 = False
+    batch_tokens = _BATCH_TOKENS
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        self.lanes = threads
+        self.workers = threads
         self._session = open_session(folder / ONNX_FILE)
         self.name = f"onnxruntime-{precision}"
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
@@ -117,11 +117,11 @@ class OnnxPairModel:
     """The exported network of a cross-encoder in onnxruntime on the CPU, at the precision of the export."""
 
     reads: tuple[str, ...] = ("*.json", ONNX_FILE)
-    whole = False
-    pieces = _BATCH_TOKENS
+    reads_fp32 = False
+    batch_tokens = _BATCH_TOKENS
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        self.lanes = threads
+        self.workers = threads
         self._session = open_session(folder / ONNX_FILE)
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
         self.name = f"onnxruntime-{precision}"
@@ -142,7 +142,7 @@ def has_int8_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         found = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:
         return False
-    return found is not None and not _BYTE_PRODUCTS.isdisjoint(found[1].split())
+    return found is not None and not _INT8_FLAGS.isdisjoint(found[1].split())
 
 
 def open_session(file: Path, *, exact: bool | None = None) -> Any:

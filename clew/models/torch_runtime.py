@@ -24,12 +24,12 @@ class TorchModel:
     """A Hugging Face transformer in torch: float32 on the CPU, bfloat16 on the GPU if torch sees one."""
 
     reads: tuple[str, ...] = _READS
-    whole = True
-    lanes = 1  # torch has threads of its own
+    reads_fp32 = True
+    workers = 1  # torch has threads of its own
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - fp32 weights have one
         self._network = _Network(folder, threads, "bi_encoder")
-        self.name, self.pieces, self.dim = self._network.name, self._network.pieces, self._network.dim
+        self.name, self.batch_tokens, self.dim = self._network.name, self._network.batch_tokens, self._network.dim
 
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
         """Return the (b, dim) float32 vectors of a batch, not normalised; see TokenModel."""
@@ -43,12 +43,12 @@ class TorchPairModel:
     """A cross-encoder's network in torch, on the same devices."""
 
     reads: tuple[str, ...] = _READS
-    whole = True
-    lanes = 1
+    reads_fp32 = True
+    workers = 1
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - fp32 weights have one
         self._network = _Network(folder, threads, "cross_encoder")
-        self.name, self.pieces = self._network.name, self._network.pieces
+        self.name, self.batch_tokens = self._network.name, self._network.batch_tokens
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
         """Return the (b,) float32 scores of a batch; see PairModel."""
@@ -65,14 +65,14 @@ class _Network:
         self._model = load_transformer(folder, role).to(self._device)
         if self._device.type == "cuda":
             self._model = self._model.to(torch.bfloat16)
-        self._typed = takes_token_types(self._model)
+        self._has_token_types = takes_token_types(self._model)
         self.name = "torch-bf16" if self._device.type == "cuda" else "torch-fp32"
-        self.pieces = _BATCH_TOKENS[self._device.type]
+        self.batch_tokens = _BATCH_TOKENS[self._device.type]
         self.dim = int(self._model.config.hidden_size)
 
     def __call__(self, ids: Ints, mask: Ints, types: Ints | None) -> tuple[Any, Tensor]:
         feed = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-        if self._typed:
+        if self._has_token_types:
             feed["token_type_ids"] = torch.zeros_like(feed["input_ids"]) if types is None else torch.from_numpy(types)
         on_device = {name: value.to(self._device, non_blocking=True) for name, value in feed.items()}
         return self._model(**on_device), on_device["attention_mask"]

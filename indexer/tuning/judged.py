@@ -14,7 +14,7 @@ from clew.core.measures.runs import Qrels
 from clew.core.spec import read_toml
 from clew.indexer.build import build
 from clew.indexer.spec import spec_of
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -71,7 +71,7 @@ def open_folder(
     # Without [quality], because here the judged queries are training data and not the release's gate.
     table = {key: value for key, value in table.items() if key not in {"graph", "quality"}}
     if model != "default" and table.get("dense", {}) is not False:
-        table["dense"] = {**table.get("dense", {}), "model": saved_path(model, models or home)}
+        table["dense"] = {**table.get("dense", {}), "model": resolve_if_saved(model, models or home)}
     key = hashlib.sha256(json.dumps([str(folder), table], sort_keys=True).encode()).hexdigest()[:12]
     table["name"] = f"{table['name'][:40]}-{key}"
     build(spec_of(table, f"spec of {folder}", folder), home)

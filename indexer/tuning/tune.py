@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from clew.core.errors import DataError
 from clew.core.measures.evaluation import judged_queries
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.core.measures.runs import Qrels
 from clew.core.progress import Progress
 from clew.indexer.tuning.fusion import example, learn, mean_ndcg
@@ -171,7 +171,7 @@ def tune_index(name: str, home: Path, judged: Path | None, options: Options, pro
 
 def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress: Progress | None) -> Tuned:
     try:
-        qrels = gained(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
+        qrels = to_gains(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
         has_graph = searcher.knowledge is not None and not options.judged_only
         found = tune(
             searcher,
@@ -208,7 +208,7 @@ def _with_graph(
     data = TrainingData(judged.queries, dev, {}, options.seed)
     names = data.sampled(dev, MOST_QUERIES)
     if TRAIN in judged.splits:
-        train = gained(judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown), options.gains)
+        train = to_gains(judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown), options.gains)
         data = replace(data, train=train, dev=dev)
     got = learned(replace(searcher, fusion=found.after), data, progress)
     tuned = got.applied(searcher)

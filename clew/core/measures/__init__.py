@@ -7,7 +7,7 @@ ir_measures and scipy are imported by the functions that need them, not when thi
 """
 
 from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.core.measures.runs import read_beir_qrels
 
-__all__ = ["MEASURES", "Evaluation", "evaluate", "gained", "read_beir_qrels"]
+__all__ = ["MEASURES", "Evaluation", "evaluate", "read_beir_qrels", "to_gains"]

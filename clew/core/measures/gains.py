@@ -37,7 +37,7 @@ def integer_gains(gains: Sequence[str]) -> list[int]:
     return [int(value * scale) for value in values]
 
 
-def gained(qrels: Mapping[str, Mapping[str, int]], gains: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
+def to_gains(qrels: Mapping[str, Mapping[str, int]], gains: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
     """Return qrels in which every grade is replaced by its integer gain.
 
     gains: gain of grade 0, 1, 2, … as decimal text; None: the grades are the gains. Grades below 0 have gain 0.

@@ -7,7 +7,7 @@ import pytest
 
 from clew.benchmarks.relevance import systems
 from clew.benchmarks.relevance.pairs import SharedScorer
-from clew.benchmarks.relevance.prepared import prepared
+from clew.benchmarks.relevance.prepared import system_searcher
 from clew.core.errors import FormatError, QueryError
 from clew.core.files import write_atomic
 from clew.indexer.build import build
@@ -62,11 +62,11 @@ def test_what_is_left_unread_is_learned_kept_and_stops_a_search(tuned, searcher)
 
 def test_a_system_is_the_index_with_what_the_system_says(tuned, searcher):
     known: dict[tuple[str, str], float] = {}
-    plain = prepared(searcher, systems.load("hybrid"), None, known)
+    plain = system_searcher(searcher, systems.load("hybrid"), None, known)
     assert plain.reranker is searcher.reranker
-    settled = systems.load("hybrid-tuned-settled")
-    found = prepared(searcher, settled, tuned[1], known)
-    assert found.reranker.spec.early_stop == settled.settle == 0.003
+    early = systems.load("hybrid-tuned-early-stop")
+    found = system_searcher(searcher, early, tuned[1], known)
+    assert found.reranker.spec.early_stop == early.early_stop == 0.003
     assert found.reranker.calibration.as_table() == tuned[1].rerank.after
     assert isinstance(found.reranker.scorer, SharedScorer)
     found.rank("lamp number3", 10)

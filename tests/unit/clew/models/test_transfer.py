@@ -177,9 +177,9 @@ def test_a_model_by_name_keeps_its_name(tmp_path: Path, monkeypatch: pytest.Monk
         import_model(tmp_path, "default", "mine")
     with pytest.raises(NotFoundError, match=r"model folder .* does not exist"):
         import_model(tmp_path, "no/such/file.tar")
-    monkeypatch.setattr(store, "WHOLE_PACKAGE", "clew-no-such-package")
+    monkeypatch.setattr(store, "FP32_PACKAGE", "clew-no-such-package")
     with pytest.raises(MissingExtraError):
-        import_model(tmp_path, store.WHOLE_NAME)
+        import_model(tmp_path, store.FP32_NAME)
 
 
 def test_a_saved_folder_is_checked_before_it_is_kept(tiny_model: Callable[..., Path], tmp_path: Path) -> None:
