@@ -118,7 +118,7 @@ class Engine:
 
     @contextmanager
     def lease(self, name: str | None) -> Iterator[Searcher]:
-        """Yield the searcher of an index for the duration of one request; it stays open until the last lease ends."""
+        """Yield the searcher of an index for one request; the searcher stays open until its last lease ends."""
         live = self._acquire(self.resolve(name))
         try:
             yield live.searcher

@@ -105,10 +105,10 @@ def build(
 ) -> BuildReport:
     """Build a new version of an index, verify it and make it live.
 
-    override: publish even if the version fails on the judged queries, and record the reason. runner: where tasks run
-    (None: as the spec says).
-    If the build is killed, the live release continues to serve, and the next call reuses the steps that were finished.
-    Raises DataError (file and line), LockedError, QualityError, StoreError (disk full), NotFoundError.
+    override: publish even if the version fails on the judged queries, and record the reason. runner: runs the tasks
+    (None: as the spec says). If the build is killed, the live release continues to serve, and the next call reuses the
+    steps that were finished. Raises DataError (file and line), LockedError, QualityError, StoreError (disk full),
+    NotFoundError.
     """
     home = home.absolute()
     folder = IndexFolder.of(home, spec.name)

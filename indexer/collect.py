@@ -42,8 +42,8 @@ def collect(
 ) -> Collected:
     """Write the documents of a source to a spool in `directory`, and list those left out in the file `rejects`.
 
-    A document without text in any searched field is left out and counted, whatever on_error is. For the first other
-    record that cannot be used, raises DataError with file and line, unless on_error = "skip".
+    A document without text in any searched field is left out and counted, whatever on_error is. Any other record that
+    cannot be used raises DataError with file and line, unless on_error = "skip".
     """
     with SpoolWriter(directory) as spool, Rejects(rejects) as out:
         return _Collecting(source, RecordConverter(fields, id_field(source, form), source.separator), spool, out).run(

@@ -58,7 +58,7 @@ class Column:
             self.numbers.append(float(value))  # type: ignore[arg-type]
 
     def names(self, count: int) -> bool:
-        """Return whether all of `count` values are strings or integers, as ids are."""
+        """Return whether the key has a string or an integer, as ids are, in each of `count` records."""
         return self.named == count
 
     def type(self, name: str) -> str:
@@ -153,7 +153,7 @@ def _identity(columns: Mapping[str, Column], count: int, form: Form) -> str:
     found = [*named, *short]
     if not found:
         raise DataError(
-            f"no field can be the id: none has a value in all {count} records that is unique in each",
+            f"no field can be the id: none has a value in each of the {count} records that occurs only once",
             f"add such a field to the data; its fields are {', '.join(columns)}",
         )
     return found[0]

@@ -34,7 +34,7 @@ _NO_TYPE = "\0"
 def document_mapping(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> DocumentMapping:
     """Find out how the documents with these ids are part of a graph.
 
-    pattern: see GraphSpec.documents. If no node matches the pattern, the result says that documents are not nodes.
+    pattern: see GraphSpec.documents. If no node matches the pattern, documents are not nodes in the result.
     """
     if not pattern or not ids:
         return DocumentMapping("", (), ())

@@ -18,7 +18,8 @@ V = TypeVar("V")
 class _Recent(Generic[V]):
     """A cache of the most recently used values. Thread-safe.
 
-    size: most values. room: most weight of all values together. seconds: how long a value is valid (None: for ever).
+    size: maximum number of values. room: maximum weight of all values together. seconds: how long a value is valid
+    (None: for ever).
     """
 
     def __init__(self, size: int, room: int, seconds: float | None, clock: Callable[[], float]) -> None:
@@ -87,9 +88,9 @@ class CachedStore:
     ) -> None:
         """Create an empty cache in front of `store`.
 
-        size: most tables in the cache; 16 times as many entities. edges: most edges and nodes of all these tables
-        together (a million are about 50 MB). seconds: how long an answer is valid, for graphs that change (None: for
-        ever).
+        size: maximum number of tables in the cache; 16 times as many entities. edges: maximum number of edges and nodes
+        of all these tables together (a million are about 50 MB). seconds: how long an answer is valid, for graphs that
+        change (None: for ever).
         """
         self._store, self._clock = store, clock
         self._tables: _Recent[EdgeTable] = _Recent(size, edges, seconds, clock)
@@ -97,7 +98,7 @@ class CachedStore:
 
     @property
     def problem(self) -> str:
-        """See Guarded."""
+        """See HealthReporting."""
         return self._store.problem if isinstance(self._store, HealthReporting) else ""
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:

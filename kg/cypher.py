@@ -67,7 +67,7 @@ class Graph:
         return f"toString({property_})" if self.mapped else property_
 
     def named(self, name: str) -> str:
-        """Return the condition that a node has a valid id."""
+        """Return the Cypher condition that a node has a valid id."""
         property_ = f"{name}.{quote(self.id)}"
         return f"{property_} IS :: INTEGER NOT NULL | STRING NOT NULL" if self.mapped else f"{property_} IS NOT NULL"
 

@@ -209,9 +209,10 @@ class Dictionary:
     def spans(self, text: Sequence[Word], *, most: int, fuzzy: bool = True, linked: Bools | None = None) -> list[Span]:
         """Return every run of words that is a name, by ascending start and length; runs with a corrected word are last.
 
-        A run can be part of a longer one. most: most records of a name, those of the entities with the highest degrees.
-        fuzzy: if no exact name covers a word and it is in no name or description, also try known words that are a
-        typing error away. linked: (types,) bool, the entity types to use (None: all).
+        A run can be part of a longer one. most: maximum number of records of a name; those of the entities with the
+        highest degrees are taken. fuzzy: for a word that is in no name and no description, and that no exact name
+        covers, also try the known words that differ from it by a typing error. linked: (types,) bool, the entity types
+        to use (None: all).
         """
         stems = tuple(word.stem for word in text)
         found = [span for first in range(len(text)) for span in self._spans_from(_Start(first, stems), most, linked)]

@@ -56,10 +56,10 @@ _SMALL_IN_TITLES = frozenset("a an and as at but by for from in into nor of on o
 class LinkSpec:
     """How texts are linked to entities.
 
-    threshold: least probability of a mention (0 to 1). rival: another entity of the same words is used as well if its
-    probability, as a share of that of the mention, is at least this (0 to 1; above 1: none). types: entity types that
-    are linked (empty: all). fuzzy: whether names with typing errors are matched. most: most mentions in one text (1 to
-    32).
+    threshold: minimum probability of a mention (0 to 1). rival: another entity for the same words is used as well if
+    its probability is at least this share of the mention's (0 to 1; above 1: none). types: entity types that are linked
+    (empty: all). fuzzy: whether names with typing errors are matched. most: maximum number of mentions in one text (1
+    to 32).
     """
 
     threshold: float = 0.45
@@ -116,9 +116,9 @@ class Linked:
         return tuple(sorted((c for c in self.candidates if not c.dropped), key=lambda c: c.start))
 
     def with_rivals(self, rival: float) -> tuple[Candidate, ...]:
-        """Return the mentions, each followed by the other entities of the same words that are almost as likely.
+        """Return the mentions, each followed by the other entities for the same words that are almost as likely.
 
-        rival: least probability of such an entity, as a share of that of the mention (0 to 1; above 1: none).
+        rival: minimum probability of such an entity, as a share of the mention's (0 to 1; above 1: none).
         """
         found: list[Candidate] = []
         for mention in self.mentions:

@@ -57,8 +57,8 @@ def dumps(manifest: GraphManifest) -> bytes:
 def load(folder: Path) -> GraphManifest:
     """Read the manifest of a snapshot. Raises NotFoundError, CorruptError or FormatError that names the file.
 
-    The fingerprint of the listed files is checked against the name of the folder, so a manifest for other files is
-    found.
+    The fingerprint of the listed files is checked against the name of the folder, so a manifest that belongs to other
+    files is detected.
     """
     path = folder / MANIFEST
     table = read_table(path, FORMAT, AGAIN, missing="list the graphs with `clew graph list`")
@@ -69,5 +69,5 @@ def load(folder: Path) -> GraphManifest:
     except (TypeError, KeyError, AttributeError) as error:
         raise CorruptError(f"{path} has a missing or unknown key: {error}", AGAIN) from None
     if not found.fingerprint == fingerprint or not fingerprint.startswith(found.id) or found.id != folder.name:
-        raise CorruptError(f"{path} lists other files than those its folder is named after", AGAIN)
+        raise CorruptError(f"{path} does not list the files that the name of its folder was computed from", AGAIN)
     return found

@@ -119,7 +119,7 @@ class Neo4jStore:
 
     @property
     def problem(self) -> str:
-        """See Guarded."""
+        """See HealthReporting."""
         return self._breaker.problem
 
     # -- requests
@@ -160,7 +160,7 @@ class Neo4jStore:
     def bad_nodes(self) -> list[tuple[str, str, Any, int]]:
         """Return the nodes of a mapped database that cannot be entities: (label, why, id, how many), in that order.
 
-        why: "missing" (no id), "type" (an id that is neither string nor integer), "twice" (an id of several nodes).
+        why: "missing" (no id), "type" (an id that is neither string nor integer), "twice" (several nodes have this id).
         """
         rows = self._read(cypher.bad_nodes(self._graph), {"labels": list(self._graph.labels)}, Deadline(), long=True)
         return [(label, why, name, count) for label, why, name, count in rows]

@@ -107,9 +107,9 @@ class RelationModel:
         return {key: sum(counts.values()) for key, counts in self.words.items()}
 
     def fit(self, rest: Sequence[str], step: Step) -> float:
-        """Return the log-likelihood ratio of the remaining words of a question for a step against all questions.
+        """Return how much likelier a question's remaining words are in the questions that a step answered than in all.
 
-        In nats, divided by the square root of the number of words; 0.0 without words.
+        A log-likelihood ratio in nats, divided by the square root of the number of words; 0.0 without words.
         """
         if not rest:
             return 0.0

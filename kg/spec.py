@@ -24,7 +24,7 @@ class Neo4jSpec:
     its own label. Clew only reads an existing database. These describe it: relations: relationship types to use (empty:
     all that exist when the graph is pulled); id, name, description: properties; aliases: properties with other names
     (each a string or a list of strings); names: language code → property.
-    connections: most connections at a time (1 to 100). connect_ms: time limit to connect (1 to 60,000).
+    connections: maximum number of connections at a time (1 to 100). connect_ms: time limit to connect (1 to 60,000).
     """
 
     uri: str
@@ -79,8 +79,8 @@ class DocumentMapping:
     """How documents are part of a graph.
 
     documents: pattern of the node id of a document, such as "product:{id}" ("": documents are not nodes). types: entity
-    types that only documents have (none if documents are entities like all others). about: relations between such nodes
-    and others.
+    types that only documents have (empty if documents are entities like all others). about: relations between the
+    documents' nodes and other nodes.
     """
 
     documents: str
@@ -97,9 +97,10 @@ class GraphSpec:
     the database, for store = "neo4j". documents: pattern of the node id of a document, such as "product:{id}" ("auto":
     detected, "": documents are not nodes). annotate: fields whose text is linked to entities when the index is built
     ("title" means the title field). use: "ranking" (documents of the reached entities become candidates) and "terms"
-    (names of the reached entities are added to BM25). terms: most names to add. terms_weight: weight of the most likely
-    of them, relative to a word of the query (0 to 1). link, expand: see LinkSpec and ExpandSpec. document_types, about:
-    see Attached; the build detects them if they are empty. snapshot: id of the snapshot; set by the build.
+    (names of the reached entities are added to BM25). terms: maximum number of names to add. terms_weight: weight of
+    the most likely of them, relative to a word of the query (0 to 1). link, expand: see LinkSpec and ExpandSpec.
+    document_types, about: see DocumentMapping; the build detects them if they are empty. snapshot: id of the snapshot;
+    set by the build.
     """
 
     name: str = ""

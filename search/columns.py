@@ -70,7 +70,8 @@ class Keywords:
     def prefixes(self) -> tuple[list[str], NDArray[np.int32]]:
         """Return all paths with their parents ("A", "A > B"), sorted, and (values, depth) int32 indexes into them.
 
-        The array holds the index of the path that each value belongs to at each level, -1 below the value's own level.
+        The array holds, for each value and level, the index of its path up to that level; -1 below the value's own
+        level.
         """
         every = sorted({path[:end] for path in self.paths for end in range(1, len(path) + 1)})
         number = {path: at for at, path in enumerate(every)}

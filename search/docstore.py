@@ -195,8 +195,8 @@ class DocStore:
     def open(cls, directories: Sequence[Path], fields: Fields) -> DocStore:
         """Open the shards of a version in ordinal order.
 
-        Raises CorruptError or NotFoundError for a file that cannot be read, MismatchError if other fields were
-        declared when it was built.
+        Raises CorruptError or NotFoundError for a file that cannot be read, MismatchError if it was built with other
+        declared fields.
         """
         schema = _schema(fields)
         batches: list[Any] = []
@@ -207,7 +207,7 @@ class DocStore:
             shard = _read(directory / DOCUMENTS)
             if not shard.schema.equals(schema):
                 raise MismatchError(
-                    f"{directory / DOCUMENTS} has other fields than the version", "rebuild with `clew build`"
+                    f"{directory / DOCUMENTS} does not have the fields of the version", "rebuild with `clew build`"
                 )
             batches.extend(shard.to_batches())
             where = _read(directory / PASSAGES)

@@ -83,7 +83,7 @@ class EntityRelation:
 class EntityReport:
     """An entity and its neighbours at one hop.
 
-    degree: how many edges the whole graph has for it, in both directions together. degraded: set if the store could
+    degree: number of its edges in the whole graph, in both directions together. degraded: set if the store could
     not answer; the relations are then those of the snapshot.
     """
 
@@ -174,7 +174,7 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
     """Return an entity and its neighbours, from the store or, if it does not answer by the deadline, the snapshot.
 
     The snapshot is also used if an entity has too many neighbours for one answer of the store, so that no relation is
-    left out. limit: most neighbours along one relation in one direction (1 to 10,000).
+    left out. limit: maximum number of neighbours along one relation in one direction (1 to 10,000).
     Raises NotFoundError, QueryError.
     """
     graph_retriever = graph_of(searcher)

@@ -42,9 +42,9 @@ def graph_label(snapshot: str) -> str:
 class GraphRetriever:
     """The opened graph of a release. Safe for concurrent use.
 
-    policy: the spec's, resolved for how the documents are attached to the graph. walks: whether there is any relation
-    to walk. relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty if the index has no
-    vectors. model: what was learned about the relations from judged questions.
+    policy: the spec's, completed for how the documents are part of the graph (see `resolved_policy`). walks: whether
+    there is any relation to walk. relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty
+    if the index has no vectors. model: what was learned about the relations from judged questions.
     """
 
     spec: GraphSpec
@@ -216,7 +216,7 @@ def open_graph_retriever(
 ) -> GraphRetriever:
     """Open the graph of a version. statistics: the version's graph folder; learned: the relation model of a release.
 
-    A database that cannot be reached raises no error here, but when it is queried. Raises NotFoundError, CorruptError
+    A database that cannot be reached raises an error only when it is queried. Raises NotFoundError, CorruptError
     or FormatError that names the file of a snapshot.
     """
     folder = find_snapshot(home, spec.name, spec.snapshot)
@@ -257,7 +257,7 @@ def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
 
 
 def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: DocumentMapping) -> tuple[ExpandSpec, bool]:
-    """Complete a policy for how documents are attached to the graph; also return whether any relation is walked.
+    """Fill in the values of a policy that depend on how documents are part of the graph; also return whether it walks.
 
     Relations between documents and entities are not walked unless the policy names them, because the postings of the
     index have them already.

@@ -78,7 +78,7 @@ def check(request: SearchRequest) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
-    """An opened release of an index. Safe for concurrent searches; close it when the last one is done.
+    """An opened release of an index. Safe for concurrent searches; close it after the last one.
 
     generators: source → generator, in the order in which explanations list them. shared_lock: protects the version from
     gc. graph_retriever: the knowledge graph, None if the index has none; gate: decides whether a query uses it.
@@ -192,7 +192,7 @@ class Searcher:
         """Return ids and scores of the `depth` best documents, without fields (for benchmarks and `clew run`).
 
         Scores are fused scores, or log-odds if documents are reranked; documents that were not reranked then follow
-        with lower scores. among: only these document ids are candidates. rerank: None: as the index is set. Raises
+        with lower scores. among: only these document ids are candidates. rerank: None means as the index says. Raises
         StageUnavailable if a stage cannot answer, and reranking has no time limit, because a benchmark of a system
         with a missing or shortened stage would measure another system.
         """
@@ -218,7 +218,7 @@ class Searcher:
         among: Sequence[str] | None = None,
         graph: GraphMode = "auto",
     ) -> FusedCandidates:
-        """Return every candidate of a query with its parts, which `rank` orders and fusion weights are learned from."""
+        """Return all candidates of a query with their parts: the input of `rank`, and of learning fusion weights."""
         return self.traced(query, depth, sources=sources, fusion=fusion, among=among, graph=graph)[0]
 
     def traced(
@@ -231,7 +231,7 @@ class Searcher:
         among: Sequence[str] | None = None,
         graph: GraphMode = "auto",
     ) -> tuple[FusedCandidates, Trace]:
-        """Return every candidate of a query with its parts, and the trace, which a gate is learned from."""
+        """Return all candidates of a query with their parts, and the trace: the input of learning a gate."""
         _, pool, trace = self._found(SearchRequest(query=query, sources=sources, graph=graph), depth, fusion, among)
         return pool, trace
 
@@ -278,7 +278,7 @@ class Searcher:
         return chosen
 
     def _depth(self, request: SearchRequest, reranker: Reranker | None) -> int:
-        """Return how many documents each source is asked for."""
+        """Return how many documents are requested from each source."""
         return max(
             load_profile(request.profile).depth, request.offset + request.k, reranker.spec.top if reranker else 0
         )
@@ -286,7 +286,7 @@ class Searcher:
     def _ordered(
         self, request: SearchRequest, reranker: Reranker | None, trace: Trace, filter_mask: Bools | None
     ) -> tuple[ParsedQuery, Ordering]:
-        """Return the candidates in the order shown; by fused score if they are not reranked or there is no time to."""
+        """Return the candidates in the order shown; by fused score if nothing is reranked or the time is used up."""
         depth = self._depth(request, reranker)
         query, pool = self._retriever.pool(request, trace, depth, filter_mask, self._fusion(request.fusion))
         ordering = None

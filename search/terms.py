@@ -52,7 +52,7 @@ class QueryTerms:
 
 
 def match_weight(matches: Iterable[Match]) -> float:
-    """Return the sum of the weights of the distinct terms."""
+    """Return the sum of the weights of the distinct terms that match."""
     return sum({match.term: match.weight for match in matches}.values())
 
 

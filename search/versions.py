@@ -35,7 +35,7 @@ class ShardManifest:
     """The manifest of one shard folder.
 
     documents, passages: counts. files: path relative to the shard → sha256, of every file except this one.
-    derived: paths that may differ between builds (the ANN file); the shard's name is made from the others.
+    derived: paths that may differ between builds (the ANN file); the shard's name is computed from the others.
     facts: what each index kind reports about itself (ANN kind, measured recall, sizes in bytes).
     """
 
@@ -59,9 +59,9 @@ class IndexVersion:
 
     shards: (address, sha256 of its manifest.json) in ordinal order. files: statistics files of the version → sha256.
     spec: the index spec as a table, without secrets. encoder: fingerprint, runtime, name and dim of the bi-encoder
-    (empty if there are no vectors). analyzer: fingerprint of the text analysis. content: sha256 over everything
-    deterministic; it is equal for two builds of the same input. relevance: measures on the judged queries of the spec,
-    if any. report: counts, times, recall.
+    (empty if there are no vectors). analyzer: fingerprint of the text analysis. content: sha256 over everything that is
+    deterministic, so two builds of the same input have the same one. relevance: measures on the judged queries of the
+    spec, if any. report: counts, times, recall.
     """
 
     id: str

@@ -74,7 +74,7 @@ class Offer:
 def nearest_commands(name: str) -> list[str]:
     """Return the commands with a similar name, and those of groups with the same one, such as "indexes rollback".
 
-    Imports every group, so it is only for errors.
+    Imports every group, so it is called only for an error message.
     """
     groups = [group for group, (place, _) in COMMANDS.items() if place.endswith(":app")]
     inside = [f"{group} {name}" for group in groups if name in _load(group).commands]
@@ -133,7 +133,7 @@ def clew(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Clew: semantic search that says why.
+    """Clew: semantic search that explains its results.
 
     Start with `clew demo`, or with your own data: `clew init catalogue.jsonl`, `clew build catalogue.toml`,
     `clew search catalogue "wireless headphones" --explain`.

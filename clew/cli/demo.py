@@ -162,7 +162,7 @@ def show_query(searcher: Searcher, name: str, question: Question) -> None:
 
 
 def command() -> str:
-    """Return how to call Clew here: by name if the shell finds it, else by the path of the script, else as a module."""
+    """Return how to call Clew here: by name if it is on the PATH, else by the path of the script, else as a module."""
     if shutil.which("clew"):
         return "clew"
     return "python -m clew" if sys.argv[0].endswith("__main__.py") else os.path.relpath(sys.argv[0])

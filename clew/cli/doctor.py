@@ -95,7 +95,7 @@ def check_python() -> Iterator[Finding]:
 
 
 def check_packages() -> Iterator[Finding]:
-    """Check that the packages which Clew's metadata require are installed, each in an accepted version."""
+    """Check that every package that Clew's metadata require is installed, in an accepted version."""
     try:
         required = metadata.requires("clew") or []
     except metadata.PackageNotFoundError:

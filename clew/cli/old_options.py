@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def translate_old_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the words after `clew` in the spelling of this release, and a warning for each old spelling.
+    """Return the command-line arguments with old option names replaced, and a warning for each old name.
 
     `clew search NAME --queries FILE --run OUT` is a permanent alias of `clew run` and gives no warning.
     """

@@ -23,7 +23,7 @@ ENDINGS = (".tar", ".tar.gz", ".tar.zst")
 
 
 def check_target(target: Path) -> None:
-    """Check the path of an export. Raises UsageError for an ending that is not an archive's, or a missing folder."""
+    """Check the path of an export. Raises UsageError if the ending is not one of ENDINGS or the folder is missing."""
     if not target.name.endswith(ENDINGS):
         raise UsageError(
             f"{target} is not a valid file name for an export", f"use one of the endings {', '.join(ENDINGS)}"

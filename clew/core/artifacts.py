@@ -75,7 +75,7 @@ def promote(staged: Path, target: Path) -> None:
 
 
 class SharedLock:
-    """A shared lock that protects an open folder from garbage collection; it ends with the process at the latest."""
+    """A shared lock that protects an open folder from garbage collection; it is released when the process ends."""
 
     def __init__(self, directory: Path) -> None:
         """Take the lock. In a home without write access nothing can be deleted, so no lock is needed."""

@@ -56,7 +56,7 @@ def fsync_tree(directory: Path) -> None:
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace the content of a file by `data` atomically: readers see the old or the new bytes, also after a crash."""
+    """Replace the content of a file by `data` atomically: readers see the old or the new bytes, even after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 def configure(threads: int | None = None) -> int:
     """Set the thread count of OpenMP, BLAS, numba, the tokenizers and, through `count`, of onnxruntime.
 
-    threads: at least 1; None: the environment variable CLEW_THREADS, else the processors this process may use.
+    threads: at least 1; None: the environment variable CLEW_THREADS, else the number of CPUs this process may use.
     Libraries that are loaded later read the count from the environment, as do worker processes; the count of loaded
     libraries is set directly. Returns the number. Raises UsageError for a number below 1.
     """
@@ -98,7 +98,7 @@ def _cpus_in_affinity_mask() -> int:
 
 
 def cgroup_quota(root: Path) -> float | None:
-    """Return how many CPUs' time a container may use, or None without a limit (cgroups v2, then v1)."""
+    """Return how many CPUs the container may use, by its cgroup's quota (v2, then v1); None without a limit."""
     try:
         limit, period = (root / "cpu.max").read_text(encoding="ascii").split()[:2]
     except (OSError, ValueError):

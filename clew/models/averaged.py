@@ -23,8 +23,8 @@ _HALF = np.float32(np.sqrt(0.5))
 class AveragedEncoder:
     """Two bi-encoders as one: an inner product of its vectors is the mean of the two cosines.
 
-    If the two differ, the stricter one counts: the shorter maximum length, for each text the tokens of the model that
-    splits it into more, and the larger share of unknown tokens. May be called from several threads.
+    If the two differ, the stricter value counts: the shorter maximum length, the larger share of unknown tokens, and
+    for each text the tokens of the model that splits it into more tokens. May be called from several threads.
     """
 
     def __init__(self, first: Encoder, second: Encoder) -> None:
@@ -46,9 +46,10 @@ class AveragedEncoder:
         return _concatenated(first, second)
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the character offsets (start, end) of each text's tokens, from the model that splits it into more.
+        """Return the character offsets (start, end) of each text's tokens, by the model that gives more tokens.
 
-        On a tie it is the first model. A passage that is cut to a number of these tokens fits the other model too.
+        On a tie it is the first model. A passage that is cut to a maximum of these tokens is short enough for the other
+        model too.
         """
         first, second = (part.token_offsets(texts) for part in self._parts)
         return [max(pair, key=len) for pair in zip(first, second, strict=True)]
@@ -76,8 +77,8 @@ class AveragedScorer:
 def split_average(model: str, base: Path = Path()) -> tuple[str, str] | None:
     """Return the two models of "a+b"; None for a name without "+", and for an existing folder whose path has one.
 
-    base: folder that relative paths start from. Of several "+", the first one with a model on either side counts.
-    Raises UsageError if a side is empty or if more than two models are joined.
+    base: folder that relative paths start from. If there are several "+", the first one with a model on both sides
+    counts. Raises UsageError if a side is empty or if more than two models are joined.
     """
     if PLUS not in model or is_folder(model, base):
         return None

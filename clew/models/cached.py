@@ -36,7 +36,7 @@ class EmbeddingCache:
     """Vectors on disk by key, in one SQLite file.
 
     Several threads and processes may read and write it at once. A `put` is one transaction, so a killed process loses
-    at most the `put` in progress. Everything in the file can be computed again.
+    at most the `put` in progress. The file may be deleted: every vector can be computed again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,7 +113,7 @@ class EmbeddingCache:
 
 
 class CachedEncoder:
-    """Encoder that computes no vector twice: it caches queries in memory, and both roles on disk if given a cache."""
+    """Encoder that caches the vectors of another one: of queries in memory and, given a cache, of all texts on disk."""
 
     def __init__(self, encoder: Encoder, cache: EmbeddingCache | None = None, memory: int = 4096) -> None:
         """memory: maximum number of queries cached in memory (0: none)."""
@@ -129,7 +129,7 @@ class CachedEncoder:
         self.max_length = encoder.max_length
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n queries."""
+        """Return (n, dim) float32 unit vectors of n queries."""
         with self._lock:
             known = {text: self._recent[text] for text in texts if text in self._recent}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
@@ -143,7 +143,7 @@ class CachedEncoder:
         return self._stack([known[text] for text in texts])
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n passages."""
+        """Return (n, dim) float32 unit vectors of n passages."""
         return self._get_or_encode(texts, "passage")
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:

@@ -22,7 +22,7 @@ _PROBES = ("clew", "a ball of thread", "")
 class ModelInfo:
     """Entry of the list of models.
 
-    bytes: size of its files. default: whether "default" stands for it, if a model of its role is named. problem: why
+    bytes: size of its files. default: whether "default" names this model, for its role. problem: why
     its manifest cannot be read, in which case the other values are empty; "" if it can be read.
     """
 
@@ -79,12 +79,12 @@ def check(folder: Path) -> ModelManifest:
     again = repair_hint(folder, manifest.source)
     verify(folder, manifest)
     if extra := sorted(set(digest_files(folder, leave_out=(MANIFEST,))) - manifest.files.keys()):
-        raise CorruptError(f"{folder / extra[0]} does not belong to the model: {MANIFEST} does not name it", again)
+        raise CorruptError(f"{folder / extra[0]} does not belong to the model: {MANIFEST} does not list it", again)
     if not {"tokenizer.json", ONNX_FILE} <= manifest.files.keys():
         raise CorruptError(f"{folder / MANIFEST} lacks tokenizer.json or {ONNX_FILE}", again)
     if any(name.endswith(".safetensors") for name in manifest.files) and fingerprint(folder) != manifest.fingerprint:
         raise CorruptError(
-            f"{folder / MANIFEST} has another fingerprint than the weights and settings next to it", again
+            f"{folder / MANIFEST} has a fingerprint that does not match the weights and settings next to it", again
         )
     from clew.models.bi_encoder import open_tokenizer
 

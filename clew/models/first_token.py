@@ -18,10 +18,10 @@ _TOKENWISE = frozenset({"Add", "BiasGelu", "FastGelu", "Gelu", "LayerNormalizati
 
 
 def narrow_to_first_token(model: Any) -> int:
-    """Limit the nodes of an ONNX model, whose tensors are (b, s, …), to the first token if no other token is read.
+    """Limit those nodes of an ONNX model of which only the first token is read to that token; tensors are (b, s, …).
 
-    The model is changed in place. Returns the number of nodes that process one token from now on. A network that reads
-    the other tokens too, as a bi-encoder does, is unchanged.
+    The model is changed in place. Returns the number of nodes that were limited. A network that reads all tokens to the
+    end, such as a bi-encoder, is unchanged.
     """
     graph = model.graph
     nodes = list(graph.node)

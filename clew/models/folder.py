@@ -48,14 +48,16 @@ def read_config(folder: Path) -> EncoderConfig:
     """Read the folder's settings, as sentence-transformers 2 to 6 write them; its weights are not read.
 
     A plain Hugging Face folder (no modules.json) gets mean pooling. Raises NotFoundError for a missing file and
-    FormatError for parts that Clew does not run (dense layers, other poolings, custom code).
+    FormatError for parts that Clew does not support (dense layers, other poolings, custom code).
     """
     _check_settings(folder)
     pooling, pooled_prompt = _pooling(folder)
     settings = _read_object(folder / "sentence_bert_config.json")
     prompts = _prompts(_read_object(folder / "config_sentence_transformers.json"))
     if any(prompts) and not pooled_prompt:
-        raise FormatError(f"{folder} excludes its prompt from the pooling, which Clew does not do", "use another model")
+        raise FormatError(
+            f"{folder} excludes the prompt from the pooling, which Clew does not support", "use another model"
+        )
     return EncoderConfig(pooling, _max_length(folder, settings), *prompts, lower=bool(settings.get("do_lower_case")))
 
 
@@ -64,7 +66,7 @@ def read_pair_max_length(folder: Path) -> int:
 
     The folder is one that sentence-transformers' CrossEncoder saved, or a plain Hugging Face one of a network for
     sequence classification. Raises NotFoundError for a missing file and FormatError for a model that is not a
-    cross-encoder with one score, or has parts that Clew does not run.
+    cross-encoder with one score, or has parts that Clew does not support.
     """
     check_files(folder)
     config = _read_object(folder / "config.json")
@@ -86,10 +88,10 @@ def read_pair_max_length(folder: Path) -> int:
     settings = _read_object(steps.get("Transformer", folder) / "sentence_bert_config.json")
     if settings.get("transformer_task", "sequence-classification") != "sequence-classification":
         raise FormatError(
-            f"{folder} scores by {settings['transformer_task']!r}, which Clew does not do", "use another model"
+            f"{folder} scores by {settings['transformer_task']!r}, which Clew does not support", "use another model"
         )
     if any(_prompts(_read_object(folder / "config_sentence_transformers.json"))):
-        raise FormatError(f"{folder} puts a prompt before its pairs, which Clew does not do", "use another model")
+        raise FormatError(f"{folder} puts a prompt before each pair, which Clew does not support", "use another model")
     return _max_length(folder, settings)
 
 
@@ -107,7 +109,7 @@ def hidden_size(folder: Path) -> int:
 
 
 def max_input_tokens(folder: Path) -> int:
-    """Return how many tokens the network has positions for, special tokens included; 0 if they are not limited."""
+    """Return the maximum number of tokens that the network reads, special tokens included; 0 if there is no limit."""
     config = _read_object(folder / "config.json")
     places, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
     # DeBERTa's positions are relative.
@@ -210,7 +212,7 @@ def _modules(folder: Path, known: tuple[str, ...]) -> dict[str, Path]:
         package, _, kind = str(module["type"]).rpartition(".")
         if kind not in known or package.partition(".")[0] != "sentence_transformers":
             raise FormatError(
-                f"{folder} has a {module['type']} module, which Clew does not run",
+                f"{folder} has a {module['type']} module, which Clew does not support",
                 f"use a model with {' and '.join(known[:2])}",
             )
         if module["path"] and not FILE_NAME.fullmatch(str(module["path"])):
@@ -237,7 +239,9 @@ def _pooling(folder: Path) -> tuple[Pooling, bool]:
     )
     pooling = str(named or "mean")
     if pooling not in POOLINGS:
-        raise FormatError(f"{folder} uses pooling {pooling!r}, which Clew does not do", f"known: {', '.join(POOLINGS)}")
+        raise FormatError(
+            f"{folder} uses pooling {pooling!r}, which Clew does not support", f"known: {', '.join(POOLINGS)}"
+        )
     return pooling, bool(config.get("include_prompt", True))
 
 

@@ -16,7 +16,7 @@ _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff
 class OverlapScorer:
     """Pair scorer with log-odds from -4 (the text has no word of the query) to 4 (it has all of them).
 
-    On ties, the shorter text is ahead.
+    Of texts with the same share of the query's words, the shorter one has the higher score.
     """
 
     runtime = "python"

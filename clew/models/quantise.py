@@ -210,6 +210,6 @@ def _quantise_tables(model: Any) -> None:
 
 
 def quantise_rows(table: np.ndarray[Any, np.dtype[np.float32]]) -> tuple[Any, Any]:
-    """Return (n, d) int8 rows and (n, 1) float32 scales, whose product is the table to within half a scale."""
+    """Return (n, d) int8 rows and (n, 1) float32 scales, whose product is within half a scale of the table."""
     scales = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, np.finfo(np.float32).tiny).astype(np.float32)
     return np.clip(np.rint(table / scales), -127, 127).astype(np.int8), scales

@@ -45,7 +45,7 @@ class TokenModel(Protocol):
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
         """Return (b, dim) float32 vectors, not normalised, of (b, s) token ids; mask: 1 for a token, 0 for padding.
 
-        pooling: "cls" takes the first token's last hidden state, "mean" the sum over the tokens.
+        pooling: "cls" takes the last hidden state of the first token, "mean" the sum of those of all tokens.
         """
         ...
 
@@ -105,7 +105,7 @@ class OnnxModel:
         self.dim = int(self._session.get_outputs()[0].shape[2])
 
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
-        """Return (b, dim) float32 vectors, not normalised."""
+        """Return the (b, dim) float32 vectors of a batch, not normalised; see TokenModel."""
         feed = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = np.zeros_like(ids)
@@ -127,7 +127,7 @@ class OnnxPairModel:
         self.name = f"onnxruntime-{precision}"
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
-        """Return (b,) float32 scores."""
+        """Return the (b,) float32 scores of a batch; see PairModel."""
         feed = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = types
@@ -148,8 +148,9 @@ def has_int8_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 def open_session(file: Path, *, exact: bool | None = None) -> Any:
     """Open an onnxruntime session on the CPU, whose calls compute on the calling thread.
 
-    exact: multiply 8-bit numbers in 16 bits. x86 processors without instructions for 8-bit products would add the
-    products up in too few bits and clip large sums. It is slower by more than half. None: only if it is needed.
+    exact: multiply 8-bit numbers in 16 bits, which is slower by more than half. It is needed on x86 processors without
+    instructions for 8-bit products, because these add up products in too few bits and clip large sums. None: only if it
+    is needed.
     """
     import onnxruntime
 

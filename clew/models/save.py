@@ -99,9 +99,9 @@ def save_model(
 def save_quantised(source: Path, home: Path) -> Path:
     """Create the 8-bit artifact of a model's artifact and return its folder, <home>/models/<name>-int8/<id>/.
 
-    It contains the quantised network only, not the original weights, but has their fingerprint, because the vectors of
-    both are in one space. Raises FormatError for an artifact that is already 8-bit, and for a network that is not a
-    BERT.
+    It contains only the quantised network, without the original weights, but has their fingerprint, because the vectors
+    of both are in the same space. Raises FormatError for an artifact that is already 8-bit, and for a network that is
+    not a BERT.
     """
     manifest = read_manifest(source)
     if manifest.precision != "fp32":

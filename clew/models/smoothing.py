@@ -20,7 +20,7 @@ _QUANTILE = 0.99
 
 
 def smooth(model: Any, vocabulary: int) -> int:
-    """Smooth the layer norms that products with weights read, and change the ONNX model in place.
+    """Smooth the layer norms whose output is multiplied by weights; the ONNX model is changed in place.
 
     vocabulary: number of tokens in the network's vocabulary. Returns the number of layer norms that were smoothed.
     """

@@ -112,8 +112,8 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
 def scorer_calibration(model: str, home: Path) -> Mapping[str, float]:
     """Return what turns a cross-encoder's scores into probabilities: scale, fused and bias; empty if not calibrated.
 
-    model: see `load_scorer`; raises its errors too. An average has no calibration: what was fitted to the scores of one
-    model does not hold for a mean over two scales, so the calibration has to be fitted again.
+    model: see `load_scorer`; raises its errors too. An average has no calibration: one that was fitted to the scores of
+    a single model is not valid for a mean over two scales, so a new one has to be fitted.
     """
     if model == OVERLAP or split_average(model):
         return {}
@@ -183,7 +183,7 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
 
 
 def resolve_to_path(model: str, home: Path, role: Role) -> str:
-    """Return a model as the path of its folder, so that it is found from another home; for an average, each part.
+    """Return the path of a model's folder, by which it is found from another home; for an average, that of each part.
 
     model: see `load_encoder` or `load_scorer`, by role; raises their errors too.
     """
@@ -196,7 +196,7 @@ def resolve_to_path(model: str, home: Path, role: Role) -> str:
 
 
 def resolve_if_saved(model: str, home: Path) -> str:
-    """Return a model as the path of its folder if it is saved under the home; for an average, each part."""
+    """Return the path of a model's folder if it is saved under the home, else its name; for an average, each part."""
     if parts := split_average(model):
         return PLUS.join(resolve_if_saved(part, home) for part in parts)
     folder = None if is_folder(model) else saved_folder(home, model)
@@ -204,7 +204,7 @@ def resolve_if_saved(model: str, home: Path) -> str:
 
 
 def new_manifest(folder: Path, name: str, source: str, role: Role | None = None) -> ModelManifest:
-    """Return the manifest of a model that is to be saved unchanged. Raises MismatchError if its role is not `role`."""
+    """Return the manifest of a model that is saved without changes. Raises MismatchError if its role is not `role`."""
     found = role_of(folder)
     _check_role(folder, found, role)
     return ModelManifest(
@@ -267,15 +267,15 @@ def shipped_folders() -> list[Path]:
 
 
 def saved_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
-    """Return the artifact folders under a home that serve a fingerprint and runtime, in the order they were saved."""
+    """Return the artifact folders under a home with this fingerprint and runtime, in the order they were saved."""
     return _folders_where(home, lambda other: other.fingerprint == fingerprint and _suits(other.precision, runtime))
 
 
 def find_recorded(recorded: Mapping[str, Any], home: Path) -> str:
-    """Return what loads the model that an index records: its folder under the home, or its name if there is none.
+    """Return how to load the model that an index records: its folder under the home, or its name if there is none.
 
-    recorded: "model", "fingerprint", "runtime". The folder is found by fingerprint, so that neither a model trained
-    again under the same name nor another default hides the one that the index was built with.
+    recorded: "model", "fingerprint", "runtime". The folder is found by fingerprint, so that the model that the index
+    was built with is found even if another one was later trained under the same name, or the default has changed.
     """
     folders = saved_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
     return str(folders[-1]) if folders else str(recorded["model"])
@@ -350,7 +350,7 @@ def _with_role(folder: Path, role: Role | None) -> Path:
 
 
 def is_without_files(model: str) -> bool:
-    """Return whether a name stands for a model without a network: hashed words or shared words."""
+    """Return whether a name is that of a model without a network: "hashing" or "overlap"."""
     return model == OVERLAP or _is_hashing(model)
 
 

@@ -32,7 +32,7 @@ class TorchModel:
         self.name, self.batch_tokens, self.dim = self._network.name, self._network.batch_tokens, self._network.dim
 
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
-        """Return (b, dim) float32 vectors, not normalised."""
+        """Return the (b, dim) float32 vectors of a batch, not normalised; see TokenModel."""
         with torch.inference_mode():
             found, device_mask = self._network(ids, mask, None)
             hidden = found.last_hidden_state.float()
@@ -51,7 +51,7 @@ class TorchPairModel:
         self.name, self.batch_tokens = self._network.name, self._network.batch_tokens
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
-        """Return (b,) float32 scores."""
+        """Return the (b,) float32 scores of a batch; see PairModel."""
         with torch.inference_mode():
             return _to_numpy(self._network(ids, mask, types)[0].logits.float().view(len(ids)))
 
@@ -86,8 +86,9 @@ def _to_numpy(values: Tensor) -> Vectors:
 def load_transformer(folder: Path, role: Role = "bi_encoder", attention: str = "sdpa") -> Any:
     """Load the folder's network in float32, ready for inference, with one label for a cross-encoder.
 
-    attention: how attention is computed, as transformers names it; "eager" leaves single steps, which can be fused.
-    Nothing is downloaded, and no code of the folder is run. Raises StoreError that names a missing weight.
+    attention: how attention is computed, as transformers names it; "eager" keeps its steps as separate operations,
+    which can be fused. Nothing is downloaded, and no code of the folder is run. Raises StoreError that names a missing
+    weight.
     """
     library: Any = logging
     library.set_verbosity_error()

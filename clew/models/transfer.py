@@ -67,9 +67,9 @@ def import_model(home: Path, source: str, name: str | None = None) -> ModelTrans
     """Import a model into the home, after verifying it.
 
     source: a file or folder that was exported; a folder that sentence-transformers or transformers saved; "default" or
-    a Hugging Face name. name: name to save it under, its own by default; not allowed for a model given by name. A model
-    that is already in the home is unchanged if it is intact. A damaged one is replaced, but raises an error if it was
-    given by name.
+    a Hugging Face name. name: name to save it under, its own by default; not allowed for a model given by name. If the
+    model is already in the home, it stays unchanged if it is intact; a damaged one is replaced, or is an error if it
+    was given by name.
 
     Raises NotFoundError, UsageError, DataError for a file that is not an export or contains something not allowed,
     FormatError, and CorruptError for a damaged file; the home is then unchanged.

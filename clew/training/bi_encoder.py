@@ -46,9 +46,10 @@ def train_bi_encoder(
 
 
 def to_columns(examples: Sequence[Example]) -> dict[str, Any]:
-    """Return data set → table with anchor, positive and as many negatives as 99 % of its examples have.
+    """Return data set → table with anchor, positive and n negatives; 99 % of its examples have at least n.
 
-    Examples with fewer repeat their last negative. Otherwise a few queries with few candidates would limit all of them.
+    Examples with fewer repeat their last negative. Otherwise the query with the fewest candidates would set the limit
+    for all.
     """
     from datasets import Dataset
 

@@ -13,7 +13,7 @@ COMPLETE_FILE = "whole.json"
 
 
 def mark_complete(checkpoint: Path, processes: int) -> None:
-    """Mark a checkpoint as complete. processes: how many wrote it, each its own part."""
+    """Mark a checkpoint as complete. processes: how many processes wrote it, each its own part."""
     fsync_tree(checkpoint)
     write_atomic(checkpoint / COMPLETE_FILE, json.dumps({"processes": processes}).encode())
 
@@ -21,9 +21,9 @@ def mark_complete(checkpoint: Path, processes: int) -> None:
 def last_checkpoint(folder: Path, processes: int) -> Path | None:
     """Return the newest complete checkpoint of a folder, or None.
 
-    Incomplete checkpoints, left by a kill or a full disk, are deleted: they take space, and a trainer that retains the
-    newest two would count them. Raises UsageError if another number of processes wrote the checkpoint, because each
-    process has its own position in the data.
+    Incomplete checkpoints, left by a kill or a full disk, are deleted: they take space, and the trainer, which retains
+    the two newest checkpoints, would count them. Raises UsageError if another number of processes wrote the checkpoint,
+    because each process has its own position in the data.
     """
     complete = []
     for path in folder.glob("checkpoint-*"):

@@ -35,9 +35,10 @@ class ClicksSpec:
     """How click logs are read.
 
     eta: how fast attention decreases with the rank (0: not at all, to 3). least: queries with fewer impressions are
-    dropped. per_minute: queries with more impressions than this within a minute are dropped as those of a program.
-    prior_clicks, prior_shown: the Beta prior of a click rate, as clicks in a number of impressions; a document is
-    relevant only if its rate is above that of the prior. dev: share of the queries held out for dev (0 to 1).
+    dropped. per_minute: queries with more impressions than this within a minute are dropped, because a program sent
+    them. prior_clicks, prior_shown: the Beta prior of a click rate, as a number of clicks in a number of impressions; a
+    document is relevant only if its rate is above that of the prior. dev: share of the queries held out for dev (0 to
+    1).
     """
 
     eta: float = 1.0

@@ -103,7 +103,7 @@ def _check_full_batches(tables: Mapping[str, Any], spec: FitSpec, ranks: Process
     found = sum(len(rows) // spec.batch for rows in tables.values())
     if ranks.count > 1 and found < ranks.count:
         raise DataError(
-            f"{ranks.count} processes need {ranks.count} full batches of {spec.batch} queries, the data have {found}",
+            f"{ranks.count} processes need {ranks.count} full batches of {spec.batch} queries, but there are {found}",
             "add data, or use a smaller batch or fewer processes",
         )
 

@@ -65,8 +65,8 @@ class RankingLoss(nn.Module):
 class MarginLoss(nn.Module):
     """Mean squared error of a student's score differences within a list against its teacher's (margin-MSE).
 
-    After Hofstätter et al. 2020. Covers all pairs of a list at once: with both lists of scores centred on their mean,
-    the squared distance is half the mean over the pairs. tokens_per_pass: see `score_pairs`.
+    After Hofstätter et al. 2020. All pairs of a list are computed at once: if both lists of scores are centred on their
+    means, their mean squared difference is half the mean over the pairs. tokens_per_pass: see `score_pairs`.
     """
 
     def __init__(self, model: Any, tokens_per_pass: int = 0) -> None:

@@ -32,7 +32,7 @@ class ProcessGroup:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that decides, writes and prints."""
+        """Whether this is the first process, which decides, writes and prints."""
         return self.rank == 0
 
     def run_on_first(self, make: Callable[[], T]) -> T:
@@ -69,7 +69,7 @@ class ProcessGroup:
 
     @contextmanager
     def reporting_lost_peers(self) -> Iterator[None]:
-        """Turn the RuntimeError of a library after another process has stopped into a ClewError that says so."""
+        """Turn the RuntimeError of a library, raised because another process has stopped, into a clear ClewError."""
         try:
             yield
         except RuntimeError as error:
@@ -93,7 +93,7 @@ class ProcessGroup:
 def process_group() -> ProcessGroup:
     """Return the processes of this run: one, unless torchrun or accelerate started several.
 
-    Raises UsageError if there are GPUs, but fewer than processes.
+    Raises UsageError if the machine has GPUs, but fewer than there are processes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "LOCAL_RANK" not in os.environ:
         return ProcessGroup()

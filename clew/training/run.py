@@ -74,7 +74,7 @@ def train(
     sources: opens the indexes that candidates are retrieved from. calibrate: fits the calibration of a cross-encoder on
     dev lists. progress: called with (stage, done, total). notify: called with messages for the user. Under torchrun
     every process calls this and gets the same result, but only the first gathers, notifies and saves. Raises SpecError
-    for a spec that does not fit the kind or the base model, UsageError for a name that models of another role have,
+    for a spec that does not fit the kind or the base model, UsageError if models of another role already have the name,
     NotFoundError for missing data or models, DataError for data without usable queries and for training that diverged,
     LockedError if another process runs it, StoreError if the disk is full.
     """
@@ -108,7 +108,8 @@ def calibration_of(
 ) -> dict[str, Any]:
     """Return the calibration that maps a cross-encoder's scores to log-odds of relevance, fitted on dev lists.
 
-    Lists retrieved from an index are preferred if there are any: they are what is reranked, and have fused scores.
+    Lists retrieved from an index are preferred if there are any, because searches rerank such lists and they have fused
+    scores.
     """
     rows = [row for each in dev.values() for row in each]
     rows = [row for row in rows if row.fused] or rows

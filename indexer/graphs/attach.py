@@ -37,8 +37,8 @@ _MOST_ALIASES = 3
 def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
     """Return the spec with the id of its snapshot. If the spec gives files, load them, unless they are loaded already.
 
-    Raises NotFoundError if the graph is missing, SpecError if the spec gives both files and a snapshot or a name that
-    is not in the graph, and the errors of loading.
+    Raises NotFoundError if the graph is missing, SpecError if the spec gives both files and a snapshot, or an unknown
+    type, relation or field, and the errors of loading.
     """
     graph = spec.search.graph
     if graph is None:
@@ -102,7 +102,7 @@ def _loaded(home: Path, name: str, nodes: str, edges: str) -> str | None:
 
 
 def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
-    """Return the spec with how the documents of a spool are part of its graph.
+    """Return the spec, completed with how the documents of a spool are part of its graph.
 
     Raises SpecError if the spec gives a pattern of node ids and no document has such a node.
     """

@@ -103,7 +103,7 @@ class Catalogue:
         yield from map(_node, values.values())
 
     def edges(self) -> Iterator[Link | Fault]:
-        """Yield the edges of each document to its values, and once for each level, its edge to the one above it."""
+        """Yield the edges from each document to its values, and one from each hierarchy level to the level above it."""
         above: set[str] = set()
         for document in self._documents():
             if isinstance(document, Fault):

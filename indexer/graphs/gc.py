@@ -44,9 +44,9 @@ def gc(
 ) -> GraphGcReport:
     """Remove the snapshots of a graph, except the `keep` newest, those that an index version uses, and open ones.
 
-    dry_run: only report what would be removed. neo4j: a server from which to remove the labels of these snapshots, too.
-    Raises CorruptError, NotFoundError or FormatError if a version of an index cannot be read: the snapshots it needs
-    are unknown then, so nothing is removed. Raises StageUnavailable if the server cannot be reached.
+    dry_run: only report what would be removed. neo4j: a server from which the labels of these snapshots are removed as
+    well. Raises CorruptError, NotFoundError or FormatError if a version of an index cannot be read: the snapshots it
+    needs are unknown then, so nothing is removed. Raises StageUnavailable if the server cannot be reached.
     """
     if keep < 1:
         raise UsageError(f"keep is {keep}, expected at least 1", "builds that name the graph use its newest snapshot")

@@ -38,16 +38,18 @@ def pull(
 ) -> LoadReport:
     """Store the current contents of a database, as mapped by `spec`, as the newest snapshot of the graph `name`.
 
-    From then on, only the relationship types that were found are used: they are part of the mapping in the lineage of
-    the manifest, see `source_of`. skip_bad: skip nodes without a valid id, and all but one of the nodes with the same
-    id; they are counted, and listed in rejects.jsonl.
+    Later requests use only the relationship types that were found now: these are stored with the mapping in the lineage
+    of the manifest, see `source_of`. skip_bad: skip nodes without a valid id, and all but one of the nodes with the
+    same id; they are counted, and listed in rejects.jsonl.
 
     Raises DataError that names label and id of nodes that cannot be entities (unless skip_bad), or a relationship type
-    that cannot be quoted; UsageError if the spec maps no label; NotFoundError if `name` cannot be the name of a graph;
+    that cannot be quoted; UsageError if the spec names no label; NotFoundError if `name` cannot be the name of a graph;
     StageUnavailable, LockedError, StoreError.
     """
     if not spec.is_external:
-        raise UsageError(f"no label of {spec.uri} is mapped", "name the labels of its entities, such as --label Person")
+        raise UsageError(
+            f"no labels are given for {spec.uri}", "name the labels of its entities, such as --label Person"
+        )
     graph_folder(home, name)  # raises for an invalid name, before the server is used
     display = progress or Silent()
     display.start("check the database")

@@ -28,7 +28,7 @@ class UsedGraph:
 
 
 def snapshot_of(home: Path, spec: Mapping[str, Any]) -> Path | None:
-    """Return the folder of the snapshot in the spec of a version, even if it does not exist; None without a graph.
+    """Return the folder of the snapshot that a version's spec names, even if it does not exist; None without a graph.
 
     Raises NotFoundError for an invalid name and CorruptError for an invalid id, because the spec can be from another
     home.
@@ -115,7 +115,7 @@ def check_imported(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
     except (NotFoundError, CorruptError) as error:
         raise CorruptError(f"{source}: graph: {error.message}", again) from None
     if manifest.name != spec["graph"]["name"]:
-        raise CorruptError(f"{source}: graph/{MANIFEST} is of another graph, {manifest.name!r}", again)
+        raise CorruptError(f"{source}: graph/{MANIFEST} belongs to another graph, {manifest.name!r}", again)
     for name in digest_files(staged, leave_out=(MANIFEST,)):
         if name not in manifest.files:
             raise DataError(

@@ -51,7 +51,7 @@ def compare_with_release(
         counted = {name: judged.qrels[name] for name in judged.counted if _holds_relevant(searcher, judged.qrels[name])}
         if not counted:
             raise QualityError(
-                "it contains no relevant document of any judged query", "add judged queries for documents in it"
+                "it contains no document that is relevant to a judged query", "add judged queries for its documents"
             )
         progress.start("compare", len(counted))
         baseline = measure(searcher, Judged(judged.queries, counted), progress)

@@ -51,7 +51,7 @@ class GateResult:
 
     @property
     def reason_passed(self) -> str:
-        """The reason why the version may be published without an override."""
+        """The reason that the version may be published without an override."""
         return "this version violates no rule" if self.relevance else "[quality] names no queries"
 
 
@@ -96,7 +96,7 @@ def baseline_id(folder: IndexFolder, live: Live, models: Models) -> str:
     """Return the id of the release with other models that a candidate is compared with; "" if there is none.
 
     It is the live release. If that was published with an override, it is the release that the live one was found
-    inferior to: a release that needed an override does not become the baseline of the next one.
+    inferior to: a release that needed an override does not become the baseline of later ones.
     """
     before = live.override.baseline if live.override else ""
     if before:

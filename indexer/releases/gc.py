@@ -37,7 +37,7 @@ def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> GcR
     """Remove all releases except the `keep` newest, the live one, the target of a rollback, and those that are open.
 
     If the live release was published with an override, the release that it was compared with is kept too, because the
-    next build is compared with it. The files that killed builds left are removed as well. keep: at least 1. dry_run:
+    next build is compared with it. Files that killed builds left behind are removed as well. keep: at least 1. dry_run:
     only report what would be removed. Raises CorruptError if a release that is kept cannot be read: nothing is removed
     then, because it is unknown which files it needs.
     """

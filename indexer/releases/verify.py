@@ -112,7 +112,7 @@ def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
     for what, found in counted.items():
         wanted = version.documents if what == "documents" else version.passages
         if found != wanted:
-            raise CorruptError(f"version {version.id} has {found} {what}, its record says {wanted}", "build it again")
+            raise CorruptError(f"version {version.id} has {found} {what}, expected {wanted}", "build it again")
     queries = list(_sample_queries(searcher))
     found_any = False
     for query in queries:

@@ -86,8 +86,8 @@ def learned(
     """Learn the graph's parameters from judged queries, starting with those of the searcher.
 
     answers: the result of `answered` (None: compute it here). The gate's features of a train query come from relations
-    that were learned on the other half of the train queries, so that the gate is not fitted to answers that the
-    relations have memorised.
+    that were learned on the other half of the train queries, so that the gate is not fitted to queries that the
+    relations were learned from.
     """
     assert searcher.graph_retriever is not None  # noqa: S101 - the caller has a graph
     names = data.sampled(data.train, MOST_QUESTIONS)

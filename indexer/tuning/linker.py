@@ -62,7 +62,7 @@ class Learned:
 
 
 def learn(examples: Examples, dev_f1: Callable[[Weights, float], float]) -> Learned:
-    """Fit the weights, then choose the threshold with the best F1 on dev questions, the highest one if there is a tie.
+    """Fit the weights, then choose the threshold with the best F1 on dev questions, on a tie the highest one.
 
     dev_f1: returns the mean F1 (0 to 1) of the dev questions with some weights and a threshold. Raises DataError if
     none or all of the candidates are meant.
@@ -77,8 +77,8 @@ def fit(examples: Examples) -> Weights:
     """Return both columns of weights, two decimals each. Raises DataError if none or all candidates are meant."""
     if not 0 < examples.labels.sum() < len(examples.labels):
         raise DataError(
-            f"{examples.labels.sum()} of {len(examples.labels)} candidates are the entity that is meant",
-            "give questions with mentions of which some candidates are meant and some are not",
+            f"learning needs right and wrong candidates: {examples.labels.sum()} of {len(examples.labels)} are right",
+            "add questions whose mentions have candidates of both kinds",
         )
     table = np.zeros((len(FEATURES), 2))
     for column, places in enumerate((tuple(range(len(FEATURES))), VECTORLESS)):

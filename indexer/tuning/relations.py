@@ -56,7 +56,7 @@ def learn(examples: Iterable[Answered]) -> RelationModel:
 def steps_to_answers(
     searcher: Searcher, graph_retriever: GraphRetriever, text: str, wanted: set[str]
 ) -> Answered | None:
-    """Return the steps that lead from an entity in a question to the relevant documents of the question.
+    """Return the steps that lead from an entity that a question names to the relevant documents of the question.
 
     wanted: ids of the relevant documents. Returns None if search rejects the question, if no entity is found in it, or
     if no step leads to one of the documents.

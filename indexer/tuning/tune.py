@@ -132,8 +132,8 @@ def tune(
 ) -> Tuned:
     """Learn fusion weights from judged queries.
 
-    queries: id → text. qrels: integer gains; at most `most` of the queries are used, sampled with `seed`. depth:
-    documents that each source is asked for. sources: those whose weights are learned (None: all). judged_only: use only
+    queries: id → text. qrels: integer gains; at most `most` of the queries are used, sampled with `seed`. depth: number
+    of documents requested from each source. sources: those whose weights are learned (None: all). judged_only: use only
     each query's judged documents as candidates. Raises DataError if no query has a relevant document.
     """
     names = judged_queries(qrels)

@@ -78,7 +78,8 @@ def field_texts(passages: PassageSet, weights: Mapping[str, float]) -> list[Sequ
 def count_words(passages: PassageSet, weights: Mapping[str, float], analyzer: Analyzer) -> WordCounts:
     """Split the searched fields of some passages into terms and count them.
 
-    Only a few thousand passages' words are in memory at a time, as numbers; the result takes 12 bytes per posting.
+    Only the words of a few thousand passages are in memory at a time, as numbers; the result takes 12 bytes per
+    posting.
     """
     from clew.search.candidates import bm25_kernel
 

@@ -71,7 +71,7 @@ class GraphKind:
         self._folder = folder
 
     def local_statistics(self, passages: PassageSet, directory: Path) -> EntityCounts:
-        """Count the passages that are about each entity, and write the shard's postings."""
+        """Count the passages about each entity, and write the shard's postings."""
         found = self._postings(passages)
         order = np.lexsort((found.passages, found.rows))
         entities, heads, frequencies = np.unique(found.rows[order], return_index=True, return_counts=True)
@@ -118,7 +118,7 @@ class GraphKind:
         (directory / TABLE).write_text(json.dumps(table) + "\n", encoding="utf-8")
 
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
-        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError, naming the file."""
+        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
         table = read_table(global_statistics / TABLE, FORMAT)
         entities, frequencies = (open_array(global_statistics / name) for name in (ENTITIES, FREQUENCIES))
         rarity = EntityIdf(int(table["passages"]), entities, frequencies)
@@ -198,7 +198,7 @@ class EntityIdf:
     frequencies: NDArray[np.int64]
 
     def of(self, row: int) -> float:
-        """Return the rarity: 1 for an entity of one passage, lower for one of more passages, 0 for one of none."""
+        """Return the rarity: 1 for an entity with one passage, less for one with more passages, 0 for one with none."""
         at = int(np.searchsorted(self.entities, row))
         if at == len(self.entities) or self.entities[at] != row:
             return 0.0

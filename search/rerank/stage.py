@@ -39,8 +39,8 @@ class Reranker:
     def rerank(self, query_text: str, pool: FusedCandidates, store: DocStore, deadline: Deadline) -> Ordering:
         """Score the first documents of the fused order, each by its best passage, until the time is used up.
 
-        The first few are always scored, because their time is not known before; then as many at a time as fit. Raises
-        StageUnavailable if the deadline has passed already, or if a score is not a finite number.
+        The first few are always scored, to measure how long one takes; after them, as many at a time as fit into the
+        time left. Raises StageUnavailable if the deadline has passed already, or if a score is not a finite number.
         """
         fused = pool.order()
         wanted = fused[: self.spec.top]

@@ -19,8 +19,8 @@ WORKPLACE = ("/wo" + "rk/", ".libr" + "ary", "TO" + "DO", "FIX" + "ME")
 
 
 def sources() -> list[Path]:
-    rooms = ("clew", "kg", "search", "indexer", "api", "benchmarks", "examples")
-    return [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
+    packages = ("clew", "kg", "search", "indexer", "api", "benchmarks", "examples")
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
 
 
 def shown(path: Path) -> str:

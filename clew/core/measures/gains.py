@@ -13,7 +13,7 @@ from clew.core.errors import DataError, UsageError
 def parse_gains(text: str) -> tuple[str, ...]:
     """Parse gains from a comma-separated list such as "0,0.01,0.1,1": the gains of grades 0, 1, 2 and 3.
 
-    Returns them as text, so that 0.1 is exactly a tenth. Raises UsageError unless they are ascending numbers from 0.
+    Returns them as decimal text, in which 0.1 is exact. Raises UsageError unless they are ascending numbers from 0.
     """
     gains = tuple(part.strip() for part in text.split(","))
     try:

@@ -112,7 +112,7 @@ class DenseKind:
             np.save(directory / VECTOR_SUMS, np.vstack([vector_statistics.total[None], vector_statistics.product]))
 
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
-        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError, naming the file."""
+        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
         counts = read_table(global_statistics / STATISTICS, FORMAT)
         sums = open_array(global_statistics / VECTOR_SUMS)
         vector_statistics = VectorStatistics(int(counts["known"]), sums[0], sums[1:])
@@ -131,7 +131,7 @@ class DenseKind:
     def derived(self) -> frozenset[str]:
         """Return the files of the approximate index and of its measured recall.
 
-        They can differ between builds: means are rounded differently by machines, graphs are built by several threads.
+        They can differ between builds, because machines round means differently and several threads build a graph.
         """
         return frozenset({ANN, CODES, FACTORS, SETTINGS})
 

@@ -201,7 +201,7 @@ def test_a_broken_file_is_named(tmp_path, name, harm):
 
 def test_other_declared_fields_are_refused(tmp_path):
     store(tmp_path, [Document("1", FULL)]).close()
-    with pytest.raises(MismatchError, match="other fields"):
+    with pytest.raises(MismatchError, match="does not have the fields"):
         DocStore.open([tmp_path / "0"], {**FIELDS, "price": FieldSpec("keyword")})
 
 

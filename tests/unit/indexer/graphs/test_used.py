@@ -132,7 +132,7 @@ def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
                 (f / "manifest.json").read_text().replace('"name": "g"', '"name": "h"')
             ),
             CorruptError,
-            "is of another graph, 'h'",
+            "belongs to another graph, 'h'",
         ),
     ],
 )

@@ -33,7 +33,7 @@ def test_weights_are_regularised_towards_zero_but_not_the_bias():
 
 @pytest.mark.parametrize("right", [True, False])
 def test_examples_that_are_all_alike_teach_nothing(right):
-    with pytest.raises(DataError, match="candidates are the entity that is meant"):
+    with pytest.raises(DataError, match="learning needs right and wrong candidates"):
         fit(examples([(0.0, right)] * 4))
 
 
