@@ -146,7 +146,8 @@ def measure_folder(
     home: where indexes are stored. models: home of the models (None: `home`). Raises NotFoundError if there is no dev
     split or no such model, DataError if nothing can be learned from the dev candidates or the judgements do not fit.
     """
-    dev = gained(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown), options.gains)
+    integers = options.gains is not None
+    dev = gained(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown, integers=integers), options.gains)
     group = {SYSTEM: systems.load(SYSTEM)}
     searcher = reranking(opened(dataset, home, group, options, models), group, options, models or home)
     try:

@@ -54,7 +54,7 @@ def compare_with_release(
                 "it contains no relevant document of any judged query", "add judged queries for documents in it"
             )
         progress.start("compare", len(counted))
-        baseline = measure(searcher, Judged(judged.queries, counted), progress)
+        baseline = measure(searcher, Judged(judged.queries, counted, judged.identical_ids), progress)
     finally:
         searcher.close()
     after = {query: candidate.per_query[GATE][query] for query in counted}

@@ -11,6 +11,7 @@ from clew.core.errors import NotFoundError, QualityError, StageUnavailable
 from clew.core.measures.evaluation import Evaluation, evaluate, judged_queries
 from clew.core.progress import Progress, Silent
 from clew.indexer.spec import QualitySpec
+from clew.search.identical_ids import IdenticalIds, own_document, without_own
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -21,10 +22,14 @@ _DEPTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Queries (id → text) and their qrels (query id → document id → grade)."""
+    """Queries (id → text) and their qrels (query id → document id → grade).
+
+    identical_ids: whether a document with the query's id is left out.
+    """
 
     queries: Mapping[str, str]
     qrels: Mapping[str, Mapping[str, int]]
+    identical_ids: IdenticalIds = "auto"
 
     @property
     def counted(self) -> list[str]:
@@ -43,7 +48,7 @@ def read_judged(spec: QualitySpec) -> Judged:
             "set it to a folder with queries.jsonl and qrels/<split>.tsv",
         )
     judged = open_queries(folder)
-    return Judged(judged.queries, judged.qrels(spec.split, None))
+    return Judged(judged.queries, judged.qrels(spec.split, None), spec.identical_ids)
 
 
 def measure(searcher: Searcher, judged: Judged, progress: Progress | None = None) -> Evaluation:
@@ -55,14 +60,16 @@ def measure(searcher: Searcher, judged: Judged, progress: Progress | None = None
     progress = progress or Silent()
     run = {}
     for query in judged.counted:
+        text = judged.queries[query]
+        own = own_document(searcher.store, query, text, judged.identical_ids, judged.qrels[query])
         try:
-            ids, scores = searcher.rank(judged.queries[query], _DEPTH)
+            ids, scores = searcher.rank(text, _DEPTH if own is None else _DEPTH + 1)
         except StageUnavailable as error:
             raise QualityError(
                 f"judged query {query!r} cannot be measured because a stage did not run: {error.message}",
                 f"{error.hint or 'make the stage available'}, then build again: measuring needs every stage",
             ) from error
-        run[query] = dict(zip(ids, map(float, scores), strict=True))
+        run[query] = without_own(ids, scores, own, _DEPTH)
         progress.advance(1)
     return evaluate(judged.qrels, run)
 
