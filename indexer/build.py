@@ -170,8 +170,8 @@ class _Build:
             searcher = self._verified(version, learned, opened)
             result = self._judged(searcher, judged, live, unread) if judged else GateResult()
         self._report.override, notice = apply_override(result, override, live)
-        if notice:
-            self._notice(notice)
+        for text in filter(None, (notice, result.notice)):
+            self._notice(text)
         with self._step("publish"):
             self._publish(replace(version, relevance=self._report.relevance), learned)
         return self._report

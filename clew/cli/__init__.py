@@ -38,6 +38,10 @@ COMMANDS = {
         "clew.indexer.commands.tune:tune",
         "Learn fusion weights, graph parameters and calibration from judged queries.",
     ),
+    "judge": (
+        "clew.indexer.commands.judge:judge",
+        "Judge documents that nobody judged, those first that decide most.",
+    ),
     "serve": ("clew.api.command:serve", "Serve the HTTP API."),
     "bench": ("clew.benchmarks.commands.bench:app", "Measure relevance and speed, and compare models."),
     "train": ("clew.training.command:app", "Train rerankers and encoders on judged queries or click logs."),

@@ -393,7 +393,9 @@ def test_list_show_and_doctor_say_that_an_override_holds_or_has_ended(excused, c
     until = FOREVER.until.isoformat()
     assert f"override until {until}" in clew(excused, "indexes", "list").stdout
     shown = clew(excused, "indexes", "show", "shop").stdout
-    assert f"  override until {until}: {FOREVER.reason}\n    with other models, nDCG@10" in shown
+    assert f"  override until {until}: {FOREVER.reason}\n    cannot tell: judge these " in shown
+    assert "that nobody judged, with which -0." in shown
+    assert "): with other models, nDCG@10" in shown
     finding = next(doctor.check_override("shop", live(excused)))
     assert (finding.status, FOREVER.reason in finding.found) == ("ok", True)
     end_override(excused)

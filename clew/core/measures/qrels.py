@@ -47,8 +47,11 @@ class _Row:
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
-    """Indexes of query, document and grade, and the number of columns (None: any that has these)."""
+class Columns:
+    """The columns of a file.
+
+    at: indexes of query, document and grade. count: number of columns, None if a header names them.
+    """
 
     at: tuple[int, int, int]
     count: int | None
@@ -119,18 +122,18 @@ def _rows(path: Path) -> Iterator[_Row]:
         for number, line in chain([first], lines):
             yield _from_json(line, path, number)
         return
-    split = _splitter(line)
-    columns, is_header = _columns(split(line), f"{path}:{number}")
+    split = splitter(line)
+    columns, is_header = columns_of(split(line), f"{path}:{number}")
     for number, line in lines if is_header else chain([first], lines):
         yield _from_columns(split(line), columns, path, number)
 
 
-def _splitter(line: str) -> Callable[[str], list[str]]:
+def splitter(line: str) -> Callable[[str], list[str]]:
     """Return the function that cuts the lines of a file into columns, by its first line."""
     if "\t" in line.strip():
         return lambda each: [part.strip() for part in each.rstrip().split("\t")]
     words = line.split()
-    is_spaced = len(words) in {3, 4} and _is_number(words[-1])
+    is_spaced = len(words) in {3, 4} and is_grade(words[-1])
     if not is_spaced and len(_commas(line)) >= 3:
         return _commas
     return str.split
@@ -140,25 +143,25 @@ def _commas(line: str) -> list[str]:
     return [part.strip() for part in next(csv.reader([line]))]
 
 
-def _columns(parts: Sequence[str], where: str) -> tuple[_Columns, bool]:
+def columns_of(parts: Sequence[str], where: str) -> tuple[Columns, bool]:
     """Return the columns of a file by its first line, and whether that is a header."""
-    found = _named(parts)
+    found = names_of(parts)
     if None not in found:
         query, doc, grade = (at or 0 for at in found)
-        return _Columns((query, doc, grade), None), True
+        return Columns((query, doc, grade), None), True
     if len(parts) not in {3, 4}:
         raise DataError(f"{where}: {len(parts)} columns, expected 3 or 4", _FORMS)
-    is_header = not _is_number(parts[-1]) and any(at is not None for at in found)
-    return _Columns((0, len(parts) - 2, len(parts) - 1), len(parts)), is_header
+    is_header = not is_grade(parts[-1]) and any(at is not None for at in found)
+    return Columns((0, len(parts) - 2, len(parts) - 1), len(parts)), is_header
 
 
-def _named(names: Sequence[str]) -> list[int | None]:
+def names_of(names: Sequence[str]) -> list[int | None]:
     """Return the indexes of the names that mean query, document and grade; None for each that is missing."""
     plain = ["".join(char for char in name.lower() if char.isalnum()) for name in names]
     return [next((at for at, name in enumerate(plain) if name in wanted), None) for wanted in _NAMES]
 
 
-def _from_columns(parts: Sequence[str], columns: _Columns, path: Path, number: int) -> _Row:
+def _from_columns(parts: Sequence[str], columns: Columns, path: Path, number: int) -> _Row:
     if columns.count is not None and len(parts) != columns.count:
         raise DataError(f"{path}:{number}: {len(parts)} columns, expected {columns.count}", _FORMS)
     if len(parts) <= max(columns.at):
@@ -177,8 +180,8 @@ def _from_json(line: str, path: Path, number: int) -> _Row:
     if not isinstance(table, dict):
         raise DataError(f"{path}:{number}: {type(table).__name__}, expected a JSON object", _FORMS)
     values = list(table.values())
-    parts = [_written(values[at]) if at is not None else "" for at in _named(list(table))]
-    return _from_columns(parts, _Columns((0, 1, 2), 3), path, number)
+    parts = [_written(values[at]) if at is not None else "" for at in names_of(list(table))]
+    return _from_columns(parts, Columns((0, 1, 2), 3), path, number)
 
 
 def _written(value: object) -> str:
@@ -186,7 +189,7 @@ def _written(value: object) -> str:
 
 
 def _grade(text: str, where: str, *, integers: bool) -> Fraction:
-    if not _is_number(text):
+    if not is_grade(text):
         raise DataError(f"{where}: grade {text[:80]!r} is not a number up to {_HIGHEST:,}", "write a grade such as 2")
     grade = Fraction(text.strip())
     if integers and grade.denominator != 1:
@@ -197,7 +200,8 @@ def _grade(text: str, where: str, *, integers: bool) -> Fraction:
     return grade
 
 
-def _is_number(text: str) -> bool:
+def is_grade(text: str) -> bool:
+    """Return whether a text is a grade: a decimal number up to 999,999,999."""
     words = text.strip()
     if not words or len(words) > _LONGEST or "/" in words or "_" in words:
         return False
