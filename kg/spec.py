@@ -99,7 +99,8 @@ class GraphSpec:
     ("title" means the title field). use: "ranking" (documents of the reached entities become candidates) and "terms"
     (names of the reached entities are added to BM25). terms: most names to add. terms_weight: weight of the most likely
     of them, relative to a word of the query (0 to 1). link, expand: see LinkSpec and ExpandSpec. document_types, about:
-    see Attached; the build detects them if they are empty. snapshot: id of the snapshot; set by the build.
+    see Attached; the build detects them if they are empty. snapshot: id of the snapshot; set by the build. enabled:
+    "auto" (left out if it lowers nDCG@10 on the judged queries), true or false.
     """
 
     name: str = ""
@@ -117,6 +118,7 @@ class GraphSpec:
     document_types: list[str] = field(default_factory=list)
     about: list[str] = field(default_factory=list)
     snapshot: str = ""
+    enabled: Literal["auto"] | bool = "auto"
 
     def __post_init__(self) -> None:
         if bool(self.nodes) != bool(self.edges):

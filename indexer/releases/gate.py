@@ -76,14 +76,16 @@ def judge(
     live: Live | None,
     unread: str = "",
     progress: Progress | None = None,
+    measured: Measured | None = None,
 ) -> GateResult:
     """Measure an opened candidate on the judged queries and apply every rule.
 
-    live: the live release, None if nothing is live or if it cannot be read. unread: why it cannot be read, else "".
+    measured: its measures (None: it is measured here). live: the live release, None if nothing is live or if it cannot
+    be read. unread: why it cannot be read, else "".
     Writes the pairs to judge first, if there are any, for `clew judge`. Raises QualityError if a stage of the candidate
     did not run.
     """
-    found = _Gate(searcher, judged, spec, folder, home, progress or Silent()).result(live, unread)
+    found = _Gate(searcher, judged, spec, folder, home, progress or Silent()).result(live, unread, measured)
     save(folder, spec, judged, searcher, found.undecided)
     return found
 
@@ -99,8 +101,9 @@ class _Gate:
     home: Path
     progress: Progress
 
-    def result(self, live: Live | None, unread: str) -> GateResult:
-        measured = measure(self.searcher, self.judged, self.progress)
+    def result(self, live: Live | None, unread: str, measured: Measured | None) -> GateResult:
+        """Apply every rule."""
+        measured = measured or measure(self.searcher, self.judged, self.progress)
         models = models_of(self.searcher.version, self.searcher.release)
         found = GateResult(measured.means, models)
         if failures := below_minimum(measured.means, self.spec):
