@@ -31,6 +31,7 @@ from clew.indexer.releases.live import Live, find_live
 from clew.indexer.releases.models import described_encoder, described_reranker
 from clew.indexer.releases.override import Override
 from clew.indexer.releases.publish import install_version, write_release
+from clew.indexer.releases.stages import prove
 from clew.indexer.releases.verify import check_recall, check_searcher, is_shard_intact, recall_of
 from clew.indexer.runner import Runner, Task, local_runner
 from clew.indexer.shards import (
@@ -66,8 +67,8 @@ class BuildReport:
     that could not be used; empty: number of documents without searched text; both are listed in the file `rejects`.
     encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts whose vector
     was taken from the cache. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
-    other models, empty if there was none. override: the override that the release was published with, None if it
-    needed none. seconds: step → time.
+    other models, empty if there was none. stages: what each stage adds (see `Proof`). override: the override that the
+    release was published with, None if it needed none. seconds: step → time.
     """
 
     index: str
@@ -86,6 +87,7 @@ class BuildReport:
     recall: dict[str, float] = field(default_factory=dict)
     relevance: dict[str, float] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)
+    stages: list[dict[str, Any]] = field(default_factory=list)
     override: Override | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
@@ -133,6 +135,7 @@ class _Build:
         self._runner = runner
         self._progress = progress
         self._report = BuildReport(spec.name)
+        self._learned: dict[str, Any] = {}
         if spec.search.dense is not None:
             # Fail before the long steps if the spec asks for a GPU and there is none.
             for_build(spec.search.dense.device, 0, 0)
@@ -170,10 +173,10 @@ class _Build:
             searcher = self._verified(version, learned, opened)
             result = self._judged(searcher, judged, live, unread) if judged else GateResult()
         self._report.override, notice = apply_override(result, override, live)
-        if notice:
-            self._notice(notice)
+        for text in filter(None, (notice, result.notice)):
+            self._notice(text)
         with self._step("publish"):
-            self._publish(replace(version, relevance=self._report.relevance), learned)
+            self._publish(replace(version, relevance=self._report.relevance), learned | self._learned)
         return self._report
 
     # ------------------------------------------------------------------ steps
@@ -326,8 +329,13 @@ class _Build:
                 f"not found, such as {missing[0]!r}"
             )
         with self._step("judge", len(judged.counted)):
-            install_snapshot = self._folder, self._home
-            result = judge(searcher, judged, self._spec.quality, *install_snapshot, live, unread, self._progress)
+            home = self._folder, self._home
+            proved = prove(searcher, judged, self._spec.search, self._progress)
+            quality = self._spec.quality
+            result = judge(proved.searcher, judged, quality, *home, live, unread, self._progress, proved.measured)
+        self._learned, self._report.stages = proved.learned, [proof.as_table() for proof in proved.proofs]
+        for notice in filter(None, (proof.notice for proof in proved.proofs)):
+            self._notice(notice)
         self._report.relevance, self._report.comparison = dict(result.relevance), dict(result.comparison)
         return result
 
@@ -347,6 +355,7 @@ class _Build:
         self._report.release, self._report.version = live.release.id, live.version.id
         self._report.relevance = dict(live.version.relevance)
         self._report.comparison = dict(live.version.report.get("comparison", {}))
+        self._report.stages = list(live.version.report.get("stages", ()))
         self._report.override = live.override
         if live.override is not None and live.override.has_ended():
             self._notice(f"release {live.release.id}: {live.override.describe()}")
@@ -369,7 +378,8 @@ class _Build:
     def _facts(self) -> dict[str, Any]:
         report = self._report
         facts = {
-            name: getattr(report, name) for name in ("rejected", "empty", "encoded", "reused", "comparison", "seconds")
+            name: getattr(report, name)
+            for name in ("rejected", "empty", "encoded", "reused", "comparison", "stages", "seconds")
         }
         return facts | {"source": shown_url(self._spec.source.path)}
 

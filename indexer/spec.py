@@ -16,6 +16,7 @@ from clew.indexer.sources.forms import Form, SourceSpec, default_fields, form_of
 from clew.models.averaged import PLUS, split_average
 from clew.search.candidates.dense import DenseSpec
 from clew.search.fields import FieldSpec, searched
+from clew.search.identical_ids import IdenticalIds
 from clew.search.rerank.spec import RerankSpec
 from clew.search.spec import SearchSpec
 from clew.search.versions import INDEX_NAME
@@ -29,15 +30,17 @@ FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 class QualitySpec:
     """The judged queries that every new version is measured on before it goes live.
 
-    queries: folder with queries.jsonl[.gz] and qrels/<split>.tsv (BEIR). split: which qrels are read.
+    queries: folder with queries.jsonl and qrels/<split>.tsv (BEIR). split: which qrels are read.
     max_drop: how far nDCG@10 may fall below that of the live release (0 to 1); a larger drop is not published.
-    minimum: the lowest nDCG@10 that is published (0 to 1).
+    minimum: the lowest nDCG@10 that is published (0 to 1). identical_ids: whether a document with the query's id is
+    left out (see `clew.search.identical_ids`).
     """
 
     queries: str = ""
     split: str = "dev"
     max_drop: float = 0.01
     minimum: float = 0.0
+    identical_ids: IdenticalIds = "auto"
 
     def __post_init__(self) -> None:
         for name, value in (("max_drop", self.max_drop), ("minimum", self.minimum)):

@@ -100,7 +100,7 @@ class GraphSpec:
     (names of the reached entities are added to BM25). terms: maximum number of names to add. terms_weight: weight of
     the most likely of them, relative to a word of the query (0 to 1). link, expand: see LinkSpec and ExpandSpec.
     document_types, about: see DocumentMapping; the build detects them if they are empty. snapshot: id of the snapshot;
-    set by the build.
+    set by the build. enabled: "auto" (left out if it lowers nDCG@10 on the judged queries), true or false.
     """
 
     name: str = ""
@@ -118,6 +118,7 @@ class GraphSpec:
     document_types: list[str] = field(default_factory=list)
     about: list[str] = field(default_factory=list)
     snapshot: str = ""
+    enabled: Literal["auto"] | bool = "auto"
 
     def __post_init__(self) -> None:
         if bool(self.nodes) != bool(self.edges):

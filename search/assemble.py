@@ -20,6 +20,7 @@ from clew.search.protocols import CandidateGenerator, IndexKind
 from clew.search.query_analysis import QueryAnalyzer
 from clew.search.rerank.spec import RerankSpec
 from clew.search.spec import SearchSpec
+from clew.search.stages import stages_off
 from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
 
 if TYPE_CHECKING:
@@ -116,10 +117,12 @@ def _opened(
     fusion = parse(FusionSpec, learned, "[fusion]") if learned else spec.fusion
     gate = Gate.of_table(release.learned.get("gate", {}))
     encoder = _encoder(version, home, model)
-    reranker = _reranker(spec.rerank, version, home, release)
+    off = stages_off(release.learned)
+    reranker = None if "rerank" in off else _reranker(spec.rerank, version, home, release)
     generators: dict[str, CandidateGenerator] = {
         source: kind.open([shard / source for shard in shards], root / source)
         for source, kind in kinds_of(spec, analyzer, home).items()
+        if source not in off
     }
     from clew.search.docstore import DocStore
 
@@ -135,7 +138,9 @@ def _opened(
         gate=gate,
         reranker=reranker,
         # Opened last, because an error after it would have to close its snapshot and its connections.
-        graph_retriever=_graph_retriever(spec.graph, home, root, release.learned, verify=verify),
+        graph_retriever=_graph_retriever(
+            None if "graph" in off else spec.graph, home, root, release.learned, verify=verify
+        ),
     )
 
 

@@ -146,7 +146,8 @@ def measure_folder(
     home: where indexes are stored. models: home of the models (None: `home`). Raises NotFoundError if there is no dev
     split or no such model, DataError if nothing can be learned from the dev candidates or the judgements do not fit.
     """
-    dev = to_gains(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown), options.gains)
+    integers = options.gains is not None
+    dev = to_gains(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown, integers=integers), options.gains)
     group = {SYSTEM: systems.load(SYSTEM)}
     searcher = with_reranker(open_shared_index(dataset, home, group, options, models), group, options, models or home)
     try:

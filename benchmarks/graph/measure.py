@@ -158,7 +158,11 @@ def material(dataset: Dataset, options: GraphOptions) -> TrainingData:
     found: dict[str, Qrels] = {}
     for split in ("train", "dev"):
         known = split in dataset.judged.splits and split != options.split
-        found[split] = to_gains(dataset.judged.qrels(split, None), options.gains) if known else {}
+        found[split] = (
+            to_gains(dataset.judged.qrels(split, None, integers=options.gains is not None), options.gains)
+            if known
+            else {}
+        )
     return TrainingData(dataset.judged.queries, found["train"], found["dev"], options.seed)
 
 

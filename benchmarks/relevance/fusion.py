@@ -75,7 +75,9 @@ def sweep(dataset: Dataset, home: Path, options: Options, *, models: Path | None
     found = {}
     try:
         for split in splits:
-            qrels = to_gains(dataset.judged.qrels(split, dataset.document_ids), options.gains)
+            qrels = to_gains(
+                dataset.judged.qrels(split, dataset.document_ids, integers=options.gains is not None), options.gains
+            )
             names = sorted(judged_queries(qrels))
             if not names:
                 raise DataError(f"no query of split {split!r} of {dataset.name} has a relevant document")

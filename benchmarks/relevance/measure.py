@@ -27,6 +27,7 @@ from clew.core.measures.significance import Comparison, compare, holm, interval
 from clew.core.progress import Progress
 from clew.indexer.tuning.tune import Tuned
 from clew.models.store import resolve_if_saved
+from clew.search.identical_ids import own_document, without_own
 
 if TYPE_CHECKING:
     from clew.core.measures.judged import JudgedQueries
@@ -138,7 +139,8 @@ def judged_qrels(judged: JudgedQueries, documents: Container[str] | None, option
     documents: ids of the data set (None: not checked). Raises DataError for judged documents that do not exist, and if
     nothing is relevant.
     """
-    grades = judged.qrels(options.split, documents, allow_unknown=options.allow_unknown)
+    integers = options.gains is not None
+    grades = judged.qrels(options.split, documents, allow_unknown=options.allow_unknown, integers=integers)
     return _chosen(to_gains(grades, options.gains), options)
 
 
@@ -234,10 +236,11 @@ def _run(
     known: dict[tuple[str, str], float] = {}
     searchers = {name: system_searcher(searcher, system, tuned.get(name), known) for name, system in group.items()}
     for done, query in enumerate(qrels, 1):
+        own = own_document(searcher.store, query, queries[query], options.identical_ids, qrels[query])
         for name, system in group.items():
             start = time.perf_counter()
             fusion = tuned[name].after if name in tuned else system.fusion
-            listed = _listed(searchers[name], queries[query], system, fusion, qrels[query], options)
+            listed = _listed(searchers[name], queries[query], system, fusion, qrels[query], options, own)
             spent[name] += time.perf_counter() - start
             if listed:
                 runs[name][query] = listed
@@ -255,14 +258,18 @@ def _listed(
     fusion: FusionSpec | str | None,
     judged: Mapping[str, int],
     options: Options,
+    own: str | None,
 ) -> dict[str, float]:
-    """Return document → score of one query, best first; empty if search rejects the query (empty, too long)."""
+    """Return document → score of one query, best first; empty if search rejects the query (empty, too long).
+
+    own: the query's own document, which is left out.
+    """
     depth = max(options.depth, len(judged)) if options.judged_only else options.depth
     among = list(judged) if options.judged_only else None
     try:
         ids, scores = searcher.rank(
             text,
-            depth,
+            depth if own is None else depth + 1,
             sources=system.sources,
             fusion=fusion,
             among=among,
@@ -271,10 +278,11 @@ def _listed(
         )
     except QueryError:
         return {}
-    listed = dict(zip(ids, scores.tolist(), strict=True))
+    listed = without_own(ids, scores, own, depth)
     if among is not None:
         lowest = min(listed.values(), default=0.0)
-        for place, name in enumerate(_unretrieved(judged, listed), 1):
+        unretrieved = (name for name in _unretrieved(judged, listed) if name != own)
+        for place, name in enumerate(unretrieved, 1):
             listed[name] = lowest - place
     return listed
 

@@ -36,7 +36,8 @@ def tune_systems(
     found: dict[str, Tuned] = {}
     if not systems_of:
         return found  # and no dev split is needed
-    qrels = to_gains(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
+    integers = options.gains is not None
+    qrels = to_gains(dev_qrels(judged, allow_unknown=options.allow_unknown, integers=integers), options.gains)
     queries, alone = judged.queries, options.judged_only
     for sources, names in systems_of.items():
         fusion = tune(

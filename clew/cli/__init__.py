@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from clew.cli.old_options import translate_old_options
-from clew.cli.options import note
+from clew.cli.options import escape_unprintable, note
 from clew.core.errors import ClewError
 
 # Command → ("module:function", or "module:app" for a Typer app of subcommands; description in `clew --help`).
@@ -37,6 +37,10 @@ COMMANDS = {
     "tune": (
         "clew.indexer.commands.tune:tune",
         "Learn fusion weights, graph parameters and calibration from judged queries.",
+    ),
+    "judge": (
+        "clew.indexer.commands.judge:judge",
+        "Judge documents that nobody judged, those first that decide most.",
     ),
     "serve": ("clew.api.command:serve", "Serve the HTTP API."),
     "bench": ("clew.benchmarks.commands.bench:app", "Measure relevance and speed, and compare models."),
@@ -164,6 +168,7 @@ def _show_warnings_for_users() -> None:
 
 def main() -> None:
     """Run the command line. An error prints a message and a hint on stderr; exit code 1 (failed) or 2 (usage)."""
+    escape_unprintable()
     _show_warnings_for_users()
     try:
         get_command(app)()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from clew.core.errors import DataError
 from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import parse_gains, to_gains
-from clew.core.measures.judged import first_file, open_queries, read_rows, text_of
+from clew.core.measures.judged import first_file, id_of, open_queries, read_rows
 from clew.core.measures.runs import Qrels
 from clew.core.progress import Progress
 from clew.models.passage import embedded_text
@@ -112,7 +112,8 @@ def _folder_queries(data: DataSpec) -> _Queries:
     """Read the queries of a BEIR folder."""
     judged = open_queries(Path(data.folder))
     gains = parse_gains(data.gains) if data.gains else None
-    train, dev = (to_gains(judged.qrels(split, None), gains) for split in (data.split, data.dev))
+    integers = gains is not None
+    train, dev = (to_gains(judged.qrels(split, None, integers=integers), gains) for split in (data.split, data.dev))
     held_out = [query for split in judged.splits if split != data.split for query in judged.qrels(split, None)]
     return _Queries(judged.folder.name, str(judged.folder), judged.queries, train, dev, held_out)
 
@@ -202,7 +203,7 @@ def _corpus_texts(folder: Path, wanted: set[str]) -> Mapping[str, str]:
         )
     found: dict[str, str] = {}
     for number, row in read_rows(corpus):
-        name = text_of(row, "_id", corpus, number)
+        name = id_of(row, corpus, number)
         if name in wanted:
             found[name] = embedded_text(str(row.get("title") or ""), str(row.get("text") or "")).strip()
     return found

@@ -79,6 +79,7 @@ def build(
 
 def _print(report: BuildReport) -> None:
     from clew.indexer.releases.comparison import describe_comparison
+    from clew.indexer.releases.stages import describe_proofs
 
     if report.status == "unchanged":
         out(f"{report.index}: unchanged, release {report.release} is still live")
@@ -90,6 +91,8 @@ def _print(report: BuildReport) -> None:
     for title, values in (("recall", report.recall), ("relevance", report.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+    for line in describe_proofs(report.stages):
+        out(f"  {line}")
     if report.comparison:
         out(f"  {describe_comparison(report.comparison)}")
     if report.override:

@@ -74,6 +74,7 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
     from clew.indexer.releases.comparison import describe_comparison
     from clew.indexer.releases.history import existing, releases
     from clew.indexer.releases.override import Override
+    from clew.indexer.releases.stages import describe_proofs
 
     folder = existing(home, name)
     chosen = folder.read_release(release)
@@ -95,6 +96,8 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
     for title, values in (("recall", version.recall), ("relevance", version.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{key} {value:.4f}" for key, value in values.items()))
+    for line in describe_proofs(version.report.get("stages", ())):
+        out(f"  {line}")
     if comparison := version.report.get("comparison"):
         out(f"  {describe_comparison(comparison)}")
     if (override := Override.of_release(chosen)) is not None:

@@ -32,7 +32,7 @@ def carry_over(
     valid: dict[str, Any] = {}
     reasons: dict[str, list[str]] = {}
     for part, table in release.learned.items():
-        if not table:
+        if not table or part == "stages":  # which a build decides again
             continue
         then, now = _depends_on(part, before, release.reranker), _depends_on(part, after, reranker or {})
         if not _readable(part, table):

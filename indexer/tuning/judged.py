@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 TRAIN, DEV = "train", "dev"
 
 
-def dev_qrels(judged: JudgedQueries, *, allow_unknown: bool = False) -> Qrels:
-    """Return the dev qrels. Raises NotFoundError if there are none, because test queries are never used for tuning."""
+def dev_qrels(judged: JudgedQueries, *, allow_unknown: bool = False, integers: bool = False) -> Qrels:
+    """Return the dev qrels. integers: as of `read_qrels`.
+
+    Raises NotFoundError if there are none, because test queries are never used for tuning.
+    """
     if DEV not in judged.splits:
         raise NotFoundError(
             f"{judged.folder} has no qrels/{DEV}.tsv, which fusion weights are learned on",
             "move some judged queries to a dev split, or leave tuned systems out; test queries are not used for tuning",
         )
     # A judged document that is not in the index only lowers the best possible measure; measuring itself is strict.
-    return judged.qrels(DEV, None, allow_unknown=allow_unknown)
+    return judged.qrels(DEV, None, allow_unknown=allow_unknown, integers=integers)
 
 
 def open_judged(name: str, home: Path, judged: Path | None) -> tuple[Searcher, JudgedQueries]:

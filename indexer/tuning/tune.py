@@ -171,7 +171,8 @@ def tune_index(name: str, home: Path, judged: Path | None, options: Options, pro
 
 def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress: Progress | None) -> Tuned:
     try:
-        qrels = to_gains(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
+        integers = options.gains is not None
+        qrels = to_gains(dev_qrels(judged, allow_unknown=options.allow_unknown, integers=integers), options.gains)
         has_graph = searcher.graph_retriever is not None and not options.judged_only
         found = tune(
             searcher,
@@ -208,7 +209,8 @@ def _with_graph(
     data = TrainingData(judged.queries, dev, {}, options.seed)
     names = data.sampled(dev, MOST_QUERIES)
     if TRAIN in judged.splits:
-        train = to_gains(judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown), options.gains)
+        grades = judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown, integers=options.gains is not None)
+        train = to_gains(grades, options.gains)
         data = replace(data, train=train, dev=dev)
     got = learned(replace(searcher, fusion=found.after), data, progress)
     tuned = got.applied(searcher)
