@@ -64,7 +64,8 @@ class BuildReport:
     """The report of a build.
 
     status: "published", or "unchanged" if the live release already has the same content. rejected: number of records
-    that could not be used; empty: number of documents without searched text; both are listed in the file `rejects`.
+    that could not be used; bad_values: number of values left out of documents; empty: number of documents without
+    searched text; all are listed in the file `rejects`.
     encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts whose vector
     was taken from the cache. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
     other models, empty if there was none. stages: what each stage adds (see `Proof`). override: the override that the
@@ -80,6 +81,7 @@ class BuildReport:
     passages: int = 0
     shards: int = 0
     rejected: int = 0
+    bad_values: int = 0
     empty: int = 0
     rejects: str = ""
     encoded: int = 0
@@ -191,7 +193,8 @@ class _Build:
         )
         self._report.documents = count = found["documents"]
         self._report.rejected, self._report.empty = found["rejected"], found["empty"]
-        self._report.rejects = str(rejects) if found["rejected"] or found["empty"] else ""
+        self._report.bad_values = found["bad_values"]
+        self._report.rejects = str(rejects) if found["rejected"] or found["empty"] or found["bad_values"] else ""
         for notice in found["notices"]:
             self._notice(notice)
         self._spec = spec = joined(spec, self._home, spool)
@@ -377,11 +380,8 @@ class _Build:
 
     def _facts(self) -> dict[str, Any]:
         report = self._report
-        facts = {
-            name: getattr(report, name)
-            for name in ("rejected", "empty", "encoded", "reused", "comparison", "stages", "seconds")
-        }
-        return facts | {"source": shown_url(self._spec.source.path)}
+        names = ("rejected", "bad_values", "empty", "encoded", "reused", "comparison", "stages", "seconds")
+        return {name: getattr(report, name) for name in names} | {"source": shown_url(self._spec.source.path)}
 
     def _notice(self, text: str) -> None:
         self._report.notices.append(text)

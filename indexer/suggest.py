@@ -182,7 +182,10 @@ def _written(name: str, path: str, identity: str, columns: Mapping[str, Column],
     ]
     if identity:
         lines.append(f"id = {_string(identity)}")
-    lines += ['# on_error = "skip"     # leave out records that cannot be used, instead of stopping', ""]
+    lines += [
+        '# on_error = "stop"     # end the build at the first bad value, instead of leaving it out',
+        "",
+    ]
     lines += ["[fields]                # text | keyword | number | bool | date | list | geo"]
     lines += _fields(identity, columns, form, count)
     lines += [

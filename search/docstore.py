@@ -385,13 +385,5 @@ def _column(kind: str, chunks: Any) -> Column:
 
 
 def _keywords(count: int, documents: Ints, values: Any) -> Keywords:
-    """Encode values as indexes into the sorted distinct values, each pair of a document and a value once."""
     encoded = values.dictionary_encode()
-    names: list[str] = encoded.dictionary.to_pylist()
-    order = sorted(range(len(names)), key=names.__getitem__)
-    rank = np.empty(len(names), np.int64)
-    rank[order] = np.arange(len(names))
-    codes = rank[to_numpy(encoded.indices)]
-    pairs = np.unique(documents * max(len(names), 1) + codes)
-    owners, codes = np.divmod(pairs, max(len(names), 1))
-    return Keywords(count, owners.astype(np.int64), codes.astype(np.int32), [names[at] for at in order])
+    return Keywords.of(count, documents, encoded.dictionary.to_pylist(), to_numpy(encoded.indices))

@@ -20,7 +20,7 @@ from clew.search.answer import AnswerExtractor, checked
 from clew.search.docstore import DocStore
 from clew.search.facets import count_facets
 from clew.search.fields import Fields
-from clew.search.filters import parse_filters, passages
+from clew.search.filters import parse_filters, passages, unknown_values
 from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
 from clew.search.gate import Gate
 from clew.search.graph_retriever import GraphRetriever
@@ -143,7 +143,7 @@ class Searcher:
             facets=facets,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=(*query.notes, *ordering.note(request.min_probability)),
+            notes=(*self._filter_notes(request), *query.notes, *ordering.note(request.min_probability)),
             coverage=trace.coverage,
             graph=self._explained(trace) if request.explain else trace.graph,
             rerank=ordering.use(reranker.spec, window) if reranker is not None else None,
@@ -172,7 +172,7 @@ class Searcher:
             index=self.release.index,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=(*query.notes, *answers.notes),
+            notes=(*self._filter_notes(asked), *query.notes, *answers.notes),
             coverage=trace.coverage,
             graph=trace.graph,
             rerank=ordering.use(reranker.spec, ordering.shown[: request.k]) if reranker is not None else None,
@@ -318,6 +318,10 @@ class Searcher:
     def _filtered(self, request: SearchRequest) -> Bools | None:
         """Return (documents,) bool, true for documents that pass the request's filters; None without filters."""
         return parse_filters(request.filters, self.fields).documents(self.store) if request.filters else None
+
+    def _filter_notes(self, request: SearchRequest) -> list[str]:
+        """Return notes about filter values that no document has."""
+        return unknown_values(parse_filters(request.filters, self.fields), self.store) if request.filters else []
 
     def _fusion(self, asked: FusionSpec | str | None) -> FusionSpec:
         if isinstance(asked, FusionSpec):

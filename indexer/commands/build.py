@@ -97,6 +97,8 @@ def _print(report: BuildReport) -> None:
         out(f"  {describe_comparison(report.comparison)}")
     if report.override:
         out(f"  {report.override.describe()}")
-    if report.rejects:
-        out(f"  {report.rejected:,} records rejected, {report.empty:,} without text: see {report.rejects}")
     out(f"  {sum(report.seconds.values()):.1f} s: " + ", ".join(f"{n} {s:.1f}" for n, s in report.seconds.items()))
+    if report.rejects:
+        left_out = {"records": report.rejected, "values": report.bad_values, "documents without text": report.empty}
+        counts = ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count)
+        out(f"  left out: {counts}; see {report.rejects}")

@@ -43,7 +43,10 @@ class SourceSpec:
     path: file, folder, BEIR folder, glob or fsspec URL; .gz and .zst files are decompressed.
     id: field that holds a document's id; "id" by default ("_id" in BEIR data; pages of a folder have "path#section").
     form: jsonl, csv, parquet, beir or folder; "auto" detects it from the path.
-    on_error: "stop" at the first invalid record, or "skip" it, count it and write it to the rejects file.
+    on_error: what happens to data that cannot be used: "skip-value" leaves out the value (and a record whose id or form
+    is invalid), "skip-record" the whole record, "stop" ends the build at the first. What is left out is counted and
+    listed in the rejects file. max_errors: largest share (0 to 1) of the records that may be left out; if there are
+    more, nothing is published. Up to 10 records, and at most half of them, may always be left out.
     delimiter: between the columns of a CSV file ("": tab in .tsv, else comma). separator: between the values of a list
     field that is written as one string.
     """
@@ -51,11 +54,16 @@ class SourceSpec:
     path: str
     id: str = ""
     form: Literal["auto", "jsonl", "csv", "parquet", "beir", "folder"] = "auto"
-    on_error: Literal["stop", "skip"] = "stop"
+    on_error: Literal["stop", "skip-value", "skip-record", "skip"] = "skip-value"
+    max_errors: float = 0.01
     delimiter: str = ""
     separator: str = "|"
 
     def __post_init__(self) -> None:
+        if self.on_error == "skip":  # the name before there was a choice
+            object.__setattr__(self, "on_error", "skip-value")
+        if not 0 <= self.max_errors <= 1:
+            raise ValueError(f"max_errors is {self.max_errors}, expected a share of 0 to 1")
         if not self.path:
             raise ValueError("path is empty, expected a file, a folder, a glob or a URL")
         if len(self.delimiter) > 1 or self.delimiter in {'"', "\n", "\r", "\0"}:

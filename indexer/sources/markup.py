@@ -12,6 +12,7 @@ from clew.core.errors import MissingExtraError
 
 _SPACES = re.compile(r"[ \t\r\f\v]+")
 _BLANK_LINES = re.compile(r"\s*\n\s*")
+_HTML_HIDDEN = ["script", "style", "template"]
 _HTML_LEFT_OUT = ["script", "style", "noscript", "template", "nav", "footer", "aside", "svg"]
 _HTML_HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _HTML_INLINE = {
@@ -89,12 +90,27 @@ def parse_html(data: bytes) -> Page:
     return Page(page.title, [replace(section, text=_collapse_spaces(section.text)) for section in page.sections])
 
 
+def html_text(text: str) -> str:
+    """Return the text of a piece of HTML; scripts and styles are left out, blocks start a new line."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree: Any = LexborHTMLParser(text)
+    tree.strip_tags(_HTML_HIDDEN)
+    cutter = Cutter()
+    if tree.body is not None:
+        _walk(tree.body, cutter, sections=False)
+    return _collapse_spaces("".join(cutter.parts).replace("\xa0", " "))
+
+
 def _collapse_spaces(text: str) -> str:
     return _BLANK_LINES.sub("\n", _SPACES.sub(" ", text)).strip()
 
 
-def _walk(root: Any, cutter: Cutter) -> None:
-    """Collect texts in document order. A loop with a stack, not a recursion, because pages can be nested deeply."""
+def _walk(root: Any, cutter: Cutter, *, sections: bool = True) -> None:
+    """Collect texts in document order; a heading starts a section if `sections`, else it is a block of text.
+
+    A loop with a stack, not a recursion, because pages can be nested deeply.
+    """
     todo: list[Any] = [root]
     while todo:
         node = todo.pop()
@@ -102,7 +118,7 @@ def _walk(root: Any, cutter: Cutter) -> None:
             cutter.parts.append(node)
             continue
         tag = node.tag
-        if tag in _HTML_HEADINGS:
+        if sections and tag in _HTML_HEADINGS:
             name = _one_line(node.text())
             if name:
                 cutter.heading(_HTML_HEADINGS[tag], name, 1, node.attributes.get("id") or "")

@@ -197,9 +197,7 @@ def test_queries_of_which_the_live_release_holds_nothing_do_not_count(root):
 def test_no_query_that_counts_is_no_comparison(root):
     add_document(root, "late")
     write_judged(root / "corpus", {"late": "zeppelin late"}, dev={"late": {"late": 1}})
-    with pytest.raises(
-        QualityError, match=r"release r1 cannot be measured .* no document that is relevant to a"
-    ):
+    with pytest.raises(QualityError, match=r"release r1 cannot be measured .* no document that is relevant to a"):
         build(spec(root, dense={"model": "hashing-512", "enabled": True}), root / "home")
 
 
