@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from clew.core.errors import nearest
 from clew.core.types import Document, FieldValue
+from clew.indexer.sources.forms import CONTENT_ID
 from clew.indexer.sources.html_values import without_markup
 from clew.indexer.sources.record import Fault, Record, lookup, shown
 from clew.indexer.values import EXPECTED, convert, currency, is_missing
@@ -82,6 +86,8 @@ class RecordConverter:
         return value
 
     def _identity(self, record: Record) -> str | Fault:
+        if self.id == CONTENT_ID:
+            return _hash_of(record.values)
         given = lookup(record.values, self.id)
         if isinstance(given, float) and given.is_integer() and abs(given) < 2**53:
             given = int(given)
@@ -103,6 +109,12 @@ class RecordConverter:
             f"field {self.id!r} is {shown(identity)}, which is not a valid id",
             f"an id is a string of 1 to {LONGEST_ID} characters without NUL, or an integer",
         )
+
+
+def _hash_of(values: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits that depend on the values of a record alone."""
+    text = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _bad(name: str, value: Any, spec: FieldSpec) -> BadValue:

@@ -23,6 +23,8 @@ ENDINGS: Mapping[str, Form] = {
 }
 PAGES = (".md", ".markdown", ".html", ".htm", ".txt", ".text", ".rst", ".pdf", ".docx")
 BEIR_CORPUS = ("corpus.jsonl", "corpus.jsonl.gz", "corpus.jsonl.zst")
+# The id of a source whose records have none: a hash of the record.
+CONTENT_ID = "#content"
 # Fields of the forms that define them, so that no [fields] table is needed.
 _DEFAULT_FIELDS: Mapping[Form, Mapping[str, FieldSpec]] = {
     "beir": {"title": FieldSpec("text", weight=3.0), "text": FieldSpec("text")},
@@ -42,6 +44,7 @@ class SourceSpec:
 
     path: file, folder, BEIR folder, glob or fsspec URL; .gz and .zst files are decompressed.
     id: field that holds a document's id; "id" by default ("_id" in BEIR data; pages of a folder have "path#section").
+    "#content" makes ids from the contents of records that have none.
     form: jsonl, csv, parquet, beir or folder; "auto" detects it from the path.
     on_error: what happens to data that cannot be used: "skip-value" leaves out the value (and a record whose id or form
     is invalid), "skip-record" the whole record, "stop" ends the build at the first. What is left out is counted and
