@@ -13,7 +13,7 @@ from clew.search.fields import FieldSpec
 Form: TypeAlias = Literal["jsonl", "csv", "parquet", "beir", "folder"]
 FORMS: tuple[Form, ...] = ("jsonl", "csv", "parquet", "beir", "folder")
 
-# File extension (without .gz or .zst) → form.
+# File extension (without that of a compression) → form.
 ENDINGS: Mapping[str, Form] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -40,7 +40,8 @@ _DEFAULT_ID: Mapping[Form, str] = {"beir": "_id", "folder": "id"}
 class SourceSpec:
     """Where documents come from.
 
-    path: file, folder, BEIR folder, glob or fsspec URL; .gz and .zst files are decompressed.
+    path: file, folder, BEIR folder, glob or fsspec URL; compressed files (.gz, .zst, .bz2, .xz, .zip) are
+    decompressed.
     id: field that holds a document's id; "id" by default ("_id" in BEIR data; pages of a folder have "path#section").
     form: jsonl, csv, parquet, beir or folder; "auto" detects it from the path.
     on_error: "stop" at the first invalid record, or "skip" it, count it and write it to the rejects file.
