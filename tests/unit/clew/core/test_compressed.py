@@ -19,7 +19,7 @@ def zipped(*names, data=DATA):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
-            archive.writestr(name, data)
+            archive.writestr(name, b"" if name.endswith("/") else data)
     return out.getvalue()
 
 
