@@ -61,6 +61,7 @@ class _Collecting:
         self._with_value: Counter[str] = Counter()
         self._names: Counter[str] = Counter()
         self._first_empty = ""
+        self._notes: list[str] = []
         self._found = Collected()
 
     def run(self, form: Form, progress: Progress) -> Collected:
@@ -80,6 +81,7 @@ class _Collecting:
     def _checked(self, record: Any) -> Document | Fault | None:
         """Return the record's document, or what is wrong with the record, or None if it has no searched text."""
         self._names.update(record.values.keys())
+        self._notes += [record.note] if record.note else []
         document = self._typing.document(record)
         if isinstance(document, Fault):
             return document
@@ -123,6 +125,7 @@ class _Collecting:
         )
 
     def _notices(self) -> Iterator[str]:
+        yield from self._notes
         if self._found.empty:
             texts = ", ".join(searched(self._typing.fields))
             yield (

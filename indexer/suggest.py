@@ -12,10 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from clew.core.errors import DataError
+from clew.core.errors import DataError, nearest
 from clew.core.files import shown_url
 from clew.core.spec import parse
 from clew.indexer.schema import SCHEMA_FILE
+from clew.indexer.sources.delimited import dialect_of
 from clew.indexer.sources.forms import Form, SourceSpec, form_of, plain_name
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Record
@@ -76,13 +77,16 @@ class Column:
         )
 
 
-def suggest(path: str, target: Path) -> tuple[str, int]:
+def suggest(path: str, target: Path, given: Mapping[str, str] | None = None) -> tuple[str, int]:
     """Return a commented spec for the data at `path`, to be written to `target`, and how many records were inspected.
 
+    given: keys of [source] that are known, such as form, id, delimiter and encoding; others are detected.
     Raises NotFoundError, DataError or SpecError if the data cannot be read.
     """
-    source = parse(SourceSpec, {"path": path}, "DATA")
+    given = dict(given or {})
+    source = parse(SourceSpec, {"path": path, **given}, "DATA")
     form = form_of(source)
+    settings = {**(dialect_of(source) if form == "csv" else {}), **given}
     columns: dict[str, Column] = {}
     count = 0
     for record in islice(_records(source, form), LOOKED_AT):
@@ -91,9 +95,11 @@ def suggest(path: str, target: Path) -> tuple[str, int]:
             columns.setdefault(key, Column()).add(value)
     if not count:
         raise DataError(f"source {shown_url(path)} is empty", "give data that has records")
-    identity = _identity(columns, count, form)
+    identity = settings.pop("id", "") or _identity(columns, count, form)
+    if given.get("id") and identity not in columns:
+        raise DataError(f"no record has the field {identity!r}", nearest(identity, columns))
     name = re.sub(r"[^a-z0-9_.-]+", "-", target.stem.lower()).strip("-._")[:64] or "index"
-    return _written(name, _relative(path, target), identity, columns, form, count), count
+    return _written(name, _relative(path, target), identity, columns, form, count, settings), count
 
 
 def _records(source: SourceSpec, form: Form) -> Iterator[Record]:
@@ -170,7 +176,15 @@ def _relative(path: str, target: Path) -> str:
 # ------------------------------------------------------------------ writing
 
 
-def _written(name: str, path: str, identity: str, columns: Mapping[str, Column], form: Form, count: int) -> str:
+def _written(
+    name: str,
+    path: str,
+    identity: str,
+    columns: Mapping[str, Column],
+    form: Form,
+    count: int,
+    settings: Mapping[str, str],
+) -> str:
     lines = [
         f"#:schema ./{SCHEMA_FILE}",
         f"# Spec of the index {name!r}. Build it with: clew build {name}.toml",
@@ -182,6 +196,7 @@ def _written(name: str, path: str, identity: str, columns: Mapping[str, Column],
     ]
     if identity:
         lines.append(f"id = {_string(identity)}")
+    lines += [f"{key} = {_string(value)}" for key, value in settings.items()]
     lines += ['# on_error = "skip"     # leave out records that cannot be used, instead of stopping', ""]
     lines += ["[fields]                # text | keyword | number | bool | date | list | geo"]
     lines += _fields(identity, columns, form, count)

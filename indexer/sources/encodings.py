@@ -75,7 +75,10 @@ def detected_encoding(sample: bytes) -> str:
 
 
 def encoding_of(url: str) -> str:
-    """Return the encoding of a file of rows. Raises DataError if it is unclear. Reads until it finds non-ASCII bytes."""
+    """Return the encoding of a file of rows, which is read until it has bytes above 127.
+
+    Raises DataError if it is unclear.
+    """
     with open_source(url) as file:
         head = file.read(4)
         if name := encoding_by_mark(head):

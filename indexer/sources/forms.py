@@ -8,10 +8,11 @@ from typing import Literal, TypeAlias
 
 from clew.core.errors import SpecError
 from clew.core.files import COMPRESSED, expand, files_under, is_folder
+from clew.indexer.sources.encodings import checked_encoding
 from clew.search.fields import FieldSpec
 
-Form: TypeAlias = Literal["jsonl", "csv", "parquet", "beir", "folder"]
-FORMS: tuple[Form, ...] = ("jsonl", "csv", "parquet", "beir", "folder")
+Form: TypeAlias = Literal["jsonl", "json", "csv", "parquet", "beir", "folder"]
+FORMS: tuple[Form, ...] = ("jsonl", "json", "csv", "parquet", "beir", "folder")
 
 # File extension (without that of a compression) → form.
 ENDINGS: Mapping[str, Form] = {
@@ -19,10 +20,13 @@ ENDINGS: Mapping[str, Form] = {
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".tsv": "csv",
+    ".tab": "csv",
+    ".psv": "csv",
+    ".json": "json",
     ".parquet": "parquet",
 }
 PAGES = (".md", ".markdown", ".html", ".htm", ".txt", ".text", ".rst", ".pdf", ".docx")
-BEIR_CORPUS = ("corpus.jsonl", "corpus.jsonl.gz", "corpus.jsonl.zst")
+BEIR_CORPUS = ("corpus.jsonl", *(f"corpus.jsonl{ending}" for ending in COMPRESSED))
 # Fields of the forms that define them, so that no [fields] table is needed.
 _DEFAULT_FIELDS: Mapping[Form, Mapping[str, FieldSpec]] = {
     "beir": {"title": FieldSpec("text", weight=3.0), "text": FieldSpec("text")},
@@ -43,18 +47,23 @@ class SourceSpec:
     path: file, folder, BEIR folder, glob or fsspec URL; compressed files (.gz, .zst, .bz2, .xz, .zip) are
     decompressed.
     id: field that holds a document's id; "id" by default ("_id" in BEIR data; pages of a folder have "path#section").
-    form: jsonl, csv, parquet, beir or folder; "auto" detects it from the path.
+    form: jsonl, json, csv, parquet, beir or folder; "auto" detects it from the path.
     on_error: "stop" at the first invalid record, or "skip" it, count it and write it to the rejects file.
-    delimiter: between the columns of a CSV file ("": tab in .tsv, else comma). separator: between the values of a list
-    field that is written as one string.
+    delimiter: between the columns of a CSV file ("": detected). separator: between the values of a list field that is
+    written as one string. quoting: whether quotes enclose cells of a CSV file; False: they are text. encoding: of CSV
+    and JSON files without a byte order mark, and of pages that are not UTF-8 and declare none ("": detected). records:
+    dotted path of the array of records in a JSON file, such as "hits.hits" ("": detected).
     """
 
     path: str
     id: str = ""
-    form: Literal["auto", "jsonl", "csv", "parquet", "beir", "folder"] = "auto"
+    form: Literal["auto", "jsonl", "json", "csv", "parquet", "beir", "folder"] = "auto"
     on_error: Literal["stop", "skip"] = "stop"
     delimiter: str = ""
     separator: str = "|"
+    quoting: bool = True
+    encoding: str = ""
+    records: str = ""
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -63,6 +72,8 @@ class SourceSpec:
             raise ValueError(
                 f"delimiter is {self.delimiter!r}, expected one character other than a quote or a line break"
             )
+        if self.encoding:
+            checked_encoding(self.encoding)
         if not self.separator:
             raise ValueError("separator is empty, expected one or more characters, for example '|'")
 
