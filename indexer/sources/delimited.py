@@ -10,7 +10,7 @@ from itertools import islice
 from clew.core.errors import DataError
 from clew.core.files import open_source, reading, shown_url
 from clew.indexer.sources.dialect import Quoting, detected_delimiter, sep_line
-from clew.indexer.sources.encodings import encoding_by_mark, encoding_of, is_valid, open_text
+from clew.indexer.sources.encodings import detected_note, encoding_by_mark, encoding_of, is_valid, open_text
 from clew.indexer.sources.forms import SourceSpec, files_of, plain_name
 from clew.indexer.sources.record import Fault, Read, Record
 
@@ -136,10 +136,8 @@ class _Rows:
         self._width = -1
         self._again = 0
         self._notes: list[str] = []
-        if not source.encoding and not encoding.startswith("utf-"):
-            self._notes.append(
-                f"{self._name} is not UTF-8 and was read as {encoding}; if characters are wrong, set [source] encoding"
-            )
+        if note := detected_note(encoding, source.encoding):
+            self._notes.append(f"{self._name} {note}")
 
     def read(self) -> Iterator[Read]:
         rows = self._cells()

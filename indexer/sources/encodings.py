@@ -26,6 +26,15 @@ _REFUSED = {"utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape",
 _ASCII = bytes(range(0x20, 0x7F)).replace(b"\\", b"").replace(b"~", b"")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 _ESCAPED = re.compile(r"[\udc80-\udcff]")
+_META = re.compile(rb"<meta\s[^>]{0,500}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_XML = re.compile(rb"\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)", re.IGNORECASE)
+_HTML_HEAD = 4096
+# Names in pages that browsers read as a larger encoding, or that Python does not know.
+_WEB = {
+    "iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030",
+    "shift_jis": "cp932", "euc_kr": "cp949", "utf-16": "utf-8", "utf-16-le": "utf-8", "utf-16-be": "utf-8",
+    "x-sjis": "cp932", "windows-31j": "cp932", "x-gbk": "gb18030", "ks_c_5601-1987": "cp949", "big5": "big5hkscs",
+}  # fmt: skip
 _EXAMPLES = 'set [source] encoding, for example "cp1252", "cp1250", "gb18030" or "shift_jis", or save the file as UTF-8'
 
 
@@ -124,3 +133,27 @@ def decoded(data: bytes, encoding: str = "") -> tuple[str, str]:
         if name in {"", "utf-8"}:
             raise ValueError(f"not UTF-8 text ({error.reason} at byte {error.start})") from None
     return data.decode(name), name
+
+
+def decoded_html(data: bytes, encoding: str = "") -> tuple[str, str]:
+    """Return the text of an HTML page and the encoding it was read in, "" if the page declares it itself.
+
+    A page with a byte order mark is read as it says; else a page whose XML declaration or meta element names an
+    encoding in that one, if its bytes are valid in it; any other page as `decoded` does. Raises ValueError.
+    """
+    found = _XML.match(data[:_HTML_HEAD]) or _META.search(data[:_HTML_HEAD])
+    if found and not encoding_by_mark(data[:4]):
+        label = found[1].decode("ascii", "replace").lower()
+        try:
+            name = _WEB.get(label) or checked_encoding(label)
+            return data.decode(_WEB.get(name, name)), ""
+        except (ValueError, LookupError):
+            pass  # the declaration is wrong
+    return decoded(data, encoding)
+
+
+def detected_note(used: str, declared: str) -> str:
+    """Return the note about an encoding that was detected; "" if it was declared, or is UTF-8 or UTF-16."""
+    if declared or not used or used.startswith("utf-"):
+        return ""
+    return f"is not UTF-8 and was read as {used}; if characters are wrong, set [source] encoding"
