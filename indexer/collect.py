@@ -75,6 +75,7 @@ class _Collecting:
         self._records = 0
         self._first_empty = ""
         self._first_fault = ""
+        self._notes: list[str] = []
         self._found = Collected()
 
     def run(self, form: Form, progress: Progress) -> Collected:
@@ -96,6 +97,7 @@ class _Collecting:
     def _checked(self, record: Any) -> Document | Fault | None:
         """Return the record's document, or what is wrong with the record, or None if it has no searched text."""
         self._names.update(record.values.keys())
+        self._notes += [record.note] if record.note else []
         converted = self._typing.convert(record)
         if isinstance(converted, Fault):
             return converted
@@ -158,6 +160,7 @@ class _Collecting:
         )
 
     def _notices(self) -> Iterator[str]:
+        yield from self._notes
         if self._found.empty:
             texts = ", ".join(searched(self._typing.fields))
             yield (

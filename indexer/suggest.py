@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clew.core.errors import DataError
+from clew.core.errors import DataError, nearest
 from clew.core.files import shown_url
 from clew.core.spec import parse
 from clew.indexer.column_statistics import TITLES, ColumnStatistics, is_identifier, kind_of, words_of
 from clew.indexer.schema import SCHEMA_FILE
+from clew.indexer.sources.delimited import dialect_of
 from clew.indexer.sources.forms import CONTENT_ID, Form, SourceSpec, form_of, plain_name
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Record, name_of, value_of
@@ -94,21 +95,26 @@ class Inspection:
         return next(iter((*by_name, *identifiers, *short)), CONTENT_ID)
 
 
-def suggest(path: str, target: Path) -> tuple[str, int]:
+def suggest(path: str, target: Path, given: Mapping[str, str] | None = None) -> tuple[str, int]:
     """Return a commented spec for the data at `path`, to be written to `target`, and how many records were inspected.
 
+    given: keys of [source] that are known, such as form, id, delimiter and encoding; others are detected.
     Raises NotFoundError, DataError or SpecError if the data cannot be read.
     """
-    source = parse(SourceSpec, {"path": path}, "DATA")
+    given = dict(given or {})
+    source = parse(SourceSpec, {"path": path, **given}, "DATA")
     found = Inspection(form_of(source))
     found.run(source)
     if not found.count:
         if found.fault:
             raise DataError(f"no record of {shown_url(path)} can be read; the first is {found.fault}")
         raise DataError(f"source {shown_url(path)} is empty", "give data that has records")
-    identity = "" if found.form in {"beir", "folder"} else found.identity()
+    settings = {**(dialect_of(source) if found.form == "csv" else {}), **given}
+    identity = settings.pop("id", "") or ("" if found.form in {"beir", "folder"} else found.identity())
+    if given.get("id") and identity not in {CONTENT_ID, *found.columns}:
+        raise DataError(f"no record has the field {identity!r}", nearest(identity, found.columns))
     name = re.sub(r"[^a-z0-9_.-]+", "-", target.stem.lower()).strip("-._")[:64] or "index"
-    return _written(name, _relative(path, target), identity, found), found.inspected
+    return _written(name, _relative(path, target), identity, found, settings), found.inspected
 
 
 def flat(values: Mapping[str, Any], form: Form, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -156,7 +162,7 @@ def _relative(path: str, target: Path) -> str:
 # ------------------------------------------------------------------ writing
 
 
-def _written(name: str, path: str, identity: str, found: Inspection) -> str:
+def _written(name: str, path: str, identity: str, found: Inspection, settings: Mapping[str, str]) -> str:
     inspected = "all" if found.inspected == found.count else f"{found.inspected:,} of the"
     lines = [
         f"#:schema ./{SCHEMA_FILE}",
@@ -172,6 +178,7 @@ def _written(name: str, path: str, identity: str, found: Inspection) -> str:
         lines.append("# record that is changed becomes another document. Better: name a field with ids here.")
     if identity:
         lines.append(f"id = {_string(identity)}")
+    lines += [f"{key} = {_string(value)}" for key, value in settings.items()]
     if found.fault:
         lines.append(
             f"# {found.faults:,} records cannot be read and will be left out; the first is {_short(found.fault, 200)}"

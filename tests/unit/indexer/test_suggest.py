@@ -206,3 +206,14 @@ def test_numbers_with_a_fraction_lists_and_truth_values_are_no_ids(look):
 def test_no_path_is_named(tmp_path):
     with pytest.raises(SpecError, match="path is empty"):
         suggest("", tmp_path / "a.toml")
+
+
+def test_what_is_given_or_detected_is_written(tmp_path):
+    (tmp_path / "a.txt").write_bytes("nr;sku;title\n1;a;Käse\n2;b;Brot\n".encode("cp1252"))
+    given = {"form": "csv", "id": "sku"}
+    text, count = suggest(f"{tmp_path}/a.txt", tmp_path / "a.toml", given)
+    assert count == 2
+    for line in ('form = "csv"', 'id = "sku"', 'delimiter = ";"', 'encoding = "cp1252"'):
+        assert f"\n{line}\n" in text
+    with pytest.raises(DataError, match="no record has the field 'skus'"):
+        suggest(f"{tmp_path}/a.txt", tmp_path / "a.toml", {**given, "id": "skus"})
