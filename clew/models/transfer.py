@@ -104,7 +104,7 @@ def _import_artifact(home: Path, path: Path, name: str | None) -> ModelTransfer:
             if path.is_dir():
                 _take_folder(path, staged)
             else:
-                extract_archive(path, staged, FILE_NAME, "exported model", _HINT)
+                extract_archive(path, staged, FILE_NAME, "exported model", _HINT, [(MANIFEST, 16 << 20)])
             manifest = _checked(path, staged)
             manifest = replace(manifest, name=name or manifest.name, source=_origin(path, manifest))
             check_name(manifest.name)

@@ -15,7 +15,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clew.core.archive import check_target, extract_archive, opened_archive, write_archive
+from clew.core.archive import check_target, extract_archive, is_plain, opened_archive, write_archive
 from clew.core.artifacts import HOLD, digest_files, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file
@@ -34,6 +34,9 @@ _CHANGED = "the file was changed after the export; export the index again"
 _RELEASE, _GRAPH = "release.json", "graph"
 _PART = r"(?!\.{1,2}(?:/|$))[\w.-]+"
 _MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+")
+
+# Bytes of the files that are parsed as a whole before anything else is checked.
+_LIMITS = (("release.json", 16 << 20), ("version.json", 16 << 20), ("manifest.json", 64 << 20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
         view = IndexFolder(folder.root / "staging" / "import")
         shutil.rmtree(view.root, ignore_errors=True)
         try:
-            extract_archive(path, view.root, _MEMBER, _KIND, _HINT)
+            extract_archive(path, view.root, _MEMBER, _KIND, _HINT, _LIMITS)
             release, version = _read(path, view, folder)
             if activate:
                 check_not_ended(release)
@@ -129,7 +132,7 @@ def _index_name(path: Path) -> str:
     """Return the name of the index, read from the release, which is the first member of the file."""
     with opened_archive(path, _KIND, _HINT) as tar:
         first = tar.next()
-        file = tar.extractfile(first) if first is not None and first.name == _RELEASE and first.isreg() else None
+        file = tar.extractfile(first) if first is not None and first.name == _RELEASE and is_plain(first) else None
         if file is None:
             raise DataError(f"{path} is not an {_KIND}: its first member is not {_RELEASE}", _HINT)
         found = re.search(rb'"index":\s*"([^"]*)"', file.read(1 << 20))
