@@ -38,7 +38,7 @@ def verify_files(directory: Path, files: Mapping[str, str]) -> None:
     for name, digest in files.items():
         if not isinstance(name, str) or not _INSIDE.fullmatch(name):
             raise CorruptError(
-                f"the manifest of {directory} lists {str(name)[:200]!r}, which is no file in it", REBUILD
+                f"the manifest of {directory} lists {str(name)[:200]!r}, which is not a file in it", REBUILD
             )
         path = directory / name
         try:

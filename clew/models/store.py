@@ -31,6 +31,7 @@ __all__ = [
     "fp32_folder",
     "load_encoder",
     "load_scorer",
+    "local_name",
     "placed",
     "prepare",
     "read_manifest",
@@ -258,6 +259,31 @@ def saved_as(recorded: Mapping[str, Any], home: Path) -> str:
     """
     folders = saved_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
     return str(folders[-1]) if folders else str(recorded["model"])
+
+
+def local_name(recorded: Mapping[str, Any], home: Path, role: str) -> str | None:
+    """Return the name under which a recorded model is found without a path, a download or an environment variable.
+
+    recorded: "model", "fingerprint", "runtime", written elsewhere. A model counts if it is saved under the home or
+    comes with Clew and has the fingerprint; an average, if both parts are there. Returns None if there is none.
+    """
+    name, wanted = str(recorded.get("model", "")), str(recorded.get("fingerprint", ""))
+    if folders := saved_folders(home, wanted, str(recorded.get("runtime", ""))):
+        return f"{folders[-1].parent.name}/{folders[-1].name}"
+    if parts := parts_of(name):
+        return name if all(_is_local(part, home) for part in parts) else None
+    if without_files(name):
+        return name
+    shipped = _manifest(SHIPPED_SCORER if role == "cross_encoder" else SHIPPED_ENCODER)
+    if shipped is not None and shipped.fingerprint == wanted:
+        return "default"
+    return WHOLE_NAME if wanted == WHOLE_FINGERPRINT and _package() else None
+
+
+def _is_local(model: str, home: Path) -> bool:
+    if model == "default" or without_files(model):
+        return True
+    return not is_folder(model) and HUB_NAME.fullmatch(model) is not None and saved_folder(home, model) is not None
 
 
 def _matching(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:

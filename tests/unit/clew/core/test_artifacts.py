@@ -97,7 +97,7 @@ def test_a_linked_folder_replaces_what_a_kill_left(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["../made/documents.arrow", "/dev/zero", "bm25/../documents.arrow", ".", "a\0b", ""])
 def test_a_manifest_names_only_files_of_its_folder(folder, name):
-    with pytest.raises(CorruptError, match="which is no file in it"):
+    with pytest.raises(CorruptError, match="which is not a file in it"):
         verify_files(folder, {name: "0" * 64})
 
 
