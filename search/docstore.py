@@ -215,7 +215,7 @@ class DocStore:
             for part, column in zip(places, where.columns, strict=True):
                 part.append(to_numpy(column))
             places[0][-1] = places[0][-1].astype(np.int64) + documents
-            ids.append((open_trie(directory / IDS), open_array(directory / ID_ORDINALS)))
+            ids.append((open_trie(directory / IDS), open_array(directory / ID_ORDINALS, np.int32, (shard.num_rows,))))
             documents += shard.num_rows
         document, start, end = (_joined(part) for part in places)
         table = pa.Table.from_batches(batches, schema)

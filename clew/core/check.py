@@ -68,12 +68,6 @@ def check_rising(values: Ints, path: Path, offsets: Ints | None = None) -> None:
     require(rises.all(), path, "the numbers of a list are not in ascending order, each once")
 
 
-def check_permutation(values: Ints, path: Path) -> None:
-    """Check that the numbers are 0 to n - 1, each once."""
-    check_ordinals(values, len(values), path)
-    require(len(np.unique(values)) == len(values), path, "a number occurs twice")
-
-
 def read_trie(path: Path, count: int) -> list[str]:
     """Return the `count` keys of a trie, sorted, after checking that it is the trie which is built from these keys.
 
