@@ -232,7 +232,7 @@ def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa
         return graph_folder(home, name) / list_snapshots(home, name)[0].id
     found = graph_folder(home, name) / id
     # Checks only this folder, so that a damaged other snapshot does not matter.
-    if not _named(found) or not (found / MANIFEST).is_file():
+    if not _named(found) or not (found / MANIFEST).exists():
         known = [path.parent.name for path in graph_folder(home, name).glob(f"*/{MANIFEST}")]
         if not known:
             raise _no_graph(home, name)
