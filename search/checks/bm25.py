@@ -35,6 +35,7 @@ def check_statistics(folder: Path, passages: int, fields: Fields) -> None:
     table = read_json(path)
     require(isinstance(table, dict), path, "it is not a JSON object")
     counted = int_of(table, "passages", 0, passages, path)
+    require(isinstance(table.get("analyzer"), str), path, "analyzer is not text")
     for key in ("words", "weights"):
         found = table.get(key)
         require(isinstance(found, dict) and set(found) == set(searched(fields)), path, f"{key} are of other fields")
