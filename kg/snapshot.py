@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from clew.core.arrow import to_arrow
 from clew.core.artifacts import SharedLock, verify_files
 from clew.core.errors import CorruptError, NotFoundError, nearest
+from clew.core.mapped import open_array
 from clew.core.types import Ints
 from clew.kg.manifest import AGAIN, GRAPH_NAME, MANIFEST, SNAPSHOT_ID, GraphManifest, load
 from clew.kg.types import Edge, Entity, GraphCounts
@@ -33,6 +34,18 @@ NODES = "nodes.arrow"
 EDGES = "edges.npy"
 RELATIONS = "relations.json"
 DEGREES = "degrees.npy"
+
+NODE_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("type", pa.string()),
+        ("name", pa.string()),
+        ("aliases", pa.list_(pa.string())),
+        ("names", pa.map_(pa.string(), pa.string())),
+        ("description", pa.string()),
+        ("properties", pa.string()),
+    ]
+)
 
 
 class Snapshot:
@@ -70,11 +83,14 @@ class Snapshot:
         try:
             if verify:
                 verify_files(folder, manifest.files)
-            edges = np.load(folder / EDGES, mmap_mode="r")
-            degrees = np.load(folder / DEGREES, mmap_mode="r")
+            entities = manifest.counts.entities
+            edges = open_array(folder / EDGES, np.int32, (3, manifest.counts.edges))
+            degrees = open_array(folder / DEGREES, np.int32, (entities,))
             relations = tuple(json.loads((folder / RELATIONS).read_bytes()))
             nodes = NodeFile(folder / NODES)
-        except CorruptError as error:
+            if len(nodes) != entities:
+                raise CorruptError(f"{folder / NODES} has {len(nodes)} entities, expected {entities}", AGAIN)
+        except (CorruptError, NotFoundError) as error:
             raise CorruptError(error.message, AGAIN) from None
         except (pa.ArrowException, OSError, ValueError, EOFError) as error:
             raise CorruptError(f"{folder} cannot be read: {error}", AGAIN) from None
@@ -218,7 +234,7 @@ def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa
         return graph_folder(home, name) / list_snapshots(home, name)[0].id
     found = graph_folder(home, name) / id
     # Checks only this folder, so that a damaged other snapshot does not matter.
-    if not _is_snapshot(found) or not (found / MANIFEST).is_file():
+    if not _is_snapshot(found) or not (found / MANIFEST).exists():
         known = [path.parent.name for path in graph_folder(home, name).glob(f"*/{MANIFEST}")]
         if not known:
             raise _no_graph(home, name)

@@ -15,6 +15,7 @@ from typing import IO, cast
 from clew.core.errors import DataError, NotFoundError, StoreError
 
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".zip")
+_SPARE = 1 << 12
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Messages about a full disk by libraries that write files themselves and give no errno.
 _FULL_TEXT = re.compile(
@@ -68,6 +69,40 @@ def write_atomic(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
         raise
     fsync_directory(path.parent)
+
+
+def write_atomic_spare(path: Path, data: bytes) -> None:
+    """Replace a file of at most 4,096 bytes as `write_atomic` does, also on a full disk.
+
+    An earlier call left a spare file next to it, whose space is taken then. (A file system that copies blocks on
+    writing may need new space even so.)
+    """
+    spare = path.with_name(f".{path.name}.spare")
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        if error.errno not in _FULL or len(data) > _SPARE or not spare.is_file() or spare.stat().st_size < len(data):
+            raise
+        with spare.open("r+b") as file:
+            file.write(data)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+        spare.replace(path)
+        fsync_directory(path.parent)
+    if not spare.is_file() or spare.stat().st_size < _SPARE:
+        with suppress(OSError):
+            write_atomic(spare, bytes(_SPARE))
+
+
+@contextmanager
+def suppress_full() -> Iterator[None]:
+    """Ignore an error of a full disk, quota or file size limit raised in the block, whose file is not needed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
 
 
 @contextmanager

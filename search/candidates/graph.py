@@ -120,7 +120,8 @@ class GraphKind:
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
         """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
         table = read_table(global_statistics / TABLE, FORMAT)
-        entities, frequencies = (open_array(global_statistics / name) for name in (ENTITIES, FREQUENCIES))
+        entities = open_array(global_statistics / ENTITIES, np.int64, (None,))
+        frequencies = open_array(global_statistics / FREQUENCIES, np.int64, entities.shape)
         rarity = EntityIdf(int(table["passages"]), entities, frequencies)
         shards = [GraphShard(folder, rarity) for folder in directories]
         return shards[0] if len(shards) == 1 else Sharded(shards)
@@ -221,10 +222,11 @@ class GraphShard:
     def __init__(self, directory: Path, rarity: EntityIdf) -> None:
         """Open the files that `GraphKind` wrote. Raises NotFoundError, CorruptError or FormatError, naming the file."""
         self._size = int(read_table(directory / TABLE, FORMAT)["passages"])
-        self._entities = open_array(directory / ENTITIES)
-        self._offsets = open_array(directory / OFFSETS)
-        self._passages = open_array(directory / PASSAGES)
-        self._weights = open_array(directory / WEIGHTS)
+        self._entities = open_array(directory / ENTITIES, np.int32, (None,))
+        self._offsets = open_array(directory / OFFSETS, np.int64, (len(self._entities) + 1,))
+        postings = (int(self._offsets[-1]),)
+        self._passages = open_array(directory / PASSAGES, np.int32, postings)
+        self._weights = open_array(directory / WEIGHTS, np.float32, postings)
         self._rarity = rarity
 
     @property

@@ -444,7 +444,7 @@ def flip(part):
         (
             lambda n, d: (n, d.replace(b'"name": "shop"', b'"name": "shed"') if n == "graph/manifest.json" else d),
             CorruptError,
-            "of another graph, 'shed'",
+            "its checksum differs",
         ),
         (lambda n, d: (n.replace("graph/edges.npy", "graph/../x"), d), DataError, "graph/../x"),
     ],
