@@ -118,12 +118,12 @@ class Engine:
 
     @contextmanager
     def lease(self, name: str | None) -> Iterator[Searcher]:
-        """Yield the searcher of an index for the duration of one request; it stays open until the last lease ends."""
+        """Yield the searcher of an index for one request; the searcher stays open until its last lease ends."""
         live = self._acquire(self.resolve(name))
         try:
             yield live.searcher
         finally:
-            self._give_back(live)
+            self._release(live)
 
     def refresh(self) -> None:
         """Open indexes that are not open yet, replace those with a new release, and close those that were removed.
@@ -174,7 +174,7 @@ class Engine:
                     return slot.live
             self._update(name)
 
-    def _give_back(self, live: _Live) -> None:
+    def _release(self, live: _Live) -> None:
         with self._lock:
             live.users -= 1
             last = live.retired and live.users == 0
@@ -197,9 +197,9 @@ class Engine:
             slot = self._slots.setdefault(name, _Slot())
         with slot.opening:
             try:
-                wanted = self._wanted(name)
+                wanted = self._current_release(name)
             except StoreError as error:
-                self._note(name, slot, Failure("", _bare(error), time.monotonic()))
+                self._record_failure(name, slot, Failure("", _without_traceback(error), time.monotonic()))
                 raise
             if slot.live is not None and slot.live.searcher.release.id == wanted:
                 slot.failure = None
@@ -207,32 +207,32 @@ class Engine:
             known = slot.failure
             if known is not None and known.release == wanted and time.monotonic() < known.at + RETRY_SECONDS:
                 # It failed a moment ago: raise the same error again instead of reading all its files again.
-                raise _bare(known.error)
+                raise _without_traceback(known.error)
             try:
-                searcher = self._opened(name)
+                searcher = self._open(name)
             except ClewError as error:
-                self._note(name, slot, Failure(wanted, _bare(error), time.monotonic()))
+                self._record_failure(name, slot, Failure(wanted, _without_traceback(error), time.monotonic()))
                 raise
             with self._lock:
                 old, slot.live, slot.failure = slot.live, _Live(searcher), None
             log.info("index %s serves release %s", name, searcher.release.id)
             self._retire(old)
 
-    def _wanted(self, name: str) -> str:
+    def _current_release(self, name: str) -> str:
         """Return the id of the release that CURRENT names."""
         try:
             return IndexFolder.of(self.home, name).live()[0]
         except OSError as error:
             raise StoreError(f"index {name!r} cannot be read: {error}", "check the file and its permissions") from error
 
-    def _opened(self, name: str) -> Searcher:
+    def _open(self, name: str) -> Searcher:
         try:
             return self._opener(self.home, name)
         except OSError as error:
             hint = "check the file and its permissions"
             raise StoreError(f"index {name!r} cannot be opened: {error}", hint) from error
 
-    def _note(self, name: str, slot: _Slot, failure: Failure) -> None:
+    def _record_failure(self, name: str, slot: _Slot, failure: Failure) -> None:
         last = slot.failure
         slot.failure = failure
         if last is None or (last.release, last.error.message) != (failure.release, failure.error.message):
@@ -242,6 +242,6 @@ class Engine:
             )
 
 
-def _bare(error: ClewError) -> ClewError:
+def _without_traceback(error: ClewError) -> ClewError:
     """Return a copy of the error without its traceback, which would keep files open and grow each time it is raised."""
     return type(error)(error.message, error.hint)

@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clew.api.engine import Engine
-from clew.search.graph_reports import trouble_of
+from clew.search.graph_reports import store_problem
 from clew.search.types import AnswerResponse, GraphUse, SearchResponse
 
 access = logging.getLogger("clew.access")
@@ -118,8 +118,8 @@ class _Releases(Collector):
             if state.searcher is not None:
                 info.add_metric([state.name, state.searcher.release.id, state.searcher.version.id], 1.0)
                 documents.add_metric([state.name], state.searcher.version.documents)
-                if (graph := state.searcher.knowledge) is not None:
-                    answers.add_metric([state.name, graph.spec.store], float(not trouble_of(graph)))
+                if (graph := state.searcher.graph_retriever) is not None:
+                    answers.add_metric([state.name, graph.spec.store], float(not store_problem(graph)))
         yield from (info, documents, failed, answers)
 
 

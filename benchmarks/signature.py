@@ -12,11 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from clew.models.averaged import PLUS, parts_of
+from clew.models.averaged import PLUS, split_average
 
 # The checkout, or site-packages: the folder that holds clew/. Not resolved: clew/benchmarks is a link in a checkout.
 ROOT = Path(__file__).absolute().parents[2]
-_ROOMS = ("clew", "kg", "search", "indexer", "benchmarks")
+_PACKAGES = ("clew", "kg", "search", "indexer", "benchmarks")
 _LIBRARIES = (
     "numpy",
     "scipy",
@@ -52,18 +52,18 @@ def environment(seed: int) -> dict[str, Any]:
 
 def model_name(model: str) -> str:
     """Return the name of a model in results: for an absolute path its last two parts, name/id."""
-    if parts := parts_of(model):
+    if parts := split_average(model):
         return PLUS.join(map(model_name, parts))
     return "/".join(Path(model).parts[-2:]) if Path(model).is_absolute() else model
 
 
 def code() -> dict[str, Any]:
     """Return the version of Clew, the sha256 of its source and the git commit, if any (dirty: uncommitted changes)."""
-    return {"clew": _version("clew"), "sha256": code_hash(_ROOMS), **_git()}
+    return {"clew": _version("clew"), "sha256": code_hash(_PACKAGES), **_git()}
 
 
 def code_hash(places: Sequence[str]) -> str:
-    """sha256 over the Python and TOML files in folders, or over files, of the source tree.
+    """Return the sha256 of the Python and TOML files in folders, or of single files, of the source tree.
 
     places: paths from the root of a checkout; in an installed wheel the rooms are looked for in clew/.
     """

@@ -22,7 +22,7 @@ from clew.indexer.collect import collect
 from clew.indexer.encode import Encoding, encoder_of
 from clew.indexer.graphs.annotated import Annotated, annotated
 from clew.indexer.graphs.attach import GraphVectors, joined, resolved
-from clew.indexer.graphs.used import held
+from clew.indexer.graphs.used import lock_snapshot
 from clew.indexer.releases.carry_over import carry_over
 from clew.indexer.releases.gate import GateResult, apply_override, judge
 from clew.indexer.releases.gc import remove_staging
@@ -31,7 +31,8 @@ from clew.indexer.releases.judged import Judged, not_indexed, read_judged
 from clew.indexer.releases.live import Live, find_live
 from clew.indexer.releases.models import described_encoder, described_reranker
 from clew.indexer.releases.override import Override
-from clew.indexer.releases.publish import place_version, write_release
+from clew.indexer.releases.publish import install_version, write_release
+from clew.indexer.releases.stages import prove
 from clew.indexer.releases.verify import check_recall, check_searcher, is_shard_intact, recall_of
 from clew.indexer.runner import Runner, Task, local_runner
 from clew.indexer.shards import (
@@ -64,12 +65,13 @@ class BuildReport:
     """The report of a build.
 
     status: "published", or "unchanged" if the live release already has the same content. rejected: number of records
-    that could not be used; empty: number of documents without searched text; both are listed in the file `rejects`.
+    that could not be used; bad_values: number of values left out of documents; empty: number of documents without
+    searched text; all are listed in the file `rejects`.
     encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts whose vector
     was taken from the cache. graph: how documents are part of the graph and which types are linked, None without a
     graph. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
-    other models, empty if there was none. override: the override that the release was published with, None if it
-    needed none. seconds: step → time.
+    other models, empty if there was none. stages: what each stage adds (see `Proof`). override: the override that the
+    release was published with, None if it needed none. seconds: step → time.
     """
 
     index: str
@@ -81,6 +83,7 @@ class BuildReport:
     passages: int = 0
     shards: int = 0
     rejected: int = 0
+    bad_values: int = 0
     empty: int = 0
     rejects: str = ""
     encoded: int = 0
@@ -89,6 +92,7 @@ class BuildReport:
     recall: dict[str, float] = field(default_factory=dict)
     relevance: dict[str, float] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)
+    stages: list[dict[str, Any]] = field(default_factory=list)
     override: Override | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
@@ -108,10 +112,10 @@ def build(
 ) -> BuildReport:
     """Build a new version of an index, verify it and make it live.
 
-    override: publish even if the version fails on the judged queries, and record the reason. runner: where tasks run
-    (None: as the spec says).
-    If the build is killed, the live release continues to serve, and the next call reuses the steps that were finished.
-    Raises DataError (file and line), LockedError, QualityError, StoreError (disk full), NotFoundError.
+    override: publish even if the version fails on the judged queries, and record the reason. runner: runs the tasks
+    (None: as the spec says). If the build is killed, the live release continues to serve, and the next call reuses the
+    steps that were finished. Raises DataError (file and line), LockedError, QualityError, StoreError (disk full),
+    NotFoundError.
     """
     home = home.absolute()
     folder = IndexFolder.of(home, spec.name)
@@ -120,7 +124,7 @@ def build(
     try:
         with disk_errors(folder.root), writing(folder.root):
             work = _Build(spec, home, folder, chosen, progress)
-            with held(home, work.table):
+            with lock_snapshot(home, work.table):
                 return work.run(override)
     finally:
         progress.close()
@@ -136,6 +140,7 @@ class _Build:
         self._runner = runner
         self._progress = progress
         self._report = BuildReport(spec.name)
+        self._learned: dict[str, Any] = {}
         if spec.search.dense is not None:
             # Fail before the long steps if the spec asks for a GPU and there is none.
             for_build(spec.search.dense.device, 0, 0)
@@ -173,10 +178,10 @@ class _Build:
             searcher = self._verified(version, learned, opened)
             result = self._judged(searcher, judged, live, unread) if judged else GateResult()
         self._report.override, notice = apply_override(result, override, live)
-        if notice:
-            self._notice(notice)
+        for text in filter(None, (notice, result.notice)):
+            self._notice(text)
         with self._step("publish"):
-            self._publish(replace(version, relevance=self._report.relevance), learned)
+            self._publish(replace(version, relevance=self._report.relevance), learned | self._learned)
         return self._report
 
     # ------------------------------------------------------------------ steps
@@ -191,7 +196,8 @@ class _Build:
         )
         self._report.documents = count = found["documents"]
         self._report.rejected, self._report.empty = found["rejected"], found["empty"]
-        self._report.rejects = str(rejects) if found["rejected"] or found["empty"] else ""
+        self._report.bad_values = found["bad_values"]
+        self._report.rejects = str(rejects) if found["rejected"] or found["empty"] or found["bad_values"] else ""
         for notice in found["notices"]:
             self._notice(notice)
         self._spec = spec = joined(spec, self._home, spool)
@@ -256,7 +262,7 @@ class _Build:
             for task, built in self._runner.run(tasks):
                 self._staging.finish(f"build-{task.key.work.name}", built, task.key.work)
                 self._progress.advance(1)
-        return [self._placed(at, job) for at, job in enumerate(jobs)]
+        return [self._link_shard(at, job) for at, job in enumerate(jobs)]
 
     def _global_statistics(self, jobs: list[ShardJob], statistics: Path) -> Mapping[str, Any]:
         tasks = [Task(f"statistics of shard {at}", shard_statistics, (job,), at) for at, job in enumerate(jobs)]
@@ -270,7 +276,7 @@ class _Build:
     def _is_built(self, shard: int) -> bool:
         return self._staging.result(f"build-{shard}") is not None
 
-    def _placed(self, at: int, job: ShardJob) -> str:
+    def _link_shard(self, at: int, job: ShardJob) -> str:
         """Link a shard into the staging view under its address: the published one if undamaged, else the new one."""
         address: str = (self._staging.result(f"build-{at}") or {})["address"]
         staged, published = self._staging.view.shard(address), self._folder.shard(address)
@@ -333,15 +339,20 @@ class _Build:
                 f"not found, such as {missing[0]!r}"
             )
         with self._step("judge", len(judged.counted)):
-            place = self._folder, self._home
-            result = judge(searcher, judged, self._spec.quality, *place, live, unread, self._progress)
+            home = self._folder, self._home
+            proved = prove(searcher, judged, self._spec.search, self._progress)
+            quality = self._spec.quality
+            result = judge(proved.searcher, judged, quality, *home, live, unread, self._progress, proved.measured)
+        self._learned, self._report.stages = proved.learned, [proof.as_table() for proof in proved.proofs]
+        for notice in filter(None, (proof.notice for proof in proved.proofs)):
+            self._notice(notice)
         self._report.relevance, self._report.comparison = dict(result.relevance), dict(result.comparison)
         return result
 
     def _publish(self, version: IndexVersion, learned: dict[str, Any]) -> None:
         folder, view = self._folder, self._staging.view
         version = replace(version, report=self._facts())
-        place_version(folder, view, version)
+        install_version(folder, view, version)
         release = write_release(
             folder, version, "clew build", learned=learned, reranker=self._reranker, override=self._report.override
         )
@@ -354,6 +365,7 @@ class _Build:
         self._report.release, self._report.version = live.release.id, live.version.id
         self._report.relevance = dict(live.version.relevance)
         self._report.comparison = dict(live.version.report.get("comparison", {}))
+        self._report.stages = list(live.version.report.get("stages", ()))
         self._report.override = live.override
         if live.override is not None and live.override.has_ended():
             self._notice(f"release {live.release.id}: {live.override.describe()}")
@@ -375,10 +387,8 @@ class _Build:
 
     def _facts(self) -> dict[str, Any]:
         report = self._report
-        facts = {
-            name: getattr(report, name) for name in ("rejected", "empty", "encoded", "reused", "comparison", "seconds")
-        }
-        return facts | {"source": shown_url(self._spec.source.path)}
+        names = ("rejected", "bad_values", "empty", "encoded", "reused", "comparison", "stages", "seconds")
+        return {name: getattr(report, name) for name in names} | {"source": shown_url(self._spec.source.path)}
 
     def _notice(self, text: str) -> None:
         self._report.notices.append(text)

@@ -21,14 +21,21 @@ from clew.indexer.spool import SpoolWriter
 from clew.search.fields import Fields, searched
 
 _PROGRESS_EVERY = 1000
+# This many records may be left out whatever max_errors is, but never more than half of all.
+ALWAYS_ALLOWED = 10
 
 
 @dataclass(slots=True)
 class Collected:
-    """Counts of what was read. rejected: records that could not be used; empty: documents without searched text."""
+    """Counts of what was read.
+
+    rejected: records that could not be used; bad_values: values left out of documents; empty: documents without
+    searched text.
+    """
 
     documents: int = 0
     rejected: int = 0
+    bad_values: int = 0
     empty: int = 0
     notices: tuple[str, ...] = ()
 
@@ -40,15 +47,19 @@ class Collected:
 def collect(
     source: SourceSpec, form: Form, fields: Fields, directory: Path, rejects: Path, progress: Progress
 ) -> Collected:
-    """Write the documents of a source to a spool in `directory`, and list those left out in the file `rejects`.
+    """Write the documents of a source to a spool in `directory`, and list what was left out in the file `rejects`.
 
-    A document without text in any searched field is left out and counted, whatever on_error is. For the first other
-    record that cannot be used, raises DataError with file and line, unless on_error = "skip".
+    A document without text in any searched field is left out and counted, whatever on_error is. Raises DataError with
+    file and line for the first record or value that cannot be used if on_error is "stop", and DataError if more
+    records cannot be used than max_errors allows.
     """
     with SpoolWriter(directory) as spool, Rejects(rejects) as out:
-        return _Collecting(source, RecordConverter(fields, id_field(source, form), source.separator), spool, out).run(
-            form, progress
-        )
+        return _Collecting(source, converter(source, form, fields), spool, out).run(form, progress)
+
+
+def converter(source: SourceSpec, form: Form, fields: Fields) -> RecordConverter:
+    """Return the conversion of a source's records. The text of pages and of BEIR data contains no markup."""
+    return RecordConverter(fields, id_field(source, form), source.separator, markup=form not in {"beir", "folder"})
 
 
 class _Collecting:
@@ -60,11 +71,16 @@ class _Collecting:
         self._origins: dict[str, str] = {}
         self._with_value: Counter[str] = Counter()
         self._names: Counter[str] = Counter()
+        self._bad_values: Counter[str] = Counter()
+        self._records = 0
         self._first_empty = ""
+        self._first_fault = ""
+        self._notes: list[str] = []
         self._found = Collected()
 
     def run(self, form: Form, progress: Progress) -> Collected:
         for number, record in enumerate(read(self._source, form), 1):
+            self._records = number
             checked = record if isinstance(record, Fault) else self._checked(record)
             if isinstance(checked, Fault):
                 self._reject(checked)
@@ -73,21 +89,30 @@ class _Collecting:
             if number % _PROGRESS_EVERY == 0:
                 progress.advance(_PROGRESS_EVERY)
         if not self._found.documents:
-            raise self._nothing()
+            raise self._no_documents()
+        self._check_share()
         self._found.notices = tuple(self._notices())
         return self._found
 
     def _checked(self, record: Any) -> Document | Fault | None:
         """Return the record's document, or what is wrong with the record, or None if it has no searched text."""
         self._names.update(record.values.keys())
-        document = self._typing.document(record)
-        if isinstance(document, Fault):
-            return document
+        self._notes += [record.note] if record.note else []
+        converted = self._typing.convert(record)
+        if isinstance(converted, Fault):
+            return converted
+        document, bad = converted
+        if bad and self._source.on_error != "skip-value":
+            return bad[0].fault(record.origin)
         first = self._origins.get(document.id)
         if first is not None:
             hint = f"ids must be unique: correct the data, or choose another [source] id than {self._typing.id!r}"
             return Fault(document.origin, f"id {document.id!r} was seen before, at {first}", hint)
         self._origins[document.id] = document.origin
+        for one in bad:
+            self._bad_values[one.field] += 1
+            self._rejects.write(document.origin, one.reason, one.field, one.value)
+        self._found.bad_values += len(bad)
         if not self._typing.has_text(document):
             self._found.empty += 1
             self._first_empty = self._first_empty or f"{document.origin} (id {document.id!r})"
@@ -99,7 +124,18 @@ class _Collecting:
         if self._source.on_error == "stop":
             raise DataError(f"{fault.origin}: {fault.reason}", fault.hint)
         self._found.rejected += 1
+        self._first_fault = self._first_fault or f"{fault.origin}: {fault.reason}"
         self._rejects.write(fault.origin, fault.reason)
+
+    def _check_share(self) -> None:
+        """Raise DataError if more records were left out than max_errors allows."""
+        rejected, share = self._found.rejected, self._source.max_errors
+        if rejected > max(min(ALWAYS_ALLOWED, self._records // 2), share * self._records):
+            raise DataError(
+                f"{rejected:,} of {self._records:,} records of {shown_url(self._source.path)} cannot be used, which is "
+                f"more than max_errors allows ({share:.2%}); the first is {self._first_fault}",
+                f"correct the data (all are listed in {self._rejects.path}), or allow more with [source] max_errors",
+            )
 
     def _write(self, document: Document) -> None:
         try:
@@ -111,18 +147,20 @@ class _Collecting:
         self._found.documents += 1
         self._with_value.update(document.fields.keys())
 
-    def _nothing(self) -> ClewError:
+    def _no_documents(self) -> ClewError:
         shown = shown_url(self._source.path)
         if not (self._found.rejected or self._found.empty):
             return DataError(f"source {shown} is empty", "set [source] path to data that has records")
         texts = ", ".join(searched(self._typing.fields))
         return DataError(
             f"source {shown} has no usable document: {self._found.rejected} records were rejected, "
-            f"{self._found.empty} have no text in {texts}",
+            f"{self._found.empty} have no text in {texts}"
+            + (f"; the first rejected is {self._first_fault}" if self._first_fault else ""),
             f"see {self._rejects.path}",
         )
 
     def _notices(self) -> Iterator[str]:
+        yield from self._notes
         if self._found.empty:
             texts = ", ".join(searched(self._typing.fields))
             yield (
@@ -130,8 +168,17 @@ class _Collecting:
                 f"({texts}); the first is {self._first_empty}; all are listed in {self._rejects.path}"
             )
         if self._found.rejected:
-            yield f"{self._found.rejected} records could not be used and were skipped; see {self._rejects.path}"
+            yield (
+                f"{self._found.rejected:,} records could not be used and were left out; see {self._rejects.path}; the "
+                f"first is {self._first_fault}"
+            )
+        if self._bad_values:
+            counts = ", ".join(f"{name} {count:,}" for name, count in self._bad_values.most_common())
+            total = f"{self._found.bad_values:,} values could not be used and were left out"
+            yield f"{total} ({counts}); see {self._rejects.path}"
         for name in self._typing.fields:
             if not self._with_value[name]:
+                if self._typing.fields[name].currency_of:
+                    continue
                 others = [str(other) for other in self._names if other not in self._typing.fields]
                 yield f"field {name!r} has no value in any document; {nearest(name, others)}"

@@ -2,54 +2,74 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from clew.core.errors import nearest
 from clew.core.types import Document, FieldValue
+from clew.indexer.sources.forms import CONTENT_ID
+from clew.indexer.sources.html_values import without_markup
 from clew.indexer.sources.record import Fault, Record, lookup, shown
-from clew.search.dates import iso, microseconds
-from clew.search.fields import Fields, searched
+from clew.indexer.values import EXPECTED, convert, currency, is_missing
+from clew.search.fields import Fields, FieldSpec, searched
 
-_TRUE = {"true", "yes", "y", "1"}
-_FALSE = {"false", "no", "n", "0"}
 LONGEST_ID = 1024
 
 
 @dataclass(frozen=True, slots=True)
+class BadValue:
+    """A value that does not fit the type of its field. reason: what was expected; hint: how to fix it."""
+
+    field: str
+    value: object
+    reason: str
+    hint: str
+
+    def fault(self, origin: str) -> Fault:
+        """Return the fault of the record at `origin` that has this value."""
+        return Fault(origin, self.reason, self.hint)
+
+
+Converted: TypeAlias = tuple[Document, tuple[BadValue, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordConverter:
-    """The conversion of records to documents. id: the field with the id; separator: between the values of a list."""
+    """The conversion of records to documents.
+
+    id: the field with the id. separator: between the values of a list that is one string. markup: whether the values
+    of the source may contain HTML, which `html = "auto"` fields then look for.
+    """
 
     fields: Fields
     id: str
     separator: str = "|"
+    markup: bool = True
 
-    def document(self, record: Record) -> Document | Fault:
-        """Return the typed document, or what is wrong with the record: the field, its value and what was expected."""
-        identity = lookup(record.values, self.id)
-        if isinstance(identity, int) and not isinstance(identity, bool):
-            identity = str(identity)
-        if not isinstance(identity, str) or not identity.strip() or len(identity) > LONGEST_ID or "\0" in identity:
-            return self._no_id(record, identity)
+    def convert(self, record: Record) -> Converted | Fault:
+        """Return the typed document and the values that were left out, or what is wrong with the record's id."""
+        identity = self._identity(record)
+        if isinstance(identity, Fault):
+            return identity
         values: dict[str, FieldValue] = {}
+        bad: list[BadValue] = []
         for name, spec in self.fields.items():
-            value = lookup(record.values, name)
-            if value is None or value in ("", []):
+            given = lookup(record.values, name)
+            if spec.currency_of and given is None:
+                given = currency(lookup(record.values, spec.currency_of))
+            if is_missing(given, spec.type):
                 continue
-            if spec.type == "list" and isinstance(value, str):
-                value = value.split(self.separator)
             try:
-                values[name] = _TYPES[spec.type](value)
-            except (TypeError, ValueError, OverflowError):
-                return Fault(
-                    record.origin,
-                    f"field {name!r} is {shown(value)}, expected {_EXPECTED[spec.type]}",
-                    f"correct the value, declare {name!r} with another type, or skip such records with "
-                    '[source] on_error = "skip"',
-                )
-        return Document(identity, values, record.origin)
+                value = convert(given, spec, self.separator)
+            except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+                bad.append(_bad(name, given, spec))
+                continue
+            if not is_missing(value := self._clean(value, spec), spec.type):
+                values[name] = value
+        return Document(identity, values, record.origin), tuple(bad)
 
     def has_text(self, document: Document) -> bool:
         """Return whether any searched field has text."""
@@ -58,6 +78,24 @@ class RecordConverter:
             if "".join(value).strip() if isinstance(value, list) else str(value or "").strip():
                 return True
         return False
+
+    def _clean(self, value: FieldValue, spec: FieldSpec) -> FieldValue:
+        """Return a value without its HTML markup, if its field has markup removed."""
+        if spec.type == "text" and isinstance(value, str):
+            return without_markup(value, spec.html if self.markup or spec.html is True else False)
+        return value
+
+    def _identity(self, record: Record) -> str | Fault:
+        if self.id == CONTENT_ID:
+            return _hash_of(record.values)
+        given = lookup(record.values, self.id)
+        if isinstance(given, float) and given.is_integer() and abs(given) < 2**53:
+            given = int(given)
+        if isinstance(given, int) and not isinstance(given, bool):
+            given = str(given)
+        if isinstance(given, str) and given.strip() and len(given) <= LONGEST_ID and "\0" not in given:
+            return given
+        return self._no_id(record, given)
 
     def _no_id(self, record: Record, identity: object) -> Fault:
         if identity is None and self.id not in record.values:
@@ -73,78 +111,18 @@ class RecordConverter:
         )
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
+def _hash_of(values: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits that depend on the values of a record alone."""
+    text = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _keyword(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise TypeError
-    return str(value).strip()
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = value.strip().lower() if isinstance(value, str) else None
-    if word not in _TRUE | _FALSE:
-        raise ValueError
-    return word in _TRUE
-
-
-def _date(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    # Also checks the UTC time: an offset may move it out of the years 1 to 9999, so that it could not be shown.
-    iso(microseconds(value))
-    return value.strip()
-
-
-def _list(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise TypeError
-    return [word for word in (_keyword(part) for part in value) if word]
-
-
-def _geo(value: Any) -> tuple[float, float]:
-    if isinstance(value, str):
-        value = value.split(",")
-    if isinstance(value, Mapping):
-        value = [value.get("lat", value.get("latitude")), value.get("lon", value.get("longitude"))]
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise TypeError
-    latitude, longitude = (_number(part) for part in value)
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise ValueError
-    return latitude, longitude
-
-
-_TYPES: Mapping[str, Callable[[Any], FieldValue]] = {
-    "text": _text,
-    "keyword": _keyword,
-    "number": _number,
-    "bool": _bool,
-    "date": _date,
-    "list": _list,
-    "geo": _geo,
-}
-_EXPECTED: Mapping[str, str] = {
-    "text": "text (a string)",
-    "keyword": "keyword (a string or an integer)",
-    "number": "number",
-    "bool": "bool (true or false)",
-    "date": 'date (ISO 8601, such as "2024-05-01")',
-    "list": "list (of strings)",
-    "geo": "geo ([latitude, longitude] in degrees)",
-}
+def _bad(name: str, value: Any, spec: FieldSpec) -> BadValue:
+    expected = f'date of the form "{spec.format}"' if spec.type == "date" and spec.format else EXPECTED[spec.type]
+    return BadValue(
+        name,
+        value,
+        f"field {name!r} is {shown(value)}, expected {expected}",
+        f"correct the value, declare {name!r} with another type, or leave such values out with "
+        '[source] on_error = "skip-value"',
+    )

@@ -44,8 +44,8 @@ def windows(text: str, tokens: Sequence[tuple[int, int]], room: int, step: int) 
     """Return the character (start, end) of every window of one text.
 
     tokens: character offsets of the text's tokens; room: maximum number of tokens in a window; step: tokens between
-    starts. Every token is in at least one window. A window ends at the last sentence end that leaves it at least half
-    full. The next one starts at the last sentence start within the step, or a full step later if there is none.
+    starts. Every token is in at least one window. A window ends at the last sentence end at which it is at least half
+    full. The next one starts at the last sentence start within a step, or a full step later if there is none.
     """
     n = len(tokens)
     if n <= room:

@@ -1,4 +1,4 @@
-"""The file of records that were left out while reading, with the reason: one JSON object per line."""
+"""The file of records and values that were left out while reading, with the reason: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -22,8 +22,14 @@ class Rejects:
         if self._file is not None:
             self._file.close()
 
-    def write(self, origin: str, reason: str) -> None:
-        """Write one line: where the record is (file and line), and why it was left out."""
+    def write(self, origin: str, reason: str, field: str | None = None, value: object = None) -> None:
+        """Write one line: where the record is (file and line), and why it or the value of one field was left out."""
         if self._file is None:
             self._file = self.path.open("w", encoding="utf-8")
-        self._file.write(json.dumps({"origin": origin, "reason": reason}) + "\n")
+        line: dict[str, object] = {"origin": origin}
+        file, _, number = origin.rpartition(":")
+        if number.isdecimal():
+            line |= {"file": file, "line": int(number)}
+        if field is not None:
+            line |= {"field": field, "value": value}
+        self._file.write(json.dumps({**line, "reason": reason}, default=str) + "\n")

@@ -82,7 +82,7 @@ class LocalProcesses:
                     task = running.pop(future)
                     yield task, _result(future, task)
         except BrokenProcessPool:
-            raise _died(next(iter(running.values()), None)) from None
+            raise _worker_died(next(iter(running.values()), None)) from None
         finally:
             for future in running:
                 future.cancel()
@@ -106,10 +106,10 @@ def _result(future: Future[Any], task: Task) -> Any:
     try:
         return future.result()
     except BrokenProcessPool:
-        raise _died(task) from None
+        raise _worker_died(task) from None
 
 
-def _died(task: Task | None) -> ClewError:
+def _worker_died(task: Task | None) -> ClewError:
     during = f" during {task.name!r}" if task else ""
     return ClewError(
         f"a worker process died{during}, most likely because the machine ran out of memory",

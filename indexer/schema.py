@@ -74,7 +74,7 @@ def write_schema(path: Path) -> None:
 
 def _described(schema: dict[str, Any], cls: type) -> dict[str, Any]:
     """The schema of one table with a description of each key, taken from the docstring of its dataclass."""
-    meanings = dict(_meanings(cls))
+    meanings = dict(_key_descriptions(cls))
     properties = {
         key: {**value, "description": meanings[key]} if key in meanings else value
         for key, value in schema.get("properties", {}).items()
@@ -90,7 +90,7 @@ def _described(schema: dict[str, Any], cls: type) -> dict[str, Any]:
     }
 
 
-def _meanings(cls: type) -> Iterator[tuple[str, str]]:
+def _key_descriptions(cls: type) -> Iterator[tuple[str, str]]:
     """(key, what it means) of the keys that a docstring describes as "key: meaning." or "key, key: meaning."."""
     names = "|".join(field.name for field in dataclasses.fields(cls))
     text = (inspect.getdoc(cls) or "").partition("\n\n")[2].replace("\n", " ")

@@ -13,9 +13,10 @@ from clew.core.files import shown_url
 from clew.core.spec import as_table, parse, read_toml
 from clew.indexer.passages import PassagesSpec
 from clew.indexer.sources.forms import Form, SourceSpec, default_fields, form_of
-from clew.models.averaged import PLUS, parts_of
+from clew.models.averaged import PLUS, split_average
 from clew.search.candidates.dense import DenseSpec
 from clew.search.fields import FieldSpec, searched
+from clew.search.identical_ids import IdenticalIds
 from clew.search.rerank.spec import RerankSpec
 from clew.search.spec import SearchSpec
 from clew.search.versions import INDEX_NAME
@@ -29,15 +30,17 @@ FIELD_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 class QualitySpec:
     """The judged queries that every new version is measured on before it goes live.
 
-    queries: folder with queries.jsonl[.gz] and qrels/<split>.tsv (BEIR). split: which qrels are read.
+    queries: folder with queries.jsonl and qrels/<split>.tsv (BEIR). split: which qrels are read.
     max_drop: how far nDCG@10 may fall below that of the live release (0 to 1); a larger drop is not published.
-    minimum: the lowest nDCG@10 that is published (0 to 1).
+    minimum: the lowest nDCG@10 that is published (0 to 1). identical_ids: whether a document with the query's id is
+    left out (see `clew.search.identical_ids`).
     """
 
     queries: str = ""
     split: str = "dev"
     max_drop: float = 0.01
     minimum: float = 0.0
+    identical_ids: IdenticalIds = "auto"
 
     def __post_init__(self) -> None:
         for name, value in (("max_drop", self.max_drop), ("minimum", self.minimum)):
@@ -152,16 +155,16 @@ def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
     parts: dict[str, Any] = {
         key: parse(cls, table[key], f"{where} [{key}]") for key, cls in _TABLES.items() if key in table
     }
-    source = replace(parts["source"], path=_based(parts["source"].path, base))
+    source = replace(parts["source"], path=_resolve_path(parts["source"].path, base))
     parts["source"] = source
     if "quality" in parts and parts["quality"].queries:
-        parts["quality"] = replace(parts["quality"], queries=_based(parts["quality"].queries, base))
+        parts["quality"] = replace(parts["quality"], queries=_resolve_path(parts["quality"].queries, base))
     fields = table["fields"] if table.get("fields") is not None else _default_fields(source, where)
-    search = _based_search(SearchSpec.of_table({**table, "fields": fields}, where), str(table["name"]), where, base)
+    search = _resolve_search(SearchSpec.of_table({**table, "fields": fields}, where), str(table["name"]), where, base)
     return parse(IndexSpec, {"name": table["name"], "search": search, **parts}, where)
 
 
-def _based_search(spec: SearchSpec, index: str, where: str, base: Path) -> SearchSpec:
+def _resolve_search(spec: SearchSpec, index: str, where: str, base: Path) -> SearchSpec:
     """Resolve the spec's relative paths against the folder of the file, and name an unnamed graph after the index."""
     dense, rerank, graph = spec.dense, spec.rerank, spec.graph
     if dense is not None:
@@ -169,7 +172,7 @@ def _based_search(spec: SearchSpec, index: str, where: str, base: Path) -> Searc
     if rerank is not None:
         rerank = _with_model(rerank, base, f"{where} [rerank]")
     if graph is not None:
-        nodes, edges = (_based(path, base) if path else "" for path in (graph.nodes, graph.edges))
+        nodes, edges = (_resolve_path(path, base) if path else "" for path in (graph.nodes, graph.edges))
         graph = replace(graph, nodes=nodes, edges=edges, name=graph.name or index)
     return replace(spec, dense=dense, rerank=rerank, graph=graph)
 
@@ -177,17 +180,17 @@ def _based_search(spec: SearchSpec, index: str, where: str, base: Path) -> Searc
 def _with_model(spec: Model, base: Path, where: str) -> Model:
     """Resolve the table's model against the spec's folder if it is a path; any other text is the name of a model."""
     try:
-        return replace(spec, model=_based_model(spec.model, base))
+        return replace(spec, model=_resolve_model(spec.model, base))
     except UsageError as error:
         raise SpecError(f"{where}: model {error.message}", error.hint) from None
 
 
-def _based_model(model: str, base: Path) -> str:
+def _resolve_model(model: str, base: Path) -> str:
     """Resolve a model folder (or each part of an average) against the spec's folder; return other text unchanged."""
     if (base / model).is_dir():
         return str(base / model)
-    parts = parts_of(model, base)
-    return PLUS.join(_based_model(part, base) for part in parts) if parts else model
+    parts = split_average(model, base)
+    return PLUS.join(_resolve_model(part, base) for part in parts) if parts else model
 
 
 def _default_fields(source: SourceSpec, where: str) -> dict[str, FieldSpec]:
@@ -198,6 +201,6 @@ def _default_fields(source: SourceSpec, where: str) -> dict[str, FieldSpec]:
     return default
 
 
-def _based(path: str, base: Path) -> str:
+def _resolve_path(path: str, base: Path) -> str:
     """Resolve a path against the folder of the spec; return URLs and absolute paths unchanged."""
     return path if "://" in path or "::" in path else str(base / Path(path).expanduser())

@@ -1,8 +1,8 @@
 """Find the entities a document is about: its own node, that node's neighbours, its field values and its title.
 
-The graph itself shows how documents are part of it, see `attached`. If documents are nodes of their own type (products,
-articles), the neighbours of these nodes are annotations: they are stored with the index, and queries do not traverse
-these edges. If documents are entities like all others, queries reach them by graph expansion.
+The graph itself shows how documents are part of it, see `document_mapping`. If documents are nodes of their own type
+(products, articles), the neighbours of these nodes are annotations: they are stored with the index, and queries do not
+traverse these edges. If documents are entities like all others, queries reach them by graph expansion.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _LEAST_JOINED = 0.1
 _NO_TYPE = "\0"
 
 
-def attached(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> DocumentMapping:
+def document_mapping(snapshot: Snapshot, pattern: str, ids: Sequence[str]) -> DocumentMapping:
     """Find out how the documents with these ids are part of a graph.
 
-    pattern: see GraphSpec.documents. If no node matches the pattern, the result says that documents are not nodes.
+    pattern: see GraphSpec.documents. If no node matches the pattern, documents are not nodes in the result.
 
     A type belongs to documents alone if it has hardly more entities than there are documents and, where documents have
     the ids of their nodes, at least half of its entities are documents. Documents are entities like all others if no
@@ -152,7 +152,7 @@ class Annotator:
         self._snapshot = snapshot
         self._pattern = spec.documents
         self._linker = open_linker(snapshot.folder, spec)
-        self._neighbours = _document_edges(snapshot, self._linker.dictionary, spec.attached)
+        self._neighbours = _document_edges(snapshot, self._linker.dictionary, spec.document_mapping)
 
     def entities(
         self, document: str, texts: Sequence[str], values: Sequence[tuple[str, Sequence[str]]]

@@ -67,7 +67,7 @@ class CircuitBreaker:
             return self._state
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why the server is not called now; "" if it is called."""
         with self._lock:
             return "" if self._state == "closed" else f"{self._reason}; no calls since {self._since}"
@@ -92,7 +92,7 @@ class CircuitBreaker:
         with self._lock:
             if self._state != "open" or self._until > self._clock():
                 return None
-            self._become("half-open")
+            self._enter("half-open")
             return self._epoch
 
     def succeeded(self, ticket: int) -> None:
@@ -104,7 +104,7 @@ class CircuitBreaker:
             if self._state == "half-open":
                 # A server can answer a probe and still be too slow for calls, so only a call resets the waiting time.
                 self._wait = min(2 * self._wait, self._waits[1])
-                self._become("closed")
+                self._enter("closed")
             else:
                 self._wait = self._waits[0]
 
@@ -122,15 +122,15 @@ class CircuitBreaker:
                 self._since = self._now().strftime("%H:%M:%S")
             self._reason = reason
             self._until = self._clock() + self._wait
-            self._become("open")
+            self._enter("open")
 
-    def abandoned(self, ticket: int) -> None:
+    def inconclusive(self, ticket: int) -> None:
         """Record that the call or probe said nothing about the server; another probe may be sent at once."""
         with self._lock:
             if ticket == self._epoch and self._state == "half-open":
-                self._become("open")
+                self._enter("open")
 
-    def _become(self, state: State) -> None:
+    def _enter(self, state: State) -> None:
         self._state = state
         self._epoch += 1
         self._failed = 0

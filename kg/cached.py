@@ -18,7 +18,8 @@ V = TypeVar("V")
 class _Recent(Generic[V]):
     """A cache of the most recently used values. Thread-safe.
 
-    size: most values. room: most weight of all values together. seconds: how long a value is valid (None: for ever).
+    size: maximum number of values. room: maximum weight of all values together. seconds: how long a value is valid
+    (None: for ever).
     """
 
     def __init__(self, size: int, room: int, seconds: float | None, clock: Callable[[], float]) -> None:
@@ -87,18 +88,18 @@ class CachedStore:
     ) -> None:
         """Create an empty cache in front of `store`.
 
-        size: most tables in the cache; 16 times as many entities. edges: most edges and nodes of all these tables
-        together (a million are about 50 MB). seconds: how long an answer is valid, for graphs that change (None: for
-        ever).
+        size: maximum number of tables in the cache; 16 times as many entities. edges: maximum number of edges and nodes
+        of all these tables together (a million are about 50 MB). seconds: how long an answer is valid, for graphs that
+        change (None: for ever).
         """
         self._store, self._clock = store, clock
         self._tables: _Recent[EdgeTable] = _Recent(size, edges, seconds, clock)
         self._entities: _Recent[Entity | None] = _Recent(16 * size, 16 * size, seconds, clock)
 
     @property
-    def trouble(self) -> str:
-        """See Guarded."""
-        return self._store.trouble if isinstance(self._store, HealthReporting) else ""
+    def problem(self) -> str:
+        """See HealthReporting."""
+        return self._store.problem if isinstance(self._store, HealthReporting) else ""
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
         """See GraphStore."""

@@ -20,17 +20,17 @@ _HEAD = "CYPHER 5 runtime=slotted "
 MOST_IN_TEXT = 64
 
 
-def quotable(word: str) -> bool:
+def can_quote(word: str) -> bool:
     """Return whether a word can be a label, a relationship type or a property in a statement."""
     return bool(_WORD.fullmatch(word))
 
 
-def quoted(word: str) -> str:
+def quote(word: str) -> str:
     """Quote a label, relationship type or property with backticks.
 
     Raises UsageError for a word that cannot be quoted, such as one with a backtick.
     """
-    if not quotable(word):
+    if not can_quote(word):
         raise UsageError(
             f"{word!r} cannot be a name in Neo4j",
             "use 1 to 256 characters without backticks, backslashes or control characters",
@@ -57,7 +57,7 @@ class Graph:
 
     def node(self, name: str) -> str:
         """Return the pattern of an entity."""
-        return f"({name}:{'|'.join(map(quoted, self.labels))})"
+        return f"({name}:{'|'.join(map(quote, self.labels))})"
 
     def neighbour(self, name: str) -> str:
         """Return the pattern of a neighbour of an entity."""
@@ -66,7 +66,7 @@ class Graph:
     def key(self, name: str) -> str:
         """Return the expression for the id of a node, as a string."""
         if not self.mapped:
-            return f"{name}.{quoted(self.ids[0])}"
+            return f"{name}.{quote(self.ids[0])}"
         keys = [f"toString({self._value(name, at)})" if at_id else self._value(name, at)
                 for at, at_id in enumerate(self.ids)]  # fmt: skip
         if self.prefixed:
@@ -78,23 +78,23 @@ class Graph:
         return self._by_label(name, [self._value(name, at) for at in range(len(self.ids))])
 
     def named(self, name: str) -> str:
-        """Return the condition that a node has a valid id."""
+        """Return the Cypher condition that a node has a valid id."""
         if not self.mapped:
             return f"{self._value(name, 0)} IS NOT NULL"
         valid = "IS :: INTEGER NOT NULL | STRING NOT NULL"
         return self._by_label(name, [f"{self._value(name, at)} {valid}" for at in range(len(self.ids))])
 
     def _value(self, name: str, at: int) -> str:
-        return f"{name}.{quoted(self.ids[at])}" if self.ids[at] else f"elementId({name})"
+        return f"{name}.{quote(self.ids[at])}" if self.ids[at] else f"elementId({name})"
 
     def _by_label(self, name: str, texts: Sequence[str]) -> str:
         """Return the expression of the first label that a node has."""
         if len(set(texts)) == 1:
             return texts[0]
-        cases = (f"WHEN {name}:{quoted(label)} THEN {text}" for label, text in zip(self.labels, texts, strict=True))
+        cases = (f"WHEN {name}:{quote(label)} THEN {text}" for label, text in zip(self.labels, texts, strict=True))
         return f"(CASE {' '.join(cases)} END)"
 
-    def usable(self, *names: str) -> list[str]:
+    def valid_ids(self, *names: str) -> list[str]:
         """Return the conditions that neighbours have valid ids (none if every node has one)."""
         return [self.named(name) for name in names] if self.mapped else []
 
@@ -111,7 +111,7 @@ class RelationFilter:
     into: tuple[str, ...] | None = None
 
 
-def _along(relations: tuple[str, ...] | None, parameter: str) -> tuple[str, list[str]]:
+def _relationships(relations: tuple[str, ...] | None, parameter: str) -> tuple[str, list[str]]:
     """Return the pattern of relationships of some types (None or empty: any type), and the conditions it needs.
 
     If the types are in the text, the database can skip all others around a node. If they are too many or cannot be
@@ -119,9 +119,9 @@ def _along(relations: tuple[str, ...] | None, parameter: str) -> tuple[str, list
     """
     if not relations:
         return "[r]", []
-    if len(relations) > MOST_IN_TEXT or not all(map(quotable, relations)):
+    if len(relations) > MOST_IN_TEXT or not all(map(can_quote, relations)):
         return "[r]", [f"type(r) IN $ask.{parameter}"]
-    return f"[r:{'|'.join(map(quoted, relations))}]", []
+    return f"[r:{'|'.join(map(quote, relations))}]", []
 
 
 def _where(conditions: Iterable[str]) -> str:
@@ -149,9 +149,9 @@ def _known(graph: Graph) -> str:
     $ask.keys: for each label, the values that its id property can have.
     """
     ids = graph.ids if len(graph.ids) == len(graph.labels) else graph.ids * len(graph.labels)
-    values = (f"n.{quoted(property_)}" if property_ else "elementId(n)" for property_ in ids)
+    values = (f"n.{quote(property_)}" if property_ else "elementId(n)" for property_ in ids)
     matches = (
-        f"MATCH (n:{quoted(label)}) WHERE {value} IN $ask.keys[{at}] RETURN n"
+        f"MATCH (n:{quote(label)}) WHERE {value} IN $ask.keys[{at}] RETURN n"
         for at, (label, value) in enumerate(zip(graph.labels, values, strict=True))
     )
     return f"CALL () {{ {' UNION '.join(matches)} }} "
@@ -162,12 +162,12 @@ def entities(graph: Graph) -> str:
     return f"{_HEAD}{_known(graph)}RETURN collect([labels(n), properties(n), elementId(n)]) AS found"
 
 
-def neighbourhood(graph: Graph, ways: RelationFilter, hops: int) -> str:
+def neighbourhood(graph: Graph, relation_filter: RelationFilter, hops: int) -> str:
     """Return everything within `hops` of the seeds, in one record.
 
     Parameters: $ask.keys: ids of the seeds, in each form in which they can be stored; $ask.places: id → position among
-    the seeds; $ask.out, $ask.into, $ask.relations: the relationship types of `ways` and of the graph; $fan_out, $steps:
-    the limits of the walk.
+    the seeds; $ask.out, $ask.into, $ask.relations: the relationship types of the filter and of the graph; $fan_out,
+    $steps: the limits of the walk.
     Values: nodes: [id, degree] in the order reached. sizes: how many nodes are known before hop 1, 2, … . heads1, far1,
     …: the edges of each hop, in runs. far has the id reached by each edge. heads has [position of the near end,
     relation, outgoing, fan] of each run; all edges of a run share these four. A run has min(fan, $fan_out) edges; the
@@ -179,7 +179,7 @@ def neighbourhood(graph: Graph, ways: RelationFilter, hops: int) -> str:
         "WITH place, collect(n)[0] AS n ORDER BY place WITH collect(n) AS nodes0 WITH nodes0, 0 AS size0 ",
     ]
     for hop in range(1, hops + 1):
-        steps.append(_hop(graph, ways, hop))
+        steps.append(_hop(graph, relation_filter, hop))
         steps.append(
             f"CALL (nodes{hop - 1}, reached{hop}) {{ UNWIND nodes{hop - 1} + reached{hop} AS n "
             f"RETURN collect(DISTINCT n) AS nodes{hop} }} "
@@ -195,7 +195,7 @@ def neighbourhood(graph: Graph, ways: RelationFilter, hops: int) -> str:
     return "".join(steps)
 
 
-def _hop(graph: Graph, ways: RelationFilter, hop: int) -> str:
+def _hop(graph: Graph, relation_filter: RelationFilter, hop: int) -> str:
     """Walk from the nodes that the hop before reached first.
 
     There is one subquery for each node, so that no node is read once the limit on steps is reached.
@@ -204,7 +204,7 @@ def _hop(graph: Graph, ways: RelationFilter, hop: int) -> str:
     return (
         f"CALL ({known}, {before}) {{ "
         f"UNWIND range({before}, size({known}) - 1) AS place WITH place, {known}[place] AS n "
-        f"CALL (n) {{ {_runs(graph, ways)} }} "
+        f"CALL (n) {{ {_runs(graph, relation_filter)} }} "
         "UNWIND range(0, size(ends) - 1) AS at "
         "WITH place, relation, outgoing, fan, at, ends[at] AS end, ids[at] AS id LIMIT $steps "
         f"RETURN collect(end) AS reached{hop}, collect(id) AS far{hop}, "
@@ -212,17 +212,17 @@ def _hop(graph: Graph, ways: RelationFilter, hop: int) -> str:
     )
 
 
-def _runs(graph: Graph, ways: RelationFilter) -> str:
+def _runs(graph: Graph, relation_filter: RelationFilter) -> str:
     """Return relation, outgoing, fan, ends, ids: the runs of edges around n, in order and limited to $fan_out."""
     sides = []
-    for outgoing, allowed in ((True, ways.out), (False, ways.into)):
+    for outgoing, allowed in ((True, relation_filter.out), (False, relation_filter.into)):
         if allowed == ():
             continue
         name = "relations" if allowed is None else "out" if outgoing else "into"
-        arrow, conditions = _along(graph.relations if allowed is None else allowed, name)
+        arrow, conditions = _relationships(graph.relations if allowed is None else allowed, name)
         pattern = f"(n)-{arrow}->" if outgoing else f"(n)<-{arrow}-"
         sides.append(
-            f"MATCH {pattern}{graph.neighbour('m')} {_where(conditions + graph.usable('m'))}"
+            f"MATCH {pattern}{graph.neighbour('m')} {_where(conditions + graph.valid_ids('m'))}"
             f"WITH {graph.distinct()}type(r) AS relation, m, {graph.key('m')} AS id ORDER BY id "
             "WITH relation, collect(m) AS ends, collect(id) AS ids "
             f"RETURN relation, {str(outgoing).lower()} AS outgoing, size(ends) AS fan, ends[..$fan_out] AS ends, ids"
@@ -239,8 +239,8 @@ def _degree(graph: Graph) -> str:
     """Count the edges of n, with a loop counted twice; uses the counters of the server if they mean the same."""
     if not graph.mapped:
         return "COUNT { (n)-->() } + COUNT { (n)<--() }"
-    arrow, conditions = _along(graph.relations, "relations")
-    neighbour, where = graph.neighbour("m"), _where(conditions + graph.usable("m"))
+    arrow, conditions = _relationships(graph.relations, "relations")
+    neighbour, where = graph.neighbour("m"), _where(conditions + graph.valid_ids("m"))
     return " + ".join(
         f"COUNT {{ MATCH (n){side}{neighbour} {where}RETURN DISTINCT type(r) AS relation, m }}"
         for side in (f"-{arrow}->", f"<-{arrow}-")
@@ -250,13 +250,13 @@ def _degree(graph: Graph) -> str:
 def count_types(graph: Graph) -> str:
     """Return type, count: entities of each type; in a mapped database, the first of $ask.labels that a node has."""
     kind = "[label IN $ask.labels WHERE label IN labels(n)][0]" if graph.mapped else "n.type"
-    return f"{_HEAD}MATCH {graph.node('n')} {_where(graph.usable('n'))}RETURN {kind} AS type, count(*) AS count"
+    return f"{_HEAD}MATCH {graph.node('n')} {_where(graph.valid_ids('n'))}RETURN {kind} AS type, count(*) AS count"
 
 
 def count_relations(graph: Graph) -> str:
     """Return relation, count: edges of each relation; $ask.relations: relations of the graph."""
-    arrow, conditions = _along(graph.relations, "relations")
-    where = _where(conditions + graph.usable("n", "m"))
+    arrow, conditions = _relationships(graph.relations, "relations")
+    where = _where(conditions + graph.valid_ids("n", "m"))
     return (
         f"{_HEAD}MATCH {graph.node('n')}-{arrow}->{graph.neighbour('m')} {where}"
         f"WITH {'DISTINCT n, type(r) AS relation, m' if graph.mapped else 'type(r) AS relation'} "
@@ -277,8 +277,8 @@ def all_edges(graph: Graph) -> str:
 
     $ask.relations: relations of the graph.
     """
-    arrow, conditions = _along(graph.relations, "relations")
-    where = _where(conditions + graph.usable("m"))
+    arrow, conditions = _relationships(graph.relations, "relations")
+    where = _where(conditions + graph.valid_ids("m"))
     return (
         f"{_HEAD}MATCH {graph.node('n')} WHERE {graph.named('n')} WITH n ORDER BY {graph.key('n')} "
         f"CALL (n) {{ MATCH (n)-{arrow}->{graph.neighbour('m')} {where}"
@@ -318,22 +318,22 @@ def relation_types() -> str:
 
 def properties(label: str) -> str:
     """Return property, count: how many nodes with a label have each property."""
-    return f"{_HEAD}MATCH (n:{quoted(label)}) UNWIND keys(n) AS property RETURN property, count(*) AS count"
+    return f"{_HEAD}MATCH (n:{quote(label)}) UNWIND keys(n) AS property RETURN property, count(*) AS count"
 
 
 def constraint(label: str) -> str:
     """Make ids unique under the label; this creates the index that lookups and the order of ids need."""
-    return f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{quoted(label)}) REQUIRE n.id IS UNIQUE"
+    return f"CREATE CONSTRAINT IF NOT EXISTS FOR (n:{quote(label)}) REQUIRE n.id IS UNIQUE"
 
 
 def merge_entities(label: str) -> str:
     """Write entities; $rows: the properties of each entity, which replace all properties of its node."""
-    return f"{_HEAD}UNWIND $rows AS row MERGE (n:{quoted(label)} {{id: row.id}}) SET n = row"
+    return f"{_HEAD}UNWIND $rows AS row MERGE (n:{quote(label)} {{id: row.id}}) SET n = row"
 
 
 def edges_from(label: str) -> str:
     """Return id, relation, target: every edge that leaves one of the entities $ask.ids."""
-    name = quoted(label)
+    name = quote(label)
     return f"{_HEAD}UNWIND $ask.ids AS id MATCH (:{name} {{id: id}})-[edge]->(b:{name}) RETURN id, type(edge), b.id"
 
 
@@ -346,7 +346,7 @@ def create_edges(label: str) -> str:
     would grow with the square of their number. There is one statement for all relations, because Neo4j 5.26 can take a
     relationship type from a value, and a statement for each type would take longer to compile than to run.
     """
-    name = quoted(label)
+    name = quote(label)
     return (
         f"{_HEAD}UNWIND $rows AS row MATCH (a:{name} {{id: row[0]}}) MATCH (b:{name} {{id: row[2]}}) "
         "CREATE (a)-[:$(row[1])]->(b) RETURN count(*) AS found"
@@ -357,7 +357,7 @@ def unknown(label: str) -> str:
     """Return id: the first of $ask.ids that no entity has."""
     return (
         f"{_HEAD}UNWIND range(0, size($ask.ids) - 1) AS at WITH at, $ask.ids[at] AS id "
-        f"WHERE NOT EXISTS {{ MATCH (:{quoted(label)} {{id: id}}) }} RETURN id ORDER BY at LIMIT 1"
+        f"WHERE NOT EXISTS {{ MATCH (:{quote(label)} {{id: id}}) }} RETURN id ORDER BY at LIMIT 1"
     )
 
 
@@ -366,7 +366,7 @@ def forget(label: str) -> str:
 
     The statement must not run inside an explicit transaction.
     """
-    return f"{_HEAD}MATCH (n:{quoted(label)}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF $rows ROWS"
+    return f"{_HEAD}MATCH (n:{quote(label)}) CALL (n) {{ DETACH DELETE n }} IN TRANSACTIONS OF $rows ROWS"
 
 
 def constraints() -> str:
@@ -376,4 +376,4 @@ def constraints() -> str:
 
 def drop_constraint(name: str) -> str:
     """Remove a constraint by name, if it still exists."""
-    return f"DROP CONSTRAINT {quoted(name)} IF EXISTS"
+    return f"DROP CONSTRAINT {quote(name)} IF EXISTS"

@@ -32,7 +32,7 @@ from clew.core.text import FUNCTION_WORDS
 from clew.core.types import Bools, Ints
 from clew.core.words import LONGEST_WORD, Word, stem, words
 from clew.kg.manifest import AGAIN
-from clew.kg.relations import spoken
+from clew.kg.relations import relation_words
 from clew.kg.types import Entity
 
 FORMAT = 1
@@ -150,15 +150,15 @@ class _Names:
         seen: set[tuple[str, int]] = set()
         for kind, name in _names(entity):
             found = words(name)
-            self._know(row, found)
+            self._add_words(row, found)
             key, form = " ".join(word.stem for word in found), form_of(found)
             if 1 <= len(found) <= LONGEST_NAME and len(key) <= LONGEST_KEY and (key, form) not in seen:
                 seen.add((key, form))
                 self._append(key, row, form, kind, shape_of(name))
         # A word that occurs in a description is not a misspelt name.
-        self._know(row, words(entity.description))
+        self._add_words(row, words(entity.description))
         person = words(entity.name)
-        if len(person) > 1 and _PEOPLE & set(spoken(entity.type).split()) and _is_last_name(person[-1].plain):
+        if len(person) > 1 and _PEOPLE & set(relation_words(entity.type).split()) and _is_last_name(person[-1].plain):
             name = entity.name[person[-1].start :]
             self._last[person[-1].plain] = (form_of(person[-1:]), person[-1].stem, shape_of(name))
 
@@ -184,7 +184,7 @@ class _Names:
             found[name] = column
         return found
 
-    def _know(self, row: int, found: Iterable[Word]) -> None:
+    def _add_words(self, row: int, found: Iterable[Word]) -> None:
         for word in found:
             if len(word.plain) <= LONGEST_WORD and self.words.setdefault(word.plain, row) != row:
                 self.words[word.plain] = -1
@@ -241,18 +241,19 @@ class Dictionary:
         self.types: list[str] = table["types"]
         self.size: int = table["entities"]
         # Caches of the words of one length and first letter, and of the corrections of unknown words.
-        self._alike = lru_cache(maxsize=512)(self._read_alike)
+        self._words_like = lru_cache(maxsize=512)(self._load_words)
         self.corrections = lru_cache(maxsize=_CACHED_WORDS)(self._find_corrections)
 
     def spans(self, text: Sequence[Word], *, most: int, fuzzy: bool = True, linked: Bools | None = None) -> list[Span]:
         """Return every run of words that is a name, by ascending start and length; runs with a corrected word are last.
 
-        A run can be part of a longer one. most: most records of a name, those of the entities with the highest degrees.
-        fuzzy: if no exact name covers a word and it is in no name or description, also try known words that are a
-        typing error away. linked: (types,) bool, the entity types to use (None: all).
+        A run can be part of a longer one. most: maximum number of records of a name; those of the entities with the
+        highest degrees are taken. fuzzy: for a word that is in no name and no description, and that no exact name
+        covers, also try the known words that differ from it by a typing error. linked: (types,) bool, the entity types
+        to use (None: all).
         """
         stems = tuple(word.stem for word in text)
-        found = [span for first in range(len(text)) for span in self._from(_Start(first, stems), most, linked)]
+        found = [span for first in range(len(text)) for span in self._spans_from(_Start(first, stems), most, linked)]
         if fuzzy:
             covered = {at for span in found for at in range(span.first, span.last)}
             for at, word in enumerate(text):
@@ -260,7 +261,7 @@ class Dictionary:
                     for corrected, edits in self.corrections(word.plain):
                         changed = (*stems[:at], stem(corrected), *stems[at + 1 :])
                         for first in range(max(0, at - LONGEST_NAME + 1), at + 1):
-                            found += self._from(_Start(first, changed, at, edits), most, linked)
+                            found += self._spans_from(_Start(first, changed, at, edits), most, linked)
         return found
 
     def _find_corrections(self, word: str) -> tuple[tuple[str, int], ...]:
@@ -274,14 +275,14 @@ class Dictionary:
 
         edits = 1 if len(word) < _TWO_EDITS_FROM else 2
         lengths = range(len(word) - edits, len(word) + edits + 1)
-        pool = [alike for length in lengths for alike in self._alike(length, word[0])]
+        pool = [alike for length in lengths for alike in self._words_like(length, word[0])]
         close = extract(word, pool, scorer=OSA.distance, score_cutoff=edits, limit=_MOST_CORRECTIONS)
         return tuple(sorted(((corrected, int(n)) for corrected, n, _ in close), key=lambda pair: (pair[1], pair[0])))
 
-    def _read_alike(self, length: int, letter: str) -> tuple[str, ...]:
+    def _load_words(self, length: int, letter: str) -> tuple[str, ...]:
         return tuple(word[2:] for word in self._words.keys(f"{length:02d}{letter}"))
 
-    def _from(self, start: _Start, most: int, linked: Bools | None) -> Iterator[Span]:
+    def _spans_from(self, start: _Start, most: int, linked: Bools | None) -> Iterator[Span]:
         """Yield the names that begin at a word and, if a word was corrected, include that word."""
         stems = start.stems[start.first : start.first + LONGEST_NAME]
         joined = " ".join(stems)

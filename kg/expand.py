@@ -45,12 +45,12 @@ class ExpandSpec:
     """How far the entities of a query are expanded, and along which relations.
 
     relations: relation → a direction ("out", "in", "both") or a RelationSpec (empty: all, both ways, weight 1).
-    hops: 1 to 3. fan_out: most edges from a node along one relation in one direction. steps: most edges in a hop.
-    decay: factor of each hop after the first (0 to 1). hub: damping of hubs after the first hop (0 to 2).
-    itself: weight of the documents of the mentioned entities themselves (0 to 10; None: 1 if documents are annotated
-    with entities, 0 if documents are entities). fit: influence of how well a relation fits the question (0: none, to
-    2). method: "paths", or "pagerank" (personalised, Haveliwala, WWW 2002). restart: probability in PageRank to return
-    to the seeds (above 0, to 1). most: most entities in the result (1 to 100,000).
+    hops: 1 to 3. fan_out: maximum number of edges from a node along one relation in one direction. steps: maximum
+    number of edges in a hop. decay: factor of each hop after the first (0 to 1). hub: damping of hubs after the first
+    hop (0 to 2). itself: weight of the documents of the mentioned entities themselves (0 to 10; None: 1 if documents
+    are annotated with entities, 0 if documents are entities). fit: influence of how well a relation fits the question
+    (0: none, to 2). method: "paths", or "pagerank" (personalised, Haveliwala, WWW 2002). restart: probability in
+    PageRank to return to the seeds (above 0, to 1). most: maximum number of entities in the result (1 to 100,000).
     """
 
     relations: Mapping[str, Direction | RelationSpec] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class ExpandSpec:
 
     @property
     def walk(self) -> Walk:
-        """The walk that a store is asked for."""
+        """The walk that is requested from a store."""
         directions = {name: self.relation(name).direction for name in self.relations}
         return Walk(directions or None, self.hops, self.fan_out, self.steps)
 
@@ -86,10 +86,10 @@ class ExpandSpec:
         given = self.relations.get(name)
         return given if isinstance(given, RelationSpec) else RelationSpec(given or "both")
 
-    def say(self, step: Step) -> str:
+    def step_text(self, step: Step) -> str:
         """Return a step in words, as shown before the name of the entity it leads to."""
         spec = self.relation(step.relation)
-        return (spec.say if step.outgoing else spec.back) or step.said
+        return (spec.say if step.outgoing else spec.back) or step.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Reached:
     """An entity that the expansion of a query reached.
 
     seed: the mentioned entity at which the path starts. path: the steps from there (none: the seed itself).
-    weight: above 0; 1 for a certain mention, or for the step from it that fits best.
+    weight: above 0; 1 for a certain mention (probability 1), or for the step from it that fits the question best.
     """
 
     entity: str
@@ -178,8 +178,8 @@ def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec)
         before = carried[:, table.near[edges]]
         carried = _joined(before, before * share[edges], table.far[edges], count)
         total += carried.sum(axis=0)
-        gained = before.sum(axis=0) * share[edges]
-        heaviest = edges[np.lexsort((edges, -gained))]
+        passed_on = before.sum(axis=0) * share[edges]
+        heaviest = edges[np.lexsort((edges, -passed_on))]
         far, first = np.unique(table.far[heaviest], return_index=True)
         came[far] = heaviest[first]
     return total, came

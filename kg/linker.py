@@ -54,7 +54,7 @@ _CLEAR = 0.5
 _LONG_TYPO = 6
 _ARTICLES = frozenset("a an the der die das le la les el los las il lo gli o os as".split())
 # Most records of one name that become candidates; a name of more entities hardly tells which one is meant.
-MOST_BEARERS = 30
+MAX_RECORDS_OF_NAME = 30
 # Words that are written in lower case in headlines and product titles.
 _SMALL_IN_TITLES = frozenset("a an and as at but by for from in into nor of on or over per the to via vs with".split())
 
@@ -63,10 +63,10 @@ _SMALL_IN_TITLES = frozenset("a an and as at but by for from in into nor of on o
 class LinkSpec:
     """How texts are linked to entities.
 
-    threshold: least probability of a mention (0 to 1). rival: another entity of the same words is used as well if its
-    probability, as a share of that of the mention, is at least this (0 to 1; above 1: none). types: entity types that
-    are linked (empty: all). fuzzy: whether names with typing errors are matched. most: most mentions in one text (1 to
-    32).
+    threshold: minimum probability of a mention (0 to 1). rival: another entity for the same words is used as well if
+    its probability is at least this share of the mention's (0 to 1; above 1: none). types: entity types that are linked
+    (empty: all). fuzzy: whether names with typing errors are matched. most: maximum number of mentions in one text (1
+    to 32).
     """
 
     threshold: float = 0.45
@@ -122,10 +122,10 @@ class Linked:
         """The candidates that are mentions, by position in the text."""
         return tuple(sorted((c for c in self.candidates if not c.dropped), key=lambda c: c.start))
 
-    def meant(self, rival: float) -> tuple[Candidate, ...]:
-        """Return the mentions, each followed by the other entities of the same words that are almost as likely.
+    def with_rivals(self, rival: float) -> tuple[Candidate, ...]:
+        """Return the mentions, each followed by the other entities for the same words that are almost as likely.
 
-        rival: least probability of such an entity, as a share of that of the mention (0 to 1; above 1: none).
+        rival: minimum probability of such an entity, as a share of the mention's (0 to 1; above 1: none).
         """
         found: list[Candidate] = []
         for mention in self.mentions:
@@ -197,12 +197,12 @@ class Linker:
         rows: list[tuple[int, int, int]] = []
         features: list[list[float]] = []
         prominences = self.dictionary.entities["prominence"]
-        for span in self.dictionary.spans(found, most=MOST_BEARERS, fuzzy=self.spec.fuzzy, linked=self._linked):
+        for span in self.dictionary.spans(found, most=MAX_RECORDS_OF_NAME, fuzzy=self.spec.fuzzy, linked=self._linked):
             if case.idle(span):
                 continue
-            bearers = _bearers(span, found)
-            shared = case.of_span(span, len(bearers))
-            for entity, (kind, inexact, shape) in bearers.items():
+            closest = _closest_names(span, found)
+            shared = case.of_span(span, len(closest))
+            for entity, (kind, inexact, shape) in closest.items():
                 rows.append((span.first, span.last, entity))
                 own = [float(kind in {ALIAS, LAST}), float(kind == TRANSLATION), float(not inexact)]
                 lower = float(shape == LOWER)
@@ -294,15 +294,15 @@ def _is_clear_typo(
     return all(other[1] < _CLEAR * probability for other in others)
 
 
-def _bearers(span: Span, found: Sequence[Word]) -> dict[int, tuple[int, bool, int]]:
+def _closest_names(span: Span, found: Sequence[Word]) -> dict[int, tuple[int, bool, int]]:
     """Return entity → (kind, whether written differently, shape) of its closest name in the records of a span."""
     form = form_of(found[span.first : span.last])
-    bearers: dict[int, tuple[int, bool, int]] = {}
+    closest: dict[int, tuple[int, bool, int]] = {}
     for entity, written, kind, shape in span.records.tolist():
         seen = (kind, written != form, shape)
-        if entity not in bearers or (seen[1], seen[0]) < (bearers[entity][1], bearers[entity][0]):
-            bearers[entity] = seen
-    return bearers
+        if entity not in closest or (seen[1], seen[0]) < (closest[entity][1], closest[entity][0]):
+            closest[entity] = seen
+    return closest
 
 
 class _Case:
@@ -345,19 +345,19 @@ class _Case:
             math.log(rivals),
             capitals,
             small,
-            float(self._capital_beside(span)) if self._cased else 0.0,
+            float(self._capitalised_neighbours(span)) if self._cased else 0.0,
             sum(self._function[span.first : span.last]) / count,
             len(surface) / len(self._text),
         ]
 
-    def _capital_beside(self, span: Span) -> int:
+    def _capitalised_neighbours(self, span: Span) -> int:
         """Count the neighbouring words (0 to 2) that look like part of the name: capitalised and one space away."""
         first, last = span.first, span.last
         before = first > 1 and self._capital[first - 1] and not self._function[first - 1]
         after = last < len(self._words) and self._capital[last] and not self._function[last]
-        return int(before and self._apart(first - 1) == " ") + int(after and self._apart(last - 1) == " ")
+        return int(before and self._text_between(first - 1) == " ") + int(after and self._text_between(last - 1) == " ")
 
-    def _apart(self, at: int) -> str:
+    def _text_between(self, at: int) -> str:
         """Return the characters between a word and the next one."""
         return self._text[self._words[at].end : self._words[at + 1].start]
 

@@ -116,9 +116,9 @@ class Neo4jStore:
         return f"Neo4jStore({self._spec.uri}, {'|'.join(self._graph.labels)})"
 
     @property
-    def trouble(self) -> str:
-        """See Guarded."""
-        return self._breaker.trouble
+    def problem(self) -> str:
+        """See HealthReporting."""
+        return self._breaker.problem
 
     # -- requests
 
@@ -130,14 +130,14 @@ class Neo4jStore:
 
     def neighbourhood(self, seeds: Sequence[str], walk: Walk, deadline: Deadline) -> EdgeTable:
         """See GraphStore. Sends one statement for all hops."""
-        wanted, ways = list(dict.fromkeys(seeds)), self._ways(walk)
+        wanted, relation_filter = list(dict.fromkeys(seeds)), self._relation_filter(walk)
         ask = {
             "keys": self._keys(wanted),
             "places": {name: place for place, name in enumerate(wanted) if keys([name], mapped=False)},
-            "out": ways.out,
-            "into": ways.into,
+            "out": relation_filter.out,
+            "into": relation_filter.into,
         }
-        text = cypher.neighbourhood(self._graph, ways, walk.hops)
+        text = cypher.neighbourhood(self._graph, relation_filter, walk.hops)
         try:
             [[nodes, sizes, *runs]] = self._read(text, ask, deadline, fan_out=walk.fan_out, steps=walk.steps)
         except _Late:
@@ -167,7 +167,7 @@ class Neo4jStore:
     def bad_nodes(self) -> list[tuple[str, str, Any, int]]:
         """Return the nodes of a mapped database that cannot be entities: (label, why, id, how many), in that order.
 
-        why: "missing" (no id), "type" (an id that is neither string nor integer), "twice" (an id of several nodes).
+        why: "missing" (no id), "type" (an id that is neither string nor integer), "twice" (several nodes have this id).
         """
         rows = self._read(cypher.bad_nodes(self._graph), {"labels": list(self._graph.labels)}, Deadline(), long=True)
         return [(label, why, name, count) for label, why, name, count in rows]
@@ -187,7 +187,7 @@ class Neo4jStore:
     def _keys(self, ids: Sequence[str]) -> list[list[str | int]]:
         return keys_by_label(ids, self._spec) if self._spec.is_external else [keys(ids, mapped=False)]
 
-    def _ways(self, walk: Walk) -> cypher.RelationFilter:
+    def _relation_filter(self, walk: Walk) -> cypher.RelationFilter:
         """Return the relationship types of a walk, without those that the spec does not list."""
         if walk.relations is None:
             return cypher.RelationFilter()
@@ -234,7 +234,7 @@ class Neo4jStore:
         """Remove all entities of the label, several thousand in one transaction, and its constraint."""
         if self._spec.is_external:
             raise UsageError(f"{self._spec.uri} is an existing database, which Clew only reads")
-        self._ask(self._forgotten, None)
+        self._ask(self._delete_graph, None)
 
     def close(self) -> None:
         """See GraphStore. Takes at most a second or two if the server hangs."""
@@ -281,7 +281,7 @@ class Neo4jStore:
                 yield from page
         finally:
             with suppress(StageUnavailable, TimeoutError):
-                self._loop.call(lambda: _leave(session), CLOSE_SECONDS)
+                self._loop.call(lambda: _cancel(session), CLOSE_SECONDS)
 
     def _write(self, text: str, rows: Sequence[Any]) -> bool:
         """Run a statement over $rows in one transaction.
@@ -312,7 +312,7 @@ class Neo4jStore:
             self._failed(ticket, reason)
             raise StageUnavailable(reason) from None
         except BaseException:
-            self._breaker.abandoned(ticket)
+            self._breaker.inconclusive(ticket)
             raise
         self._breaker.succeeded(ticket)
         return answer
@@ -331,7 +331,7 @@ class Neo4jStore:
         if seconds is None or 1000 * seconds >= FAIR_MS:
             self._failed(ticket, reason)
         else:
-            self._breaker.abandoned(ticket)
+            self._breaker.inconclusive(ticket)
         return _Late(reason, "allow more time, or use fewer hops or steps")
 
     # -- on the loop
@@ -366,12 +366,12 @@ class Neo4jStore:
             except (DriverError, Neo4jError, OSError) as error:
                 self._breaker.failed(ticket, reason_of(error, self._spec) or f"{self._spec.uri} cannot answer now")
             except BaseException:
-                self._breaker.abandoned(ticket)
+                self._breaker.inconclusive(ticket)
                 raise
             else:
                 self._breaker.succeeded(ticket)
 
-    async def _forgotten(self) -> None:
+    async def _delete_graph(self) -> None:
         async with self._driver.session(database=self._spec.database) as session:
             await (await session.run(cypher.forget(self._label), {"rows": ENTITIES_AT_ONCE})).consume()
             # Last: the constraint makes deleting fast, and after a kill a second call finds the rest by it.
@@ -394,6 +394,6 @@ async def _page(result: AsyncResult) -> list[list[Any]]:
     return [record.values() for record in await result.fetch(PAGE)]
 
 
-async def _leave(session: AsyncSession) -> None:
+async def _cancel(session: AsyncSession) -> None:
     """Close a session, and its connection too if an answer is still on its way."""
     session.cancel()

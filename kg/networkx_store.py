@@ -102,21 +102,21 @@ class _Adjacency:
 
     def _group(self, nodes: int, source: Ints, relation: Ints, target: Ints) -> None:
         """Index the relations of each node, so that a walk only reads the graphs that contain the node."""
-        ways = 2 * len(self.relations)
-        out = source.astype(np.int64) * ways + 2 * relation
-        into = target.astype(np.int64) * ways + 2 * relation + 1
+        count = 2 * len(self.relations)
+        out = source.astype(np.int64) * count + 2 * relation
+        into = target.astype(np.int64) * count + 2 * relation + 1
         keys, fans = np.unique(np.concatenate([out, into]), return_counts=True)
-        owners, self._ways = np.divmod(keys, ways) if ways else (keys, keys)
-        self._ways = self._ways.astype(np.int32)
+        owners, self._directed_relations = np.divmod(keys, count) if count else (keys, keys)
+        self._directed_relations = self._directed_relations.astype(np.int32)
         self._fans = fans.astype(np.int32)
         self._first = np.searchsorted(owners, np.arange(nodes + 1))
 
-    def ways(self, row: int) -> Iterator[tuple[int, int]]:
+    def directed_relations(self, row: int) -> Iterator[tuple[int, int]]:
         """Yield (2 * relation, plus 1 for edges that enter; number of edges) by relation, leaving before entering."""
         first, last = int(self._first[row]), int(self._first[row + 1])
-        return zip(self._ways[first:last].tolist(), self._fans[first:last].tolist(), strict=True)
+        return zip(self._directed_relations[first:last].tolist(), self._fans[first:last].tolist(), strict=True)
 
-    def others(self, row: int, way: int) -> Iterator[int]:
+    def neighbours(self, row: int, way: int) -> Iterator[int]:
         """Yield the rows at the other end of a node's edges of one relation and direction, ascending."""
         graph = self._graphs[way >> 1]
         found: Iterator[int] = graph.predecessors(row) if way & 1 else graph.successors(row)
@@ -125,9 +125,9 @@ class _Adjacency:
     def edges(self) -> Iterator[tuple[int, int, int]]:
         """Yield (source, relation, target) of every edge, ascending."""
         for row in range(len(self.degrees)):
-            for way, _ in self.ways(row):
+            for way, _ in self.directed_relations(row):
                 if not way & 1:
-                    for other in self.others(row, way):
+                    for other in self.neighbours(row, way):
                         yield row, way >> 1, other
 
 
@@ -223,8 +223,8 @@ class _Walked:
         # Whether each relation and direction may be followed; None: all.
         self._allowed: list[bool] | None = None
         if walk.relations is not None:
-            ways: tuple[Literal["out", "in"], ...] = ("out", "in")
-            self._allowed = [walk.allows(name, way) for name in adjacency.relations for way in ways]
+            directions: tuple[Literal["out", "in"], ...] = ("out", "in")
+            self._allowed = [walk.allows(name, way) for name in adjacency.relations for way in directions]
         self._places: dict[int, int] = {}
         self._hops: list[int] = []
         self._frontier: list[int] = []
@@ -246,10 +246,10 @@ class _Walked:
         for row in self._frontier:
             _in_time(deadline)
             near = places[row]
-            for way, fan in self._adjacency.ways(row):
+            for way, fan in self._adjacency.directed_relations(row):
                 if allowed is not None and not allowed[way]:
                     continue
-                taken = list(islice(self._adjacency.others(row, way), min(self._walk.fan_out, left)))
+                taken = list(islice(self._adjacency.neighbours(row, way), min(self._walk.fan_out, left)))
                 self._far += [places.setdefault(other, len(places)) for other in taken]
                 self._runs.append((near, way, fan, len(taken)))
                 left -= len(taken)

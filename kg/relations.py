@@ -44,9 +44,9 @@ class Step(NamedTuple):
         return "out" if self.outgoing else "in"
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """The step in words, as shown before the name of the entity: "has brand", "brand of", "directed"."""
-        name = short(self.relation)
+        name = short_name(self.relation)
         if self.outgoing:
             return name
         if name.endswith(" of"):
@@ -56,16 +56,16 @@ class Step(NamedTuple):
         return f"{name.removeprefix('has ').removeprefix('in ')} of"
 
 
-def spoken(relation: str) -> str:
+def relation_words(relation: str) -> str:
     """Return the name of a relation as words, such as for /people/deceased_person/cause_of_death, hasBrand, MADE_BY."""
     parts = _BREAK.split(_CAMEL.sub(" ", relation))
     return " ".join(part.lower() for part in parts if part)
 
 
-def short(relation: str) -> str:
+def short_name(relation: str) -> str:
     """Return a relation as it is displayed: the last part of a path of names, as words."""
     last = [part.rsplit("/", 1)[-1] for part in relation.split(".") if part.strip("/")]
-    return " ".join(spoken(part) for part in last if part) or relation
+    return " ".join(relation_words(part) for part in last if part) or relation
 
 
 def remainder(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class RelationModel:
         return cls(table.get("words", {}), table.get("all", {}), int(table.get("questions", 0)))
 
     @cached_property
-    def _every(self) -> float:
+    def _word_count(self) -> float:
         """Number of words in all questions."""
         return sum(self.all.values())
 
@@ -114,18 +114,18 @@ class RelationModel:
         return {key: sum(counts.values()) for key, counts in self.words.items()}
 
     def fit(self, rest: Sequence[str], step: Step) -> float:
-        """Return the log-likelihood ratio of the remaining words of a question for a step against all questions.
+        """Return how much likelier a question's remaining words are in the questions that a step answered than in all.
 
-        In nats, divided by the square root of the number of words; 0.0 without words.
+        A log-likelihood ratio in nats, divided by the square root of the number of words; 0.0 without words.
         """
         if not rest:
             return 0.0
         counts = self.words.get(step.key, {})
-        named = Counter(stem(word) for word in spoken(step.relation).split())
+        named = Counter(stem(word) for word in relation_words(step.relation).split())
         length = self._lengths.get(step.key, 0.0)
         total = 0.0
         for word in rest:
-            general = (self.all.get(word, 0.0) + 0.5) / (self._every + 0.5 * len(self.all) + 1.0)
+            general = (self.all.get(word, 0.0) + 0.5) / (self._word_count + 0.5 * len(self.all) + 1.0)
             name = _NAME_WORDS * named[word] / max(1, named.total())
             seen = counts.get(word, 0.0) + name + _SMOOTHING * general
             total += math.log(seen / (length + _NAME_WORDS + _SMOOTHING) / general)

@@ -24,8 +24,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clew.core.arrow import to_arrow
-from clew.core.artifacts import Hold, verify_files
+from clew.core.artifacts import SharedLock, verify_files
 from clew.core.errors import CorruptError, NotFoundError, nearest
+from clew.core.mapped import open_array
 from clew.core.types import Bools, Ints
 from clew.kg.manifest import AGAIN, GRAPH_NAME, MANIFEST, SNAPSHOT_ID, GraphManifest, load
 from clew.kg.types import Edge, Entity, GraphCounts
@@ -34,6 +35,18 @@ NODES = "nodes.arrow"
 EDGES = "edges.npy"
 RELATIONS = "relations.json"
 DEGREES = "degrees.npy"
+
+NODE_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("type", pa.string()),
+        ("name", pa.string()),
+        ("aliases", pa.list_(pa.string())),
+        ("names", pa.map_(pa.string(), pa.string())),
+        ("description", pa.string()),
+        ("properties", pa.string()),
+    ]
+)
 
 
 class Snapshot:
@@ -59,7 +72,7 @@ class Snapshot:
         self.edges = edges
         self.degrees = degrees
         self._nodes = nodes
-        self._hold = Hold(folder)
+        self._shared_lock = SharedLock(folder)
 
     @classmethod
     def open(cls, folder: Path, *, verify: bool = True) -> Snapshot:
@@ -71,11 +84,14 @@ class Snapshot:
         try:
             if verify:
                 verify_files(folder, manifest.files)
-            edges = np.load(folder / EDGES, mmap_mode="r")
-            degrees = np.load(folder / DEGREES, mmap_mode="r")
+            entities = manifest.counts.entities
+            edges = open_array(folder / EDGES, np.int32, (3, manifest.counts.edges))
+            degrees = open_array(folder / DEGREES, np.int32, (entities,))
             relations = tuple(json.loads((folder / RELATIONS).read_bytes()))
             nodes = NodeFile(folder / NODES)
-        except CorruptError as error:
+            if len(nodes) != entities:
+                raise CorruptError(f"{folder / NODES} has {len(nodes)} entities, expected {entities}", AGAIN)
+        except (CorruptError, NotFoundError) as error:
             raise CorruptError(error.message, AGAIN) from None
         except (pa.ArrowException, OSError, ValueError, EOFError) as error:
             raise CorruptError(f"{folder} cannot be read: {error}", AGAIN) from None
@@ -126,7 +142,7 @@ class Snapshot:
 
         Memory maps are freed with the last object that uses them.
         """
-        self._hold.release()
+        self._shared_lock.release()
 
 
 class NodeFile:
@@ -201,7 +217,9 @@ def graph_folder(home: Path, name: str) -> Path:
 
 def graph_names(home: Path) -> list[str]:
     """Return the names of the graphs under a home that have a snapshot, ascending."""
-    return sorted({path.parent.parent.name for path in home.glob(f"graphs/*/*/{MANIFEST}") if _named(path.parent)})
+    return sorted(
+        {path.parent.parent.name for path in home.glob(f"graphs/*/*/{MANIFEST}") if _is_snapshot(path.parent)}
+    )
 
 
 def list_snapshots(home: Path, name: str) -> list[GraphManifest]:
@@ -209,7 +227,7 @@ def list_snapshots(home: Path, name: str) -> list[GraphManifest]:
 
     Raises NotFoundError for an unknown graph, CorruptError if a manifest cannot be read.
     """
-    folders = [path.parent for path in graph_folder(home, name).glob(f"*/{MANIFEST}") if _named(path.parent)]
+    folders = [path.parent for path in graph_folder(home, name).glob(f"*/{MANIFEST}") if _is_snapshot(path.parent)]
     if not folders:
         raise _no_graph(home, name)
     # Snapshots that were created in the same second are ordered by the time of their manifest file.
@@ -226,7 +244,7 @@ def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa
         return graph_folder(home, name) / list_snapshots(home, name)[0].id
     found = graph_folder(home, name) / id
     # Checks only this folder, so that a damaged other snapshot does not matter.
-    if not _named(found) or not (found / MANIFEST).is_file():
+    if not _is_snapshot(found) or not (found / MANIFEST).exists():
         known = [path.parent.name for path in graph_folder(home, name).glob(f"*/{MANIFEST}")]
         if not known:
             raise _no_graph(home, name)
@@ -237,7 +255,7 @@ def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa
     return found
 
 
-def _named(folder: Path) -> bool:
+def _is_snapshot(folder: Path) -> bool:
     return bool(SNAPSHOT_ID.fullmatch(folder.name) and GRAPH_NAME.fullmatch(folder.parent.name))
 
 

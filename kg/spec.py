@@ -60,7 +60,7 @@ class Neo4jSpec:
     its own label. Clew only reads an existing database. These describe it: relations: relationship types to use (empty:
     all that exist when the graph is pulled); id, name, description: properties; aliases: properties with other names
     (each a string or a list of strings); names: language code → property; nodes: label → what differs for its nodes.
-    connections: most connections at a time (1 to 100). connect_ms: time limit to connect (1 to 60,000).
+    connections: maximum number of connections at a time (1 to 100). connect_ms: time limit to connect (1 to 60,000).
     """
 
     uri: str
@@ -150,8 +150,8 @@ class DocumentMapping:
     """How documents are part of a graph.
 
     documents: pattern of the node id of a document, such as "product:{id}" ("": documents are not nodes). types: entity
-    types that only documents have (none if documents are entities like all others). about: relations between such nodes
-    and others.
+    types that only documents have (empty if documents are entities like all others). about: relations between the
+    documents' nodes and other nodes.
     """
 
     documents: str
@@ -168,9 +168,10 @@ class GraphSpec:
     the database, for store = "neo4j". documents: pattern of the node id of a document, such as "product:{id}" ("auto":
     detected, "": documents are not nodes). annotate: fields whose text is linked to entities when the index is built
     ("title" means the title field). use: "ranking" (documents of the reached entities become candidates) and "terms"
-    (names of the reached entities are added to BM25). terms: most names to add. terms_weight: weight of the most likely
-    of them, relative to a word of the query (0 to 1). link, expand: see LinkSpec and ExpandSpec. document_types, about:
-    see Attached; the build detects them if they are empty. snapshot: id of the snapshot; set by the build.
+    (names of the reached entities are added to BM25). terms: maximum number of names to add. terms_weight: weight of
+    the most likely of them, relative to a word of the query (0 to 1). link, expand: see LinkSpec and ExpandSpec.
+    document_types, about: see DocumentMapping; the build detects them if they are empty. snapshot: id of the snapshot;
+    set by the build. enabled: "auto" (left out if it lowers nDCG@10 on the judged queries), true or false.
     """
 
     name: str = ""
@@ -188,6 +189,7 @@ class GraphSpec:
     document_types: list[str] = field(default_factory=list)
     about: list[str] = field(default_factory=list)
     snapshot: str = ""
+    enabled: Literal["auto"] | bool = "auto"
 
     def __post_init__(self) -> None:
         if bool(self.nodes) != bool(self.edges):
@@ -205,6 +207,6 @@ class GraphSpec:
                 raise ValueError(f"{name} is {value}, expected 0 to {most}")
 
     @property
-    def attached(self) -> DocumentMapping:
+    def document_mapping(self) -> DocumentMapping:
         """How documents are part of the graph, after a build has detected it."""
         return DocumentMapping(self.documents, tuple(self.document_types), tuple(self.about))

@@ -58,7 +58,7 @@ class HealthReporting(Protocol):
     """A store that can be unavailable and reports this without a request."""
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why the store does not answer now, as a message for users; "" if no problem is known."""
         ...
 

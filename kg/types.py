@@ -49,7 +49,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class GraphCounts:
-    """The size of a graph. relations: name → edges. types: entity type → entities. Both ordered by name."""
+    """The size of a graph.
+
+    relations: name → number of edges. types: entity type → number of entities. Both are ordered by name.
+    """
 
     entities: int
     edges: int
@@ -62,8 +65,8 @@ class Walk:
     """How far a store walks from its seeds, and along which relations.
 
     relations: relation → direction in which it may be followed, "out" from source to target (None: all relations in
-    both directions). hops: 1 to 3. fan_out: most edges followed from one node along one relation in one direction (1 to
-    10,000). steps: most edges followed in one hop, from all nodes together (1 to 100,000).
+    both directions). hops: 1 to 3. fan_out: maximum number of edges followed from one node along one relation in one
+    direction (1 to 10,000). steps: maximum number of edges followed in one hop, from all nodes together (1 to 100,000).
     """
 
     relations: Mapping[str, Direction] | None = None

@@ -1,4 +1,4 @@
-"""A stand-in for a graph store that cannot be opened: searches run without the graph and report why."""
+"""A replacement for a graph store that cannot be opened: searches run without the graph and report why."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class UnavailableStore:
         self._reason = reason
 
     @property
-    def trouble(self) -> str:
-        """See Guarded."""
+    def problem(self) -> str:
+        """See HealthReporting."""
         return self._reason
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:  # noqa: ARG002

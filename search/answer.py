@@ -22,7 +22,7 @@ from clew.search.protocols import CandidateGenerator, ParsedQuery
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering, nothing_good
 from clew.search.rerank.stage import Reranker
-from clew.search.terms import QueryTerms, weighed_sentences
+from clew.search.terms import QueryTerms, weighted_sentences
 from clew.search.trace import Trace
 from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
 
@@ -41,14 +41,14 @@ def checked(request: AnswerRequest) -> SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of a document: text is body[start:end]. worth: total weight of the query's terms in it (0 or more)."""
+    """A sentence of a document: text is body[start:end]. weight: that of the query terms in it (0 or more)."""
 
     text: str
     field: str
     start: int
     end: int
     passage: tuple[int, int]
-    worth: float
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def sentences_of(
         for name, first, last in places:
             start, end = max(first, passage[0]), min(last, passage[1])
             part = text[start:end]
-            for begin, stop, value in weighed_sentences(part, terms.matches(part)):
+            for begin, stop, value in weighted_sentences(part, terms.matches(part)):
                 one = Sentence(part[begin:stop], name, start + begin, start + stop, passage, value)
                 if any(_holds(other, one) for other in before):
                     continue
@@ -96,20 +96,20 @@ def _holds(outer: Sentence, inner: Sentence) -> bool:
 def most_promising(groups: Sequence[Group], most: int = SENTENCES) -> list[tuple[int, int]]:
     """Return (group, sentence) indexes of at most `most` sentences.
 
-    The best sentence of each group comes first, then the others by descending worth.
+    The best sentence of each group comes first, then the others by descending weight.
     """
     firsts = [(row, best_by_terms(group)) for row, group in enumerate(groups) if group.sentences]
     taken = set(firsts)
     others = [
         (row, at) for row, group in enumerate(groups) for at in range(len(group.sentences)) if (row, at) not in taken
     ]
-    others.sort(key=lambda pair: -groups[pair[0]].sentences[pair[1]].worth)
+    others.sort(key=lambda pair: -groups[pair[0]].sentences[pair[1]].weight)
     return [*firsts, *others][:most]
 
 
 def best_by_terms(group: Group) -> int:
-    """Return the index of the sentence with the highest worth, the first of equals. The group must not be empty."""
-    return max(range(len(group.sentences)), key=lambda at: group.sentences[at].worth)
+    """Return the index of the sentence with the highest weight, the first of equals. The group must not be empty."""
+    return max(range(len(group.sentences)), key=lambda at: group.sentences[at].weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +122,23 @@ class Answers:
     read: int
 
     @classmethod
-    def likely(cls, found: Sequence[Answer], min_probability: float | None, read: int) -> Answers:
+    def ranked(cls, found: Sequence[Answer], min_probability: float | None, read: int) -> Answers:
         """Rank the answers of `found` whose probability is at least min_probability (0 to 1; None: all of them).
 
         As with hits, an answer that was not scored is not dropped, unless all answers that were scored are dropped.
         """
         judged = [answer.probability for answer in found if answer.probability is not None]
-        kept = [
+        accepted = [
             answer for answer in found
             if min_probability is None or answer.probability is None or answer.probability >= min_probability
         ]  # fmt: skip
         notes: tuple[str, ...] = ()
         if min_probability is not None and judged and max(judged) < min_probability:
-            kept = []
+            accepted = []
             notes = (nothing_good(len(judged), "answers", min_probability, max(judged)),)
-        elif min_probability is not None and not kept:
+        elif min_probability is not None and not accepted:
             notes = ("nothing good: none of the documents found contains a sentence",)
-        ranked = tuple(replace(answer, rank=rank) for rank, answer in enumerate(kept, 1))
+        ranked = tuple(replace(answer, rank=rank) for rank, answer in enumerate(accepted, 1))
         return cls(ranked, min_probability is not None and not ranked, notes, read)
 
 
@@ -160,7 +160,7 @@ class AnswerExtractor:
         one, answers have the order of their documents. If reranking the documents failed, sentences are not scored
         either.
         """
-        with trace.needed("answer"):
+        with trace.mandatory("answer"):
             terms = QueryTerms(self.analyzer, query)
             groups = [self._group(query, ordering.pool, int(at), terms) for at in ordering.shown[: request.k]]
             groups = [group for group in groups if group.sentences]
@@ -171,7 +171,7 @@ class AnswerExtractor:
                 scores = self._scores(self.reranker, query.text, groups, chosen)
         found = [_answer(self.store, group, row, scores, ordering) for row, group in enumerate(groups)]
         found.sort(key=lambda answer: -answer.score if answer.probability is not None else float("inf"))
-        return Answers.likely(found, request.min_probability, len(scores))
+        return Answers.ranked(found, request.min_probability, len(scores))
 
     def _group(self, query: ParsedQuery, pool: FusedCandidates, at: int, terms: QueryTerms) -> Group:
         values = self.store.fields_of(int(pool.documents[at]))
@@ -194,9 +194,9 @@ class AnswerExtractor:
         scores = np.stack([self.generators[name].score(query, every) for name in names]).astype(np.float64)
         ranks = np.full(scores.shape, -1, np.int64)
         of_document = FusedCandidates(every, names, scores, ranks, pool.score_statistics[rows], best=ranks)
-        worth = standardised(of_document, self.fusion).sum(axis=0)
-        order = np.argsort(-worth, kind="stable")
-        others = [int(every[place]) for place in order if worth[place] > 0 and every[place] != best]
+        totals = standardised(of_document, self.fusion).sum(axis=0)
+        order = np.argsort(-totals, kind="stable")
+        others = [int(every[place]) for place in order if totals[place] > 0 and every[place] != best]
         return [best, *others[: PASSAGES - 1]]
 
     def _scores(
@@ -235,7 +235,7 @@ def _answer(
         score, probability = float(odds[0]), float(Calibration.probability(odds)[0])
     else:
         place = best_by_terms(group)
-        score, probability = group.sentences[place].worth, None
+        score, probability = group.sentences[place].weight, None
     best = group.sentences[place]
     return Answer(
         id=store.id(int(pool.documents[at])),

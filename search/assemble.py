@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clew.core.artifacts import Hold, verify_files
+from clew.core.artifacts import SharedLock, verify_files
 from clew.core.errors import FormatError, MismatchError, NotFoundError, SpecError
 from clew.core.spec import parse
 from clew.core.text import Analyzer
@@ -20,6 +20,7 @@ from clew.search.protocols import CandidateGenerator, IndexKind
 from clew.search.query_analysis import QueryAnalyzer
 from clew.search.rerank.spec import RerankSpec
 from clew.search.spec import SearchSpec
+from clew.search.stages import stages_off
 from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
 
 if TYPE_CHECKING:
@@ -74,17 +75,17 @@ def open_version(
 
     The version is held until `Searcher.close`, so that gc does not remove it.
     """
-    hold = Hold(folder.version(version.id))
+    shared_lock = SharedLock(folder.version(version.id))
     try:
-        return _opened(folder, version, home, release, hold, verify=verify, model=model)
+        return _opened(folder, version, home, release, shared_lock, verify=verify, model=model)
     except SpecError as error:  # the spec was valid when the index was built, so its format has changed since
-        hold.release()
+        shared_lock.release()
         raise FormatError(
             f"index {version.index!r}, release {release.id}, was written by another version of Clew: {error.message}",
             "rebuild with `clew build`, which does not encode passages again",
         ) from None
     except BaseException:
-        hold.release()
+        shared_lock.release()
         raise
 
 
@@ -93,7 +94,7 @@ def _opened(
     version: IndexVersion,
     home: Path,
     release: Release,
-    hold: Hold,
+    shared_lock: SharedLock,
     *,
     verify: bool,
     model: str | None,
@@ -116,10 +117,12 @@ def _opened(
     fusion = parse(FusionSpec, learned, "[fusion]") if learned else spec.fusion
     gate = Gate.of_table(release.learned.get("gate", {}))
     encoder = _encoder(version, home, model)
-    reranker = _reranker(spec.rerank, version, home, release)
+    off = stages_off(release.learned)
+    reranker = None if "rerank" in off else _reranker(spec.rerank, version, home, release)
     generators: dict[str, CandidateGenerator] = {
         source: kind.open([shard / source for shard in shards], root / source)
         for source, kind in kinds_of(spec, analyzer, home).items()
+        if source not in off
     }
     from clew.search.docstore import DocStore
 
@@ -128,18 +131,20 @@ def _opened(
         version=version,
         fields=spec.fields,
         store=DocStore.open(shards, spec.fields),
-        understanding=QueryAnalyzer(analyzer, encoder),
+        query_analyzer=QueryAnalyzer(analyzer, encoder),
         generators=generators,
         fusion=fusion,
-        hold=hold,
+        shared_lock=shared_lock,
         gate=gate,
         reranker=reranker,
         # Opened last, because an error after it would have to close its snapshot and its connections.
-        knowledge=_knowledge(spec.graph, home, root, release.learned, verify=verify),
+        graph_retriever=_graph_retriever(
+            None if "graph" in off else spec.graph, home, root, release.learned, verify=verify
+        ),
     )
 
 
-def _knowledge(
+def _graph_retriever(
     spec: GraphSpec | None, home: Path, root: Path, learned: Mapping[str, Any], *, verify: bool
 ) -> GraphRetriever | None:
     if spec is None:
@@ -165,9 +170,9 @@ def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | Non
 def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, release: Release) -> Reranker | None:
     if spec is None:
         return None
-    from clew.models.store import saved_as
+    from clew.models.store import find_recorded
 
-    published = replace(spec, model=saved_as(release.reranker, home)) if release.reranker else spec
+    published = replace(spec, model=find_recorded(release.reranker, home)) if release.reranker else spec
     try:
         found = load_reranker(published, home, release.learned.get("rerank"))
     except NotFoundError as error:
@@ -185,11 +190,11 @@ def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, releas
 def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | None:
     if not version.encoder:
         return None
-    from clew.models.agreement import LEAST
+    from clew.models.agreement import MIN_AGREEMENT
     from clew.models.cached import CachedEncoder
-    from clew.models.store import load_encoder, saved_as
+    from clew.models.store import find_recorded, load_encoder
 
-    wanted = model or saved_as(version.encoder, home)
+    wanted = model or find_recorded(version.encoder, home)
     try:
         encoder = load_encoder(wanted, home)
     except NotFoundError as error:
@@ -204,10 +209,10 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         )
     # Variants of one model share a vector space; the manifest says how closely each agrees with the fp32 model.
     agreement = min(encoder.agreement, float(version.encoder.get("agreement", 1.0)))
-    if encoder.runtime != version.encoder["runtime"] and agreement < LEAST:
+    if encoder.runtime != version.encoder["runtime"] and agreement < MIN_AGREEMENT:
         raise MismatchError(
             f"index {version.index!r} was built on {version.encoder['runtime']}, and {wanted!r} runs on "
-            f"{encoder.runtime}: the cosine of their vectors is {agreement:.3f}, expected at least {LEAST}",
+            f"{encoder.runtime}: the cosine of their vectors is {agreement:.3f}, expected at least {MIN_AGREEMENT}",
             "open it with the model variant it was built with, or rebuild with `clew build`",
         )
     return CachedEncoder(encoder, None)

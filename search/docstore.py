@@ -58,10 +58,11 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "list": (list, tuple),
     "geo": (list, tuple),
 }
-_PASSAGE_SCHEMA = pa.schema([("document", pa.int32()), ("start", pa.int32()), ("end", pa.int32())])
+PASSAGE_SCHEMA = pa.schema([("document", pa.int32()), ("start", pa.int32()), ("end", pa.int32())])
 
 
-def _schema(fields: Fields) -> Any:
+def document_schema(fields: Fields) -> Any:
+    """Return the Arrow schema of documents with these fields."""
     # The id comes first and columns are found by position, so a declared field may be called "id" as well.
     return pa.schema([("id", pa.string()), *((name, _ARROW_TYPES[spec.type]) for name, spec in fields.items())])
 
@@ -76,7 +77,7 @@ def write_documents(documents: Iterable[Document], fields: Fields, directory: Pa
     left out; an empty text, keyword or list counts as no value. Raises DataError that names the origin if a value
     does not fit the type of its field, or if an id occurs twice.
     """
-    schema = _schema(fields)
+    schema = document_schema(fields)
     ids: list[str] = []
     with pa.OSFile(str(directory / DOCUMENTS), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in _batches(documents, fields):
@@ -97,9 +98,9 @@ def write_passages(directory: Path, document: Ints, start: Ints, end: Ints) -> N
     arrays = [pa.array(np.asarray(column, np.int32)) for column in (document, start, end)]
     with (
         pa.OSFile(str(directory / PASSAGES), "wb") as sink,
-        pa.ipc.new_file(sink, _PASSAGE_SCHEMA) as writer,
+        pa.ipc.new_file(sink, PASSAGE_SCHEMA) as writer,
     ):
-        writer.write_batch(pa.record_batch(arrays, schema=_PASSAGE_SCHEMA))
+        writer.write_batch(pa.record_batch(arrays, schema=PASSAGE_SCHEMA))
 
 
 def _batches(documents: Iterable[Document], fields: Fields) -> Iterator[list[Document]]:
@@ -195,10 +196,10 @@ class DocStore:
     def open(cls, directories: Sequence[Path], fields: Fields) -> DocStore:
         """Open the shards of a version in ordinal order.
 
-        Raises CorruptError or NotFoundError for a file that cannot be read, MismatchError if other fields were
-        declared when it was built.
+        Raises CorruptError or NotFoundError for a file that cannot be read, MismatchError if it was built with other
+        declared fields.
         """
-        schema = _schema(fields)
+        schema = document_schema(fields)
         batches: list[Any] = []
         places: list[list[NDArray[Any]]] = [[], [], []]
         ids = []
@@ -207,14 +208,14 @@ class DocStore:
             shard = _read(directory / DOCUMENTS)
             if not shard.schema.equals(schema):
                 raise MismatchError(
-                    f"{directory / DOCUMENTS} has other fields than the version", "rebuild with `clew build`"
+                    f"{directory / DOCUMENTS} does not have the fields of the version", "rebuild with `clew build`"
                 )
             batches.extend(shard.to_batches())
             where = _read(directory / PASSAGES)
             for part, column in zip(places, where.columns, strict=True):
                 part.append(to_numpy(column))
             places[0][-1] = places[0][-1].astype(np.int64) + documents
-            ids.append((open_trie(directory / IDS), open_array(directory / ID_ORDINALS)))
+            ids.append((open_trie(directory / IDS), open_array(directory / ID_ORDINALS, np.int32, (shard.num_rows,))))
             documents += shard.num_rows
         document, start, end = (_joined(part) for part in places)
         table = pa.Table.from_batches(batches, schema)
@@ -385,13 +386,5 @@ def _column(kind: str, chunks: Any) -> Column:
 
 
 def _keywords(count: int, documents: Ints, values: Any) -> Keywords:
-    """Encode values as indexes into the sorted distinct values, each pair of a document and a value once."""
     encoded = values.dictionary_encode()
-    names: list[str] = encoded.dictionary.to_pylist()
-    order = sorted(range(len(names)), key=names.__getitem__)
-    rank = np.empty(len(names), np.int64)
-    rank[order] = np.arange(len(names))
-    codes = rank[to_numpy(encoded.indices)]
-    pairs = np.unique(documents * max(len(names), 1) + codes)
-    owners, codes = np.divmod(pairs, max(len(names), 1))
-    return Keywords(count, owners.astype(np.int64), codes.astype(np.int32), [names[at] for at in order])
+    return Keywords.of(count, documents, encoded.dictionary.to_pylist(), to_numpy(encoded.indices))

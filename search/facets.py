@@ -37,8 +37,8 @@ def count_facets(
 ) -> dict[str, tuple[FacetValue, ...]]:
     """Count the facets `names` over the documents for which `documents`, (documents,) bool, is true.
 
-    limit: most values of each facet. Raises QueryError for an unknown field (with the nearest facet) and for one that
-    is declared without a facet.
+    limit: maximum number of values of each facet. Raises QueryError for an unknown field (with the nearest facet) and
+    for one that is declared without a facet.
     """
     for name in names:
         _check(name, fields)
@@ -50,7 +50,9 @@ def _check(name: str, fields: Fields) -> None:
         raise QueryError(f"facets: unknown field {name!r}", nearest(name, facet_fields(fields)))
     spec = fields[name]
     if spec.type in {"text", "geo"}:
-        raise QueryError(f"facets: a {spec.type} field such as {name!r} has no facets", "use a keyword or number field")
+        raise QueryError(
+            f"facets: {name!r} is a {spec.type} field, which has no facets", "use a keyword or number field"
+        )
     if not spec.facet:
         raise QueryError(
             f"facets: field {name!r} is not a facet", f"set facet = true for {name!r} in the spec and rebuild"
@@ -80,8 +82,8 @@ def _values(column: Keywords, documents: Bools) -> list[FacetValue]:
 
 def _paths(column: Keywords, documents: Bools) -> list[FacetValue]:
     names, within = column.prefixes
-    kept = documents[column.documents]
-    owners, codes = column.documents[kept], column.codes[kept]
+    matching = documents[column.documents]
+    owners, codes = column.documents[matching], column.codes[matching]
     counts = np.zeros(len(names), np.int64)
     for level in within.T:
         paths = level[codes]

@@ -12,28 +12,50 @@ from typing import Literal
 ENTITY_TYPE = re.compile(r"[\w-]{1,64}")
 
 FieldType = Literal["text", "keyword", "number", "bool", "date", "list", "geo"]
+# Types of a spec that declare a field of another type: HTML is text whose markup is removed.
+HTML = "html"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
     """One field of a document.
 
-    type: text (searched), keyword (one exact value), number, bool, date (ISO 8601), list (of keywords),
-    geo ([latitude, longitude] in degrees).
+    type: text (searched), keyword (one exact value), number (a price or a quantity with its unit as well), bool,
+    date, list (of keywords), geo ([latitude, longitude] in degrees), or html, which is short for text with html = true.
     weight: weight of a term in this field in BM25 (0: not searched); by default 1 for text, 0 for the others.
     Only text, keyword and list fields can be searched.
     facet: true (values counted), "hierarchy" (a path such as "Home > Kitchen", each level counted), or a list of
     ascending numbers (the borders of ranges).
     entity: if the values of a keyword or list field are entities, their type, such as "brand"; `clew graph build`
     makes a node for each of them ("": they are not entities).
+    html: whether the markup of a text field is removed: true, false, or "auto" (if a value contains tags or entities).
+    decimal: decimal separator of a number field, "." or "," ("": told from each value).
+    format: form of a date field's values, as datetime.strptime takes it, such as "%d/%m/%Y" ("": ISO 8601 and others
+    that can be read in one way only).
+    currency_of: a number field; this keyword field then holds the currency that the number is written with ("": none).
     """
 
-    type: FieldType
+    type: FieldType | Literal["html"]
     weight: float | None = None
     facet: bool | Literal["hierarchy"] | list[float] = False
     entity: str = ""
+    html: bool | Literal["auto"] = "auto"
+    decimal: Literal["", ".", ","] = ""
+    format: str = ""
+    currency_of: str = ""
 
     def __post_init__(self) -> None:
+        if self.type == HTML:
+            object.__setattr__(self, "type", "text")
+            object.__setattr__(self, "html", True)
+        for key, given, kind in (
+            ("html", self.html is True, "text"),
+            ("decimal", self.decimal, "number"),
+            ("format", self.format, "date"),
+            ("currency_of", self.currency_of, "keyword"),
+        ):
+            if given and self.type != kind:
+                raise ValueError(f"{key} is for {kind} fields, and this is a {self.type} field")
         if self.weight is not None and not 0 <= self.weight <= 100:
             raise ValueError(f"weight is {self.weight}, expected 0 to 100")
         if self.weight and self.type not in {"text", "keyword", "list"}:

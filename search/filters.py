@@ -9,7 +9,8 @@ A filter is a mapping that JSON and TOML can hold. All its entries must hold:
 
 Operators by field type: keyword and list take eq, ne, in, under ("Home > Kitchen" and everything below it); number and
 date take eq, ne, in, gt, gte, lt, lte; bool takes eq, ne, in; geo takes near ({"lat", "lon", "km"}); every field takes
-exists (true or false), and a text field only that. A list matches if any of its elements does. A date stands
+exists (true or false), and a text field only that. A list matches if any of its elements does. Keywords are equal
+without regard to case, kinds of spaces and Unicode form (NFKC). A date stands
 for the whole interval it names: {"lte": "2024"} includes 31 December.
 
 A document without a value matches only exists = false and ne, so must_not with any other operator does not exclude it.
@@ -18,6 +19,7 @@ A document without a value matches only exists = false and ne, so must_not with 
 from __future__ import annotations
 
 import datetime
+import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ import numpy as np
 
 from clew.core.errors import QueryError, nearest
 from clew.core.types import Bools, Floats
-from clew.search.columns import Keywords, Points, Scalars, levels
+from clew.search.columns import Keywords, Points, Scalars, keyword_key, level_keys
 from clew.search.dates import interval
 from clew.search.fields import Fields
 from clew.search.filter_words import parse_filter_words
@@ -35,10 +37,13 @@ from clew.search.filter_words import parse_filter_words
 if TYPE_CHECKING:
     from clew.search.docstore import DocStore
 
-__all__ = ["Condition", "Filter", "parse_filter_words", "parse_filters", "passages"]
+__all__ = ["Condition", "Filter", "parse_filter_words", "parse_filters", "passages", "unknown_values"]
 
 MAX_DEPTH = 8
 MAX_CONDITIONS = 1_000
+# A filter's unknown value is compared with the values of a field only if the field has at most this many.
+MAX_VALUES_COMPARED = 5_000
+MAX_NOTES = 5
 EARTH_KM = 6371.0088
 
 _RANGE = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "exists")
@@ -78,8 +83,9 @@ class Condition:
     def _keywords(self, column: Keywords) -> Bools:
         if self.operator == "under":
             (path,) = self.values
-            return column.having([code for code, own in enumerate(column.paths) if own[: len(path)] == path])
-        found = column.having([column.code_of[value] for value in self.values if value in column.code_of])
+            return column.documents_with([code for code, own in enumerate(column.paths) if own[: len(path)] == path])
+        keys = map(keyword_key, self.values)
+        found = column.documents_with([column.code_of[key] for key in keys if key in column.code_of])
         return ~found if self.operator == "ne" else found
 
     def _scalars(self, column: Scalars) -> Bools:
@@ -123,6 +129,23 @@ class Filter:
                 held += part.documents(store)
             found &= held >= self.min_should
         return found
+
+
+def unknown_values(given: Filter, store: DocStore) -> list[str]:
+    """Return a note for each keyword that a filter asks for and no document has, with the nearest value."""
+    notes = []
+    for part in (*given.must, *given.should):
+        if isinstance(part, Filter):
+            notes += unknown_values(part, store)
+        elif part.operator in {"eq", "in"} and isinstance(column := store.column(part.field), Keywords):
+            for value in part.values:
+                key = keyword_key(value)
+                if key not in column.code_of and len(notes) < MAX_NOTES:
+                    known = list(column.code_of) if len(column.code_of) <= MAX_VALUES_COMPARED else []
+                    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+                    hint = f"; did you mean {column.values[column.code_of[close[0]]]!r}?" if close else ""
+                    notes.append(f"no document has the {part.field} {value!r}{hint}")
+    return notes
 
 
 def passages(documents: Bools, store: DocStore) -> Bools:
@@ -231,20 +254,20 @@ def _values(operator: str, kind: str, value: object, where: str) -> tuple[Any, .
             raise QueryError(f"{where} is {_shown(value)}, expected true or false")
         return (value,)
     if operator == "near":
-        return _near(value, where)
+        return _parse_near(value, where)
     if operator == "under":
-        path = levels(_one("keyword", value, where))
+        path = level_keys(_parse_value("keyword", value, where))
         if not path:
             raise QueryError(f"{where} is {_shown(value)}, expected a path", 'such as "Home > Kitchen"')
         return (path,)
     if operator != "in":
-        return (_one(kind, value, where),)
+        return (_parse_value(kind, value, where),)
     if not isinstance(value, list | tuple) or not value:
         raise QueryError(f"{where} is {_shown(value)}, expected a list of at least one value")
-    return tuple(_one(kind, one, f"{where}[{at}]") for at, one in enumerate(value))
+    return tuple(_parse_value(kind, one, f"{where}[{at}]") for at, one in enumerate(value))
 
 
-def _one(kind: str, value: object, where: str) -> Any:
+def _parse_value(kind: str, value: object, where: str) -> Any:
     """Convert one value of a field: a string for keyword and list, else the closed interval (low, high) it means."""
     if kind == "bool" and isinstance(value, bool):
         return (value, value)
@@ -276,13 +299,13 @@ def _finite(value: float, where: str) -> float:
     return number
 
 
-def _near(value: object, where: str) -> tuple[float, float, float]:
+def _parse_near(value: object, where: str) -> tuple[float, float, float]:
     if not isinstance(value, Mapping) or set(value) != {"lat", "lon", "km"}:
         raise QueryError(f"{where} is {_shown(value)}", 'expected {"lat": degrees, "lon": degrees, "km": distance}')
     limits = {"lat": (-90, 90), "lon": (-180, 180), "km": (0, 40_000)}
     found = []
     for name, (low, high) in limits.items():
-        number, _ = _one("number", value[name], f"{where}.{name}")
+        number, _ = _parse_value("number", value[name], f"{where}.{name}")
         if not low <= number <= high:
             raise QueryError(f"{where}.{name} is {number:g}, expected {low} to {high}")
         found.append(number)

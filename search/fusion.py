@@ -25,7 +25,7 @@ _OF_DOCUMENTS = frozenset({"graph"})
 
 
 def passage_rows(sources: Sequence[str]) -> list[int]:
-    """Return the indexes of the sources that score passages, not whole documents; of all sources if there are none."""
+    """Return the indexes of the sources that score passages, or of all sources if all of them score whole documents."""
     return [row for row, name in enumerate(sources) if name not in _OF_DOCUMENTS] or list(range(len(sources)))
 
 
@@ -51,7 +51,7 @@ class FusionSpec:
             raise ValueError(f"rrf_k is {self.rrf_k}, expected 1 or more")
 
     def weight(self, source: str) -> float:
-        """Return a source's weight: as given, else the default (for rrf and sum, and for an unknown source: 1)."""
+        """Return a source's weight: the given one, else the default (1 for rrf and sum, and for an unknown source)."""
         equal = {} if self.method in {"rrf", "sum"} else DEFAULT_WEIGHTS
         return float(self.weights.get(source, equal.get(source, 1.0)))
 
@@ -69,9 +69,9 @@ def standardised(pool: FusedCandidates, spec: FusionSpec) -> Floats:
 
 
 def min_max(pool: FusedCandidates, spec: FusionSpec) -> Floats:
-    """Return (S, m) weight * (score - least) / (most - least) over the candidates, divided by the sum of the weights.
+    """Return (S, m) weight * (score - min) / (max - min), divided by the sum of the weights.
 
-    A missing score counts as the least.
+    min, max: of the source's scores of the candidates. A missing score counts as min.
     """
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
     scores = np.where(np.isnan(pool.scores), np.inf, pool.scores)
@@ -135,13 +135,16 @@ class FusedCandidates:
         """Return (m,) int64 indexes of the documents, best first: score descending, then ordinal ascending."""
         return np.lexsort((self.documents, -self.totals)).astype(np.int64)
 
-    def place_of(self, document: int) -> int | None:
+    def index_of(self, document: int) -> int | None:
         """Return the index of a document in the pool, None if no source found it."""
         at = int(np.searchsorted(self.documents, document))
         return at if at < len(self.documents) and self.documents[at] == document else None
 
     def best_passage(self, at: int) -> int:
-        """Return the best passage by the source with the largest part, among the sources that score passages."""
+        """Return the best passage of a document, by the source that adds most to its fused score.
+
+        Only sources that score passages count, unless all of them score whole documents.
+        """
         best = max(passage_rows(self.sources), key=lambda row: (self.parts[row, at], -row))
         return int(self.best[best, at])
 

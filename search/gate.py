@@ -98,7 +98,7 @@ def _overlap(one: Ranking | None, others: Sequence[Ranking | None]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A learned gate. weights: feature → weight. threshold: least probability at which the graph is used (0 to 1).
+    """A learned gate. weights: feature → weight. threshold: minimum probability at which the graph is used (0 to 1).
 
     queries: how many queries it was learned on, in addition to those of the default gate.
     """

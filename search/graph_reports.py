@@ -83,7 +83,7 @@ class EntityRelation:
 class EntityReport:
     """An entity and its neighbours at one hop.
 
-    degree: how many edges the whole graph has for it, in both directions together. degraded: set if the store could
+    degree: number of its edges in the whole graph, in both directions together. degraded: set if the store could
     not answer; the relations are then those of the snapshot.
     """
 
@@ -128,26 +128,26 @@ class ExpandReport:
 
 def graph_of(searcher: Searcher) -> GraphRetriever:
     """Return the graph of an index. Raises QueryError if it has none."""
-    if searcher.knowledge is None:
+    if searcher.graph_retriever is None:
         raise QueryError(
             f"index {searcher.release.index!r} has no graph",
             "add a [graph] table to its spec and rebuild it; see docs/spec.md",
         )
-    return searcher.knowledge
+    return searcher.graph_retriever
 
 
-def trouble_of(knowledge: GraphRetriever) -> str:
+def store_problem(graph_retriever: GraphRetriever) -> str:
     """Return why the graph's store does not answer at the moment, "" if no problem is known; sends no request."""
-    store = knowledge.store
+    store = graph_retriever.store
     # If no relation is walked, no store is needed and none is open.
-    return store.trouble if knowledge.walks and isinstance(store, HealthReporting) else ""
+    return store.problem if graph_retriever.walks and isinstance(store, HealthReporting) else ""
 
 
 def link(searcher: Searcher, text: str, *, trace: bool = False) -> LinkReport:
     """Return the entities that a text names, linked as a search would do it. Raises QueryError."""
-    knowledge = graph_of(searcher)
+    graph_retriever = graph_of(searcher)
     query = _read(searcher, text, "text")
-    return link_text(knowledge.linker, knowledge.snapshot, query.text, query.vector, trace=trace)
+    return link_text(graph_retriever.linker, graph_retriever.snapshot, query.text, query.vector, trace=trace)
 
 
 def link_text(
@@ -174,29 +174,29 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
     """Return an entity and its neighbours, from the store or, if it does not answer by the deadline, the snapshot.
 
     The snapshot is also used if an entity has too many neighbours for one answer of the store, so that no relation is
-    left out. limit: most neighbours along one relation in one direction (1 to 10,000).
+    left out. limit: maximum number of neighbours along one relation in one direction (1 to 10,000).
     Raises NotFoundError, QueryError.
     """
-    knowledge = graph_of(searcher)
+    graph_retriever = graph_of(searcher)
     if not 1 <= limit <= MAX_FAN_OUT:
         raise QueryError(
             f"limit is {limit}, expected 1 to {MAX_FAN_OUT:,}", "limit is the number of neighbours along each relation"
         )
-    snapshot = knowledge.snapshot
+    snapshot, policy = graph_retriever.snapshot, graph_retriever.policy
     entity = snapshot.entities([id])[0]
     row = snapshot.row(id)
     if entity is None or row is None:
         shown = id if len(id) <= _SHOWN_CHARACTERS else id[: _SHOWN_CHARACTERS - 1] + "…"
         raise NotFoundError(
-            f"no entity {shown!r} in graph {knowledge.spec.name!r}",
+            f"no entity {shown!r} in graph {graph_retriever.spec.name!r}",
             "give the exact id, upper and lower case included, or link a text to find entities by name",
         )
     walk = Walk(fan_out=limit, steps=_STEPS)
     degraded: tuple[Degradation, ...] = ()
     table: EdgeTable | None = None
-    if knowledge.walks:
+    if graph_retriever.walks:
         try:
-            table = knowledge.store.neighbourhood([id], walk, deadline or Deadline())
+            table = graph_retriever.store.neighbourhood([id], walk, deadline or Deadline())
         except StageUnavailable as reason:
             degraded = (Degradation("graph", reason.message),)
     # A database that others change may no longer have the node, and a walk that was cut may lack whole relations.
@@ -210,11 +210,11 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
         names=dict(entity.names),
         description=entity.description,
         properties=dict(entity.properties),
-        graph=knowledge.spec.name,
+        graph=graph_retriever.spec.name,
         snapshot=snapshot.id,
         degree=int(table.degrees[0]) if table is not None and known else int(snapshot.degrees[row]),
         relations=tuple(
-            EntityRelation(step.relation, knowledge.policy.say(step), step.outgoing, count, _named(snapshot, ids))
+            EntityRelation(step.relation, policy.step_text(step), step.outgoing, count, _named(snapshot, ids))
             for step, count, ids in groups
         ),
         degraded=degraded,
@@ -223,21 +223,21 @@ def describe(searcher: Searcher, id: str, *, limit: int = 20, deadline: Deadline
 
 def expand(searcher: Searcher, query: str, *, most: int = 50, deadline: Deadline | None = None) -> ExpandReport:
     """Return the entities that are reached from a query; the gate is not used. Raises QueryError, StageUnavailable."""
-    knowledge = graph_of(searcher)
+    graph_retriever = graph_of(searcher)
     if most < 1:
         raise QueryError(f"k is {most}", "give the number of entities, 1 or more")
     read = _read(searcher, query, "query")
-    found = knowledge.expand(read, deadline or Deadline())
-    kept = found.reached[:most]
-    named = _named(knowledge.snapshot, [reached.entity for reached in kept])
+    found = graph_retriever.expand(read, deadline or Deadline())
+    shown = found.reached[:most]
+    named = _named(graph_retriever.snapshot, [reached.entity for reached in shown])
     return ExpandReport(
         query=read.text,
-        graph=knowledge.spec.name,
-        snapshot=knowledge.snapshot.id,
-        mentions=knowledge.entities(found, read.text),
+        graph=graph_retriever.spec.name,
+        snapshot=graph_retriever.snapshot.id,
+        mentions=graph_retriever.entities(found, read.text),
         reached=tuple(
             ReachedEntity(entity.id, entity.name, entity.type, reached.weight, len(reached.path), path)
-            for entity, reached, path in zip(named, kept, found.paths, strict=False)
+            for entity, reached, path in zip(named, shown, found.paths, strict=False)
         ),
         total=len(found.reached),
         truncated=found.truncated,
@@ -255,8 +255,8 @@ def check_text(text: str, what: str) -> str:
 
 def _read(searcher: Searcher, text: str, what: str) -> ParsedQuery:
     """Analyse a text as a search would, with its vector if the index has an encoder that knows its tokens."""
-    query = searcher.understanding.terms(check_text(text, what))
-    return query if searcher.understanding.encoder is None else searcher.understanding.vector(query)
+    query = searcher.query_analyzer.terms(check_text(text, what))
+    return query if searcher.query_analyzer.encoder is None else searcher.query_analyzer.vector(query)
 
 
 def _considered(snapshot: Snapshot, candidates: Sequence[Candidate], text: str) -> list[EntityCandidate]:

@@ -19,7 +19,7 @@ from clew.kg.annotate import open_linker, steps_of
 from clew.kg.cached import CachedStore
 from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
 from clew.kg.linker import FEATURES, Candidate, Linked, Linker
-from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder, spoken
+from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, relation_words, remainder
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.kg.snapshot_walk import neighbourhood
 from clew.kg.spec import DocumentMapping, GraphSpec, pulled
@@ -48,9 +48,9 @@ class GraphRetriever:
 
     If a graph's server cannot answer, queries walk over the snapshot's edges on disk instead.
 
-    policy: the spec's, resolved for how the documents are attached to the graph. walks: whether there is any relation
-    to walk. relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty if the index has no
-    vectors. model: what was learned about the relations from judged questions.
+    policy: the spec's, completed for how the documents are part of the graph (see `resolved_policy`). walks: whether
+    there is any relation to walk. relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty
+    if the index has no vectors. model: what was learned about the relations from judged questions.
     """
 
     spec: GraphSpec
@@ -71,7 +71,7 @@ class GraphRetriever:
 
     def expansion(self, query: ParsedQuery, linked: Linked, deadline: Deadline) -> Expansion:
         """Expand a query that is linked already. Raises StageUnavailable if the store cannot answer in time."""
-        mentions = linked.meant(self.spec.link.rival)
+        mentions = linked.with_rivals(self.spec.link.rival)
         if not mentions:
             return Expansion(linked, (), np.empty(0, np.int64), ())
         ids = self.snapshot.ids(np.array([mention.entity for mention in mentions], np.int64))
@@ -84,11 +84,11 @@ class GraphRetriever:
         seeds = {name: mention.probability for name, mention in named.items()}
         fits = self._fits(query, named, table, policy) if policy.fit else {}
         reached = tuple(expand(table, seeds, fits, policy))
-        rows, kept = self._rows(reached)
-        labels = self._labels(kept)
-        paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in kept)
+        rows, stored = self._rows(reached)
+        labels = self._labels(stored)
+        paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in stored)
         cut = _cut(table, policy) or len(reached) == policy.most
-        return Expansion(linked, kept, rows, paths, cut, self._document_steps(query, named), lost)
+        return Expansion(linked, stored, rows, paths, cut, self._document_steps(query, named), lost)
 
     def _neighbourhood(self, seeds: list[str], deadline: Deadline) -> tuple[EdgeTable, str]:
         """Return the edges around the seeds, and why they are not the server's ("" if they are the store's own).
@@ -96,7 +96,7 @@ class GraphRetriever:
         If a server cannot answer, the edges are those of the snapshot. Raises StageUnavailable if another store cannot.
         """
         if not self.walks:
-            return seeds_alone(seeds), ""
+            return table_without_edges(seeds), ""
         try:
             return self.store.neighbourhood(seeds, self.policy.walk, deadline), ""
         except StageUnavailable as error:
@@ -200,7 +200,7 @@ class GraphRetriever:
             odds.append(self.policy.fit * value)
             relation = self.spec.expand.relation(step.relation)
             weights.append(relation.weight if relation.direction in {"both", step.direction} else 0.0)
-            said.append(self.policy.say(step))
+            said.append(self.policy.step_text(step))
         return DocumentSteps(np.array(odds, np.float64), np.array(weights, np.float64), tuple(said))
 
     def _cosines(self, query: ParsedQuery, relations: Sequence[str]) -> list[float]:
@@ -210,7 +210,7 @@ class GraphRetriever:
         """
         if query.vector is None or not self.relation_vectors:
             asked = {word.stem for word in words(query.text)}
-            names = [{stem(word) for word in spoken(name).split()} for name in relations]
+            names = [{stem(word) for word in relation_words(name).split()} for name in relations]
             return [_NAMED * len(name & asked) / max(1, len(name)) for name in names]
         vectors = np.stack([self.relation_vectors[name] for name in relations]) if relations else None
         return [] if vectors is None else np.vecdot(vectors, query.vector).astype(np.float64).tolist()
@@ -257,19 +257,19 @@ def open_graph_retriever(
 ) -> GraphRetriever:
     """Open the graph of a version. statistics: the version's graph folder; learned: the relation model of a release.
 
-    A database that cannot be reached raises no error here, but when it is queried. Raises NotFoundError, CorruptError
+    A database that cannot be reached raises an error only when it is queried. Raises NotFoundError, CorruptError
     or FormatError that names the file of a snapshot.
     """
     folder = find_snapshot(home, spec.name, spec.snapshot)
     with ExitStack() as opened:
         snapshot = Snapshot.open(folder, verify=verify)
         opened.callback(snapshot.close)
-        policy, walks = resolved_policy(spec.expand, walked(spec, snapshot.relations), spec.attached)
+        policy, walks = resolved_policy(spec.expand, walked(spec, snapshot.relations), spec.document_mapping)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
         store = open_store(spec, snapshot) if walks else UnavailableStore("the expansion policy walks no relation")
         opened.callback(store.close)
-        knowledge = GraphRetriever(
+        graph_retriever = GraphRetriever(
             spec=spec,
             policy=policy,
             walks=walks,
@@ -280,7 +280,7 @@ def open_graph_retriever(
             model=RelationModel.of_table(learned),
         )
         opened.pop_all()
-    return knowledge
+    return graph_retriever
 
 
 def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
@@ -312,7 +312,7 @@ def walked(spec: GraphSpec, relations: Sequence[str]) -> list[str]:
 
 
 def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: DocumentMapping) -> tuple[ExpandSpec, bool]:
-    """Complete a policy for how documents are attached to the graph; also return whether any relation is walked.
+    """Fill in the values of a policy that depend on how documents are part of the graph; also return whether it walks.
 
     Relations between documents and entities are not walked unless the policy names them, because the postings of the
     index have them already.
@@ -335,7 +335,7 @@ def _cut(table: EdgeTable, policy: ExpandSpec) -> bool:
     return bool(table.fans.max() > policy.fan_out or hops.max() >= policy.steps)
 
 
-def seeds_alone(seeds: Sequence[str]) -> EdgeTable:
+def table_without_edges(seeds: Sequence[str]) -> EdgeTable:
     """Return the edge table of a walk that has only seeds and no edges."""
     none = np.empty(0, np.int64)
     zeros = np.zeros(len(seeds), np.int64)
@@ -347,7 +347,7 @@ def _path(reached: Reached, mention: Candidate, text: str, labels: Mapping[str, 
     surface, name = text[mention.start : mention.end], labels[reached.seed]
     alias = mention.features[_ALIAS] > 0
     parts = [name] if surface.casefold() == name.casefold() else [surface, f"alias of {name}" if alias else name]
-    parts += [f"{policy.say(way.step)} {labels[way.to]}" for way in reached.path]
+    parts += [f"{policy.step_text(way.step)} {labels[way.to]}" for way in reached.path]
     return " → ".join(parts)
 
 

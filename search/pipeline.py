@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from clew.core.artifacts import Hold
+from clew.core.artifacts import SharedLock
 from clew.core.errors import QueryError, unknown_name
 from clew.core.types import Bools, Deadline, Floats
 from clew.search.answer import AnswerExtractor, checked
 from clew.search.docstore import DocStore
 from clew.search.facets import count_facets
 from clew.search.fields import Fields
-from clew.search.filters import parse_filters, passages
+from clew.search.filters import parse_filters, passages, unknown_values
 from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
 from clew.search.gate import Gate
 from clew.search.graph_retriever import GraphRetriever
@@ -78,22 +78,22 @@ def check(request: SearchRequest) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Searcher:
-    """An opened release of an index. Safe for concurrent searches; close it when the last one is done.
+    """An opened release of an index. Safe for concurrent searches; close it after the last one.
 
-    generators: source → generator, in the order in which explanations list them. hold: protects the version from
-    gc. knowledge: the graph, None if the index has none; gate: decides whether a query uses it. reranker: None if the
-    index does not rerank.
+    generators: source → generator, in the order in which explanations list them. shared_lock: protects the version from
+    gc. graph_retriever: the knowledge graph, None if the index has none; gate: decides whether a query uses it.
+    reranker: None if the index does not rerank.
     """
 
     release: Release
     version: IndexVersion
     fields: Fields
     store: DocStore
-    understanding: QueryAnalyzer
+    query_analyzer: QueryAnalyzer
     generators: Mapping[str, CandidateGenerator]
     fusion: FusionSpec
-    hold: Hold
-    knowledge: GraphRetriever | None = None
+    shared_lock: SharedLock
+    graph_retriever: GraphRetriever | None = None
     gate: Gate = field(default_factory=Gate)
     reranker: Reranker | None = None
 
@@ -105,9 +105,9 @@ class Searcher:
     def close(self) -> None:
         """Release files and memory maps."""
         with ExitStack() as rest:
-            rest.callback(self.hold.release)
-            if self.knowledge is not None:
-                rest.callback(self.knowledge.close)
+            rest.callback(self.shared_lock.release)
+            if self.graph_retriever is not None:
+                rest.callback(self.graph_retriever.close)
             rest.callback(self.store.close)
             for generator in self.generators.values():
                 rest.callback(generator.close)
@@ -118,13 +118,13 @@ class Searcher:
         profile, reranker = load_profile(request.profile), self._reranker(request)
         trace = Trace(Deadline.after_ms(request.budget_ms))
         started = time.perf_counter()
-        with trace.needed("filter"):
-            kept = self._filtered(request)
-        query, ordering = self._ordered(request, reranker, trace, kept)
+        with trace.mandatory("filter"):
+            filter_mask = self._filtered(request)
+        query, ordering = self._ordered(request, reranker, trace, filter_mask)
         pool = ordering.pool
         window = ordering.shown[request.offset : request.offset + request.k]
-        with trace.needed("present"):
-            presenter = Presenter(self.understanding.analyzer, query, self.fields, profile)
+        with trace.mandatory("present"):
+            presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile)
             hits = tuple(
                 self._hit(ordering, int(at), rank, presenter, query if request.explain else None)
                 for rank, at in enumerate(window, request.offset + 1)
@@ -132,7 +132,7 @@ class Searcher:
         facets = {}
         if names := request.facets or profile.facets_of(self.fields):
             with trace.stage("facets"):
-                facets = count_facets(self.store, self.fields, names, self._matching(query, pool, kept))
+                facets = count_facets(self.store, self.fields, names, self._matching(query, pool, filter_mask))
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return SearchResponse(
             query=query.text,
@@ -143,7 +143,7 @@ class Searcher:
             facets=facets,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=(*query.notes, *ordering.note(request.min_probability)),
+            notes=(*self._filter_notes(request), *query.notes, *ordering.note(request.min_probability)),
             coverage=trace.coverage,
             graph=self._explained(trace) if request.explain else trace.graph,
             rerank=ordering.use(reranker.spec, window) if reranker is not None else None,
@@ -155,11 +155,11 @@ class Searcher:
         check(asked)
         reranker, trace = self._reranker(asked), Trace(Deadline.after_ms(asked.budget_ms))
         started = time.perf_counter()
-        with trace.needed("filter"):
-            kept = self._filtered(asked)
+        with trace.mandatory("filter"):
+            filter_mask = self._filtered(asked)
         # min_probability applies to sentences, so no document is dropped because of its best passage.
-        query, ordering = self._ordered(replace(asked, min_probability=None), reranker, trace, kept)
-        parts = self.store, self.fields, self.understanding.analyzer, self.generators
+        query, ordering = self._ordered(replace(asked, min_probability=None), reranker, trace, filter_mask)
+        parts = self.store, self.fields, self.query_analyzer.analyzer, self.generators
         answers = AnswerExtractor(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return AnswerResponse(
@@ -172,7 +172,7 @@ class Searcher:
             index=self.release.index,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=(*query.notes, *answers.notes),
+            notes=(*self._filter_notes(asked), *query.notes, *answers.notes),
             coverage=trace.coverage,
             graph=trace.graph,
             rerank=ordering.use(reranker.spec, ordering.shown[: request.k]) if reranker is not None else None,
@@ -192,7 +192,7 @@ class Searcher:
         """Return ids and scores of the `depth` best documents, without fields (for benchmarks and `clew run`).
 
         Scores are fused scores, or log-odds if documents are reranked; documents that were not reranked then follow
-        with lower scores. among: only these document ids are candidates. rerank: None: as the index is set. Raises
+        with lower scores. among: only these document ids are candidates. rerank: None means as the index says. Raises
         StageUnavailable if a stage cannot answer, and reranking has no time limit, because a benchmark of a system
         with a missing or shortened stage would measure another system.
         """
@@ -204,7 +204,7 @@ class Searcher:
         if reranker is not None:
             with trace.stage("rerank"):
                 ordering = reranker.without_budget().rerank(parsed.text, pool, self.store, trace.deadline)
-            trace.check_whole()
+            trace.check_complete()
         places, scores = (ordering or Ordering.as_fused(pool)).first(depth)
         return self.store.ids(pool.documents[places]), scores
 
@@ -218,7 +218,7 @@ class Searcher:
         among: Sequence[str] | None = None,
         graph: GraphMode = "auto",
     ) -> FusedCandidates:
-        """Return every candidate of a query with its parts, which `rank` orders and fusion weights are learned from."""
+        """Return all candidates of a query with their parts: the input of `rank`, and of learning fusion weights."""
         return self.traced(query, depth, sources=sources, fusion=fusion, among=among, graph=graph)[0]
 
     def traced(
@@ -231,7 +231,7 @@ class Searcher:
         among: Sequence[str] | None = None,
         graph: GraphMode = "auto",
     ) -> tuple[FusedCandidates, Trace]:
-        """Return every candidate of a query with its parts, and the trace, which a gate is learned from."""
+        """Return all candidates of a query with their parts, and the trace: the input of learning a gate."""
         _, pool, trace = self._found(SearchRequest(query=query, sources=sources, graph=graph), depth, fusion, among)
         return pool, trace
 
@@ -241,21 +241,21 @@ class Searcher:
         reranker = self._reranker(request)
         document = self.store.find(document_id)
         if document is None:
-            return _lost(document_id, "index", f"this release has no document {document_id!r}")
+            return _lost_before_ranking(document_id, "index", f"this release has no document {document_id!r}")
         trace = Trace(Deadline())
-        kept = self._filtered(request)
-        if kept is not None and not kept[document]:
+        filter_mask = self._filtered(request)
+        if filter_mask is not None and not filter_mask[document]:
             reason = filtered_out(request.filters or {}, self.fields, self.store, document)
-            return _lost(document_id, "filter", reason)
-        query, ordering = self._ordered(request, reranker, trace, kept)
-        stages = self._standing(query, ordering, document)
-        place = ordering.pool.place_of(document)
+            return _lost_before_ranking(document_id, "filter", reason)
+        query, ordering = self._ordered(request, reranker, trace, filter_mask)
+        stages = self._stage_scores(query, ordering, document)
+        place = ordering.pool.index_of(document)
         if place is None:
             vectors = "dense" in (request.sources or self.generators) and query.vector is None
             missing = vectors and all(lost.stage != "dense" for lost in trace.degraded)
             depth = self._depth(request, reranker)
             reason = not_a_candidate(stages, depth, trace, no_query_vector=missing)
-            return _lost(document_id, "candidates", reason, stages)
+            return _lost_before_ranking(document_id, "candidates", reason, stages)
         lost_at, reason = reason_lost(request, ordering, place)
         return WhyNot(id=document_id, found=lost_at is None, lost_at=lost_at, reason=reason, stages=stages)
 
@@ -263,7 +263,7 @@ class Searcher:
 
     @property
     def _retriever(self) -> Retriever:
-        return Retriever(self.store, self.understanding, self.generators, self.knowledge, self.gate)
+        return Retriever(self.store, self.query_analyzer, self.generators, self.graph_retriever, self.gate)
 
     def _reranker(self, request: SearchRequest) -> Reranker | None:
         """Return the reranker of a request, or None. Raises QueryError if the request needs one and there is none."""
@@ -278,17 +278,17 @@ class Searcher:
         return chosen
 
     def _depth(self, request: SearchRequest, reranker: Reranker | None) -> int:
-        """Return how many documents each source is asked for."""
+        """Return how many documents are requested from each source."""
         return max(
             load_profile(request.profile).depth, request.offset + request.k, reranker.spec.top if reranker else 0
         )
 
     def _ordered(
-        self, request: SearchRequest, reranker: Reranker | None, trace: Trace, kept: Bools | None
+        self, request: SearchRequest, reranker: Reranker | None, trace: Trace, filter_mask: Bools | None
     ) -> tuple[ParsedQuery, Ordering]:
-        """Return the candidates in the order shown; by fused score if they are not reranked or there is no time to."""
+        """Return the candidates in the order shown; by fused score if nothing is reranked or the time is used up."""
         depth = self._depth(request, reranker)
-        query, pool = self._retriever.pool(request, trace, depth, kept, self._fusion(request.fusion))
+        query, pool = self._retriever.pool(request, trace, depth, filter_mask, self._fusion(request.fusion))
         ordering = None
         if reranker is not None:
             with trace.stage("rerank"):
@@ -300,13 +300,13 @@ class Searcher:
     ) -> tuple[ParsedQuery, FusedCandidates, Trace]:
         """Return the candidates of a request that all sources answer. Raises StageUnavailable if one cannot."""
         check(request)
-        kept = None
+        filter_mask = None
         if among is not None:
-            kept = np.zeros(self.store.documents, np.bool_)
-            kept[[at for at in map(self.store.find, among) if at is not None]] = True
+            filter_mask = np.zeros(self.store.documents, np.bool_)
+            filter_mask[[at for at in map(self.store.find, among) if at is not None]] = True
         trace = Trace(Deadline())
-        query, pool = self._retriever.pool(request, trace, depth, kept, self._fusion(fusion))
-        trace.check_whole()
+        query, pool = self._retriever.pool(request, trace, depth, filter_mask, self._fusion(fusion))
+        trace.check_complete()
         return query, pool, trace
 
     def _explained(self, trace: Trace) -> GraphUse | None:
@@ -319,6 +319,10 @@ class Searcher:
         """Return (documents,) bool, true for documents that pass the request's filters; None without filters."""
         return parse_filters(request.filters, self.fields).documents(self.store) if request.filters else None
 
+    def _filter_notes(self, request: SearchRequest) -> list[str]:
+        """Return notes about filter values that no document has."""
+        return unknown_values(parse_filters(request.filters, self.fields), self.store) if request.filters else []
+
     def _fusion(self, asked: FusionSpec | str | None) -> FusionSpec:
         if isinstance(asked, FusionSpec):
             return asked
@@ -328,7 +332,7 @@ class Searcher:
             raise unknown_name("fusion", asked, FUSIONS)
         return replace(self.fusion, method=asked)
 
-    def _matching(self, query: ParsedQuery, pool: FusedCandidates, kept: Bools | None) -> Bools:
+    def _matching(self, query: ParsedQuery, pool: FusedCandidates, filter_mask: Bools | None) -> Bools:
         """Return (documents,) bool to count in facets: with a content word, or near the top of another source."""
         counted = np.zeros(self.store.documents, np.bool_)
         heaviest = max((weight for term, weight in query.terms if term not in query.origins), default=0.0)
@@ -338,10 +342,10 @@ class Searcher:
             if isinstance(generator, MatchesAny):
                 found = np.flatnonzero(generator.matches_any(terms))
             else:
-                allowed = passages(kept, self.store) if kept is not None else None
+                allowed = passages(filter_mask, self.store) if filter_mask is not None else None
                 found = generator.candidates(CandidateRequest(query, FACET_DEPTH, allowed)).ordinals
             counted[self.store.document_of[found]] = True
-        return counted & kept if kept is not None else counted
+        return counted & filter_mask if filter_mask is not None else counted
 
     # ------------------------------------------------------------------ what is shown
 
@@ -359,15 +363,15 @@ class Searcher:
             fields=presenter.shown(fields),
             highlights=presenter.highlights(fields, span),
             passage=span,
-            why=self._standing(explained, ordering, document) if explained else (),
+            why=self._stage_scores(explained, ordering, document) if explained else (),
             probability=probability,
         )
 
-    def _standing(self, query: ParsedQuery, ordering: Ordering, document: int) -> tuple[StageScore, ...]:
+    def _stage_scores(self, query: ParsedQuery, ordering: Ordering, document: int) -> tuple[StageScore, ...]:
         """Return a document's score in every stage: each source's for its best passage, then those of later stages."""
         stages = []
         pool = ordering.pool
-        at = pool.place_of(document)
+        at = pool.index_of(document)
         span = np.arange(*self.store.passage_range(document), dtype=np.int64)
         for row, name in enumerate(pool.sources):
             generator = self.generators[name]
@@ -384,6 +388,6 @@ class Searcher:
         return tuple(stages)
 
 
-def _lost(document_id: str, stage: str, reason: str, stages: tuple[StageScore, ...] = ()) -> WhyNot:
+def _lost_before_ranking(document_id: str, stage: str, reason: str, stages: tuple[StageScore, ...] = ()) -> WhyNot:
     """Report that a stage lost a document before it was ranked."""
     return WhyNot(id=document_id, found=False, lost_at=stage, reason=reason, stages=stages)

@@ -15,7 +15,7 @@ from clew.core.types import FieldValue
 from clew.search.fields import Fields, body, title_field
 from clew.search.profile import ProfileSpec
 from clew.search.protocols import ParsedQuery
-from clew.search.terms import Match, QueryTerms, weighed_sentences, worth
+from clew.search.terms import Match, QueryTerms, match_weight, weighted_sentences
 from clew.search.types import Highlight
 
 
@@ -69,7 +69,7 @@ class Presenter:
                 continue
             matches = self.terms.matches(part)
             cut = best_sentence(part, matches) if self.profile.answer else snippet(part, matches, self.profile.snippet)
-            score = worth(match for match in matches if cut[0] <= match.start and match.end <= cut[1])
+            score = match_weight(match for match in matches if cut[0] <= match.start and match.end <= cut[1])
             if score > best_score:
                 best_score = score
                 best = Highlight(name, part[slice(*cut)], merged(matches, *cut), start - first + cut[0])
@@ -90,13 +90,13 @@ def merged(matches: Iterable[Match], start: int, end: int) -> tuple[tuple[int, i
 
 
 def best_sentence(text: str, matches: list[Match]) -> tuple[int, int]:
-    """Return (start, end) of the sentence with the highest worth, the first of equals. text must not be blank."""
-    start, end, _ = max(weighed_sentences(text, matches), key=lambda weighed: weighed[2])
+    """Return (start, end) of the sentence with the highest weight, the first of equals. text must not be blank."""
+    start, end, _ = max(weighted_sentences(text, matches), key=lambda weighed: weighed[2])
     return start, end
 
 
 def snippet(text: str, matches: list[Match], size: int) -> tuple[int, int]:
-    """Return (start, end) of the part with the highest worth in query terms, nearly but at most `size` characters long.
+    """Return (start, end) of the part with the highest weight in query terms, nearly `size` characters long or less.
 
     It starts and ends at sentence borders if the matches still fit, else at word borders. text must not be blank.
     """
@@ -123,8 +123,8 @@ def snippet(text: str, matches: list[Match], size: int) -> tuple[int, int]:
 
 
 def _densest(matches: list[Match], size: int) -> tuple[int, int]:
-    """Return (start, end) of the matches within `size` characters that have the highest worth; the first of equals."""
-    best, best_worth = (0, 0), 0.0
+    """Return (start, end) of the matches within `size` characters that have the highest weight; the first of equals."""
+    best, best_weight = (0, 0), 0.0
     low = 0
     inside: dict[str, int] = {}
     value = 0.0
@@ -137,8 +137,8 @@ def _densest(matches: list[Match], size: int) -> tuple[int, int]:
             inside[gone.term] -= 1
             value -= 0.0 if inside[gone.term] else gone.weight
             low += 1
-        if value > best_worth + 1e-9:
-            best, best_worth = (min(m.start for m in ordered[low : at + 1]), match.end), value
+        if value > best_weight + 1e-9:
+            best, best_weight = (min(m.start for m in ordered[low : at + 1]), match.end), value
     return best
 
 

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).with_name("profiles")
 class ProfileSpec:
     """How hits are presented.
 
-    depth: documents that each source is asked for (1 to 10,000). fields: names of the fields shown (empty: all).
+    depth: number of documents requested from each source (1 to 10,000). fields: names of the fields shown (empty: all).
     body: whether fields = [] includes the body texts. highlight: give the title and a snippet of the best passage,
     with the query's terms marked. snippet: its length in characters (40 to 2,000). answer: the snippet is the
     sentence of the passage that answers best. facets: which facets are counted if a request names none: true (all

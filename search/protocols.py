@@ -64,7 +64,7 @@ class ParsedQuery:
 
     text: as typed, Unicode-normalised. terms: (index term, weight) in query order, with repetitions; the weight is at
     most 1, and less for function words and for terms that the graph added. vector: (dim,) float32 unit vector, None if
-    dense ranking is not wanted or not possible. unknown: share of tokens that the encoder does not know (0 to 1).
+    dense ranking is not requested or not possible. unknown: share of tokens that the encoder does not know (0 to 1).
     notes: what query analysis decided, for the response. expansion: the entities that it names and those reached from
     them, None if the graph is not used. origins: term that the graph added → the path to its entity, in plain words.
     """
@@ -125,7 +125,7 @@ class CandidateGenerator(Protocol):
 
 @runtime_checkable
 class MatchesAny(Protocol):
-    """A source that can tell which passages match a query at all."""
+    """A source that can tell which passages contain a term of a query."""
 
     def matches_any(self, terms: Sequence[str]) -> Bools:
         """Return (n,) bool, true for passages that contain at least one of the index terms."""

@@ -27,24 +27,24 @@ GRAPH = "graph"
 class Retriever:
     """The sources that candidates are retrieved from.
 
-    generators: source → generator, in the order in which explanations list them. knowledge: the graph, None if the
-    index has none; gate: decides whether a query uses it.
+    generators: source → generator, in the order in which explanations list them. graph_retriever: the knowledge graph,
+    None if the index has none; gate: decides whether a query uses it.
     """
 
     store: DocStore
-    understanding: QueryAnalyzer
+    query_analyzer: QueryAnalyzer
     generators: Mapping[str, CandidateGenerator]
-    knowledge: GraphRetriever | None
+    graph_retriever: GraphRetriever | None
     gate: Gate
 
     def pool(
-        self, request: SearchRequest, trace: Trace, depth: int, kept: Bools | None, fusion: FusionSpec
+        self, request: SearchRequest, trace: Trace, depth: int, filter_mask: Bools | None, fusion: FusionSpec
     ) -> tuple[ParsedQuery, FusedCandidates]:
         """Retrieve the candidates of every source as documents, with the score of every candidate in every source."""
         names = self._names(request)
-        with trace.needed("understand"):
-            query = self.understanding.terms(request.query)
-        allowed = passages(kept, self.store) if kept is not None else None
+        with trace.mandatory("understand"):
+            query = self.query_analyzer.terms(request.query)
+        allowed = passages(filter_mask, self.store) if filter_mask is not None else None
         lists: dict[str, Ranking] = {}
         for name in names:
             if name == GRAPH:
@@ -54,21 +54,21 @@ class Retriever:
                 if lists and trace.deadline.passed:
                     raise StageUnavailable("the time budget was used up before this stage")
                 if name == "dense":
-                    query = self.understanding.vector(query)
+                    query = self.query_analyzer.vector(query)
                     if query.vector is None:
                         continue
                 lists[name] = self._documents(name, CandidateRequest(query, depth, allowed, trace.deadline), trace)
         if GRAPH in names:
             with trace.stage(GRAPH):
-                if "dense" not in names and self.understanding.encoder is not None:
-                    query = replace(self.understanding.vector(query), notes=query.notes)
+                if "dense" not in names and self.query_analyzer.encoder is not None:
+                    query = replace(self.query_analyzer.vector(query), notes=query.notes)
                 asked = CandidateRequest(query, depth, allowed, trace.deadline)
                 query = self._expanded(request, asked, lists, trace)
         if not lists and trace.degraded:
             raise StageUnavailable(
                 "; ".join(f"{lost.stage}: {lost.reason}" for lost in trace.degraded), "no source could answer"
             )
-        with trace.needed("fusion"):
+        with trace.mandatory("fusion"):
             pool = self._joined(query, lists, fusion)
         return query, pool
 
@@ -78,7 +78,7 @@ class Retriever:
         for name in names:
             if name not in self.generators:
                 raise unknown_name("source", name, self.generators)
-        if request.graph == "on" and self.knowledge is None:
+        if request.graph == "on" and self.graph_retriever is None:
             raise QueryError(
                 "graph is 'on', but the index has no graph", "leave graph out, or add [graph] to the spec and rebuild"
             )
@@ -92,13 +92,13 @@ class Retriever:
         self, request: SearchRequest, asked: CandidateRequest, lists: dict[str, Ranking], trace: Trace
     ) -> ParsedQuery:
         """Return the query as the graph expands it; if it is used, add its ranking to lists and replace BM25's."""
-        knowledge = self.knowledge
-        assert knowledge is not None  # noqa: S101 - the source is there only with it
+        graph_retriever = self.graph_retriever
+        assert graph_retriever is not None  # noqa: S101 - the source is there only with it
         if lists and trace.deadline.passed:
             raise StageUnavailable("the time budget was used up before this stage")
         # The first source always runs, because without it there would be no candidates at all.
-        expansion = knowledge.expand(asked.query, trace.deadline if lists else Deadline())
-        named = knowledge.entities(expansion, asked.query.text)
+        expansion = graph_retriever.expand(asked.query, trace.deadline if lists else Deadline())
+        named = graph_retriever.entities(expansion, asked.query.text)
         if not expansion.reached:
             nowhere = "no entity is reached from those it names" if named else "the query names no entity of the graph"
             trace.graph = GraphUse(used=False, reason=nowhere, entities=named)
@@ -107,7 +107,7 @@ class Retriever:
         wide = replace(asked, query=replace(asked.query, expansion=expansion))
         found = self._documents(GRAPH, wide, trace)
         use, seen = self._gated(request, wide.query, {**lists, GRAPH: found})
-        query, added = self._added(knowledge, wide, lists, found, trace) if use.used else (asked.query, {})
+        query, added = self._added(graph_retriever, wide, lists, found, trace) if use.used else (asked.query, {})
         if use.used and not added:
             use, seen = GraphUse(used=False, reason="the entities reached add neither terms nor documents"), None
         # Everything is set at the end, so that a stage that fails half-way changes nothing.
@@ -125,7 +125,7 @@ class Retriever:
 
     def _added(
         self,
-        knowledge: GraphRetriever,
+        graph_retriever: GraphRetriever,
         asked: CandidateRequest,
         lists: Mapping[str, Ranking],
         found: Ranking,
@@ -133,12 +133,12 @@ class Retriever:
     ) -> tuple[ParsedQuery, dict[str, Ranking]]:
         """Return the query with the terms that the graph adds, and the rankings that are added or replaced."""
         query, added = asked.query, {}
-        if "terms" in knowledge.spec.use and "bm25" in lists:
-            terms, origins = knowledge.names(query, self.understanding.analyzer)
+        if "terms" in graph_retriever.spec.use and "bm25" in lists:
+            terms, origins = graph_retriever.names(query, self.query_analyzer.analyzer)
             if terms:
                 query = replace(query, terms=(*query.terms, *terms), origins=origins)
                 added["bm25"] = self._documents("bm25", replace(asked, query=query), trace)
-        if ("ranking" in knowledge.spec.use or not lists) and len(found):
+        if ("ranking" in graph_retriever.spec.use or not lists) and len(found):
             added[GRAPH] = found
         return query, added
 
@@ -150,9 +150,9 @@ class Retriever:
             return GraphUse(used=True, reason="asked for"), None
         if len(lists) == 1:
             return GraphUse(used=True, reason="the only source"), None
-        knowledge = self.knowledge
-        assert knowledge is not None  # noqa: S101 - see _expanded
-        seen = features(query, lists, knowledge.prominence(query))
+        graph_retriever = self.graph_retriever
+        assert graph_retriever is not None  # noqa: S101 - see _expanded
+        seen = features(query, lists, graph_retriever.prominence(query))
         chance = self.gate.probability(seen)
         used = chance >= self.gate.threshold
         reason = f"the gate's probability that it helps is {chance:.2f}, the threshold is {self.gate.threshold:g}"
@@ -178,8 +178,8 @@ class Retriever:
         trace.asked += ranking.asked
         if ranking.answered < ranking.asked:
             trace.partial.append(name)
-        kept = first[:wanted]
-        return replace(ranking, ordinals=documents[kept], scores=ranking.scores[kept])
+        best = first[:wanted]
+        return replace(ranking, ordinals=documents[best], scores=ranking.scores[best])
 
     def _joined(self, query: ParsedQuery, lists: Mapping[str, Ranking], fusion: FusionSpec) -> FusedCandidates:
         """Fuse the documents of the sources; every source scores each document by its best passage in that source."""
@@ -196,8 +196,8 @@ class Retriever:
                 alone = len(ordinals) == len(union)
                 scores[row], best[row] = (every, ordinals) if alone else _best_in_groups(every, heads, ordinals)
             ranks[row, np.searchsorted(union, listed.ordinals)] = np.arange(len(listed))
-        moments = [listed.score_statistics or (0.0, 1.0) for listed in lists.values()]
-        score_statistics = np.array(moments, np.float64).reshape(-1, 2)
+        statistics = [listed.score_statistics or (0.0, 1.0) for listed in lists.values()]
+        score_statistics = np.array(statistics, np.float64).reshape(-1, 2)
         return FusedCandidates(union, tuple(lists), scores, ranks, score_statistics, best).fused(fusion)
 
 

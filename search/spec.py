@@ -35,7 +35,8 @@ class SearchSpec:
     def of_table(cls, table: Mapping[str, Any], where: str = "", *, stored: bool = False) -> SearchSpec:
         """Read the tables of a spec, from a spec file or as they are stored with a version; ignore all other tables.
 
-        `dense = false` and a stored null mean an index without vectors. where: the file's name in messages. stored:
+        `dense = false` and a stored null mean an index without vectors. With `enabled = false` in [dense], [graph] or
+        [rerank] the index has no such stage. where: the file's name in messages. stored:
         whether it is the table of a version, which may have keys with old names. Raises SpecError that names the table
         and the key.
         """
@@ -51,6 +52,9 @@ class SearchSpec:
             parts["graph"] = parse_graph(table["graph"], f"{prefix}[graph]", stored=stored)
         if table.get("rerank") is not None:
             parts["rerank"] = parse(RerankSpec, table["rerank"], f"{prefix}[rerank]", stored=stored)
+        for key in ("dense", "graph", "rerank"):
+            if parts.get(key) is not None and parts[key].enabled is False:
+                parts[key] = None
         return cls(**parts)
 
 

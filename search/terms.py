@@ -51,18 +51,18 @@ class QueryTerms:
         ]
 
 
-def worth(matches: Iterable[Match]) -> float:
-    """Return the sum of the weights of the distinct terms."""
+def match_weight(matches: Iterable[Match]) -> float:
+    """Return the sum of the weights of the distinct terms that match."""
     return sum({match.term: match.weight for match in matches}.values())
 
 
-def weighed_sentences(text: str, matches: list[Match]) -> list[tuple[int, int, float]]:
-    """Return (start, end, worth) of each sentence of a text, in order; questions count half.
+def weighted_sentences(text: str, matches: list[Match]) -> list[tuple[int, int, float]]:
+    """Return (start, end, weight) of each sentence of a text, in order; questions count half.
 
     A blank text has no sentences.
     """
     found: list[tuple[int, int, float]] = []
     for start, end in sentences(text):
-        value = worth(match for match in matches if start <= match.start and match.end <= end)
+        value = match_weight(match for match in matches if start <= match.start and match.end <= end)
         found.append((start, end, value * QUESTION_WEIGHT if text[end - 1] in "?？" else value))
     return found

@@ -34,7 +34,7 @@ class Trace:
     gate_features: Floats | None = None
 
     @contextmanager
-    def needed(self, name: str) -> Iterator[None]:
+    def mandatory(self, name: str) -> Iterator[None]:
         """Time a mandatory stage; its errors are raised."""
         start = time.perf_counter()
         try:
@@ -45,13 +45,13 @@ class Trace:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage; if it cannot answer, record that and continue."""
-        with self.needed(name):
+        with self.mandatory(name):
             try:
                 yield
             except StageUnavailable as reason:
                 self.degraded.append(Degradation(name, reason.message))
 
-    def check_whole(self) -> None:
+    def check_complete(self) -> None:
         """Check that every stage answered in full.
 
         Raises StageUnavailable that names a stage that was left out or did not cover every shard.

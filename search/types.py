@@ -132,7 +132,7 @@ class RerankUse:
 
     model: the cross-encoder. reranked: how many documents it scored; of: how many it was to score. dropped: how many
     had a probability below min_probability. unjudged: how many of the hits shown it did not score. stopped: why it
-    ended: "all" (all were scored), "budget" (no time for one more chunk), "settled" (hardly anything relevant is
+    ended: "all" (all were scored), "budget" (no time for one more chunk), "early_stop" (hardly anything relevant is
     expected among the others), or "unavailable" (see `degraded`).
     """
 
@@ -141,7 +141,7 @@ class RerankUse:
     of: int
     dropped: int
     unjudged: int
-    stopped: Literal["all", "budget", "settled", "unavailable"]
+    stopped: Literal["all", "budget", "early_stop", "unavailable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +157,8 @@ class SearchResponse:
     """The answer to one search.
 
     considered: documents that were candidates of any source (hits are the best of these). timings_ms: stage → time.
-    coverage: share of shards that answered (1.0: all). graph: None if the index has none or the search left it out.
-    rerank: None if nothing was to be reranked.
+    coverage: share of shards that answered (1.0: all). graph: None if the index has no graph or the search did not use
+    it. rerank: None if nothing was to be reranked.
     """
 
     query: str
@@ -191,7 +191,7 @@ class SearchResponse:
 class AnswerRequest:
     """A question to answer with sentences of documents.
 
-    search: the search for the documents; k, offset, facets, profile, explain and min_probability of it have no effect.
+    search: the search for the documents; its k, offset, facets, profile, explain and min_probability have no effect.
     k: how many documents, from the first on, are read for an answer (1 to 50). min_probability: leave out answers
     whose probability of being right is below this (0 to 1).
     """

@@ -35,7 +35,7 @@ class ShardManifest:
     """The manifest of one shard folder.
 
     documents, passages: counts. files: path relative to the shard → sha256, of every file except this one.
-    derived: paths that may differ between builds (the ANN file); the shard's name is made from the others.
+    derived: paths that may differ between builds (the ANN file); the shard's name is computed from the others.
     facts: what each index kind reports about itself (ANN kind, measured recall, sizes in bytes).
     """
 
@@ -59,9 +59,9 @@ class IndexVersion:
 
     shards: (address, sha256 of its manifest.json) in ordinal order. files: statistics files of the version → sha256.
     spec: the index spec as a table, without secrets. encoder: fingerprint, runtime, name and dim of the bi-encoder
-    (empty if there are no vectors). analyzer: fingerprint of the text analysis. content: sha256 over everything
-    deterministic; it is equal for two builds of the same input. relevance: measures on the judged queries of the spec,
-    if any. report: counts, times, recall.
+    (empty if there are no vectors). analyzer: fingerprint of the text analysis. content: sha256 over everything that is
+    deterministic, so two builds of the same input have the same one. relevance: measures on the judged queries of the
+    spec, if any. report: counts, times, recall.
     """
 
     id: str
@@ -111,15 +111,20 @@ def load(cls: type[Stored], path: Path, sha256: str | None = None) -> Stored:
     """Read a stored record. Raises NotFoundError, CorruptError (wrong hash, broken JSON) or FormatError."""
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(f"{path} is missing", "list the indexes with `clew indexes list`") from None
+    except OSError as error:
+        raise CorruptError(f"{path} cannot be read: {error.strerror}", REBUILD) from None
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise CorruptError(f"{path} was changed after it was written (sha256 differs)", REBUILD)
     table = parse_table(data, path, FORMAT)
-    if "shards" in table:
-        table["shards"] = tuple((address, digest) for address, digest in table["shards"])
-    if "derived" in table:
-        table["derived"] = tuple(table["derived"])
+    try:
+        if "shards" in table:
+            table["shards"] = tuple((address, digest) for address, digest in table["shards"])
+        if "derived" in table:
+            table["derived"] = tuple(table["derived"])
+    except (TypeError, ValueError):
+        raise CorruptError(f"{path}: shards or derived is not a list of the expected shape", REBUILD) from None
     return record_of(cls, table, path)
 
 

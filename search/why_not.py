@@ -36,7 +36,7 @@ def reason_lost(request: SearchRequest, ordering: Ordering, at: int) -> tuple[st
 
 
 def left_out(trace: Trace) -> str:
-    """Return the stages that took no part in a search, and why, as the end of a sentence."""
+    """Return the end of a sentence: the stages that were left out of a search, each with the reason."""
     reasons = [f"{lost.stage} was left out: {lost.reason}" for lost in trace.degraded]
     if trace.graph is not None and not trace.graph.used:
         reasons.append(f"the graph was not used: {trace.graph.reason}")
@@ -46,7 +46,7 @@ def left_out(trace: Trace) -> str:
 def not_a_candidate(stages: Sequence[StageScore], depth: int, trace: Trace, *, no_query_vector: bool) -> str:
     """Return why no source has a document among its candidates.
 
-    stages: the document's score in each source that answered. depth: documents that each source was asked for.
+    stages: the document's score in each source that answered. depth: number of documents requested from each source.
     no_query_vector: whether the query has no vector, so that it has no dense ranking.
     """
     reasons = [_outside(stage, depth) for stage in stages]
@@ -69,7 +69,7 @@ def _outside(stage: StageScore, depth: int) -> str:
 
 
 def filtered_out(filters: Mapping[str, Any], fields: Fields, store: DocStore, document: int) -> str:
-    """Return that filters exclude a document, and which of their conditions do, as they are typed with --filter."""
+    """Return why filters exclude a document: the conditions that do, as they are typed with --filter."""
     failed = [
         text
         for condition, text in _conditions(filters)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Response
 from clew.api.engine import IndexState
 from clew.api.runtime import PROBLEMS, Runtime
 from clew.api.schemas import FieldResult, GraphState, IndexDetail, IndexList, IndexSummary
-from clew.search.graph_reports import trouble_of
+from clew.search.graph_reports import store_problem
 from clew.search.graph_retriever import GraphRetriever
 
 
@@ -24,22 +24,22 @@ def summary(state: IndexState) -> IndexSummary:
         documents=searcher.version.documents if searcher else None,
         passages=searcher.version.passages if searcher else None,
         problem=state.failure.error.message if state.failure else None,
-        graph=graph_state(searcher.knowledge) if searcher and searcher.knowledge else None,
+        graph=graph_state(searcher.graph_retriever) if searcher and searcher.graph_retriever else None,
         override=dict(searcher.release.override) or None if searcher else None,
     )
 
 
-def graph_state(knowledge: GraphRetriever) -> GraphState:
+def graph_state(graph_retriever: GraphRetriever) -> GraphState:
     """Return the last known state of an index's graph, without contacting its store."""
-    trouble = trouble_of(knowledge)
+    problem = store_problem(graph_retriever)
     return GraphState(
-        name=knowledge.spec.name,
-        snapshot=knowledge.snapshot.id,
-        store=knowledge.spec.store,
-        entities=knowledge.snapshot.counts.entities,
-        edges=knowledge.snapshot.counts.edges,
-        answers=not trouble,
-        problem=trouble or None,
+        name=graph_retriever.spec.name,
+        snapshot=graph_retriever.snapshot.id,
+        store=graph_retriever.spec.store,
+        entities=graph_retriever.snapshot.counts.entities,
+        edges=graph_retriever.snapshot.counts.edges,
+        answers=not problem,
+        problem=problem or None,
     )
 
 

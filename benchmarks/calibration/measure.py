@@ -16,17 +16,17 @@ import numpy as np
 from clew.benchmarks.data.datasets import Dataset
 from clew.benchmarks.relevance import systems
 from clew.benchmarks.relevance.measure import (
-    Stored,
+    IndexIds,
     index_signature,
     judged_qrels,
-    opened,
+    open_shared_index,
     reranker_signature,
-    reranking,
+    with_reranker,
 )
 from clew.benchmarks.relevance.options import Options
 from clew.core.errors import UsageError
 from clew.core.files import sha256_file
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.core.progress import Progress
 from clew.core.types import Bools, Floats, Ints
 from clew.indexer.tuning.judged import DEV, dev_qrels, open_judged
@@ -60,16 +60,16 @@ class Bin:
 class NothingGood:
     """How often a min_probability leaves a query without hits, rightly or wrongly.
 
-    right: share of the `without` queries, whose relevant documents were removed from the candidates, that get no hit.
-    wrong: share of the `having` queries, which have a relevant candidate, that get no hit. None if there is no such
-    query.
+    right: share of the `without_relevant` queries, whose relevant documents were removed from the candidates, that get
+    no hit. wrong: share of the `with_relevant` queries, which have a relevant candidate, that get no hit. Both are None
+    if there is no such query.
     """
 
     threshold: float
     right: float | None
     wrong: float | None
-    without: int
-    having: int
+    without_relevant: int
+    with_relevant: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +146,10 @@ def measure_folder(
     home: where indexes are stored. models: home of the models (None: `home`). Raises NotFoundError if there is no dev
     split or no such model, DataError if nothing can be learned from the dev candidates or the judgements do not fit.
     """
-    dev = gained(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown), options.gains)
+    integers = options.gains is not None
+    dev = to_gains(dev_qrels(dataset.judged, allow_unknown=options.allow_unknown, integers=integers), options.gains)
     group = {SYSTEM: systems.load(SYSTEM)}
-    searcher = reranking(opened(dataset, home, group, options, models), group, options, models or home)
+    searcher = with_reranker(open_shared_index(dataset, home, group, options, models), group, options, models or home)
     try:
         learned = learn_rerank(searcher, dataset.judged.queries, dev, options.seed, progress)
         found = Calibration.of_table(learned.after)
@@ -168,9 +169,9 @@ def measure_index(
     """
     searcher, queries = open_judged(name, home, judged)
     group = {SYSTEM: systems.load(SYSTEM)}
-    searcher = reranking(searcher, group, options, home)
+    searcher = with_reranker(searcher, group, options, home)
     try:
-        assert searcher.reranker is not None  # noqa: S101 - `reranking` saw to it
+        assert searcher.reranker is not None  # noqa: S101 - `with_reranker` saw to it
         files = {file.name: sha256_file(file) for file in (queries.queries_file, *queries.splits.values())}
         return _measured(name, searcher, queries, searcher.reranker.calibration, options, None, progress, files)
     finally:
@@ -188,7 +189,7 @@ def _measured(
     files: Mapping[str, str],
 ) -> CalibrationResult:
     assert searcher.reranker is not None  # noqa: S101 - the callers saw to it
-    qrels = judged_qrels(judged, Stored(searcher), options)
+    qrels = judged_qrels(judged, IndexIds(searcher), options)
     found = scored(searcher, judged.queries, qrels, options.seed, progress, most=None)
     return CalibrationResult(
         name,
@@ -268,16 +269,16 @@ def nothing_good(probabilities: Floats, relevant: Bools, query: Ints, threshold:
     """Return how often a threshold leaves queries without hits, rightly and wrongly.
 
     probabilities: (n,) float64. relevant: (n,) bool. query: (n,) int64, the query of each pair. threshold: 0 to 1. A
-    query whose candidates are all relevant does not count among `without`.
+    query whose candidates are all relevant does not count among `without_relevant`.
     """
     reached = set(query[relevant & ~(probabilities < threshold)].tolist())
     reached_by_others = set(query[~relevant & ~(probabilities < threshold)].tolist())
-    having, without = set(query[relevant].tolist()), set(query[~relevant].tolist())
-    wrong = len(having - reached - reached_by_others)
+    with_relevant, with_others = set(query[relevant].tolist()), set(query[~relevant].tolist())
+    wrong = len(with_relevant - reached - reached_by_others)
     return NothingGood(
         threshold,
-        right=len(without - reached_by_others) / len(without) if without else None,
-        wrong=wrong / len(having) if having else None,
-        without=len(without),
-        having=len(having),
+        right=len(with_others - reached_by_others) / len(with_others) if with_others else None,
+        wrong=wrong / len(with_relevant) if with_relevant else None,
+        without_relevant=len(with_others),
+        with_relevant=len(with_relevant),
     )

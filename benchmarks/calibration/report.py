@@ -150,8 +150,8 @@ def _section(result: CalibrationResult) -> list[str]:
         "",
         *_bins("Bins of equal width", found.width),
         *_bins("Bins of equal mass", found.mass),
-        f"Nothing good: right on {found.nothing_good[0].without:,} queries whose relevant documents are taken out, "
-        f"wrong on {found.nothing_good[0].having:,} with a relevant candidate:",
+        f"Nothing good: right on {found.nothing_good[0].without_relevant:,} queries whose relevant documents are "
+        f"removed, wrong on {found.nothing_good[0].with_relevant:,} with a relevant candidate:",
         "",
         "| min_probability | right | wrong |",
         "| ---: | ---: | ---: |",
@@ -187,4 +187,7 @@ def _share(value: float | None) -> str:
 
 
 def _rounded(part: Any) -> dict[str, Any]:
-    return {key: round(value, 6) if isinstance(value, float) else value for key, value in asdict(part).items()}
+    """Return the fields of a bin or of NothingGood for JSON, under their stable keys."""
+    keys = {"without_relevant": "without", "with_relevant": "having"}
+    values = ((keys.get(key, key), value) for key, value in asdict(part).items())
+    return {key: round(value, 6) if isinstance(value, float) else value for key, value in values}

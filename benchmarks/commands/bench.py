@@ -72,6 +72,15 @@ def relevance(
     reranker: Annotated[
         str, typer.Option("--reranker", help="Cross-encoder of systems that rerank, if the index has none.")
     ] = "default",
+    identical_ids: Annotated[
+        str,
+        typer.Option(
+            "--identical-ids",
+            help="Whether a document with the id of the query is left out: ignore (as BEIR does), keep, or auto "
+            "(only if it also has the query's text and is not judged for it).",
+            metavar="RULE",
+        ),
+    ] = "auto",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again.")] = False,
     home: Home = DEFAULT_HOME,
     json: Json = False,
@@ -87,6 +96,7 @@ def relevance(
     from clew.benchmarks.relevance.options import Options
     from clew.benchmarks.relevance.report import full, plain, table, write
     from clew.benchmarks.signature import code, environment
+    from clew.search.identical_ids import check_identical_ids
 
     if runs and to is None:
         raise UsageError("--runs needs a folder to write to", "add --out DIR")
@@ -103,6 +113,7 @@ def relevance(
         model=model,
         rebuild=rebuild,
         reranker=reranker,
+        identical_ids=check_identical_ids(identical_ids),
     )
     opened = [open_dataset(folder) for folder in folders]
     if twice := {folder.name for folder in opened if [other.name for other in opened].count(folder.name) > 1}:
@@ -166,9 +177,9 @@ def speed(
     from clew.benchmarks.speed.run import full, measure, table
 
     if reranker not in {"default", "overlap"}:
-        from clew.models.store import placed
+        from clew.models.store import resolve_to_path
 
-        reranker = placed(reranker, home, "cross_encoder")  # by path: the benchmarks' home holds other models
+        reranker = resolve_to_path(reranker, home, "cross_encoder")  # by path: the benchmarks' home holds other models
     job = Job(docs=docs, rounds=rounds, data=tuple(data or ()), peers=peers, model=model, reranker=reranker, seed=seed)
     found = measure(items or [], home / "bench", job, note)
     if to is not None:

@@ -38,7 +38,7 @@ def graph(
 ) -> None:
     """Measure what a graph adds to search.
 
-    Compares no graph, always on, gated and an oracle gate, with the graph as a candidate source and as query terms.
+    Compares the graph off, on and auto (the gate decides) with an oracle, as a source of candidates and as query terms.
     Relations, the graph's weight and the gate are learned on the train and dev queries first.
 
     Example: clew bench graph data/fb15k237-simpleqa --json

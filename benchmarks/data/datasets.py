@@ -14,7 +14,7 @@ from typing import Any
 
 from clew.core.errors import DataError
 from clew.core.files import sha256_file
-from clew.core.measures.judged import JudgedQueries, data_folder, first_file, read_rows, text_of
+from clew.core.measures.judged import JudgedQueries, data_folder, first_file, id_of, read_rows
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Dataset:
             raise DataError(f"{self.name} is not a BEIR folder", "give a folder with corpus.jsonl")
         for number, row in read_rows(self.sources[0]):
             yield (
-                text_of(row, "_id", self.sources[0], number),
+                id_of(row, self.sources[0], number),
                 str(row.get("title") or ""),
                 str(row.get("text") or ""),
             )

@@ -17,15 +17,15 @@ from clew.search.versions import IndexFolder
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
-# What decides the bytes of an index. A change anywhere there makes another index; one in fusion does not.
-_DECIDING = (
+# Code on which the bytes of an index depend. If it changes, indexes are built again; fusion is not part of it.
+_INDEX_CODE = (
     "indexer", "search/candidates", "search/fields.py", "search/docstore.py", "clew/core/text.py",
     "clew/models/passage.py",
 )  # fmt: skip
 
 
 # The same for the graph, where there is one.
-_DECIDING_GRAPH = (
+_GRAPH_CODE = (
     "kg/dictionary.py", "kg/linker.py", "kg/annotate.py", "kg/snapshot_writer.py", "kg/relations.py", "kg/snapshot.py",
     "clew/core/words.py", "clew/core/fold.py",
 )  # fmt: skip
@@ -47,7 +47,7 @@ def graph_table(folder: Path) -> dict[str, Any]:
     return found
 
 
-def varied(
+def spec_variant(
     table: dict[str, Any],
     *,
     model: str = "default",
@@ -72,7 +72,9 @@ def varied(
     return {**rest, "bm25": {**table.get("bm25", {}), "backend": backend}, "dense": vectors}
 
 
-def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Path, *, rebuild: bool = False) -> str:
+def build_if_missing(
+    table: dict[str, Any], sources: Sequence[Path], base: Path, home: Path, *, rebuild: bool = False
+) -> str:
     """Build the index of a spec unless it exists, and return its name.
 
     sources: files of its documents. base: the folder that relative paths of the spec start at. home: where benchmark
@@ -84,11 +86,11 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
     from clew.indexer.spec import spec_of
 
     spec = spec_of(table, f"spec of {table['name']}", base)
-    deciding = {**table, "source": [sha256_file(file) for file in sources], "code": code_hash(_DECIDING)}
+    deciding = {**table, "source": [sha256_file(file) for file in sources], "code": code_hash(_INDEX_CODE)}
     deciding["encoder"] = described_encoder(spec.search.dense, home)  # a name may come to mean another model
     if graph := table.get("graph"):
         files = [sha256_file(base / graph[kind]) for kind in ("nodes", "edges") if graph.get(kind)]
-        deciding["graph"] = {**graph, "nodes": files, "edges": code_hash(_DECIDING_GRAPH)}
+        deciding["graph"] = {**graph, "nodes": files, "edges": code_hash(_GRAPH_CODE)}
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
     name = f"{table['name'][:40]}-{key}"
     if rebuild or not _is_live(home, name):
@@ -97,7 +99,7 @@ def ensure(table: dict[str, Any], sources: Sequence[Path], base: Path, home: Pat
 
 
 def open_built(home: Path, name: str) -> Searcher:
-    """Open an index that `ensure` named."""
+    """Open an index that `build_if_missing` named."""
     from clew.search.assemble import open_index
 
     return open_index(home, name)

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks.data.texts import queries_of, synthetic
-from clew.benchmarks.device.vectors import measured
+from clew.benchmarks.device.vectors import measure_vectors
 from clew.benchmarks.signature import code, environment
 from clew.core import threads
 from clew.core.errors import UsageError
@@ -66,15 +66,15 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
-    """Work that is timed. count: texts or pairs per round; pieces: tokens of each, without padding.
+class _Workload:
+    """Work that is timed. count: texts or pairs per round; tokens: number of tokens of each, without padding.
 
     passes: passes through the network per text, 1 for inference and 3 for training (backward costs twice forward).
     """
 
     unit: str
     count: int
-    pieces: Sequence[int]
+    tokens: Sequence[int]
     once: Callable[[], object]
     passes: int = 1
 
@@ -83,9 +83,9 @@ def measure(home: Path, job: Job, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure every item and its peers.
 
     home: where the models are stored. Returns {"device", "peak_tflops", "items": item → who → {"unit", "per_second",
-    "pieces_per_second", "tflops", "share_of_peak", "rounds"}, "vectors"}. peak_tflops: of a product of two bfloat16
+    "tokens_per_second", "tflops", "share_of_peak", "rounds"}, "vectors"}. peak_tflops: of a product of two bfloat16
     matrices of 8,192 rows (on a CPU float32, 2,048 rows). tflops: of the matrix products in the layers, attention
-    included. vectors: as `device.vectors.measured` returns.
+    included. vectors: as `device.vectors.measure_vectors` returns.
     """
     import torch
 
@@ -99,7 +99,7 @@ def measure(home: Path, job: Job, say: Callable[[str], None]) -> dict[str, Any]:
         items[name] = _timed(make(material), job.rounds, material.flops, peak)
         shown = (f"{who} {each['per_second']:,.0f} {each['unit']}" for who, each in items[name].items())
         say(f"{name}: {', '.join(shown)}")
-    searched = measured(job.vectors, job.seed, say)
+    searched = measure_vectors(job.vectors, job.seed, say)
     return {"device": _device(device), "peak_tflops": round(peak, 4), "items": items, "vectors": searched}
 
 
@@ -116,7 +116,7 @@ def table(found: Mapping[str, Any]) -> Table:
     shown = Table("item", "by", "unit", "per second", "tokens per second", "TFLOP/s", "share of peak")
     for name, each in found["items"].items():
         for who, row in each.items():
-            figures = (f"{row['per_second']:,.0f}", f"{row['pieces_per_second']:,.0f}", f"{row['tflops']:.3g}")
+            figures = (f"{row['per_second']:,.0f}", f"{row['tokens_per_second']:,.0f}", f"{row['tflops']:.3g}")
             shown.add_row(name, who, row["unit"], *figures, f"{row['share_of_peak']:.1%}")
     return shown
 
@@ -143,14 +143,14 @@ class _Material:
         self.query_lengths = [len(each.ids) for each in tokenizer.encode_batch_fast(self.queries)]
         self._config = AutoConfig.from_pretrained(str(self.encoder), local_files_only=True)
 
-    def flops(self, pieces: int) -> float:
+    def flops(self, tokens: int) -> float:
         """Return the number of multiplications and additions in one pass over a text with this many tokens.
 
         Only those of the layers (Kaplan et al. 2020, table 1): looking up embeddings takes none.
         """
         wide, inner = self._config.hidden_size, self._config.intermediate_size
-        a_piece = 2 * (4 * wide * wide + 2 * wide * inner) + 4 * pieces * wide
-        return float(self._config.num_hidden_layers * pieces * a_piece)
+        per_token = 2 * (4 * wide * wide + 2 * wide * inner) + 4 * tokens * wide
+        return float(self._config.num_hidden_layers * tokens * per_token)
 
     def lists(self, count: int, size: int) -> list[tuple[str, list[str]]]:
         """Return `count` queries, each with `size` passages."""
@@ -168,7 +168,7 @@ class _Material:
         ]
 
 
-def _encode(material: _Material) -> dict[str, _Work]:
+def _encode(material: _Material) -> dict[str, _Workload]:
     from sentence_transformers import SentenceTransformer
 
     from clew.models.store import load_encoder
@@ -184,12 +184,12 @@ def _encode(material: _Material) -> dict[str, _Work]:
 
     ours = {f"Clew {encoder.runtime}": lambda: encoder.encode_passages(material.texts)}
     return {
-        who: _Work("texts/s", len(material.texts), material.lengths, once)
+        who: _Workload("texts/s", len(material.texts), material.lengths, once)
         for who, once in {**ours, **_peers(peer)}.items()
     }
 
 
-def _rerank(material: _Material) -> dict[str, _Work]:
+def _rerank(material: _Material) -> dict[str, _Workload]:
     from sentence_transformers import CrossEncoder
 
     from clew.models.store import load_scorer
@@ -205,7 +205,7 @@ def _rerank(material: _Material) -> dict[str, _Work]:
         return lambda: model.predict(pairs, batch_size=batch, show_progress_bar=False)
 
     ours = {f"Clew {scorer.runtime}": lambda: [scorer.score(query, texts) for query, texts in lists]}
-    return {who: _Work("pairs/s", len(pairs), lengths, once) for who, once in {**ours, **_peers(peer)}.items()}
+    return {who: _Workload("pairs/s", len(pairs), lengths, once) for who, once in {**ours, **_peers(peer)}.items()}
 
 
 def _peers(make: Callable[[int, torch.dtype], Callable[[], object]]) -> dict[str, Callable[[], object]]:
@@ -218,22 +218,22 @@ def _peers(make: Callable[[int, torch.dtype], Callable[[], object]]) -> dict[str
     }
 
 
-def _train_rerank(material: _Material) -> dict[str, _Work]:
+def _train_rerank(material: _Material) -> dict[str, _Workload]:
     import torch
 
-    from clew.training.cross_encoder import load
+    from clew.training.cross_encoder import load_cross_encoder
     from clew.training.losses import RankingLoss
 
-    model = load(material.scorer, _LENGTH)
+    model = load_cross_encoder(material.scorer, _LENGTH)
     loss = RankingLoss(model, list_weight=1.0, point_weight=0.2)
     lists = material.lists(material.training.lists, _LEARNED)
     inputs = [query for query, _ in lists], [texts for _, texts in lists]
     labels = [torch.tensor([1.0] + [0.0] * (_LEARNED - 1)) for _ in lists]
     lengths = material.pair_lengths(lists)
-    return _stepped(model, lambda: loss(inputs, labels), material.training.steps, "pairs/s", lengths)
+    return _training_steps(model, lambda: loss(inputs, labels), material.training.steps, "pairs/s", lengths)
 
 
-def _train_encode(material: _Material) -> dict[str, _Work]:
+def _train_encode(material: _Material) -> dict[str, _Workload]:
     import torch
 
     from clew.training.bi_encoder import load_encoder
@@ -242,9 +242,9 @@ def _train_encode(material: _Material) -> dict[str, _Work]:
     model = load_encoder(material.encoder, _LENGTH)
     loss = ContrastiveLoss(model)
     count = len(material.queries)
-    passages, pieces = cycle(material.texts), cycle(material.lengths)
+    passages, tokens = cycle(material.texts), cycle(material.lengths)
     columns = [material.queries, *(list(islice(passages, count)) for _ in range(2))]
-    lengths = [*material.query_lengths, *islice(pieces, 2 * count)]
+    lengths = [*material.query_lengths, *islice(tokens, 2 * count)]
 
     def once() -> Any:
         features = [
@@ -254,34 +254,34 @@ def _train_encode(material: _Material) -> dict[str, _Work]:
         return loss(features, torch.empty(0))
 
     # Cached gradients need one more pass.
-    return _stepped(model, once, material.training.steps, "texts/s", lengths, passes=4)
+    return _training_steps(model, once, material.training.steps, "texts/s", lengths, passes=4)
 
 
-def _stepped(
+def _training_steps(
     model: Any, loss: Callable[[], Any], steps: int, unit: str, lengths: Sequence[int], passes: int = 3
-) -> dict[str, _Work]:
+) -> dict[str, _Workload]:
     """Return training steps: loss, gradients, weights. On a CPU in float32, because bfloat16 is not faster there."""
     import torch
 
-    graphics = model.device.type == "cuda"
+    on_gpu = model.device.type == "cuda"
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
     model.train()
 
     def once() -> None:
         for _ in range(steps):
-            with torch.autocast("cuda", torch.bfloat16, enabled=graphics):
+            with torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
                 found = loss()
             found.backward()
             optimizer.step()
             optimizer.zero_grad()
-        if graphics:
+        if on_gpu:
             torch.cuda.synchronize()
 
-    work = _Work(unit, steps * len(lengths), [*lengths] * steps, once, passes)
-    return {f"Clew {'bf16' if graphics else 'fp32'}": work}
+    work = _Workload(unit, steps * len(lengths), [*lengths] * steps, once, passes)
+    return {f"Clew {'bf16' if on_gpu else 'fp32'}": work}
 
 
-_ITEMS: Mapping[str, Callable[[_Material], dict[str, _Work]]] = {
+_ITEMS: Mapping[str, Callable[[_Material], dict[str, _Workload]]] = {
     "encode": _encode,
     "rerank": _rerank,
     "train a reranker": _train_rerank,
@@ -290,24 +290,24 @@ _ITEMS: Mapping[str, Callable[[_Material], dict[str, _Work]]] = {
 
 
 def _timed(
-    works: Mapping[str, _Work], rounds: int, flops: Callable[[int], float], peak: float
+    workloads: Mapping[str, _Workload], rounds: int, flops: Callable[[int], float], peak: float
 ) -> dict[str, dict[str, Any]]:
     """Time all works in turns; a first round is not counted."""
-    seconds: dict[str, list[float]] = {who: [] for who in works}
+    seconds: dict[str, list[float]] = {who: [] for who in workloads}
     for at in range(rounds + 1):
-        for who, work in works.items():
+        for who, work in workloads.items():
             start = perf_counter()
             work.once()
             if at:
                 seconds[who].append(perf_counter() - start)
     found = {}
-    for who, work in works.items():
+    for who, work in workloads.items():
         took = median(seconds[who])
-        tflops = work.passes * sum(map(flops, work.pieces)) / took / 1e12
+        tflops = work.passes * sum(map(flops, work.tokens)) / took / 1e12
         found[who] = {
             "unit": work.unit,
             "per_second": round(work.count / took, 1),
-            "pieces_per_second": round(sum(work.pieces) / took),
+            "tokens_per_second": round(sum(work.tokens) / took),
             "tflops": round(tflops, 4),
             "share_of_peak": round(tflops / peak, 4),
             "rounds": [round(work.count / each, 1) for each in seconds[who]],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clew.search.candidates.dense.int16 import Int16Vectors
     from clew.search.candidates.dense.shard import ApproximateSearch, DenseShard
 
-_DIM, _K, _ASKED, _AT_ONCE = 384, 100, 200, 64
+_DIM, _K, _QUERIES, _BATCH = 384, 100, 200, 64
 _RECALL = 0.97
 # Average number of vectors in a cluster, and their distance from its centre: as similar as vectors of texts are.
 _CLUSTER, _SPREAD = 100, 1.2
@@ -25,15 +25,15 @@ _ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """One search method. make: builds it; together: answers 64 queries in one call, None if it cannot."""
+class _SearchMethod:
+    """One search method. make: builds it; search_batch: answers 64 queries in one call, None if it cannot."""
 
     kind: str
     make: Callable[[Int16Vectors], ApproximateSearch]
-    together: Callable[[ApproximateSearch, Vectors], object] | None = None
+    search_batch: Callable[[ApproximateSearch, Vectors], object] | None = None
 
 
-def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+def measure_vectors(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
     """Measure every search method: method → figures.
 
     Figures: build_s, effort, recall@10, recall@100, queries_per_second, p50_ms, and p50_ms of 64 queries at once.
@@ -42,23 +42,23 @@ def measured(passages: int, seed: int, say: Callable[[str], None]) -> dict[str, 
     from clew.search.candidates.dense.int16 import to_int16
     from clew.search.candidates.dense.recall import RecallProbe, synthetic_queries
 
-    vectors = np.concatenate([to_int16(part) for part in _drawn(passages, seed)])
-    probe, queries = RecallProbe(vectors, seed), synthetic_queries(vectors, seed + 1)[:_ASKED]
+    vectors = np.concatenate([to_int16(part) for part in _clustered_vectors(passages, seed)])
+    probe, queries = RecallProbe(vectors, seed), synthetic_queries(vectors, seed + 1)[:_QUERIES]
     found: dict[str, dict[str, Any]] = {}
-    for name, way in _ways(passages, seed).items():
-        if isinstance(way, str):
-            found[name] = {"missing": way}
-            say(f"vectors, {name}: {way}")
+    for name, method in _search_methods(passages, seed).items():
+        if isinstance(method, str):
+            found[name] = {"missing": method}
+            say(f"vectors, {name}: {method}")
             continue
         start = perf_counter()
-        made = way.make(vectors)
+        made = method.make(vectors)
         took = perf_counter() - start
-        found[name] = {"build_s": round(took, 3), **_asked(way, made, vectors, probe, queries)}
+        found[name] = {"build_s": round(took, 3), **_search_figures(method, made, vectors, probe, queries)}
         say(f"vectors, {name}: built in {took:.1f} s, {found[name]['queries_per_second']:,.0f} queries/s")
     return found
 
 
-def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
+def _search_methods(passages: int, seed: int) -> dict[str, _SearchMethod | str]:
     from clew.search.candidates.dense.ann import ANN_KINDS, AnnIndex
     from clew.search.candidates.dense.gpu import GpuScan, for_build, library
     from clew.search.candidates.dense.rabitq import RaBitQScan
@@ -69,36 +69,38 @@ def _ways(passages: int, seed: int) -> dict[str, _Way | str]:
     reached = for_build("auto", passages, _DIM)
     nowhere = "no GPU can be used" if library() is None else "the GPU has not enough memory"
     return {
-        "rabitq, processor": _Way("rabitq", RaBitQScan.make),
-        "ivf, processor": _Way("ivf", inverted),
-        "ivf built on the GPU": _Way("ivf", lambda vectors: inverted(vectors, gpu=True))
+        "rabitq, processor": _SearchMethod("rabitq", RaBitQScan.make),
+        "ivf, processor": _SearchMethod("ivf", inverted),
+        "ivf built on the GPU": _SearchMethod("ivf", lambda vectors: inverted(vectors, gpu=True))
         if reached == "faiss"
         else (nowhere if reached is None else "faiss-gpu is not installed"),
         "all, GPU": nowhere
         if reached is None
-        else _Way("gpu", lambda vectors: GpuScan.with_library(reached, vectors), _all_together),
+        else _SearchMethod("gpu", lambda vectors: GpuScan.with_library(reached, vectors), _search_all_at_once),
     }
 
 
-def _all_together(made: Any, queries: Vectors) -> object:
+def _search_all_at_once(made: Any, queries: Vectors) -> object:
     return made.index.nearest(queries, 2 * _K)
 
 
-def _asked(way: _Way, made: ApproximateSearch, vectors: Int16Vectors, probe: Any, queries: Vectors) -> dict[str, Any]:
+def _search_figures(
+    method: _SearchMethod, made: ApproximateSearch, vectors: Int16Vectors, probe: Any, queries: Vectors
+) -> dict[str, Any]:
     """Return the figures at the smallest effort that reaches the recall that an index is built for by default."""
     from clew.search.candidates.dense.shard import DenseShard
 
     recall: dict[str, float] = {}
     for effort in made.efforts:
-        shard = DenseShard(vectors, way.kind, made, effort, exact_below=0)
+        shard = DenseShard(vectors, method.kind, made, effort, exact_below=0)
         recall = probe.measure(shard)
         if min(recall.values()) >= _RECALL:
             break
     alone = [partial(shard.nearest, query, _K) for query in queries]
-    batches = [queries[at : at + _AT_ONCE] for at in range(0, max(1, len(queries) - _AT_ONCE + 1), _AT_ONCE)]
+    batches = [queries[at : at + _BATCH] for at in range(0, max(1, len(queries) - _BATCH + 1), _BATCH)]
     at_once: list[Callable[[], object]]
-    if way.together is not None:
-        at_once = [partial(way.together, made, batch) for batch in batches]
+    if method.search_batch is not None:
+        at_once = [partial(method.search_batch, made, batch) for batch in batches]
     else:
         at_once = [partial(_one_by_one, shard, batch) for batch in batches]
     return {
@@ -106,7 +108,7 @@ def _asked(way: _Way, made: ApproximateSearch, vectors: Int16Vectors, probe: Any
         **{name: round(value, 4) for name, value in recall.items()},
         "queries_per_second": round(per_second(len(alone), lambda: [ask() for ask in alone]), 1),
         "p50_ms": round(median_ms(alone), 4),
-        f"p50_ms of {_AT_ONCE} at once": round(median_ms(at_once), 4),
+        f"p50_ms of {_BATCH} at once": round(median_ms(at_once), 4),
     }
 
 
@@ -115,7 +117,7 @@ def _one_by_one(shard: DenseShard, queries: Vectors) -> None:
         shard.nearest(query, _K)
 
 
-def _drawn(passages: int, seed: int) -> Iterator[Vectors]:
+def _clustered_vectors(passages: int, seed: int) -> Iterator[Vectors]:
     """Generate unit vectors in clusters, in blocks."""
     random = np.random.default_rng(seed)
     middles = random.normal(size=(max(1, passages // _CLUSTER), _DIM)).astype(np.float32)

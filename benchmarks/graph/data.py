@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clew.benchmarks.linking.mentions import Mention, Question, found_in, misspelt
+from clew.benchmarks.linking.mentions import Mention, Question, find_file, with_typo
 from clew.core.errors import NotFoundError, UsageError
 from clew.core.files import sha256_file
 from clew.core.measures.judged import data_home
@@ -130,13 +130,13 @@ def questions(named: Sequence[Entity], count: int, seed: int) -> list[Question]:
         name, start = rng.choice((entity.name, *entity.aliases)), pattern.index("{}")
         mention = Mention(start, start + len(name), entity.id)
         question = Question(f"q{at}", pattern.format(name), (mention,), "test")
-        found.append(question if at % _MISSPELT_EVERY else misspelt(question, seed))
+        found.append(question if at % _MISSPELT_EVERY else with_typo(question, seed))
     return found
 
 
 @cache
 def _vocabulary() -> tuple[list[str], list[float]]:
-    """Made-up words of two to four syllables, and their weights added up."""
+    """Return synthetic words of two to four syllables, and their cumulative weights."""
     rng = random.Random("words")  # noqa: S311 - the same words for every seed
     found: dict[str, None] = {}
     while len(found) < _VOCABULARY:
@@ -183,7 +183,7 @@ def graphs(names: Sequence[str], folder: Path, sizes: Sizes, seed: int) -> tuple
     for name in names:
         graph = data_home() / name / "graph"
         try:
-            found.append(GraphFiles(name, found_in(graph, "nodes.jsonl"), found_in(graph, "edges.jsonl")))
+            found.append(GraphFiles(name, find_file(graph, "nodes.jsonl"), find_file(graph, "edges.jsonl")))
         except NotFoundError as reason:
             missing[name] = reason.message
     return found or [write_graph(folder, sizes, seed)], missing
@@ -201,7 +201,7 @@ def seed_sets(ids: Sequence[str], degree: Ints, count: int, each: int, seed: int
 
 
 @contextmanager
-def loaded(folder: Path, files: GraphFiles) -> Iterator[Snapshot]:
+def loaded_snapshot(folder: Path, files: GraphFiles) -> Iterator[Snapshot]:
     """Load a graph into a temporary home and yield its snapshot."""
     from clew.indexer.graphs.load import load
     from clew.kg.snapshot import Snapshot
@@ -215,7 +215,7 @@ def loaded(folder: Path, files: GraphFiles) -> Iterator[Snapshot]:
             snapshot.close()
 
 
-def named_server(missing: dict[str, str], about: dict[str, str]) -> Neo4jSpec | None:
+def configured_server(missing: dict[str, str], about: dict[str, str]) -> Neo4jSpec | None:
     """Return the Neo4j server that NEO4J_URI, NEO4J_USER, NEO4J_PASSWORD and NEO4J_DATABASE name.
 
     Its version is added to `about`. Returns None without NEO4J_URI; `missing` then says how to get a server. Raises

@@ -1,4 +1,4 @@
-"""Measure what a graph adds on a judged data set: off, always on and gated, compared with an oracle."""
+"""Measure what a graph adds on a judged data set: off, on and auto (the gate decides), compared with an oracle."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks.data.datasets import Dataset
-from clew.benchmarks.data.index import ensure, graph_table, open_built, varied
+from clew.benchmarks.data.index import build_if_missing, graph_table, open_built, spec_variant
 from clew.benchmarks.graph.oracle import oracle_run, read_gold
 from clew.benchmarks.relevance import systems
-from clew.benchmarks.relevance.measure import SetResult, compared, index_signature, judged_qrels
+from clew.benchmarks.relevance.measure import SetResult, evaluate_systems, index_signature, judged_qrels
 from clew.benchmarks.relevance.options import Options
-from clew.benchmarks.relevance.prepared import using
+from clew.benchmarks.relevance.prepared import with_graph_use
 from clew.benchmarks.relevance.report import PRIMARY
 from clew.benchmarks.relevance.systems import System
 from clew.core.errors import QueryError, UsageError
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.core.measures.runs import Qrels, Run
 from clew.core.progress import Progress
 from clew.core.types import Floats
 from clew.indexer.tuning.gate import learn
 from clew.indexer.tuning.graph import DEPTH, Learned, TrainingData, answered, default_examples, learned
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
 from clew.search.gate import FEATURES, Gate
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
-BASELINE = "never"
+BASELINE = "off"
 _TOLERANCE = 1e-9
 _WORST = 20
 
 
-SYSTEMS = ("bm25", "dense", "never", "graph", "always", "gated", "always-terms", "gated-terms")
+SYSTEMS = ("bm25", "dense", "off", "graph", "on", "auto", "on-terms", "auto-terms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +112,17 @@ def measure(
         known = material(dataset, options)
         answers = answered(searcher, known, progress)
         found = learned(searcher, known, progress, answers)
-        terms = learned(using(searcher, ("terms",)), known, progress, answers)
+        terms = learned(with_graph_use(searcher, ("terms",)), known, progress, answers)
         chosen = {name: systems.load(name) for name in SYSTEMS}
         searchers = {
-            name: using((terms if "terms" in system.use else found).applied(searcher), system.use)
+            name: with_graph_use((terms if "terms" in system.use else found).applied(searcher), system.use)
             for name, system in chosen.items()
         }
         runs, spent, used = _run(chosen, searchers, dataset.judged.queries, qrels, progress)
-        assert searcher.knowledge is not None  # noqa: S101 - built with a graph
+        assert searcher.graph_retriever is not None  # noqa: S101 - built with a graph
         if gold := read_gold(dataset.judged.folder):
             start = time.perf_counter()
-            runs["oracle"] = oracle_run(searcher.knowledge, gold, qrels)
+            runs["oracle"] = oracle_run(searcher.graph_retriever, gold, qrels)
             spent["oracle"] = time.perf_counter() - start
         signature: dict[str, Any] = {
             "files": dataset.signature,
@@ -138,7 +138,7 @@ def measure(
         options=options.relevance,
         queries={name: dataset.judged.queries[name] for name in qrels},
         qrels=qrels,
-        systems=compared(runs, qrels, BASELINE, options.seed, spent),
+        systems=evaluate_systems(runs, qrels, BASELINE, options.seed, spent),
         signature=signature,
     )
     effects = {name: _effect(result, name, used.get(name, {})) for name in runs if name != BASELINE}
@@ -149,8 +149,8 @@ def open_graph(dataset: Dataset, home: Path, options: GraphOptions, models: Path
     """Open the index of a data set with a graph, built unless it exists. home, models: as in `measure`."""
     own = dataset.spec.get("graph") if options.graph is None else None
     graph = {**(own or graph_table(options.graph or dataset.base)), **options.table}
-    table = varied(dataset.spec, model=saved_path(options.model, models or home), graph=graph)
-    return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
+    table = spec_variant(dataset.spec, model=resolve_if_saved(options.model, models or home), graph=graph)
+    return open_built(home, build_if_missing(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
 
 def material(dataset: Dataset, options: GraphOptions) -> TrainingData:
@@ -158,7 +158,11 @@ def material(dataset: Dataset, options: GraphOptions) -> TrainingData:
     found: dict[str, Qrels] = {}
     for split in ("train", "dev"):
         known = split in dataset.judged.splits and split != options.split
-        found[split] = gained(dataset.judged.qrels(split, None), options.gains) if known else {}
+        found[split] = (
+            to_gains(dataset.judged.qrels(split, None, integers=options.gains is not None), options.gains)
+            if known
+            else {}
+        )
     return TrainingData(dataset.judged.queries, found["train"], found["dev"], options.seed)
 
 
@@ -238,9 +242,9 @@ def _effect(result: SetResult, name: str, used: Mapping[str, bool]) -> Effect:
 
 
 def _graph_signature(searcher: Searcher) -> dict[str, Any]:
-    assert searcher.knowledge is not None  # noqa: S101 - built with a graph
-    manifest = searcher.knowledge.snapshot.manifest
-    spec = searcher.knowledge.spec
+    assert searcher.graph_retriever is not None  # noqa: S101 - built with a graph
+    manifest = searcher.graph_retriever.snapshot.manifest
+    spec = searcher.graph_retriever.spec
     return {
         "name": manifest.name,
         "fingerprint": manifest.fingerprint,

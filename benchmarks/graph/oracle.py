@@ -31,21 +31,21 @@ def read_gold(folder: Path) -> dict[str, tuple[str, str]]:
     return {row["_id"]: (row["entity"], row["property"]) for row in rows}
 
 
-def oracle_run(knowledge: GraphRetriever, gold: Mapping[str, tuple[str, str]], qrels: Qrels) -> Run:
+def oracle_run(graph_retriever: GraphRetriever, gold: Mapping[str, tuple[str, str]], qrels: Qrels) -> Run:
     """Return all documents that the gold relation joins to the gold entity, ordered by id and so independent of grades.
 
     If the entity has no edge of the gold relation, the relation is used that joins it to an answer and to the fewest
     other documents, as the judgements were made. Empty if documents are not nodes of the graph.
     """
     run: dict[str, dict[str, float]] = {}
-    # The snapshot itself, since a searcher that walks nowhere has no store open.
-    store = NetworkxStore.open(knowledge.snapshot.folder, verify=False)
+    # The snapshot itself, because the searcher has no open store if no system traverses the graph.
+    store = NetworkxStore.open(graph_retriever.snapshot.folder, verify=False)
     try:
         for query in (name for name in qrels if name in gold):
             entity, relation = gold[query]
             table = store.neighbourhood([entity], Walk(fan_out=MAX_FAN_OUT, steps=MAX_STEPS), Deadline())
             answers = {document for document, gain in qrels[query].items() if gain > 0}
-            if found := _gold(_by_relation(table, knowledge.spec.documents), relation, answers):
+            if found := _gold(_by_relation(table, graph_retriever.spec.documents), relation, answers):
                 run[query] = {document: 1.0 - place * 1e-6 for place, document in enumerate(sorted(found))}
     finally:
         store.close()

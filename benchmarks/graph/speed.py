@@ -143,7 +143,7 @@ def _link(task: Task) -> Iterator[Prepared]:
             prepared.missing[FB15K] = reason.message
         else:
             open_things.callback(found.close)
-            written = found.of_split("test")
+            written = found.questions_of("test")
             counted = {"entities": found.snapshot.counts.entities, "records": len(found.linker().dictionary.records)}
             prepared.sizes[FB15K] = {**counted, "questions": len(written)}
             prepared.files = found.signature()["files"]
@@ -172,7 +172,7 @@ def _expand(task: Task) -> Iterator[Prepared]:
         folder = Path(open_things.enter_context(tempfile.TemporaryDirectory(dir=task.home)))
         (files, *_), missing = material.graphs([FB15K], folder, task.sizes, task.seed)
         prepared = Prepared(missing=missing, files=material.hashes([files]))
-        snapshot = open_things.enter_context(material.loaded(folder, files))
+        snapshot = open_things.enter_context(material.loaded_snapshot(folder, files))
         prepared.sizes[files.name] = {"nodes": snapshot.counts.entities, "edges": snapshot.counts.edges}
         stores: dict[str, GraphStore] = {"networkx": NetworkxStore.open(snapshot.folder, verify=False)}
         server = _server(task, prepared)
@@ -189,7 +189,7 @@ def _expand(task: Task) -> Iterator[Prepared]:
                 prepared.sizes[plural] = {"walks": len(asked)} | _table_sizes(stores["networkx"], asked, hops)
                 for name, store_ in stores.items():
                     prepared.cases[f"{name}, {plural}"] = partial(_expand_round, store_, asked, hops)
-        # By store, so that each goes on in its own stride.
+        # All cases of a store one after another, so that switching stores does not disturb the timing.
         prepared.cases = dict(sorted(prepared.cases.items(), key=lambda case: case[0].startswith("neo4j")))
         yield prepared
         stores["networkx"].close()
@@ -262,21 +262,21 @@ def build_dictionary(folder: Path, names: int, seed: int) -> tuple[Figures, dict
 
     count = sum(1 for _ in material.entities(names, seed))
     degree = material.degrees(count, seed)
-    made_up = 0.0
+    generation_time = 0.0
 
-    def handed() -> Iterator[Any]:
-        nonlocal made_up
+    def untimed_entities() -> Iterator[Any]:
+        nonlocal generation_time
         source = material.entities(names, seed)
         while True:
             start = time.perf_counter()
             entity = next(source, None)
-            made_up += time.perf_counter() - start
+            generation_time += time.perf_counter() - start
             if entity is None:
                 return
             yield entity
 
     before = peak_bytes()
-    built = seconds(lambda: write_dictionary(handed(), degree, folder)) - made_up
+    built = seconds(lambda: write_dictionary(untimed_entities(), degree, folder)) - generation_time
     peak = peak_bytes()
     opened = seconds(lambda: Dictionary(folder))
     files = list((folder / DICTIONARY).iterdir())
@@ -326,7 +326,7 @@ class _Load:
         """From the files to a new snapshot, its dictionary built."""
         self.close()
         start = time.perf_counter()
-        self._snapshot = self._stack.enter_context(material.loaded(self._folder, self._files))
+        self._snapshot = self._stack.enter_context(material.loaded_snapshot(self._folder, self._files))
         self._spent = time.perf_counter() - start
         counts = self._snapshot.counts
         self._rows = counts.entities + counts.edges
@@ -339,14 +339,14 @@ class _Load:
 
         start = time.perf_counter()
         store = NetworkxStore.open(self._snapshot.folder, verify=False)
-        found = self._of(time.perf_counter() - start)
+        found = self._with_rates(time.perf_counter() - start)
         store.close()
         return found
 
     def neo4j(self, server: Neo4jSpec) -> Figures:
         """From the snapshot into a server, under a random label that is removed afterwards."""
         with material.neo4j_store(server) as store:
-            return self._of(
+            return self._with_rates(
                 seconds(lambda: store.write(self._snapshot.all_entities(), self._snapshot.all_edges())),
             )
 
@@ -354,7 +354,7 @@ class _Load:
         """Remove the snapshot."""
         self._stack.close()
 
-    def _of(self, spent: float) -> Figures:
+    def _with_rates(self, spent: float) -> Figures:
         both = self._spent + spent
         return {"s": spent, "rows/s": self._rows / spent, "with snapshot rows/s": self._rows / both}
 
@@ -364,7 +364,7 @@ class _Load:
 
 def _server(task: Task, prepared: Prepared) -> Neo4jSpec | None:
     """Return the server that NEO4J_URI names; if there is none, report that the Neo4j cases are left out."""
-    server = material.named_server(prepared.missing, prepared.about)
+    server = material.configured_server(prepared.missing, prepared.about)
     if server is None:
         task.say(f"without Neo4j: {prepared.missing['neo4j']}")
     return server

@@ -9,44 +9,44 @@ from functools import partial
 
 import numpy as np
 
-from clew.benchmarks.linking.measure import VARIANTS, Material, meant, scored, systems
+from clew.benchmarks.linking.measure import VARIANTS, Material, is_gold_mention, scored, systems
 from clew.indexer.tuning.linker import Examples, Learned, Weights, learn
 from clew.kg.linker import FEATURES, LinkSpec
 
-# How much a question counts: misspelt names are rarer in life than one a question.
+# Weight of a question in training: real queries have fewer typing errors than one per question.
 SHARES = {"as written": 1.0, "lower-cased": 1.0, "typing error": 0.15}
 
 
 def learn_linker(material: Material) -> Learned:
-    """Weights from the train questions, the threshold from dev.
+    """Learn the weights on the train questions and the threshold on dev.
 
-    Raises UsageError for a split without questions, DataError where no candidate, or every one, is meant.
+    Raises UsageError for a split without questions, DataError if no candidate, or every one, is a gold mention.
     """
     return learn(training_candidates(material), partial(dev_f1, material))
 
 
 def training_candidates(material: Material) -> Examples:
-    """Every candidate of the train questions, in every variant."""
+    """Return every candidate of the train questions, in every variant, as training examples."""
     linker = material.linker(LinkSpec(threshold=0.0))
     features: list[tuple[float, ...]] = []
     right: list[bool] = []
     shares: list[float] = []
     for variant, share in SHARES.items():
-        questions = [VARIANTS[variant](q, material.options.seed) for q in material.of_split("train")]
+        questions = [VARIANTS[variant](q, material.options.seed) for q in material.questions_of("train")]
         for question, vector in zip(questions, material.encoded(questions), strict=True):
             for candidate in linker.link(question.text, vector).candidates:
                 features.append(candidate.features)
-                right.append(meant(candidate, question, material.names))
+                right.append(is_gold_mention(candidate, question, material.names))
                 shares.append(share)
     table = np.array(features, np.float64).reshape(len(features), len(FEATURES))
     return Examples(table, np.array(right, np.bool_), np.array(shares, np.float64))
 
 
 def dev_f1(material: Material, weights: Weights, threshold: float) -> float:
-    """Mean F1 (0 to 1) of the dev questions as they are written and in lower case."""
+    """Return the mean F1 (0 to 1) of the dev questions as they are written and in lower case."""
     find = systems(material.linker(LinkSpec(threshold=threshold), weights))["linker"]
     values = []
     for variant in ("as written", "lower-cased"):
-        questions = [VARIANTS[variant](q, material.options.seed) for q in material.of_split("dev")]
+        questions = [VARIANTS[variant](q, material.options.seed) for q in material.questions_of("dev")]
         values.append(scored(find, questions, material.encoded(questions), material.names)["f1"])
     return float(np.mean(values))

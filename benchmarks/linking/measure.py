@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.benchmarks.linking.mentions import Question, found_in, lowered, misspelt, read_questions
+from clew.benchmarks.linking.mentions import Question, find_file, lowercased, read_questions, with_typo
 from clew.benchmarks.signature import code_hash
 from clew.core.errors import DataError, NotFoundError, UsageError, nearest
 from clew.core.files import sha256_file
@@ -37,20 +37,20 @@ from clew.kg.linker import Candidate, Linker, LinkSpec
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.models.cached import CachedEncoder, EmbeddingCache
 from clew.models.protocols import Encoder
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
 from clew.search.query_analysis import readable
 
 VARIANTS: Mapping[str, Callable[[Question, int], Question]] = {
     "as written": lambda question, _: question,
-    "lower-cased": lambda question, _: lowered(question),
-    "typing error": misspelt,
+    "lower-cased": lambda question, _: lowercased(question),
+    "typing error": with_typo,
 }
 BINS = 10
-# What decides a snapshot and its dictionary, beside the files it is loaded from.
-_DECIDING = ("kg", "indexer/graphs", "clew/core/words.py", "clew/core/fold.py", "clew/core/text.py")
-_LINKING = ("kg/linker.py", "kg/dictionary.py", "clew/core/words.py", "clew/core/fold.py", "clew/core/text.py")
-# A baseline takes the best connected bearer of a name, of one kind of name: it lies among so many.
-_BEARERS = 1_000
+# Code on which a snapshot and its dictionary depend, in addition to the files that the graph is loaded from.
+_SNAPSHOT_CODE = ("kg", "indexer/graphs", "clew/core/words.py", "clew/core/fold.py", "clew/core/text.py")
+_LINKER_CODE = ("kg/linker.py", "kg/dictionary.py", "clew/core/words.py", "clew/core/fold.py", "clew/core/text.py")
+# Number of entities of a name that are read: the one with the most edges, of one kind of name, is among them.
+_MAX_ENTITIES = 1_000
 
 Found = tuple[int, int, int]
 Find = Callable[[str, Vectors | None], Sequence[Found]]
@@ -87,26 +87,26 @@ class Material:
         NotFoundError or UsageError.
         """
         self.folder, self._home, self.options = _folder(folder), home, options
-        self.file = found_in(self.folder, "questions.jsonl")
+        self.file = find_file(self.folder, "questions.jsonl")
         graph = _folder(options.graph) / "graph" if options.graph else self.folder / "graph"
-        self.graph_files = [found_in(graph, f"{kind}.jsonl") for kind in ("nodes", "edges")]
+        self.graph_files = [find_file(graph, f"{kind}.jsonl") for kind in ("nodes", "edges")]
         questions = read_questions(self.file)
         self.snapshot = self._snapshot(say)
         self.names = self._names()
-        self.questions = [question.within(set(self.names)) for question in questions]
-        self.absent = {
+        self.questions = [question.restricted_to(set(self.names)) for question in questions]
+        self.missing_mentions = {
             question.id: len(question.mentions) - len(kept.mentions)
             for question, kept in zip(questions, self.questions, strict=True)
         }
         self.cache = EmbeddingCache(home / "cache" / "embeddings.sqlite")
-        model = saved_path(options.model, models or home)
+        model = resolve_if_saved(options.model, models or home)
         self.encoder: Encoder = encoder_of(model, home)
         say(f"encoding {self.snapshot.counts.entities:,} entities")
         with tempfile.TemporaryDirectory() as work:
             encoding = Encoding(model, home, self.cache, InProcess(), Silent())
             self.vectors: NDArray[np.float16] = entity_vectors(self.snapshot, (), encoding, Path(work))
 
-    def of_split(self, split: str) -> list[Question]:
+    def questions_of(self, split: str) -> list[Question]:
         """Return the questions of a split. Raises UsageError if there are none."""
         found = [question for question in self.questions if question.split == split]
         if not found:
@@ -134,7 +134,7 @@ class Material:
             "files": {f"{file.parent.name}/{file.name}": sha256_file(file) for file in files},
             "graph": self.snapshot.manifest.fingerprint,
             "encoder": {"fingerprint": self.encoder.fingerprint, "runtime": self.encoder.runtime},
-            "linker": code_hash(_LINKING),
+            "linker": code_hash(_LINKER_CODE),
             "options": asdict(self.options),
         }
 
@@ -145,7 +145,7 @@ class Material:
 
     def _snapshot(self, say: Callable[[str], None]) -> Snapshot:
         """Load the graph, once for its content and the code that loads it."""
-        parts = [*map(sha256_file, self.graph_files), code_hash(_DECIDING)]
+        parts = [*map(sha256_file, self.graph_files), code_hash(_SNAPSHOT_CODE)]
         name = f"link-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:12]}"
         try:
             folder = find_snapshot(self._home, name)
@@ -175,7 +175,7 @@ def measure(material: Material, say: Callable[[str], None]) -> dict[str, Any]:
     Raises DataError if no mention of the split is in the graph.
     """
     options = material.options
-    questions = material.of_split(options.split)
+    questions = material.questions_of(options.split)
     if not any(question.mentions for question in questions):
         raise DataError(
             f"no mention of split {options.split!r} is an entity of the graph",
@@ -192,7 +192,7 @@ def measure(material: Material, say: Callable[[str], None]) -> dict[str, Any]:
         "split": options.split,
         "questions": len(questions),
         "mentions": sum(len(question.mentions) for question in questions),
-        "not in graph": sum(material.absent[question.id] for question in questions),
+        "not in graph": sum(material.missing_mentions[question.id] for question in questions),
         "typing errors": changed,
         "threshold": linker.spec.threshold,
         "systems": {
@@ -203,7 +203,7 @@ def measure(material: Material, say: Callable[[str], None]) -> dict[str, Any]:
             for system, find in systems(linker).items()
         },
         "calibration": calibration(linker, *plain, material.names),
-        "ms": _pace(material.linker(), *plain),
+        "ms": _latency(material.linker(), *plain),
     }
 
 
@@ -215,15 +215,15 @@ def systems(linker: Linker) -> dict[str, Find]:
     dictionary = linker.dictionary
     every = (NAME, ALIAS, TRANSLATION)
     return {
-        "linker": lambda text, vector: _places(linker.link(text, vector).mentions),
-        "linker without vectors": lambda text, _: _places(linker.link(text).mentions),
-        "names": lambda text, _: longest(dictionary, text, (NAME,)),
-        "names and aliases": lambda text, _: longest(dictionary, text, every),
-        "capitals": lambda text, _: longest(dictionary, text, every, capitals=True),
+        "linker": lambda text, vector: _found(linker.link(text, vector).mentions),
+        "linker without vectors": lambda text, _: _found(linker.link(text).mentions),
+        "names": lambda text, _: longest_matches(dictionary, text, (NAME,)),
+        "names and aliases": lambda text, _: longest_matches(dictionary, text, every),
+        "capitals": lambda text, _: longest_matches(dictionary, text, every, capitals=True),
     }
 
 
-def longest(dictionary: Dictionary, text: str, kinds: Sequence[int], *, capitals: bool = False) -> list[Found]:
+def longest_matches(dictionary: Dictionary, text: str, kinds: Sequence[int], *, capitals: bool = False) -> list[Found]:
     """Return the longest names in a text that do not overlap, each as the entity of that name with the most edges.
 
     kinds: kinds of names that count. capitals: only spans with a capital letter. A single function word is not a name.
@@ -231,7 +231,7 @@ def longest(dictionary: Dictionary, text: str, kinds: Sequence[int], *, capitals
     found = words(text)
     taken: set[int] = set()
     chosen: list[Found] = []
-    spans = dictionary.spans(found, most=_BEARERS, fuzzy=False)
+    spans = dictionary.spans(found, most=_MAX_ENTITIES, fuzzy=False)
     for span in sorted(spans, key=lambda span: (span.first - span.last, span.first)):
         within = found[span.first : span.last]
         entity = next((int(r["entity"]) for r in span.records if r["kind"] in kinds), None)
@@ -248,7 +248,7 @@ def _words_of(span: Span) -> set[int]:
     return set(range(span.first, span.last))
 
 
-def _places(mentions: Sequence[Candidate]) -> list[Found]:
+def _found(mentions: Sequence[Candidate]) -> list[Found]:
     return [(mention.start, mention.end, mention.entity) for mention in mentions]
 
 
@@ -260,7 +260,7 @@ def scored(
 ) -> dict[str, Any]:
     """Return precision, recall and F1 over all mentions (0 if there are none), with 95 % intervals over questions."""
     found = [find(question.text, vector) for question, vector in zip(questions, vectors, strict=True)]
-    rows = [tally(places, question, names) for places, question in zip(found, questions, strict=True)]
+    rows = [count_matches(places, question, names) for places, question in zip(found, questions, strict=True)]
     table = np.array(rows, np.float64).reshape(len(rows), 3)
     rng = np.random.default_rng(seed)
     # Batches, so that no more than some millions of draws are in memory.
@@ -281,7 +281,7 @@ def scored(
     }
 
 
-def tally(found: Sequence[Found], question: Question, names: Sequence[str]) -> tuple[int, int, int]:
+def count_matches(found: Sequence[Found], question: Question, names: Sequence[str]) -> tuple[int, int, int]:
     """Return how many mentions of a question are right, wrong and missed."""
     left = list(question.mentions)
     right = 0
@@ -301,7 +301,7 @@ def _rates(sums: Floats) -> Floats:
     return rates
 
 
-def meant(candidate: Candidate, question: Question, names: Sequence[str]) -> bool:
+def is_gold_mention(candidate: Candidate, question: Question, names: Sequence[str]) -> bool:
     """Whether a candidate overlaps a gold mention of its entity."""
     return any(
         gold.entity == names[candidate.entity] and gold.start < candidate.end and candidate.start < gold.end
@@ -314,7 +314,7 @@ def calibration(
 ) -> dict[str, Any]:
     """Return the expected calibration error of all candidates' probabilities, in ten bins of equal width."""
     seen = [
-        (candidate.probability, meant(candidate, question, names))
+        (candidate.probability, is_gold_mention(candidate, question, names))
         for question, vector in zip(questions, vectors, strict=True)
         for candidate in linker.link(question.text, vector).candidates
     ]
@@ -329,7 +329,7 @@ def calibration(
     return {"error": round(error, 6), "candidates": len(table), "bins": bins}
 
 
-def _pace(linker: Linker, questions: Sequence[Question], vectors: Sequence[Vectors | None]) -> dict[str, float]:
+def _latency(linker: Linker, questions: Sequence[Question], vectors: Sequence[Vectors | None]) -> dict[str, float]:
     """Return the milliseconds per question, given its vector and with empty caches."""
     linker.link(questions[0].text, vectors[0])
     spent = [

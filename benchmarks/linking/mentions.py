@@ -38,12 +38,12 @@ class Question:
     mentions: tuple[Mention, ...]
     split: str
 
-    def within(self, entities: Container[str]) -> Question:
+    def restricted_to(self, entities: Container[str]) -> Question:
         """Return the question with only the mentions of some entities."""
         return replace(self, mentions=tuple(m for m in self.mentions if m.entity in entities))
 
 
-def found_in(folder: Path, name: str) -> Path:
+def find_file(folder: Path, name: str) -> Path:
     """Return the path of a file in a folder, plain or compressed. Raises NotFoundError."""
     for ending in ("", *COMPRESSED):
         if (folder / f"{name}{ending}").is_file():
@@ -78,19 +78,19 @@ def _mention(row: object, text: str, origin: str) -> Mention:
     return Mention(int(values["start"]), int(values["end"]), entity)
 
 
-def lowered(question: Question) -> Question:
+def lowercased(question: Question) -> Question:
     """Return a question in lower case; the positions of mentions stay the same."""
     text = "".join(small if len(small := sign.lower()) == 1 else sign for sign in question.text)
     return replace(question, text=text)
 
 
-def misspelt(question: Question, seed: int = 0) -> Question:
+def with_typo(question: Question, seed: int = 0) -> Question:
     """Return a question with one typing error in one of its mentions, or unchanged if none is long enough.
 
     Two letters are swapped, or one is dropped, doubled or replaced; never the first letter of a word.
     """
     rng = random.Random(f"{seed} {question.id}")  # noqa: S311 - reproducible, no secret
-    inner = [places for mention in question.mentions if len(places := _inner(question.text, mention)) > 2]
+    inner = [places for mention in question.mentions if len(places := _inner_letters(question.text, mention)) > 2]
     if not inner:
         return question
     while True:
@@ -108,14 +108,14 @@ def misspelt(question: Question, seed: int = 0) -> Question:
             return _replaced(question, at, old, new)
 
 
-def _inner(text: str, mention: Mention) -> list[int]:
-    """Places in a mention of letters between letters."""
+def _inner_letters(text: str, mention: Mention) -> list[int]:
+    """Return the positions in a mention of letters between two other letters."""
     places = range(mention.start + 1, mention.end - 1)
     return [at for at in places if text[at - 1 : at + 2].isalpha()]
 
 
 def _replaced(question: Question, at: int, old: str, new: str) -> Question:
-    """A question with a piece of its text replaced, and its mentions where they are then."""
+    """Return a question with part of its text replaced, and the positions of its mentions adjusted."""
     behind, shift = at + len(old), len(new) - len(old)
     moved = tuple(
         replace(

@@ -95,7 +95,7 @@ class Row:
         return mean_of(self.values)
 
     @property
-    def serves(self) -> bool:
+    def usable_in_search(self) -> bool:
         """Whether builds and searches can use it in this runtime: they never use torch."""
         return "torch" not in self.runtime.split("+")
 
@@ -143,7 +143,7 @@ def suggestion(rows: Sequence[Row], budget: Budget, seed: int = 0) -> Suggestion
     is reported but not required, because on a sample of queries it is so wide that only the best row would pass. Rows
     in a runtime that searches do not use are left out.
     """
-    usable = [row for row in rows if row.serves]
+    usable = [row for row in rows if row.usable_in_search]
     if not usable:
         return Suggestion(
             None, None, "no model was measured in a runtime that searches use: add onnxruntime to --runtimes"

@@ -26,12 +26,21 @@ from clew.benchmarks.models.choice import (
     mean_of,
     suggestion,
 )
-from clew.benchmarks.models.cost import Pace, Timed, disk_bytes, encoder_round, memory_bytes, paced, scorer_round, timed
+from clew.benchmarks.models.cost import (
+    Speed,
+    TimingTexts,
+    disk_bytes,
+    encoder_round,
+    median_speeds,
+    memory_bytes,
+    scorer_round,
+    timing_texts,
+)
 from clew.benchmarks.models.model_pool import ModelPool
-from clew.benchmarks.models.quality import Lists, Sample, dense_values, listed_values, lists, reranked_values, sample
-from clew.benchmarks.relevance.options import Options as Judging
+from clew.benchmarks.models.quality import Lists, Sample, dense_values, initial_values, lists, reranked_values, sample
+from clew.benchmarks.relevance.options import Options as RelevanceOptions
 from clew.core.errors import UsageError, unknown_name
-from clew.models.averaged import parts_of
+from clew.models.averaged import split_average
 from clew.models.cached import EmbeddingCache
 from clew.models.passage import embedded_text
 from clew.models.runtimes import RUNTIMES
@@ -86,9 +95,9 @@ class Options:
                 raise UsageError(f"{name} is {value}", f"give {lowest} or more")
 
     @property
-    def judging(self) -> Judging:
+    def relevance_options(self) -> RelevanceOptions:
         """Return the options with which judgements are read and lists are made."""
-        return Judging(
+        return RelevanceOptions(
             systems=(self.lists,),
             baseline=self.lists,
             split=self.split,
@@ -114,7 +123,7 @@ class SetFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ModelComparison:
     """The compared models. sets: name → facts. rows: encoders first, each role in the order given."""
 
     options: Options
@@ -134,13 +143,13 @@ class _Candidate:
 
     role: ModelRole
     name: str
-    asked: str
+    requested_runtime: str
     runtime: str
     fingerprint: str
     dim: int
 
 
-def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say) -> Compared:
+def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say) -> ModelComparison:
     """Load every model, then measure quality, speed and memory of each.
 
     home: the folder of the models; its bench/ holds indexes and cached vectors. say: called with messages of progress.
@@ -150,20 +159,25 @@ def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say)
     names = [dataset.name for dataset in datasets]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"two data sets are named {min(twice)!r}", "results are listed by folder name: rename one")
-    with _shelf(home) as shelf:
-        candidates = _candidates(shelf, options, say)
-        samples = [sample(each, options.judging, options.documents) for each in datasets] if options.encoders else []
+    with _model_pool(home) as pool:
+        candidates = _candidates(pool, options, say)
+        samples = (
+            [sample(each, options.relevance_options, options.documents) for each in datasets]
+            if options.encoders
+            else []
+        )
         found = [_lists(each, home, options, say) for each in datasets] if options.rerankers else []
-        quality = _Quality(shelf, samples, found, say)
+        quality = _Quality(pool, samples, found, say)
         values = {
-            candidate: quality.values(candidate.role, candidate.name, candidate.asked) for candidate in candidates
+            candidate: quality.values(candidate.role, candidate.name, candidate.requested_runtime)
+            for candidate in candidates
         }
         gains = {candidate: quality.gain(candidate, options.seed) for candidate in candidates}
-        given = timed([_texts(each) for each in (samples or found)])
-        paces = _paces(shelf, candidates, given, options.rounds, say)
-        rows = tuple(_row(each, home, given, values[each], paces[each], gains[each], say) for each in candidates)
+        timing = timing_texts([_texts(each) for each in (samples or found)])
+        speeds = _speeds(pool, candidates, timing, options.rounds, say)
+        rows = tuple(_row(each, home, timing, values[each], speeds[each], gains[each], say) for each in candidates)
     by_role = {role: [row for row in rows if row.role == role] for role in ROLES}
-    return Compared(
+    return ModelComparison(
         options=options,
         sets=_facts(names, samples, found),
         rows=rows,
@@ -180,8 +194,8 @@ def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say)
 class _Quality:
     """The nDCG@10 of models on every data set; each is computed only once."""
 
-    def __init__(self, shelf: ModelPool, samples: Sequence[Sample], found: Sequence[Lists], say: Say) -> None:
-        self._shelf, self._samples, self._lists, self._say = shelf, samples, found, say
+    def __init__(self, pool: ModelPool, samples: Sequence[Sample], found: Sequence[Lists], say: Say) -> None:
+        self._pool, self._samples, self._lists, self._say = pool, samples, found, say
         self._known: dict[tuple[ModelRole, str, str], Values] = {}
 
     def values(self, role: ModelRole, name: str, runtime: str) -> Values:
@@ -189,10 +203,10 @@ class _Quality:
         key = (role, name, runtime)
         if key not in self._known:
             if role == "encoder":
-                encoder = self._shelf.cached_encoder(name, runtime)
+                encoder = self._pool.cached_encoder(name, runtime)
                 values = {each.name: dense_values(encoder, each) for each in self._samples}
             else:
-                scorer = self._shelf.cached_scorer(name, runtime)
+                scorer = self._pool.cached_scorer(name, runtime)
                 values = {each.name: reranked_values(scorer, each) for each in self._lists}
             self._known[key] = values
             self._say(f"quality: {role} {name} ({runtime}): nDCG@10 {mean_of(values):.4f}")
@@ -200,15 +214,15 @@ class _Quality:
 
     def gain(self, candidate: _Candidate, seed: int) -> Gain | None:
         """Return the gain of an average over the better of its parts; None for a model that is not an average."""
-        parts = parts_of(candidate.name)
+        parts = split_average(candidate.name)
         if parts is None:
             return None
-        of_parts = {part: self.values(candidate.role, part, candidate.asked) for part in parts}
-        return gain(self.values(candidate.role, candidate.name, candidate.asked), of_parts, seed)
+        of_parts = {part: self.values(candidate.role, part, candidate.requested_runtime) for part in parts}
+        return gain(self.values(candidate.role, candidate.name, candidate.requested_runtime), of_parts, seed)
 
 
 @contextmanager
-def _shelf(home: Path) -> Iterator[ModelPool]:
+def _model_pool(home: Path) -> Iterator[ModelPool]:
     # Separate from the cache of builds, whose vectors are bit for bit those of a build's own batches.
     cache = EmbeddingCache(home / "bench" / "models.sqlite")
     try:
@@ -217,13 +231,13 @@ def _shelf(home: Path) -> Iterator[ModelPool]:
         cache.close()
 
 
-def _candidates(shelf: ModelPool, options: Options, say: Say) -> list[_Candidate]:
+def _candidates(pool: ModelPool, options: Options, say: Say) -> list[_Candidate]:
     """Return every model in every runtime, encoders first; a model that is the same in all runtimes comes once."""
     found: dict[tuple[ModelRole, str, str], _Candidate] = {}
     for role, names in zip(ROLES, (options.encoders, options.rerankers), strict=True):
         for name, runtime in product(dict.fromkeys(names), dict.fromkeys(options.runtimes)):
             say(f"loading {role} {name} ({runtime})")
-            model = shelf.encoder(name, runtime) if role == "encoder" else shelf.scorer(name, runtime)
+            model = pool.encoder(name, runtime) if role == "encoder" else pool.scorer(name, runtime)
             candidate = _Candidate(role, name, runtime, model.runtime, model.fingerprint, getattr(model, "dim", 0))
             found.setdefault((role, name, model.runtime), candidate)
     return list(found.values())
@@ -231,7 +245,7 @@ def _candidates(shelf: ModelPool, options: Options, say: Say) -> list[_Candidate
 
 def _lists(dataset: Dataset, home: Path, options: Options, say: Say) -> Lists:
     say(f"{dataset.name}: lists of {options.lists}")
-    return lists(dataset, home / "bench", options.judging)
+    return lists(dataset, home / "bench", options.relevance_options)
 
 
 def _texts(material: Sample | Lists) -> tuple[list[str], list[str]]:
@@ -243,23 +257,29 @@ def _texts(material: Sample | Lists) -> tuple[list[str], list[str]]:
     return queries, [embedded_text(title, body) for title, body in pairs]
 
 
-def _paces(
-    shelf: ModelPool, candidates: Sequence[_Candidate], given: Timed, rounds: int, say: Say
-) -> dict[_Candidate, Pace]:
-    cases: dict[_Candidate, Callable[[], Pace]] = {}
+def _speeds(
+    pool: ModelPool, candidates: Sequence[_Candidate], timing: TimingTexts, rounds: int, say: Say
+) -> dict[_Candidate, Speed]:
+    cases: dict[_Candidate, Callable[[], Speed]] = {}
     for candidate in candidates:
         if candidate.role == "encoder":
-            cases[candidate] = partial(encoder_round, shelf.encoder(candidate.name, candidate.asked), given)
+            cases[candidate] = partial(encoder_round, pool.encoder(candidate.name, candidate.requested_runtime), timing)
         else:
-            cases[candidate] = partial(scorer_round, shelf.scorer(candidate.name, candidate.asked), given)
-    return paced(cases, rounds, say)
+            cases[candidate] = partial(scorer_round, pool.scorer(candidate.name, candidate.requested_runtime), timing)
+    return median_speeds(cases, rounds, say)
 
 
 def _row(
-    candidate: _Candidate, home: Path, given: Timed, values: Values, pace: Pace, gained: Gain | None, say: Say
+    candidate: _Candidate,
+    home: Path,
+    timing: TimingTexts,
+    values: Values,
+    speed: Speed,
+    average_gain: Gain | None,
+    say: Say,
 ) -> Row:
-    say(f"memory: {candidate.role} {candidate.name} ({candidate.asked})")
-    what = (candidate.role, candidate.name, home, candidate.asked)
+    say(f"memory: {candidate.role} {candidate.name} ({candidate.requested_runtime})")
+    what = (candidate.role, candidate.name, home, candidate.requested_runtime)
     runtime, precision = split_runtime(candidate.runtime)
     return Row(
         role=candidate.role,
@@ -268,11 +288,11 @@ def _row(
         precision=precision,
         dim=candidate.dim,
         disk_mb=disk_bytes(*what) / _MB,
-        memory_mb=memory_bytes(*what, given) / _MB,
-        ms=pace.ms,
-        per_second=pace.per_second,
+        memory_mb=memory_bytes(*what, timing) / _MB,
+        ms=speed.ms,
+        per_second=speed.per_second,
         values=values,
-        gain=gained,
+        gain=average_gain,
     )
 
 
@@ -293,6 +313,6 @@ def _facts(names: Sequence[str], samples: Sequence[Sample], found: Sequence[List
     for at, name in enumerate(names):
         queries = (samples or found)[at].queries
         documents, of = (len(samples[at].documents), samples[at].of) if samples else (0, 0)
-        listed = mean_of({name: listed_values(found[at])}) if found else None
+        listed = mean_of({name: initial_values(found[at])}) if found else None
         facts[name] = SetFacts(len(queries), documents, of, listed)
     return facts

@@ -19,20 +19,20 @@ from clew.benchmarks.peers.protocol import median_ms, per_second
 from clew.benchmarks.speed.memory import peak_bytes
 from clew.core import threads
 from clew.core.errors import ClewError
-from clew.models.averaged import parts_of
+from clew.models.averaged import split_average
 from clew.models.protocols import Encoder, PairScorer
 from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES
-from clew.models.store import fp32_folder, load_encoder, load_scorer, placed, read_manifest
+from clew.models.store import fp32_folder, load_encoder, load_scorer, read_manifest, resolve_to_path
 
 T = TypeVar("T")
 PAIRS = 50
 _QUERIES, _PASSAGES, _LISTS = 50, 32, 5
-# Characters of a text that are used: about 256 tokens, so that every model reads the same amount.
+# Maximum characters of a text: about 256 tokens, so that every model reads the same amount.
 _READ = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class TimingTexts:
     """The texts that are timed, the same for every model: queries, passages, and queries with lists of 50 texts."""
 
     queries: tuple[str, ...]
@@ -41,47 +41,47 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Speed:
     """The speed of a model. ms: median milliseconds for one query or 50 pairs. per_second: passages or pairs."""
 
     ms: float
     per_second: float
 
 
-def timed(sets: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Timed:
-    """Choose the texts that are timed. sets: (queries, texts) of each data set, neither of them empty."""
+def timing_texts(sets: Sequence[tuple[Sequence[str], Sequence[str]]]) -> TimingTexts:
+    """Choose the texts that models are timed with. sets: (queries, texts) of each data set, neither of them empty."""
     queries = _in_turn([each for each, _ in sets], _QUERIES)
     texts = [text[:_READ] for text in _in_turn([each for _, each in sets], PAIRS * _LISTS)]
     asked = tuple(islice(cycle(queries), _LISTS))
     # The texts of a small data set are repeated to fill the lists.
     lists = ((query, tuple(islice(cycle(texts), at * PAIRS, (at + 1) * PAIRS))) for at, query in enumerate(asked))
-    return Timed(tuple(queries), tuple(texts[:_PASSAGES]), tuple(lists))
+    return TimingTexts(tuple(queries), tuple(texts[:_PASSAGES]), tuple(lists))
 
 
-def encoder_round(encoder: Encoder, given: Timed) -> Pace:
+def encoder_round(encoder: Encoder, timing: TimingTexts) -> Speed:
     """Time one round of an encoder: each query alone, then the passages together."""
-    ms = median_ms([partial(encoder.encode_queries, [query]) for query in given.queries])
-    return Pace(ms, per_second(len(given.passages), lambda: encoder.encode_passages(given.passages)))
+    ms = median_ms([partial(encoder.encode_queries, [query]) for query in timing.queries])
+    return Speed(ms, per_second(len(timing.passages), lambda: encoder.encode_passages(timing.passages)))
 
 
-def scorer_round(scorer: PairScorer, given: Timed) -> Pace:
+def scorer_round(scorer: PairScorer, timing: TimingTexts) -> Speed:
     """Time one round of a reranker: the lists one after the other."""
-    ms = median_ms([partial(scorer.score, query, texts) for query, texts in given.lists])
-    return Pace(ms, PAIRS * 1000 / max(ms, 1e-9))
+    ms = median_ms([partial(scorer.score, query, texts) for query, texts in timing.lists])
+    return Speed(ms, PAIRS * 1000 / max(ms, 1e-9))
 
 
-def paced(cases: Mapping[T, Callable[[], Pace]], rounds: int, say: Callable[[str], None]) -> dict[T, Pace]:
+def median_speeds(cases: Mapping[T, Callable[[], Speed]], rounds: int, say: Callable[[str], None]) -> dict[T, Speed]:
     """Return medians over rounds in which the cases take turns; a first, slower round is not counted."""
-    found: dict[T, list[Pace]] = {case: [] for case in cases}
+    found: dict[T, list[Speed]] = {case: [] for case in cases}
     for at in range(rounds + 1):
         for case, once in cases.items():
-            pace = once()
+            speed = once()
             if at:
-                found[case].append(pace)
+                found[case].append(speed)
         say(f"speed: round {at} of {rounds}" if at else "speed: warming up")
     return {
-        case: Pace(median(each.ms for each in paces), median(each.per_second for each in paces))
-        for case, paces in found.items()
+        case: Speed(median(each.ms for each in speeds), median(each.per_second for each in speeds))
+        for case, speeds in found.items()
     }
 
 
@@ -90,26 +90,26 @@ def disk_bytes(role: ModelRole, name: str, home: Path, runtime: str) -> int:
 
     The files of an average are those of both parts, each counted once.
     """
-    if parts := parts_of(name):
+    if parts := split_average(name):
         return sum(disk_bytes(role, part, home, runtime) for part in set(parts))
-    folder = Path(placed(name, home, "bi_encoder" if role == "encoder" else "cross_encoder"))
+    folder = Path(resolve_to_path(name, home, "bi_encoder" if role == "encoder" else "cross_encoder"))
     if not folder.is_absolute():  # the name of a model without files
         return 0
     kind = RUNTIMES[runtime] if role == "encoder" else PAIR_RUNTIMES[runtime]
-    if kind.whole:
+    if kind.reads_fp32:
         folder = fp32_folder(folder, home)
     read = [file for file in read_manifest(folder).files if any(fnmatch.fnmatch(file, each) for each in kind.reads)]
     return sum((folder / file).stat().st_size for file in read)
 
 
-def memory_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Timed) -> int:
+def memory_bytes(role: ModelRole, name: str, home: Path, runtime: str, timing: TimingTexts) -> int:
     """Return the bytes that loading and running a model, with its runtime's libraries, adds to a process's peak memory.
 
     Raises ClewError if that process dies, most likely because it runs out of memory.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
-            return pool.submit(added_bytes, role, name, home, runtime, given, threads.count()).result()
+            return pool.submit(added_bytes, role, name, home, runtime, timing, threads.count()).result()
         except BrokenProcessPool:
             raise ClewError(
                 f"the process that measured the memory of {name!r} died",
@@ -117,16 +117,16 @@ def memory_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Ti
             ) from None
 
 
-def added_bytes(role: ModelRole, name: str, home: Path, runtime: str, given: Timed, number: int) -> int:
+def added_bytes(role: ModelRole, name: str, home: Path, runtime: str, timing: TimingTexts, number: int) -> int:
     """Load and run a model in this process; return by how many bytes its peak memory rises. number: of threads."""
     threads.configure(number)
     before = peak_bytes()
     if role == "encoder":
         encoder = load_encoder(name, home, runtime=runtime)
-        encoder.encode_queries(given.queries[:1])
-        encoder.encode_passages(given.passages)
+        encoder.encode_queries(timing.queries[:1])
+        encoder.encode_passages(timing.passages)
     else:
-        load_scorer(name, home, runtime=runtime).score(*given.lists[0])
+        load_scorer(name, home, runtime=runtime).score(*timing.lists[0])
     return peak_bytes() - before
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clew.benchmarks.relevance.pairs import SharedScorer
-from clew.models.averaged import AveragedEncoder, AveragedScorer, parts_of
+from clew.models.averaged import AveragedEncoder, AveragedScorer, split_average
 from clew.models.cached import CachedEncoder, EmbeddingCache
 from clew.models.protocols import Encoder, PairScorer
 from clew.models.store import load_encoder, load_scorer
@@ -18,11 +18,11 @@ class ModelPool:
         self._home, self._cache = home, cache
         self._encoders: dict[tuple[str, str], Encoder] = {}
         self._scorers: dict[tuple[str, str], PairScorer] = {}
-        self._remembering: dict[tuple[str, str], SharedScorer] = {}
+        self._cached_scorers: dict[tuple[str, str], SharedScorer] = {}
 
     def encoder(self, name: str, runtime: str) -> Encoder:
         """Return a bi-encoder without a cache. Raises what `load_encoder` raises."""
-        if parts := parts_of(name):
+        if parts := split_average(name):
             first, second = (self.encoder(part, runtime) for part in parts)
             return AveragedEncoder(first, second)
         if (name, runtime) not in self._encoders:
@@ -31,14 +31,14 @@ class ModelPool:
 
     def cached_encoder(self, name: str, runtime: str) -> Encoder:
         """Return a bi-encoder that takes vectors from the cache; an average takes those of its parts."""
-        if parts := parts_of(name):
+        if parts := split_average(name):
             first, second = (self.cached_encoder(part, runtime) for part in parts)
             return AveragedEncoder(first, second)
         return CachedEncoder(self.encoder(name, runtime), self._cache)
 
     def scorer(self, name: str, runtime: str) -> PairScorer:
         """Return a cross-encoder without a cache. Raises what `load_scorer` raises."""
-        if parts := parts_of(name):
+        if parts := split_average(name):
             first, second = (self.scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)
         if (name, runtime) not in self._scorers:
@@ -47,9 +47,9 @@ class ModelPool:
 
     def cached_scorer(self, name: str, runtime: str) -> PairScorer:
         """Return a cross-encoder that reuses the scores of pairs that were scored before."""
-        if parts := parts_of(name):
+        if parts := split_average(name):
             first, second = (self.cached_scorer(part, runtime) for part in parts)
             return AveragedScorer(first, second)
-        if (name, runtime) not in self._remembering:
-            self._remembering[name, runtime] = SharedScorer(self.scorer(name, runtime), {})
-        return self._remembering[name, runtime]
+        if (name, runtime) not in self._cached_scorers:
+            self._cached_scorers[name, runtime] = SharedScorer(self.scorer(name, runtime), {})
+        return self._cached_scorers[name, runtime]

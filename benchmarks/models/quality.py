@@ -15,8 +15,8 @@ import numpy as np
 
 from clew.benchmarks.data.datasets import Dataset
 from clew.benchmarks.relevance import systems
-from clew.benchmarks.relevance.measure import judged_qrels, opened
-from clew.benchmarks.relevance.options import Options as Judging
+from clew.benchmarks.relevance.measure import judged_qrels, open_shared_index
+from clew.benchmarks.relevance.options import Options as RelevanceOptions
 from clew.core.errors import DataError, QueryError, UsageError
 from clew.core.fold import normalise
 from clew.core.measures.evaluation import evaluate
@@ -31,7 +31,7 @@ from clew.search.query_analysis import passage_vectors, readable
 NDCG = "nDCG@10"
 DEPTH = 10
 # Number of documents that a reranker reads: the default of [rerank] top.
-LISTED = 50
+RERANKED_DOCUMENTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Lists:
     found: Mapping[str, tuple[list[str], list[str]]]
 
 
-def sample(dataset: Dataset, judging: Judging, others: int) -> Sample:
+def sample(dataset: Dataset, relevance_options: RelevanceOptions, others: int) -> Sample:
     """Draw a sample of the queries of a split, and the documents that are ranked for them.
 
     others: number of documents in addition to the judged ones, drawn by the seed; all if there are not more. Raises
@@ -73,10 +73,10 @@ def sample(dataset: Dataset, judging: Judging, others: int) -> Sample:
     known = dataset.document_ids
     if known is None:
         raise DataError(f"{dataset.name} is not a BEIR folder", "give a folder with corpus.jsonl")
-    qrels = judged_qrels(dataset.judged, known, judging)
+    qrels = judged_qrels(dataset.judged, known, relevance_options)
     judged = {document for each in qrels.values() for document in each} & known
     rest = sorted(known - judged)
-    drawn = random.Random(judging.seed).sample(rest, min(others, len(rest)))  # noqa: S311 - reproducible, no secret
+    drawn = random.Random(relevance_options.seed).sample(rest, min(others, len(rest)))  # noqa: S311 - reproducible, no secret
     kept = judged.union(drawn)
     rows = [row for row in dataset.texts() if row[0] in kept]
     ids, titles, bodies = (tuple(row[at] for row in rows) for at in range(3))
@@ -100,27 +100,27 @@ def dense_values(encoder: Encoder, material: Sample) -> dict[str, float]:
     return _measured(material.qrels, run)
 
 
-def lists(dataset: Dataset, home: Path, judging: Judging) -> Lists:
-    """Search with the system of `judging`, in its index over the whole data set, and return the first documents.
+def lists(dataset: Dataset, home: Path, relevance_options: RelevanceOptions) -> Lists:
+    """Search the whole data set with the system of `relevance_options` and return the first documents of each query.
 
     home: the folder of the indexes; a missing one is built. Raises UsageError for a system that reranks, learns or
     needs a graph, and DataError if the judgements do not fit.
     """
-    name = judging.systems[0]
+    name = relevance_options.systems[0]
     system = systems.load(name)
     if system.rerank or system.tuned or system.graph:
         raise UsageError(f"lists cannot come from {name}", "give bm25, dense, rrf or hybrid")
-    qrels = judged_qrels(dataset.judged, dataset.document_ids, judging)
+    qrels = judged_qrels(dataset.judged, dataset.document_ids, relevance_options)
     queries = {query: normalise(dataset.judged.queries[query]) for query in qrels}
-    searcher = opened(dataset, home, {name: system}, judging)
+    searcher = open_shared_index(dataset, home, {name: system}, relevance_options)
     found: dict[str, tuple[list[str], list[str]]] = {}
     try:
         for query, text in queries.items():
             try:
-                pool = searcher.pool(text, LISTED, sources=system.sources, fusion=system.fusion)
+                pool = searcher.pool(text, RERANKED_DOCUMENTS, sources=system.sources, fusion=system.fusion)
             except QueryError:  # one that search rejects (empty, too long) finds nothing
                 continue
-            places = pool.order()[:LISTED]
+            places = pool.order()[:RERANKED_DOCUMENTS]
             texts = [searcher.store.embedded_text(pool.best_passage(int(at))) for at in places]
             found[query] = (searcher.store.ids(pool.documents[places]), texts)
     finally:
@@ -137,7 +137,7 @@ def reranked_values(scorer: PairScorer, material: Lists) -> dict[str, float]:
     return _measured(material.qrels, run)
 
 
-def listed_values(material: Lists) -> dict[str, float]:
+def initial_values(material: Lists) -> dict[str, float]:
     """Return query → nDCG@10 of its list in the order in which it was found."""
     run: Run = {query: {name: -float(at) for at, name in enumerate(ids)} for query, (ids, _) in material.found.items()}
     return _measured(material.qrels, run)

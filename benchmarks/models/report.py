@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks.models.choice import Difference, Row, Suggestion, difference, interval_of, mean_of
-from clew.benchmarks.models.compare import Compared
+from clew.benchmarks.models.compare import ModelComparison
 from clew.benchmarks.models.quality import NDCG
 from clew.benchmarks.signature import code, environment
 from clew.core.files import write_atomic
@@ -23,7 +23,7 @@ HEADINGS = (
 _TEXT = 4  # the first columns hold text
 
 
-def plain(found: Compared) -> dict[str, Any]:
+def plain(found: ModelComparison) -> dict[str, Any]:
     """Return what `clew bench models --json` prints; docs/benchmarks/json.md describes the keys."""
     return {
         "split": found.options.split,
@@ -36,7 +36,7 @@ def plain(found: Compared) -> dict[str, Any]:
     }
 
 
-def full(found: Compared) -> dict[str, Any]:
+def full(found: ModelComparison) -> dict[str, Any]:
     """Return the same with the value of every query, and with everything that the figures depend on."""
     return {
         "results": plain(found),
@@ -50,7 +50,7 @@ def full(found: Compared) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, found: Compared) -> list[Path]:
+def write(folder: Path, found: ModelComparison) -> list[Path]:
     """Write models.json and models.md into a folder."""
     report = full(found)
     paths = [folder / "models.json", folder / "models.md"]
@@ -59,7 +59,7 @@ def write(folder: Path, found: Compared) -> list[Path]:
     return paths
 
 
-def table(found: Compared) -> Table:
+def table(found: ModelComparison) -> Table:
     """Return all models as a table for the terminal."""
     from rich.table import Table
 
@@ -71,7 +71,7 @@ def table(found: Compared) -> Table:
     return shown
 
 
-def about(found: Compared) -> str:
+def about(found: ModelComparison) -> str:
     """Return what was measured, in words."""
     lines = []
     for name, facts in found.sets.items():
@@ -84,7 +84,7 @@ def about(found: Compared) -> str:
     return "\n".join(lines)
 
 
-def advice(found: Compared) -> list[str]:
+def advice(found: ModelComparison) -> list[str]:
     """Return one line for each role: the suggested model, and why."""
     return [
         f"{role}: {each.row.name}: {each.why}" if each.row else f"{role}: no suggestion: {each.why}"
@@ -92,7 +92,7 @@ def advice(found: Compared) -> list[str]:
     ]
 
 
-def markdown(found: Compared, report: dict[str, Any]) -> str:
+def markdown(found: ModelComparison, report: dict[str, Any]) -> str:
     """Return the report as Markdown."""
     machine, source = report["environment"], report["signature"]["code"]
     return "\n".join(
@@ -119,7 +119,7 @@ def markdown(found: Compared, report: dict[str, Any]) -> str:
     )
 
 
-def _cells(found: Compared, row: Row) -> list[str]:
+def _cells(found: ModelComparison, row: Row) -> list[str]:
     low, high = interval_of(row.values, found.options.seed)
     versus = _versus_first(found, row)
     return [
@@ -138,7 +138,7 @@ def _cells(found: Compared, row: Row) -> list[str]:
     ]
 
 
-def _row(found: Compared, row: Row) -> dict[str, Any]:
+def _row(found: ModelComparison, row: Row) -> dict[str, Any]:
     low, high = interval_of(row.values, found.options.seed)
     figures = ("disk_mb", "memory_mb", "ms", "per_second")
     versus = _versus_first(found, row)
@@ -157,7 +157,7 @@ def _row(found: Compared, row: Row) -> dict[str, Any]:
     }
 
 
-def _versus_first(found: Compared, row: Row) -> Difference | None:
+def _versus_first(found: ModelComparison, row: Row) -> Difference | None:
     """Return the difference to the first row of the same role; None for that row."""
     first = found.of(row.role)[0]
     return None if row is first else difference(row.values, first.values, found.options.seed)

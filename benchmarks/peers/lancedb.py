@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, nearest_found, serve
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, serve, vector_recall
 
 
 def _table(job: Mapping[str, Any], model: Any) -> Any:
@@ -43,7 +43,7 @@ def hybrid(job: Mapping[str, Any]) -> Round:
     once(job["queries"][0])
     stored = table.to_arrow().sort_by("id")
     vectors = import_module("numpy").stack(stored["vector"].to_numpy())
-    recall = nearest_found(
+    recall = vector_recall(
         vectors,
         [vector_of(query) for query in job["queries"]],
         lambda query: [row["id"] for row in table.search(query).limit(10).select(["id"]).to_list()],

@@ -74,7 +74,7 @@ def median_ms(calls: Sequence[Callable[[], object]]) -> float:
     return sorted(times)[len(times) // 2] * 1000
 
 
-def nearest_found(
+def vector_recall(
     vectors: Any, queries: Sequence[Any], search: Callable[[Any], Sequence[int]], depth: int = 10, most: int = 200
 ) -> float:
     """Return the mean share of the `depth` truly nearest rows of (n, dim) vectors that a search finds.

@@ -21,7 +21,7 @@ from clew.benchmarks.peers.protocol import Round, RoundWithFacts
 CLIENTS = 8
 _ASKED = 300
 # Number of documents in the small index with which the memory of a large one is compared.
-FEW = 100
+SMALL_INDEX = 100
 # Sent whenever memory is measured, because some data is loaded only with the first Chinese text.
 _CHINESE = "红色连衣裙"
 _RESIDENT = {"RssAnon": "private", "RssFile": "files", "RssShmem": "shared"}
@@ -54,7 +54,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
-            env={**_as_installed(), **(environment or {})},
+            env={**_environment(), **(environment or {})},
         )
         try:
             self._wait(first, start + _PATIENCE)
@@ -143,7 +143,7 @@ class Server:
         raise RuntimeError(f"the server did not answer: {said[-1] if said else 'no output'}")
 
 
-def _as_installed() -> dict[str, str]:
+def _environment() -> dict[str, str]:
     """Return this environment with bytecode caching enabled, because installed programs have their bytecode cached."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
@@ -156,14 +156,14 @@ def _free_port() -> int:
 
 def throughput(server: Server, queries: Sequence[str]) -> Round:
     """Return rounds of requests per second."""
-    turns = _turns(queries)
-    return lambda: server.ask(next(turns), CLIENTS)[0]
+    batches = _query_batches(queries)
+    return lambda: server.ask(next(batches), CLIENTS)[0]
 
 
 def latency(server: Server, queries: Sequence[str]) -> Round:
     """Return rounds of the median time of a request, in milliseconds."""
-    turns = _turns(queries)
-    return lambda: server.ask(next(turns), CLIENTS)[1]
+    batches = _query_batches(queries)
+    return lambda: server.ask(next(batches), CLIENTS)[1]
 
 
 def cold_start(start: Callable[[], Server]) -> Round:
@@ -176,7 +176,7 @@ def cold_start(start: Callable[[], Server]) -> Round:
     return once
 
 
-def growth(
+def memory_growth(
     small: Callable[[], Server], large: Callable[[], Server], queries: Sequence[str], documents: int
 ) -> RoundWithFacts:
     """Return rounds of the memory in GB that a million documents would add to a server.
@@ -191,14 +191,16 @@ def growth(
             with start() as server:
                 server.ask([*queries[:_ASKED], _CHINESE], CLIENTS)
                 resident.append(server.resident())
-        added = {kind: (resident[1][kind] - resident[0][kind]) / (documents - FEW) / 1e3 for kind in resident[0]}
+        added = {
+            kind: (resident[1][kind] - resident[0][kind]) / (documents - SMALL_INDEX) / 1e3 for kind in resident[0]
+        }
         facts.update({f"{kind}, GB a million": round(value, 2) for kind, value in added.items()})
         return sum(added.values())
 
     return RoundWithFacts(once, facts)
 
 
-def base(start: Callable[[], Server], queries: Sequence[str]) -> RoundWithFacts:
+def base_memory(start: Callable[[], Server], queries: Sequence[str]) -> RoundWithFacts:
     """Return rounds of the resident memory of a server that has answered queries, in MB."""
     facts: dict[str, float] = {}
 
@@ -212,5 +214,5 @@ def base(start: Callable[[], Server], queries: Sequence[str]) -> RoundWithFacts:
     return RoundWithFacts(once, facts)
 
 
-def _turns(queries: Sequence[str]) -> Iterator[Sequence[str]]:
+def _query_batches(queries: Sequence[str]) -> Iterator[Sequence[str]]:
     return cycle([queries[at : at + _ASKED] for at in range(0, len(queries), _ASKED)])

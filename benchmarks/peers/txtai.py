@@ -13,8 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, nearest_found, per_second, serve
-from clew.benchmarks.peers.serving import FEW, Server, base, cold_start, growth, latency, throughput
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, per_second, serve, vector_recall
+from clew.benchmarks.peers.serving import (
+    SMALL_INDEX,
+    Server,
+    base_memory,
+    cold_start,
+    latency,
+    memory_growth,
+    throughput,
+)
 
 
 def _empty(job: Mapping[str, Any]) -> Any:
@@ -52,7 +60,7 @@ def hybrid(job: Mapping[str, Any]) -> Round:
     import_module("torch").set_num_threads(job["threads"])
     index = import_module("txtai").Embeddings().load(str(_stored(job, job["texts"])))
     index.search(job["queries"][0], 10)
-    recall = nearest_found(
+    recall = vector_recall(
         _vectors(index.ann.backend),
         index.batchtransform(job["queries"], "query"),
         lambda query: [row for row, _ in index.ann.search(query[None], 10)[0]],
@@ -77,7 +85,7 @@ def build(job: Mapping[str, Any]) -> Round:
     return lambda: per_second(len(job["texts"]), lambda: index.index(job["texts"]))
 
 
-def _kept(job: Mapping[str, Any]) -> Server:
+def _running_server(job: Mapping[str, Any]) -> Server:
     server = _server(job, job["texts"])
     atexit.register(server.close)
     return server
@@ -89,15 +97,15 @@ if __name__ == "__main__":
         {
             "hybrid": hybrid,
             "build": build,
-            "http": lambda job: throughput(_kept(job), job["queries"]),
-            "http-latency": lambda job: latency(_kept(job), job["queries"]),
+            "http": lambda job: throughput(_running_server(job), job["queries"]),
+            "http-latency": lambda job: latency(_running_server(job), job["queries"]),
             "cold-start": lambda job: cold_start(partial(_server, job, job["texts"])),
-            "memory": lambda job: growth(
-                partial(_server, job, job["texts"][:FEW]),
+            "memory": lambda job: memory_growth(
+                partial(_server, job, job["texts"][:SMALL_INDEX]),
                 partial(_server, job, job["texts"]),
                 job["queries"],
                 len(job["texts"]),
             ),
-            "memory-base": lambda job: base(partial(_server, job, job["texts"][:FEW]), job["queries"]),
+            "memory-base": lambda job: base_memory(partial(_server, job, job["texts"][:SMALL_INDEX]), job["queries"]),
         },
     )

@@ -1,4 +1,4 @@
-"""What the fast search loses: the same queries answered by the fast search and by scoring every passage.
+"""Compare approximate search with exhaustive scoring of every passage, on the same queries.
 
 Exact means BM25 of every passage, and the cosine with every passage's float32 vector, which is encoded again and not
 read from the index. Both results go through the same fusion.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clew.benchmarks.relevance import systems
-from clew.benchmarks.relevance.measure import Stored, index_signature, judged_qrels, opened
+from clew.benchmarks.relevance.measure import IndexIds, index_signature, judged_qrels, open_shared_index
 from clew.benchmarks.relevance.options import Options
 from clew.benchmarks.signature import code, environment, model_name
 from clew.core.measures.evaluation import evaluate
@@ -52,15 +52,15 @@ class Exhaustive:
         score_statistics = self.source.candidates(request).score_statistics
         scores = self.score(request.query, np.arange(self.size))
         rows = np.flatnonzero(
-            scores > self.least if request.allowed is None else (scores > self.least) & request.allowed
+            scores > self.minimum_score if request.allowed is None else (scores > self.minimum_score) & request.allowed
         )
         if not len(rows):
             return empty_ranking()
         return replace(ranked(rows, scores[rows], request.k), score_statistics=score_statistics)
 
     @property
-    def least(self) -> float:
-        """Candidates have a score above this."""
+    def minimum_score(self) -> float:
+        """Only passages with a score above this are candidates."""
         return 0.0
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
@@ -78,13 +78,13 @@ class Exhaustive:
 
 @dataclass(frozen=True, slots=True)
 class ExhaustiveVectors(Exhaustive):
-    """The same over (passages, dim) float32 vectors, computed in float64. Zero vectors have no score."""
+    """Exhaustive search by the cosine of (passages, dim) float32 vectors, in float64. Zero vectors have no score."""
 
     vectors: Vectors
 
     @property
-    def least(self) -> float:
-        """Below every cosine."""
+    def minimum_score(self) -> float:
+        """Lower than every cosine, so that all passages with a vector are candidates."""
         return -2.0
 
     def score(self, query: ParsedQuery, ordinals: Ints) -> Floats:
@@ -96,7 +96,7 @@ class ExhaustiveVectors(Exhaustive):
         return found
 
 
-def exact(searcher: Searcher, vectors: Vectors) -> Searcher:
+def exhaustive_searcher(searcher: Searcher, vectors: Vectors) -> Searcher:
     """Return the searcher with sources that score every passage."""
     sources: dict[str, CandidateGenerator] = {name: Exhaustive(made) for name, made in searcher.generators.items()}
     sources["dense"] = ExhaustiveVectors(searcher.generators["dense"], vectors)
@@ -108,7 +108,7 @@ def vectors_of(searcher: Searcher, home: Path, note: Callable[[str], None]) -> V
     from clew.models.cached import CachedEncoder, EmbeddingCache
     from clew.search.query_analysis import passage_vectors
 
-    encoder = searcher.understanding.encoder
+    encoder = searcher.query_analyzer.encoder
     assert encoder is not None  # noqa: S101 - the index has vectors
     vectors = np.zeros((searcher.store.passages, encoder.dim), np.float32)
     cache = EmbeddingCache(home / "cache" / "embeddings.sqlite")
@@ -128,10 +128,10 @@ def measure(
 ) -> dict[str, Any]:
     """Answer the judged queries of a data set both ways. home, models: as in `relevance.measure.measure`."""
     group = {name: systems.load(name) for name in SYSTEMS}
-    fast = opened(dataset, home, group, options, models)
+    fast = open_shared_index(dataset, home, group, options, models)
     try:
-        qrels = judged_qrels(dataset.judged, Stored(fast), options)
-        slow = exact(fast, vectors_of(fast, home, note))
+        qrels = judged_qrels(dataset.judged, IndexIds(fast), options)
+        slow = exhaustive_searcher(fast, vectors_of(fast, home, note))
         found = {}
         for name in SYSTEMS:
             runs = [_run(each, group[name].sources, dataset.judged.queries, list(qrels)) for each in (fast, slow)]

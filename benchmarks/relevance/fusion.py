@@ -13,10 +13,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from clew.benchmarks.data.index import ensure, open_built, varied
+from clew.benchmarks.data.index import build_if_missing, open_built, spec_variant
 from clew.core.errors import DataError, UsageError
 from clew.core.measures.evaluation import judged_queries
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.indexer.tuning.fusion import Judged, example, ndcg
 from clew.search.fusion import FUSIONS, FusionSpec
 
@@ -63,19 +63,21 @@ def sweep(dataset: Dataset, home: Path, options: Options, *, models: Path | None
     home: where indexes are kept. models: home of the bi-encoder (None: `home`). Raises DataError if the data set has
     none of the splits, or a split has no query with a relevant document.
     """
-    from clew.models.store import saved_path
+    from clew.models.store import resolve_if_saved
 
     splits = [split for split in options.splits if split in dataset.judged.splits]
     if not splits:
         raise DataError(
             f"{dataset.name} has no split {' or '.join(options.splits)}", f"it has {', '.join(dataset.judged.splits)}"
         )
-    table = varied(dataset.spec, model=saved_path(options.model, models or home))
-    searcher = open_built(home, ensure(table, dataset.sources, dataset.base, home))
+    table = spec_variant(dataset.spec, model=resolve_if_saved(options.model, models or home))
+    searcher = open_built(home, build_if_missing(table, dataset.sources, dataset.base, home))
     found = {}
     try:
         for split in splits:
-            qrels = gained(dataset.judged.qrels(split, dataset.document_ids), options.gains)
+            qrels = to_gains(
+                dataset.judged.qrels(split, dataset.document_ids, integers=options.gains is not None), options.gains
+            )
             names = sorted(judged_queries(qrels))
             if not names:
                 raise DataError(f"no query of split {split!r} of {dataset.name} has a relevant document")
@@ -90,7 +92,7 @@ def sweep(dataset: Dataset, home: Path, options: Options, *, models: Path | None
 
 
 def _means(pools: Sequence[Judged]) -> dict[str, float]:
-    """Mean nDCG@10 of every fusion over the candidates of some queries."""
+    """Return the mean nDCG@10 of every fusion over the candidates of some queries."""
     return {
         name: round(fmean(ndcg(FUSIONS[spec.method](pool.found, spec).sum(axis=0), pool) for pool in pools), 5)
         for name, spec in FUSED.items()

@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks.data.datasets import Dataset
-from clew.benchmarks.data.index import ensure, graph_table, open_built, varied
+from clew.benchmarks.data.index import build_if_missing, graph_table, open_built, spec_variant
 from clew.benchmarks.relevance import systems
 from clew.benchmarks.relevance.options import Options
 from clew.benchmarks.relevance.pairs import SharedScorer
-from clew.benchmarks.relevance.prepared import learned, prepared
+from clew.benchmarks.relevance.prepared import system_searcher, tune_systems
 from clew.benchmarks.relevance.systems import System
 from clew.benchmarks.signature import model_name
 from clew.core.errors import DataError, QueryError
 from clew.core.measures.evaluation import MEASURES, Evaluation, evaluate, judged_queries
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.core.measures.runs import Qrels, Run
 from clew.core.measures.significance import Comparison, compare, holm, interval
 from clew.core.progress import Progress
 from clew.indexer.tuning.tune import Tuned
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
+from clew.search.identical_ids import own_document, without_own
 
 if TYPE_CHECKING:
     from clew.core.measures.judged import JudgedQueries
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
     from clew.search.rerank.stage import Reranker
 
-# judged@10 says how far the judgements reach, not how good a system is: it is not tested for significance.
+# judged@10 describes the judgements, not the quality of a system, so it is not tested for significance.
 TESTED = tuple(name for name in MEASURES if name != "judged@10")
 
 
@@ -89,13 +90,15 @@ def measure(
     rerankers: dict[str, Any] = {}
     for backend in dict.fromkeys(system.backend for system in chosen.values()):
         group = {name: system for name, system in chosen.items() if system.backend == backend}
-        searcher = reranking(opened(dataset, home, group, options, models), group, options, models or home)
+        searcher = with_reranker(
+            open_shared_index(dataset, home, group, options, models), group, options, models or home
+        )
         try:
             if searcher.reranker is not None and any(system.rerank for system in group.values()):
                 rerankers[backend] = reranker_signature(searcher.reranker)
-            qrels = qrels or judged_qrels(dataset.judged, Stored(searcher), options)
+            qrels = qrels or judged_qrels(dataset.judged, IndexIds(searcher), options)
             indexes[backend] = index_signature(searcher)
-            tuned.update(learned(searcher, dataset.judged, group, options, progress))
+            tuned.update(tune_systems(searcher, dataset.judged, group, options, progress))
             found, times, asked = _run(searcher, group, tuned, dataset.judged.queries, qrels, options, progress)
         finally:
             searcher.close()
@@ -107,7 +110,7 @@ def measure(
         options=options,
         queries={name: dataset.judged.queries[name] for name in qrels},
         qrels=qrels,
-        systems=compared(
+        systems=evaluate_systems(
             {name: runs[name] for name in chosen}, qrels, options.baseline, options.seed, spent, tuned, pairs
         ),
         signature={
@@ -121,7 +124,7 @@ def measure(
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class IndexIds:
     """The ids of an index."""
 
     searcher: Searcher
@@ -136,8 +139,9 @@ def judged_qrels(judged: JudgedQueries, documents: Container[str] | None, option
     documents: ids of the data set (None: not checked). Raises DataError for judged documents that do not exist, and if
     nothing is relevant.
     """
-    grades = judged.qrels(options.split, documents, allow_unknown=options.allow_unknown)
-    return _chosen(gained(grades, options.gains), options)
+    integers = options.gains is not None
+    grades = judged.qrels(options.split, documents, allow_unknown=options.allow_unknown, integers=integers)
+    return _chosen(to_gains(grades, options.gains), options)
 
 
 def _chosen(qrels: Qrels, options: Options) -> Qrels:
@@ -153,19 +157,19 @@ def _chosen(qrels: Qrels, options: Options) -> Qrels:
     return {name: qrels[name] for name in names}
 
 
-def opened(
+def open_shared_index(
     dataset: Dataset, home: Path, group: Mapping[str, System], options: Options, models: Path | None = None
 ) -> Searcher:
     """Open the index that a group of systems shares, built unless it exists. models: as in `measure`."""
     dense = any("dense" in system.sources for system in group.values())
     backend = next(iter(group.values())).backend
     graph = graph_table(dataset.base) if any(system.graph for system in group.values()) else None
-    model = saved_path(options.model, models or home)
-    table = varied(dataset.spec, model=model, dense=dense, backend=backend, graph=graph)
-    return open_built(home, ensure(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
+    model = resolve_if_saved(options.model, models or home)
+    table = spec_variant(dataset.spec, model=model, dense=dense, backend=backend, graph=graph)
+    return open_built(home, build_if_missing(table, dataset.sources, dataset.base, home, rebuild=options.rebuild))
 
 
-def reranking(searcher: Searcher, group: Mapping[str, System], options: Options, models: Path) -> Searcher:
+def with_reranker(searcher: Searcher, group: Mapping[str, System], options: Options, models: Path) -> Searcher:
     """Return the searcher with the run's reranker, if a system needs one and the index has none.
 
     models: home of that model. Closes the searcher and raises NotFoundError if the model does not exist.
@@ -230,12 +234,13 @@ def _run(
     runs: dict[str, Run] = {name: {} for name in group}
     spent = dict.fromkeys(group, 0.0)
     known: dict[tuple[str, str], float] = {}
-    searchers = {name: prepared(searcher, system, tuned.get(name), known) for name, system in group.items()}
+    searchers = {name: system_searcher(searcher, system, tuned.get(name), known) for name, system in group.items()}
     for done, query in enumerate(qrels, 1):
+        own = own_document(searcher.store, query, queries[query], options.identical_ids, qrels[query])
         for name, system in group.items():
             start = time.perf_counter()
             fusion = tuned[name].after if name in tuned else system.fusion
-            listed = _listed(searchers[name], queries[query], system, fusion, qrels[query], options)
+            listed = _listed(searchers[name], queries[query], system, fusion, qrels[query], options, own)
             spent[name] += time.perf_counter() - start
             if listed:
                 runs[name][query] = listed
@@ -253,14 +258,18 @@ def _listed(
     fusion: FusionSpec | str | None,
     judged: Mapping[str, int],
     options: Options,
+    own: str | None,
 ) -> dict[str, float]:
-    """Return document → score of one query, best first; empty if search rejects the query (empty, too long)."""
+    """Return document → score of one query, best first; empty if search rejects the query (empty, too long).
+
+    own: the query's own document, which is left out.
+    """
     depth = max(options.depth, len(judged)) if options.judged_only else options.depth
     among = list(judged) if options.judged_only else None
     try:
         ids, scores = searcher.rank(
             text,
-            depth,
+            depth if own is None else depth + 1,
             sources=system.sources,
             fusion=fusion,
             among=among,
@@ -269,10 +278,11 @@ def _listed(
         )
     except QueryError:
         return {}
-    listed = dict(zip(ids, scores.tolist(), strict=True))
+    listed = without_own(ids, scores, own, depth)
     if among is not None:
         lowest = min(listed.values(), default=0.0)
-        for place, name in enumerate(_unretrieved(judged, listed), 1):
+        unretrieved = (name for name in _unretrieved(judged, listed) if name != own)
+        for place, name in enumerate(unretrieved, 1):
             listed[name] = lowest - place
     return listed
 
@@ -282,7 +292,7 @@ def _unretrieved(judged: Mapping[str, int], listed: Mapping[str, float]) -> Sequ
     return sorted((name for name in judged if name not in listed), key=lambda n: hashlib.sha256(n.encode()).digest())
 
 
-def compared(
+def evaluate_systems(
     runs: Mapping[str, Run],
     qrels: Qrels,
     baseline: str,

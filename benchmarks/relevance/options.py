@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from clew.benchmarks.relevance import systems
 from clew.core.errors import UsageError
+from clew.search.identical_ids import IdenticalIds
 
 DEFAULT_SYSTEMS = ("bm25", "dense", "rrf", "hybrid")
 
@@ -18,7 +19,8 @@ class Options:
     grades). judged_only: only each query's judged documents are candidates (re-rank sets). depth: documents per query,
     1 to 10,000. sample: at most so many queries, drawn by seed. allow_unknown: accept judged ids that the data set does
     not contain. model: the bi-encoder. rebuild: do not reuse an index. reranker: the cross-encoder of systems that
-    rerank, if the index has none. Raises UsageError for values out of range, UnknownNameError for a system.
+    rerank, if the index has none. identical_ids: whether a document with the query's id is left out (see
+    `clew.search.identical_ids`). Raises UsageError for values out of range, UnknownNameError for a system.
     """
 
     systems: tuple[str, ...] = DEFAULT_SYSTEMS
@@ -33,6 +35,7 @@ class Options:
     model: str = "default"
     rebuild: bool = False
     reranker: str = "default"
+    identical_ids: IdenticalIds = "auto"
 
     def __post_init__(self) -> None:
         for name in self.names:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from clew.benchmarks.relevance.pairs import SharedScorer
 from clew.benchmarks.relevance.systems import System
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.core.progress import Progress
 from clew.indexer.tuning.judged import dev_qrels
 from clew.indexer.tuning.rerank import learn_rerank
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
 
-def learned(
+def tune_systems(
     searcher: Searcher,
     judged: JudgedQueries,
     group: Mapping[str, System],
     options: Options,
     progress: Progress | None,
 ) -> dict[str, Tuned]:
-    """Learn on dev for each tuned system; systems with the same sources share the result."""
+    """Learn fusion weights, and calibrations, on dev for the tuned systems; those with the same sources share them."""
     systems_of: dict[tuple[str, ...], list[str]] = {}
     for name, system in group.items():
         if system.tuned:
@@ -36,7 +36,8 @@ def learned(
     found: dict[str, Tuned] = {}
     if not systems_of:
         return found  # and no dev split is needed
-    qrels = gained(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
+    integers = options.gains is not None
+    qrels = to_gains(dev_qrels(judged, allow_unknown=options.allow_unknown, integers=integers), options.gains)
     queries, alone = judged.queries, options.judged_only
     for sources, names in systems_of.items():
         fusion = tune(
@@ -59,22 +60,26 @@ def learned(
     return found
 
 
-def prepared(searcher: Searcher, system: System, tuned: Tuned | None, known: dict[tuple[str, str], float]) -> Searcher:
+def system_searcher(
+    searcher: Searcher, system: System, tuned: Tuned | None, known: dict[tuple[str, str], float]
+) -> Searcher:
     """Return the searcher as a system uses it. known: cache of pair scores that the systems share."""
-    found = using(searcher, system.use)
+    found = with_graph_use(searcher, system.use)
     if not system.rerank or found.reranker is None:
         return found
     reranker = replace(found.reranker, scorer=SharedScorer(found.reranker.scorer, known))
     if tuned is not None and tuned.rerank is not None:
         reranker = replace(reranker, calibration=Calibration.of_table(tuned.rerank.after))
-    if system.settle:
-        reranker = replace(reranker, spec=replace(reranker.spec, early_stop=system.settle))
+    if system.early_stop:
+        reranker = replace(reranker, spec=replace(reranker.spec, early_stop=system.early_stop))
     return replace(found, reranker=reranker)
 
 
-def using(searcher: Searcher, use: Sequence[Literal["ranking", "terms"]]) -> Searcher:
+def with_graph_use(searcher: Searcher, use: Sequence[Literal["ranking", "terms"]]) -> Searcher:
     """Return the searcher with another way to use its graph, or unchanged if `use` is empty."""
-    knowledge = searcher.knowledge
-    if knowledge is None or not use:
+    graph_retriever = searcher.graph_retriever
+    if graph_retriever is None or not use:
         return searcher
-    return replace(searcher, knowledge=replace(knowledge, spec=replace(knowledge.spec, use=list(use))))
+    return replace(
+        searcher, graph_retriever=replace(graph_retriever, spec=replace(graph_retriever.spec, use=list(use)))
+    )

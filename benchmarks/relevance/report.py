@@ -182,7 +182,7 @@ def _versus_baseline(result: SetResult) -> list[str]:
 
 
 def _worst_queries(result: SetResult, name: str, found: SystemResult) -> list[str]:
-    """The queries on which a system loses most against the baseline."""
+    """Return a table of the queries on which a system loses most compared with the baseline."""
     base = result.systems[result.options.baseline].evaluation.per_query[PRIMARY]
     own = found.evaluation.per_query[PRIMARY]
     lost = sorted((query for query in own if own[query] < base[query]), key=lambda query: own[query] - base[query])
@@ -202,13 +202,13 @@ def _worst_queries(result: SetResult, name: str, found: SystemResult) -> list[st
 
 
 def _cell(text: str) -> str:
-    """Text that fits a Markdown table cell."""
+    """Return a text as the cell of a Markdown table: on one line, and shortened if it is long."""
     flat = " ".join(text.split()).replace("|", "\\|")
     return flat if len(flat) <= _QUERY_SHOWN else flat[: _QUERY_SHOWN - 1] + "…"
 
 
 def _query_table(result: SetResult) -> str:
-    """Tab-separated: query, system and every measure, for later comparisons."""
+    """Return query, system and every measure as tab-separated lines, for later comparisons."""
     lines = ["\t".join(("query", "system", *MEASURES))]
     for query in result.qrels:
         for name, found in result.systems.items():

@@ -1,6 +1,6 @@
-"""Generate docs/results.md from the results that `clew bench` wrote: one table for each question.
+"""Generate docs/results.md from the results that `clew bench` wrote: one section for each question.
 
-Relevance does not depend on the machine, so the page names it once. `clew.benchmarks.relevance.tables` writes the page.
+Quality does not depend on the hardware, so the page names it once. `clew.benchmarks.relevance.tables` writes the page.
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ LISTS = ("bm25", "hybrid", "hybrid-rerank", "hybrid-tuned-rerank")
 HEAD = """\
 # Results
 
-How well Clew ranks, one table for each question. This page is generated from `benchmarks/results` by
-`python -m clew.benchmarks.relevance.tables`; `make bench` measures the first tables again. See also
-[how this is measured](benchmarks/method.md), [what the measures mean](glossary.md#measures) and
-[how fast it all is](performance.md).
+Search quality of Clew on data sets with relevance judgements. This page is generated from `benchmarks/results` by
+`python -m clew.benchmarks.relevance.tables`; `make bench` measures the first section again. See also
+[how this is measured](benchmarks/method.md), [the glossary](glossary.md#measures) and [speed](performance.md).
 
-Every figure is nDCG@10 on the test split unless a table says otherwise: 1 is a perfect order of the first ten. The best
-figure of a row is bold. The systems:
+- **Measure**: nDCG@10 on the test queries unless a table says otherwise, from 0 to 1; higher is better. The best figure
+  of a row is bold. Where a data set has fewer queries than in the first table, they are a random sample.
+- **Significance**: p is that of a two-sided paired randomisation test, with Holm's correction over the systems of a
+  data set; differences with p below 0.05 are significant. 95 % confidence intervals (CI) are bootstrapped over the
+  queries.
+- **Models**: the default bi-encoder and cross-encoder, in 8 bits, unless a table names others ([models](models.md)).
+{hardware}- **Systems**:
 
-| system | what it does |
+| system | what it is |
 | --- | --- |
-| `bm25` | words alone |
-| `dense` | vectors alone |
-| `rrf` | both, joined by reciprocal ranks |
-| `hybrid` | both, joined by Clew's default, which needs no judged queries |
-| `hybrid-tuned` | the same with one weight for each source, learned on the dev queries by `clew tune` |
-| `…-rerank` | the first 50 documents of that system, read by a cross-encoder |
-
-The models are those that come with Clew, in 8 bits, unless a table names others ([models](models.md)). {machines}
+| `bm25` | BM25 only |
+| `dense` | dense retrieval only: vectors of the bi-encoder |
+| `rrf` | both, fused by reciprocal rank fusion |
+| `hybrid` | both, fused with Clew's default weights, which need no judgements |
+| `hybrid-tuned` | both, fused with weights that `clew tune` learned on the dev queries |
+| `…-rerank` | the first 50 documents of that system, reranked by the cross-encoder |
 """
 
 
@@ -51,41 +53,46 @@ def page(reports: Sequence[Report]) -> str:
         graph_as_ranking(graphs),
         graph_as_terms(graphs),
     )
-    return "\n".join([HEAD.format(machines=machines(reports)), *filter(None, questions)])
+    return "\n".join([HEAD.format(hardware=hardware(reports)), *filter(None, questions)])
 
 
-def machines(reports: Sequence[Report]) -> str:
-    """Return one sentence that names the machines of the reports; empty if there are no reports."""
-    found = dict.fromkeys(f"{r['environment']['cpu']} ({r['environment']['cores']} cores)" for r in reports)
-    return f"Measured on {' and '.join(found)}." if found else ""
+def hardware(reports: Sequence[Report]) -> str:
+    """Return the line of the page that names the machines of the reports; empty if there are no reports."""
+    machines = ((r["environment"]["cpu"].replace("(R)", ""), r["environment"]["cores"]) for r in reports)
+    names = dict.fromkeys(f"{cpu} ({cores} cores)" for cpu, cores in machines)
+    return f"- **Hardware**: {' and '.join(names)}. The figures do not depend on it.\n" if names else ""
 
 
-def plain(reports: Sequence[Report]) -> list[Report]:
-    """Return the reports of whole collections with the models that come with Clew, without a reranker."""
+def default_reports(reports: Sequence[Report]) -> list[Report]:
+    """Return the reports of whole collections with the default models, without a reranker."""
     return [r for r in reports if not other_models(r) and not option(r, "judged_only") and not reranks(r)]
 
 
 def first_stage(reports: Sequence[Report]) -> str:
-    """Compare hybrid search with BM25 and vectors alone: a table each for nDCG@10, RR@10 and R@100."""
+    """Compare hybrid search with BM25 and with dense retrieval: a table each for nDCG@10, RR@10 and R@100."""
     rows = {
         name: systems
-        for report in plain(reports)
+        for report in default_reports(reports)
         for name, systems in report["results"].items()
         if not unreadable(systems)
     }
     if not rows:
         return ""
     systems = [system for system in FIRST_STAGE if any(system in row for row in rows.values())]
-    lines = ["## Does hybrid search beat words alone and vectors alone?", ""]
-    for measure, meaning in (
-        ("nDCG@10", "The order of the first ten (nDCG@10):"),
-        ("RR@10", "How far up the first relevant document is (RR@10):"),
-        ("R@100", "The share of the relevant documents that are among the first hundred (R@100):"),
+    lines = ["## Does hybrid search beat BM25 and dense retrieval?", ""]
+    for measure, caption in (
+        ("nDCG@10", "nDCG@10, with the 95 % CI of `hybrid` and the p of `hybrid` against `bm25`:"),
+        ("RR@10", "RR@10, the reciprocal rank of the first relevant document:"),
+        ("R@100", "R@100, the share of the relevant documents that are among the first 100 (recall):"),
     ):
-        lines += [meaning, "", header(["data set", "queries", *map(code, systems)])]
+        tested = ["95 % CI", "p"] if measure == "nDCG@10" else []
+        lines += [caption, "", header(["data set", "queries", *map(code, systems), *tested])]
         for name, row in rows.items():
             cells = best_bold({system: row[system][measure] for system in systems if system in row})
-            lines.append(line([name, queries(row), *(cells.get(system, "") for system in systems)]))
+            shown = [cells.get(system, "") for system in systems]
+            if tested:
+                shown += [confidence_interval(row["hybrid"]), p_value(row["hybrid"])] if "hybrid" in row else ["", ""]
+            lines.append(line([name, queries(row), *shown]))
         lines.append("")
     return "\n".join(lines)
 
@@ -93,7 +100,7 @@ def first_stage(reports: Sequence[Report]) -> str:
 def other_encoders(reports: Sequence[Report]) -> str:
     """Compare other encoders with the default: their rows are below those of the default on the same data sets."""
     others = [r for r in reports if option(r, "model") not in {None, "default"} and not reranks(r)]
-    usual = {name: systems for report in plain(reports) for name, systems in report["results"].items()}
+    usual = {name: systems for report in default_reports(reports) for name, systems in report["results"].items()}
     systems = ("bm25", "dense", "hybrid", "hybrid-tuned")
     readable, rest = [], []
     for report in others:
@@ -110,8 +117,8 @@ def other_encoders(reports: Sequence[Report]) -> str:
         [
             "## What does another encoder change?",
             "",
-            "A data set without a row for the default is in a language which that model cannot read (drcd and cmrc2018",
-            "are Chinese): there the default answers every query by words alone.",
+            "drcd and cmrc2018 are Chinese. The default encoder is English: searches with it use BM25 only there, so",
+            "it has no row.",
             "",
             header(["data set", "encoder", *map(code, systems)]),
             *lines,
@@ -121,31 +128,31 @@ def other_encoders(reports: Sequence[Report]) -> str:
 
 
 def reranking(reports: Sequence[Report]) -> str:
-    """Show what reranking adds to the search of a whole collection."""
+    """Show what reranking adds to a search of a whole collection."""
     found = [r for r in reports if reranks(r) and not other_models(r) and not option(r, "judged_only")]
     return _reranked(
         found,
         "## What does reranking add?",
-        "The cross-encoder reads the first 50 documents of a search of the whole collection. p: `hybrid-tuned-rerank`\n"
-        "against `hybrid-tuned`, Holm-corrected.",
+        "The cross-encoder scores the first 50 documents of a search of the whole collection. 95 % CI of\n"
+        "`hybrid-tuned-rerank`; p of `hybrid-tuned-rerank` against `hybrid-tuned`.",
         RERANKED,
     )
 
 
 def judged_lists(reports: Sequence[Report]) -> str:
-    """Show how well rerankers order a given list."""
+    """Show how well rerankers order given candidates."""
     found = [r for r in reports if reranks(r) and not other_models(r) and option(r, "judged_only")]
     return _reranked(
         found,
-        "## How well does it order a given list?",
-        "Each query comes with its own judged documents, such as candidate answers about one product, and only their\n"
-        "order counts. p: `hybrid-tuned-rerank` against `bm25`, Holm-corrected.",
+        "## How well does the reranker order given candidates?",
+        "These data sets give each query its own judged candidates, such as possible answers about one product, and\n"
+        "systems only order them. 95 % CI of `hybrid-tuned-rerank`; p of `hybrid-tuned-rerank` against `bm25`.",
         LISTS,
     )
 
 
 def _reranked(found: Sequence[Report], title: str, text: str, systems: Sequence[str]) -> str:
-    """Return one table with the 95 % interval of the last system and the p-value of its difference to the baseline."""
+    """Return one table with the 95 % CI of the last system and the p-value of its difference to the baseline."""
     last = systems[-1]
     lines = []
     for report in found:
@@ -153,17 +160,16 @@ def _reranked(found: Sequence[Report], title: str, text: str, systems: Sequence[
             if last not in row:
                 continue
             cells = best_bold({system: row[system]["nDCG@10"] for system in systems if system in row})
-            low, high = row[last]["ci"]["nDCG@10"]
             shown = [cells.get(system, "") for system in systems]
-            lines.append(line([name, queries(row), *shown, f"{low:.3f} to {high:.3f}", p_value(row[last])]))
+            lines.append(line([name, queries(row), *shown, confidence_interval(row[last]), p_value(row[last])]))
     if not lines:
         return ""
-    top = header(["data set", "queries", *map(code, systems), "95 % interval of the last", "p"])
+    top = header(["data set", "queries", *map(code, systems), "95 % CI", "p"])
     return "\n".join([title, "", text, "", top, *lines, ""])
 
 
 def other_rerankers(reports: Sequence[Report]) -> str:
-    """Compare other forms of the reranker on the same lists: one column for each model."""
+    """Compare versions of the reranker on the same candidates: one column for each model."""
     found = [r for r in reports if reranks(r) and option(r, "model") in {None, "default"}]
     models = list(dict.fromkeys(option(report, "reranker") or "default" for report in found))
     if len(models) < 2:
@@ -179,11 +185,11 @@ def other_rerankers(reports: Sequence[Report]) -> str:
     ]
     return "\n".join(
         [
-            "## What do other forms of the reranker give?",
+            "## How do other versions of the reranker compare?",
             "",
-            "`hybrid-rerank` with each of them. `clew-reranker-whole` is the default in float32, so the difference is",
-            "what 8 bits cost. `clew-reranker-small-int8` has half its layers and takes half the time",
-            "([how it is made](model-cards/small-reranker.md)).",
+            "`hybrid-rerank` with each cross-encoder. `clew-reranker-whole` is the default in float32: the difference",
+            "is what quantising it to 8 bits costs. `clew-reranker-small-int8` has half the layers and takes half the",
+            "time ([model card](model-cards/small-reranker.md)).",
             "",
             header(["data set", *map(code, models)]),
             *lines,
@@ -193,24 +199,25 @@ def other_rerankers(reports: Sequence[Report]) -> str:
 
 
 def stopping_early(reports: Sequence[Report]) -> str:
-    """Show what stopping early costs, and how many pairs are then read."""
+    """Show how early stopping changes quality, and how many pairs are then scored."""
     lines = []
     for report in reports:
         for name, row in report["results"].items():
-            if "hybrid-tuned-settled" in row and "hybrid-tuned-rerank" in row:
-                every, early = row["hybrid-tuned-rerank"], row["hybrid-tuned-settled"]
-                shown = (f"{every['nDCG@10']:.3f}", f"{early['nDCG@10']:.3f}")
-                lines.append(line([name, *shown, f"{every['pairs']:.0f}", f"{early['pairs']:.1f}"]))
+            if "hybrid-tuned-early-stop" in row and "hybrid-tuned-rerank" in row:
+                full, early = row["hybrid-tuned-rerank"], row["hybrid-tuned-early-stop"]
+                shown = (f"{full['nDCG@10']:.3f}", f"{early['nDCG@10']:.3f}")
+                lines.append(line([name, *shown, f"{full['pairs']:.1f}", f"{early['pairs']:.1f}"]))
     if not lines:
         return ""
     return "\n".join(
         [
-            "## Does it cost anything to stop reranking early?",
+            "## Does early stopping of the reranker lower quality?",
             "",
-            "`early_stop = 0.003` stops where few relevant documents are expected among those not read yet "
-            "([how](searching.md#how-hits-are-reranked)).",
+            "With `early_stop = 0.003` the reranker stops when fewer than 0.003 relevant documents are expected among",
+            "those not scored yet ([how](searching.md#how-hits-are-reranked)). Pairs: how many pairs of query and",
+            "document the cross-encoder scores, on average per query.",
             "",
-            header(["data set", "all 50 read", "stopped early", "pairs read", "pairs read when stopped early"]),
+            header(["data set", "nDCG@10, all 50", "nDCG@10, early stop", "pairs, all 50", "pairs, early stop"]),
             *lines,
             "",
         ]
@@ -223,21 +230,25 @@ def graph_as_ranking(reports: Sequence[Report]) -> str:
         reports,
         "## What does a knowledge graph add?",
         [
-            "Documents about the entities that a query leads to are a third source of candidates. The gate is learned",
-            "on dev queries and decides for each query. p: the gate against no graph, Holm-corrected; helped and hurt:",
-            "the share of the queries whose nDCG@10 the graph raises and lowers.",
+            "Documents about the entities that a query leads to are a third source of candidates beside BM25 and",
+            "dense retrieval: with `off` for no query, with `on` for every query that names an entity, with `auto`",
+            "for the queries that the gate selects, a classifier learned on the train and dev queries. p of `auto`",
+            "against `off`; improved and worse: the share of the queries whose nDCG@10 `auto` raises and lowers.",
         ],
-        {"never": "without the graph", "always": "for every query", "gated": "where the gate opens"},
+        {"off": "off", "on": "on", "auto": "auto"},
     )
 
 
 def graph_as_terms(reports: Sequence[Report]) -> str:
-    """Show what a graph adds as further words of the query."""
+    """Show what a graph adds by query expansion."""
     return _graph(
         reports,
-        "## What do names from the graph add as further words of the query?",
-        ["The same graphs, used for query expansion: names of what a query leads to are added to its BM25 terms."],
-        {"never": "without the graph", "always-terms": "for every query", "gated-terms": "where the gate opens"},
+        "## What does query expansion with a knowledge graph add?",
+        [
+            "The same graphs, used otherwise: names of the entities that a query leads to are added to its BM25 terms.",
+            "Columns as above.",
+        ],
+        {"off": "off", "on-terms": "on", "auto-terms": "auto"},
     )
 
 
@@ -250,13 +261,13 @@ def _graph(reports: Sequence[Report], title: str, text: list[str], systems: dict
                 continue
             cells = best_bold({system: row[system]["nDCG@10"] for system in systems if system in row})
             effect = report["effects"][name].get(last)
-            changed = f"{effect['helped']:.0%} / {effect['hurt']:.0%}" if effect else ""
+            changed = changes(effect) if effect else ""
             shown = [cells.get(system, "") for system in systems]
             graph = report.get("graph") or "its own"
             lines.append(line([name, graph, queries(row), *shown, p_value(row[last]), changed]))
     if not lines:
         return ""
-    top = header(["data set", "graph", "queries", *systems.values(), "p", "helped / hurt"])
+    top = header(["data set", "graph", "queries", *map(code, systems.values()), "p", "improved / worse"])
     return "\n".join([title, "", *text, "", top, *lines, ""])
 
 
@@ -271,17 +282,17 @@ def option(report: Report, name: str) -> Any:
 
 
 def other_models(report: Report) -> bool:
-    """Return whether a report was measured with models that do not come with Clew."""
+    """Return whether a report was measured with other models than the default ones."""
     return any(option(report, name) not in {None, "default"} for name in ("model", "reranker"))
 
 
 def reranks(report: Report) -> bool:
-    """Return whether a system of a report reads pairs with a cross-encoder."""
+    """Return whether a system of a report scores pairs with a cross-encoder."""
     return any(row.get("pairs") for systems in report["results"].values() for row in systems.values())
 
 
 def unreadable(systems: dict[str, Any]) -> bool:
-    """Return whether the encoder found nothing at all: it cannot read the language of the data set."""
+    """Return whether dense retrieval found nothing, because the encoder cannot read the language of the data set."""
     return "dense" in systems and systems["dense"]["nDCG@10"] == 0
 
 
@@ -294,6 +305,19 @@ def p_value(figures: dict[str, Any]) -> str:
     """Return the corrected p-value of nDCG@10; empty for the baseline."""
     p = figures.get("p", {}).get("nDCG@10")
     return "" if p is None else f"{p:.3g}"
+
+
+def confidence_interval(figures: dict[str, Any]) -> str:
+    """Return the 95 % confidence interval of nDCG@10; empty if it was not measured."""
+    low, high = figures.get("ci", {}).get("nDCG@10", (None, None))
+    return "" if low is None else f"{low:.3f} to {high:.3f}"
+
+
+def changes(effect: dict[str, Any]) -> str:
+    """Return the shares of the queries that the graph helps and hurts, such as "8% / <1%"; "none" if both are 0."""
+    shares = effect["helped"], effect["hurt"]
+    shown = ("<1%" if 0 < share < 0.005 else f"{share:.0%}" for share in shares)
+    return " / ".join(shown) if any(shares) else "none"
 
 
 def best_bold(figures: dict[str, float]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.benchmarks.relevance import results_page
+from clew.benchmarks.relevance.systems import current_name
 from clew.benchmarks.signature import ROOT
 from clew.core.errors import DataError
 from clew.core.files import write_atomic
@@ -23,15 +24,28 @@ SHOWN = ("bm25", "dense", "hybrid", "hybrid-tuned")
 
 
 def reports(folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """Read all comparisons of systems, ordered by path."""
+    """Read all comparisons of systems, ordered by path, with old names of systems replaced by the present ones."""
     found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("results.json")))
-    return [report for report in found if "against_baseline" in report]
+    return [_with_current_names(report) for report in found if "against_baseline" in report]
+
+
+def _with_current_names(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored report with the present names of its systems."""
+    parts: dict[str, Any] = {
+        part: {
+            name: {current_name(system): figures for system, figures in systems.items()}
+            for name, systems in report[part].items()
+        }
+        for part in ("results", "against_baseline", "effects")
+        if part in report
+    }
+    return {**report, **parts}
 
 
 def section(found: list[dict[str, Any]]) -> str:
-    """The small table of the README, nDCG@10 of four systems; empty where nothing was measured."""
+    """Return the table of the README, nDCG@10 of four systems; empty without results."""
     rows = []
-    for report in results_page.plain(found):
+    for report in results_page.default_reports(found):
         for name, systems in report["results"].items():
             if not results_page.unreadable(systems) and "effects" not in report:
                 cells = results_page.best_bold({s: systems[s]["nDCG@10"] for s in SHOWN if s in systems})
@@ -42,11 +56,11 @@ def section(found: list[dict[str, Any]]) -> str:
 
 
 def refreshed(text: str, found: list[dict[str, Any]] | None = None) -> str:
-    """The README with its table made again. Raises DataError where the markers are gone."""
-    return with_part(text, section(reports() if found is None else found), START, README)
+    """Return the README with a new table. Raises DataError if the markers are missing."""
+    return replace_section(text, section(reports() if found is None else found), START, README)
 
 
-def with_part(text: str, part: str, start: str, page: Path) -> str:
+def replace_section(text: str, part: str, start: str, page: Path) -> str:
     """Replace a page's text between the markers `start` and END. Raises DataError if a marker is missing."""
     head, found, rest = text.partition(start)
     _, end, tail = rest.partition(END)

@@ -11,9 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from clew.benchmarks.data.index import ensure, varied
-from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, nearest_found, pairs_of, per_second
-from clew.benchmarks.speed.material import ENCODED, Bench, opened, write_corpus
+from clew.benchmarks.data.index import build_if_missing, spec_variant
+from clew.benchmarks.peers.protocol import Round, RoundWithFacts, median_ms, pairs_of, per_second, vector_recall
+from clew.benchmarks.speed.material import ENCODED, Bench, open_texts, write_corpus
 from clew.indexer.tuning.judged import beir_spec
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def bm25(bench: Bench, *, analysed: bool) -> Iterator[Round]:
     """Measure queries per second, from their texts or, if `analysed`, from their terms."""
     from clew.search.protocols import CandidateRequest
 
-    with opened(bench, bench.texts, dense=False) as searcher:
-        understand, source = searcher.understanding, searcher.generators["bm25"]
+    with open_texts(bench, bench.texts, dense=False) as searcher:
+        understand, source = searcher.query_analyzer, searcher.generators["bm25"]
         terms = [understand.terms(query) for query in bench.queries]
 
         def from_text() -> object:
@@ -111,7 +111,7 @@ def hybrid(bench: Bench) -> Iterator[Round]:
     from clew.models.store import load_encoder
     from clew.search.types import SearchRequest
 
-    with opened(bench, bench.texts, dense=True) as searcher:
+    with open_texts(bench, bench.texts, dense=True) as searcher:
         # The encoder without its cache of query vectors, which would answer every round except the first.
         bare = _without_cache(searcher, load_encoder(bench.job.model, bench.home))
         bare.search(SearchRequest(query=bench.queries[0]))
@@ -134,19 +134,19 @@ def hybrid(bench: Bench) -> Iterator[Round]:
 @contextmanager
 def build(bench: Bench) -> Iterator[Round]:
     """Measure texts per second of building and publishing an index with vectors."""
-    from clew.models.store import load_encoder, placed
+    from clew.models.store import load_encoder, resolve_to_path
 
     texts = bench.texts[:ENCODED]
     load_encoder(bench.job.model, bench.home)
     # The model by the path of its folder, so that a new home does not export it again.
-    model = placed(bench.job.model, bench.home, "bi_encoder")
+    model = resolve_to_path(bench.job.model, bench.home, "bi_encoder")
 
     def once() -> float:
         # A new home each time, so that no vector is taken from a cache.
         with tempfile.TemporaryDirectory(dir=bench.home) as fresh:
             corpus = write_corpus(Path(fresh) / "corpus", texts)
-            table = varied(beir_spec(corpus.parent), model=model)
-            return per_second(len(texts), lambda: ensure(table, [corpus], corpus.parent, Path(fresh)))
+            table = spec_variant(beir_spec(corpus.parent), model=model)
+            return per_second(len(texts), lambda: build_if_missing(table, [corpus], corpus.parent, Path(fresh)))
 
     yield once
 
@@ -159,10 +159,10 @@ def build_rest(bench: Bench) -> Iterator[Round]:
     """
     from clew.indexer.build import build as built
     from clew.indexer.spec import spec_of
-    from clew.models.store import load_encoder, placed
+    from clew.models.store import load_encoder, resolve_to_path
 
     encoder = load_encoder(bench.job.model, bench.home)
-    model = placed(bench.job.model, bench.home, "bi_encoder")
+    model = resolve_to_path(bench.job.model, bench.home, "bi_encoder")
     alone = per_second(len(bench.texts), lambda: encoder.encode_passages(bench.texts))
     seconds: dict[str, float] = {}
     facts: dict[str, Any] = {"encoder alone, docs/s": round(alone), "seconds": seconds}
@@ -170,7 +170,7 @@ def build_rest(bench: Bench) -> Iterator[Round]:
     def once() -> float:
         with tempfile.TemporaryDirectory(dir=bench.home) as fresh:
             corpus = write_corpus(Path(fresh) / "corpus", bench.texts)
-            table = varied(beir_spec(corpus.parent), model=model)
+            table = spec_variant(beir_spec(corpus.parent), model=model)
             seconds.update(built(spec_of(table, "spec", corpus.parent), Path(fresh)).seconds)
         inside = len(bench.texts) / seconds["encode"]
         facts["encoder in the build, docs/s"] = round(inside)
@@ -187,9 +187,9 @@ def _recall(searcher: Searcher, bench: Bench) -> float:
     from clew.search.protocols import CandidateRequest, ParsedQuery
 
     depth = load_profile("product").depth
-    encoder, source = searcher.understanding.encoder, searcher.generators["dense"]
+    encoder, source = searcher.query_analyzer.encoder, searcher.generators["dense"]
     assert encoder is not None  # noqa: S101 - the index was built with vectors
-    return nearest_found(
+    return vector_recall(
         vectors_of(searcher, bench.home, lambda _: None),
         list(encoder.encode_queries(bench.queries)),
         lambda query: source.candidates(CandidateRequest(ParsedQuery("", vector=query), depth)).ordinals.tolist(),
@@ -197,4 +197,4 @@ def _recall(searcher: Searcher, bench: Bench) -> float:
 
 
 def _without_cache(searcher: Searcher, encoder: Any) -> Searcher:
-    return replace(searcher, understanding=replace(searcher.understanding, encoder=encoder))
+    return replace(searcher, query_analyzer=replace(searcher.query_analyzer, encoder=encoder))

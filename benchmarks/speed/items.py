@@ -15,17 +15,18 @@ from clew.benchmarks.speed.material import ENCODED, Bench
 class Item:
     """An item to measure.
 
-    ours: prepares Clew and returns one timed round. peers: name → module of clew.benchmarks.peers. most_texts: maximum
-    number of texts that a peer is given (None: all). given: what is added to a peer's job, once `ours` is prepared.
+    ours: prepares Clew and returns one timed round. peers: name → module of clew.benchmarks.peers. max_peer_texts:
+    maximum number of texts that a peer gets (None: all). peer_inputs: what is added to a peer's job, once `ours` is
+    prepared.
     """
 
     unit: str
     higher_is_better: bool
     ours: Callable[[Bench], Any]
     peers: Mapping[str, str] = field(default_factory=dict)
-    most_texts: int | None = None
+    max_peer_texts: int | None = None
     about: str = ""
-    given: Callable[[Bench], Mapping[str, Any]] = lambda _bench: {}
+    peer_inputs: Callable[[Bench], Mapping[str, Any]] = lambda _bench: {}
 
 
 ITEMS: Mapping[str, Item] = {
@@ -96,7 +97,7 @@ ITEMS: Mapping[str, Item] = {
         vectors.ann,
         {"faiss": "faiss", "hnswlib": "hnswlib", "usearch": "usearch"},
         about="from a query's vector to the 100 nearest, one thread; peers at the recall of Clew or above",
-        given=vectors.given,
+        peer_inputs=vectors.peer_inputs,
     ),
     "http": Item("requests/s", True, served.http, {"txtai": "txtai"}, about="8 clients of the server at once, 10 hits"),
     "http-latency": Item("ms p50", False, served.http_latency, {"txtai": "txtai"}, about="one request of the same"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clew.benchmarks.data.index import ensure, open_built, varied
+from clew.benchmarks.data.index import build_if_missing, open_built, spec_variant
 from clew.benchmarks.graph.data import Sizes
 from clew.core.errors import UsageError
 from clew.core.files import write_atomic
@@ -59,11 +59,11 @@ class Bench:
 
 
 @contextmanager
-def opened(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[Searcher]:
+def open_texts(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[Searcher]:
     """Open an index of the texts, which is built if it does not exist."""
     corpus = corpus_of(bench, texts)
-    table = varied(beir_spec(corpus.parent), model=bench.job.model, dense=dense)
-    found = open_built(bench.home, ensure(table, [corpus], corpus.parent, bench.home))
+    table = spec_variant(beir_spec(corpus.parent), model=bench.job.model, dense=dense)
+    found = open_built(bench.home, build_if_missing(table, [corpus], corpus.parent, bench.home))
     try:
         yield found
     finally:
@@ -72,12 +72,12 @@ def opened(bench: Bench, texts: Sequence[str], *, dense: bool) -> Iterator[Searc
 
 def served_index(bench: Bench, texts: Sequence[str]) -> tuple[Path, str]:
     """Return a home that holds only an index of the texts, and the name of the index; it is built if missing."""
-    from clew.models.store import placed
+    from clew.models.store import resolve_to_path
 
     corpus = corpus_of(bench, texts)
-    table = varied(beir_spec(corpus.parent), model=placed(bench.job.model, bench.home, "bi_encoder"))
+    table = spec_variant(beir_spec(corpus.parent), model=resolve_to_path(bench.job.model, bench.home, "bi_encoder"))
     home = corpus.parent / "home"
-    return home, ensure(table, [corpus], corpus.parent, home)
+    return home, build_if_missing(table, [corpus], corpus.parent, home)
 
 
 def corpus_of(bench: Bench, texts: Sequence[str]) -> Path:

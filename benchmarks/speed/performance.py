@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from clew.benchmarks.relevance.tables import RESULTS, with_part
+from clew.benchmarks.relevance.tables import RESULTS, replace_section
 from clew.benchmarks.signature import ROOT
 from clew.benchmarks.speed.items import ITEMS
 from clew.core.files import write_atomic
@@ -129,7 +129,7 @@ def exactness_section(folder: Path = RESULTS) -> str:
 
 def refreshed(text: str, found: Sequence[Mapping[str, Any]]) -> str:
     """Return the page with a new part. Raises DataError if the markers are missing."""
-    return with_part(text, section(found) + exactness_section(), START, PAGE)
+    return replace_section(text, section(found) + exactness_section(), START, PAGE)
 
 
 def _head(report: Mapping[str, Any]) -> list[str]:
@@ -192,11 +192,11 @@ def _compared(figures: Mapping[str, Any], peer: str, value: float | None, higher
     if value is None:
         reason = figures["missing"].get(peer, "")
         return (f"missing: {reason}" if reason else "", "")
-    low, high = spread(figures, peer, higher_is_better)
+    low, high = ratio_range(figures, peer, higher_is_better)
     return _number(value), f"{figures['ratio'][peer]:.1f}x ({low:.1f} to {high:.1f})"
 
 
-def spread(figures: Mapping[str, Any], peer: str, higher_is_better: bool) -> tuple[float, float]:
+def ratio_range(figures: Mapping[str, Any], peer: str, higher_is_better: bool) -> tuple[float, float]:
     """Return the smallest and the largest ratio over the rounds to the peer's round; above 1 means ours is better."""
     pairs = zip(figures["rounds"]["ours"], figures["rounds"][peer], strict=True)
     ratios = [ours / theirs if higher_is_better else theirs / ours for ours, theirs in pairs]
@@ -214,7 +214,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def drawn(found: Sequence[Mapping[str, Any]]) -> bytes:
+def ratio_plot(found: Sequence[Mapping[str, Any]]) -> bytes:
     """Draw the ratios to all peers as a bar chart, PNG."""
     from matplotlib.figure import Figure
 
@@ -222,7 +222,7 @@ def drawn(found: Sequence[Mapping[str, Any]]) -> bytes:
         (
             f"{name} ({report['signature']['options']['docs'] // 1000}k): {peer}",
             ratio,
-            spread(figures, peer, ITEMS[name].higher_is_better),
+            ratio_range(figures, peer, ITEMS[name].higher_is_better),
         )
         for report in found
         for name, figures in report["results"].items()
@@ -249,7 +249,7 @@ def main() -> None:
     """Write the generated part of the page, and the plot."""
     found = reports()
     write_atomic(PAGE, refreshed(PAGE.read_text(encoding="utf-8"), found).encode())
-    write_atomic(PLOT, drawn(found))
+    write_atomic(PLOT, ratio_plot(found))
 
 
 if __name__ == "__main__":

@@ -68,13 +68,13 @@ def full(found: Mapping[str, Any], job: Job) -> str:
     graph = {"graph": graph_speed.signature()} if found.keys() & GRAPH_ITEMS.keys() else {}
     report = {
         "results": found,
-        "signature": {"code": code(), "options": {**asdict(job), **_named(job)}, **graph},
+        "signature": {"code": code(), "options": {**asdict(job), **_by_name(job)}, **graph},
         "environment": environment(job.seed),
     }
     return json.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n"
 
 
-def _named(job: Job) -> dict[str, Any]:
+def _by_name(job: Job) -> dict[str, Any]:
     """Return the options that are paths on this machine, by name instead."""
     return {"data": [folder.name for folder in job.data], "reranker": model_name(job.reranker)}
 
@@ -140,29 +140,29 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
     if not bench.job.peers:
         raise PeerError("skipped by --no-peers")
     folder = Path(open_things.enter_context(tempfile.TemporaryDirectory()))
-    (folder / "texts.json").write_text(json.dumps(list(bench.texts[: item.most_texts])), encoding="utf-8")
+    (folder / "texts.json").write_text(json.dumps(list(bench.texts[: item.max_peer_texts])), encoding="utf-8")
     model = ""
     if not name.startswith("bm25"):
         if bench.job.model.startswith("hashing"):
             raise PeerError("the hashing model exists only in Clew")
-        model = _whole(bench)
+        model = _fp32_model(bench)
     return {
         "item": name,
         "texts": str(folder / "texts.json"),
         "queries": list(bench.queries),
         "store": str(bench.home / "speed"),
-        **item.given(bench),
+        **item.peer_inputs(bench),
         "model": model,
         "threads": bench.threads,
     }
 
 
-def _whole(bench: Bench) -> str:
+def _fp32_model(bench: Bench) -> str:
     """Return the folder of the model's float32 weights, which peers load. Raises PeerError if there are none."""
-    from clew.models.averaged import parts_of
+    from clew.models.averaged import split_average
     from clew.models.store import fp32_folder, prepare
 
-    if parts_of(bench.job.model):
+    if split_average(bench.job.model):
         raise PeerError("the average of two models exists only in Clew")
     try:
         return str(fp32_folder(prepare(bench.job.model, bench.home), bench.home).resolve())

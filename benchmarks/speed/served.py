@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from clew.benchmarks.peers import serving
 from clew.benchmarks.peers.protocol import Round, RoundWithFacts
-from clew.benchmarks.peers.serving import FEW, Server
+from clew.benchmarks.peers.serving import SMALL_INDEX, Server
 from clew.benchmarks.speed.material import Bench, served_index
 from clew.core.errors import ClewError, UsageError
 
@@ -41,18 +41,19 @@ def cold_start(bench: Bench) -> Iterator[Round]:
 @contextmanager
 def memory(bench: Bench) -> Iterator[Round]:
     """Measure the memory that a million documents would add to the server. Raises UsageError for too few texts."""
-    if len(bench.texts) <= FEW:
+    if len(bench.texts) <= SMALL_INDEX:
         raise UsageError(
-            f"docs is {len(bench.texts)}", f"give more than {FEW}: memory is compared with an index of {FEW}"
+            f"docs is {len(bench.texts)}",
+            f"give more than {SMALL_INDEX}: memory is compared with an index of {SMALL_INDEX}",
         )
-    small, large = (partial(_server, bench, texts) for texts in (bench.texts[:FEW], bench.texts))
-    yield serving.growth(small, large, bench.queries, len(bench.texts))
+    small, large = (partial(_server, bench, texts) for texts in (bench.texts[:SMALL_INDEX], bench.texts))
+    yield serving.memory_growth(small, large, bench.queries, len(bench.texts))
 
 
 @contextmanager
 def memory_base(bench: Bench) -> Iterator[Round]:
     """Measure the memory of a server with 100 documents."""
-    asked = serving.base(partial(_server, bench, bench.texts[:FEW]), bench.queries)
+    asked = serving.base_memory(partial(_server, bench, bench.texts[:SMALL_INDEX]), bench.queries)
     yield RoundWithFacts(asked, ChainMap({"what each part adds, MB": _parts(bench)}, asked.facts))
 
 
@@ -69,11 +70,11 @@ _PARTS = {
 
 def _parts(bench: Bench) -> dict[str, int]:
     """Return the resident memory that each part of a server adds to a process, in MB."""
-    from clew.models.store import placed
+    from clew.models.store import resolve_to_path
 
     lines = [
         "from pathlib import Path",
-        f"model, home = {placed(bench.job.model, bench.home, 'bi_encoder')!r}, Path('.')",
+        f"model, home = {resolve_to_path(bench.job.model, bench.home, 'bi_encoder')!r}, Path('.')",
     ]
     lines += ["from clew.benchmarks.speed.memory import resident_bytes"]
     lines += [line for part in _PARTS.values() for line in (part, "print(resident_bytes())")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clew.benchmarks.peers.ann import K
 from clew.benchmarks.peers.protocol import Round, RoundWithFacts, per_second
-from clew.benchmarks.speed.material import Bench, corpus_of, opened
+from clew.benchmarks.speed.material import Bench, corpus_of, open_texts
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -27,7 +27,7 @@ def ann(bench: Bench) -> Iterator[Round]:
     from clew.search.protocols import CandidateRequest, ParsedQuery
 
     queries = load_encoder(bench.job.model, bench.home).encode_queries(bench.queries)
-    with opened(bench, bench.texts, dense=True) as searcher:
+    with open_texts(bench, bench.texts, dense=True) as searcher:
         source = searcher.generators["dense"]
         asked = [CandidateRequest(ParsedQuery("", vector=query), K) for query in queries]
         vectors = _vectors(bench, searcher)
@@ -49,7 +49,7 @@ def ann(bench: Bench) -> Iterator[Round]:
         )
 
 
-def given(bench: Bench) -> dict[str, Any]:
+def peer_inputs(bench: Bench) -> dict[str, Any]:
     """Return what `ann` wrote, for a peer's job: the paths of its files, and the recall to reach."""
     folder = _ann_folder(bench)
     files = {name: str(folder / f"{name}.npy") for name in ("vectors", "query_vectors", "nearest")}

@@ -13,8 +13,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from clew.cli.old_options import translate
-from clew.cli.options import note
+from clew.cli.old_options import translate_old_options
+from clew.cli.options import escape_unprintable, note
 from clew.core.errors import ClewError
 
 # Command → ("module:function", or "module:app" for a Typer app of subcommands; description in `clew --help`).
@@ -37,6 +37,10 @@ COMMANDS = {
     "tune": (
         "clew.indexer.commands.tune:tune",
         "Learn fusion weights, graph parameters and calibration from judged queries.",
+    ),
+    "judge": (
+        "clew.indexer.commands.judge:judge",
+        "Judge documents that nobody judged, those first that decide most.",
     ),
     "serve": ("clew.api.command:serve", "Serve the HTTP API."),
     "bench": ("clew.benchmarks.commands.bench:app", "Measure relevance and speed, and compare models."),
@@ -74,7 +78,7 @@ class Offer:
 def nearest_commands(name: str) -> list[str]:
     """Return the commands with a similar name, and those of groups with the same one, such as "indexes rollback".
 
-    Imports every group, so it is only for errors.
+    Imports every group, so it is called only for an error message.
     """
     groups = [group for group, (place, _) in COMMANDS.items() if place.endswith(":app")]
     inside = [f"{group} {name}" for group in groups if name in _load(group).commands]
@@ -94,7 +98,7 @@ class LazyCommands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that a command line calls, and its arguments. Old spellings work too, with a warning."""
-        words, warnings = translate(args)
+        words, warnings = translate_old_options(args)
         if not ctx.resilient_parsing:
             for warning in warnings:
                 note(f"clew: warning: {warning}")
@@ -133,7 +137,7 @@ def clew(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Clew: semantic search that says why.
+    """Clew: semantic search that explains its results.
 
     Start with `clew demo`, or with your own data: `clew init catalogue.jsonl`, `clew build catalogue.toml`,
     `clew search catalogue "wireless headphones" --explain`.
@@ -164,6 +168,7 @@ def _show_warnings_for_users() -> None:
 
 def main() -> None:
     """Run the command line. An error prints a message and a hint on stderr; exit code 1 (failed) or 2 (usage)."""
+    escape_unprintable()
     _show_warnings_for_users()
     try:
         get_command(app)()

@@ -27,10 +27,10 @@ class Question:
     """A query of the demo, what it demonstrates, and its options."""
 
     query: str
-    shows: str
+    demonstrates: str
     k: int = 2
     filters: Mapping[str, Any] | None = None
-    words: str = ""
+    options_text: str = ""
     why_not: str | None = None
 
 
@@ -44,7 +44,7 @@ SHOP = (
         "waterproof bluetooth speaker",
         "with filters: price below 60, and in stock",
         filters={"price": {"lt": 60}, "in_stock": True},
-        words=" --filter 'price<60' --filter in_stock=true",
+        options_text=" --filter 'price<60' --filter in_stock=true",
     ),
     Question(
         "cookware that lasts",
@@ -80,8 +80,8 @@ def demo(
         build_sample(make_pydocs(examples / "pydocs" / "make.py", home / "pydocs"), home)
         samples.append(("pydocs", PYDOCS))
     for name, questions in samples:
-        tour(home, name, questions)
-    out(invitation(home, port, no_serve))
+        run_queries(home, name, questions)
+    out(next_steps(home, port, no_serve))
     if not no_serve:
         from clew.api.command import serve
 
@@ -126,7 +126,7 @@ def home_option(home: Path) -> str:
     return "" if home == DEFAULT_HOME else f" --home {home}"
 
 
-def tour(home: Path, name: str, questions: tuple[Question, ...]) -> None:
+def run_queries(home: Path, name: str, questions: tuple[Question, ...]) -> None:
     """Run the queries of one sample index and print the hits."""
     from clew.search.assemble import open_index
 
@@ -134,24 +134,24 @@ def tour(home: Path, name: str, questions: tuple[Question, ...]) -> None:
     try:
         out(f"\n{'═' * WIDTH}\n{name}: {searcher.version.documents:,} documents\n{'═' * WIDTH}")
         for question in questions:
-            ask(searcher, name, question)
+            show_query(searcher, name, question)
     finally:
         searcher.close()
 
 
-def ask(searcher: Searcher, name: str, question: Question) -> None:
+def show_query(searcher: Searcher, name: str, question: Question) -> None:
     """Print the command of one query, then its hits, with an explanation of the first."""
     from clew.search.commands.hits import Page, verdict
     from clew.search.types import SearchRequest
 
-    out(f"\n# {question.shows}")
+    out(f"\n# {question.demonstrates}")
     request = SearchRequest(query=question.query, k=question.k, filters=question.filters, explain=True)
     if question.why_not:
         out(f"$ clew why-not {name} {question.query!r} {question.why_not} -k {question.k}\n")
         for line in verdict(searcher.why_not(request, question.why_not)):
             out(line)
         return
-    out(f"$ clew search {name} {question.query!r} -k {question.k} --explain{question.words}\n")
+    out(f"$ clew search {name} {question.query!r} -k {question.k} --explain{question.options_text}\n")
     response = searcher.search(request)
     hits = tuple(hit if hit.rank == 1 else replace(hit, why=()) for hit in response.hits)
     page = Page(searcher.fields, bold=sys.stdout.isatty(), width=WIDTH)
@@ -162,13 +162,13 @@ def ask(searcher: Searcher, name: str, question: Question) -> None:
 
 
 def command() -> str:
-    """Return how to call Clew here: by name if the shell finds it, else by the path of the script, else as a module."""
+    """Return how to call Clew here: by name if it is on the PATH, else by the path of the script, else as a module."""
     if shutil.which("clew"):
         return "clew"
     return "python -m clew" if sys.argv[0].endswith("__main__.py") else os.path.relpath(sys.argv[0])
 
 
-def invitation(home: Path, port: int, no_serve: bool) -> str:
+def next_steps(home: Path, port: int, no_serve: bool) -> str:
     """Return the lines that suggest what to try next."""
     at = f"http://127.0.0.1:{port}"
     option = home_option(home)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "warning", "broken"]
 MARKS = {"ok": "ok", "warning": "!!", "broken": "XX"}
-LEAST_PYTHON = (3, 11)
+MIN_PYTHON = (3, 11)
 LOW_DISK_BYTES = 1 << 30
 NEO4J_MS = 5_000
 
@@ -51,7 +51,7 @@ def doctor(
 
     Example: clew doctor --home .clew
     """
-    findings = examine(home, quick=quick)
+    findings = run_checks(home, quick=quick)
     broken = any(finding.status == "broken" for finding in findings)
     if as_json:
         out_json({"ok": not broken, "checks": [asdict(finding) | {"mend": finding.hint} for finding in findings]})
@@ -65,7 +65,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def examine(home: Path, *, quick: bool = False) -> list[Finding]:
+def run_checks(home: Path, *, quick: bool = False) -> list[Finding]:
     """Run all checks and return their findings in the order shown. quick: do not verify the files of the indexes."""
     checks: list[Callable[[], Iterable[Finding]]] = [
         check_python,
@@ -86,7 +86,7 @@ def examine(home: Path, *, quick: bool = False) -> list[Finding]:
 def check_python() -> Iterator[Finding]:
     """Check the version of the Python interpreter."""
     found = f"Python {platform.python_version()}, {sys.executable}"
-    if sys.version_info >= LEAST_PYTHON:
+    if sys.version_info >= MIN_PYTHON:
         yield Finding("python", "ok", found)
     else:
         yield Finding(
@@ -95,7 +95,7 @@ def check_python() -> Iterator[Finding]:
 
 
 def check_packages() -> Iterator[Finding]:
-    """Check that the packages which Clew's metadata require are installed, each in an accepted version."""
+    """Check that every package that Clew's metadata require is installed, in an accepted version."""
     try:
         required = metadata.requires("clew") or []
     except metadata.PackageNotFoundError:
@@ -103,14 +103,14 @@ def check_packages() -> Iterator[Finding]:
             "packages", "broken", "the package clew is not installed", "run `make setup`, or `pip install -e '.[cpu]'`"
         )
         return
-    wrong = [text for text in map(package_fault, required) if text]
+    wrong = [text for text in map(requirement_problem, required) if text]
     if wrong:
         yield Finding("packages", "broken", "; ".join(wrong), "run `make setup`, or `pip install -e '.[cpu]'`")
     else:
         yield Finding("packages", "ok", f"clew {metadata.version('clew')} and all packages it requires are installed")
 
 
-def package_fault(line: str) -> str | None:
+def requirement_problem(line: str) -> str | None:
     """Return what is wrong with one requirement of the metadata, or None. Requirements of extras are not checked."""
     from packaging.requirements import Requirement
 

@@ -5,43 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def translate(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the words after `clew` in the spelling of this release, and a warning for each old spelling.
+def translate_old_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the command-line arguments with old option names replaced, and a warning for each old name.
 
     `clew search NAME --queries FILE --run OUT` is a permanent alias of `clew run` and gives no warning.
     """
     if not words or words[0] != "search":
         return list(words), []
-    line, warnings = _Line(words[1:]), []
+    line, warnings = _CommandLine(words[1:]), []
     command = "search"
-    if line.flag("--answers"):
+    if line.pop_flag("--answers"):
         command = "answer"
         warnings.append("`clew search --answers` is now `clew answer NAME QUERY`")
-        line.value("--profile")
-    elif documents := line.value("--why-not"):
+        line.pop_values("--profile")
+    elif documents := line.pop_values("--why-not"):
         command = "why-not"
         warnings.append("`clew search --why-not ID` is now `clew why-not NAME QUERY ID`")
-        line.append(documents[-1])
+        line.add_argument(documents[-1])
         # `clew search --why-not` accepted these options but ignored them.
-        line.flag("--explain")
-        line.value("--facet")
-        line.value("--budget-ms")
+        line.pop_flag("--explain")
+        line.pop_values("--facet")
+        line.pop_values("--budget-ms")
     else:
-        files, targets = line.value("--queries"), line.value("--run")
+        files, targets = line.pop_values("--queries"), line.pop_values("--run")
         if files or targets:
             command = "run"
-            line.value("--profile")
+            line.pop_values("--profile")
         if files:
-            line.append(files[-1])
+            line.add_argument(files[-1])
         if targets:
-            line.insert("--out", targets[-1])
-    if when := line.value("--expand"):
+            line.add_option("--out", targets[-1])
+    if when := line.pop_values("--expand"):
         warnings.append("`--expand` is now `--graph`")
-        line.insert("--graph", when[-1])
+        line.add_option("--graph", when[-1])
     return [command, *line.words()], warnings
 
 
-class _Line:
+class _CommandLine:
     """A command line from which options are removed, and to which options and arguments are added."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -49,13 +49,13 @@ class _Line:
         self._options = list(words[:at])
         self._arguments = list(words[at:])
 
-    def flag(self, name: str) -> bool:
+    def pop_flag(self, name: str) -> bool:
         """Remove an option without a value, and return whether it was given."""
         found = name in self._options
         self._options = [word for word in self._options if word != name]
         return found
 
-    def value(self, name: str) -> list[str]:
+    def pop_values(self, name: str) -> list[str]:
         """Remove an option with a value, "NAME VALUE" or "NAME=VALUE", and return its values in order."""
         found, others, words = [], [], iter(self._options)
         for word in words:
@@ -68,11 +68,11 @@ class _Line:
         self._options = others
         return found
 
-    def insert(self, name: str, value: str) -> None:
+    def add_option(self, name: str, value: str) -> None:
         """Add an option with its value."""
         self._options += [name, value]
 
-    def append(self, argument: str) -> None:
+    def add_argument(self, argument: str) -> None:
         """Add an argument at the end."""
         self._arguments = [*(self._arguments or ["--"]), argument]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -30,8 +31,26 @@ def out(text: str) -> None:
 
 
 def out_json(value: Any) -> None:
-    """Print one JSON document on stdout."""
-    out(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    """Print one JSON document on stdout. If stdout is not UTF-8, other characters than ASCII are JSON escapes."""
+    out(json.dumps(value, ensure_ascii=not _is_utf8(sys.stdout), indent=2, default=str))
+
+
+def out_bytes(data: bytes) -> None:
+    """Write bytes on stdout: the content of a file, whose encoding does not depend on the terminal's."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def escape_unprintable() -> None:
+    """Make stdout and stderr write an escape such as \\u2026 for a character that their encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "").replace("_", "") in {"utf8", "utf8sig"}
 
 
 def note(text: str) -> None:

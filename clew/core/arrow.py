@@ -24,6 +24,6 @@ def to_numpy(array: Any) -> NDArray[Any]:
 
 
 def to_arrow(values: Ints) -> Any:
-    """Return an Arrow int64 array that shares the memory of a contiguous int64 array; others are copied."""
+    """Return an Arrow int64 array, which shares the memory of `values` if they are contiguous int64, else is a copy."""
     contiguous = np.ascontiguousarray(values, np.int64)
     return pa.Array.from_buffers(pa.int64(), len(contiguous), [None, pa.py_buffer(contiguous)])

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from stat import S_ISREG
 
 from clew.core.errors import CorruptError
 from clew.core.files import fsync_directory, fsync_tree, sha256_file
 from clew.core.tables import REBUILD
 
-HOLD = ".open"
+SHARED_LOCK_FILE = ".open"
+
+# A path relative to a folder that stays in it.
+_INSIDE = re.compile(r"(?!(?:.*/)?\.{0,2}(?:/|$))[^\\\x00]+")
 
 
 def digest_files(directory: Path, leave_out: tuple[str, ...] = ()) -> dict[str, str]:
@@ -20,19 +25,30 @@ def digest_files(directory: Path, leave_out: tuple[str, ...] = ()) -> dict[str, 
     found = {}
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory).as_posix()
-        if path.is_file() and name not in leave_out and name != HOLD:
+        if path.is_file() and name not in leave_out and name != SHARED_LOCK_FILE:
             found[name] = sha256_file(path)
     return found
 
 
 def verify_files(directory: Path, files: Mapping[str, str]) -> None:
-    """Check the sha256 of every file. Raises CorruptError that names the first file that is missing or was changed."""
+    """Check the sha256 of every file. Raises CorruptError that names the first file that is missing or was changed.
+
+    A name that leads out of the folder, and anything but a plain file under a name, is an error too.
+    """
     for name, digest in files.items():
+        if not isinstance(name, str) or not _INSIDE.fullmatch(name):
+            raise CorruptError(
+                f"the manifest of {directory} lists {str(name)[:200]!r}, which is not a file in it", REBUILD
+            )
         path = directory / name
         try:
+            if not S_ISREG(path.stat().st_mode):
+                raise CorruptError(f"{path} is not a plain file", REBUILD)
             found = sha256_file(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise CorruptError(f"{path} is missing", REBUILD) from None
+        except OSError as error:
+            raise CorruptError(f"{path} cannot be read: {error.strerror}", REBUILD) from None
         if found != digest:
             raise CorruptError(f"{path} was changed after it was written (sha256 differs)", REBUILD)
 
@@ -74,14 +90,14 @@ def promote(staged: Path, target: Path) -> None:
         fsync_directory(staged.parent)
 
 
-class Hold:
-    """A shared lock that protects an open folder from garbage collection; it ends with the process at the latest."""
+class SharedLock:
+    """A shared lock that protects an open folder from garbage collection; it is released when the process ends."""
 
     def __init__(self, directory: Path) -> None:
         """Take the lock. In a home without write access nothing can be deleted, so no lock is needed."""
         self._descriptor: int | None = None
         try:
-            self._descriptor = os.open(directory / HOLD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._descriptor = os.open(directory / SHARED_LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
         except OSError:
             self.release()
@@ -93,10 +109,10 @@ class Hold:
             self._descriptor = None
 
 
-def is_held(directory: Path) -> bool:
-    """Return whether some process has a `Hold` on the folder now."""
+def is_in_use(directory: Path) -> bool:
+    """Return whether some process has a `SharedLock` on the folder now."""
     try:
-        descriptor = os.open(directory / HOLD, os.O_RDWR)
+        descriptor = os.open(directory / SHARED_LOCK_FILE, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:

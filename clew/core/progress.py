@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 
 class Progress(Protocol):
-    """The receiver of progress reports: either `start` and then `advance`, or one call for each state of a step."""
+    """A receiver of progress: by `start` and then `advance`, or by one call of the object for each state of a step."""
 
     def start(self, step: str, total: int = 0) -> None:
         """Begin a step. total: the sum of all counts that `advance` will get (0: unknown)."""

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def read_toml(path: Path, instead: str = "write one with `clew init DATA`") -> dict[str, Any]:
-    """Parse a TOML file. instead: the hint if it does not exist. Raises SpecError that names the file and the line."""
+    """Parse a TOML file. instead: the hint if the file does not exist. Raises SpecError with file and line."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

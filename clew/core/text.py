@@ -111,7 +111,7 @@ class _Terms(dict[str, tuple[str, ...]]):
 
 
 class Analyzer:
-    """Cuts texts into terms. Its only state is caches, so threads may share it, and it can be pickled."""
+    """Cuts texts into terms. It holds no state except caches, so threads may share it, and it can be pickled."""
 
     def __init__(self, spec: AnalyzerSpec | None = None) -> None:
         self.spec = spec or AnalyzerSpec()

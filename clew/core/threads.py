@@ -33,19 +33,19 @@ Result = TypeVar("Result")
 def configure(threads: int | None = None) -> int:
     """Set the thread count of OpenMP, BLAS, numba, the tokenizers and, through `count`, of onnxruntime.
 
-    threads: at least 1; None: the environment variable CLEW_THREADS, else the processors this process may use.
+    threads: at least 1; None: the environment variable CLEW_THREADS, else the number of CPUs this process may use.
     Libraries that are loaded later read the count from the environment, as do worker processes; the count of loaded
     libraries is set directly. Returns the number. Raises UsageError for a number below 1.
     """
     global _configured  # noqa: PLW0603 - the thread count belongs to the process
-    number = _asked() or available() if threads is None else threads
+    number = _threads_from_environment() or available() if threads is None else threads
     if number < 1:
         raise UsageError(f"threads is {number}, expected at least 1", "omit it to use all CPUs")
     for variable in _LIBRARY_VARIABLES:
         # numba reads its variable again at every compilation, and fails if it has changed while its thread pool runs.
         if variable != "NUMBA_NUM_THREADS" or "numba" not in sys.modules:
             os.environ[variable] = str(number)
-    _tell_loaded(number)
+    _limit_loaded_libraries(number)
     _configured = number
     return number
 
@@ -55,22 +55,22 @@ def count() -> int:
     return configure() if _configured is None else _configured
 
 
-def in_workers(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
-    """Yield work(item) for each item in order, computed by up to `lanes` threads. Raises what `work` raises.
+def in_workers(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
+    """Yield work(item) for each item in order, computed by up to `workers` threads. Raises what `work` raises.
 
     All calls with the same count share one pool of that many threads. With one item or one thread, the caller's thread
     does the work. `work` should release the GIL, as numeric libraries do, and must not call this function.
     """
-    return map(work, items) if lanes == 1 or len(items) < 2 else _ahead(work, items, lanes)
+    return map(work, items) if workers == 1 or len(items) < 2 else _ahead(work, items, workers)
 
 
-def _ahead(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) -> Iterator[Result]:
+def _ahead(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
     # Queue only as many items as keep the threads busy, so that a short call does not wait for all of a long one.
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
-            waiting.append(_pool(lanes).submit(work, item))
-            if len(waiting) > 2 * lanes:
+            waiting.append(_pool(workers).submit(work, item))
+            if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -79,26 +79,26 @@ def _ahead(work: Callable[[Item], Result], items: Sequence[Item], lanes: int) ->
             left.cancel()
 
 
-def _pool(lanes: int) -> ThreadPoolExecutor:
+def _pool(workers: int) -> ThreadPoolExecutor:
     with _pools_lock:
-        if lanes not in _pools:
-            _pools[lanes] = ThreadPoolExecutor(lanes, thread_name_prefix="clew-lane")
-        return _pools[lanes]
+        if workers not in _pools:
+            _pools[workers] = ThreadPoolExecutor(workers, thread_name_prefix="clew-worker")
+        return _pools[workers]
 
 
 def available() -> int:
     """Return how many CPUs this process may use: its affinity mask, limited by the quota of its cgroup (at least 1)."""
-    usable, quota = _in_mask(), cgroup_quota(Path("/sys/fs/cgroup"))
+    usable, quota = _cpus_in_affinity_mask(), cgroup_quota(Path("/sys/fs/cgroup"))
     return usable if quota is None else max(1, min(usable, math.ceil(quota)))
 
 
-def _in_mask() -> int:
+def _cpus_in_affinity_mask() -> int:
     # macOS and Windows have no affinity mask.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cgroup_quota(root: Path) -> float | None:
-    """Return how many CPUs' time a container may use, or None without a limit (cgroups v2, then v1)."""
+    """Return how many CPUs the container may use, by its cgroup's quota (v2, then v1); None without a limit."""
     try:
         limit, period = (root / "cpu.max").read_text(encoding="ascii").split()[:2]
     except (OSError, ValueError):
@@ -114,7 +114,7 @@ def cgroup_quota(root: Path) -> float | None:
     return quota if quota > 0 else None
 
 
-def _asked() -> int | None:
+def _threads_from_environment() -> int | None:
     """Return the number in CLEW_THREADS, or None if it is not set."""
     value = os.environ.get(VARIABLE, "").strip()
     if not value:
@@ -127,10 +127,10 @@ def _asked() -> int | None:
     return int(value)
 
 
-def _tell_loaded(number: int) -> None:
+def _limit_loaded_libraries(number: int) -> None:
     """Set the thread count of the libraries that are already loaded."""
     # OpenMP (FAISS) and BLAS (numpy) start with one thread per CPU; skip them then, because finding them takes 20 ms.
-    if number != _in_mask() or _configured is not None:
+    if number != _cpus_in_affinity_mask() or _configured is not None:
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(number)

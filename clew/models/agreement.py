@@ -8,7 +8,7 @@ import numpy as np
 
 from clew.models.protocols import Encoder, PairScorer
 
-LEAST = 0.99
+MIN_AGREEMENT = 0.99
 """Least mean cosine at which vectors of one form may be searched with queries of the other."""
 
 QUERIES = (
@@ -43,7 +43,7 @@ PASSAGES = (
 )
 
 
-def encoders(fp32: Encoder, int8: Encoder) -> dict[str, Any]:
+def compare_encoders(fp32: Encoder, int8: Encoder) -> dict[str, Any]:
     """Return the cosines between the vectors of both encoders: mean, minimum, and number of texts."""
     cosines = np.concatenate(
         [
@@ -54,7 +54,7 @@ def encoders(fp32: Encoder, int8: Encoder) -> dict[str, Any]:
     return {"texts": len(cosines), "mean": round(float(cosines.mean()), 5), "least": round(float(cosines.min()), 5)}
 
 
-def scorers(fp32: PairScorer, int8: PairScorer) -> dict[str, Any]:
+def compare_scorers(fp32: PairScorer, int8: PairScorer) -> dict[str, Any]:
     """Return the absolute differences between the log-odds of both scorers: mean, maximum, and number of pairs."""
-    apart = np.concatenate([np.abs(fp32.score(each, PASSAGES) - int8.score(each, PASSAGES)) for each in QUERIES])
-    return {"pairs": len(apart), "mean": round(float(apart.mean()), 4), "most": round(float(apart.max()), 4)}
+    found = np.concatenate([np.abs(fp32.score(each, PASSAGES) - int8.score(each, PASSAGES)) for each in QUERIES])
+    return {"pairs": len(found), "mean": round(float(found.mean()), 4), "most": round(float(found.max()), 4)}

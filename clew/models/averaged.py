@@ -23,14 +23,14 @@ _HALF = np.float32(np.sqrt(0.5))
 class AveragedEncoder:
     """Two bi-encoders as one: an inner product of its vectors is the mean of the two cosines.
 
-    If the two differ, the stricter one counts: the shorter maximum length, for each text the tokens of the model that
-    splits it into more, and the larger share of unknown tokens. May be called from several threads.
+    If the two differ, the stricter value counts: the shorter maximum length, the larger share of unknown tokens, and
+    for each text the tokens of the model that splits it into more tokens. May be called from several threads.
     """
 
     def __init__(self, first: Encoder, second: Encoder) -> None:
         self._parts = (first, second)
         self.dim = first.dim + second.dim
-        self.fingerprint = _of_both(first, second)
+        self.fingerprint = _combined_fingerprint(first, second)
         self.runtime = f"{first.runtime}{PLUS}{second.runtime}"
         self.agreement = (first.agreement + second.agreement) / 2  # because the cosine is the mean of the two cosines
         self.max_length = min(first.max_length, second.max_length)
@@ -38,17 +38,18 @@ class AveragedEncoder:
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Return (n, dim) float32 unit vectors of n queries."""
         first, second = (part.encode_queries(texts) for part in self._parts)
-        return _joined(first, second)
+        return _concatenated(first, second)
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Return (n, dim) float32 unit vectors of n passages."""
         first, second = (part.encode_passages(texts) for part in self._parts)
-        return _joined(first, second)
+        return _concatenated(first, second)
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the character offsets (start, end) of each text's tokens, from the model that splits it into more.
+        """Return the character offsets (start, end) of each text's tokens, by the model that gives more tokens.
 
-        On a tie it is the first model. A passage that is cut to a number of these tokens fits the other model too.
+        On a tie it is the first model. A passage that is cut to a maximum of these tokens is short enough for the other
+        model too.
         """
         first, second = (part.token_offsets(texts) for part in self._parts)
         return [max(pair, key=len) for pair in zip(first, second, strict=True)]
@@ -63,7 +64,7 @@ class AveragedScorer:
 
     def __init__(self, first: PairScorer, second: PairScorer) -> None:
         self._first, self._second = first, second
-        self.fingerprint = _of_both(first, second)
+        self.fingerprint = _combined_fingerprint(first, second)
         self.runtime = f"{first.runtime}{PLUS}{second.runtime}"
         self.max_length = min(first.max_length, second.max_length)
 
@@ -73,11 +74,11 @@ class AveragedScorer:
         return mean
 
 
-def parts_of(model: str, base: Path = Path()) -> tuple[str, str] | None:
+def split_average(model: str, base: Path = Path()) -> tuple[str, str] | None:
     """Return the two models of "a+b"; None for a name without "+", and for an existing folder whose path has one.
 
-    base: folder that relative paths start from. Of several "+", the first one with a model on either side counts.
-    Raises UsageError if a side is empty or if more than two models are joined.
+    base: folder that relative paths start from. If there are several "+", the first one with a model on both sides
+    counts. Raises UsageError if a side is empty or if more than two models are joined.
     """
     if PLUS not in model or is_folder(model, base):
         return None
@@ -101,11 +102,11 @@ def is_folder(model: str, base: Path = Path()) -> bool:
     return bool(model) and (base / Path(model).expanduser()).is_dir()
 
 
-def _joined(first: Vectors, second: Vectors) -> Vectors:
+def _concatenated(first: Vectors, second: Vectors) -> Vectors:
     """Concatenate (n, d) and (n, e) float32 unit vectors to (n, d + e) ones."""
-    joined: Vectors = np.concatenate([first, second], axis=1) * _HALF
-    return joined
+    concatenated: Vectors = np.concatenate([first, second], axis=1) * _HALF
+    return concatenated
 
 
-def _of_both(first: Encoder | PairScorer, second: Encoder | PairScorer) -> str:
+def _combined_fingerprint(first: Encoder | PairScorer, second: Encoder | PairScorer) -> str:
     return hashlib.sha256(f"average 1 {first.fingerprint} {second.fingerprint}".encode()).hexdigest()

@@ -55,21 +55,21 @@ class BiEncoder:
 
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return the share (0 to 1) of each text's tokens that the vocabulary lacks; 1 for a text without tokens."""
-        prepared = [self._prepared(text, "") for text in texts]
+        prepared = [self._with_prompt(text, "") for text in texts]
         found = (encoding.ids for encoding in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False))
         return [sum(token == self._unknown for token in ids) / len(ids) if ids else 1.0 for ids in found]
 
-    def _prepared(self, text: str, prompt: str) -> str:
+    def _with_prompt(self, text: str, prompt: str) -> str:
         return (prompt + text).lower() if self._config.lower else prompt + text
 
     def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
         vectors = np.empty((len(texts), self.dim), np.float32)
         for first in range(0, len(texts), WINDOW):
-            window = [self._prepared(text, prompt) for text in texts[first : first + WINDOW]]
+            window = [self._with_prompt(text, prompt) for text in texts[first : first + WINDOW]]
             encodings = self._truncating.encode_batch_fast(window)
-            lanes = self._model.lanes
-            groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.pieces, lanes))
-            found = threads.in_workers(self._run, [[encodings[row] for row in rows] for rows in groups], lanes)
+            workers = self._model.workers
+            groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.batch_tokens, workers))
+            found = threads.in_workers(self._run, [[encodings[row] for row in rows] for rows in groups], workers)
             for rows, part in zip(groups, found, strict=True):
                 vectors[[first + row for row in rows]] = part
         return vectors

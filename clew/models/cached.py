@@ -36,7 +36,7 @@ class EmbeddingCache:
     """Vectors on disk by key, in one SQLite file.
 
     Several threads and processes may read and write it at once. A `put` is one transaction, so a killed process loses
-    at most the `put` in progress. Everything in the file can be computed again.
+    at most the `put` in progress. The file may be deleted: every vector can be computed again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +44,7 @@ class EmbeddingCache:
         self._path = path
         self._lock, self._reading = threading.Lock(), threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._errors():
+        with self._translated_errors():
             self._connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, check_same_thread=False)
             # With a connection of their own, readers do not wait for writers.
             self._reader = sqlite3.connect(path, timeout=_WAIT_SECONDS, check_same_thread=False)
@@ -66,7 +66,7 @@ class EmbeddingCache:
         """Return the stored vectors of these keys: key → (dim,) float32."""
         found: dict[str, Vectors] = {}
         wanted = iter(dict.fromkeys(keys))
-        with self._reading, self._errors():
+        with self._reading, self._translated_errors():
             while chunk := [bytes.fromhex(key) for key in islice(wanted, _KEYS_PER_QUERY)]:
                 marks = ",".join("?" * len(chunk))
                 rows = self._reader.execute(
@@ -80,11 +80,11 @@ class EmbeddingCache:
     def put(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Store (n, dim) float32 vectors under n keys; the vector of a key that is already stored is unchanged."""
         rows = zip(map(bytes.fromhex, keys), (row.tobytes() for row in vectors.astype(np.float32)), strict=True)
-        with self._lock, self._errors(), self._connection:
+        with self._lock, self._translated_errors(), self._connection:
             self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
 
     def __len__(self) -> int:
-        with self._reading, self._errors():
+        with self._reading, self._translated_errors():
             (count,) = self._reader.execute("SELECT count(*) FROM vectors").fetchone()
         return int(count)
 
@@ -94,7 +94,7 @@ class EmbeddingCache:
         self._connection.close()
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         """Replace SQLite's errors by Clew's."""
         try:
             with disk_errors(self._path):
@@ -113,7 +113,7 @@ class EmbeddingCache:
 
 
 class CachedEncoder:
-    """Encoder that computes no vector twice: it caches queries in memory, and both roles on disk if given a cache."""
+    """Encoder that caches the vectors of another one: of queries in memory and, given a cache, of all texts on disk."""
 
     def __init__(self, encoder: Encoder, cache: EmbeddingCache | None = None, memory: int = 4096) -> None:
         """memory: maximum number of queries cached in memory (0: none)."""
@@ -129,22 +129,22 @@ class CachedEncoder:
         self.max_length = encoder.max_length
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n queries."""
+        """Return (n, dim) float32 unit vectors of n queries."""
         with self._lock:
             known = {text: self._recent[text] for text in texts if text in self._recent}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
-        known.update(zip(missing, self._stored(missing, "query"), strict=True))
+        known.update(zip(missing, self._get_or_encode(missing, "query"), strict=True))
         with self._lock:
             for text in texts:
                 self._recent[text] = known[text]
                 self._recent.move_to_end(text)
             while len(self._recent) > self._memory:
                 self._recent.popitem(last=False)
-        return self._stacked([known[text] for text in texts])
+        return self._stack([known[text] for text in texts])
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
-        """(n, dim) float32 unit vectors of n passages."""
-        return self._stored(texts, "passage")
+        """Return (n, dim) float32 unit vectors of n passages."""
+        return self._get_or_encode(texts, "passage")
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return the token offsets of the wrapped encoder."""
@@ -154,7 +154,7 @@ class CachedEncoder:
         """Return the shares of unknown tokens of the wrapped encoder."""
         return self._encoder.unknown_shares(texts)
 
-    def _stored(self, texts: Sequence[str], role: str) -> Vectors:
+    def _get_or_encode(self, texts: Sequence[str], role: str) -> Vectors:
         """Return vectors from disk if they are stored; otherwise compute them (each text once) and store them."""
         keys = [cache_key(self._encoder, role, text) for text in texts]
         found = {} if self._cache is None else self._cache.get(keys)
@@ -165,7 +165,7 @@ class CachedEncoder:
             if self._cache is not None:
                 self._cache.put(list(missing), made)
             found.update(zip(missing, made, strict=True))
-        return self._stacked([found[key] for key in keys])
+        return self._stack([found[key] for key in keys])
 
-    def _stacked(self, rows: Sequence[Vectors]) -> Vectors:
+    def _stack(self, rows: Sequence[Vectors]) -> Vectors:
         return np.stack(rows) if rows else np.empty((0, self.dim), np.float32)

@@ -22,7 +22,7 @@ _PROBES = ("clew", "a ball of thread", "")
 class ModelInfo:
     """Entry of the list of models.
 
-    bytes: size of its files. default: whether "default" stands for it, if a model of its role is named. problem: why
+    bytes: size of its files. default: whether "default" names this model, for its role. problem: why
     its manifest cannot be read, in which case the other values are empty; "" if it can be read.
     """
 
@@ -42,7 +42,7 @@ class ModelInfo:
 
 def models(home: Path) -> list[ModelInfo]:
     """Return every model under a home or that comes with Clew, sorted by name, the newest of each name first."""
-    found = [_info(folder) for folder in folders(home)]
+    found = [_model_info(folder) for folder in folders(home)]
     return sorted(sorted(found, key=lambda model: model.created, reverse=True), key=lambda model: model.name)
 
 
@@ -60,7 +60,7 @@ def find(home: Path, name: str) -> Path:
     """
     if name == "default":
         return store.prepare(name, home)
-    if store.without_files(name):
+    if store.is_without_files(name):
         raise UsageError(f"{name!r} is not a network: it has no files", "name a model that `clew models list` shows")
     saved = store.saved_folder(home, name) if HUB_NAME.fullmatch(name) else None
     if saved is not None:
@@ -79,12 +79,12 @@ def check(folder: Path) -> ModelManifest:
     again = repair_hint(folder, manifest.source)
     verify(folder, manifest)
     if extra := sorted(set(digest_files(folder, leave_out=(MANIFEST,))) - manifest.files.keys()):
-        raise CorruptError(f"{folder / extra[0]} does not belong to the model: {MANIFEST} does not name it", again)
+        raise CorruptError(f"{folder / extra[0]} does not belong to the model: {MANIFEST} does not list it", again)
     if not {"tokenizer.json", ONNX_FILE} <= manifest.files.keys():
         raise CorruptError(f"{folder / MANIFEST} lacks tokenizer.json or {ONNX_FILE}", again)
     if any(name.endswith(".safetensors") for name in manifest.files) and fingerprint(folder) != manifest.fingerprint:
         raise CorruptError(
-            f"{folder / MANIFEST} has another fingerprint than the weights and settings next to it", again
+            f"{folder / MANIFEST} has a fingerprint that does not match the weights and settings next to it", again
         )
     from clew.models.bi_encoder import open_tokenizer
 
@@ -92,7 +92,7 @@ def check(folder: Path) -> ModelManifest:
     try:
         open_tokenizer(folder)
         part = folder / ONNX_FILE
-        sound = _runs(folder, manifest)
+        sound = _outputs_are_valid(folder, manifest)
     except ClewError:
         raise
     except Exception as error:  # noqa: BLE001 - neither library raises anything narrower
@@ -107,7 +107,7 @@ def size(folder: Path, manifest: ModelManifest) -> int:
     return sum((folder / name).stat().st_size for name in manifest.files if (folder / name).is_file())
 
 
-def _runs(folder: Path, manifest: ModelManifest) -> bool:
+def _outputs_are_valid(folder: Path, manifest: ModelManifest) -> bool:
     """Return whether the model returns finite values of the right shape for a few texts."""
     if manifest.role == "cross_encoder":
         from clew.models.cross_encoder import CrossEncoder
@@ -124,7 +124,7 @@ def _runs(folder: Path, manifest: ModelManifest) -> bool:
     return right and bool(np.isfinite(vectors).all())
 
 
-def _info(folder: Path) -> ModelInfo:
+def _model_info(folder: Path) -> ModelInfo:
     default = folder in store.shipped_folders()
     try:
         found = read_manifest(folder)

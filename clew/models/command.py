@@ -140,8 +140,8 @@ def quantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
 def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Convert an 8-bit model back to float32, to train it.
 
-    The result is saved as NAME-whole without -int8: clew-reranker-int8, which comes with Clew, becomes
-    clew-reranker-whole.
+    The result is saved as NAME-fp32 without -int8: clew-reranker-int8, which comes with Clew, becomes
+    clew-reranker-fp32.
 
     Example: clew models dequantise clew-reranker-int8
     """

@@ -33,9 +33,10 @@ class CrossEncoder:
         """Return (n,) float32 log-odds that each text is relevant to the query."""
         encodings = self._tokenizer.encode_batch([(query, text) for text in texts])
         scores = np.empty(len(texts), np.float32)
-        groups = list(batches([len(encoding.ids) for encoding in encodings], self._model.pieces, self._model.lanes))
+        lengths, workers = [len(encoding.ids) for encoding in encodings], self._model.workers
+        groups = list(batches(lengths, self._model.batch_tokens, workers))
         found = threads.in_workers(
-            lambda rows: self._model.run(*padded([encodings[row] for row in rows])), groups, self._model.lanes
+            lambda rows: self._model.run(*padded([encodings[row] for row in rows])), groups, workers
         )
         for rows, part in zip(groups, found, strict=True):
             scores[rows] = part

@@ -45,13 +45,13 @@ def dequantise(file: Path) -> dict[str, Any]:
         found[name.removeprefix(_NETWORK)] = table
     for node in graph.node:
         if node.op_type == "MatMulIntegerToFloat":
-            name = _layer(node.name, file)
+            name = _layer_name(node.name, file)
             numbers, scales = tensors[node.input[1]], tensors[node.input[3]]
-            found[f"{name}.weight"] = numbers.T * scales[:, None] * _parts(node.input[0], tensors)
+            found[f"{name}.weight"] = numbers.T * scales[:, None] * _smoothing_factors(node.input[0], tensors)
         elif node.op_type == "MultiHeadAttention":
             parts = np.split(tensors[node.input[3]], 3)
             for product, bias in zip(node.input[:3], parts, strict=True):
-                found[f"{_layer(product, file)}.bias"] = bias
+                found[f"{_layer_name(product, file)}.bias"] = bias
     if not any(node.op_type == "MatMulIntegerToFloat" for node in graph.node):
         raise FormatError(f"{file} has no 8-bit matrix products", "give an 8-bit model that this version of Clew made")
     for shifted in [name for name in found if name.endswith(SHIFTED)]:
@@ -67,7 +67,7 @@ def dequantise(file: Path) -> dict[str, Any]:
     return {name: np.ascontiguousarray(weight) for name, weight in found.items()}
 
 
-def _parts(read: str, tensors: dict[str, Any]) -> Any:
+def _smoothing_factors(read: str, tensors: dict[str, Any]) -> Any:
     """Return what a product's inputs were multiplied by when they were smoothed; 1 if they were not.
 
     read: name of these inputs in 8 bits.
@@ -76,7 +76,7 @@ def _parts(read: str, tensors: dict[str, Any]) -> Any:
     return tensors[f"{smooth.removesuffix(SMOOTH)}{PARTS}"] if smooth.endswith(SMOOTH) else 1
 
 
-def _layer(name: str, file: Path) -> str:
+def _layer_name(name: str, file: Path) -> str:
     """Return the layer of a product, from the name of its node.
 
     /transformer/bert/encoder/layer.0/attention/self/query/MatMul… → bert.encoder.layer.0.attention.self.query

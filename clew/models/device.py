@@ -10,7 +10,7 @@ import numpy as np
 from clew.core.types import Ints, Vectors
 
 
-def torch_sees_a_gpu() -> bool:
+def torch_has_gpu() -> bool:
     """Return whether torch is installed and sees a GPU. Imports torch if it is installed."""
     if find_spec("torch") is None:
         return False
@@ -38,7 +38,7 @@ class ExactOnDevice:
     def nearest(self, queries: Vectors, k: int) -> Ints:
         """Return (q, k) int64 rows of the largest inner products with (q, dim) queries, in no particular order."""
         with self._torch.inference_mode():
-            asked = self._torch.from_numpy(np.ascontiguousarray(queries, np.float32)).to(self._vectors)
-            found = self._torch.topk(asked @ self._vectors.T, k, sorted=False).indices
+            on_device = self._torch.from_numpy(np.ascontiguousarray(queries, np.float32)).to(self._vectors)
+            found = self._torch.topk(on_device @ self._vectors.T, k, sorted=False).indices
             rows: Ints = found.cpu().numpy()
         return rows

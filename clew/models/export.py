@@ -82,7 +82,7 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
         def forward(self, *inputs: Any) -> Any:
             return getattr(self.transformer(**dict(zip(names, inputs, strict=True))), output)
 
-    def example(rows: int, width: int) -> tuple[Any, ...]:
+    def example_inputs(rows: int, width: int) -> tuple[Any, ...]:
         ids = (torch.arange(rows * width).reshape(rows, width) * 7919) % model.config.vocab_size
         mask = torch.ones_like(ids)
         mask[-1, width // 2 :] = 0
@@ -92,12 +92,12 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
         return (ids, mask, types)[: len(names)]
 
     wrapped = OneOutput().eval()  # the exporter restores the mode it finds; training mode would have dropout
-    axes = {name: {0: "batch", 1: "pieces"} for name in [*names, *([output] if role == "bi_encoder" else [])]}
+    axes = {name: {0: "batch", 1: "tokens"} for name in [*names, *([output] if role == "bi_encoder" else [])]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             wrapped,
-            example(2, 16),
+            example_inputs(2, 16),
             str(target),
             input_names=names,
             output_names=[output],
@@ -110,7 +110,7 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
     if precision == "int8":
         from clew.models.quantise import quantise
 
-        fp32 = target.with_name("whole.onnx")
+        fp32 = target.with_name("fp32.onnx")
         target.rename(fp32)
         config = model.config
         facts = quantise(fp32, target, config.num_attention_heads, config.hidden_size, config.vocab_size)
@@ -119,7 +119,7 @@ def write_onnx(folder: Path, target: Path, role: Role, precision: Precision) -> 
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     difference = 0.0
     for rows, width in ((1, 5), (3, 24)):
-        inputs = example(rows, width)
+        inputs = example_inputs(rows, width)
         with torch.inference_mode():
             expected = wrapped(*inputs).numpy()
         found = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})[0]

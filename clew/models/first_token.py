@@ -13,33 +13,33 @@ import numpy as np
 
 FIRST = "_first_piece"
 """Suffix of the name of a tensor's first token."""
-_ROWS = frozenset({"Add", "BiasGelu", "FastGelu", "Gelu", "LayerNormalization", "MatMul", "Mul"})
+_TOKENWISE = frozenset({"Add", "BiasGelu", "FastGelu", "Gelu", "LayerNormalization", "MatMul", "Mul"})
 """Operators that compute the output of each token independently of the other tokens."""
 
 
 def narrow_to_first_token(model: Any) -> int:
-    """Limit the nodes of an ONNX model, whose tensors are (b, s, …), to the first token if no other token is read.
+    """Limit those nodes of an ONNX model of which only the first token is read to that token; tensors are (b, s, …).
 
-    The model is changed in place. Returns the number of nodes that process one token from now on. A network that reads
-    the other tokens too, as a bi-encoder does, is unchanged.
+    The model is changed in place. Returns the number of nodes that were limited. A network that reads all tokens to the
+    end, such as a bi-encoder, is unchanged.
     """
     graph = model.graph
     nodes = list(graph.node)
     constants = _constants(graph)
     # Tensors of which more than the first token is read.
-    whole = {entry.name for entry in graph.output}
+    read_in_full = {entry.name for entry in graph.output}
     narrowed: dict[int, list[int]] = {}
     for at in reversed(range(len(nodes))):
         node = nodes[at]
-        if _picks_first(node, constants):
+        if _selects_first_token(node, constants):
             continue
-        places = [] if whole.intersection(node.output) else _tokenwise(node, constants)
+        places = [] if read_in_full.intersection(node.output) else _tokenwise_inputs(node, constants)
         if places:
             narrowed[at] = places
-        whole.update(name for place, name in enumerate(node.input) if place not in places)
+        read_in_full.update(name for place, name in enumerate(node.input) if place not in places)
     if narrowed:
         del graph.node[:]
-        graph.node.extend(_rewired(nodes, narrowed, whole, graph))
+        graph.node.extend(_with_slices(nodes, narrowed, read_in_full, graph))
     return len(narrowed)
 
 
@@ -54,37 +54,37 @@ def _constants(graph: Any) -> dict[str, Any]:
     return found
 
 
-def _picks_first(node: Any, constants: dict[str, Any]) -> bool:
+def _selects_first_token(node: Any, constants: dict[str, Any]) -> bool:
     """Return whether a node selects the first token of its input: x[:, 0]."""
     axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
     return node.op_type == "Gather" and axis == 1 and np.array_equal(constants.get(node.input[1], ()), 0)
 
 
-def _tokenwise(node: Any, constants: dict[str, Any]) -> list[int]:
+def _tokenwise_inputs(node: Any, constants: dict[str, Any]) -> list[int]:
     """Return the positions of the inputs whose first token is enough to compute the first token of the output."""
     if node.op_type == "MultiHeadAttention":
         # The query; key and value are needed for all tokens. A bias of the attention has a row for each query token.
         return [] if len(node.input) > 5 and node.input[5] else [0]
-    if node.op_type not in _ROWS or (node.op_type == "MatMul" and node.input[1] not in constants):
+    if node.op_type not in _TOKENWISE or (node.op_type == "MatMul" and node.input[1] not in constants):
         return []
     return [place for place, name in enumerate(node.input) if name and name not in constants]
 
 
-def _rewired(nodes: list[Any], narrowed: dict[int, list[int]], whole: set[str], graph: Any) -> list[Any]:
+def _with_slices(nodes: list[Any], narrowed: dict[int, list[int]], read_in_full: set[str], graph: Any) -> list[Any]:
     """Return the nodes, each with a slice before it if it needs the first token of a tensor with all tokens."""
     from onnx import helper, numpy_helper
 
     bounds = {"first_piece_start": [0], "first_piece_end": [1], "first_piece_axis": [1]}
     for name, value in bounds.items():
         graph.initializer.append(numpy_helper.from_array(np.array(value, np.int64), name))
-    rewired: list[Any] = []
+    sliced_nodes: list[Any] = []
     sliced: set[str] = set()
     for at, node in enumerate(nodes):
         for place in narrowed.get(at, ()):
-            if (name := node.input[place]) in whole:
+            if (name := node.input[place]) in read_in_full:
                 node.input[place] = f"{name}{FIRST}"
                 if name not in sliced:
                     sliced.add(name)
-                    rewired.append(helper.make_node("Slice", [name, *bounds], [node.input[place]]))
-        rewired.append(node)
-    return rewired
+                    sliced_nodes.append(helper.make_node("Slice", [name, *bounds], [node.input[place]]))
+        sliced_nodes.append(node)
+    return sliced_nodes

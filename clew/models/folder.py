@@ -21,12 +21,12 @@ POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt")
 """File name patterns of weights that can run code when they are opened."""
 # Types of networks that count positions from the one after the id of padding.
-_FROM_PADDING = frozenset(
+_POSITIONS_AFTER_PADDING = frozenset(
     {"roberta", "xlm-roberta", "xlm-roberta-xl", "roberta-prelayernorm", "camembert", "mpnet", "longformer", "xmod"}
     | {"data2vec-text", "ibert", "esm"}
 )
 # Keys of config.json that say who wrote it and how, not what the network computes.
-_INCIDENTAL = ("_name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "use_cache")
+_IGNORED_KEYS = ("_name_or_path", "transformers_version", "torch_dtype", "dtype", "architectures", "use_cache")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +48,29 @@ def read_config(folder: Path) -> EncoderConfig:
     """Read the folder's settings, as sentence-transformers 2 to 6 write them; its weights are not read.
 
     A plain Hugging Face folder (no modules.json) gets mean pooling. Raises NotFoundError for a missing file and
-    FormatError for parts that Clew does not run (dense layers, other poolings, custom code).
+    FormatError for parts that Clew does not support (dense layers, other poolings, custom code).
     """
     _check_settings(folder)
     pooling, pooled_prompt = _pooling(folder)
-    settings = _read(folder / "sentence_bert_config.json")
-    prompts = _prompts(_read(folder / "config_sentence_transformers.json"))
+    settings = _read_object(folder / "sentence_bert_config.json")
+    prompts = _prompts(_read_object(folder / "config_sentence_transformers.json"))
     if any(prompts) and not pooled_prompt:
-        raise FormatError(f"{folder} excludes its prompt from the pooling, which Clew does not do", "use another model")
+        raise FormatError(
+            f"{folder} excludes the prompt from the pooling, which Clew does not support", "use another model"
+        )
     return EncoderConfig(pooling, _max_length(folder, settings), *prompts, lower=bool(settings.get("do_lower_case")))
 
 
-def read_pair_length(folder: Path) -> int:
+def read_pair_max_length(folder: Path) -> int:
     """Return how many tokens a cross-encoder reads of a query and a text together, special tokens included.
 
     The folder is one that sentence-transformers' CrossEncoder saved, or a plain Hugging Face one of a network for
     sequence classification. Raises NotFoundError for a missing file and FormatError for a model that is not a
-    cross-encoder with one score, or has parts that Clew does not run.
+    cross-encoder with one score, or has parts that Clew does not support.
     """
     check_files(folder)
-    config = _read(folder / "config.json")
-    if not _classifies(config):
+    config = _read_object(folder / "config.json")
+    if not _is_classifier(config):
         raise FormatError(
             f"{folder / 'config.json'} does not name a network for sequence classification: architectures is "
             f"{config.get('architectures')!r}",
@@ -83,42 +85,44 @@ def read_pair_length(folder: Path) -> int:
             "train it with num_labels=1, or use another model",
         )
     steps = _modules(folder, ("Transformer",))
-    settings = _read(steps.get("Transformer", folder) / "sentence_bert_config.json")
+    settings = _read_object(steps.get("Transformer", folder) / "sentence_bert_config.json")
     if settings.get("transformer_task", "sequence-classification") != "sequence-classification":
         raise FormatError(
-            f"{folder} scores by {settings['transformer_task']!r}, which Clew does not do", "use another model"
+            f"{folder} scores by {settings['transformer_task']!r}, which Clew does not support", "use another model"
         )
-    if any(_prompts(_read(folder / "config_sentence_transformers.json"))):
-        raise FormatError(f"{folder} puts a prompt before its pairs, which Clew does not do", "use another model")
+    if any(_prompts(_read_object(folder / "config_sentence_transformers.json"))):
+        raise FormatError(f"{folder} puts a prompt before each pair, which Clew does not support", "use another model")
     return _max_length(folder, settings)
 
 
 def role_of(folder: Path) -> Role:
     """Return the role of a model, by its config.json. Raises NotFoundError and FormatError that name a file."""
     check_files(folder)
-    return "cross_encoder" if _classifies(_read(folder / "config.json")) else "bi_encoder"
+    return "cross_encoder" if _is_classifier(_read_object(folder / "config.json")) else "bi_encoder"
 
 
 def hidden_size(folder: Path) -> int:
     """Return the width of the network's token vectors and of a bi-encoder's vectors; 0 if config.json does not say."""
-    config = _read(folder / "config.json")
+    config = _read_object(folder / "config.json")
     found = (config.get(key) for key in ("hidden_size", "dim", "d_model", "n_embd"))  # as BERT, DistilBERT, T5, GPT say
     return next((size for size in found if isinstance(size, int)), 0)
 
 
-def longest_input(folder: Path) -> int:
-    """Return how many tokens the network has positions for, special tokens included; 0 if they are not limited."""
-    config = _read(folder / "config.json")
+def max_input_tokens(folder: Path) -> int:
+    """Return the maximum number of tokens that the network reads, special tokens included; 0 if there is no limit."""
+    config = _read_object(folder / "config.json")
     places, padding = config.get("max_position_embeddings"), config.get("pad_token_id")
     # DeBERTa's positions are relative.
     if not isinstance(places, int) or places < 1 or config.get("position_biased_input") is False:
         return 0
-    return places - (padding + 1 if config.get("model_type") in _FROM_PADDING and isinstance(padding, int) else 0)
+    if config.get("model_type") in _POSITIONS_AFTER_PADDING and isinstance(padding, int):
+        return places - padding - 1
+    return places
 
 
 def layers(folder: Path) -> int:
     """Return the number of layers of the network; 0 if config.json does not say."""
-    found = _read(folder / "config.json").get("num_hidden_layers")
+    found = _read_object(folder / "config.json").get("num_hidden_layers")
     return found if isinstance(found, int) else 0
 
 
@@ -141,7 +145,7 @@ def _check_settings(folder: Path) -> None:
                 f"{folder} is not a usable model: {name} is missing",
                 "save it with sentence-transformers 5 or newer: SentenceTransformer(NAME).save(FOLDER)",
             )
-    if "auto_map" in _read(folder / "config.json"):
+    if "auto_map" in _read_object(folder / "config.json"):
         raise FormatError(
             f"{folder / 'config.json'} asks to run code that comes with the model (auto_map), which Clew never does",
             "use a model whose network is part of transformers",
@@ -166,7 +170,7 @@ def weight_files(folder: Path) -> list[Path]:
         )
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        parts = _read(index).get("weight_map")
+        parts = _read_object(index).get("weight_map")
         named = set(parts.values()) if isinstance(parts, dict) else set()
         if missing := sorted(map(str, named - {path.name for path in found})):
             raise NotFoundError(
@@ -182,9 +186,9 @@ def fingerprint(folder: Path) -> str:
     network, tokenizer and maximum length.
     """
     pairs = role_of(folder) == "cross_encoder"
-    settings = {"pairs": read_pair_length(folder)} if pairs else asdict(read_config(folder))
+    settings = {"pairs": read_pair_max_length(folder)} if pairs else asdict(read_config(folder))
     _parse(folder / "tokenizer.json")  # reports a broken file by name, which the tokenizer library would not do
-    network = {key: value for key, value in _read(folder / "config.json").items() if key not in _INCIDENTAL}
+    network = {key: value for key, value in _read_object(folder / "config.json").items() if key not in _IGNORED_KEYS}
     content = {
         "weights": {path.name: sha256_file(path) for path in weight_files(folder)},
         "network": network,
@@ -194,7 +198,7 @@ def fingerprint(folder: Path) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _classifies(config: Mapping[str, Any]) -> bool:
+def _is_classifier(config: Mapping[str, Any]) -> bool:
     return any(str(name).endswith("ForSequenceClassification") for name in config.get("architectures") or ())
 
 
@@ -208,7 +212,7 @@ def _modules(folder: Path, known: tuple[str, ...]) -> dict[str, Path]:
         package, _, kind = str(module["type"]).rpartition(".")
         if kind not in known or package.partition(".")[0] != "sentence_transformers":
             raise FormatError(
-                f"{folder} has a {module['type']} module, which Clew does not run",
+                f"{folder} has a {module['type']} module, which Clew does not support",
                 f"use a model with {' and '.join(known[:2])}",
             )
         if module["path"] and not FILE_NAME.fullmatch(str(module["path"])):
@@ -226,7 +230,7 @@ def _pooling(folder: Path) -> tuple[Pooling, bool]:
     steps = _modules(folder, ("Transformer", "Pooling", "Normalize"))
     if "Pooling" in steps and not (steps["Pooling"] / "config.json").is_file():
         raise NotFoundError(f"{steps['Pooling'] / 'config.json'} is missing", "copy the complete folder")
-    config = _read(steps["Pooling"] / "config.json") if "Pooling" in steps else {}
+    config = _read_object(steps["Pooling"] / "config.json") if "Pooling" in steps else {}
     # Newer folders name the pooling; older ones set one flag for each.
     named = config.get("pooling_mode") or "+".join(
         key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
@@ -235,7 +239,9 @@ def _pooling(folder: Path) -> tuple[Pooling, bool]:
     )
     pooling = str(named or "mean")
     if pooling not in POOLINGS:
-        raise FormatError(f"{folder} uses pooling {pooling!r}, which Clew does not do", f"known: {', '.join(POOLINGS)}")
+        raise FormatError(
+            f"{folder} uses pooling {pooling!r}, which Clew does not support", f"known: {', '.join(POOLINGS)}"
+        )
     return pooling, bool(config.get("include_prompt", True))
 
 
@@ -252,14 +258,14 @@ def _max_length(folder: Path, settings: Mapping[str, Any]) -> int:
     if settings.get("max_seq_length"):
         return int(settings["max_seq_length"])
     limits = (
-        _read(folder / "tokenizer_config.json").get("model_max_length"),
-        _read(folder / "config.json").get("max_position_embeddings"),
+        _read_object(folder / "tokenizer_config.json").get("model_max_length"),
+        _read_object(folder / "config.json").get("max_position_embeddings"),
     )
     # A tokenizer without a limit of its own says 1e30.
     return min((int(limit) for limit in limits if isinstance(limit, int) and limit > 0), default=512)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file; empty if there is no such file."""
     table = _parse(path) if path.is_file() else {}
     if not isinstance(table, dict):

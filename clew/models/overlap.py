@@ -16,7 +16,7 @@ _WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff
 class OverlapScorer:
     """Pair scorer with log-odds from -4 (the text has no word of the query) to 4 (it has all of them).
 
-    On ties, the shorter text is ahead.
+    Of texts with the same share of the query's words, the shorter one has the higher score.
     """
 
     runtime = "python"
@@ -25,10 +25,10 @@ class OverlapScorer:
 
     def score(self, query: str, texts: Sequence[str]) -> Vectors:
         """Return (n,) float32 scores, one for each text."""
-        asked = set(_WORD.findall(query.lower()))
-        return np.array([self._one(asked, text) for text in texts], np.float32)
+        query_words = set(_WORD.findall(query.lower()))
+        return np.array([self._score_text(query_words, text) for text in texts], np.float32)
 
-    def _one(self, asked: set[str], text: str) -> float:
+    def _score_text(self, query_words: set[str], text: str) -> float:
         words = _WORD.findall(text.lower())[: self.max_length]
-        shared = len(asked.intersection(words)) / max(1, len(asked))
+        shared = len(query_words.intersection(words)) / max(1, len(query_words))
         return 8 * shared - 4 - 1e-4 * len(words)

@@ -11,7 +11,8 @@ from clew.core.types import Vectors
 class Encoder(Protocol):
     """A bi-encoder, which maps queries and passages to unit vectors in one space.
 
-    A text's vector does not depend on the other texts of the call (cosine between alone and in a batch: >= .9999).
+    A text's vector does not depend on the other texts of the call: encoded alone and in a batch, its two vectors have a
+    cosine of at least .9999.
     """
 
     @property
@@ -59,7 +60,8 @@ class Encoder(Protocol):
 class PairScorer(Protocol):
     """A cross-encoder: how well each text answers the query.
 
-    A pair's score does not depend on the other pairs of the call (alone against in a batch: within 0.01).
+    A pair's score does not depend on the other pairs of the call: scored alone and in a batch, it differs by at most
+    0.01.
     """
 
     @property

@@ -31,7 +31,7 @@ BYTES, ROWS, SCALES = "_bytes", "_rows", "_scales"
 """Suffixes of the names of an 8-bit tensor, of an embedding's 8-bit rows, and of the scales of either."""
 _SMALLEST_TABLE = 1 << 16
 _GELUS = frozenset({"BiasGelu", "FastGelu", "Gelu"})
-_MIDDLE, _MOST = 128, 255
+_UINT8_ZERO, _UINT8_MAX = 128, 255
 
 
 def quantise(source: Path, target: Path, heads: int, hidden: int, vocabulary: int) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def quantise(source: Path, target: Path, heads: int, hidden: int, vocabulary: in
     if not layers:
         raise FormatError(f"{source} has no attention that can be fused", "quantise a BERT-like network")
     model = fused.model
-    _unshare(model.graph)
+    _copy_shared_weights(model.graph)
     smooth(model, vocabulary)
     narrow_to_first_token(model)
     _Products(model.graph).quantise()
@@ -68,7 +68,7 @@ def quantise(source: Path, target: Path, heads: int, hidden: int, vocabulary: in
     return {"precision": "int8", "bits": BITS, "layers": layers}
 
 
-def _unshare(graph: Any) -> None:
+def _copy_shared_weights(graph: Any) -> None:
     """Give each product and each addition its own weights, because an exporter stores equal weights once."""
     weights = {tensor.name: tensor for tensor in graph.initializer}
     uses = Counter(name for node in graph.node for name in node.input)
@@ -91,46 +91,46 @@ class _Products:
         from onnx import helper, numpy_helper
 
         self._graph = graph
-        self._node: Callable[..., Any] = helper.make_node
+        self._make_node: Callable[..., Any] = helper.make_node
         self._to_array: Callable[[Any], Any] = numpy_helper.to_array
         self._from_array: Callable[[Any, str], Any] = numpy_helper.from_array
         self._weights = {tensor.name: tensor for tensor in graph.initializer}
-        self._makers = {node.output[0]: node for node in graph.node}
+        self._producers = {node.output[0]: node for node in graph.node}
         self._nodes: list[Any] = []
         self._rows: dict[str, tuple[str, str, str]] = {}
-        self._made: set[str] = set()
+        self._constants: set[str] = set()
 
     def quantise(self) -> None:
         """Change the graph in place."""
         for node in list(self._graph.node):
             weights = self._weights.get(node.input[1]) if node.op_type == "MatMul" else None
             if weights is not None and len(weights.dims) == 2:
-                self._product(node)
+                self._quantise_product(node)
             else:
                 self._nodes.append(node)
         del self._graph.node[:]
         self._graph.node.extend(self._nodes)
 
-    def _product(self, node: Any) -> None:
+    def _quantise_product(self, node: Any) -> None:
         """Replace a product by one of bytes, whose result the scales of outputs and of rows convert back to floats."""
         x, weight, y = node.input[0], node.input[1], node.output[0]
-        numbers, scales = quantised_rows(self._to_array(self._weights[weight]).T)
-        shifted = self._takes_shift_off(x, y, (numbers * scales).sum(axis=1))
-        rows, steps, zero = self._bytes(x, numbers.shape[1], shifted)
+        numbers, scales = quantise_rows(self._to_array(self._weights[weight]).T)
+        shifted = self._subtract_shift(x, y, (numbers * scales).sum(axis=1))
+        rows, steps, zero = self._quantise_input(x, numbers.shape[1], shifted)
         self._graph.initializer.remove(self._weights[weight])
-        self._constant(f"{weight}{BYTES}", np.ascontiguousarray(numbers.T))
-        self._constant(f"{weight}{SCALES}", scales[:, 0])
-        self._constant("one", np.array(1, np.float32))
+        self._add_constant(f"{weight}{BYTES}", np.ascontiguousarray(numbers.T))
+        self._add_constant(f"{weight}{SCALES}", scales[:, 0])
+        self._add_constant("one", np.array(1, np.float32))
         given = [rows, f"{weight}{BYTES}", "one", f"{weight}{SCALES}", zero]
-        self._add("MatMulIntegerToFloat", given, f"{y}_unscaled", domain="com.microsoft", name=node.name)
-        self._add("Mul", [f"{y}_unscaled", steps], y)
+        self._add_node("MatMulIntegerToFloat", given, f"{y}_unscaled", domain="com.microsoft", name=node.name)
+        self._add_node("Mul", [f"{y}_unscaled", steps], y)
 
-    def _takes_shift_off(self, x: str, y: str, sums: Any) -> bool:
+    def _subtract_shift(self, x: str, y: str, sums: Any) -> bool:
         """Subtract the effect of SHIFT from y's bias if possible, and return whether x is to be shifted.
 
         sums: (n,) sums of the weights of each output.
         """
-        if x not in self._makers or self._makers[x].op_type not in _GELUS:
+        if x not in self._producers or self._producers[x].op_type not in _GELUS:
             return False
         readers = [node for node in self._graph.node if y in node.input]
         if len(readers) != 1 or sum(x in node.input for node in self._graph.node) != 1:
@@ -140,46 +140,46 @@ class _Products:
         for at in places:
             bias = self._weights[after.input[at]]
             self._graph.initializer.remove(bias)
-            self._constant(f"{bias.name}{SHIFTED}", (self._to_array(bias) - SHIFT * sums).astype(np.float32))
+            self._add_constant(f"{bias.name}{SHIFTED}", (self._to_array(bias) - SHIFT * sums).astype(np.float32))
             after.input[at] = f"{bias.name}{SHIFTED}"
         return bool(places)
 
-    def _bytes(self, x: str, width: int, shifted: bool) -> tuple[str, str, str]:
+    def _quantise_input(self, x: str, width: int, shifted: bool) -> tuple[str, str, str]:
         """Return the names of x in 8 bits, of the step between two numbers in each row, and of the number for 0."""
         if x in self._rows:
             return self._rows[x]
         name = f"{x}_{'shifted' if shifted else 'size'}"
         if shifted:
-            self._constant("shift", np.array(SHIFT, np.float32))
-            self._add("Add", [x, "shift"], name)
+            self._add_constant("shift", np.array(SHIFT, np.float32))
+            self._add_node("Add", [x, "shift"], name)
         else:
-            self._add("Abs", [x], name)
-        most, zero = (_MOST, "byte_least") if shifted else (_MOST - _MIDDLE, "byte_middle")
-        self._constant(zero, np.array(0 if shifted else _MIDDLE, np.uint8))
-        self._constant(f"part_{most}", np.array(1 / most, np.float32))
-        self._constant("least_step", np.array(np.finfo(np.float32).tiny, np.float32))
-        self._constant("flat", np.array([-1], np.int64))
-        self._constant(f"flat_{width}", np.array([-1, width], np.int64))
-        self._add("ReduceMax", [name], f"{x}_most", axes=[-1], keepdims=1)
-        self._add("Mul", [f"{x}_most", f"part_{most}"], f"{x}_part")
-        self._add("Max", [f"{x}_part", "least_step"], f"{x}_step")
+            self._add_node("Abs", [x], name)
+        most, zero = (_UINT8_MAX, "byte_least") if shifted else (_UINT8_MAX - _UINT8_ZERO, "byte_middle")
+        self._add_constant(zero, np.array(0 if shifted else _UINT8_ZERO, np.uint8))
+        self._add_constant(f"part_{most}", np.array(1 / most, np.float32))
+        self._add_constant("least_step", np.array(np.finfo(np.float32).tiny, np.float32))
+        self._add_constant("flat", np.array([-1], np.int64))
+        self._add_constant(f"flat_{width}", np.array([-1, width], np.int64))
+        self._add_node("ReduceMax", [name], f"{x}_most", axes=[-1], keepdims=1)
+        self._add_node("Mul", [f"{x}_most", f"part_{most}"], f"{x}_part")
+        self._add_node("Max", [f"{x}_part", "least_step"], f"{x}_step")
         # onnxruntime supports a scale for each row only for a matrix.
-        self._add("Reshape", [f"{x}_step", "flat"], f"{x}_steps")
-        self._add("Shape", [f"{x}_steps"], f"{x}_rows")
-        self._add("Expand", [zero, f"{x}_rows"], f"{x}_zeros")
-        self._add("Reshape", [name if shifted else x, f"flat_{width}"], f"{x}_flat")
-        self._add("QuantizeLinear", [f"{x}_flat", f"{x}_steps", f"{x}_zeros"], f"{x}_flat{BYTES}", axis=0)
-        self._add("Shape", [x], f"{x}_shape")
-        self._add("Reshape", [f"{x}_flat{BYTES}", f"{x}_shape"], f"{x}{BYTES}")
+        self._add_node("Reshape", [f"{x}_step", "flat"], f"{x}_steps")
+        self._add_node("Shape", [f"{x}_steps"], f"{x}_rows")
+        self._add_node("Expand", [zero, f"{x}_rows"], f"{x}_zeros")
+        self._add_node("Reshape", [name if shifted else x, f"flat_{width}"], f"{x}_flat")
+        self._add_node("QuantizeLinear", [f"{x}_flat", f"{x}_steps", f"{x}_zeros"], f"{x}_flat{BYTES}", axis=0)
+        self._add_node("Shape", [x], f"{x}_shape")
+        self._add_node("Reshape", [f"{x}_flat{BYTES}", f"{x}_shape"], f"{x}{BYTES}")
         self._rows[x] = f"{x}{BYTES}", f"{x}_step", zero
         return self._rows[x]
 
-    def _add(self, kind: str, given: list[str], made: str, **settings: Any) -> None:
-        self._nodes.append(self._node(kind, given, [made], **settings))
+    def _add_node(self, kind: str, given: list[str], made: str, **settings: Any) -> None:
+        self._nodes.append(self._make_node(kind, given, [made], **settings))
 
-    def _constant(self, name: str, value: Any) -> None:
-        if name not in self._made:
-            self._made.add(name)
+    def _add_constant(self, name: str, value: Any) -> None:
+        if name not in self._constants:
+            self._constants.add(name)
             self._graph.initializer.append(self._from_array(value, name))
 
 
@@ -194,7 +194,7 @@ def _quantise_tables(model: Any) -> None:
         if table is None or len(table.dims) != 2 or int(np.prod(table.dims)) < _SMALLEST_TABLE:
             nodes.append(node)
             continue
-        rows, scales = quantised_rows(numpy_helper.to_array(table))
+        rows, scales = quantise_rows(numpy_helper.to_array(table))
         name, (data, places), out = table.name, node.input, node.output[0]
         model.graph.initializer.remove(table)
         model.graph.initializer.append(numpy_helper.from_array(rows, f"{name}{ROWS}"))
@@ -209,7 +209,7 @@ def _quantise_tables(model: Any) -> None:
     model.graph.node.extend(nodes)
 
 
-def quantised_rows(table: np.ndarray[Any, np.dtype[np.float32]]) -> tuple[Any, Any]:
-    """Return (n, d) int8 rows and (n, 1) float32 scales, whose product is the table to within half a scale."""
+def quantise_rows(table: np.ndarray[Any, np.dtype[np.float32]]) -> tuple[Any, Any]:
+    """Return (n, d) int8 rows and (n, 1) float32 scales, whose product is within half a scale of the table."""
     scales = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, np.finfo(np.float32).tiny).astype(np.float32)
     return np.clip(np.rint(table / scales), -127, 127).astype(np.int8), scales

@@ -15,7 +15,7 @@ from clew.models.folder import Pooling
 
 ONNX_FILE = "onnx/model.onnx"
 # Processor flags of instructions for 8-bit products, as Linux names them: AVX-512, AVX and AMX.
-_BYTE_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+_INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 
 # Small batches on one thread each are faster than large ones that all threads share: they stay in a core's cache, their
 # texts have nearly the same length, and no thread waits for the others after every product. A single query is a tenth
@@ -30,13 +30,13 @@ class TokenModel(Protocol):
     """Runtime and precision, such as "onnxruntime-fp32"."""
     dim: int
     """Width of the token vectors."""
-    pieces: int
+    batch_tokens: int
     """Number of tokens in a batch, padding included, at which it is fastest."""
-    lanes: int
+    workers: int
     """Number of concurrent calls at which it is fastest."""
     reads: tuple[str, ...]
     """Glob patterns of the files that it reads in a folder; these are verified before it is created."""
-    whole: bool
+    reads_fp32: bool
     """Whether it reads the fp32 weights rather than the exported form."""
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
@@ -45,7 +45,7 @@ class TokenModel(Protocol):
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
         """Return (b, dim) float32 vectors, not normalised, of (b, s) token ids; mask: 1 for a token, 0 for padding.
 
-        pooling: "cls" takes the first token's last hidden state, "mean" the sum over the tokens.
+        pooling: "cls" takes the last hidden state of the first token, "mean" the sum of those of all tokens.
         """
         ...
 
@@ -55,12 +55,12 @@ class PairModel(Protocol):
 
     name: str
     """Runtime and precision, such as "onnxruntime-int8"."""
-    pieces: int
+    batch_tokens: int
     """Number of tokens in a batch, padding included, at which it is fastest."""
-    lanes: int
+    workers: int
     """Number of concurrent calls at which it is fastest."""
     reads: tuple[str, ...]
-    whole: bool
+    reads_fp32: bool
     """See TokenModel for both."""
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
@@ -94,18 +94,18 @@ class OnnxModel:
     """The exported transformer in onnxruntime on the CPU, at the precision of the export."""
 
     reads: tuple[str, ...] = ("*.json", "*/config.json", ONNX_FILE)
-    whole = False
-    pieces = _BATCH_TOKENS
+    reads_fp32 = False
+    batch_tokens = _BATCH_TOKENS
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        self.lanes = threads
+        self.workers = threads
         self._session = open_session(folder / ONNX_FILE)
         self.name = f"onnxruntime-{precision}"
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
         self.dim = int(self._session.get_outputs()[0].shape[2])
 
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
-        """Return (b, dim) float32 vectors, not normalised."""
+        """Return the (b, dim) float32 vectors of a batch, not normalised; see TokenModel."""
         feed = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = np.zeros_like(ids)
@@ -117,17 +117,17 @@ class OnnxPairModel:
     """The exported network of a cross-encoder in onnxruntime on the CPU, at the precision of the export."""
 
     reads: tuple[str, ...] = ("*.json", ONNX_FILE)
-    whole = False
-    pieces = _BATCH_TOKENS
+    reads_fp32 = False
+    batch_tokens = _BATCH_TOKENS
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:
-        self.lanes = threads
+        self.workers = threads
         self._session = open_session(folder / ONNX_FILE)
         self._inputs = frozenset(entry.name for entry in self._session.get_inputs())
         self.name = f"onnxruntime-{precision}"
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
-        """Return (b,) float32 scores."""
+        """Return the (b,) float32 scores of a batch; see PairModel."""
         feed = {"input_ids": ids, "attention_mask": mask}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = types
@@ -142,14 +142,15 @@ def has_int8_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
         found = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     except OSError:
         return False
-    return found is not None and not _BYTE_PRODUCTS.isdisjoint(found[1].split())
+    return found is not None and not _INT8_FLAGS.isdisjoint(found[1].split())
 
 
 def open_session(file: Path, *, exact: bool | None = None) -> Any:
     """Open an onnxruntime session on the CPU, whose calls compute on the calling thread.
 
-    exact: multiply 8-bit numbers in 16 bits. x86 processors without instructions for 8-bit products would add the
-    products up in too few bits and clip large sums. It is slower by more than half. None: only if it is needed.
+    exact: multiply 8-bit numbers in 16 bits, which is slower by more than half. It is needed on x86 processors without
+    instructions for 8-bit products, because these add up products in too few bits and clip large sums. None: only if it
+    is needed.
     """
     import onnxruntime
 

@@ -24,11 +24,21 @@ from clew.core.files import disk_errors
 from clew.core.lock import writing
 from clew.core.threads import count
 from clew.models.export import export_onnx
-from clew.models.folder import PICKLES, fingerprint, hidden_size, read_config, read_pair_length, role_of, weight_files
+from clew.models.folder import (
+    PICKLES,
+    fingerprint,
+    hidden_size,
+    read_config,
+    read_pair_max_length,
+    role_of,
+    weight_files,
+)
 from clew.models.manifest import INT8_FORM, MANIFEST, ModelManifest, Precision, Role, dumps, read_manifest, verify
 from clew.models.runtimes import ONNX_FILE, OnnxModel, OnnxPairModel
 
 MODEL_NAME = re.compile(r"\w[\w.@-]{0,127}")
+FP32_SUFFIX, OLD_FP32_SUFFIX = "-fp32", "-whole"
+"""Suffixes of the name of a model that was converted back to fp32: today's, and that of earlier versions of Clew."""
 CALIBRATION = ("scale", "fused", "bias")
 # Names that stand for other models wherever a model is named.
 _RESERVED = re.compile(r"default|overlap|hashing(-.*)?")
@@ -83,15 +93,15 @@ def save_model(
         metrics=dict(metrics),
         calibration={key: float(value) for key, value in calibration.items()},
     )
-    return keep(home, source, manifest)
+    return save_artifact(home, source, manifest)
 
 
 def save_quantised(source: Path, home: Path) -> Path:
     """Create the 8-bit artifact of a model's artifact and return its folder, <home>/models/<name>-int8/<id>/.
 
-    It contains the quantised network only, not the original weights, but has their fingerprint, because the vectors of
-    both are in one space. Raises FormatError for an artifact that is already 8-bit, and for a network that is not a
-    BERT.
+    It contains only the quantised network, without the original weights, but has their fingerprint, because the vectors
+    of both are in the same space. Raises FormatError for an artifact that is already 8-bit, and for a network that is
+    not a BERT.
     """
     manifest = read_manifest(source)
     if manifest.precision != "fp32":
@@ -102,11 +112,11 @@ def save_quantised(source: Path, home: Path) -> Path:
     lineage = {**manifest.lineage, "quantised from": manifest.id, "form": INT8_FORM}
     origin = f"quantised from {manifest.name}/{manifest.id}"
     made = replace(manifest, name=f"{manifest.name}-int8", created=now(), source=origin, lineage=lineage)
-    return keep(home, source, made, "int8")
+    return save_artifact(home, source, made, "int8")
 
 
 def save_dequantised(source: Path, home: Path) -> Path:
-    """Create fp32 weights from an 8-bit artifact and return their folder, <home>/models/<name>-whole/<id>/.
+    """Create fp32 weights from an 8-bit artifact and return their folder, <home>/models/<name>-fp32/<id>/.
 
     Training can use them, as `base` or `teacher`. Calibration, lineage, metrics and licence are taken over. Raises
     FormatError for an artifact that already has fp32 weights, and for an 8-bit form that Clew did not make.
@@ -121,39 +131,39 @@ def save_dequantised(source: Path, home: Path) -> Path:
     verify(source, manifest)
     lineage = {**manifest.lineage, "dequantised from": manifest.id}
     origin = f"dequantised from {manifest.name}/{manifest.id}"
-    name = f"{manifest.name.removesuffix('-int8')}-whole"
+    name = f"{manifest.name.removesuffix('-int8')}{FP32_SUFFIX}"
     with tempfile.TemporaryDirectory() as scratch, disk_errors(Path(scratch)):
         folder = Path(scratch) / name
         shutil.copytree(source, folder, ignore=_NOT_COPIED, copy_function=shutil.copyfile)
         save_file(dequantise(source / ONNX_FILE), str(folder / "model.safetensors"), metadata={"format": "pt"})
         with (folder / "README.md").open("a", encoding="utf-8") as card:
-            card.write(f"\n\n## Whole weights\n\n{origin[0].upper()}{origin[1:]} by `clew models dequantise`.\n")
+            card.write(f"\n\n## fp32 weights\n\n{origin[0].upper()}{origin[1:]} by `clew models dequantise`.\n")
         made = replace(
             manifest, name=name, created=now(), source=origin, lineage=lineage, fingerprint=fingerprint(folder)
         )
-        return keep(home, folder, made)
+        return save_artifact(home, folder, made)
 
 
-def keep(
-    home: Path, source: Path, manifest: ModelManifest, precision: Precision = "fp32", *, anew: bool = False
+def save_artifact(
+    home: Path, source: Path, manifest: ModelManifest, precision: Precision = "fp32", *, replace_existing: bool = False
 ) -> Path:
     """Copy and export `source` into the folder given by the manifest's name and id, unless that folder has a model.
 
-    anew: replace a model that is already in the folder. It is safe if other processes do the same at the same time. The
-    manifest's files, runtimes, dim and max_length are filled in.
+    replace_existing: replace a model that is already in the folder. It is safe if other processes do the same at the
+    same time. The manifest's files, runtimes, dim and max_length are filled in.
     """
     target = home / "models" / manifest.name / manifest.id
-    if (target / MANIFEST).is_file() and not anew:
+    if (target / MANIFEST).is_file() and not replace_existing:
         return target
-    with staging(target.parent):
-        if anew or not (target / MANIFEST).is_file():
+    with staging_lock(target.parent):
+        if replace_existing or not (target / MANIFEST).is_file():
             _log.info("saving model %s (done once) in %s", manifest.name, target)
-            write_folder(target, lambda staged: _fill(staged, source, manifest, precision))
+            write_folder(target, lambda staged: _write_artifact(staged, source, manifest, precision))
     return target
 
 
 @contextmanager
-def staging(folder: Path) -> Iterator[None]:
+def staging_lock(folder: Path) -> Iterator[None]:
     """Wait for the lock on the models of one name, hold it, and delete the staging folders of killed processes.
 
     folder: <home>/models/<name>. Raises StoreError if it cannot be written.
@@ -183,7 +193,7 @@ def check_name(name: str) -> None:
         raise UsageError(f"model name {name!r} is reserved for a model of Clew", "choose another name")
 
 
-def name_of(path: Path) -> str:
+def default_name(path: Path) -> str:
     """Return the default name of a model that is read from a folder or file."""
     name = re.sub(r"[^\w.@-]+", "-", path.name).lstrip(".-@")[:100] or "model"
     return f"model-{name}" if _RESERVED.fullmatch(name) else name
@@ -197,16 +207,16 @@ def licence_of(source: Path) -> str:
     return match[1] if match else ""
 
 
-def _agreement(fp32: Path, int8: Path, max_length: int, role: str) -> dict[str, Any]:
+def _measure_agreement(fp32: Path, int8: Path, max_length: int, role: str) -> dict[str, Any]:
     """Measure on the CPU how closely the 8-bit form in `int8` agrees with the artifact it was quantised from."""
-    from clew.models.agreement import encoders, scorers
+    from clew.models.agreement import compare_encoders, compare_scorers
     from clew.models.bi_encoder import BiEncoder
     from clew.models.cross_encoder import CrossEncoder
 
     forms = ((fp32, "fp32"), (int8, "int8"))
     if role == "bi_encoder":
-        return encoders(*(BiEncoder(folder, OnnxModel(folder, count(), form), "") for folder, form in forms))
-    return scorers(
+        return compare_encoders(*(BiEncoder(folder, OnnxModel(folder, count(), form), "") for folder, form in forms))
+    return compare_scorers(
         *(CrossEncoder(folder, OnnxPairModel(folder, count(), form), "", max_length) for folder, form in forms)
     )
 
@@ -215,21 +225,22 @@ def _extend_card(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
     """Add to the model's card that this is an 8-bit form, and how closely it agrees with the original."""
     what = "vectors (cosine)" if "texts" in agreement else "log-odds (difference)"
     figures = ", ".join(f"{name} {value}" for name, value in agreement.items())
-    words = f"{origin[0].upper()}{origin[1:]} by `clew models quantise`. Against the whole model's {what}: {figures}."
+    made = f"{origin[0].upper()}{origin[1:]} by `clew models quantise`"
+    words = f"{made}. Compared with the {what} of the fp32 model: {figures}."
     with card.open("a", encoding="utf-8") as file:
         file.write(f"\n\n## 8-bit form\n\n{words}\n")
 
 
-def _fill(staged: Path, source: Path, manifest: ModelManifest, precision: Precision) -> None:
+def _write_artifact(staged: Path, source: Path, manifest: ModelManifest, precision: Precision) -> None:
     pairs = manifest.role == "cross_encoder"
-    max_length = read_pair_length(source) if pairs else read_config(source).max_length
+    max_length = read_pair_max_length(source) if pairs else read_config(source).max_length
     shutil.copytree(source, staged, ignore=_NOT_COPIED, dirs_exist_ok=True, copy_function=shutil.copyfile)
     (staged / ONNX_FILE).parent.mkdir()
     facts = export_onnx(staged, staged / ONNX_FILE, "cross_encoder" if pairs else "bi_encoder", precision)
     if precision != "fp32":
         for weights in weight_files(staged):
             weights.unlink()
-        facts["agreement"] = _agreement(source, staged, max_length, manifest.role)
+        facts["agreement"] = _measure_agreement(source, staged, max_length, manifest.role)
         _extend_card(staged / "README.md", manifest.source, facts["agreement"])
     written = replace(
         manifest,

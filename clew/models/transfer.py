@@ -18,8 +18,9 @@ from clew.core.errors import ClewError, CorruptError, DataError, UsageError
 from clew.core.files import disk_errors
 from clew.models import store
 from clew.models.catalogue import check, find, size
+from clew.models.checking import check_elsewhere
 from clew.models.manifest import FILE_NAME, MANIFEST, ModelManifest, dumps, read_manifest, verify
-from clew.models.save import check_name, keep, name_of, staging
+from clew.models.save import check_name, default_name, save_artifact, staging_lock
 
 _HINT = "create one with `clew models export`"
 _IMPORTED = "imported from "
@@ -67,9 +68,9 @@ def import_model(home: Path, source: str, name: str | None = None) -> ModelTrans
     """Import a model into the home, after verifying it.
 
     source: a file or folder that was exported; a folder that sentence-transformers or transformers saved; "default" or
-    a Hugging Face name. name: name to save it under, its own by default; not allowed for a model given by name. A model
-    that is already in the home is unchanged if it is intact. A damaged one is replaced, but raises an error if it was
-    given by name.
+    a Hugging Face name. name: name to save it under, its own by default; not allowed for a model given by name. If the
+    model is already in the home, it stays unchanged if it is intact; a damaged one is replaced, or is an error if it
+    was given by name.
 
     Raises NotFoundError, UsageError, DataError for a file that is not an export or contains something not allowed,
     FormatError, and CorruptError for a damaged file; the home is then unchanged.
@@ -83,54 +84,55 @@ def import_model(home: Path, source: str, name: str | None = None) -> ModelTrans
         return _import_artifact(home, path, name)
     if path.is_dir():
         path = path.resolve()
-        manifest = store.described(path, name or name_of(path), f"folder {path}")
-        store.check_free(home, manifest.name, manifest.role)
+        manifest = store.new_manifest(path, name or default_name(path), f"folder {path}")
+        store.check_name_is_free(home, manifest.name, manifest.role)
         there = home / "models" / manifest.name / manifest.id
-        return _report(keep(home, path, manifest, anew=there.is_dir() and not _is_intact(there)))
+        is_damaged = there.is_dir() and not _is_intact(there)
+        return _transfer_of(save_artifact(home, path, manifest, replace_existing=is_damaged))
     if name is not None:
         raise UsageError(
             f"{source!r} is not a file or folder, and a model given by name cannot be renamed", "omit --name"
         )
     folder = store.prepare(source, home)
     check(folder)
-    return _report(folder)
+    return _transfer_of(folder)
 
 
 def _import_artifact(home: Path, path: Path, name: str | None) -> ModelTransfer:
     root = home / "models"
-    with staging(root):
+    with staging_lock(root):
         staged = Path(tempfile.mkdtemp(prefix=".staging-", dir=root))
         try:
             if path.is_dir():
-                _take_folder(path, staged)
+                _copy_artifact(path, staged)
             else:
-                extract_archive(path, staged, FILE_NAME, "exported model", _HINT)
-            manifest = _checked(path, staged)
+                extract_archive(path, staged, FILE_NAME, "exported model", _HINT, [(MANIFEST, 16 << 20)])
+            manifest = _verified_manifest(path, staged)
             manifest = replace(manifest, name=name or manifest.name, source=_origin(path, manifest))
             check_name(manifest.name)
             (staged / MANIFEST).write_text(dumps(manifest), encoding="utf-8")
             staged.chmod(0o755)  # mkdtemp's folders are private
-            store.check_free(home, manifest.name, manifest.role)
+            store.check_name_is_free(home, manifest.name, manifest.role)
             target = root / manifest.name / manifest.id
-            with staging(target.parent):
+            with staging_lock(target.parent):
                 if not _is_intact(target):
                     promote(staged, target)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
-    return _report(target)
+    return _transfer_of(target)
 
 
-def _take_folder(path: Path, staged: Path) -> None:
+def _copy_artifact(path: Path, staged: Path) -> None:
     """Copy the files that the manifest names. Other files of the folder were not exported, so they are ignored."""
     _copy(path, staged, [MANIFEST, *read_manifest(path).files])
 
 
-def _checked(path: Path, staged: Path) -> ModelManifest:
+def _verified_manifest(path: Path, staged: Path) -> ModelManifest:
     """Verify an imported model and return its manifest; errors name the file or folder it was imported from."""
     if not (staged / MANIFEST).is_file():
         raise DataError(f"{path} is not an exported model: it has no {MANIFEST}", _HINT)
     try:
-        return check(staged)
+        return check_elsewhere(staged)
     except ClewError as error:
         message = error.message.replace(f"{staged}{os.sep}", "").replace(str(staged), "its folder")
         kind = type(error) if isinstance(error, CorruptError) else DataError
@@ -171,6 +173,6 @@ def _check_new_folder(target: Path) -> None:
         )
 
 
-def _report(folder: Path) -> ModelTransfer:
+def _transfer_of(folder: Path) -> ModelTransfer:
     manifest = read_manifest(folder)
     return ModelTransfer(manifest.name, manifest.id, manifest.role, folder, size(folder, manifest))

@@ -11,7 +11,7 @@ import torch
 
 from clew.core.progress import Progress
 from clew.core.types import Vectors
-from clew.training.cross_encoder import by_data, mean_ndcg, seed_all, set_dropout
+from clew.training.cross_encoder import group_by_data, mean_ndcg, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted, arguments, fit
 from clew.training.losses import ContrastiveLoss
@@ -33,28 +33,29 @@ def train_bi_encoder(
     model = load_encoder(base, spec.max_length)
     if spec.fit.dropout is not None:
         set_dropout(model, spec.fit.dropout)
-    loss = ContrastiveLoss(model, spec.fit.pieces)
+    loss = ContrastiveLoss(model, spec.fit.tokens_per_pass)
     given = arguments(SentenceTransformerTrainingArguments, spec.fit, run, spec.seed)
     given.batch_sampler = "no_duplicates"  # a passage that is relevant to one query would be a negative of another
 
     def make(callbacks: Sequence[Any]) -> Any:
         return SentenceTransformerTrainer(
-            model=model, args=given, train_dataset=columns(examples), loss=loss, callbacks=list(callbacks)
+            model=model, args=given, train_dataset=to_columns(examples), loss=loss, callbacks=list(callbacks)
         )
 
     return fit(make, spec.fit, run, lambda trained: mean_ndcg(dev, lambda rows: cosines(trained, rows)), progress)
 
 
-def columns(examples: Sequence[Example]) -> dict[str, Any]:
-    """Return data set → table with anchor, positive and as many negatives as 99 % of its examples have.
+def to_columns(examples: Sequence[Example]) -> dict[str, Any]:
+    """Return data set → table with anchor, positive and n negatives; 99 % of its examples have at least n.
 
-    Examples with fewer repeat their last negative. Otherwise a few queries with few candidates would limit all of them.
+    Examples with fewer repeat their last negative. Otherwise the query with the fewest candidates would set the limit
+    for all.
     """
     from datasets import Dataset
 
     found = {}
-    for name, rows in by_data(examples).items():
-        split = [_split(row) for row in rows]
+    for name, rows in group_by_data(examples).items():
+        split = [_split_example(row) for row in rows]
         kept = [each for each in split if each[2]]
         counts = sorted(len(negatives) for _, _, negatives in kept)
         width = counts[len(counts) // 100] if counts else 0
@@ -69,7 +70,7 @@ def columns(examples: Sequence[Example]) -> dict[str, Any]:
     return found
 
 
-def _split(example: Example) -> tuple[str, str, list[str]]:
+def _split_example(example: Example) -> tuple[str, str, list[str]]:
     """Return (query, best passage, irrelevant passages) of an example."""
     best = int(np.argmax(example.gains))
     negatives = [passage for passage, gain in zip(example.passages, example.gains, strict=True) if gain == 0]

@@ -19,18 +19,18 @@ def write_card(folder: Path, spec: TrainSpec, lineage: Mapping[str, Any], measur
     head = ["---", *([f"license: {spec.licence.lower()}"] if spec.licence else []), f"pipeline_tag: {what}"]
     scores = [f"| {name} | {value:.4f} |" for name, value in measures["dev nDCG@10"].items()]
     text = [
-        *head, "library_name: sentence-transformers", "---", "", f"# {spec.name}", "", *_run(lineage), "",
+        *head, "library_name: sentence-transformers", "---", "", f"# {spec.name}", "", *_describe_run(lineage), "",
         f"nDCG@10 on candidates of dev queries, at step {measures['step']} of {measures['steps']}:", "",
         "| data | nDCG@10 |", "| --- | --- |", *scores, "",
     ]  # fmt: skip
     before = lineage.get("started from")
     while before:
-        text += ["## The run before", "", *_run(before), ""]
+        text += ["## The run before", "", *_describe_run(before), ""]
         before = before.get("started from")
     write_atomic(folder / "README.md", "\n".join(text).encode())
 
 
-def _run(lineage: Mapping[str, Any]) -> list[str]:
+def _describe_run(lineage: Mapping[str, Any]) -> list[str]:
     """Describe a run: the command that repeats it, and its data."""
     kind, spec, counts = lineage["kind"], lineage["spec"], lineage["queries"]
     start = f"distilled from {spec['teacher']}" if spec["teacher"] else f"started from {spec['base']}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from clew.core.errors import DataError, NotFoundError, nearest
 from clew.core.measures.judged import data_home, read_rows
 from clew.core.measures.runs import Qrels
-from clew.training.examples import folded
+from clew.training.examples import normalised
 
 KEYS = ("query", "shown", "clicked", "time")
 # Grades are integers. A click rate of 1 gives this grade.
@@ -35,9 +35,10 @@ class ClicksSpec:
     """How click logs are read.
 
     eta: how fast attention decreases with the rank (0: not at all, to 3). least: queries with fewer impressions are
-    dropped. per_minute: queries with more impressions than this within a minute are dropped as those of a program.
-    prior_clicks, prior_shown: the Beta prior of a click rate, as clicks in a number of impressions; a document is
-    relevant only if its rate is above that of the prior. dev: share of the queries held out for dev (0 to 1).
+    dropped. per_minute: queries with more impressions than this within a minute are dropped, because a program sent
+    them. prior_clicks, prior_shown: the Beta prior of a click rate, as a number of clicks in a number of impressions; a
+    document is relevant only if its rate is above that of the prior. dev: share of the queries held out for dev (0 to
+    1).
     """
 
     eta: float = 1.0
@@ -76,7 +77,7 @@ class ClickedQueries:
     """Judged queries made from clicks.
 
     queries: id → text in its most frequent spelling. train, dev: query → document → grade (0 to 100; 0: skipped); no
-    query is in both. impressions: number read. few, fast, unclicked: numbers of queries dropped for too few
+    query is in both. impressions: number read. too_few, too_fast, unclicked: numbers of queries dropped for too few
     impressions, for too many within a minute, and because no document is relevant.
     """
 
@@ -84,15 +85,15 @@ class ClickedQueries:
     train: Qrels
     dev: Qrels
     impressions: int
-    few: int
-    fast: int
+    too_few: int
+    too_fast: int
     unclicked: int
 
     def notice(self, spec: ClicksSpec) -> str:
         """Return one line for the user: what was read and what was left out."""
         return (
             f"{self.impressions:,} impressions gave {len(self.train):,} train and {len(self.dev):,} dev queries; "
-            f"left out: {self.few:,} shown fewer than {spec.least} times, {self.fast:,} shown more than "
+            f"left out: {self.too_few:,} shown fewer than {spec.least} times, {self.too_fast:,} shown more than "
             f"{spec.per_minute} times a minute, {self.unclicked:,} with nothing clicked often enough"
         )
 
@@ -106,29 +107,29 @@ class _Tally:
     times: list[float] = field(default_factory=list)
     shown: Counter[str] = field(default_factory=Counter)
     clicks: dict[str, Counter[int]] = field(default_factory=dict)
-    passed: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
 
-    def add(self, seen: Impression) -> None:
+    def add(self, impression: Impression) -> None:
         self.impressions += 1
-        self.spellings[" ".join(seen.query.split())] += 1
-        if seen.time is not None:
-            self.times.append(seen.time)
-        self.shown.update(seen.shown)
-        last = max((rank for rank, name in enumerate(seen.shown, 1) if name in seen.clicked), default=0)
-        for rank, name in enumerate(seen.shown[:last], 1):
-            if name in seen.clicked:
+        self.spellings[" ".join(impression.query.split())] += 1
+        if impression.time is not None:
+            self.times.append(impression.time)
+        self.shown.update(impression.shown)
+        last = max((rank for rank, name in enumerate(impression.shown, 1) if name in impression.clicked), default=0)
+        for rank, name in enumerate(impression.shown[:last], 1):
+            if name in impression.clicked:
                 self.clicks.setdefault(name, Counter())[rank] += 1
             else:
-                self.passed.add(name)
+                self.skipped.add(name)
 
     def grades(self, spec: ClicksSpec) -> dict[str, int]:
         """Return document → grade; documents that were neither clicked often enough nor skipped are not judged."""
         base, found = spec.prior_clicks / spec.prior_shown, {}
-        for name in sorted({*self.clicks, *self.passed}):
+        for name in sorted({*self.clicks, *self.skipped}):
             rate = click_rate(self.shown[name], self.clicks.get(name, {}), spec)
             if rate > base:
                 found[name] = max(1, round(TOP_GRADE * rate))
-            elif name in self.passed:
+            elif name in self.skipped:
                 found[name] = 0
         return found
 
@@ -148,27 +149,27 @@ def click_rate(shown: int, clicks: Mapping[int, int], spec: ClicksSpec) -> float
     return min(1.0, (weighted + spec.prior_clicks) / (shown + spec.prior_shown))
 
 
-def aggregated(impressions: Iterable[Impression], spec: ClicksSpec) -> ClickedQueries:
+def aggregate(impressions: Iterable[Impression], spec: ClicksSpec) -> ClickedQueries:
     """Aggregate impressions, in any order, into judged queries.
 
     Queries that differ only in case and white space are one query. A hash of its text assigns a query to train or dev,
     so it stays in its split when the log grows.
     """
     tallies: dict[str, _Tally] = {}
-    count = few = fast = unclicked = 0
-    for seen in impressions:
+    count = too_few = too_fast = unclicked = 0
+    for impression in impressions:
         count += 1
-        if text := folded(seen.query):
-            tallies.setdefault(text, _Tally()).add(seen)
+        if text := normalised(impression.query):
+            tallies.setdefault(text, _Tally()).add(impression)
     queries: dict[str, str] = {}
     train: Qrels = {}
     dev: Qrels = {}
     for text in sorted(tallies):
         tally = tallies[text]
         if tally.impressions < spec.least:
-            few += 1
-        elif _bot_like(tally.times, spec.per_minute):
-            fast += 1
+            too_few += 1
+        elif _is_bot_like(tally.times, spec.per_minute):
+            too_fast += 1
         else:
             grades = tally.grades(spec)
             if not any(grades.values()):
@@ -178,10 +179,10 @@ def aggregated(impressions: Iterable[Impression], spec: ClicksSpec) -> ClickedQu
             most = max(tally.spellings.values())
             queries[digest[:16]] = min(each for each, times in tally.spellings.items() if times == most)
             (dev if int(digest[:13], 16) < spec.dev * 16**13 else train)[digest[:16]] = grades
-    return ClickedQueries(queries, train, dev, count, few, fast, unclicked)
+    return ClickedQueries(queries, train, dev, count, too_few, too_fast, unclicked)
 
 
-def _bot_like(times: Sequence[float], per_minute: int) -> bool:
+def _is_bot_like(times: Sequence[float], per_minute: int) -> bool:
     """Return whether more than `per_minute` of these times fall within some minute."""
     ordered = sorted(times)
     return any(late - early < _MINUTE for early, late in zip(ordered, ordered[per_minute:], strict=False))

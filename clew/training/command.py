@@ -74,18 +74,18 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
         raise MissingExtraError(f"training needs {', '.join(missing)}", "run `pip install 'clew[train]'`")
     from clew.cli.options import shown_progress
     from clew.core.progress import Silent
-    from clew.training.processes import joined
+    from clew.training.processes import process_group
     from clew.training.spec import load_spec
 
-    ranks = joined()
-    with ranks.in_turn():
+    ranks = process_group()
+    with ranks.first_process_first():
         read = load_spec(spec)
     from clew.training.run import train
 
-    with shown_progress("train") if ranks.first else nullcontext(Silent()) as progress:
+    with shown_progress("train") if ranks.is_first else nullcontext(Silent()) as progress:
         found = train(kind, read, home, Indexes(home, read.negatives.model), calibrate, progress, note)
-    ranks.leave()
-    if not ranks.first:
+    ranks.shut_down()
+    if not ranks.is_first:
         return
     if as_json:
         out_json(asdict(found))
@@ -125,10 +125,10 @@ class Indexes:
         if data.index:
             return OpenedIndex(open_index(self.home, data.index))
         from clew.indexer.tuning.judged import open_folder
-        from clew.models.store import placed
+        from clew.models.store import resolve_to_path
 
         # Named by path, because `bench` is another home with other models.
-        model = self.model if self.model == "default" else placed(self.model, self.home, "bi_encoder")
+        model = self.model if self.model == "default" else resolve_to_path(self.model, self.home, "bi_encoder")
         searcher, _ = open_folder(Path(data.folder), self.home / "bench", model, models=self.home)
         return OpenedIndex(searcher)
 
@@ -189,5 +189,5 @@ class IndexCandidates:
         ordinal = store.find(document)
         if ordinal is None:
             return None
-        at = self.pool.place_of(ordinal)
+        at = self.pool.index_of(ordinal)
         return store.embedded_text(store.passage_range(ordinal)[0] if at is None else self.pool.best_passage(at))

@@ -16,7 +16,7 @@ from clew.core.progress import Progress
 from clew.core.types import Vectors
 from clew.training.examples import Example
 from clew.training.fit import Fitted, Measure, arguments, fit
-from clew.training.losses import RankingLoss, scored
+from clew.training.losses import RankingLoss, score_pairs
 from clew.training.spec import TrainSpec
 
 SCORED_AT_ONCE = 256
@@ -35,7 +35,7 @@ def train_cross_encoder(
     run: folder of the run; a later call resumes from its last checkpoint. dev: data set → lists of its dev queries.
     """
     seed_all(spec.seed)
-    model = load(base, spec.max_length)
+    model = load_cross_encoder(base, spec.max_length)
     if spec.fit.dropout is not None:
         set_dropout(model, spec.fit.dropout)
     listwise = spec.fit.loss == "listwise"
@@ -44,10 +44,10 @@ def train_cross_encoder(
         list_weight=float(listwise),
         point_weight=spec.fit.point if listwise else 1.0,
         smoothing=spec.fit.smoothing,
-        pieces=spec.fit.pieces,
+        tokens_per_pass=spec.fit.tokens_per_pass,
     )
     gains = [list(example.gains) for example in examples]
-    return fit_lists(spec, model, loss, run, examples, gains, lambda trained: measured(trained, dev), progress)
+    return fit_lists(spec, model, loss, run, examples, gains, lambda trained: measure_ndcg(trained, dev), progress)
 
 
 def fit_lists(
@@ -83,7 +83,7 @@ def fit_lists(
     return fit(make, spec.fit, run, measure, progress)
 
 
-def load(folder: Path, max_length: int) -> Any:
+def load_cross_encoder(folder: Path, max_length: int) -> Any:
     """Load a cross-encoder with one output score; its last layer is initialised if the folder has none."""
     from sentence_transformers import CrossEncoder
     from transformers.utils import logging
@@ -105,9 +105,9 @@ def set_dropout(model: Any, share: float) -> None:
             module.p = share
 
 
-def measured(model: Any, dev: Mapping[str, Sequence[Example]]) -> dict[str, float]:
+def measure_ndcg(model: Any, dev: Mapping[str, Sequence[Example]]) -> dict[str, float]:
     """Return a model's nDCG@10 on the lists of each data set, and their mean under "ndcg"."""
-    return mean_ndcg(dev, lambda rows: predicted(model, rows))
+    return mean_ndcg(dev, lambda rows: predict(model, rows))
 
 
 def mean_ndcg(
@@ -127,17 +127,17 @@ def mean_ndcg(
     return {"ndcg": float(np.mean(list(found.values()))) if found else 0.0, **found}
 
 
-def predicted(model: Any, examples: Sequence[Example]) -> list[Vectors]:
+def predict(model: Any, examples: Sequence[Example]) -> list[Vectors]:
     """Return, for each example, the (n,) float32 scores of its n passages."""
     pairs = [(example.text, passage) for example in examples for passage in example.passages]
     with torch.inference_mode():
-        parts = [scored(model, pairs[at : at + SCORED_AT_ONCE]) for at in range(0, len(pairs), SCORED_AT_ONCE)]
+        parts = [score_pairs(model, pairs[at : at + SCORED_AT_ONCE]) for at in range(0, len(pairs), SCORED_AT_ONCE)]
     flat = torch.cat(parts).cpu().numpy() if parts else np.empty(0, np.float32)
     borders = np.cumsum([len(example.passages) for example in examples])[:-1]
     return list(np.split(flat, borders))
 
 
-def by_data(examples: Sequence[Example]) -> dict[str, list[Example]]:
+def group_by_data(examples: Sequence[Example]) -> dict[str, list[Example]]:
     """Group examples by data set, in order."""
     found: dict[str, list[Example]] = {}
     for example in examples:

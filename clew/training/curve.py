@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clew.training.fit import DECIDES, read_curve
+from clew.training.fit import BEST_BY, read_curve
 
 PICTURE = "curve.png"
 
@@ -33,8 +33,8 @@ def plot(run: Path) -> Path:
     right = left.twinx()
     for name in dev[0][1] if dev else ():
         line = right.plot([step for step, _ in dev], [values[name] for _, values in dev], marker="o")[0]
-        line.set_label("dev nDCG@10, mean" if name == DECIDES else f"dev nDCG@10, {name}")
-        line.set_linewidth(2.0 if name == DECIDES else 0.8)
+        line.set_label("dev nDCG@10, mean" if name == BEST_BY else f"dev nDCG@10, {name}")
+        line.set_linewidth(2.0 if name == BEST_BY else 0.8)
     right.set_ylabel("nDCG@10")
     right.set_ylim(0, 1)
     handles = [line for axis in (left, right) for line in axis.get_lines() if not str(line.get_label()).startswith("_")]

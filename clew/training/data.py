@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from clew.core.errors import DataError
 from clew.core.measures.evaluation import judged_queries
-from clew.core.measures.gains import gained, parse_gains
-from clew.core.measures.judged import first_file, open_queries, read_rows, text_of
+from clew.core.measures.gains import parse_gains, to_gains
+from clew.core.measures.judged import first_file, id_of, open_queries, read_rows
 from clew.core.measures.runs import Qrels
 from clew.core.progress import Progress
 from clew.models.passage import embedded_text
-from clew.training.clicks import aggregated, clicks_file, read_impressions
-from clew.training.examples import Example, cleaned, judged_example, sampled
+from clew.training.clicks import aggregate, clicks_file, read_impressions
+from clew.training.examples import Example, clean_queries, judged_example, sample_queries
 from clew.training.negatives import candidates_example, indexed_texts, mined_example
 from clew.training.spec import DataSpec, TrainSpec
 
@@ -44,7 +44,7 @@ def gather(spec: TrainSpec, sources: CandidateSources, progress: Progress) -> Ga
     """
     found = GatheredData()
     for data in spec.data:
-        _gather(spec, data, sources, found, progress)
+        _gather_data_set(spec, data, sources, found, progress)
     return found
 
 
@@ -64,32 +64,32 @@ class _Queries:
     held_out: list[str]
 
 
-def _gather(
+def _gather_data_set(
     spec: TrainSpec, data: DataSpec, sources: CandidateSources, found: GatheredData, progress: Progress
 ) -> None:
-    read = _clicked(spec, data, found) if data.clicks else _of_folder(data)
+    read = _click_queries(spec, data, found) if data.clicks else _folder_queries(data)
     if read.name in found.dev:
         raise DataError(
             f"{read.where}: another data set is already named {read.name!r}",
             "rename the folder; results are listed by its name",
         )
-    names, dropped = cleaned(read.texts, judged_queries(read.train), read.held_out)
+    names, dropped = clean_queries(read.texts, judged_queries(read.train), read.held_out)
     if dropped:
         found.notices.append(
             f"{read.name}: {dropped} train queries left out: blank, duplicate, or also in another split"
         )
     keys = {query: max(read.train[query], key=lambda document: read.train[query][document]) for query in names}
-    names = sampled(names, keys, data.queries, spec.seed)
-    measured = sampled(judged_queries(read.dev), {}, spec.fit.dev_queries, spec.seed)
+    names = sample_queries(names, keys, data.queries, spec.seed)
+    dev_queries = sample_queries(judged_queries(read.dev), {}, spec.fit.dev_queries, spec.seed)
     if data.candidates == "judged" and not data.clicks:
-        make = _judged(spec, Path(read.where), read)
+        make = _judged_example_maker(spec, Path(read.where), read)
         examples = [each for query in names if (each := make(query, read.train, spec.negatives.count + 1)) is not None]
-        rows = [each for query in measured if (each := make(query, read.dev, spec.fit.dev_candidates)) is not None]
+        rows = [each for query in dev_queries if (each := make(query, read.dev, spec.fit.dev_candidates)) is not None]
     else:
         source = sources.open(data)
         try:
-            gathered = _shown if data.candidates == "judged" else _mined
-            examples, rows = gathered(spec, source, read, names, measured, progress)
+            make_examples = _shown_examples if data.candidates == "judged" else _mine_examples
+            examples, rows = make_examples(spec, source, read, names, dev_queries, progress)
         finally:
             source.close()
     for what, kept in ((data.split, examples), (data.dev, rows)):
@@ -108,25 +108,31 @@ def _gather(
     found.dev[read.name] = rows
 
 
-def _of_folder(data: DataSpec) -> _Queries:
+def _folder_queries(data: DataSpec) -> _Queries:
     """Read the queries of a BEIR folder."""
     judged = open_queries(Path(data.folder))
     gains = parse_gains(data.gains) if data.gains else None
-    train, dev = (gained(judged.qrels(split, None), gains) for split in (data.split, data.dev))
+    integers = gains is not None
+    train, dev = (to_gains(judged.qrels(split, None, integers=integers), gains) for split in (data.split, data.dev))
     held_out = [query for split in judged.splits if split != data.split for query in judged.qrels(split, None)]
     return _Queries(judged.folder.name, str(judged.folder), judged.queries, train, dev, held_out)
 
 
-def _clicked(spec: TrainSpec, data: DataSpec, found: GatheredData) -> _Queries:
+def _click_queries(spec: TrainSpec, data: DataSpec, found: GatheredData) -> _Queries:
     """Make judged queries from a click log."""
     path = clicks_file(Path(data.clicks))
-    made = aggregated(read_impressions(path), spec.clicks)
+    made = aggregate(read_impressions(path), spec.clicks)
     found.notices.append(f"{data.name}: {made.notice(spec.clicks)}")
     return _Queries(data.name, str(path), made.queries, made.train, made.dev, list(made.dev))
 
 
-def _mined(
-    spec: TrainSpec, source: CandidateSource, read: _Queries, names: list[str], measured: list[str], progress: Progress
+def _mine_examples(
+    spec: TrainSpec,
+    source: CandidateSource,
+    read: _Queries,
+    names: list[str],
+    dev_queries: list[str],
+    progress: Progress,
 ) -> tuple[list[Example], list[Example]]:
     """Return (examples, dev lists) of a data set whose candidates are retrieved from its index."""
     examples: list[Example] = []
@@ -137,7 +143,7 @@ def _mined(
             examples.append(example)
         progress(f"mining {read.name}", done, len(names))
     rows = []
-    for query in measured:
+    for query in dev_queries:
         text = read.texts[query]
         row = candidates_example(source, read.name, query, text, read.dev[query], spec.fit.dev_candidates)
         if row is not None:
@@ -145,8 +151,13 @@ def _mined(
     return examples, rows
 
 
-def _shown(
-    spec: TrainSpec, source: CandidateSource, read: _Queries, names: list[str], measured: list[str], progress: Progress
+def _shown_examples(
+    spec: TrainSpec,
+    source: CandidateSource,
+    read: _Queries,
+    names: list[str],
+    dev_queries: list[str],
+    progress: Progress,
 ) -> tuple[list[Example], list[Example]]:
     """Return (examples, dev lists) of a click log, with the shown documents that the index still contains."""
 
@@ -159,17 +170,17 @@ def _shown(
         if (example := made(query, read.train, spec.negatives.count + 1)) is not None:
             examples.append(example)
         progress(f"reading {read.name}", done, len(names))
-    rows = [row for query in measured if (row := made(query, read.dev, spec.fit.dev_candidates)) is not None]
+    rows = [row for query in dev_queries if (row := made(query, read.dev, spec.fit.dev_candidates)) is not None]
     return examples, rows
 
 
-def _judged(spec: TrainSpec, folder: Path, read: _Queries) -> Callable[[str, Qrels, int], Example | None]:
+def _judged_example_maker(spec: TrainSpec, folder: Path, read: _Queries) -> Callable[[str, Qrels, int], Example | None]:
     """Return a function that makes a query's example of its judged documents.
 
     Raises DataError for judged documents that are missing from the corpus.
     """
     wanted = {document for qrels in (read.train, read.dev) for query in qrels.values() for document in query}
-    texts = _texts(folder, wanted)
+    texts = _corpus_texts(folder, wanted)
     if missing := sorted(wanted - texts.keys()):
         raise DataError(
             f"{folder}: {len(missing)} judged documents are missing from its corpus, such as {missing[0]!r}",
@@ -182,7 +193,7 @@ def _judged(spec: TrainSpec, folder: Path, read: _Queries) -> Callable[[str, Qre
     return make
 
 
-def _texts(folder: Path, wanted: set[str]) -> Mapping[str, str]:
+def _corpus_texts(folder: Path, wanted: set[str]) -> Mapping[str, str]:
     """Return document → the text of it that the model reads, from a BEIR corpus."""
     corpus = first_file(folder, "corpus.jsonl")
     if corpus is None:
@@ -192,7 +203,7 @@ def _texts(folder: Path, wanted: set[str]) -> Mapping[str, str]:
         )
     found: dict[str, str] = {}
     for number, row in read_rows(corpus):
-        name = text_of(row, "_id", corpus, number)
+        name = id_of(row, corpus, number)
         if name in wanted:
             found[name] = embedded_text(str(row.get("title") or ""), str(row.get("text") or "")).strip()
     return found

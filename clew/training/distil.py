@@ -12,11 +12,11 @@ import torch
 from clew.core.errors import SpecError
 from clew.core.files import write_atomic
 from clew.core.progress import Progress
-from clew.training.cross_encoder import fit_lists, load, measured, predicted, seed_all, set_dropout
+from clew.training.cross_encoder import fit_lists, load_cross_encoder, measure_ndcg, predict, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted
 from clew.training.losses import MarginLoss
-from clew.training.processes import joined
+from clew.training.processes import process_group
 from clew.training.spec import TrainSpec
 
 TEACHER = "teacher.jsonl"
@@ -35,9 +35,9 @@ def train_student(
     The layers are spaced evenly from the first to the last (Sanh et al. 2019). Raises SpecError for more layers than
     the teacher has.
     """
-    scores = taught(teacher, spec.max_length, run, examples, progress)
+    scores = teacher_scores(teacher, spec.max_length, run, examples, progress)
     seed_all(spec.seed)
-    student = load(teacher, spec.max_length)
+    student = load_cross_encoder(teacher, spec.max_length)
     if spec.layers:
         keep_layers(student, spec.layers)
     if spec.fit.dropout is not None:
@@ -45,26 +45,26 @@ def train_student(
     return fit_lists(
         spec,
         student,
-        MarginLoss(student, spec.fit.pieces),
+        MarginLoss(student, spec.fit.tokens_per_pass),
         run,
         examples,
         scores,
-        lambda trained: measured(trained, dev),
+        lambda trained: measure_ndcg(trained, dev),
         progress,
     )
 
 
-def taught(
+def teacher_scores(
     teacher: Path, max_length: int, run: Path, examples: Sequence[Example], progress: Progress
 ) -> list[list[float]]:
     """Return the teacher's scores of each example's passages; the first process computes them once per run."""
     path = run / TEACHER
-    with joined().in_turn():
+    with process_group().first_process_first():
         if not path.is_file():
-            model = load(teacher, max_length)
+            model = load_cross_encoder(teacher, max_length)
             rows: list[list[float]] = []
             for at in range(0, len(examples), 16):
-                rows += [scores.tolist() for scores in predicted(model, examples[at : at + 16])]
+                rows += [scores.tolist() for scores in predict(model, examples[at : at + 16])]
                 progress("teacher", len(rows), len(examples))
             write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -55,7 +55,7 @@ def judged_example(
     )
 
 
-def sampled(queries: Sequence[str], keys: Mapping[str, str], most: int, seed: int) -> list[str]:
+def sample_queries(queries: Sequence[str], keys: Mapping[str, str], most: int, seed: int) -> list[str]:
     """Sample at most `most` queries (0: all), so that no key dominates the sample.
 
     keys: query → its relevant document. The probability of a query decreases with the square root of the number of
@@ -66,31 +66,31 @@ def sampled(queries: Sequence[str], keys: Mapping[str, str], most: int, seed: in
         return list(queries)
     counts = Counter(keys.get(query, query) for query in queries)
     # Efraimidis and Spirakis 2006: the largest u^(1/w) are a weighted sample without replacement.
-    draw = random.Random(seed)  # noqa: S311 - see judged_example
-    drawn = {query: draw.random() ** (counts[keys.get(query, query)] ** 0.5) for query in queries}
-    chosen = set(sorted(queries, key=lambda query: (-drawn[query], query))[:most])
+    generator = random.Random(seed)  # noqa: S311 - see judged_example
+    priorities = {query: generator.random() ** (counts[keys.get(query, query)] ** 0.5) for query in queries}
+    chosen = set(sorted(queries, key=lambda query: (-priorities[query], query))[:most])
     return [query for query in queries if query in chosen]
 
 
-def cleaned(queries: Mapping[str, str], names: Iterable[str], held_out: Iterable[str]) -> tuple[list[str], int]:
+def clean_queries(queries: Mapping[str, str], names: Iterable[str], held_out: Iterable[str]) -> tuple[list[str], int]:
     """Return (train queries to use, number of dropped ones).
 
     Blank queries, duplicates, and queries with the same text as a held-out query are dropped; training on the last
     would leak the evaluation data.
     """
-    seen = {folded(queries[name]) for name in held_out if name in queries}
+    seen = {normalised(queries[name]) for name in held_out if name in queries}
     kept: list[str] = []
     count = 0
     for name in names:
         count += 1
-        text = folded(queries[name])
+        text = normalised(queries[name])
         if text and text not in seen:
             seen.add(text)
             kept.append(name)
     return kept, count - len(kept)
 
 
-def folded(text: str) -> str:
+def normalised(text: str) -> str:
     """Normalise a query for comparison: fold case and collapse white space."""
     return " ".join(text.casefold().split())
 

@@ -19,13 +19,13 @@ from transformers import PrinterCallback, TrainerCallback
 from clew.core.errors import DataError
 from clew.core.files import disk_errors, write_atomic
 from clew.core.progress import Progress
-from clew.training.checkpoints import last_checkpoint, seal
-from clew.training.processes import ProcessGroup, joined
+from clew.training.checkpoints import last_checkpoint, mark_complete
+from clew.training.processes import ProcessGroup, process_group
 from clew.training.spec import FitSpec
 
 # Model → {measure: value, 0 to 1} on dev queries; "ndcg" decides which weights are best.
 Measure = Callable[[Any], Mapping[str, float]]
-DECIDES = "ndcg"
+BEST_BY = "ndcg"
 CURVE, BEST, CHECKPOINTS, FINISHED = "curve.jsonl", "best", "checkpoints", "fitted.json"
 
 
@@ -62,7 +62,7 @@ def arguments(cls: type[Any], spec: FitSpec, run: Path, seed: int) -> Any:
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
         data_seed=seed,
-        save_strategy="no",  # checkpoints are saved by time, see _Watch
+        save_strategy="no",  # checkpoints are saved by time, see _Monitor
         save_total_limit=2,
         eval_strategy="no",
         logging_steps=1,
@@ -70,7 +70,7 @@ def arguments(cls: type[Any], spec: FitSpec, run: Path, seed: int) -> Any:
         disable_tqdm=True,
         report_to="none",
         dataloader_num_workers=0,
-        dataloader_drop_last=joined().count > 1,  # every process must have a batch, or the others would wait
+        dataloader_drop_last=process_group().count > 1,  # every process must have a batch, or the others would wait
     )
 
 
@@ -83,38 +83,38 @@ def fit(
     step was made, StoreError if the disk has no space for a checkpoint, UsageError if the run was begun with another
     number of processes.
     """
-    ranks = joined()
-    if ranks.once((run / FINISHED).is_file):
+    ranks = process_group()
+    if ranks.run_on_first((run / FINISHED).is_file):
         return Fitted(**{**json.loads((run / FINISHED).read_text()), "folder": run / BEST})
-    watch = _Watch(spec, run, measure, progress, ranks)
-    trainer = make([watch])
+    monitor = _Monitor(spec, run, measure, progress, ranks)
+    trainer = make([monitor])
     trainer.remove_callback(PrinterCallback)  # it would print every loss on stdout
     start = time.perf_counter()
-    with disk_errors(run), ranks.together():
-        ranks.once(lambda: _check_enough(trainer.train_dataset, spec, ranks))
-        checkpoint = ranks.once(lambda: last_checkpoint(run / CHECKPOINTS, ranks.count))
+    with disk_errors(run), ranks.reporting_lost_peers():
+        ranks.run_on_first(lambda: _check_full_batches(trainer.train_dataset, spec, ranks))
+        checkpoint = ranks.run_on_first(lambda: last_checkpoint(run / CHECKPOINTS, ranks.count))
         trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-        ranks.wait()  # other processes may still read the checkpoints, which `_ended` deletes
-        return ranks.once(lambda: _ended(run, watch, trainer, time.perf_counter() - start, ranks.count))
+        ranks.wait()  # other processes may still read the checkpoints, which `_finish` deletes
+        return ranks.run_on_first(lambda: _finish(run, monitor, trainer, time.perf_counter() - start, ranks.count))
 
 
-def _check_enough(tables: Mapping[str, Any], spec: FitSpec, ranks: ProcessGroup) -> None:
+def _check_full_batches(tables: Mapping[str, Any], spec: FitSpec, ranks: ProcessGroup) -> None:
     """Raise DataError if several processes have less than one full batch each. One process may have a shorter batch."""
     found = sum(len(rows) // spec.batch for rows in tables.values())
     if ranks.count > 1 and found < ranks.count:
         raise DataError(
-            f"{ranks.count} processes need {ranks.count} full batches of {spec.batch} queries, the data have {found}",
+            f"{ranks.count} processes need {ranks.count} full batches of {spec.batch} queries, but there are {found}",
             "add data, or use a smaller batch or fewer processes",
         )
 
 
-def _ended(run: Path, watch: _Watch, trainer: Any, seconds: float, processes: int) -> Fitted:
+def _finish(run: Path, monitor: _Monitor, trainer: Any, seconds: float, processes: int) -> Fitted:
     """Write the result of a run, so that it is not repeated, and delete its checkpoints."""
-    if watch.best is None:
-        watch.evaluate(trainer.model, trainer.state.global_step)
-    if watch.best is None or not trainer.state.global_step:
+    if monitor.best is None:
+        monitor.evaluate(trainer.model, trainer.state.global_step)
+    if monitor.best is None or not trainer.state.global_step:
         raise DataError("training ended without a single step", "add data, or use a smaller batch")
-    step, measures = watch.best
+    step, measures = monitor.best
     fitted = Fitted(run / BEST, step, trainer.state.global_step, round(seconds, 1), measures, processes)
     write_atomic(run / FINISHED, json.dumps({**asdict(fitted), "folder": BEST}).encode())
     shutil.rmtree(run / CHECKPOINTS, ignore_errors=True)
@@ -127,7 +127,7 @@ def read_curve(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-class _Watch(TrainerCallback):
+class _Monitor(TrainerCallback):
     """Records loss and measures, evaluates on dev queries, saves the best weights, times checkpoints, stops early.
 
     The first process does so and sends its decisions to the others, since all must stop and save at the same step.
@@ -142,14 +142,14 @@ class _Watch(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Drop the rows after the checkpoint from which the run resumes."""
-        if not self._ranks.first:
+        if not self._ranks.is_first:
             return
         self._rows = [row for row in read_curve(self._run) if row["step"] <= state.global_step]
         self._write()
         if not (self._run / BEST).is_dir():  # the run was killed while they were replaced, so they are measured again
             return
         for row in self._rows:
-            if "dev" in row and (self.best is None or row["dev"][DECIDES] > self.best[1][DECIDES]):
+            if "dev" in row and (self.best is None or row["dev"][BEST_BY] > self.best[1][BEST_BY]):
                 self.best = (row["step"], row["dev"])
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **_: Any) -> None:  # noqa: ARG002
@@ -171,7 +171,7 @@ class _Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> Any:  # noqa: ARG002
         """Evaluate, stop or save if it is time to."""
-        stop, save = self._ranks.once(lambda: self._decided(model, state.global_step, state.max_steps))
+        stop, save = self._ranks.run_on_first(lambda: self._stop_or_save(model, state.global_step, state.max_steps))
         control.should_training_stop = control.should_training_stop or stop
         control.should_save = control.should_save or save
         return control
@@ -179,13 +179,13 @@ class _Watch(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Write the rows up to a checkpoint, and mark it complete once every process has written its part."""
         self._ranks.wait()
-        if self._ranks.first:
+        if self._ranks.is_first:
             self._write()
-            seal(Path(args.output_dir) / f"checkpoint-{state.global_step}", self._ranks.count)
+            mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}", self._ranks.count)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Write the remaining rows."""
-        if self._ranks.first:
+        if self._ranks.is_first:
             self._write()
 
     def evaluate(self, model: Any, step: int) -> None:
@@ -195,7 +195,7 @@ class _Watch(TrainerCallback):
             measures = {name: round(float(value), 6) for name, value in self._measure(model).items()}
         model.train()
         self._rows.append({"step": step, "dev": measures})
-        if self.best is None or measures[DECIDES] > self.best[1][DECIDES]:
+        if self.best is None or measures[BEST_BY] > self.best[1][BEST_BY]:
             staged = self._run / f"{BEST}.new"
             shutil.rmtree(staged, ignore_errors=True)
             model.save_pretrained(str(staged), create_model_card=False)
@@ -204,20 +204,20 @@ class _Watch(TrainerCallback):
             self.best = (step, measures)
         self._write()
 
-    def _decided(self, model: Any, step: int, steps: int) -> tuple[bool, bool]:
+    def _stop_or_save(self, model: Any, step: int, steps: int) -> tuple[bool, bool]:
         """Return (whether to stop, whether to save a checkpoint) after a step; evaluate if it is time to."""
         self._progress("training", step, steps)
         every = max(1, steps // self._spec.evaluations)
         stop = False
         if step == steps or (step % every == 0 and steps - step >= every // 2):
             self.evaluate(model, step)
-            stop = bool(self._spec.patience) and self._without_gain() >= self._spec.patience
+            stop = bool(self._spec.patience) and self._evaluations_since_best() >= self._spec.patience
         save = time.monotonic() - self._saved >= self._spec.checkpoint_minutes * 60
         if save:
             self._saved = time.monotonic()
         return stop, save
 
-    def _without_gain(self) -> int:
+    def _evaluations_since_best(self) -> int:
         """Count the evaluations since the best one."""
         assert self.best is not None  # noqa: S101 - called after an evaluation
         return sum("dev" in row and row["step"] > self.best[0] for row in self._rows)

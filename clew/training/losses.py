@@ -15,8 +15,8 @@ from clew.core.errors import DataError
 
 # The number of tokens per forward pass at which a CPU and a GPU are fastest. Texts are sorted by length, so that little
 # of it is padding.
-_ON_A_PROCESSOR, _ON_A_GPU = 4_096, 32_768
-_LEFT_OUT = -1e4
+_ON_A_CPU, _ON_A_GPU = 4_096, 32_768
+_MASKED = -1e4
 _ALL = 2**31
 
 
@@ -26,14 +26,14 @@ class RankingLoss(nn.Module):
     list_weight, point_weight: weights of the two parts. The listwise part (ListNet, Cao et al. 2007) compares the
     softmax of a list's scores with its gains, normalised to sum to 1. The pointwise part is the binary cross-entropy of
     each score with its gain, which fixes what a score of 0 means. smoothing: distance of pointwise targets from 0 and
-    1. pieces: see `scored`.
+    1. tokens_per_pass: see `score_pairs`.
     """
 
     def __init__(
-        self, model: Any, *, list_weight: float, point_weight: float, smoothing: float = 0.0, pieces: int = 0
+        self, model: Any, *, list_weight: float, point_weight: float, smoothing: float = 0.0, tokens_per_pass: int = 0
     ) -> None:
         super().__init__()
-        self.model, self._pieces = model, pieces
+        self.model, self._tokens_per_pass = model, tokens_per_pass
         self._list_weight, self._point_weight, self._smoothing = list_weight, point_weight, smoothing
 
     def forward(
@@ -49,7 +49,7 @@ class RankingLoss(nn.Module):
         """
         queries, lists = inputs[0], inputs[1]
         pairs = [(query, passage) for query, passages in zip(queries, lists, strict=True) for passage in passages]
-        scores = scored(self.model, pairs, self._pieces, prompt=prompt, task=task)
+        scores = score_pairs(self.model, pairs, self._tokens_per_pass, prompt=prompt, task=task)
         gains = torch.cat([each.to(scores.device, torch.float32) for each in labels])
         owners = torch.repeat_interleave(
             torch.arange(len(lists), device=scores.device),
@@ -59,19 +59,19 @@ class RankingLoss(nn.Module):
         loss = self._point_weight * binary_cross_entropy_with_logits(scores, smooth)
         if self._list_weight:
             loss = loss + self._list_weight * _listwise(scores, gains, owners, len(lists))
-        return finite(loss, lambda: queries)
+        return check_finite(loss, lambda: queries)
 
 
 class MarginLoss(nn.Module):
     """Mean squared error of a student's score differences within a list against its teacher's (margin-MSE).
 
-    After Hofstätter et al. 2020. Covers all pairs of a list at once: with both lists of scores centred on their mean,
-    the squared distance is half the mean over the pairs. pieces: see `scored`.
+    After Hofstätter et al. 2020. All pairs of a list are computed at once: if both lists of scores are centred on their
+    means, their mean squared difference is half the mean over the pairs. tokens_per_pass: see `score_pairs`.
     """
 
-    def __init__(self, model: Any, pieces: int = 0) -> None:
+    def __init__(self, model: Any, tokens_per_pass: int = 0) -> None:
         super().__init__()
-        self.model, self._pieces = model, pieces
+        self.model, self._tokens_per_pass = model, tokens_per_pass
 
     def forward(
         self,
@@ -83,26 +83,28 @@ class MarginLoss(nn.Module):
         """Return the loss of a batch. inputs: (queries, lists of passages); labels: the teacher's scores of each."""
         queries, lists = inputs[0], inputs[1]
         pairs = [(query, passage) for query, passages in zip(queries, lists, strict=True) for passage in passages]
-        scores = scored(self.model, pairs, self._pieces, prompt=prompt, task=task)
+        scores = score_pairs(self.model, pairs, self._tokens_per_pass, prompt=prompt, task=task)
         parts = torch.split(scores, [len(each) for each in lists])
         wanted = [each.to(scores.device, torch.float32) for each in labels]
         loss = torch.stack(
             [((one - one.mean() - other + other.mean()) ** 2).mean() for one, other in zip(parts, wanted, strict=True)]
         ).mean()
-        return finite(loss, lambda: queries)
+        return check_finite(loss, lambda: queries)
 
 
 class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
     """Cross-entropy over the passages of the whole batch; texts of similar length are embedded together.
 
     This is the multiple negatives ranking loss (Henderson et al. 2017) with cached gradients, so that a batch may be
-    larger than memory (GradCache, Gao et al. 2021). pieces: tokens per forward pass, without padding; 0: a number that
-    suits the device.
+    larger than memory (GradCache, Gao et al. 2021). tokens_per_pass: tokens per forward pass, without padding;
+    0: a number that suits the device.
     """
 
-    def __init__(self, model: Any, pieces: int = 0) -> None:
+    def __init__(self, model: Any, tokens_per_pass: int = 0) -> None:
         # Compute the loss in one part, because the graph includes the reordering of rows and allows one backward pass.
-        super().__init__(model, mini_batch_size=_ALL, mini_batch_num_tokens=pieces or _fastest(model.device))
+        super().__init__(
+            model, mini_batch_size=_ALL, mini_batch_num_tokens=tokens_per_pass or _default_tokens(model.device)
+        )
         self._tokenizer = model.tokenizer  # the wrapper for training with several processes has none
         self._places: list[Tensor] = []
 
@@ -118,7 +120,7 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
             {name: value[order] if torch.is_tensor(value) else value for name, value in features.items()}
             for features, order in zip(given, orders, strict=True)
         ]
-        return finite(super().forward(columns, labels), lambda: self._asked(given[0]["input_ids"]))
+        return check_finite(super().forward(columns, labels), lambda: self._decode_queries(given[0]["input_ids"]))
 
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
@@ -127,13 +129,13 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
         columns = [[torch.cat(parts)[place]] for parts, place in zip(reps, self._places, strict=True)]
         return super().calculate_loss(columns, labels, with_backward=with_backward)
 
-    def _asked(self, ids: Tensor) -> Sequence[str]:
+    def _decode_queries(self, ids: Tensor) -> Sequence[str]:
         """Decode the queries of a batch from their tokens, which are all that a loss receives."""
         read: Sequence[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return read
 
 
-def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
+def check_finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
     """Return the loss. Raises DataError that names the queries of the batch if it is not finite."""
     if not torch.isfinite(loss):
         shown = ", ".join(repr(str(query)[:60]) for query in queries()[:8])
@@ -144,25 +146,32 @@ def finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
     return loss
 
 
-def scored(
-    model: Any, pairs: Sequence[tuple[str, str]], pieces: int = 0, *, prompt: str | None = None, task: str | None = None
+def score_pairs(
+    model: Any,
+    pairs: Sequence[tuple[str, str]],
+    tokens_per_pass: int = 0,
+    *,
+    prompt: str | None = None,
+    task: str | None = None,
 ) -> Tensor:
     """Return (n,) float32 scores (log-odds) of n pairs; pairs of similar length are computed together.
 
-    pieces: tokens per forward pass, with padding; 0: a number that suits the device.
+    tokens_per_pass: tokens per forward pass, with padding; 0: a number that suits the device.
     """
     order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at][0]) - len(pairs[at][1]))
     # With several processes, the model is in a wrapper that averages gradients and lacks the attributes of the model.
-    bare = model.module if isinstance(model, DistributedDataParallel) else model
-    most = pieces or _fastest(bare.device)
+    unwrapped = model.module if isinstance(model, DistributedDataParallel) else model
+    most = tokens_per_pass or _default_tokens(unwrapped.device)
     found: list[Tensor] = []
     at = 0
     while at < len(order):
         # A token has about four characters. The first pair of a pass is the longest.
-        longest = min(bare.max_seq_length, sum(map(len, pairs[order[at]])) // 4 + 4)
+        longest = min(unwrapped.max_seq_length, sum(map(len, pairs[order[at]])) // 4 + 4)
         part = order[at : at + max(1, most // longest)]
-        tokens = bare.preprocess([pairs[each] for each in part], prompt=prompt, task=task)
-        tokens = {name: value.to(bare.device) if torch.is_tensor(value) else value for name, value in tokens.items()}
+        tokens = unwrapped.preprocess([pairs[each] for each in part], prompt=prompt, task=task)
+        tokens = {
+            name: value.to(unwrapped.device) if torch.is_tensor(value) else value for name, value in tokens.items()
+        }
         found.append(model(tokens)["scores"].view(-1).float())
         at += len(part)
     places = torch.empty(len(order), dtype=torch.long)
@@ -170,8 +179,8 @@ def scored(
     return torch.cat(found)[places.to(found[0].device)]
 
 
-def _fastest(device: torch.device) -> int:
-    return _ON_A_GPU if device.type == "cuda" else _ON_A_PROCESSOR
+def _default_tokens(device: torch.device) -> int:
+    return _ON_A_GPU if device.type == "cuda" else _ON_A_CPU
 
 
 def _listwise(scores: Tensor, gains: Tensor, owners: Tensor, lists: int) -> Tensor:
@@ -179,7 +188,7 @@ def _listwise(scores: Tensor, gains: Tensor, owners: Tensor, lists: int) -> Tens
     width = int(torch.bincount(owners, minlength=lists).max())
     first = torch.searchsorted(owners, torch.arange(lists, device=owners.device))
     place = torch.arange(len(owners), device=owners.device) - first[owners]
-    table = torch.full((lists, width), _LEFT_OUT, device=scores.device).index_put((owners, place), scores)
+    table = torch.full((lists, width), _MASKED, device=scores.device).index_put((owners, place), scores)
     target = torch.zeros((lists, width), device=scores.device).index_put((owners, place), gains)
     total = target.sum(dim=1, keepdim=True)
     each = -(target / total.clamp(min=1e-6) * log_softmax(table, dim=1)).sum(dim=1)

@@ -27,8 +27,8 @@ def mined_example(
     if found is None:
         return None
     relevant = sorted((name for name, gain in judged.items() if gain > 0), key=lambda name: (-judged[name], name))
-    held = ((name, passage) for name in relevant if (passage := found.passage(name)) is not None)
-    passages = dict(islice(held, max(1, spec.count // 2)))
+    indexed = ((name, passage) for name in relevant if (passage := found.passage(name)) is not None)
+    passages = dict(islice(indexed, max(1, spec.count // 2)))
     if not passages:
         return None
     negatives = _negatives(found, set(relevant), passages, spec, f"{seed}/{query}")
@@ -79,21 +79,21 @@ def _negatives(
     query exceeds that of the best relevant candidate by more than the margin, since they may be relevant and unjudged.
     """
     words = [_words(each) for each in passages.values()]
-    ceiling = _ceiling(found, relevant, spec.margin)
+    max_cosine = _max_cosine(found, relevant, spec.margin)
     order = [at for at in range(min(spec.depth, len(found.ids))) if found.ids[at] not in relevant]
     chosen: dict[str, str] = {}
-    for at in _by_turns(order, spec, seed):
-        if found.cosines is not None and found.cosines[at] > ceiling:
+    for at in _selection_order(order, spec, seed):
+        if found.cosines is not None and found.cosines[at] > max_cosine:
             continue
         passage = found.passage(found.ids[at])
-        if passage and not any(_overlap(_words(passage), each) > spec.similar for each in words):
+        if passage and not any(_jaccard(_words(passage), each) > spec.similar for each in words):
             chosen[found.ids[at]] = passage
         if len(chosen) == spec.count:
             break
     return chosen
 
 
-def _ceiling(found: Candidates, relevant: set[str], margin: float) -> float:
+def _max_cosine(found: Candidates, relevant: set[str], margin: float) -> float:
     """Return the cosine above which a candidate may be relevant and unjudged; infinite if it is unknown."""
     if found.cosines is None:
         return float("inf")
@@ -101,16 +101,16 @@ def _ceiling(found: Candidates, relevant: set[str], margin: float) -> float:
     return max(cosines) + margin if cosines else float("inf")
 
 
-def _by_turns(order: Sequence[int], spec: NegativesSpec, seed: str) -> list[int]:
+def _selection_order(order: Sequence[int], spec: NegativesSpec, seed: str) -> list[int]:
     """Order candidates for selection: the wanted share from the top, a sample from further down, then all others.
 
     order: positions of the candidates, best first. The top is the first fifth, at least `count`.
     """
-    draw = random.Random(seed)  # noqa: S311 - a reproducible choice, not a secret
+    generator = random.Random(seed)  # noqa: S311 - a reproducible choice, not a secret
     border = max(spec.count, len(order) // 5)
     near, far = list(order[:border]), list(order[border:])
-    draw.shuffle(near)
-    draw.shuffle(far)
+    generator.shuffle(near)
+    generator.shuffle(far)
     hard = round(spec.top * spec.count)
     return [*near[:hard], *far[: spec.count - hard], *near[hard:], *far[spec.count - hard :]]
 
@@ -119,6 +119,6 @@ def _words(text: str) -> set[str]:
     return set(text.casefold().split())
 
 
-def _overlap(one: set[str], other: set[str]) -> float:
+def _jaccard(one: set[str], other: set[str]) -> float:
     """Return the Jaccard similarity (0 to 1) of two sets of words."""
     return len(one & other) / max(1, len(one | other))

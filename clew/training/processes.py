@@ -16,8 +16,8 @@ from clew.core.errors import ClewError, UsageError
 T = TypeVar("T")
 # One process mines and measures while the others wait for it. The trainer's own group has a much shorter timeout: if an
 # exchange of gradients takes that long, a process hangs.
-PATIENCE = timedelta(days=30)
-GRADIENTS_WITHIN = timedelta(minutes=30)
+WAIT_TIMEOUT = timedelta(days=30)
+GRADIENT_TIMEOUT = timedelta(minutes=30)
 # Messages of gloo and nccl after the other process has stopped.
 _LOST = re.compile(r"(closed|reset) by peer|refused|broken pipe|remote (process|error)|timed? ?out", re.IGNORECASE)
 
@@ -31,20 +31,20 @@ class ProcessGroup:
     _group: Any = None
 
     @property
-    def first(self) -> bool:
-        """Whether this is the process that decides, writes and prints."""
+    def is_first(self) -> bool:
+        """Whether this is the first process, which decides, writes and prints."""
         return self.rank == 0
 
-    def once(self, make: Callable[[], T]) -> T:
+    def run_on_first(self, make: Callable[[], T]) -> T:
         """Call `make` in the first process and return its result in all; the others wait as long as it takes."""
         if self.count == 1:
             return make()
         import torch.distributed
 
-        said: list[Any] = [make() if self.first else None]
-        with self.together():
-            torch.distributed.broadcast_object_list(said, src=0, group=self._group)
-        found: T = said[0]
+        results: list[Any] = [make() if self.is_first else None]
+        with self.reporting_lost_peers():
+            torch.distributed.broadcast_object_list(results, src=0, group=self._group)
+        found: T = results[0]
         return found
 
     def wait(self) -> None:
@@ -52,24 +52,24 @@ class ProcessGroup:
         if self.count > 1:
             import torch.distributed
 
-            with self.together():
+            with self.reporting_lost_peers():
                 torch.distributed.barrier(group=self._group)
 
     @contextmanager
-    def in_turn(self) -> Iterator[None]:
+    def first_process_first(self) -> Iterator[None]:
         """Run the block in the first process, then in the others, which can use the results of the first.
 
         An error that every process would raise is raised and printed by the first one only.
         """
-        if not self.first:
+        if not self.is_first:
             self.wait()
         yield
-        if self.first:
+        if self.is_first:
             self.wait()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Turn the RuntimeError of a library after another process has stopped into a ClewError that says so."""
+    def reporting_lost_peers(self) -> Iterator[None]:
+        """Turn the RuntimeError of a library, raised because another process has stopped, into a clear ClewError."""
         try:
             yield
         except RuntimeError as error:
@@ -80,32 +80,32 @@ class ProcessGroup:
                 "see the error of that process; to resume the run from its last checkpoint, run the same command again",
             ) from error
 
-    def leave(self) -> None:
+    def shut_down(self) -> None:
         """Leave the process group at the end of a successful run."""
         if self.count > 1:
             import torch.distributed
 
             torch.distributed.destroy_process_group()
-            joined.cache_clear()
+            process_group.cache_clear()
 
 
 @cache
-def joined() -> ProcessGroup:
+def process_group() -> ProcessGroup:
     """Return the processes of this run: one, unless torchrun or accelerate started several.
 
-    Raises UsageError if there are GPUs, but fewer than processes.
+    Raises UsageError if the machine has GPUs, but fewer than there are processes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or "LOCAL_RANK" not in os.environ:
         return ProcessGroup()
     import torch.distributed
     from accelerate import PartialState
 
-    graphics = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if 0 < graphics <= int(os.environ["LOCAL_RANK"]):
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if 0 < gpus <= int(os.environ["LOCAL_RANK"]):
         raise UsageError(
-            f"{os.environ.get('LOCAL_WORLD_SIZE')} processes were started, but this machine has {graphics} GPUs",
-            f"start at most one process per GPU: torchrun --nproc-per-node {graphics}",
+            f"{os.environ.get('LOCAL_WORLD_SIZE')} processes were started, but this machine has {gpus} GPUs",
+            f"start at most one process per GPU: torchrun --nproc-per-node {gpus}",
         )
-    state = PartialState(cpu=not graphics, timeout=GRADIENTS_WITHIN)
-    group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+    state = PartialState(cpu=not gpus, timeout=GRADIENT_TIMEOUT)
+    group = torch.distributed.new_group(backend="gloo", timeout=WAIT_TIMEOUT)
     return ProcessGroup(state.process_index, state.num_processes, group)

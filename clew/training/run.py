@@ -20,17 +20,17 @@ from clew.core.files import disk_errors, write_atomic
 from clew.core.lock import writing
 from clew.core.progress import Progress, Silent
 from clew.core.types import Bools, Floats
-from clew.models.folder import layers, longest_input
+from clew.models.folder import layers, max_input_tokens
 from clew.models.manifest import Role
-from clew.models.store import check_free, fp32_folder, prepare, read_manifest, save_model, scorer_folder
+from clew.models.store import check_name_is_free, fp32_folder, prepare, read_manifest, save_model, scorer_folder
 from clew.training.card import write_card
-from clew.training.cross_encoder import by_data, load, predicted, train_cross_encoder
+from clew.training.cross_encoder import group_by_data, load_cross_encoder, predict, train_cross_encoder
 from clew.training.curve import plot
 from clew.training.data import GatheredData, gather
 from clew.training.distil import train_student
 from clew.training.examples import Example, read_examples, write_examples
 from clew.training.fit import FINISHED, Fitted
-from clew.training.processes import joined
+from clew.training.processes import process_group
 from clew.training.sources import digests
 from clew.training.spec import TrainSpec
 
@@ -74,27 +74,27 @@ def train(
     sources: opens the indexes that candidates are retrieved from. calibrate: fits the calibration of a cross-encoder on
     dev lists. progress: called with (stage, done, total). notify: called with messages for the user. Under torchrun
     every process calls this and gets the same result, but only the first gathers, notifies and saves. Raises SpecError
-    for a spec that does not fit the kind or the base model, UsageError for a name that models of another role have,
+    for a spec that does not fit the kind or the base model, UsageError if models of another role already have the name,
     NotFoundError for missing data or models, DataError for data without usable queries and for training that diverged,
     LockedError if another process runs it, StoreError if the disk is full.
     """
-    ranks = joined()
-    if not ranks.first:
-        progress, notify = Silent(), _ignored
-    base, lineage = ranks.once(lambda: _origin(kind, spec, home, sources))
+    ranks = process_group()
+    if not ranks.is_first:
+        progress, notify = Silent(), _ignore
+    base, lineage = ranks.run_on_first(lambda: _base_and_lineage(kind, spec, home, sources))
     run = run_folder(spec, home, lineage)
     finished = (run / FINISHED).is_file()  # then nothing more is written
-    with disk_errors(run), writing(run) if ranks.first and not finished else nullcontext():
-        with ranks.in_turn():
-            gathered = _gathered(spec, run, sources, progress, notify)
+    with disk_errors(run), writing(run) if ranks.is_first and not finished else nullcontext():
+        with ranks.first_process_first():
+            gathered = _load_or_gather(spec, run, sources, progress, notify)
         if ranks.count > 1:
             each = spec.fit.batch * spec.fit.accumulate
             notify(f"{ranks.count} processes, {each * ranks.count} queries per step: {each} in each process")
         if finished:
             notify(f"this run is already finished; to train it again, delete {run}")
-        fitted = _fitted(kind, spec, base, run, gathered, progress)
-        model = ranks.once(lambda: _saved(kind, spec, home, base, lineage, fitted, gathered, calibrate))
-    return Trained(run, model, fitted, len(gathered.examples), _pairs(gathered), tuple(gathered.notices))
+        fitted = _fit(kind, spec, base, run, gathered, progress)
+        model = ranks.run_on_first(lambda: _save(kind, spec, home, base, lineage, fitted, gathered, calibrate))
+    return Trained(run, model, fitted, len(gathered.examples), _count_pairs(gathered), tuple(gathered.notices))
 
 
 def run_folder(spec: TrainSpec, home: Path, lineage: Mapping[str, Any]) -> Path:
@@ -103,22 +103,25 @@ def run_folder(spec: TrainSpec, home: Path, lineage: Mapping[str, Any]) -> Path:
     return home / "training" / f"{spec.name}-{key}"
 
 
-def calibrated(
+def calibration_of(
     folder: Path, max_length: int, dev: Mapping[str, Sequence[Example]], calibrate: Calibrate
 ) -> dict[str, Any]:
     """Return the calibration that maps a cross-encoder's scores to log-odds of relevance, fitted on dev lists.
 
-    Lists retrieved from an index are preferred if there are any: they are what is reranked, and have fused scores.
+    Lists retrieved from an index are preferred if there are any, because searches rerank such lists and they have fused
+    scores.
     """
     rows = [row for each in dev.values() for row in each]
     rows = [row for row in rows if row.fused] or rows
-    scores = np.concatenate(predicted(load(folder, max_length), rows)).astype(np.float64)
+    scores = np.concatenate(predict(load_cross_encoder(folder, max_length), rows)).astype(np.float64)
     fused = np.array([value for row in rows for value in row.fused or (0.0,) * len(row.gains)], np.float64)
     relevant = np.array([gain > 0 for row in rows for gain in row.gains], np.bool_)
     return calibrate(scores, fused, relevant)
 
 
-def _origin(kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources) -> tuple[Path, dict[str, Any]]:
+def _base_and_lineage(
+    kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources
+) -> tuple[Path, dict[str, Any]]:
     """Return (folder of the weights that training starts from, lineage of the run)."""
     if (kind == "distil") != bool(spec.teacher):
         raise SpecError(
@@ -129,9 +132,9 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources) 
         named = scorer_folder(spec.teacher, home)
     else:
         named = prepare(spec.base, home, "bi_encoder" if kind == "bi-encoder" else None)
-    check_free(home, spec.name, ROLES[kind])
+    check_name_is_free(home, spec.name, ROLES[kind])
     base = fp32_folder(named, home)
-    if 0 < (most := longest_input(base)) < spec.max_length:
+    if 0 < (most := max_input_tokens(base)) < spec.max_length:
         raise SpecError(
             f"max_length is {spec.max_length}, but {spec.teacher or spec.base} reads at most {most} tokens",
             f"set max_length to {most} or less",
@@ -144,7 +147,7 @@ def _origin(kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources) 
     return base, {**lineage, "data": digests(spec, home, sources)}
 
 
-def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: GatheredData, progress: Progress) -> Fitted:
+def _fit(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: GatheredData, progress: Progress) -> Fitted:
     given = (spec, base, run, gathered.examples, gathered.dev, progress)
     if kind == "bi-encoder":
         from clew.training.bi_encoder import train_bi_encoder
@@ -153,7 +156,7 @@ def _fitted(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: Gather
     return train_student(*given) if kind == "distil" else train_cross_encoder(*given)
 
 
-def _saved(
+def _save(
     kind: Kind,
     spec: TrainSpec,
     home: Path,
@@ -165,14 +168,16 @@ def _saved(
 ) -> Path:
     """Save the best weights as a model with curve, card, lineage, measures and calibration; return its folder."""
     plot(fitted.folder.parent)
-    counts = {name: len(rows) for name, rows in by_data(gathered.examples).items()}
-    made = {**lineage, "queries": counts, "pairs": _pairs(gathered)}
+    counts = {name: len(rows) for name, rows in group_by_data(gathered.examples).items()}
+    made = {**lineage, "queries": counts, "pairs": _count_pairs(gathered)}
     if before := read_manifest(base).lineage:
         made["started from"] = before  # the base is a trained model itself
     if fitted.processes > 1:
         made["processes"] = fitted.processes
     measures = {"dev nDCG@10": dict(fitted.measures), "step": fitted.step, "steps": fitted.steps}
-    calibration = {} if kind == "bi-encoder" else calibrated(fitted.folder, spec.max_length, gathered.dev, calibrate)
+    calibration = (
+        {} if kind == "bi-encoder" else calibration_of(fitted.folder, spec.max_length, gathered.dev, calibrate)
+    )
     write_card(fitted.folder, spec, made, measures)
     return save_model(
         fitted.folder, home, spec.name, ROLES[kind], lineage=made, metrics=measures, calibration=calibration,
@@ -180,15 +185,15 @@ def _saved(
     )  # fmt: skip
 
 
-def _pairs(gathered: GatheredData) -> int:
+def _count_pairs(gathered: GatheredData) -> int:
     return sum(len(example.passages) for example in gathered.examples)
 
 
-def _ignored(notice: str) -> None:
+def _ignore(notice: str) -> None:
     """Ignore a message, which the first process shows."""
 
 
-def _gathered(
+def _load_or_gather(
     spec: TrainSpec, run: Path, sources: CandidateSources, progress: Progress, notify: Callable[[str], None]
 ) -> GatheredData:
     """Read the gathered data of a run, after gathering them if no earlier call did."""
@@ -200,7 +205,7 @@ def _gathered(
         write_atomic(run / SPEC, json.dumps(spec.as_table(), indent=1).encode())  # last, so the others are complete
     found = GatheredData(
         list(read_examples(run / EXAMPLES)),
-        by_data(list(read_examples(run / DEV))),
+        group_by_data(list(read_examples(run / DEV))),
         json.loads((run / NOTICES).read_text()),
     )
     for notice in found.notices:

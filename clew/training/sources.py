@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def digests(spec: TrainSpec, home: Path, sources: CandidateSources) -> dict[str, str]:
-    """Return the name of each data set → sha256, in hex, of everything that is read of it.
+    """Return the name of each data set → sha256, in hex, of everything that is read from it.
 
     That covers the queries, the qrels of every split (queries of other splits are not trained on), the documents, the
     click log, and the encoder that negatives are mined with. The documents of a published index are identified by the

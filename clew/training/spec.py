@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from clew.core.errors import SpecError, UsageError, nearest
 from clew.core.spec import as_table, parse, read_toml
@@ -93,13 +93,15 @@ class FitSpec:
 
     loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss (0 to 10). smoothing:
     distance of the pointwise targets from 0 and 1 (0 to 0.4). epochs: passes over the examples. batch: queries per
-    step; accumulate: steps whose gradients are summed before the weights are updated; pieces: tokens per forward pass,
-    which bounds memory and has no other effect (0: a number that suits the device). learning_rate, warmup (share of the
-    steps), schedule, weight_decay, clip (largest gradient norm, 0: no limit), dropout (None: as in the model).
-    precision: of the forward pass. evaluations: number of measurements on dev queries; patience: stop after this many
-    without an improvement (0: never). dev_queries, dev_candidates: of each data set. checkpoint_minutes: between
-    checkpoints.
+    step; accumulate: steps whose gradients are summed before the weights are updated; tokens_per_pass: tokens per
+    forward pass, which bounds memory and has no other effect (0: a number that suits the device). learning_rate, warmup
+    (share of the steps), schedule, weight_decay, clip (largest gradient norm, 0: no limit), dropout (None: as in the
+    model). precision: of the forward pass. evaluations: number of measurements on dev queries; patience: stop after
+    this many without an improvement (0: never). dev_queries, dev_candidates: of each data set. checkpoint_minutes:
+    between checkpoints.
     """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"pieces": "tokens_per_pass"}
 
     loss: Literal["listwise", "pointwise"] = "listwise"
     point: float = 0.2
@@ -114,7 +116,7 @@ class FitSpec:
     clip: float = 1.0
     dropout: float | None = None
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    pieces: int = 0
+    tokens_per_pass: int = 0
     evaluations: int = 4
     patience: int = 0
     dev_queries: int = 100
@@ -137,7 +139,7 @@ class FitSpec:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
                 raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
-        for name in ("weight_decay", "clip", "patience", "checkpoint_minutes", "pieces"):
+        for name in ("weight_decay", "clip", "patience", "checkpoint_minutes", "tokens_per_pass"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected a finite number, 0 or more")
 
@@ -151,7 +153,7 @@ class TrainSpec:
     query and a passage together (8 or more, at most what the base reads). seed: of sampling, initial weights and order
     (0 to 2**32 - 1). licence: of the result, for its card. data: the data sets, mixed in proportion to their size.
     teacher: the cross-encoder that a student imitates; layers: how many of its layers the student has (0: all). clicks:
-    how click logs are read. written: absolute path → the path as the spec file has it.
+    how click logs are read. paths_as_written: absolute path → the path as the spec file has it.
     """
 
     name: str
@@ -165,7 +167,7 @@ class TrainSpec:
     negatives: NegativesSpec = field(default_factory=NegativesSpec)
     fit: FitSpec = field(default_factory=FitSpec)
     clicks: ClicksSpec = field(default_factory=ClicksSpec)
-    written: Mapping[str, str] = field(default_factory=dict)
+    paths_as_written: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -179,13 +181,15 @@ class TrainSpec:
     def as_table(self) -> dict[str, Any]:
         """Return the table from which the spec can be parsed again.
 
-        Keys that were added later appear only if they are used, because runs and models are identified by this table.
-        Paths are as in the spec file, so that the table reveals no folders of this machine.
+        Keys that were added later appear only if they are used, and `tokens_per_pass` has its old name, `pieces`,
+        because runs and models are identified by this table. Paths are as in the spec file, so that the table reveals
+        no folders of this machine.
         """
         table = as_table(self)
-        del table["written"]
+        del table["paths_as_written"]
+        table["fit"]["pieces"] = table["fit"].pop("tokens_per_pass")
         for row, keys in ((table, ("base", "teacher")), *((row, ("folder", "clicks")) for row in table["data"])):
-            row |= {key: self.written.get(row[key], row[key]) for key in keys}
+            row |= {key: self.paths_as_written.get(row[key], row[key]) for key in keys}
         if self.clicks == ClicksSpec():
             del table["clicks"]
         if self.negatives.model == "default":
@@ -200,7 +204,7 @@ class TrainSpec:
 _PARTS = {"negatives": NegativesSpec, "fit": FitSpec, "clicks": ClicksSpec}
 _PAGE = "docs/training.md"
 # These are never paths, even if the folder of the spec contains files with these names.
-_WORDS = {"", "default"}
+_NEVER_PATHS = {"", "default"}
 _PLAIN = ("name", "base", "max_length", "seed", "licence", "teacher", "layers")
 
 
@@ -213,22 +217,26 @@ def load_spec(path: Path) -> TrainSpec:
     spec = spec_of(read_toml(path, f"see {_PAGE} for an example"), str(path))
     named = {spec.base, spec.teacher, *(name for data in spec.data for name in (data.folder, data.clicks))}
     # Path's own `exists` raises for names that are too long for a file.
-    whole = {name: str(folder / name) for name in named - _WORDS if os.path.exists(folder / name)}  # noqa: PTH110
+    absolute = {name: str(folder / name) for name in named - _NEVER_PATHS if os.path.exists(folder / name)}  # noqa: PTH110
     data = tuple(
-        replace(row, folder=whole.get(row.folder, row.folder), clicks=whole.get(row.clicks, row.clicks))
+        replace(row, folder=absolute.get(row.folder, row.folder), clicks=absolute.get(row.clicks, row.clicks))
         for row in spec.data
     )
     return replace(
         spec,
-        base=whole.get(spec.base, spec.base),
-        teacher=whole.get(spec.teacher, spec.teacher),
+        base=absolute.get(spec.base, spec.base),
+        teacher=absolute.get(spec.teacher, spec.teacher),
         data=data,
-        written={there: name for name, there in whole.items()},
+        paths_as_written={path: name for name, path in absolute.items()},
     )
 
 
-def spec_of(table: Mapping[str, Any], where: str) -> TrainSpec:
-    """Parse a spec from a table. where: name of the file in messages. Raises SpecError that names table and key."""
+def spec_of(table: Mapping[str, Any], where: str, *, stored: bool = False) -> TrainSpec:
+    """Parse a spec from a table.
+
+    where: name of the file in messages. stored: the table is from `TrainSpec.as_table`, so old names give no warning.
+    Raises SpecError that names table and key.
+    """
     known = [*_PLAIN, "data", *_PARTS]
     for key in table:
         if key not in known:
@@ -242,5 +250,5 @@ def spec_of(table: Mapping[str, Any], where: str) -> TrainSpec:
     parts["data"] = tuple(parse(DataSpec, row, f"{where} [[data]] {at}", _PAGE) for at, row in enumerate(rows, 1))
     for key, cls in _PARTS.items():
         if key in table:
-            parts[key] = parse(cls, table[key], f"{where} [{key}]", _PAGE)
+            parts[key] = parse(cls, table[key], f"{where} [{key}]", _PAGE, stored=stored)
     return parse(TrainSpec, parts, where, _PAGE)

@@ -19,6 +19,10 @@ def init(
     ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Spec to write (default: NAME.toml).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing spec.")] = False,
+    form: Annotated[str, typer.Option("--form", help="Form of the data, such as csv (default: detected).")] = "",
+    identity: Annotated[str, typer.Option("--id", metavar="FIELD", help="Field that holds the id.")] = "",
+    delimiter: Annotated[str, typer.Option("--delimiter", help="Character between the columns of a CSV file.")] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="Encoding of the data, such as cp1252.")] = "",
 ) -> None:
     """Inspect your data and write a commented spec for it.
 
@@ -34,7 +38,8 @@ def init(
     target = output or default_target(data)
     if target.exists() and not force:
         raise UsageError(f"{target} already exists", "choose another --output, or replace it with --force")
-    text, count = suggest(data, target)
+    given = {"form": form, "id": identity, "delimiter": delimiter.replace("\\t", "\t"), "encoding": encoding}
+    text, count = suggest(data, target, {key: value for key, value in given.items() if value})
     write_schema(target.with_name(SCHEMA_FILE))
     write_atomic(target, text.encode())
     note(f"inspected {count:,} records")
@@ -79,6 +84,7 @@ def build(
 
 def _print(report: BuildReport) -> None:
     from clew.indexer.releases.comparison import describe_comparison
+    from clew.indexer.releases.stages import describe_proofs
 
     if report.status == "unchanged":
         out(f"{report.index}: unchanged, release {report.release} is still live")
@@ -92,10 +98,14 @@ def _print(report: BuildReport) -> None:
     for title, values in (("recall", report.recall), ("relevance", report.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+    for line in describe_proofs(report.stages):
+        out(f"  {line}")
     if report.comparison:
         out(f"  {describe_comparison(report.comparison)}")
     if report.override:
         out(f"  {report.override.describe()}")
-    if report.rejects:
-        out(f"  {report.rejected:,} records rejected, {report.empty:,} without text: see {report.rejects}")
     out(f"  {sum(report.seconds.values()):.1f} s: " + ", ".join(f"{n} {s:.1f}" for n, s in report.seconds.items()))
+    if report.rejects:
+        left_out = {"records": report.rejected, "values": report.bad_values, "documents without text": report.empty}
+        counts = ", ".join(f"{count:,} {what}" for what, count in left_out.items() if count)
+        out(f"  left out: {counts}; see {report.rejects}")

@@ -74,6 +74,7 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
     from clew.indexer.releases.comparison import describe_comparison
     from clew.indexer.releases.history import existing, releases
     from clew.indexer.releases.override import Override
+    from clew.indexer.releases.stages import describe_proofs
 
     folder = existing(home, name)
     chosen = folder.read_release(release)
@@ -95,6 +96,8 @@ def show(name: Name, release: ReleaseId = None, home: Home = DEFAULT_HOME, as_js
     for title, values in (("recall", version.recall), ("relevance", version.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{key} {value:.4f}" for key, value in values.items()))
+    for line in describe_proofs(version.report.get("stages", ())):
+        out(f"  {line}")
     if comparison := version.report.get("comparison"):
         out(f"  {describe_comparison(comparison)}")
     if (override := Override.of_release(chosen)) is not None:
@@ -221,18 +224,24 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `clew indexes export` wrote.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the index here (default: as exported).")] = None,
     activate: Annotated[bool, typer.Option("--activate/--no-activate", help="Make the imported release live.")] = True,
+    neo4j: Annotated[
+        str | None,
+        typer.Option("--neo4j", metavar="URI", help="Your Neo4j server with the graph; password in NEO4J_PASSWORD."),
+    ] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Import a release from a file.
 
-    The release is verified before it goes live.
+    Every file is checked before the release goes live. The file cannot choose a server, a model or a path.
 
     Example: clew indexes import shop.tar.zst
     """
     from clew.indexer.releases import transfer
 
-    report = transfer.import_(home, file, name, activate=activate)
+    report = transfer.import_(home, file, name, activate=activate, neo4j=neo4j)
+    for line in report.notes:
+        note(line)
     if as_json:
         out_json(asdict(report))
     else:

@@ -20,10 +20,10 @@ from clew.indexer.graphs.read import lineage
 from clew.indexer.graphs.used import is_intact
 from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_ids
-from clew.kg.annotate import attached
+from clew.kg.annotate import document_mapping
 from clew.kg.manifest import GraphManifest
 from clew.kg.manifest import load as load_manifest
-from clew.kg.relations import spoken
+from clew.kg.relations import relation_words
 from clew.kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapshots
 from clew.kg.spec import GraphSpec, pulled
 from clew.kg.types import GraphCounts
@@ -38,8 +38,8 @@ _MOST_ALIASES = 3
 def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
     """Return the spec with the id of its snapshot. If the spec gives files, load them, unless they are loaded already.
 
-    Raises NotFoundError if the graph is missing, SpecError if the spec gives both files and a snapshot or a name that
-    is not in the graph, and the errors of loading.
+    Raises NotFoundError if the graph is missing, SpecError if the spec gives both files and a snapshot, or an unknown
+    type, relation or field, and the errors of loading.
     """
     graph = spec.search.graph
     if graph is None:
@@ -109,7 +109,7 @@ def _loaded(home: Path, name: str, nodes: str, edges: str) -> str | None:
 
 
 def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
-    """Return the spec with how the documents of a spool are part of its graph.
+    """Return the spec, completed with how the documents of a spool are part of its graph.
 
     Raises SpecError if the spec gives a pattern of node ids and no document has such a node.
     """
@@ -119,7 +119,7 @@ def joined(spec: IndexSpec, home: Path, spool: Path) -> IndexSpec:
     ids = read_ids(spool)
     snapshot = Snapshot.open(graph_folder(home, graph.name) / graph.snapshot, verify=False)
     try:
-        found = attached(snapshot, graph.documents, ids)
+        found = document_mapping(snapshot, graph.documents, ids)
     finally:
         snapshot.close()
     if ids and graph.documents not in {"", "auto", found.documents}:
@@ -158,7 +158,7 @@ class GraphVectors:
         self.work.mkdir(parents=True, exist_ok=True)
         try:
             vectors = entity_vectors(snapshot, graph.document_types, encoding, self.work)
-            names = [spoken(relation) for relation in snapshot.relations]
+            names = [relation_words(relation) for relation in snapshot.relations]
         finally:
             snapshot.close()
         np.save(self.work / ENTITY_VECTORS, vectors)

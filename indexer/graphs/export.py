@@ -90,7 +90,7 @@ def _json(value: object) -> str:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def _write_then_rename(path: Path) -> Iterator[Path]:
     """Yield a temporary path that is renamed to `path` after everything is written."""
     part = path.with_name(f".{path.name}.part")
     try:
@@ -102,12 +102,12 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 
 def _write_jsonl(path: Path, rows: Iterable[Row], keys: tuple[str, ...]) -> None:  # noqa: ARG001 - rows have them
-    with _replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+    with _write_then_rename(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(_json(row) + "\n" for row in rows)
 
 
 def _write_csv(path: Path, rows: Iterable[Row], keys: tuple[str, ...]) -> None:
-    with _replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with _write_then_rename(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)  # lines end in \r\n, so cells with either character are quoted
         writer.writerow(keys)
         for row in rows:
@@ -122,7 +122,7 @@ def _write_parquet(path: Path, rows: Iterable[Row], keys: tuple[str, ...]) -> No
     kinds = {"aliases": pa.list_(pa.string())}
     schema = pa.schema([(key, kinds.get(key, pa.string())) for key in keys])
     left = iter(rows)
-    with _replacing(path) as part, parquet.ParquetWriter(str(part), schema) as writer:
+    with _write_then_rename(path) as part, parquet.ParquetWriter(str(part), schema) as writer:
         while batch := list(islice(left, _BATCH)):
             writer.write_table(pa.Table.from_pylist(batch, schema))
 

@@ -15,11 +15,11 @@ from clew.core.errors import SpecError
 from clew.core.fold import normalise
 from clew.core.progress import Progress, Silent
 from clew.core.types import Document
-from clew.indexer.documents import RecordConverter
+from clew.indexer.collect import converter
 from clew.indexer.graphs.load import LoadReport, Reading, keep
 from clew.indexer.graphs.read import Link, Node, lineage
 from clew.indexer.graphs.records import edge_of, entity_of
-from clew.indexer.sources.forms import files_of, id_field
+from clew.indexer.sources.forms import files_of
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault, Record
 from clew.indexer.spec import IndexSpec
@@ -53,8 +53,8 @@ def build(
     catalogue = Catalogue(spec, document_type, prefix or f"{document_type}:")
     reading = Reading(
         progress or Silent(),
-        skip_bad=spec.source.on_error == "skip",
-        hint='fix the record, or skip invalid records with [source] on_error = "skip"',
+        skip_bad=spec.source.on_error != "stop",
+        hint='correct the record, or leave out invalid records with [source] on_error = "skip-record"',
     )
     sources = lineage(files_of(spec.source, spec.form))
     nodes, edges = catalogue.nodes(), catalogue.edges()
@@ -103,7 +103,7 @@ class Catalogue:
         yield from map(_node, values.values())
 
     def edges(self) -> Iterator[Link | Fault]:
-        """Yield the edges of each document to its values, and once for each level, its edge to the one above it."""
+        """Yield the edges from each document to its values, and one from each hierarchy level to the level above it."""
         above: set[str] = set()
         for document in self._documents():
             if isinstance(document, Fault):
@@ -126,12 +126,18 @@ class Catalogue:
 
     def _documents(self) -> Iterator[Document | Fault]:
         form = self._spec.form
-        typing = RecordConverter(
-            self._spec.search.fields, id_field(self._spec.source, form), self._spec.source.separator
-        )
+        convert = converter(self._spec.source, form, self._spec.search.fields).convert
+        whole_records = self._spec.source.on_error != "skip-value"
         origins: dict[str, str] = {}
         for record in read(self._spec.source, form):
-            document = record if isinstance(record, Fault) else typing.document(record)
+            converted = record if isinstance(record, Fault) else convert(record)
+            if isinstance(converted, Fault):
+                yield converted
+                continue
+            document: Document | Fault
+            document, bad = converted
+            if bad and whole_records:
+                document = bad[0].fault(document.origin)
             if isinstance(document, Document) and document.id in origins:
                 first = origins[document.id]
                 document = Fault(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.core.artifacts import is_held
+from clew.core.artifacts import is_in_use
 from clew.core.errors import UsageError
 from clew.core.files import disk_errors
 from clew.core.lock import writing
@@ -44,9 +44,9 @@ def gc(
 ) -> GraphGcReport:
     """Remove the snapshots of a graph, except the `keep` newest, those that an index version uses, and open ones.
 
-    dry_run: only report what would be removed. neo4j: a server from which to remove the labels of these snapshots, too.
-    Raises CorruptError, NotFoundError or FormatError if a version of an index cannot be read: the snapshots it needs
-    are unknown then, so nothing is removed. Raises StageUnavailable if the server cannot be reached.
+    dry_run: only report what would be removed. neo4j: a server from which the labels of these snapshots are removed as
+    well. Raises CorruptError, NotFoundError or FormatError if a version of an index cannot be read: the snapshots it
+    needs are unknown then, so nothing is removed. Raises StageUnavailable if the server cannot be reached.
     """
     if keep < 1:
         raise UsageError(f"keep is {keep}, expected at least 1", "builds that name the graph use its newest snapshot")
@@ -54,9 +54,9 @@ def gc(
     list_snapshots(home, name)  # raises for an unknown graph, before the lock creates its folder
     with writing(root), disk_errors(root):
         known = [manifest.id for manifest in list_snapshots(home, name)]
-        named = set(_named(home, root))
+        named = set(_used_snapshots(home, root))
         others = [snapshot for snapshot in known[keep:] if snapshot not in named]
-        held = [snapshot for snapshot in others if is_held(root / snapshot)]
+        held = [snapshot for snapshot in others if is_in_use(root / snapshot)]
         gone = [snapshot for snapshot in others if snapshot not in held]
         labels = [graph_label(snapshot) for snapshot in gone if neo4j and not _is_elsewhere(home, root, snapshot)]
         left = [path for path in (root / STAGING, *root.glob(".*.old")) if path.exists()]
@@ -74,7 +74,7 @@ def gc(
     return GraphGcReport(name, tuple(gone), used, tuple(held), tuple(labels), size)
 
 
-def _named(home: Path, root: Path) -> Iterator[str]:
+def _used_snapshots(home: Path, root: Path) -> Iterator[str]:
     """Yield the snapshots of a graph that any version of an index under a home uses, live or not."""
     for version in sorted(home.glob("indexes/*/versions/*")):
         if version.is_dir() and not version.name.startswith("."):

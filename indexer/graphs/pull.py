@@ -40,20 +40,22 @@ def pull(
 ) -> LoadReport:
     """Store the current contents of a database, as mapped by `spec`, as the newest snapshot of the graph `name`.
 
-    From then on, only the relationship types of the spec are used (those that were found if it gives none): they are
-    part of the mapping in the lineage of the manifest, see `clew.kg.spec.pulled`. skip_bad: skip nodes without a valid
-    id, and all but one of the nodes with the same id; they are counted, and listed in rejects.jsonl.
+    Later requests use only the relationship types of the spec (those that were found now if it gives none): these are
+    stored with the mapping in the lineage of the manifest, see `clew.kg.spec.pulled`. skip_bad: skip nodes without a
+    valid id, and all but one of the nodes with the same id; they are counted, and listed in rejects.jsonl.
 
     Raises DataError that names a label, relationship type or property that does not exist, label and id of nodes that
-    cannot be entities (unless skip_bad), or a relationship type that cannot be quoted; UsageError if the spec maps no
+    cannot be entities (unless skip_bad), or a relationship type that cannot be quoted; UsageError if the spec names no
     label; NotFoundError if `name` cannot be the name of a graph; StageUnavailable, LockedError, StoreError.
     """
     if not spec.is_external:
-        raise UsageError(f"no label of {spec.uri} is mapped", "name the labels of its entities, such as --label Person")
+        raise UsageError(
+            f"no labels are given for {spec.uri}", "name the labels of its entities, such as --label Person"
+        )
     graph_folder(home, name)  # raises for an invalid name, before the server is used
     display = progress or Silent()
     display.start("check the database")
-    bad, fixed, notices = _look(spec, skip_bad=skip_bad)
+    bad, fixed, notices = _inspect_database(spec, skip_bad=skip_bad)
     for notice in notices:
         display.notice(notice)
     store: Any = STORES["neo4j"](fixed)
@@ -78,7 +80,9 @@ def _origin(spec: Neo4jSpec) -> str:
     return f"{spec.uri}/{spec.database}"
 
 
-def _look(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec, list[str]]:
+def _inspect_database(
+    spec: Neo4jSpec, *, skip_bad: bool
+) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec, list[str]]:
     """Return the nodes that cannot be entities, the spec with the relationship types to use, and notices."""
     store: Any = STORES["neo4j"](spec)
     try:

@@ -1,4 +1,4 @@
-"""The graph snapshot of an index version: hold it during a build, verify it, import it from another home."""
+"""The graph snapshot of an index version: lock it during a build, verify it, import it from another home."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clew.core.artifacts import Hold, digest_files, promote, verify_files
+from clew.core.artifacts import SharedLock, digest_files, promote, verify_files
 from clew.core.errors import CorruptError, DataError, FormatError, NotFoundError, StoreError
 from clew.core.files import disk_errors
 from clew.core.lock import writing
@@ -28,7 +28,7 @@ class UsedGraph:
 
 
 def snapshot_of(home: Path, spec: Mapping[str, Any]) -> Path | None:
-    """Return the folder of the snapshot in the spec of a version, even if it does not exist; None without a graph.
+    """Return the folder of the snapshot that a version's spec names, even if it does not exist; None without a graph.
 
     Raises NotFoundError for an invalid name and CorruptError for an invalid id, because the spec can be from another
     home.
@@ -67,7 +67,7 @@ def check_graph(home: Path, spec: Mapping[str, Any]) -> GraphManifest | None:
     name = folder.parent.name
     hint = f"load the same files again with `clew graph load {name}`, or build the index again"
     try:
-        return _whole(folder)
+        return _verified_manifest(folder)
     except NotFoundError as error:
         raise NotFoundError(f"graph {name!r}: {error.message}", hint) from None
     except CorruptError as error:
@@ -77,28 +77,28 @@ def check_graph(home: Path, spec: Mapping[str, Any]) -> GraphManifest | None:
 def is_intact(folder: Path) -> bool:
     """Return whether a snapshot exists and every file has the hash in its manifest."""
     try:
-        _whole(folder)
+        _verified_manifest(folder)
     except (NotFoundError, CorruptError, FormatError):
         return False
     return True
 
 
-def _whole(folder: Path) -> GraphManifest:
+def _verified_manifest(folder: Path) -> GraphManifest:
     manifest = load(folder)
     verify_files(folder, manifest.files)
     return manifest
 
 
 @contextmanager
-def held(home: Path, spec: Mapping[str, Any]) -> Iterator[None]:
+def lock_snapshot(home: Path, spec: Mapping[str, Any]) -> Iterator[None]:
     """Prevent the removal of a version's snapshot by `gc` before the version itself is published."""
     folder = snapshot_of(home, spec)
-    hold = Hold(folder) if folder is not None else None
+    shared_lock = SharedLock(folder) if folder is not None else None
     try:
         yield
     finally:
-        if hold is not None:
-            hold.release()
+        if shared_lock is not None:
+            shared_lock.release()
 
 
 # ------------------------------------------------------------------ from one home to another
@@ -111,11 +111,11 @@ def check_imported(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
     """
     again = "export it again"
     try:
-        manifest = _whole(staged)
+        manifest = _verified_manifest(staged)
     except (NotFoundError, CorruptError) as error:
         raise CorruptError(f"{source}: graph: {error.message}", again) from None
     if manifest.name != spec["graph"]["name"]:
-        raise CorruptError(f"{source}: graph/{MANIFEST} is of another graph, {manifest.name!r}", again)
+        raise CorruptError(f"{source}: graph/{MANIFEST} belongs to another graph, {manifest.name!r}", again)
     for name in digest_files(staged, leave_out=(MANIFEST,)):
         if name not in manifest.files:
             raise DataError(
@@ -124,7 +124,7 @@ def check_imported(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
             )
 
 
-def place(staged: Path, home: Path, spec: Mapping[str, Any]) -> Path | None:
+def install_snapshot(staged: Path, home: Path, spec: Mapping[str, Any]) -> Path | None:
     """Move a checked snapshot to its place in the home; return its folder if it is new, None if it existed before.
 
     An existing snapshot is left unchanged if it is the same, and replaced if it is damaged. Raises StoreError if it has

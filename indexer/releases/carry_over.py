@@ -25,14 +25,14 @@ def carry_over(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return (the learned parts that are still valid for `after`, one notice for each reason to drop the others).
 
-    release: the live release, learned on the version `before`. A part stays valid if the documents change, because the
-    weights depend on them only a little. It is dropped if the settings or models change that it was learned with.
+    release: the live release, learned on the version `before`. A part stays valid if only the documents change, because
+    the weights depend on them only a little. It is dropped if the settings or models that it was learned with change.
     reranker: that of the next release, as in a Release.
     """
     valid: dict[str, Any] = {}
     reasons: dict[str, list[str]] = {}
     for part, table in release.learned.items():
-        if not table:
+        if not table or part == "stages":  # which a build decides again
             continue
         then, now = _depends_on(part, before, release.reranker), _depends_on(part, after, reranker or {})
         if not _readable(part, table):

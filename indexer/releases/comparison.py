@@ -9,6 +9,7 @@ that so few queries can detect.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from clew.core.measures.significance import (
     non_inferior,
 )
 from clew.core.progress import Progress
-from clew.indexer.releases.judged import GATE, Judged, measure
+from clew.indexer.releases.judged import GATE, Judged, Measured, measure
 from clew.indexer.releases.live import Live
 from clew.indexer.releases.override import GateFailure
 from clew.search.versions import IndexFolder
@@ -35,10 +36,19 @@ FEW_MEAN = -0.01
 _FIGURES = ("before", "after", "difference", "low", "high", "won", "lost", "queries")
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A comparison with a release: the record that a version's report stores, what counted, and the release's run."""
+
+    record: dict[str, Any]
+    counted: Mapping[str, Mapping[str, int]]
+    baseline: Measured
+
+
 def compare_with_release(
     candidate: Evaluation, judged: Judged, release: Live, folder: IndexFolder, home: Path, progress: Progress
-) -> dict[str, Any]:
-    """Compare a measured candidate with a published release; return the record that a version's report stores.
+) -> Compared:
+    """Compare a measured candidate with a published release.
 
     A query counts only if the release contains a relevant document for it, because otherwise the release could not
     find any. Raises the errors of opening the release, and QualityError if no query counts or a stage of the release
@@ -51,21 +61,21 @@ def compare_with_release(
         counted = {name: judged.qrels[name] for name in judged.counted if _holds_relevant(searcher, judged.qrels[name])}
         if not counted:
             raise QualityError(
-                "it contains no relevant document of any judged query", "add judged queries for documents in it"
+                "it contains no document that is relevant to a judged query", "add judged queries for its documents"
             )
         progress.start("compare", len(counted))
-        baseline = measure(searcher, Judged(judged.queries, counted), progress)
+        baseline = measure(searcher, Judged(judged.queries, counted, judged.identical_ids), progress)
     finally:
         searcher.close()
     after = {query: candidate.per_query[GATE][query] for query in counted}
-    found = compare(after, baseline.per_query[GATE])
-    return {
+    found = compare(after, baseline.evaluation.per_query[GATE])
+    record = {
         "release": release.release.id,
         "encoder": release.version.encoder.get("model"),
         "reranker": release.release.reranker.get("model"),
         "measure": GATE,
         "queries": len(counted),
-        "before": baseline.means[GATE],
+        "before": baseline.evaluation.means[GATE],
         "after": sum(after.values()) / len(after),
         "difference": found.difference,
         "low": found.low,
@@ -76,6 +86,24 @@ def compare_with_release(
         "detectable": found.detectable,
         "non_inferior": is_non_inferior(found),
     }
+    return Compared(record, counted, baseline)
+
+
+def measure_release(release: Live, judged: Judged, folder: IndexFolder, home: Path, progress: Progress) -> Measured:
+    """Measure a published release on the judged queries. Raises the errors of opening it, and QualityError."""
+    from clew.search.assemble import open_version
+
+    searcher = open_version(folder, release.version, home, release.release)
+    try:
+        progress.start("compare", len(judged.counted))
+        return measure(searcher, judged, progress)
+    finally:
+        searcher.close()
+
+
+def required_mean(queries: int) -> float:
+    """Return the lowest mean difference that counts as non-inferior, for so many queries."""
+    return FEW_MEAN if queries < FEW_QUERIES else NON_INFERIOR_MEAN
 
 
 def is_non_inferior(found: Comparison) -> bool:
@@ -101,7 +129,7 @@ def inferior(record: Mapping[str, Any]) -> list[GateFailure]:
     if record["non_inferior"]:
         return []
     few = record["queries"] < FEW_QUERIES
-    required = f"a difference of at least {FEW_MEAN if few else NON_INFERIOR_MEAN:g}"
+    required = f"a difference of at least {required_mean(record['queries']):g}"
     required += "" if few else f", with the lower end of the interval at least {NON_INFERIOR_LOW:g},"
     said = f"with other models, {describe_comparison(record)}; {required} is required"
     hint = f"use the models of release {record['release']}, or train the new ones further"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.core.artifacts import is_held
+from clew.core.artifacts import is_in_use
 from clew.core.errors import CorruptError, NotFoundError, UsageError
 from clew.core.lock import writing
 from clew.indexer.releases.history import existing, forget, history, number_of, release_ids
@@ -37,7 +37,7 @@ def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> GcR
     """Remove all releases except the `keep` newest, the live one, the target of a rollback, and those that are open.
 
     If the live release was published with an override, the release that it was compared with is kept too, because the
-    next build is compared with it. The files that killed builds left are removed as well. keep: at least 1. dry_run:
+    next build is compared with it. Files that killed builds left behind are removed as well. keep: at least 1. dry_run:
     only report what would be removed. Raises CorruptError if a release that is kept cannot be read: nothing is removed
     then, because it is unknown which files it needs.
     """
@@ -51,7 +51,7 @@ def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> GcR
         stay = {*known[-keep:], *back, live, *_baseline_of(folder, live, known)}
         wanted = {load(Release, folder.release(release)).version for release in stay}
         versions = {path.name for path in folder.root.glob("versions/*") if path.is_dir()}
-        held = {version for version in versions - wanted if is_held(folder.version(version))}
+        held = {version for version in versions - wanted if is_in_use(folder.version(version))}
         gone_releases = [r for r in known if r not in stay and _version_of(folder, r) not in held]
         gone_versions = sorted(versions - wanted - held, key=number_of)
         needed = set(_shards_of(folder, versions & (wanted | held)))

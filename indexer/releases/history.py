@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clew.core.errors import CorruptError, NotFoundError
-from clew.core.files import sha256_file, write_atomic
+from clew.core.files import sha256_file, write_atomic_spare
 from clew.indexer.releases.override import Override
 from clew.search.versions import IndexFolder, Release, load
 
@@ -86,7 +86,7 @@ def history(folder: IndexFolder) -> list[str]:
     return found
 
 
-def point_at(folder: IndexFolder, release: str, entries: Sequence[str] | None = None) -> None:
+def set_live(folder: IndexFolder, release: str, entries: Sequence[str] | None = None) -> None:
     """Replace CURRENT, so that readers open this release from now on, and record the release in HISTORY.
 
     entries: the new history, which ends with this release (None: add the release to the present one). The caller holds
@@ -95,7 +95,7 @@ def point_at(folder: IndexFolder, release: str, entries: Sequence[str] | None = 
     before = history(folder)
     if entries is None:
         entries = before if before[-1:] == [release] else [*before, release]
-    write_atomic(folder.pointer, f"{release} {sha256_file(folder.release(release))}\n".encode())
+    write_atomic_spare(folder.pointer, f"{release} {sha256_file(folder.release(release))}\n".encode())
     if list(entries) != before:
         _write_history(folder, entries)
 
@@ -107,7 +107,7 @@ def forget(folder: IndexFolder, gone: set[str]) -> None:
 
 
 def _write_history(folder: IndexFolder, entries: Sequence[str]) -> None:
-    write_atomic(folder.root / HISTORY, ("\n".join(entries) + "\n").encode())
+    write_atomic_spare(folder.root / HISTORY, ("\n".join(entries) + "\n").encode())
 
 
 def _info(folder: IndexFolder, release: Release, live: str) -> ReleaseInfo:

@@ -49,7 +49,7 @@ class GateFailure:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """The decision to publish a release that the gate would refuse.
+    """A user's decision to publish a release that the gate would refuse.
 
     reason: why, as given by the user. until: the last day of the override (UTC).
     The build adds: when: the time of the build; baseline: id of the better release that it was compared with, "" if

@@ -16,7 +16,7 @@ from clew.core.clock import now
 from clew.core.errors import NotFoundError
 from clew.core.files import disk_errors, sha256_file, write_atomic
 from clew.core.lock import writing
-from clew.indexer.releases.history import existing, history, next_number, number_of, point_at, release_ids
+from clew.indexer.releases.history import existing, history, next_number, number_of, release_ids, set_live
 from clew.indexer.releases.override import Override, check_not_ended
 from clew.indexer.releases.verify import is_shard_intact, open_verified
 from clew.search.versions import IndexFolder, IndexVersion, Release, dumps
@@ -55,11 +55,11 @@ def write_release(
     )
     write_atomic(folder.release(release.id), dumps(release))
     if live:
-        point_at(folder, release.id)
+        set_live(folder, release.id)
     return release.id
 
 
-def place_version(folder: IndexFolder, staged: IndexFolder, version: IndexVersion) -> None:
+def install_version(folder: IndexFolder, staged: IndexFolder, version: IndexVersion) -> None:
     """Move a staged version and its shards to their final folders, the version last.
 
     A shard that already exists and is undamaged is kept.
@@ -110,7 +110,7 @@ def activate(home: Path, name: str, release: str) -> Release:
         chosen = _verified(home, folder, release)
         if history(folder)[-1:] != [release]:
             check_not_ended(chosen)
-        point_at(folder, release)
+        set_live(folder, release)
     return chosen
 
 
@@ -130,7 +130,7 @@ def rollback(home: Path, name: str) -> Release:
                 f"see its releases with `clew indexes show {name}`, and choose one with `clew indexes activate`",
             )
         chosen = _verified(home, folder, before[-1])
-        point_at(folder, before[-1], before)
+        set_live(folder, before[-1], before)
     return chosen
 
 

@@ -112,8 +112,8 @@ def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
     for what, found in counted.items():
         wanted = version.documents if what == "documents" else version.passages
         if found != wanted:
-            raise CorruptError(f"version {version.id} has {found} {what}, its record says {wanted}", "build it again")
-    queries = list(_canaries(searcher))
+            raise CorruptError(f"version {version.id} has {found} {what}, expected {wanted}", "build it again")
+    queries = list(_sample_queries(searcher))
     found_any = False
     for query in queries:
         hits = searcher.search(SearchRequest(query=query, k=3)).hits
@@ -129,7 +129,7 @@ def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
     return len(queries)
 
 
-def _canaries(searcher: Searcher) -> Iterator[str]:
+def _sample_queries(searcher: Searcher) -> Iterator[str]:
     """Yield sample queries: the first words of documents at regular distances in the version."""
     store, title = searcher.store, title_field(searcher.fields)
     count = min(CANARIES, store.documents)

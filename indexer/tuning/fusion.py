@@ -58,8 +58,8 @@ def example(
 ) -> Judged:
     """Retrieve the candidates of one judged query and return them as an example.
 
-    judged: document id → gain. depth: documents that each source is asked for. sources: the sources to use (None: all).
-    among: ids of the only allowed candidates (None: every document).
+    judged: document id → gain. depth: number of documents requested from each source. sources: the sources to use
+    (None: all). among: ids of the only allowed candidates (None: every document).
     """
     pool = searcher.pool(query, depth, sources=sources, among=among)
     return Judged.of(pool, searcher.store.ids(pool.documents), judged)

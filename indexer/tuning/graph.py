@@ -53,9 +53,9 @@ class Learned:
 
     def applied(self, searcher: Searcher) -> Searcher:
         """Return the searcher with the learned parameters."""
-        assert searcher.knowledge is not None  # noqa: S101 - learned on a graph
-        knowledge = replace(searcher.knowledge, model=self.relations)
-        return replace(searcher, knowledge=knowledge, fusion=self.fusion, gate=self.gate)
+        assert searcher.graph_retriever is not None  # noqa: S101 - learned on a graph
+        graph_retriever = replace(searcher.graph_retriever, model=self.relations)
+        return replace(searcher, graph_retriever=graph_retriever, fusion=self.fusion, gate=self.gate)
 
     def as_table(self) -> dict[str, Any]:
         """Return the parameters as a release stores them, without the fusion."""
@@ -86,10 +86,10 @@ def learned(
     """Learn the graph's parameters from judged queries, starting with those of the searcher.
 
     answers: the result of `answered` (None: compute it here). The gate's features of a train query come from relations
-    that were learned on the other half of the train queries, so that the gate is not fitted to answers that the
-    relations have memorised.
+    that were learned on the other half of the train queries, so that the gate is not fitted to queries that the
+    relations were learned from.
     """
-    assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
+    assert searcher.graph_retriever is not None  # noqa: S101 - the caller has a graph
     names = data.sampled(data.train, MOST_QUESTIONS)
     if answers is None:
         answers = answered(searcher, data, progress)
@@ -100,9 +100,9 @@ def learned(
     for half in halves:
         model = relations.learn(found for name, found in answers.items() if name not in half)
         asked = [name for name in sampled if name in half]
-        cases += _graph_examples(_with(searcher, model), data, asked, data.train, progress)
+        cases += _graph_examples(_with_relations(searcher, model), data, asked, data.train, progress)
     rest = data.sampled(data.dev, MOST_QUERIES - len(cases))
-    cases += _graph_examples(_with(searcher, model_of_all), data, rest, data.dev, progress)
+    cases += _graph_examples(_with_relations(searcher, model_of_all), data, rest, data.dev, progress)
     always = learn([each.with_graph for each in cases], searcher.fusion, free=("graph",))
     # The weight that is best for all queries may not be the best for those that the gate lets use the graph.
     fusion = max((searcher.fusion, always), key=lambda tried: _gated_gain(cases, tried, searcher.gate))
@@ -112,11 +112,11 @@ def learned(
 
 def default_examples(searcher: Searcher, data: TrainingData, progress: Progress | None = None) -> Examples:
     """Return the training data of the default gate: features and gains without learned relations."""
-    assert searcher.knowledge is not None  # noqa: S101 - the caller has a graph
+    assert searcher.graph_retriever is not None  # noqa: S101 - the caller has a graph
     cases: list[_GraphExample] = []
     for qrels in (data.train, data.dev):
         asked = data.sampled(qrels, DEFAULT_QUERIES)
-        cases += _graph_examples(_with(searcher, RelationModel()), data, asked, qrels, progress)
+        cases += _graph_examples(_with_relations(searcher, RelationModel()), data, asked, qrels, progress)
     return _examples(cases, FusionSpec())
 
 
@@ -135,9 +135,9 @@ def _gated_gain(cases: Sequence[_GraphExample], fusion: FusionSpec, start: Gate)
     return total
 
 
-def _with(searcher: Searcher, model: RelationModel) -> Searcher:
-    assert searcher.knowledge is not None  # noqa: S101 - see learned
-    return replace(searcher, knowledge=replace(searcher.knowledge, model=model), gate=_OPEN)
+def _with_relations(searcher: Searcher, model: RelationModel) -> Searcher:
+    assert searcher.graph_retriever is not None  # noqa: S101 - see learned
+    return replace(searcher, graph_retriever=replace(searcher.graph_retriever, model=model), gate=_OPEN)
 
 
 def answered(searcher: Searcher, data: TrainingData, progress: Progress | None = None) -> dict[str, Answered]:
@@ -145,15 +145,15 @@ def answered(searcher: Searcher, data: TrainingData, progress: Progress | None =
 
     Queries without such steps are left out.
     """
-    knowledge = searcher.knowledge
-    assert knowledge is not None  # noqa: S101 - see learned
-    if not knowledge.walks or not knowledge.spec.documents or knowledge.spec.document_types:
+    graph_retriever = searcher.graph_retriever
+    assert graph_retriever is not None  # noqa: S101 - see learned
+    if not graph_retriever.walks or not graph_retriever.spec.documents or graph_retriever.spec.document_types:
         return {}  # documents are not nodes that a walk can reach
     answers: dict[str, Answered] = {}
     names = data.sampled(data.train, MOST_QUESTIONS)
     for done, name in enumerate(names, 1):
         wanted = {node for node, gain in data.train[name].items() if gain > 0}
-        found = steps_to_answers(searcher, knowledge, data.queries[name], wanted)
+        found = steps_to_answers(searcher, graph_retriever, data.queries[name], wanted)
         if found is not None:
             answers[name] = found
         if progress:

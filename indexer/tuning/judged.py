@@ -14,7 +14,7 @@ from clew.core.measures.runs import Qrels
 from clew.core.spec import read_toml
 from clew.indexer.build import build
 from clew.indexer.spec import spec_of
-from clew.models.store import saved_path
+from clew.models.store import resolve_if_saved
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 TRAIN, DEV = "train", "dev"
 
 
-def dev_qrels(judged: JudgedQueries, *, allow_unknown: bool = False) -> Qrels:
-    """Return the dev qrels. Raises NotFoundError if there are none, because test queries are never used for tuning."""
+def dev_qrels(judged: JudgedQueries, *, allow_unknown: bool = False, integers: bool = False) -> Qrels:
+    """Return the dev qrels. integers: as of `read_qrels`.
+
+    Raises NotFoundError if there are none, because test queries are never used for tuning.
+    """
     if DEV not in judged.splits:
         raise NotFoundError(
             f"{judged.folder} has no qrels/{DEV}.tsv, which fusion weights are learned on",
             "move some judged queries to a dev split, or leave tuned systems out; test queries are not used for tuning",
         )
     # A judged document that is not in the index only lowers the best possible measure; measuring itself is strict.
-    return judged.qrels(DEV, None, allow_unknown=allow_unknown)
+    return judged.qrels(DEV, None, allow_unknown=allow_unknown, integers=integers)
 
 
 def open_judged(name: str, home: Path, judged: Path | None) -> tuple[Searcher, JudgedQueries]:
@@ -71,7 +74,7 @@ def open_folder(
     # Without [quality], because here the judged queries are training data and not the release's gate.
     table = {key: value for key, value in table.items() if key not in {"graph", "quality"}}
     if model != "default" and table.get("dense", {}) is not False:
-        table["dense"] = {**table.get("dense", {}), "model": saved_path(model, models or home)}
+        table["dense"] = {**table.get("dense", {}), "model": resolve_if_saved(model, models or home)}
     key = hashlib.sha256(json.dumps([str(folder), table], sort_keys=True).encode()).hexdigest()[:12]
     table["name"] = f"{table['name'][:40]}-{key}"
     build(spec_of(table, f"spec of {folder}", folder), home)

@@ -28,11 +28,11 @@ Weights = dict[str, tuple[float, float]]
 class Examples:
     """Candidates to learn from.
 
-    features: (n, FEATURES) float64. meant: (n,) bool, whether the question means the entity. shares: (n,) weights.
+    features: (n, FEATURES) float64. labels: (n,) bool, whether the question means the entity. shares: (n,) weights.
     """
 
     features: Floats
-    meant: Bools
+    labels: Bools
     shares: Floats
 
 
@@ -62,23 +62,23 @@ class Learned:
 
 
 def learn(examples: Examples, dev_f1: Callable[[Weights, float], float]) -> Learned:
-    """Fit the weights, then choose the threshold with the best F1 on dev questions, the highest one if there is a tie.
+    """Fit the weights, then choose the threshold with the best F1 on dev questions, on a tie the highest one.
 
     dev_f1: returns the mean F1 (0 to 1) of the dev questions with some weights and a threshold. Raises DataError if
     none or all of the candidates are meant.
     """
-    weights = fitted(examples)
+    weights = fit(examples)
     dev = {threshold: dev_f1(weights, threshold) for threshold in THRESHOLDS}
     best = max(THRESHOLDS, key=lambda threshold: (round(dev[threshold], 6), threshold))
-    return Learned(weights, best, dev, len(examples.meant))
+    return Learned(weights, best, dev, len(examples.labels))
 
 
-def fitted(examples: Examples) -> Weights:
+def fit(examples: Examples) -> Weights:
     """Return both columns of weights, two decimals each. Raises DataError if none or all candidates are meant."""
-    if not 0 < examples.meant.sum() < len(examples.meant):
+    if not 0 < examples.labels.sum() < len(examples.labels):
         raise DataError(
-            f"{examples.meant.sum()} of {len(examples.meant)} candidates are the entity that is meant",
-            "give questions with mentions of which some candidates are meant and some are not",
+            f"learning needs right and wrong candidates: {examples.labels.sum()} of {len(examples.labels)} are right",
+            "add questions whose mentions have candidates of both kinds",
         )
     table = np.zeros((len(FEATURES), 2))
     for column, places in enumerate((tuple(range(len(FEATURES))), VECTORLESS)):
@@ -86,7 +86,7 @@ def fitted(examples: Examples) -> Weights:
         strength[0] = 0.0  # the bias
         table[list(places), column] = fit_logistic(
             examples.features[:, list(places)],
-            examples.meant.astype(np.float64),
+            examples.labels.astype(np.float64),
             np.zeros(len(places)),
             strength=strength,
             weights=examples.shares,

@@ -53,23 +53,25 @@ def learn(examples: Iterable[Answered]) -> RelationModel:
     return RelationModel(rounded, dict(sorted(everywhere.items())), questions)
 
 
-def steps_to_answers(searcher: Searcher, knowledge: GraphRetriever, text: str, wanted: set[str]) -> Answered | None:
-    """Return the steps that lead from an entity in a question to the relevant documents of the question.
+def steps_to_answers(
+    searcher: Searcher, graph_retriever: GraphRetriever, text: str, wanted: set[str]
+) -> Answered | None:
+    """Return the steps that lead from an entity that a question names to the relevant documents of the question.
 
     wanted: ids of the relevant documents. Returns None if search rejects the question, if no entity is found in it, or
     if no step leads to one of the documents.
     """
     try:
-        query = searcher.understanding.terms(check_text(text, "query"))
+        query = searcher.query_analyzer.terms(check_text(text, "query"))
     except QueryError:
         return None
-    if searcher.understanding.encoder is not None:
-        query = searcher.understanding.vector(query)
-    mentions = sorted(knowledge.linker.link(query.text, query.vector).mentions, key=lambda m: -m.probability)
-    nodes = {knowledge.spec.documents.replace("{id}", document) for document in wanted}
+    if searcher.query_analyzer.encoder is not None:
+        query = searcher.query_analyzer.vector(query)
+    mentions = sorted(graph_retriever.linker.link(query.text, query.vector).mentions, key=lambda m: -m.probability)
+    nodes = {graph_retriever.spec.documents.replace("{id}", document) for document in wanted}
     for mention in mentions:
-        (seed,) = knowledge.snapshot.ids(np.array([mention.entity], np.int64))
-        table = knowledge.store.neighbourhood([seed], replace(knowledge.policy.walk, hops=1), Deadline())
+        (seed,) = graph_retriever.snapshot.ids(np.array([mention.entity], np.int64))
+        table = graph_retriever.store.neighbourhood([seed], replace(graph_retriever.policy.walk, hops=1), Deadline())
         reached: dict[Step, set[str]] = {}
         for relation, outgoing, far in zip(table.relation, table.outgoing, table.far, strict=True):
             step = Step(table.relations[int(relation)], bool(outgoing))

@@ -45,7 +45,7 @@ class Scored:
 class RerankTuned:
     """A calibration before and after tuning, as tables.
 
-    queries, pairs: number of queries and of their candidates that it was learned on. relevant: of relevant pairs.
+    queries, pairs, relevant: numbers of the queries it was learned on, of their candidates, and of the relevant ones.
     """
 
     before: Mapping[str, Any]
@@ -67,9 +67,9 @@ def learn_rerank(
 ) -> RerankTuned:
     """Learn the calibration of an index's reranker, regularised towards its present one, and `expected_relevant`.
 
-    searcher: has the fusion that the calibration will be used with. depth: documents that each source is asked for
-    (None: as many as in a search). judged_only: use only each query's judged documents as candidates. Raises DataError
-    if none or all of the candidates are relevant.
+    searcher: has the fusion that the calibration will be used with. depth: number of documents requested from each
+    source (None: as many as in a search). judged_only: use only each query's judged documents as candidates. Raises
+    DataError if none or all of the candidates are relevant.
     """
     assert searcher.reranker is not None  # noqa: S101 - the caller has checked
     start = searcher.reranker.calibration

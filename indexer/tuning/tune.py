@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from clew.core.errors import DataError
 from clew.core.measures.evaluation import judged_queries
-from clew.core.measures.gains import gained
+from clew.core.measures.gains import to_gains
 from clew.core.measures.runs import Qrels
 from clew.core.progress import Progress
 from clew.indexer.tuning.fusion import example, learn, mean_ndcg
@@ -104,8 +104,8 @@ class GraphTuned:
     def of(cls, found: Learned, searcher: Searcher) -> GraphTuned:
         """Return the record of what was learned for a searcher."""
         decided = sum(gain != 0 for _, gain in found.examples)
-        assert searcher.knowledge is not None  # noqa: S101 - learned on a graph
-        changed = found.relations != searcher.knowledge.model or found.gate != searcher.gate
+        assert searcher.graph_retriever is not None  # noqa: S101 - learned on a graph
+        changed = found.relations != searcher.graph_retriever.model or found.gate != searcher.gate
         return cls(**found.as_table(), questions=found.relations.questions, decided=decided, changed=changed)
 
     @property
@@ -132,8 +132,8 @@ def tune(
 ) -> Tuned:
     """Learn fusion weights from judged queries.
 
-    queries: id → text. qrels: integer gains; at most `most` of the queries are used, sampled with `seed`. depth:
-    documents that each source is asked for. sources: those whose weights are learned (None: all). judged_only: use only
+    queries: id → text. qrels: integer gains; at most `most` of the queries are used, sampled with `seed`. depth: number
+    of documents requested from each source. sources: those whose weights are learned (None: all). judged_only: use only
     each query's judged documents as candidates. Raises DataError if no query has a relevant document.
     """
     names = judged_queries(qrels)
@@ -171,8 +171,9 @@ def tune_index(name: str, home: Path, judged: Path | None, options: Options, pro
 
 def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress: Progress | None) -> Tuned:
     try:
-        qrels = gained(dev_qrels(judged, allow_unknown=options.allow_unknown), options.gains)
-        has_graph = searcher.knowledge is not None and not options.judged_only
+        integers = options.gains is not None
+        qrels = to_gains(dev_qrels(judged, allow_unknown=options.allow_unknown, integers=integers), options.gains)
+        has_graph = searcher.graph_retriever is not None and not options.judged_only
         found = tune(
             searcher,
             judged.queries,
@@ -208,7 +209,8 @@ def _with_graph(
     data = TrainingData(judged.queries, dev, {}, options.seed)
     names = data.sampled(dev, MOST_QUERIES)
     if TRAIN in judged.splits:
-        train = gained(judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown), options.gains)
+        grades = judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown, integers=options.gains is not None)
+        train = to_gains(grades, options.gains)
         data = replace(data, train=train, dev=dev)
     got = learned(replace(searcher, fusion=found.after), data, progress)
     tuned = got.applied(searcher)

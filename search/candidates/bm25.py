@@ -35,9 +35,9 @@ _MAX_CACHED_TERMS = 100_000
 class BM25Spec:
     """Settings of BM25.
 
-    backend: "bm25", or "rank_bm25", the slow reference. k1: saturation of term frequency; the higher, the more further
-    occurrences of a term count (0 to 10). b: strength of the length normalisation (0 to 1). epsilon: the idf of a term
-    in more than half of the passages, as a share of the average idf (0 to 1).
+    backend: "bm25", or "rank_bm25", the slow reference. k1: saturation of term frequency: with a higher value, repeated
+    occurrences of a term count more (0 to 10). b: strength of the length normalisation (0 to 1). epsilon: the idf of a
+    term in more than half of the passages, as a share of the average idf (0 to 1).
     """
 
     backend: Literal["bm25", "rank_bm25"] = "bm25"
@@ -80,7 +80,7 @@ class BM25Kind:
         save(global_statistics, self.weights, self.analyzer.fingerprint, directory)
 
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
-        """Open a version; compile or load the kernel. Raises StoreError or NotFoundError, naming the file."""
+        """Open a version; compile or load the kernel. Raises StoreError or NotFoundError that names the file."""
         warm()
         statistics = VersionStatistics(global_statistics, self.weights, self.analyzer.fingerprint)
         return BM25([BM25Shard(Postings(folder), statistics, self.spec) for folder in directories], statistics)
@@ -96,7 +96,7 @@ def warm() -> None:
 
 
 class BM25:
-    """A CandidateGenerator over the shards of a version."""
+    """A CandidateGenerator that ranks the passages of all shards of a version by BM25."""
 
     def __init__(self, shards: Sequence[BM25Shard], statistics: VersionStatistics) -> None:
         self._shards = tuple(shards)

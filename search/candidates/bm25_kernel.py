@@ -20,10 +20,10 @@ def count_words(
 ) -> int:
     """Count the words of some passages; return the number of (term, passage, tf) triples written.
 
-    words: (n,) int32 term of each word, ordered by passage and, within a passage, by field. ends: (p * f,) int64 where
-    each field of each passage ends in words. weights: (f,) float64 what a word of the field adds to tf. first: ordinal
-    of the first passage. seen, slot: (terms,) int64 workspaces; seen holds the last passage that contained the term
-    (-1: none). term, passage, tf: (n,), output: terms are unique within a passage, passages ascend.
+    words: (n,) int32 term of each word, ordered by passage and, within a passage, by field. ends: (p * f,) int64 index
+    into words at which each field of each passage ends. weights: (f,) float64, what a word of the field adds to tf.
+    first: ordinal of the first passage. seen, slot: (terms,) int64 workspaces; seen holds the last passage that
+    contained the term (-1: none). term, passage, tf: (n,), output: terms are unique within a passage, passages ascend.
     """
     fields = len(weights)
     found = 0
@@ -70,7 +70,7 @@ def encode(frequencies: Any, values: Any, codes: Any) -> int:
     """Write the code of each frequency; return the number of distinct values that have a code of their own.
 
     frequencies: (n,). values: (at most 255,), output: distinct frequencies in order of first use. codes: (n,), output:
-    the place of the frequency in values, or len(values) if values has no room for it.
+    the index of the frequency in values, or len(values) if values is full.
     """
     known = 0
     for at in range(len(frequencies)):

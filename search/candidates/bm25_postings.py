@@ -36,6 +36,8 @@ LENGTHS = "lengths.npy"
 
 # The number of passages whose words are in memory at a time.
 _BLOCK = 8192
+# The number of codes that stand for a frequency themselves (`bm25_pruning.RARE`, which is slow to import).
+_CODES = 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +80,8 @@ def field_texts(passages: PassageSet, weights: Mapping[str, float]) -> list[Sequ
 def count_words(passages: PassageSet, weights: Mapping[str, float], analyzer: Analyzer) -> WordCounts:
     """Split the searched fields of some passages into terms and count them.
 
-    Only a few thousand passages' words are in memory at a time, as numbers; the result takes 12 bytes per posting.
+    Only the words of a few thousand passages are in memory at a time, as numbers; the result takes 12 bytes per
+    posting.
     """
     from clew.search.candidates import bm25_kernel
 
@@ -158,12 +161,14 @@ class Postings:
     def __init__(self, directory: Path) -> None:
         """Open the files that `write_postings` wrote. Raises NotFoundError or CorruptError, naming the file."""
         self._trie = open_trie(directory / TERMS)
-        self._offsets = open_array(directory / OFFSETS)
-        self.passages: NDArray[np.int32] = open_array(directory / PASSAGES)
-        self.codes: NDArray[np.uint8] = open_array(directory / FREQUENCIES)
-        self.values: Floats = open_array(directory / VALUES).astype(np.float64)
-        self.rare: Ints = open_array(directory / RARES)
-        self.lengths: NDArray[np.float32] = open_array(directory / LENGTHS)
+        self._offsets = open_array(directory / OFFSETS, np.int64, (len(self._trie) + 1,))
+        postings = (int(self._offsets[-1]),)
+        self.passages: NDArray[np.int32] = open_array(directory / PASSAGES, np.int32, postings)
+        self.codes: NDArray[np.uint8] = open_array(directory / FREQUENCIES, np.uint8, postings)
+        self.rare: Ints = open_array(directory / RARES, np.int64, (None,))
+        values = open_array(directory / VALUES, np.float32, (_CODES + len(self.rare),))
+        self.values: Floats = values.astype(np.float64)
+        self.lengths: NDArray[np.float32] = open_array(directory / LENGTHS, np.float32, (None,))
 
     @property
     def terms(self) -> int:

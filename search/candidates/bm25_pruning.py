@@ -70,12 +70,12 @@ POSTINGS = nb.NamedTuple(  # type: ignore[no-untyped-call]
 
 
 def allocate_skips(postings: int) -> NDArray[np.int32]:
-    """Allocate the skips of a shard's terms. Memory is used only where it is written, for terms of earlier queries."""
+    """Allocate the skips of a shard's terms. Only what is written takes memory: the skips of queried terms."""
     return np.empty((postings >> _SKIP_BITS) + 1, np.int32)
 
 
 def skip_shift(start: int, end: int, size: int) -> int:
-    """Return log2 of how many passages share an entry of a term's skips; NO_SKIPS for a short list.
+    """Return log2 of the number of passages per skip entry of a term; NO_SKIPS if its posting list is short.
 
     start, end: where its postings begin and end. size: the number of passages in the shard.
     """
@@ -97,7 +97,7 @@ def frequency_at(at: int, codes: Any, values: Any, rare: Any) -> float:
 
 @compiled(nb.void(nb.int64, nb.int64, nb.int64, POSTINGS, _SKIPS, nb.float64[::1]))
 def read_term(start: int, end: int, shift: int, shard: Any, skips: Any, found: Any) -> None:
-    """Write the maximum, the sum and the sum of squares of what a term of weight 1 adds to passages into found, (3,).
+    """Write into found, (3,), the maximum, sum and sum of squares of what a term of weight 1 adds to its passages.
 
     start, end: where its postings begin and end. shift: from `skip_shift`. skips: the term's entries are written, see
     `best_matches`.
@@ -339,8 +339,8 @@ def best_matches(
     """Rank the k best passages by score, descending, then by passage, ascending; return how many there are.
 
     k: above 0. places: (3, t) int64 where the postings of each term begin and end, and its `skip_shift`, in the
-    query's order. terms: (2, t) float64 the query's weight of each term times its idf, and the most that it adds to a
-    passage with weight 1. skips: int32, written by `read_term`: from start >> 3 on, where in the term's list each run
+    query's order. terms: (2, t) float64 the query's weight of each term times its idf, and the maximum that it adds to
+    a passage with weight 1. skips: int32, written by `read_term`: from start >> 3 on, where in the term's list each run
     of 2^shift passages begins. allowed: (n,) bool, or (0,) for all. rows: (n,) workspace, all NO_ROW before and after.
     pool, scores: (n,), output: the passages and their scores. space: (n,) workspace.
     """

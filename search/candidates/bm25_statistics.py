@@ -107,7 +107,7 @@ class VersionStatistics:
         length = sum(weights[name] * words for name, words in table["words"].items())
         self.average_length = length / self.passages if self.passages else 0.0
         self._trie = open_trie(directory / TERMS)
-        self._frequencies = open_array(directory / FREQUENCIES)
+        self._frequencies = open_array(directory / FREQUENCIES, np.int64, (len(self._trie),))
 
     def document_frequency(self, term: str) -> int:
         """Return the number of passages that contain the term."""

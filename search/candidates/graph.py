@@ -46,7 +46,7 @@ FORMAT, WITHOUT_STEPS = 2, 1
 ENTITIES, OFFSETS, PASSAGES, WEIGHTS = "entities.npy", "offsets.npy", "passages.npy", "weights.npy"
 STEPS = "steps.npy"
 # Bits of a step code; the row of the entity is above them.
-_ROW = 32
+ROW_BITS = 32
 FREQUENCIES, TABLE = "frequencies.npy", "graph.json"
 
 
@@ -90,13 +90,13 @@ class GraphKind:
         self._folder = folder
 
     def local_statistics(self, passages: PassageSet, directory: Path) -> EntityCounts:
-        """Count the passages that are about each entity, and write the shard's postings."""
+        """Count the passages about each entity, and write the shard's postings."""
         found = self._postings(passages)
         order = np.lexsort((found.steps, found.passages, found.rows))
         entities, heads = np.unique(found.rows[order], return_index=True)
         about = np.unique(np.stack([found.rows, found.passages]), axis=1)
         frequencies = np.unique(about[0], return_counts=True)[1]
-        steps, uses = np.unique((found.rows << _ROW | found.steps)[found.steps > 0], return_counts=True)
+        steps, uses = np.unique((found.rows << ROW_BITS | found.steps)[found.steps > 0], return_counts=True)
         directory.mkdir(parents=True, exist_ok=True)
         for name, values in (
             (ENTITIES, entities.astype(np.int32)),
@@ -142,11 +142,12 @@ class GraphKind:
         (directory / TABLE).write_text(json.dumps(table) + "\n", encoding="utf-8")
 
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
-        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError, naming the file."""
+        """Open the shards of a version. Raises NotFoundError, CorruptError or FormatError that names the file."""
         table = _table(global_statistics)
-        entities, frequencies = (open_array(global_statistics / name) for name in (ENTITIES, FREQUENCIES))
+        entities = open_array(global_statistics / ENTITIES, np.int64, (None,))
+        frequencies = open_array(global_statistics / FREQUENCIES, np.int64, entities.shape)
         with_steps = table["format"] >= FORMAT
-        steps = open_array(global_statistics / STEPS) if with_steps else np.empty(0, np.int64)
+        steps = open_array(global_statistics / STEPS, np.int64, (None,)) if with_steps else np.empty(0, np.int64)
         rarity = EntityIdf(int(table["passages"]), entities, frequencies, steps)
         shards = [GraphShard(folder, rarity) for folder in directories]
         return shards[0] if len(shards) == 1 else Sharded(shards)
@@ -256,11 +257,11 @@ class EntityIdf:
 
     def steps_of(self, row: int) -> Ints:
         """Return the codes of the steps from an entity to any document, ascending."""
-        first, last = np.searchsorted(self.steps, [row << _ROW, (row + 1) << _ROW]).tolist()
-        return np.asarray(self.steps[first:last], np.int64) & ((1 << _ROW) - 1)
+        first, last = np.searchsorted(self.steps, [row << ROW_BITS, (row + 1) << ROW_BITS]).tolist()
+        return np.asarray(self.steps[first:last], np.int64) & ((1 << ROW_BITS) - 1)
 
     def of(self, row: int) -> float:
-        """Return the rarity: 1 for an entity of one passage, lower for one of more passages, 0 for one of none."""
+        """Return the rarity: 1 for an entity with one passage, less for one with more passages, 0 for one with none."""
         at = int(np.searchsorted(self.entities, row))
         if at == len(self.entities) or self.entities[at] != row:
             return 0.0
@@ -290,11 +291,12 @@ class GraphShard:
         """Open the files that `GraphKind` wrote. Raises NotFoundError, CorruptError or FormatError, naming the file."""
         table = _table(directory)
         self._size = int(table["passages"])
-        self._entities = open_array(directory / ENTITIES)
-        self._offsets = open_array(directory / OFFSETS)
-        self._passages = open_array(directory / PASSAGES)
-        self._weights = open_array(directory / WEIGHTS)
-        self._steps = open_array(directory / STEPS) if table["format"] >= FORMAT else None
+        self._entities = open_array(directory / ENTITIES, np.int32, (None,))
+        self._offsets = open_array(directory / OFFSETS, np.int64, (len(self._entities) + 1,))
+        postings = (int(self._offsets[-1]),)
+        self._passages = open_array(directory / PASSAGES, np.int32, postings)
+        self._weights = open_array(directory / WEIGHTS, np.float32, postings)
+        self._steps = open_array(directory / STEPS, np.int32, postings) if table["format"] >= FORMAT else None
         self._rarity = rarity
 
     @property

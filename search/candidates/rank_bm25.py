@@ -43,7 +43,7 @@ class RankBM25Kind(BM25Kind):
         return count_words(passages, self.weights, self.analyzer).statistics()
 
     def build(self, passages: PassageSet, global_statistics: TermStatistics, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002
-        """Write the passages' words, each repeated as often as its field's weight says."""
+        """Write the words of the passages, each repeated `weight` times, the weight of its field."""
         directory.mkdir(parents=True, exist_ok=True)
         columns = list(zip(field_texts(passages, self.weights), self.weights.values(), strict=True))
         words = [
@@ -56,7 +56,7 @@ class RankBM25Kind(BM25Kind):
         return {"passages": len(words), "words": sum(map(len, words))}
 
     def open(self, directories: Sequence[Path], global_statistics: Path) -> CandidateGenerator:
-        """Read all words into memory. Raises StoreError or NotFoundError, naming the file."""
+        """Read the words of all passages into memory. Raises StoreError or NotFoundError that names the file."""
         statistics = VersionStatistics(global_statistics, self.weights, self.analyzer.fingerprint)
         words: list[list[str]] = []
         for folder in directories:

@@ -60,7 +60,7 @@ class Sharded:
 
         Raises StageUnavailable if none of the passages' shards is available, IndexError if an ordinal is out of range.
         """
-        owners = self._owners(ordinals)
+        owners = self._shards_of(ordinals)
         scores = np.full(len(ordinals), np.nan)
         failure: StageUnavailable | None = None
         answered = not len(ordinals)
@@ -77,7 +77,7 @@ class Sharded:
 
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
         """Return the contributions to a passage's score, from its shard. Raises IndexError if it is out of range."""
-        owner = int(self._owners(np.array([ordinal], np.int64))[0])
+        owner = int(self._shards_of(np.array([ordinal], np.int64))[0])
         return self._shards[owner].explain(query, ordinal - int(self._starts[owner]))
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class Sharded:
         for shard in self._shards:
             shard.close()
 
-    def _owners(self, ordinals: Ints) -> Ints:
+    def _shards_of(self, ordinals: Ints) -> Ints:
         """Return (n,) int64: the (non-empty) shard of each ordinal. Raises IndexError if one is out of range."""
         if len(ordinals) and (ordinals.min() < 0 or ordinals.max() >= self.size):
             raise IndexError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from clew.search.commands.hits import graph_lines, rerank_line, visible
+from clew.search.commands.hits import graph_lines, printable, rerank_line
 from clew.search.types import Answer, AnswerResponse
 
 
@@ -13,7 +13,7 @@ def answer_lines(response: AnswerResponse) -> Iterator[str]:
     if not response.answers:
         yield "no answers"
     for answer in response.answers:
-        yield from _one(answer)
+        yield from _one_answer(answer)
     if response.graph is not None:
         yield from graph_lines(response.graph)
     if response.rerank is not None:
@@ -21,11 +21,11 @@ def answer_lines(response: AnswerResponse) -> Iterator[str]:
         yield f"{rerank_line(response.rerank)}; {sentences}"
 
 
-def _one(answer: Answer) -> Iterator[str]:
+def _one_answer(answer: Answer) -> Iterator[str]:
     """Yield the lines of one answer: sentence, document and span, score and probabilities, other passages."""
-    yield f"{answer.rank:>3}. {visible(answer.text)}"
-    title = f"{visible(answer.title)}  " if answer.title else ""
-    yield f"     {title}{visible(answer.id)}  {visible(answer.field)}, body {_span((answer.start, answer.end))}"
+    yield f"{answer.rank:>3}. {printable(answer.text)}"
+    title = f"{printable(answer.title)}  " if answer.title else ""
+    yield f"     {title}{printable(answer.id)}  {printable(answer.field)}, body {_span((answer.start, answer.end))}"
     probabilities = [
         f", {label} {probability:.2f}"
         for label, probability in (

@@ -72,7 +72,7 @@ def expand(
 
 def link_lines(report: LinkReport) -> Iterator[str]:
     """Yield the lines of a link report: each mention with its features, then the other candidates for its words."""
-    from clew.search.commands.hits import linked, visible
+    from clew.search.commands.hits import linked, printable
 
     yield f"{report.graph}, snapshot {report.snapshot}: {len(report.mentions)} of {report.considered:,} candidates"
     spans = {(c.start, c.end) for c in report.candidates}
@@ -81,23 +81,23 @@ def link_lines(report: LinkReport) -> Iterator[str]:
     for start, end in [*sorted(named), *sorted(spans - named)]:
         yield ""
         if (start, end) not in named:
-            yield f"'{visible(report.text[start:end])}' names no entity"
+            yield f"'{printable(report.text[start:end])}' names no entity"
         for entity in report.candidates:
             if not entity.dropped and (entity.start, entity.end) == (start, end):
-                yield f"{linked(entity)}  {visible(entity.id)}"
+                yield f"{linked(entity)}  {printable(entity.id)}"
                 yield f"     {_features(entity)}"
-        yield from _rivals(report, start, end)
+        yield from _dropped_candidates(report, start, end)
 
 
 def expand_lines(report: ExpandReport) -> Iterator[str]:
     """Yield the lines of an expansion: the entities that the query names, then those reached from them."""
-    from clew.search.commands.hits import linked, visible
+    from clew.search.commands.hits import linked, printable
 
     named = ", ".join(map(linked, report.mentions)) or "the query names no entity"
     cut = ", cut at a limit" if report.truncated else ""
     yield f"{report.graph}, snapshot {report.snapshot}: {named}; {report.total:,} reached{cut}"
     for entity in report.reached:
-        yield f"  {entity.weight:>8.4f}  {visible(entity.path)}  [{visible(entity.id)}]"
+        yield f"  {entity.weight:>8.4f}  {printable(entity.path)}  [{printable(entity.id)}]"
     if report.total > len(report.reached):
         yield f"  and {report.total - len(report.reached):,} more; raise -k to show them"
 
@@ -105,14 +105,14 @@ def expand_lines(report: ExpandReport) -> Iterator[str]:
 SHOWN = 5
 
 
-def _rivals(report: LinkReport, start: int, end: int) -> Iterator[str]:
+def _dropped_candidates(report: LinkReport, start: int, end: int) -> Iterator[str]:
     """Yield the other candidates for the same words, and why each was dropped."""
-    from clew.search.commands.hits import visible
+    from clew.search.commands.hits import printable
 
     rivals = [c for c in report.candidates if c.dropped and (c.start, c.end) == (start, end)]
     for rival in rivals[:SHOWN]:
-        kind = f" ({visible(rival.type)})" if rival.type else ""
-        yield f"  not  {visible(rival.name)}{kind}  {visible(rival.id)}: {visible(rival.dropped)}"
+        kind = f" ({printable(rival.type)})" if rival.type else ""
+        yield f"  not  {printable(rival.name)}{kind}  {printable(rival.id)}: {printable(rival.dropped)}"
         yield f"       {_features(rival)}"
     if len(rivals) > SHOWN:
         yield f"  not  {len(rivals) - SHOWN:,} more"
@@ -132,7 +132,7 @@ def _linked(home: Path, name: str, text: str) -> LinkReport:
     indexes, graphs = index_names(home), graph_names(home)
     if name in indexes:
         with opened(home, name) as searcher:
-            if searcher.knowledge is not None or name not in graphs:
+            if searcher.graph_retriever is not None or name not in graphs:
                 return graph_reports.link(searcher, text, trace=True)
     if name not in graphs:
         raise NotFoundError(f"no index or graph {name[:80]!r} under {home}", nearest(name, {*indexes, *graphs}))

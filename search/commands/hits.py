@@ -50,10 +50,10 @@ class Page:
         named = title_field(self.fields)
         title = next((mark for mark in hit.highlights if mark.field == named), None)
         plain = hit.fields.get(named) if named else None
-        shown = self.marked(title) if title and title.snippet == plain else visible(plain or hit.id)
+        shown = self.marked(title) if title and title.snippet == plain else printable(plain or hit.id)
         yield f"{hit.rank:>3}. {shown}"
         probability = "" if hit.probability is None else f", probability {hit.probability:.2f}"
-        yield f"     {visible(hit.id)}  ({hit.scored_by} {hit.score:.4f}{probability})"
+        yield f"     {printable(hit.id)}  ({hit.scored_by} {hit.score:.4f}{probability})"
         snippets = [mark for mark in hit.highlights if mark.field != named]
         for mark in snippets[:2]:
             yield f"     {self.marked(mark)}"
@@ -67,7 +67,7 @@ class Page:
 
     def marked(self, mark: Highlight) -> str:
         """Format a snippet, with its matches in bold if the page uses terminal codes."""
-        text = visible(mark.snippet)
+        text = printable(mark.snippet)
         if not self.bold:
             return text
         shown, at = [], 0
@@ -78,7 +78,7 @@ class Page:
 
     def _text(self, values: Mapping[str, Any], named: str | None) -> str:
         texts = (values.get(name) for name, spec in self.fields.items() if spec.type == "text" and name != named)
-        return visible(next((text for text in texts if text), ""))
+        return printable(next((text for text in texts if text), ""))
 
     def _facts(self, values: Mapping[str, Any]) -> str:
         shown = [name for name, spec in self.fields.items() if spec.type != "text" and values.get(name) is not None]
@@ -88,21 +88,21 @@ class Page:
 def explanation_lines(why: Sequence[StageScore]) -> Iterator[str]:
     """Yield a table of the score that each stage gave a document; the parts of a stage add up to its score."""
     parts = [part for stage in why for part in stage.parts]
-    wide = max((len(visible(part.what)) for part in parts), default=0)
+    wide = max((len(printable(part.what)) for part in parts), default=0)
     for stage in why:
         score = "no score" if stage.score is None else f"{stage.score:.4f}"
         rank = "not among its candidates" if stage.rank is None else f"rank {stage.rank}"
         yield f"{stage.stage} = {score}, {rank}"
         for part in stage.parts:
             detail = "  ".join(_detail(key, value) for key, value in part.detail.items())
-            yield f"  {part.value:>+10.4f}  {visible(part.what):<{wide}}  {detail}".rstrip()
+            yield f"  {part.value:>+10.4f}  {printable(part.what):<{wide}}  {detail}".rstrip()
 
 
 def graph_lines(graph: GraphUse) -> Iterator[str]:
     """Yield a line on how a search used the graph and why; if explained, also the parts of the gate's log-odds."""
     named = ", ".join(map(linked, graph.entities))
     reached = f": {named}; {graph.reached:,} entities reached" if graph.entities else ""
-    yield f"graph {'used' if graph.used else 'not used'}{reached} ({visible(graph.reason)})"
+    yield f"graph {'used' if graph.used else 'not used'}{reached} ({printable(graph.reason)})"
     for part in graph.parts:
         if part.value:
             yield f"  {part.value:>+10.4f}  {part.what}  {_value(part.detail.get('value', ''))}"
@@ -110,10 +110,10 @@ def graph_lines(graph: GraphUse) -> Iterator[str]:
 
 def rerank_line(rerank: RerankUse) -> str:
     """Return a line on how documents were reranked in a search."""
-    parts = [f"reranked {rerank.reranked:,} of {rerank.of:,} by {visible(rerank.model)}"]
+    parts = [f"reranked {rerank.reranked:,} of {rerank.of:,} by {printable(rerank.model)}"]
     if rerank.stopped == "budget":
         parts.append("its time budget was used up")
-    elif rerank.stopped == "settled":
+    elif rerank.stopped == "early_stop":
         parts.append("hardly anything relevant is expected among the others")
     if rerank.dropped:
         parts.append(f"{rerank.dropped:,} dropped as less likely than min_probability")
@@ -124,19 +124,19 @@ def rerank_line(rerank: RerankUse) -> str:
 
 def linked(entity: LinkedEntity) -> str:
     """Format a mention: 'dark blue' = navy (colour, 0.56)."""
-    facts = ", ".join(part for part in (visible(entity.type), f"{entity.probability:.2f}") if part)
-    return f"'{visible(entity.text)}' = {visible(entity.name)} ({facts})"
+    facts = ", ".join(part for part in (printable(entity.type), f"{entity.probability:.2f}") if part)
+    return f"'{printable(entity.text)}' = {printable(entity.name)} ({facts})"
 
 
 def verdict(found: WhyNot) -> Iterator[str]:
     """Yield the lines of a why-not report."""
     outcome = "is among the hits" if found.found else f"was lost at: {found.lost_at}"
-    yield visible(f"{found.id} {outcome} ({found.reason})")
+    yield printable(f"{found.id} {outcome} ({found.reason})")
     for line in explanation_lines(found.stages):
         yield f"  {line}"
 
 
-def visible(value: object) -> str:
+def printable(value: object) -> str:
     """Format a value as one line of printable text; each control character becomes one space, so offsets stay valid."""
     return "".join(character if character.isprintable() else " " for character in str(value))
 
@@ -146,7 +146,7 @@ def _value(value: object) -> str:
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
         return ", ".join(_value(part) for part in value)
-    return visible(value)
+    return printable(value)
 
 
 def _detail(key: str, value: object) -> str:
@@ -157,7 +157,7 @@ def _detail(key: str, value: object) -> str:
 
 
 def _counted(values: Sequence[FacetValue]) -> str:
-    return ", ".join(f"{visible(value.value)} ({value.count:,})" for value in values)
+    return ", ".join(f"{printable(value.value)} ({value.count:,})" for value in values)
 
 
 def _cut(text: str, width: int) -> str:

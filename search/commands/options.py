@@ -86,7 +86,7 @@ def request(
     min_probability: float | None = None,
     budget_ms: float | None = None,
 ) -> SearchRequest:
-    """Return the search request of the options, without filters. Raises QueryError for an empty list of sources."""
+    """Return the request that the options describe, without filters. Raises QueryError for an empty list of sources."""
     from clew.search.types import SearchRequest
 
     return SearchRequest(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clew.cli.options import DEFAULT_HOME, Home, note, out
+from clew.cli.options import DEFAULT_HOME, Home, note, out_bytes
 from clew.core.errors import DataError, QueryError, UsageError
 from clew.search.commands import options
 
@@ -53,6 +53,15 @@ def run(
     fusion: options.Fusion = None,
     graph: options.Graph = "auto",
     rerank: options.Rerank = None,
+    identical_ids: Annotated[
+        str,
+        typer.Option(
+            "--identical-ids",
+            help="Whether a document with the id of the query is left out: ignore (as BEIR does), keep, or auto "
+            "(only if it also has the query's text).",
+            metavar="RULE",
+        ),
+    ] = "keep",
     release: options.ReleaseId = None,
 ) -> None:
     """Search for each query of a file and write the ranked documents (a run).
@@ -63,23 +72,32 @@ def run(
     Example: clew run shop queries.jsonl --out shop.run.gz -k 100
     """
     from clew.search.commands.query_file import read_queries
+    from clew.search.identical_ids import check_identical_ids, own_document
     from clew.search.pipeline import check
 
     wanted = options.request("-", k, sources=sources, fusion=fusion, graph=graph, rerank=rerank)
     check(wanted)
+    rule = check_identical_ids(identical_ids)
     started = time.monotonic()
     with options.opened(home, name, release) as searcher:
         texts = read_queries(queries)
         with _destination(to) as path:
-            ranked = {query: _ranked(searcher, wanted, text, where) for query, (text, where) in texts.items()}
+            ranked = {}
+            for query, (text, where) in texts.items():
+                own = own_document(searcher.store, query, text, rule)
+                ranked[query] = _ranked(searcher, wanted, text, where, own)
             _write(path, form, ranked, texts, f"clew-{searcher.release.index}")
     empty = sum(not found for found in ranked.values())
     took = time.monotonic() - started
     note(f"{len(ranked):,} queries in {took:.1f} s{f', {empty:,} without hits' if empty else ''}: {to}")
 
 
-def _ranked(searcher: Searcher, wanted: SearchRequest, text: str, where: str) -> dict[str, float]:
-    """Return document → score for one query, best first. Raises DataError with file and line for an invalid query."""
+def _ranked(searcher: Searcher, wanted: SearchRequest, text: str, where: str, own: str | None) -> dict[str, float]:
+    """Return document → score for one query, best first, without its own document.
+
+    Raises DataError with file and line for an invalid query.
+    """
+    from clew.search.identical_ids import without_own
     from clew.search.pipeline import check
 
     try:
@@ -88,13 +106,13 @@ def _ranked(searcher: Searcher, wanted: SearchRequest, text: str, where: str) ->
         raise DataError(f"{where}: {error.message}", error.hint) from None
     ids, scores = searcher.rank(
         text,
-        wanted.k,
+        wanted.k if own is None else wanted.k + 1,
         sources=wanted.sources,
         fusion=wanted.fusion,
         graph=wanted.graph,
         rerank=wanted.rerank,
     )
-    return dict(zip(ids, scores.tolist(), strict=True))
+    return without_own(ids, scores, own, wanted.k)
 
 
 def _write(path: Path, form: Form, ranked: Run, texts: Queries, tag: str) -> None:
@@ -117,8 +135,7 @@ def _destination(to: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run"
             yield path
-            if text := path.read_text(encoding="utf-8").removesuffix("\n"):
-                out(text)
+            out_bytes(path.read_bytes())
         return
     target = Path(to)
     if target.is_dir():

@@ -18,8 +18,9 @@ from clew.search.rerank.log_odds import log_complement, probabilities
 class ExpectedRelevant:
     """The log-odds that an unscored candidate is relevant: bias + fused * its fused score + doubt * log(1 - p).
 
-    p: probability of the best candidate that was scored. If one document answers a query, the others become as unlikely
-    as that one is likely, and doubt is near 1; if many do, it is 0. All are finite; fused and doubt are 0 or more.
+    p: probability of the best candidate that was scored. If a query has a single relevant document, the others are as
+    unlikely as that one is likely, and doubt is near 1; if it has many, doubt is 0. All are finite; fused and doubt are
+    0 or more.
     """
 
     bias: float
@@ -33,7 +34,7 @@ class ExpectedRelevant:
             if name != "bias" and value < 0:
                 raise ValueError(f"{name} is {value}, expected 0 or more")
 
-    def left(self, fused: Floats, best: float) -> float:
+    def remaining(self, fused: Floats, best: float) -> float:
         """Return how many of n candidates with these fused scores, (n,), are expected to be relevant (0 to n).
 
         best: highest calibrated log-odds of the candidates that were scored.

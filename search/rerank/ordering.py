@@ -21,8 +21,8 @@ class Ordering:
     fused: (m,) int64 places by fused score, best first. order: (m,) int64 places as reranked: the documents that the
     cross-encoder scored by log-odds, then the others by fused score. shown: (n,) int64 places of `order` without the
     documents that were dropped. scores, log_odds: (m,) float64 by place, NaN for a document that was not scored.
-    reached: how many were scored, of `wanted`. stopped: why reranking ended; None if it did not run, scores and
-    log_odds are empty then.
+    reached: how many were scored, of `wanted`. stopped: why reranking ended; None if it did not run, in which case
+    scores and log_odds are empty.
     """
 
     pool: FusedCandidates
@@ -34,7 +34,7 @@ class Ordering:
     calibration: Calibration
     reached: int = 0
     wanted: int = 0
-    stopped: Literal["all", "budget", "settled"] | None = None
+    stopped: Literal["all", "budget", "early_stop"] | None = None
 
     @classmethod
     def as_fused(cls, pool: FusedCandidates) -> Ordering:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 MOST = 1_000
 
@@ -16,13 +16,15 @@ class RerankSpec:
     model: the cross-encoder, any name that `clew.models.store.load_scorer` accepts. top: how many documents are scored,
     from the first of the fused order on (1 to 1,000). budget_ms: time limit of the stage in milliseconds (0: none);
     documents that it does not reach keep their fused order. early_stop: stop when fewer relevant documents than this
-    are expected among those not scored yet (0: never; needs a calibration with `expected_relevant`).
+    are expected among those not scored yet (0: never; needs a calibration with `expected_relevant`). enabled: "auto"
+    (left out if it lowers nDCG@10 on the judged queries), true or false.
     """
 
     model: str = "default"
     top: int = 50
     budget_ms: float = 500.0
     early_stop: float = 0.0
+    enabled: Literal["auto"] | bool = "auto"
     RENAMED: ClassVar[Mapping[str, str]] = {"settle": "early_stop"}
 
     def __post_init__(self) -> None:

@@ -39,8 +39,8 @@ class Reranker:
     def rerank(self, query_text: str, pool: FusedCandidates, store: DocStore, deadline: Deadline) -> Ordering:
         """Score the first documents of the fused order, each by its best passage, until the time is used up.
 
-        The first few are always scored, because their time is not known before; then as many at a time as fit. Raises
-        StageUnavailable if the deadline has passed already, or if a score is not a finite number.
+        The first few are always scored, to measure how long one takes; after them, as many at a time as fit into the
+        time left. Raises StageUnavailable if the deadline has passed already, or if a score is not a finite number.
         """
         fused = pool.order()
         wanted = fused[: self.spec.top]
@@ -49,10 +49,10 @@ class Reranker:
         scores = np.full(len(fused), np.nan)
         clock = _Clock.started(self.spec.budget_ms, deadline)
         reached = 0
-        stopped: Literal["all", "budget", "settled"] = "all"
+        stopped: Literal["all", "budget", "early_stop"] = "all"
         while reached < len(wanted):
-            if self._settled(wanted, reached, scores, pool.totals):
-                stopped = "settled"
+            if self._stops_early(wanted, reached, scores, pool.totals):
+                stopped = "early_stop"
                 break
             size = clock.fit(reached)
             if not size:
@@ -88,14 +88,14 @@ class Reranker:
         """Return this reranker without a time budget and early stop, to learn or measure on all candidates."""
         return replace(self, spec=replace(self.spec, budget_ms=0.0, early_stop=0.0))
 
-    def _settled(self, wanted: Ints, reached: int, scores: Floats, fused: Floats) -> bool:
+    def _stops_early(self, wanted: Ints, reached: int, scores: Floats, fused: Floats) -> bool:
         """Return whether fewer relevant documents than early_stop are expected among those not scored yet."""
         expected_relevant = self.calibration.expected_relevant
         if expected_relevant is None or not self.spec.early_stop or reached < CHUNK:
             return False
         done, left = wanted[:reached], wanted[reached:]
         best = float(self.calibration.log_odds(scores[done], fused[done]).max())
-        return expected_relevant.left(fused[left], best) < self.spec.early_stop
+        return expected_relevant.remaining(fused[left], best) < self.spec.early_stop
 
 
 @dataclass(frozen=True, slots=True)

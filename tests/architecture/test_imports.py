@@ -1,4 +1,4 @@
-"""Who may import whom, read from the sources: rooms, vendors, and what stays unloaded until it is asked for."""
+"""Who may import whom, read from the sources: packages, vendors, and what is loaded only when it is needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import networkx
 import pytest
 
-from tests.architecture.rooms import PAGE, ROOMS, floors, refreshed
+from tests.architecture.packages import PACKAGES, PAGE, layers, refreshed
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,12 +43,12 @@ NOT_IN_SERVING = ("torch", "transformers", "sentence_transformers", "ray", "scip
 
 def sources() -> list[Path]:
     """Every Python file of the product."""
-    rooms = ("clew", "kg", "search", "indexer", "api", "benchmarks")
-    return [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
+    packages = ("clew", "kg", "search", "indexer", "api", "benchmarks")
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
 
 
 def module_of(path: Path) -> str:
-    """The import name: what stands at the top of the tree beside clew/ is imported through a link in it."""
+    """The import name: a folder next to clew/ is imported through a link in clew/."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     parts = parts if parts[0] == "clew" else ("clew", *parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -88,38 +88,38 @@ def _is_place(text: str) -> bool:
     )
 
 
-def room_of(name: str) -> str | None:
-    """The room of a module or of a name in it; None outside Clew."""
-    matching = [room for room in ROOMS if name == room or name.startswith(room + ".")]
+def package_of(name: str) -> str | None:
+    """Return the package of a module or of a name in it; None outside Clew."""
+    matching = [package for package in PACKAGES if name == package or name.startswith(package + ".")]
     return max(matching, key=len, default=None)
 
 
-def test_rooms_import_only_what_lies_below_them() -> None:
+def test_packages_import_only_lower_layers() -> None:
     wrong = []
     for path in sources():
-        room = room_of(module_of(path))
+        package = package_of(module_of(path))
         for line, name in imports(path):
-            target = room_of(name)
-            if target and room and target != room and target not in ROOMS[room].imports:
-                wrong.append(f"{path.relative_to(ROOT)}:{line} ({room}) imports {name} ({target})")
+            target = package_of(name)
+            if target and package and target != package and target not in PACKAGES[package].imports:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} ({package}) imports {name} ({target})")
     assert not wrong, "\n".join(wrong)
 
 
-def test_no_rule_allows_an_import_that_nobody_needs() -> None:
-    used: dict[str, set[str]] = {room: set() for room in ROOMS}
+def test_every_allowed_import_is_used() -> None:
+    used: dict[str, set[str]] = {package: set() for package in PACKAGES}
     for path in sources():
-        room = room_of(module_of(path))
-        assert room is not None
-        used[room] |= {target for _, name in imports(path) if (target := room_of(name)) and target != room}
-    unused = {room: set(rule.imports) - used[room] for room, rule in ROOMS.items()}
-    assert not {room: names for room, names in unused.items() if names}
+        package = package_of(module_of(path))
+        assert package is not None
+        used[package] |= {target for _, name in imports(path) if (target := package_of(name)) and target != package}
+    unused = {package: set(rule.imports) - used[package] for package, rule in PACKAGES.items()}
+    assert not {package: names for package, names in unused.items() if names}
 
 
-def test_rooms_are_on_floors_and_the_page_shows_them() -> None:
-    levels = floors()
-    assert all(levels[below] < levels[name] for name, room in ROOMS.items() for below in room.imports)
+def test_packages_are_in_layers_and_the_page_shows_them() -> None:
+    levels = layers()
+    assert all(levels[below] < levels[name] for name, package in PACKAGES.items() for below in package.imports)
     text = PAGE.read_text(encoding="utf-8")
-    assert text == refreshed(text), "run: python -m tests.architecture.rooms"
+    assert text == refreshed(text), "run: python -m tests.architecture.packages"
 
 
 def module_imports() -> dict[str, set[str]]:
@@ -135,17 +135,17 @@ def module_imports() -> dict[str, set[str]]:
     return {module: (names & paths.keys()) - {module} for module, names in found.items()}
 
 
-def test_there_is_no_circle_of_modules() -> None:
-    """A circle is two or more modules, each of which imports the next and the last the first.
+def test_there_is_no_cycle_of_modules() -> None:
+    """A cycle is two or more modules, each of which imports the next, and the last of which imports the first.
 
     Imports that only type checkers see count too: to understand such a module one has to read the other as well.
     """
     graph = networkx.DiGraph([(module, name) for module, names in module_imports().items() for name in names])
-    circles = {frozenset(found) for found in networkx.strongly_connected_components(graph) if len(found) > 1}
-    assert not [sorted(circle) for circle in circles]
+    cycles = {frozenset(found) for found in networkx.strongly_connected_components(graph) if len(found) > 1}
+    assert not [sorted(cycle) for cycle in cycles]
 
 
-def test_no_room_is_imported_by_its_bare_name() -> None:
+def test_no_package_is_imported_by_its_bare_name() -> None:
     """A project that uses Clew may have an `api/` or a `search/` of its own."""
     bare = {"search", "indexer", "kg", "api", "benchmarks"}
     wrong = [
@@ -157,7 +157,7 @@ def test_no_room_is_imported_by_its_bare_name() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_vendors_stay_in_their_rooms() -> None:
+def test_vendors_are_imported_only_where_they_are_allowed() -> None:
     wrong = []
     for path in sources():
         place = path.relative_to(ROOT).as_posix()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clew.models.protocols import Encoder
-from clew.models.store import WHOLE_NAME, load_encoder, prepare
+from clew.models.store import FP32_NAME, load_encoder, prepare
 
 TEXTS = [
     "",
@@ -19,7 +19,7 @@ TEXTS = [
     "naïve café ☕ \t\n x\u0301",
     "WH-1000XM5 i7-9700k 8mm",
 ]
-MODELS = ["hashing", "hashing-64", "default", WHOLE_NAME, "hashing-64+hashing-32", "default+hashing-64"]
+MODELS = ["hashing", "hashing-64", "default", FP32_NAME, "hashing-64+hashing-32", "default+hashing-64"]
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -100,9 +100,9 @@ def test_the_whole_model_agrees_with_sentence_transformers(request: pytest.Fixtu
     from sentence_transformers import SentenceTransformer
 
     home = request.config.rootpath / ".clew" / "tests"
-    ours = load_encoder(WHOLE_NAME, home, threads=2).encode_passages(TEXTS)
-    in_torch = load_encoder(WHOLE_NAME, home, threads=2, runtime="torch").encode_passages(TEXTS)
+    ours = load_encoder(FP32_NAME, home, threads=2).encode_passages(TEXTS)
+    in_torch = load_encoder(FP32_NAME, home, threads=2, runtime="torch").encode_passages(TEXTS)
     # The artifact folder itself loads as a sentence-transformers model.
-    theirs = SentenceTransformer(str(prepare(WHOLE_NAME, home)), device="cpu").encode(TEXTS, normalize_embeddings=True)
+    theirs = SentenceTransformer(str(prepare(FP32_NAME, home)), device="cpu").encode(TEXTS, normalize_embeddings=True)
     assert (ours * theirs).sum(axis=1).min() >= 0.9999
     assert (in_torch * theirs).sum(axis=1).min() >= 0.9999

@@ -12,7 +12,7 @@ import pytest
 
 from clew.models.protocols import PairScorer
 from clew.models.save import save_quantised
-from clew.models.store import WHOLE_NAME, load_scorer, prepare
+from clew.models.store import FP32_NAME, load_scorer, prepare
 
 QUERY = "wireless headphones with a long battery"
 TEXTS = [
@@ -35,7 +35,7 @@ def real_cross_encoder(home: Path, folder: Path) -> Path:
     """
     from safetensors.numpy import load_file, save_file
 
-    source = prepare(WHOLE_NAME, home)
+    source = prepare(FP32_NAME, home)
     folder.mkdir()
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(source / name, folder / name)

@@ -68,7 +68,7 @@ def test_every_command_and_option_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_documented_options_exist(name: str) -> None:
     known = {option for parameter in COMMANDS[name].params for option in [*parameter.opts, *parameter.secondary_opts]}
-    named = re.findall(r"^\| `(--[a-z-]+|-[a-z])", section("cli.md", f"`{name}`"), re.MULTILINE)
+    named = re.findall(r"^\| `(--[a-z0-9-]+|-[a-z])", section("cli.md", f"`{name}`"), re.MULTILINE)
     assert set(named) <= known
 
 
@@ -254,7 +254,7 @@ def test_every_setting_of_the_server_is_documented() -> None:
     assert not missing
 
 
-# ---------------------------------------------------------------- reliability, rooms
+# ---------------------------------------------------------------- reliability, architecture
 
 
 def test_every_promise_names_a_test_that_exists() -> None:
@@ -265,11 +265,11 @@ def test_every_promise_names_a_test_that_exists() -> None:
         assert re.search(rf"def {test}\(", (ROOT / path).read_text(encoding="utf-8")), f"{path} has no {test}"
 
 
-def test_the_seams_named_in_the_architecture_exist() -> None:
+def test_the_interfaces_named_in_the_architecture_exist() -> None:
     from clew.search.candidates import KINDS
     from clew.search.fusion import FUSIONS
 
-    text = section("architecture.md", "Seams")
+    text = section("architecture.md", "Interfaces")
     for name in [*KINDS, *FUSIONS]:
         assert f"`{name}`" in text
     for path in re.findall(r"\.\./([\w/]+\.py)", text):

@@ -70,7 +70,7 @@ def test_the_other_order_of_its_parts_is_another_encoder(root):
     with pytest.raises(MismatchError, match="is not the encoder that built index 'shop'"):
         open_index(root / "home", "shop", model="hashing-16+hashing-32")
     opened = open_index(root / "home", "shop", model=BOTH)
-    assert isinstance(opened.understanding.encoder, CachedEncoder)
+    assert isinstance(opened.query_analyzer.encoder, CachedEncoder)
     opened.close()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clew.core.artifacts import HOLD
+from clew.core.artifacts import SHARED_LOCK_FILE
 from clew.core.clock import today
 from clew.core.errors import (
     CorruptError,
@@ -165,9 +165,11 @@ def test_a_damaged_live_shard_is_built_anew(root):
 def test_bad_data_leave_the_live_release_alone(root):
     before = IndexFolder.of(root / "home", "shop").pointer.read_bytes()
     with (root / "shop.jsonl").open("a") as file:
-        file.write('{"id": "p0", "title": "again"}\n')
-    with pytest.raises(DataError, match=r"shop\.jsonl:61: id 'p0' was seen before, at .*shop\.jsonl:1"):
+        file.write('{"id": "p0", "title": "again"}\n' * 11)
+    with pytest.raises(DataError, match=r"11 of 71 .*shop\.jsonl:61: id 'p0' was seen before, at .*shop\.jsonl:1"):
         build(spec(root), root / "home")
+    with pytest.raises(DataError, match=r"shop\.jsonl:61: id 'p0' was seen before, at .*shop\.jsonl:1"):
+        build(spec(root, source={"path": "shop.jsonl", "on_error": "stop"}), root / "home")
     assert IndexFolder.of(root / "home", "shop").pointer.read_bytes() == before
     assert len(ids(root / "home")) == 10
 
@@ -175,9 +177,10 @@ def test_bad_data_leave_the_live_release_alone(root):
 def test_what_was_left_out_is_in_the_report(root):
     with (root / "shop.jsonl").open("a") as file:
         file.write('{"id": "p0", "title": "again"}\n{"id": "empty", "brand": "a"}\n')
-    report = build(spec(root, source={"path": "shop.jsonl", "on_error": "skip"}), root / "home")
-    assert (report.documents, report.rejected, report.empty) == (60, 1, 1)
-    assert len(Path(report.rejects).read_text().splitlines()) == 2
+        file.write('{"id": "p60", "title": "lamp", "brand": {"a": 1}}\n')
+    report = build(spec(root), root / "home")
+    assert (report.documents, report.rejected, report.bad_values, report.empty) == (61, 1, 1, 1)
+    assert len(Path(report.rejects).read_text().splitlines()) == 3
     assert any("empty" in notice for notice in report.notices)
 
 
@@ -378,7 +381,7 @@ def files_of(root):
     folder = IndexFolder.of(root / "home", "shop").root
     inside = [path for kind in ("releases", "versions", "shards") for path in (folder / kind).rglob("*")]
     # Readers leave an empty lock file behind.
-    files = [path for path in inside if path.is_file() and path.name != HOLD]
+    files = [path for path in inside if path.is_file() and path.name != SHARED_LOCK_FILE]
     return sorted(path.relative_to(folder).as_posix() for path in [folder / CURRENT, *files])
 
 

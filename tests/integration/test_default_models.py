@@ -17,7 +17,7 @@ from clew.indexer.build import build
 from clew.indexer.spec import read_spec
 from clew.models import store
 from clew.models.save import save_quantised
-from clew.models.store import WHOLE_NAME, prepare
+from clew.models.store import FP32_NAME, prepare
 from clew.search.assemble import open_index, open_version
 from clew.search.types import SearchRequest
 from clew.search.versions import IndexFolder
@@ -90,7 +90,7 @@ def test_an_index_keeps_its_encoder_where_the_default_is_another_by_now(tmp_path
 @pytest.mark.slow
 def test_an_index_is_searched_with_another_form_of_its_model_where_they_agree(tmp_path) -> None:
     home = tmp_path / "home"
-    small = save_quantised(prepare(WHOLE_NAME, home), home)
+    small = save_quantised(prepare(FP32_NAME, home), home)
     spec = Path(write_spec(tmp_path))
     spec.write_text(f'{SPEC}[dense]\nmodel = "{small}"\n')
     build(read_spec(spec), home)
@@ -98,10 +98,10 @@ def test_an_index_is_searched_with_another_form_of_its_model_where_they_agree(tm
     release = folder.read_release()
     version = folder.read_version(release)
     assert 0.99 < version.encoder["agreement"] < 1
-    index = open_index(home, "shop", model=WHOLE_NAME)
+    index = open_index(home, "shop", model=FP32_NAME)
     assert index.search(SearchRequest(query="something to boil water in")).hits[0].id == "kettle"
     index.close()
     far = replace(version, encoder={**version.encoder, "agreement": 0.9})
     with pytest.raises(MismatchError, match="cosine of their vectors"):
-        open_version(folder, far, home, release, verify=False, model=WHOLE_NAME)
+        open_version(folder, far, home, release, verify=False, model=FP32_NAME)
     open_version(folder, far, home, release, verify=False).close()  # the form it was built with always fits

@@ -40,7 +40,7 @@ from clew.search.versions import IndexFolder, dumps
 from tests.builders import write_beir, write_judged
 
 QUERIES = 40
-GOOD, BAD = {"model": "hashing-256"}, {"model": "hashing-8"}
+GOOD, BAD = {"model": "hashing-256", "enabled": True}, {"model": "hashing-8", "enabled": True}
 TABLE = {
     "name": "shop",
     "source": {"path": "corpus", "form": "beir"},
@@ -48,7 +48,7 @@ TABLE = {
     "fusion": {"method": "sum", "weights": {"bm25": 0.0, "dense": 1.0}},
     "quality": {"queries": "corpus"},
 }
-RERANK = {"model": "overlap", "top": 20}
+RERANK = {"model": "overlap", "top": 20, "enabled": True}
 FOREVER = Override("the new one answers in half the time", today() + timedelta(days=300))
 
 
@@ -108,7 +108,7 @@ def end_override(root) -> None:
     release = live(root)
     past = {**release.override, "until": (today() - timedelta(days=1)).isoformat()}
     write_atomic(folder_of(root).release(release.id), dumps(replace(release, override=past)))
-    history.point_at(folder_of(root), release.id)
+    history.set_live(folder_of(root), release.id)
 
 
 def clew(root, *words):
@@ -190,15 +190,15 @@ def test_queries_of_which_the_live_release_holds_nothing_do_not_count(root):
         file.write('{"_id": "late", "text": "zeppelin late"}\n')
     with (root / "corpus" / "qrels" / "dev.tsv").open("a") as file:
         file.write("late\tlate\t1\n")
-    report = build(spec(root, dense={"model": "hashing-512"}), root / "home")
+    report = build(spec(root, dense={"model": "hashing-512", "enabled": True}), root / "home")
     assert report.comparison["queries"] == QUERIES
 
 
 def test_no_query_that_counts_is_no_comparison(root):
     add_document(root, "late")
     write_judged(root / "corpus", {"late": "zeppelin late"}, dev={"late": {"late": 1}})
-    with pytest.raises(QualityError, match=r"release r1 cannot be measured .* no relevant document of any judged"):
-        build(spec(root, dense={"model": "hashing-512"}), root / "home")
+    with pytest.raises(QualityError, match=r"release r1 cannot be measured .* no document that is relevant to a"):
+        build(spec(root, dense={"model": "hashing-512", "enabled": True}), root / "home")
 
 
 # ---------------------------------------------------------------- stages that do not run
@@ -288,7 +288,7 @@ def test_a_damaged_file_of_the_live_release_is_named(root):
     with (folder_of(root).shard(address) / "documents.arrow").open("r+b") as file:
         file.write(b"damaged")
     with pytest.raises(QualityError, match=r"release r1 cannot be measured .*documents\.arrow"):
-        build(spec(root, dense={"model": "hashing-512"}), root / "home")
+        build(spec(root, dense={"model": "hashing-512", "enabled": True}), root / "home")
 
 
 # ---------------------------------------------------------------- overrides
@@ -331,8 +331,8 @@ def test_the_next_build_with_these_models_stands_under_the_same_override(excused
 
 def test_an_override_does_not_become_the_measure_of_the_next_model(excused):
     with pytest.raises(QualityError, match="that of release r1 "):
-        build(spec(excused, dense={"model": "hashing-9"}), excused / "home")
-    good = build(spec(excused, dense={"model": "hashing-512"}), excused / "home")
+        build(spec(excused, dense={"model": "hashing-9", "enabled": True}), excused / "home")
+    good = build(spec(excused, dense={"model": "hashing-512", "enabled": True}), excused / "home")
     assert (good.comparison["release"], live(excused).override) == ("r1", {})
 
 
@@ -393,7 +393,9 @@ def test_list_show_and_doctor_say_that_an_override_holds_or_has_ended(excused, c
     until = FOREVER.until.isoformat()
     assert f"override until {until}" in clew(excused, "indexes", "list").stdout
     shown = clew(excused, "indexes", "show", "shop").stdout
-    assert f"  override until {until}: {FOREVER.reason}\n    with other models, nDCG@10" in shown
+    assert f"  override until {until}: {FOREVER.reason}\n    cannot tell: judge these " in shown
+    assert "that nobody judged, with which -0." in shown
+    assert "): with other models, nDCG@10" in shown
     finding = next(doctor.check_override("shop", live(excused)))
     assert (finding.status, FOREVER.reason in finding.found) == ("ok", True)
     end_override(excused)
@@ -454,7 +456,7 @@ def test_a_release_of_before_there_were_overrides_is_read(root):
     write_atomic(path, json.dumps(table).encode())
     with pytest.raises(CorruptError):
         live(root)
-    history.point_at(folder_of(root), "r1")
+    history.set_live(folder_of(root), "r1")
     assert live(root).override == {}
 
 
@@ -464,7 +466,8 @@ def test_a_release_of_before_there_were_overrides_is_read(root):
 def write_spec(root, model) -> str:
     (root / "shop.toml").write_text(
         'name = "shop"\n[source]\npath = "corpus"\nform = "beir"\n'
-        f'[dense]\nmodel = "{model}"\n[fusion]\nmethod = "sum"\nweights = {{ bm25 = 0.0, dense = 1.0 }}\n'
+        f'[dense]\nmodel = "{model}"\nenabled = true\n'
+        f'[fusion]\nmethod = "sum"\nweights = {{ bm25 = 0.0, dense = 1.0 }}\n'
         '[quality]\nqueries = "corpus"\n'
     )
     return str(root / "shop.toml")

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clew.core.artifacts import HOLD
+from clew.core.artifacts import SHARED_LOCK_FILE
 from clew.core.errors import (
     ClewError,
     CorruptError,
@@ -256,7 +256,7 @@ def test_a_second_writer_of_the_graph_is_told_that_it_is_one(root):
 
 def graph_files(home):
     folder = find_snapshot(home, "shop")
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != HOLD)
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SHARED_LOCK_FILE)
 
 
 OPENERS = {
@@ -444,7 +444,7 @@ def flip(part):
         (
             lambda n, d: (n, d.replace(b'"name": "shop"', b'"name": "shed"') if n == "graph/manifest.json" else d),
             CorruptError,
-            "of another graph, 'shed'",
+            "its checksum differs",
         ),
         (lambda n, d: (n.replace("graph/edges.npy", "graph/../x"), d), DataError, "graph/../x"),
     ],

@@ -72,10 +72,11 @@ def lonely(home):
 
     def opener(home, name):
         searcher = open_index(home, name)
-        if searcher.knowledge is None:
+        if searcher.graph_retriever is None:
             return searcher
         return replace(
-            searcher, knowledge=replace(searcher.knowledge, store=UnavailableStore("cannot reach bolt://graph"))
+            searcher,
+            graph_retriever=replace(searcher.graph_retriever, store=UnavailableStore("cannot reach bolt://graph")),
         )
 
     with client_of(home, opener) as client:

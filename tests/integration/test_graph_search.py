@@ -104,9 +104,9 @@ def test_the_path_is_told_in_plain_words(rooms: Searcher) -> None:
 @pytest.mark.parametrize("query", ["couch", "a lamp beside sleeper sofas", "lamps for the couch"])
 @pytest.mark.parametrize("use", [["ranking"], ["terms"], ["ranking", "terms"]])
 def test_the_parts_of_every_stage_add_up(rooms: Searcher, query: str, use: list[str]) -> None:
-    assert rooms.knowledge is not None
-    knowledge = replace(rooms.knowledge, spec=replace(rooms.knowledge.spec, use=use))  # type: ignore[arg-type]
-    found = replace(rooms, knowledge=knowledge).search(SearchRequest(query=query, graph="on", explain=True))
+    assert rooms.graph_retriever is not None
+    graph_retriever = replace(rooms.graph_retriever, spec=replace(rooms.graph_retriever.spec, use=use))  # type: ignore[arg-type]
+    found = replace(rooms, graph_retriever=graph_retriever).search(SearchRequest(query=query, graph="on", explain=True))
     assert found.hits
     for hit in found.hits:
         for stage in hit.why:
@@ -116,9 +116,11 @@ def test_the_parts_of_every_stage_add_up(rooms: Searcher, query: str, use: list[
 
 
 def test_terms_widen_the_words_instead(rooms: Searcher) -> None:
-    assert rooms.knowledge is not None
-    knowledge = replace(rooms.knowledge, spec=replace(rooms.knowledge.spec, use=["terms"]))
-    found = replace(rooms, knowledge=knowledge).search(SearchRequest(query="sleeper sofas", graph="on", explain=True))
+    assert rooms.graph_retriever is not None
+    graph_retriever = replace(rooms.graph_retriever, spec=replace(rooms.graph_retriever.spec, use=["terms"]))
+    found = replace(rooms, graph_retriever=graph_retriever).search(
+        SearchRequest(query="sleeper sofas", graph="on", explain=True)
+    )
     assert {stage.stage for hit in found.hits for stage in hit.why} <= {"bm25", "fusion"}
     assert "graph" not in found.timings_ms or found.graph is not None
 
@@ -178,8 +180,10 @@ def test_filters_and_facets_hold_for_the_graph_too(rooms: Searcher) -> None:
 
 
 def test_a_store_that_cannot_answer_is_left_out_and_named(rooms: Searcher) -> None:
-    assert rooms.knowledge is not None
-    broken = replace(rooms, knowledge=replace(rooms.knowledge, store=UnavailableStore("the server is down")))
+    assert rooms.graph_retriever is not None
+    broken = replace(
+        rooms, graph_retriever=replace(rooms.graph_retriever, store=UnavailableStore("the server is down"))
+    )
     found = broken.search(SearchRequest(query="couch", graph="on"))
     assert [(lost.stage, lost.reason) for lost in found.degraded] == [("graph", "the server is down")]
     assert [hit.id for hit in found.hits] == ["l1"]
@@ -224,8 +228,8 @@ def test_documents_may_be_the_entities_themselves(tmp_path: Path) -> None:
     build(spec_of(spec, "test", tmp_path), tmp_path / "home")
     searcher = open_index(tmp_path / "home", "rooms")
     try:
-        assert searcher.knowledge is not None
-        expansion = searcher.knowledge.expand(searcher.understanding.terms("couch"), Deadline())
+        assert searcher.graph_retriever is not None
+        expansion = searcher.graph_retriever.expand(searcher.query_analyzer.terms("couch"), Deadline())
         assert {reached.entity for reached in expansion.reached} >= {"product:s1", "product:s2"}
         assert len(expansion.rows) == len(expansion.reached) == len(expansion.paths)
         assert np.all(np.diff([reached.weight for reached in expansion.reached]) <= 0)

@@ -72,8 +72,8 @@ def recovered(searcher: Searcher) -> SearchResponse:
     while time.monotonic() < end:
         query += 1
         # Another seed each time would do too: what is kept from before must not pass for an answer.
-        if searcher.knowledge is not None and hasattr(searcher.knowledge.store, "forget"):
-            searcher.knowledge.store.forget()
+        if searcher.graph_retriever is not None and hasattr(searcher.graph_retriever.store, "forget"):
+            searcher.graph_retriever.store.forget()
         found = asked(searcher)
         if not found.degraded:
             return found
@@ -90,8 +90,8 @@ def paths(found: SearchResponse) -> set[str]:
 
 
 def forgotten(searcher: Searcher) -> None:
-    assert searcher.knowledge is not None
-    searcher.knowledge.store.forget()  # type: ignore[attr-defined]
+    assert searcher.graph_retriever is not None
+    searcher.graph_retriever.store.forget()  # type: ignore[attr-defined]
 
 
 def test_both_stores_give_the_same_hits_scores_and_paths(

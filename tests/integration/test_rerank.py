@@ -81,7 +81,7 @@ def fused_ids(index, count=200, **filters):
 def overlap(index, document) -> float:
     """The scorer's own word on a document's best passage, found another way than the stage does."""
     pool = index.searcher.pool(QUERY, 200)
-    at = pool.place_of(index.searcher.store.find(document))
+    at = pool.index_of(index.searcher.store.find(document))
     text = index.searcher.store.embedded_text(pool.best_passage(at))
     return float(OverlapScorer().score(QUERY, [text])[0])
 
@@ -365,7 +365,7 @@ def test_another_reranker_than_the_published_one_is_refused_and_a_build_publishe
 def test_a_release_that_names_none_is_refused(root):
     folder = IndexFolder.of(root / "home", "shop")
     write_atomic(folder.release("r2"), dumps(replace(live(root / "home"), id="r2", reranker={})))
-    history.point_at(folder, "r2")
+    history.set_live(folder, "r2")
     with pytest.raises(MismatchError, match="published with none"):
         open_index(root / "home", "shop")
 
@@ -396,7 +396,7 @@ def learn(home, **learned) -> None:
     folder = IndexFolder.of(home, "shop")
     release = replace(live(home), id=f"r{history.next_number(folder)}", learned=learned)
     write_atomic(folder.release(release.id), dumps(release))
-    history.point_at(folder, release.id)
+    history.set_live(folder, release.id)
 
 
 CALIBRATION = Calibration(0.5, 0.125, -1.0)

@@ -128,7 +128,7 @@ def test_an_index_shows_its_reranker(run):
             "2 of the hits shown were not scored",
         ),
         (
-            RerankUse(model="default", reranked=32, of=50, dropped=0, unjudged=0, stopped="settled"),
+            RerankUse(model="default", reranked=32, of=50, dropped=0, unjudged=0, stopped="early_stop"),
             "reranked 32 of 50 by default; hardly anything relevant is expected among the others",
         ),
         (

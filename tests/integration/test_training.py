@@ -13,7 +13,7 @@ from clew.cli import app
 from clew.core.errors import DataError, LockedError, SpecError, UsageError
 from clew.models.store import load_scorer, prepare, read_manifest
 from clew.training.command import Indexes, calibrate
-from clew.training.cross_encoder import load, mean_ndcg, measured, predicted, train_cross_encoder
+from clew.training.cross_encoder import load_cross_encoder, mean_ndcg, measure_ndcg, predict, train_cross_encoder
 from clew.training.examples import Example
 from clew.training.fit import BEST, CURVE, FINISHED, read_curve
 from clew.training.run import train
@@ -52,9 +52,11 @@ def weights(folder):
 def test_a_run_learns_and_keeps_its_best_weights(base, tmp_path):
     found = train_cross_encoder(spec(epochs=6, learning_rate=5e-3, dropout=0.0), base, tmp_path, EXAMPLES, DEV, quiet)
     assert found.folder == tmp_path / BEST
-    before = measured(load(base, 32), DEV)["ndcg"]
+    before = measure_ndcg(load_cross_encoder(base, 32), DEV)["ndcg"]
     assert found.measures["ndcg"] > max(0.95, before)
-    assert measured(load(found.folder, 32), DEV)["ndcg"] == pytest.approx(found.measures["ndcg"], abs=1e-6)
+    assert measure_ndcg(load_cross_encoder(found.folder, 32), DEV)["ndcg"] == pytest.approx(
+        found.measures["ndcg"], abs=1e-6
+    )
     rows = read_curve(tmp_path)
     losses = [row["loss"] for row in rows if "loss" in row]
     assert len(losses) == found.steps == 36
@@ -134,10 +136,10 @@ def test_an_encoder_too_stops_at_a_loss_that_is_no_number_and_names_the_queries(
 
 
 def test_predictions_belong_to_their_example(base):
-    model = load(base, 32)
-    one, other = predicted(model, [EXAMPLES[0], EXAMPLES[1]])
-    assert np.allclose(one, predicted(model, [EXAMPLES[0]])[0], atol=1e-5)
-    assert np.allclose(other, predicted(model, [EXAMPLES[1]])[0], atol=1e-5)
+    model = load_cross_encoder(base, 32)
+    one, other = predict(model, [EXAMPLES[0], EXAMPLES[1]])
+    assert np.allclose(one, predict(model, [EXAMPLES[0]])[0], atol=1e-5)
+    assert np.allclose(other, predict(model, [EXAMPLES[1]])[0], atol=1e-5)
 
 
 def test_a_finished_run_is_not_begun_again(base, tmp_path):
@@ -156,17 +158,17 @@ def test_a_curve_that_outlived_its_checkpoint_is_cut_back(base, tmp_path):
 
 
 def test_a_student_copies_its_teachers_differences(base, tmp_path):
-    from clew.training.distil import taught, train_student
+    from clew.training.distil import teacher_scores, train_student
 
     quick = {"epochs": 6, "learning_rate": 5e-3, "dropout": 0.0, "evaluations": 2}
     teacher = train_cross_encoder(spec(**quick), base, tmp_path / "t", EXAMPLES, DEV, quiet)
     table = {"name": "s", "max_length": 32, "data": [{"folder": "shoes"}], "teacher": "t", "layers": 1}
     small = spec_of({**table, "fit": quick}, "s.toml")
     found = train_student(small, teacher.folder, tmp_path / "s", EXAMPLES, DEV, quiet)
-    student = load(found.folder, 32)
+    student = load_cross_encoder(found.folder, 32)
     assert student.model.config.num_hidden_layers == 1
-    wanted = taught(teacher.folder, 32, tmp_path / "s", EXAMPLES, quiet)
-    got = predicted(student, EXAMPLES)
+    wanted = teacher_scores(teacher.folder, 32, tmp_path / "s", EXAMPLES, quiet)
+    got = predict(student, EXAMPLES)
     apart = [np.array(one) - np.mean(one) - other + np.mean(other) for one, other in zip(wanted, got, strict=True)]
     spread = [np.array(one) - np.mean(one) for one in wanted]
     assert np.mean(np.square(apart)) < 0.5 * np.mean(np.square(spread))
@@ -182,17 +184,17 @@ def test_more_layers_than_the_teacher_has_are_refused(base, tmp_path):
 
 
 def test_a_few_examples_with_fewer_negatives_take_none_from_the_others():
-    from clew.training.bi_encoder import columns
+    from clew.training.bi_encoder import to_columns
 
     def example(negatives: int) -> Example:
         names = ("yes", *(f"no{at}" for at in range(negatives)))
         return Example("shoes", f"q{negatives}", "red", names, names, (1.0, *(0.0 for _ in range(negatives))))
 
-    many = columns([*(example(3) for _ in range(120)), example(1)])["shoes"]
+    many = to_columns([*(example(3) for _ in range(120)), example(1)])["shoes"]
     assert many.column_names == ["anchor", "positive", "negative_1", "negative_2", "negative_3"]
     assert list(many[0].values())[2:] == ["no0", "no1", "no2"]
     assert list(many[120].values())[2:] == ["no0", "no0", "no0"]
-    few = columns([*(example(3) for _ in range(9)), example(1)])["shoes"]
+    few = to_columns([*(example(3) for _ in range(9)), example(1)])["shoes"]
     assert few.column_names == ["anchor", "positive", "negative_1"]
 
 
@@ -259,12 +261,12 @@ def test_two_calls_are_not_at_one_run_together(base, tmp_path):
 
     def at_it(stage: str, done: int, of: int) -> None:
         with pytest.raises(LockedError, match=r"training run 'mine-.* is being written by another process"):
-            train("cross-encoder", given, home, Indexes(home), calibrate, quiet, said.append)
-        said.append("refused")
+            train("cross-encoder", given, home, Indexes(home), calibrate, quiet, results.append)
+        results.append("refused")
 
-    said: list[str] = []
-    train("cross-encoder", given, home, Indexes(home), calibrate, at_it, said.append)
-    assert "refused" in said
+    results: list[str] = []
+    train("cross-encoder", given, home, Indexes(home), calibrate, at_it, results.append)
+    assert "refused" in results
 
 
 def test_what_cannot_be_kept_or_read_is_said_before_anything_is_learned(base, tmp_path):

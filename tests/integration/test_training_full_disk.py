@@ -11,8 +11,8 @@ import pytest
 
 from clew.core.errors import StoreError
 from clew.models.store import prepare
-from clew.training.checkpoints import SEAL
-from clew.training.cross_encoder import load, measured, train_cross_encoder
+from clew.training.checkpoints import COMPLETE_FILE
+from clew.training.cross_encoder import load_cross_encoder, measure_ndcg, train_cross_encoder
 from clew.training.examples import Example
 from clew.training.fit import BEST, CHECKPOINTS, CURVE, read_curve
 from clew.training.spec import spec_of
@@ -41,7 +41,7 @@ def quiet(stage, done, of):
 
 def disk_size(folder):
     """What a trainer's checkpoint takes on a disk, whose pages are whole."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != SEAL]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != COMPLETE_FILE]
     return sum(-(-path.stat().st_size // PAGE) * PAGE for path in files)
 
 
@@ -79,8 +79,8 @@ def test_a_full_disk_stops_training_and_loses_nothing(base, small_disk, undistur
         train_cross_encoder(SPEC, base, run, EXAMPLES, DEV, fill)
     assert "free some space and run the same command again" in raised.value.hint
     best = max(row["dev"]["ndcg"] for row in read_curve(run) if "dev" in row)
-    assert measured(load(run / BEST, 32), DEV)["ndcg"] == pytest.approx(best, abs=1e-6)
-    assert not (run / CHECKPOINTS / f"checkpoint-{FULL_AT}" / SEAL).exists()
+    assert measure_ndcg(load_cross_encoder(run / BEST, 32), DEV)["ndcg"] == pytest.approx(best, abs=1e-6)
+    assert not (run / CHECKPOINTS / f"checkpoint-{FULL_AT}" / COMPLETE_FILE).exists()
     if share == 1.0:  # the trainer itself would go on from this one
         assert (run / CHECKPOINTS / f"checkpoint-{FULL_AT}" / "trainer_state.json").exists()
 
@@ -106,11 +106,11 @@ def test_new_best_weights_that_do_not_fit_leave_the_old_ones(base, small_disk, u
             (small_disk / "ballast").write_bytes(bytes(shutil.disk_usage(small_disk).free - MB))
 
     better = iter([0.1, 0.2])
-    monkeypatch.setattr("clew.training.cross_encoder.measured", lambda model, dev: {"ndcg": next(better)})
+    monkeypatch.setattr("clew.training.cross_encoder.measure_ndcg", lambda model, dev: {"ndcg": next(better)})
     with pytest.raises(StoreError, match="no space left to write"):
         train_cross_encoder(SPEC, base, run, EXAMPLES, DEV, fill)
     assert [row["dev"] for row in read_curve(run) if "dev" in row] == [{"ndcg": 0.1}]
-    assert 0 < measured(load(run / BEST, 32), DEV)["ndcg"] <= 1
+    assert 0 < measure_ndcg(load_cross_encoder(run / BEST, 32), DEV)["ndcg"] <= 1
     assert read_curve(run)[-1]["step"] >= first
 
 

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from clew.training.cross_encoder import by_data, train_cross_encoder
+from clew.training.cross_encoder import group_by_data, train_cross_encoder
 from clew.training.examples import Example, read_examples, write_examples
 from clew.training.fit import CHECKPOINTS, FINISHED, read_curve
 from clew.training.spec import load_spec
@@ -36,14 +36,15 @@ checkpoint_minutes = 0
 """
 PROGRAM = """
 from pathlib import Path
-from clew.training.cross_encoder import by_data, train_cross_encoder
+from clew.training.cross_encoder import group_by_data, train_cross_encoder
 from clew.training.examples import read_examples
 from clew.training.spec import load_spec
 
 def main(root, base, run, at):
     rows, dev = (list(read_examples(Path(root) / name)) for name in ("examples.jsonl", "dev.jsonl"))
     count = die_at(run, int(at))
-    train_cross_encoder(load_spec(Path(root) / "run.toml"), Path(base), Path(run), rows, by_data(dev), lambda *_: None)
+    spec = load_spec(Path(root) / "run.toml")
+    train_cross_encoder(spec, Path(base), Path(run), rows, group_by_data(dev), lambda *_: None)
     print(count())
 
 main(*sys.argv[1:])
@@ -81,7 +82,7 @@ def test_a_killed_run_goes_on_to_the_same_dev_measure(base, mortal, tmp_path):
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         resumed += any((run / CHECKPOINTS).glob("checkpoint-*/whole.json"))
         spec = load_spec(tmp_path / "run.toml")
-        found = train_cross_encoder(spec, base, run, rows, by_data(dev), lambda *_: None)
+        found = train_cross_encoder(spec, base, run, rows, group_by_data(dev), lambda *_: None)
         again = read_curve(run)
         assert [row["step"] for row in again] == [row["step"] for row in expected], f"killed at {at}"
         assert np.allclose([row["loss"] for row in again if "loss" in row], losses, atol=1e-4), f"killed at {at}"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from clew.training.bi_encoder import train_bi_encoder
-from clew.training.cross_encoder import by_data, train_cross_encoder
+from clew.training.cross_encoder import group_by_data, train_cross_encoder
 from clew.training.data import gather
 from clew.training.distil import train_student
 from clew.training.examples import read_examples, write_examples
@@ -48,7 +48,7 @@ import json, os, signal, sys
 from dataclasses import asdict
 from pathlib import Path
 from clew.training.bi_encoder import train_bi_encoder
-from clew.training.cross_encoder import by_data, train_cross_encoder
+from clew.training.cross_encoder import group_by_data, train_cross_encoder
 from clew.training.distil import train_student
 from clew.training.examples import read_examples, write_examples
 from clew.training.losses import RankingLoss
@@ -71,7 +71,7 @@ for kind in kinds:
     run = Path(root) / kind
     run.mkdir(exist_ok=True)
     start = Path(teacher if kind == "distil" else base)
-    found = fits[kind](spec, start, run, examples, by_data(dev), lambda *_: None)
+    found = fits[kind](spec, start, run, examples, group_by_data(dev), lambda *_: None)
     (Path(root) / f"{kind}-{rank}.json").write_text(json.dumps(asdict(found), default=str))
 """
 
@@ -120,7 +120,7 @@ def alone(train, root, start, run):
     spec = replace(spec, fit=replace(spec.fit, accumulate=2))
     rows, dev = (list(read_examples(root / name)) for name in (EXAMPLES, DEV))
     run.mkdir()
-    return train(spec, start, run, rows, by_data(dev), lambda *_: None)
+    return train(spec, start, run, rows, group_by_data(dev), lambda *_: None)
 
 
 def check_same(run, other):

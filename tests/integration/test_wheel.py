@@ -23,7 +23,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("api", "search", "indexer", "kg", "benchmarks")
+PACKAGES = ("api", "search", "indexer", "kg", "benchmarks")
 SPEC = """
 name = "lamps"
 dense = { model = "hashing-32" }
@@ -93,8 +93,8 @@ def python(wheel, tmp_path_factory):
 
 @pytest.fixture
 def project(tmp_path):
-    """A project with rooms of the same names."""
-    for name in ROOMS:
+    """Create a project with folders of the same names."""
+    for name in PACKAGES:
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f"MINE = {name!r}\n")
     (tmp_path / "lamps.toml").write_text(SPEC)
@@ -117,7 +117,7 @@ def test_the_wheel_holds_every_file_once_and_no_tests(wheel):
     assert not {key: same for key, same in places.items() if len(same) > 1 and key != empty}
     assert {name.split("/")[0] for name in names} == {"clew", next(n for n in names if "dist-info" in n).split("/")[0]}
     assert not [name for name in names if "test" in Path(name).parts[1]]
-    modules = {file.as_posix() for file in tracked() if file.suffix == ".py" and file.parts[0] in {"clew", *ROOMS}}
+    modules = {file.as_posix() for file in tracked() if file.suffix == ".py" and file.parts[0] in {"clew", *PACKAGES}}
     assert {name if name.startswith("clew/") else f"clew/{name}" for name in modules} <= set(names)
 
 
@@ -125,7 +125,7 @@ def test_the_sdist_holds_nothing_twice(dist):
     (found,) = dist.glob("*.tar.gz")
     with tarfile.open(found) as packed:
         top = {Path(name).parts[1] for name in packed.getnames() if len(Path(name).parts) > 1}
-    assert not top & {*ROOMS, "tests", "examples"}
+    assert not top & {*PACKAGES, "tests", "examples"}
 
 
 def test_it_works_in_a_project_with_folders_of_the_same_names(project, python):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,15 @@ from clew.core.spec import parse, read_toml
 from clew.search.types import GraphMode
 
 _FOLDER = Path(__file__).parent
+# Old name → name: stored results and scripts may have the old one.
+OLD_NAMES: Mapping[str, str] = {
+    "never": "off",
+    "always": "on",
+    "gated": "auto",
+    "always-terms": "on-terms",
+    "gated-terms": "auto-terms",
+    "hybrid-tuned-settled": "hybrid-tuned-early-stop",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +29,9 @@ class System:
 
     about: one line for reports. sources: candidate sources. fusion: how they are fused (None: the index's default).
     backend: BM25 backend that the index is built with. tuned: learn fusion weights on the dev split first. expand: when
-    the graph is used, as in a search; use: how, as in [graph] use (empty: as in the spec). rerank: rerank the first
-    documents, with the index's cross-encoder or the run's; a tuned system also learns a calibration on dev. settle:
-    stop reranking early, as in [rerank].
+    the graph is used, as `graph` in a search; use: how, as in [graph] use (empty: as in the spec). rerank: rerank the
+    first documents, with the cross-encoder of the index or of the run; a tuned system also learns a calibration on dev.
+    early_stop: as in [rerank].
     """
 
     about: str
@@ -32,12 +42,17 @@ class System:
     expand: GraphMode = "off"
     use: tuple[Literal["ranking", "terms"], ...] = ()
     rerank: bool = False
-    settle: float = 0.0
+    early_stop: float = 0.0
 
     @property
     def graph(self) -> bool:
         """Whether the system needs an index with a graph."""
         return "graph" in self.sources
+
+
+def current_name(name: str) -> str:
+    """Return the name of a system; an old name is replaced by the present one."""
+    return OLD_NAMES.get(name, name)
 
 
 def names() -> list[str]:
@@ -46,7 +61,8 @@ def names() -> list[str]:
 
 
 def load(name: str) -> System:
-    """Load a system by name. Raises UnknownNameError with the nearest known name."""
+    """Load a system by its name or an old name. Raises UnknownNameError with the nearest known name."""
+    name = current_name(name)
     if name not in names():
         raise unknown_name("system", name, names())
     path = _FOLDER / f"{name}.toml"

@@ -40,7 +40,7 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a run against qrels.
 
-    qrels: query → document → integer gain, 0 or more (see `gained`). run: query → document → score; tied
+    qrels: query → document → integer gain, 0 or more (see `to_gains`). run: query → document → score; tied
     documents rank in the order of the mapping, so that the ranking a user would see is measured. measures: names such
     as "nDCG@10", "RR@10", "R@100", "AP", "judged@10". Raises DataError if no query has a relevant document.
     """

@@ -13,7 +13,7 @@ from clew.core.errors import DataError, UsageError
 def parse_gains(text: str) -> tuple[str, ...]:
     """Parse gains from a comma-separated list such as "0,0.01,0.1,1": the gains of grades 0, 1, 2 and 3.
 
-    Returns them as text, so that 0.1 is exactly a tenth. Raises UsageError unless they are ascending numbers from 0.
+    Returns them as decimal text, in which 0.1 is exact. Raises UsageError unless they are ascending numbers from 0.
     """
     gains = tuple(part.strip() for part in text.split(","))
     try:
@@ -37,7 +37,7 @@ def integer_gains(gains: Sequence[str]) -> list[int]:
     return [int(value * scale) for value in values]
 
 
-def gained(qrels: Mapping[str, Mapping[str, int]], gains: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
+def to_gains(qrels: Mapping[str, Mapping[str, int]], gains: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
     """Return qrels in which every grade is replaced by its integer gain.
 
     gains: gain of grade 0, 1, 2, … as decimal text; None: the grades are the gains. Grades below 0 have gain 0.

@@ -1,4 +1,4 @@
-"""Read judged queries in BEIR layout: queries.jsonl and qrels/<split>.tsv, each plain or compressed."""
+"""Read judged queries in BEIR layout: queries.jsonl and qrels/<split>.tsv (or TREC's form), plain or compressed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from clew.core.errors import DataError, NotFoundError, nearest
 from clew.core.files import COMPRESSED, open_source, reading
-from clew.core.measures.runs import Qrels, read_beir_qrels
+from clew.core.measures.qrels import ENDINGS, read_qrels, split_name
+from clew.core.measures.runs import Qrels
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class JudgedQueries:
         """The text of every query of all splits, by id. Raises DataError that names file and line."""
         found: dict[str, str] = {}
         for number, row in read_rows(self.queries_file):
-            identity = text_of(row, "_id", self.queries_file, number)
+            identity = id_of(row, self.queries_file, number)
             if identity in found:
                 raise DataError(
                     f"{self.queries_file}:{number}: query {identity!r} occurs a second time",
@@ -39,8 +40,10 @@ class JudgedQueries:
             found[identity] = text_of(row, "text", self.queries_file, number)
         return found
 
-    def qrels(self, split: str, documents: Container[str] | None, *, allow_unknown: bool = False) -> Qrels:
-        """Read the qrels of a split.
+    def qrels(
+        self, split: str, documents: Container[str] | None, *, allow_unknown: bool = False, integers: bool = False
+    ) -> Qrels:
+        """Read the qrels of a split. integers: as of `read_qrels`.
 
         documents: the known document ids (None: not checked). Raises DataError with file and line for an unknown
         document or query. With allow_unknown, unknown documents remain (they are never found, which lowers recall) and
@@ -49,9 +52,9 @@ class JudgedQueries:
         if split not in self.splits:
             raise NotFoundError(f"{self.folder} has no qrels for split {split!r}", nearest(split, self.splits))
         if allow_unknown:
-            every = read_beir_qrels(self.splits[split])
+            every = read_qrels(self.splits[split], integers=integers)
             return {query: judged for query, judged in every.items() if query in self.queries}
-        return read_beir_qrels(self.splits[split], documents=documents, queries=self.queries)
+        return read_qrels(self.splits[split], documents=documents, queries=self.queries, integers=integers)
 
 
 def open_queries(path: Path) -> JudgedQueries:
@@ -63,10 +66,27 @@ def open_queries(path: Path) -> JudgedQueries:
             f"{found} contains no queries.jsonl, plain or compressed",
             "add the file, with one JSON object per line: _id, text",
         )
-    qrels = sorted([*found.glob("qrels/*.tsv"), *found.glob("qrels/*.tsv.gz")])
-    if not qrels:
-        raise NotFoundError(f"{found} contains no qrels/<split>.tsv", "add one such file for each split")
-    return JudgedQueries(found, queries, {file.name.removesuffix(".gz").removesuffix(".tsv"): file for file in qrels})
+    return JudgedQueries(found, queries, _splits(found / "qrels"))
+
+
+def _splits(folder: Path) -> dict[str, Path]:
+    """Return split → file of a folder of qrels. Raises NotFoundError if there is none, DataError if two are one."""
+    splits: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        split = split_name(file) if file.is_file() else None
+        if split is None:
+            continue
+        if split in splits:
+            raise DataError(
+                f"{splits[split]} and {file.name} are both the qrels of split {split!r}", "remove one of them"
+            )
+        splits[split] = file
+    if not splits:
+        raise NotFoundError(
+            f"{folder.parent} contains no qrels/<split>.tsv",
+            f"add one file for each split, ending in {', '.join(ENDINGS)}, plain or compressed (.gz, .zst)",
+        )
+    return splits
 
 
 def data_home() -> Path:
@@ -120,3 +140,12 @@ def text_of(row: dict[str, object], key: str, path: Path, number: int) -> str:
             f"{path}:{number}: {key} is {value!r}, expected a non-empty string", "see docs/benchmarks/method.md"
         )
     return value
+
+
+def id_of(row: dict[str, object], path: Path, number: int) -> str:
+    """Return the `_id` of a row, or its `id`; whole numbers are ids too. Raises DataError that names file and line."""
+    key = "_id" if "_id" in row else "id" if "id" in row else "_id"
+    value = row.get(key)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text_of(row, key, path, number)

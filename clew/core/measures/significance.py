@@ -32,7 +32,7 @@ class Comparison:
 
     difference: mean of system minus baseline. low, high: its 95 % bootstrap interval. p: two-sided, of the paired
     randomisation test, not corrected. wins, losses, ties: numbers of queries. detectable: the smallest true difference
-    that this number of queries, with this spread, finds with power .80 at the 5 % level.
+    that a test with this number of queries, and this standard deviation, detects with power .80 at the 5 % level.
     """
 
     difference: float

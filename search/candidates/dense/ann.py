@@ -60,7 +60,7 @@ def _hnsw_parameters(effort: int, selector: Any) -> Any:
 def cells(passages: int) -> int:
     """Return the number of clusters of an inverted file: about 4 sqrt(passages), at most one for each passage.
 
-    It is a power of two, whose exponent is the nearest to that of 4 sqrt(passages), unless there are fewer passages.
+    It is the power of two nearest to 4 sqrt(passages) on a logarithmic scale, unless there are fewer passages.
     """
     return min(max(1, passages), 1 << round(math.log2(4 * math.sqrt(max(1, passages)))))
 
@@ -154,10 +154,10 @@ class AnnIndex:
         return self._kind.efforts
 
     def effort_for(self, fetch: int, effort: int, share: float) -> int:
-        """Return the effort, at least `effort`, that can return `fetch` passages if a filter allows a share of all.
+        """Return the effort, at least `effort`, at which a search can return `fetch` passages under a filter.
 
-        share: above 0, at most 1. FAISS also spends effort on passages that are not allowed, so the effort is divided
-        by it.
+        share: share of the passages that the filter allows (above 0, at most 1). FAISS also spends effort on passages
+        that are not allowed, so the effort is divided by it.
         """
         return math.ceil((max(effort, fetch) if self._kind.effort_limits_results else effort) / share)
 

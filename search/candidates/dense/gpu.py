@@ -49,9 +49,9 @@ def library() -> Library | None:
             return "faiss"
     except ImportError:
         pass
-    from clew.models.device import torch_sees_a_gpu
+    from clew.models.device import torch_has_gpu
 
-    return "torch" if torch_sees_a_gpu() else None
+    return "torch" if torch_has_gpu() else None
 
 
 def free_bytes(run: Callable[..., Any] = subprocess.run) -> int | None:

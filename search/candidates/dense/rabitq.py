@@ -85,7 +85,7 @@ class RaBitQScan:
                 np.save(directory / name, array)
 
     def effort_for(self, fetch: int, effort: int, share: float) -> int:  # noqa: ARG002 - it ranks only allowed passages
-        """Return the effort that can return `fetch` passages, at least `effort`."""
+        """Return the effort, at least `effort`, at which a search can return `fetch` passages."""
         return max(effort, fetch)
 
     def compared(self, effort: int) -> float:
@@ -95,7 +95,7 @@ class RaBitQScan:
     def search(self, query: Vectors, fetch: int, effort: int, allowed: Bools | None = None) -> Ints:  # noqa: ARG002
         """Return the `effort` allowed passages with the highest estimates, and all that tie with the last, by ordinal.
 
-        Returns nothing if a filter removes what the query is about. Many of the remaining passages are then about
+        Returns nothing if a filter excludes the passages that the query is about. Many of the others are then about
         equally far, and the effort, which was measured on near passages, would not suffice.
         """
         estimates = np.empty(len(self._factors), np.float32)

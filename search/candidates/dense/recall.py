@@ -24,9 +24,10 @@ _FLAT = 1e-6
 def synthetic_queries(vectors: Int16Vectors, seed: int) -> Vectors:
     """Return (at most SAMPLE, dim) unit vectors that stand for queries: passages turned away to cosine NEARNESS.
 
-    Passages themselves are too easy as queries, because a graph links near passages to each other. Passages turned in
-    any direction are too hard for coarse codes, because real queries are distributed like passages. Therefore a passage
-    is turned in the direction of a random linear combination of differences between passages and their mean.
+    Passages themselves are too easy as queries, because a graph index links near passages to each other. Passages
+    turned in an arbitrary direction are too hard for coarse codes, because real queries are distributed like passages.
+    Therefore a passage is turned in the direction of a random linear combination of differences between passages and
+    their mean.
 
     Recall@100 of the default encoder, real / synthetic queries, for RaBitQ with 1,024 proposals and for HNSW at effort
     512: 100,000 spans of text .993 / .962, .973 / .950; medquad 1.000 / .993, .997 / .983; squad11 .998 / .991,

@@ -28,9 +28,9 @@ class ApproximateSearch(Protocol):
         ...
 
     def effort_for(self, fetch: int, effort: int, share: float) -> int:
-        """Return the effort, at least `effort`, that can return `fetch` passages if a filter allows a share of all.
+        """Return the effort, at least `effort`, at which a search can return `fetch` passages under a filter.
 
-        share: above 0, at most 1.
+        share: share of the passages that the filter allows (above 0, at most 1).
         """
         ...
 

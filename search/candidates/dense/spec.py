@@ -19,7 +19,8 @@ class DenseSpec:
     exact_below: with at most this many passages, in total or after a filter, a search compares all of them.
     seed: of the sample for the measurement, and of the clustering.
     device: "cpu", "cuda" (a build without a GPU fails; a server without one searches on the CPU), or "auto" (a GPU if
-    one is available and has enough memory).
+    one is available and has enough memory). enabled: "auto" (left out if it lowers nDCG@10 on the judged queries), true
+    or false.
     """
 
     model: str = "default"
@@ -28,6 +29,7 @@ class DenseSpec:
     exact_below: int = 20_000
     seed: int = 0
     device: Device = "auto"
+    enabled: Literal["auto"] | bool = "auto"
 
     def __post_init__(self) -> None:
         if not self.model:

@@ -48,21 +48,21 @@ def test_documents_come_back_typed_and_in_order(run):
         (b'{"id": "2", "title": ', "shop.jsonl:2: invalid JSON"),
         (b'{"id": "2", "title": "\xff"}', "shop.jsonl:2: not UTF-8 text"),
         (b'["2"]', "shop.jsonl:2: the line is ['2'], not an object"),
-        (b'{"id": "2", "price": NaN}', "shop.jsonl:2: invalid JSON: NaN is not a JSON number"),
+        (b'{"id": "2", "price": Infinity}', "shop.jsonl:2: field 'price' is inf, expected number"),
         ({"title": "b"}, "shop.jsonl:2: the record has no field 'id', which should hold its id"),
         ({"id": "2", "title": "b", "price": "cheap"}, "shop.jsonl:2: field 'price' is 'cheap', expected number"),
-        ({"id": "2", "title": "\ud800"}, "shop.jsonl:2: a text contains an unpaired surrogate"),
+        ({"id": "2", "title": "\ud800"}, "shop.jsonl:2: field 'title' is '\\ud800', expected text"),
     ],
 )
 def test_the_first_bad_record_stops_with_file_and_line(run, line, message):
     with pytest.raises(DataError) as error:
-        run({"id": "1", "title": "a"}, line)
+        run({"id": "1", "title": "a"}, line, on_error="stop")
     assert message in error.value.message
 
 
 def test_a_duplicate_id_names_both_places(run):
     with pytest.raises(DataError) as error:
-        run({"id": "1", "title": "a"}, {"id": "2", "title": "b"}, {"id": "1", "title": "c"})
+        run({"id": "1", "title": "a"}, {"id": "2", "title": "b"}, {"id": "1", "title": "c"}, on_error="stop")
     assert f"{run.folder}/shop.jsonl:3: id '1' was seen before, at {run.folder}/shop.jsonl:1" in error.value.message
 
 
@@ -108,3 +108,37 @@ def test_a_field_nobody_fills_is_said_with_the_nearest(run):
 def test_the_result_survives_its_marker(run):
     found = run({"id": "1", "title": "a"})
     assert Collected(**json.loads(json.dumps(found.as_table()))).documents == found.documents
+
+
+def test_a_bad_value_is_left_out_and_listed_with_field_and_value(run):
+    found = run({"id": "1", "title": "hub", "price": "4 + 2"}, {"id": "2", "title": "cable", "price": "3"})
+    assert (found.documents, found.rejected, found.bad_values) == (2, 0, 1)
+    (listed,) = [json.loads(line) for line in (run.folder / "rejects.jsonl").read_text().splitlines()]
+    assert (listed["line"], listed["field"], listed["value"]) == (1, "price", "4 + 2")
+    assert any("1 values could not be used and were left out (price 1)" in notice for notice in found.notices)
+
+
+def test_nan_as_many_programs_write_it_is_no_value(run):
+    found = run(b'{"id": "1", "title": "a", "price": NaN}')
+    assert (found.documents, found.bad_values) == (1, 0)
+
+
+def test_a_bad_value_can_cost_its_record(run):
+    found = run({"id": "1", "title": "hub", "price": "x"}, {"id": "2", "title": "b"}, on_error="skip-record")
+    assert (found.documents, found.rejected, found.bad_values) == (1, 1, 0)
+
+
+def test_a_bad_id_costs_the_record_whatever_happens_to_values(run):
+    found = run({"title": "hub"}, {"id": "2", "title": "b"})
+    assert (found.documents, found.rejected) == (1, 1)
+
+
+def test_too_many_bad_records_publish_nothing(run):
+    good = [{"id": str(number), "title": "a"} for number in range(1_000)]
+    bad = [{"title": "a"}] * 20
+    with pytest.raises(DataError, match=r"20 of 1,020 records .* more than max_errors allows \(1\.00%\)"):
+        run(*good, *bad)
+    assert run(*good, *bad, max_errors=0.02).rejected == 20
+    assert run(*good, *bad[:10]).rejected == 10
+    with pytest.raises(DataError, match="59 of 60 records"):
+        run(good[0], *[{"title": "a"}] * 59)

@@ -10,8 +10,18 @@ from clew.search.fields import FieldSpec
 FIELDS = {kind: FieldSpec(kind) for kind in ("text", "keyword", "number", "bool", "date", "list", "geo")}
 
 
+def converted(values, fields=FIELDS, **options):
+    """Return (document, bad values), or the fault of the record."""
+    return RecordConverter(fields, **{"id": "id", **options}).convert(Record({"id": "1", **values}, "shop.jsonl:7"))
+
+
 def typed(values, fields=FIELDS, **options):
-    return RecordConverter(fields, **{"id": "id", **options}).document(Record({"id": "1", **values}, "shop.jsonl:7"))
+    """Return the document, or the fault of the record or of its first bad value."""
+    found = converted(values, fields, **options)
+    if isinstance(found, Fault):
+        return found
+    document, bad = found
+    return bad[0].fault(document.origin) if bad else document
 
 
 @pytest.mark.parametrize(
@@ -41,22 +51,22 @@ def test_values_of_a_type_are_kept(kind, value, kept):
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        ("text", 5),
-        ("text", ["a"]),
-        ("keyword", 1.5),
-        ("keyword", True),
+        ("text", {"a": 1}),
+        ("text", "\ud800"),
+        ("keyword", {"a": 1}),
+        ("keyword", ["a", "b"]),
         ("number", "cheap"),
         ("number", True),
-        ("number", "nan"),
+        ("number", "4 + 2"),
         ("number", float("inf")),
         ("bool", "maybe"),
-        ("bool", 1),
+        ("bool", 2),
         ("date", "yesterday"),
-        ("date", 20240501),
+        ("date", 5),
+        ("date", "01/05/2024"),
         ("date", "0001-01-01T00:00:00+14:00"),
         ("date", "9999-12-31T23:59:59-14:00"),
         ("list", [["a"]]),
-        ("list", 5),
         ("geo", [100, 13.4]),
         ("geo", [52.5]),
         ("geo", "here"),
@@ -78,27 +88,85 @@ def test_a_long_value_is_shortened_in_the_message():
     assert len(typed({"number": "x" * 10_000}).reason) < 200
 
 
+def test_a_bad_value_costs_the_value_and_not_the_document():
+    document, bad = converted({"text": "hub", "number": "4 + 2", "date": "soon", "keyword": "a"})
+    assert document.fields == {"text": "hub", "keyword": "a"}
+    assert [(one.field, one.value) for one in bad] == [("number", "4 + 2"), ("date", "soon")]
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", [], {}, float("nan")])
+def test_missing_values_of_any_type_are_no_values(value):
+    assert converted(dict.fromkeys(FIELDS, value)) == (Document("1", {}, "shop.jsonl:7"), ())
+
+
+def test_words_for_missing_values_are_missing_numbers_but_names_in_texts():
+    found = typed({"number": "N/A", "date": "null", "bool": "-", "text": "None", "keyword": "NA"})
+    assert found.fields == {"text": "None", "keyword": "NA"}
+
+
+def test_a_price_fills_the_field_of_its_currency():
+    fields = {"price": FieldSpec("number"), "currency": FieldSpec("keyword", currency_of="price")}
+    assert typed({"price": "$1,029.00"}, fields).fields == {"price": 1029.0, "currency": "$"}
+    assert typed({"price": "12", "currency": "EUR"}, fields).fields == {"price": 12.0, "currency": "EUR"}
+    assert typed({"price": 12}, fields).fields == {"price": 12.0}
+
+
+def test_markup_is_removed_from_texts_that_have_it():
+    fields = {"text": FieldSpec("text"), "raw": FieldSpec("text", html=False)}
+    value = "<p>Caf&eacute; <b>cup</b></p><script>var a</script>"
+    assert typed({"text": value, "raw": value}, fields).fields == {"text": "Café cup", "raw": value}
+    assert typed({"text": value}, fields, markup=False).fields == {"text": value}
+    assert typed({"text": "x < y > z", "raw": "<br>"}, fields).fields == {"text": "x < y > z", "raw": "<br>"}
+
+
+def test_html_is_short_for_text_with_markup():
+    spec = FieldSpec("html")
+    assert (spec.type, spec.html) == ("text", True)
+    assert typed({"body": "<x-card>a</x-card>"}, {"body": spec}).fields == {"body": "a"}
+
+
+def test_attributes_in_arrays_of_objects_are_fields():
+    record = {
+        "attributes": [{"name": "Colour", "value": "red"}, {"name": "Size", "values": ["S", "M"]}],
+        "variants": [{"sku": "a", "size": {"cm": 10}}, {"sku": "b", "size": {"cm": 20}}],
+        "one": [{"sku": "c"}],
+    }
+    kinds = {
+        "attributes.Colour": "keyword", "attributes.Size": "list", "variants.sku": "list", "variants.size.cm": "list",
+        "one.sku": "keyword", "attributes.Weight": "number", "variants.colour": "keyword",
+    }  # fmt: skip
+    assert typed(record, {name: FieldSpec(kind) for name, kind in kinds.items()}).fields == {
+        "attributes.Colour": "red",
+        "attributes.Size": ["S", "M"],
+        "variants.sku": ["a", "b"],
+        "variants.size.cm": ["10", "20"],
+        "one.sku": "c",
+    }
+
+
 def test_nested_values_have_dotted_names():
     fields = {"attributes.colour": FieldSpec("keyword"), "size.cm": FieldSpec("number")}
     found = typed({"attributes": {"colour": "blue"}, "size": "large"}, fields)
     assert found.fields == {"attributes.colour": "blue"}
 
 
-@pytest.mark.parametrize("identity", [{}, {"id": None}, {"id": ""}, {"id": "  "}, {"id": 1.5}, {"id": ["a"]}])
+@pytest.mark.parametrize(
+    "identity", [{}, {"id": None}, {"id": True}, {"id": ""}, {"id": "  "}, {"id": 1.5}, {"id": ["a"]}]
+)
 def test_a_record_without_an_id_is_refused(identity):
-    fault = RecordConverter(FIELDS, "id").document(Record({"text": "a", **identity}, "shop.jsonl:3"))
+    fault = RecordConverter(FIELDS, "id").convert(Record({"text": "a", **identity}, "shop.jsonl:3"))
     assert isinstance(fault, Fault)
     assert "id" in fault.reason
 
 
 def test_an_unknown_id_field_names_the_nearest():
-    fault = RecordConverter(FIELDS, "skuu").document(Record({"sku": "1", "title": "a"}, "shop.jsonl:1"))
+    fault = RecordConverter(FIELDS, "skuu").convert(Record({"sku": "1", "title": "a"}, "shop.jsonl:1"))
     assert fault.reason == "the record has no field 'skuu', which should hold its id"
     assert "did you mean 'sku'?" in fault.hint
 
 
 def test_a_whole_number_is_an_id():
-    assert RecordConverter({}, "id").document(Record({"id": 17}, "")).id == "17"
+    assert RecordConverter({}, "id").convert(Record({"id": 17}, ""))[0].id == "17"
 
 
 def test_text_is_what_is_searched():
@@ -119,4 +187,13 @@ def test_an_id_with_a_nul_is_a_fault_of_its_record():
 def test_a_number_beyond_all_floats_is_a_fault():
     fault = typed({"number": 10**400})
     assert isinstance(fault, Fault)
-    assert fault.reason.endswith("…, expected number")
+    assert fault.reason.endswith('…, expected number (such as 12.5, "$1,029.00" or "2,5 kg")')
+
+
+def test_ids_can_be_made_of_the_contents():
+    first, again, other = (
+        RecordConverter({}, "#content").convert(Record(values, ""))[0].id
+        for values in ({"a": 1, "b": [2]}, {"b": [2], "a": 1}, {"a": 1, "b": [3]})
+    )
+    assert first == again != other
+    assert len(first) == 16

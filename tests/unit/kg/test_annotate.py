@@ -2,7 +2,7 @@
 
 import pytest
 
-from clew.kg.annotate import TEXT_WEIGHT, Annotator, attached, open_linker, steps_of, value_id
+from clew.kg.annotate import TEXT_WEIGHT, Annotator, document_mapping, open_linker, steps_of, value_id
 from clew.kg.snapshot_writer import write_snapshot
 from clew.kg.spec import GraphSpec
 from clew.kg.types import Edge, Entity
@@ -40,24 +40,24 @@ def spec(**values):
 
 
 def test_documents_are_found_in_the_graph_by_looking(snapshot):
-    found = attached(snapshot, "auto", IDS)
+    found = document_mapping(snapshot, "auto", IDS)
     assert (found.documents, found.types, found.about) == ("product:{id}", ("product",), ("has_brand", "sold_as"))
 
 
 def test_documents_that_are_no_nodes(snapshot):
-    assert attached(snapshot, "auto", ["a", "b", "c"]).documents == ""
-    assert attached(snapshot, "", IDS).documents == ""
-    assert attached(snapshot, "auto", []).documents == ""
-    assert attached(snapshot, "item:{id}", IDS).documents == ""
+    assert document_mapping(snapshot, "auto", ["a", "b", "c"]).documents == ""
+    assert document_mapping(snapshot, "", IDS).documents == ""
+    assert document_mapping(snapshot, "auto", []).documents == ""
+    assert document_mapping(snapshot, "item:{id}", IDS).documents == ""
 
 
 def test_a_pattern_holds_where_hardly_any_document_is_a_node(snapshot):
-    found = attached(snapshot, "product:{id}", [f"other-{n}" for n in range(2_001)] + ["1"])
+    found = document_mapping(snapshot, "product:{id}", [f"other-{n}" for n in range(2_001)] + ["1"])
     assert (found.documents, found.types) == ("product:{id}", ("product",))
 
 
 def test_documents_that_are_entities_like_the_others(snapshot):
-    found = attached(snapshot, "auto", [entity.id for entity in ENTITIES])
+    found = document_mapping(snapshot, "auto", [entity.id for entity in ENTITIES])
     assert (found.documents, found.types, found.about) == ("{id}", (), ())
 
 
@@ -74,7 +74,7 @@ DIRECTED = [(film, "directed_by", person) for film, person in zip(FILMS, PEOPLE,
 @pytest.mark.parametrize("ratings", [("r1",), ("r1", "r2", "r3"), ()])
 def test_a_rare_type_changes_nothing_where_documents_are_the_entities(tmp_path, ratings):
     graph = written(tmp_path, {"film": FILMS, "person": PEOPLE, "rating": ratings}, DIRECTED)
-    found = attached(graph, "auto", [*FILMS, *PEOPLE, *ratings[:1]])
+    found = document_mapping(graph, "auto", [*FILMS, *PEOPLE, *ratings[:1]])
     assert (found.documents, found.types, found.about) == ("{id}", (), ())
     linker = open_linker(graph.folder, spec(documents="{id}", document_types=list(found.types)))
     assert linker.link("p7").mentions
@@ -84,7 +84,7 @@ def test_a_rare_type_changes_nothing_where_documents_are_the_entities(tmp_path, 
 def test_films_and_people_with_pages_are_entities_though_genres_have_none(tmp_path):
     genres = [(film, "has_genre", "g1") for film in FILMS]
     graph = written(tmp_path, {"film": FILMS, "person": PEOPLE, "genre": ["g1"]}, [*DIRECTED, *genres])
-    assert attached(graph, "auto", [*FILMS, *PEOPLE]).types == ()
+    assert document_mapping(graph, "auto", [*FILMS, *PEOPLE]).types == ()
     graph.close()
 
 
@@ -92,14 +92,14 @@ def test_a_brand_with_a_page_does_not_make_brands_a_type_of_documents(tmp_path):
     brands = [f"b{n}" for n in range(5)]
     made = [(film, "made_by", brands[at % 5]) for at, film in enumerate(FILMS)]
     graph = written(tmp_path, {"film": FILMS, "brand": brands}, made)
-    assert attached(graph, "auto", [*FILMS, "b1"]).types == ("film",)
+    assert document_mapping(graph, "auto", [*FILMS, "b1"]).types == ("film",)
     graph.close()
 
 
 def test_one_product_with_a_brand_is_too_few_for_a_type_of_its_own(tmp_path):
     sequels = list(zip(FILMS[1:], ["sequel_of"] * 399, FILMS, strict=False))
     graph = written(tmp_path, {"film": FILMS, "rating": ["r1"]}, [*sequels, ("f0", "rated", "r1")])
-    assert attached(graph, "auto", FILMS).types == ()
+    assert document_mapping(graph, "auto", FILMS).types == ()
     graph.close()
 
 

@@ -97,7 +97,7 @@ def test_a_probe_that_tells_nothing_lets_the_next_one_try():
     guard = breaker(clock)
     fail(guard, MOST)
     clock.seconds += WAIT
-    guard.abandoned(guard.probe())
+    guard.inconclusive(guard.probe())
     guard.succeeded(guard.probe())
     assert guard.state == "closed"
 
@@ -153,7 +153,7 @@ class Calls(RuleBasedStateMachine):
         self.running.append((ticket, self.epoch))
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), outcome=st.sampled_from(["succeeded", "failed", "abandoned"]))
+    @rule(data=st.data(), outcome=st.sampled_from(["succeeded", "failed", "inconclusive"]))
     def end(self, data, outcome):
         ticket, epoch = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
         getattr(self.guard, outcome)(*((ticket, "why") if outcome == "failed" else (ticket,)))

@@ -35,9 +35,9 @@ WRITING = [
 
 @pytest.mark.parametrize("name", BREAKING)
 def test_what_could_end_the_quotes_is_refused(name):
-    assert not cypher.quotable(name)
+    assert not cypher.can_quote(name)
     with pytest.raises(UsageError, match="cannot be a name"):
-        cypher.quoted(name)
+        cypher.quote(name)
     for statement in READING:
         # An id that is empty is the element id.
         for graph in (Graph((name,)), Graph(("A",), (name or "a`b",), mapped=True)):

@@ -135,9 +135,9 @@ def test_a_policy_out_of_range_is_refused(given: dict[str, float], said: str) ->
 
 def test_a_step_is_said_as_the_policy_says() -> None:
     spec = ExpandSpec({"subcategory_of": RelationSpec("in", say="kind of", back="kinds:")})
-    assert spec.say(Step("subcategory_of", False)) == "kinds:"
-    assert spec.say(Step("subcategory_of", True)) == "kind of"
-    assert spec.say(Step("has_brand", False)) == "brand of"
+    assert spec.step_text(Step("subcategory_of", False)) == "kinds:"
+    assert spec.step_text(Step("subcategory_of", True)) == "kind of"
+    assert spec.step_text(Step("has_brand", False)) == "brand of"
 
 
 @settings(deadline=None, max_examples=60)

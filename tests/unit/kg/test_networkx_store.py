@@ -52,7 +52,7 @@ def test_adjacency_is_in_the_order_of_ids_as_it_stands():
     nodes, adjacency = store._state
     hub = nodes.row("hub")
     for way, wanted in ((0, ["n1", "n10", "n3", "n5", "n9"]), (1, ["n1", "n5", "n9"])):
-        rows = list(adjacency.others(hub, way))
+        rows = list(adjacency.neighbours(hub, way))
         assert rows == sorted(rows)
         assert nodes.ids(np.array(rows)) == wanted
 
@@ -60,7 +60,7 @@ def test_adjacency_is_in_the_order_of_ids_as_it_stands():
 def test_a_node_is_asked_only_for_the_relations_it_has():
     store = store_of(*(Edge(f"s{n}", f"r{n}", f"t{n}") for n in range(50)))
     nodes, adjacency = store._state
-    assert [list(adjacency.ways(nodes.row(name))) for name in ("s7", "t7")] == [
+    assert [list(adjacency.directed_relations(nodes.row(name))) for name in ("s7", "t7")] == [
         [(2 * adjacency.relations.index("r7"), 1)],
         [(2 * adjacency.relations.index("r7") + 1, 1)],
     ]
@@ -148,14 +148,14 @@ def test_a_snapshot_that_is_not_there_or_was_changed_is_named(tmp_path):
 
 
 def test_closing_lets_go_of_the_folder(tmp_path):
-    from clew.core.artifacts import is_held
+    from clew.core.artifacts import is_in_use
 
     store = opened(tmp_path, [Entity("a")], [])
     folder = store._state[0].folder
-    assert is_held(folder)
+    assert is_in_use(folder)
     store.close()
     store.close()
-    assert not is_held(folder)
+    assert not is_in_use(folder)
 
 
 def test_relations_keep_apart_what_only_one_direction_has():

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from clew.kg.relations import RelationModel, Step, remainder, short, spoken
+from clew.kg.relations import RelationModel, Step, relation_words, remainder, short_name
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ from clew.kg.relations import RelationModel, Step, remainder, short, spoken
     ],
 )  # fmt: skip
 def test_relation_names_in_words(relation: str, words: str, last: str) -> None:
-    assert spoken(relation) == words
-    assert short(relation) == last
+    assert relation_words(relation) == words
+    assert short_name(relation) == last
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_relation_names_in_words(relation: str, words: str, last: str) -> None:
     ],
 )
 def test_steps_read_as_what_they_lead_to(relation: str, out: str, back: str) -> None:
-    assert Step(relation, True).said == out
-    assert Step(relation, False).said == back
+    assert Step(relation, True).text == out
+    assert Step(relation, False).text == back
 
 
 def test_the_remainder_leaves_the_mention_out() -> None:

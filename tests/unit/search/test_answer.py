@@ -104,8 +104,8 @@ def test_a_document_without_text_has_none(values) -> None:
 def test_the_field_is_named_and_the_place_is_that_in_the_body() -> None:
     values = {"title": "T", "intro": "An intro.", "text": "Rust is red."}
     one, two = sentences_of(values, FIELDS, [(0, 99)], terms("rust"))
-    assert (one.field, one.start, one.worth) == ("intro", 0, 0)
-    assert (two.field, two.start, two.worth) == ("text", 10, 1)
+    assert (one.field, one.start, one.weight) == ("intro", 0, 0)
+    assert (two.field, two.start, two.weight) == ("text", 10, 1)
 
 
 def test_what_two_passages_hold_comes_once_and_whole() -> None:
@@ -118,14 +118,14 @@ def test_what_two_passages_hold_comes_once_and_whole() -> None:
 
 def test_questions_count_half() -> None:
     asking, telling = sentences_of({"text": "Rust? Rust."}, FIELDS, [(0, 11)], terms("rust"))
-    assert (asking.worth, telling.worth) == (0.5, 1.0)
+    assert (asking.weight, telling.weight) == (0.5, 1.0)
 
 
 # ---------------------------------------------------------------- which are read
 
 
-def group(*worths: float) -> Group:
-    sentences = [Sentence(f"s{at}", "text", at, at + 1, (0, 99), worth) for at, worth in enumerate(worths)]
+def group(*weights: float) -> Group:
+    sentences = [Sentence(f"s{at}", "text", at, at + 1, (0, 99), weight) for at, weight in enumerate(weights)]
     return Group(0, "", ((0, 99),), tuple(sentences))
 
 
@@ -181,7 +181,7 @@ def kept(probabilities: Sequence[float | None], least: float | None) -> Answers:
         )
         for at, probability in enumerate(probabilities)
     ]
-    return Answers.likely(answers, least, len(answers))
+    return Answers.ranked(answers, least, len(answers))
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_ordinals_run_over_the_shards(tmp_path):
     assert opened.document_of.dtype == np.int64
     brand = opened.column("brand")
     assert isinstance(brand, Keywords)
-    assert brand.having([brand.code_of["A"]]).tolist() == [True, True, True, False, True]
+    assert brand.documents_with([brand.code_of["a"]]).tolist() == [True, True, True, False, True]
     opened.close()
 
 
@@ -201,7 +201,7 @@ def test_a_broken_file_is_named(tmp_path, name, harm):
 
 def test_other_declared_fields_are_refused(tmp_path):
     store(tmp_path, [Document("1", FULL)]).close()
-    with pytest.raises(MismatchError, match="other fields"):
+    with pytest.raises(MismatchError, match="does not have the fields"):
         DocStore.open([tmp_path / "0"], {**FIELDS, "price": FieldSpec("keyword")})
 
 

@@ -116,3 +116,14 @@ def test_hierarchies_agree_with_counting_by_hand(tmp_path_factory, documents):
     found = count_facets(store, FIELDS, ["category"], mask)["category"]
     assert {one.value: one.count for one in found} == dict(expected)
     assert [one.count for one in found] == sorted(expected.values(), reverse=True)
+
+
+def test_forms_of_one_value_are_counted_together_and_shown_as_most_documents_write_them(tmp_path):
+    written = ["Café Royal", "Cafe\u0301 Royal", "Café\u00a0Royal", "CAFÉ ROYAL", "Café Royal", "Kvist"]
+    store = opened(tmp_path, [{"brand": brand, "category": [f"Home>{brand}"]} for brand in written])
+    counted = count_facets(store, FIELDS, ("brand", "category"), np.ones(6, np.bool_))
+    assert [(value.value, value.count) for value in counted["brand"]] == [("Café Royal", 5), ("Kvist", 1)]
+    assert [(value.value, value.count) for value in counted["category"]] == [
+        ("Home", 6), ("Home > Café Royal", 5), ("Home > Kvist", 1),
+    ]  # fmt: skip
+    assert store.fields_of(3)["brand"] == "CAFÉ ROYAL"

@@ -11,7 +11,7 @@ from clew.core.types import Document
 from clew.search.dates import interval
 from clew.search.docstore import DocStore, write_documents, write_passages
 from clew.search.fields import FieldSpec
-from clew.search.filters import parse_filters, passages
+from clew.search.filters import parse_filters, passages, unknown_values
 
 FIELDS = {
     "title": FieldSpec("text"),
@@ -56,6 +56,11 @@ def found(store, filters) -> list[int]:
         ({"brand": "Sony"}, [0, 2]),
         ({"brand": "Nobody"}, []),
         ({"brand": ["LG", "Sony"]}, [0, 1, 2]),
+        ({"brand": " SONY\u00a0"}, [0, 2]),
+        ({"brand": {"ne": "sony"}}, [1, 3]),
+        ({"brand": "ＬＧ"}, [1]),
+        ({"tags": "Steel"}, [0, 1]),
+        ({"category": {"under": "home>KITCHEN"}}, [0, 2]),
         ({"brand": {"ne": "Sony"}}, [1, 3]),
         ({"brand": "Sony", "price": {"lt": 50}}, [0]),
         ({"tags": "steel"}, [0, 1]),
@@ -227,3 +232,16 @@ def test_filters_agree_with_a_plain_evaluator(tmp_path_factory, documents, filte
     for one in filters:
         expected = [at for at, document in enumerate(documents) if holds(document, one)]
         assert found(store, one) == expected, one
+
+
+def test_a_value_that_no_document_has_is_noted_with_the_nearest(shop):
+    def notes(filters):
+        return unknown_values(parse_filters(filters, FIELDS), shop)
+
+    assert notes({"brand": "Sonny"}) == ["no document has the brand 'Sonny'; did you mean 'Sony'?"]
+    assert notes({"brand": ["sony", "Nobody"]}) == ["no document has the brand 'Nobody'"]
+    assert notes({"should": [{"tags": "stel"}, {"price": 1}]}) == [
+        "no document has the tags 'stel'; did you mean 'steel'?"
+    ]
+    assert notes({"brand": "LG", "must_not": [{"brand": "Nobody"}]}) == []
+    assert len(notes({"brand": [f"x{number}" for number in range(100)]})) <= 5

@@ -70,7 +70,7 @@ def test_the_parts_of_a_document_show_the_weight_of_each_source():
 
 def test_place_of_a_document_that_no_source_found():
     pool = found([1, 2], [1, 2], documents=np.array([3, 9])).fused(FusionSpec())
-    assert (pool.place_of(9), pool.place_of(4), pool.place_of(10)) == (1, None, None)
+    assert (pool.index_of(9), pool.index_of(4), pool.index_of(10)) == (1, None, None)
 
 
 @pytest.mark.parametrize(

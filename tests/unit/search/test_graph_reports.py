@@ -39,8 +39,8 @@ def test_no_relation_is_left_out_where_one_has_more_edges_than_a_walk_takes(tmp_
     nodes = [Entity(name) for name in ("hub", *(f"n{number}" for number in range(8)))]
     write_snapshot(tmp_path, "g", nodes, edges, created="2025-01-01T00:00:00Z").close()
     (folder,) = (tmp_path / "graphs" / "g").iterdir()
-    knowledge = open_graph_retriever(GraphSpec("g", snapshot=folder.name), tmp_path, tmp_path, {}, verify=False)
-    searcher = SimpleNamespace(knowledge=knowledge)
+    graph_retriever = open_graph_retriever(GraphSpec("g", snapshot=folder.name), tmp_path, tmp_path, {}, verify=False)
+    searcher = SimpleNamespace(graph_retriever=graph_retriever)
     whole = describe(searcher, "hub", limit=6)
     assert [(tie.relation, tie.count, len(tie.entities)) for tie in whole.relations] == [
         ("a", 8, 6),
@@ -48,7 +48,7 @@ def test_no_relation_is_left_out_where_one_has_more_edges_than_a_walk_takes(tmp_
         ("c", 1, 1),
     ]
     monkeypatch.setattr(graph_reports, "_STEPS", 6)
-    cut = knowledge.store.neighbourhood(["hub"], Walk(fan_out=6, steps=6), Deadline())
+    cut = graph_retriever.store.neighbourhood(["hub"], Walk(fan_out=6, steps=6), Deadline())
     assert cut.relations == ("a",)
     assert describe(searcher, "hub", limit=6) == whole
-    knowledge.close()
+    graph_retriever.close()

@@ -24,8 +24,8 @@ def test_repeated_words_stay_repeated():
 
 
 def test_a_query_gets_the_encoders_vector():
-    understanding = QueryAnalyzer(Analyzer(), HashingEncoder(64))
-    query = understanding.vector(understanding.terms("red kettle"))
+    query_analyzer = QueryAnalyzer(Analyzer(), HashingEncoder(64))
+    query = query_analyzer.vector(query_analyzer.terms("red kettle"))
     assert query.vector is not None
     assert (query.vector == HashingEncoder(64).encode_queries(["red kettle"])[0]).all()
 
@@ -36,13 +36,13 @@ class Unread(HashingEncoder):
 
 
 def test_words_the_model_does_not_know_get_no_vector_and_a_note():
-    understanding = QueryAnalyzer(Analyzer(), Unread(64))
-    query = understanding.vector(understanding.terms("红色水壶"))
+    query_analyzer = QueryAnalyzer(Analyzer(), Unread(64))
+    query = query_analyzer.vector(query_analyzer.terms("红色水壶"))
     assert query.vector is None
     assert "does not know 21%" in query.notes[0]
 
 
 def test_an_index_without_vectors_has_no_dense_stage():
-    understanding = QueryAnalyzer(Analyzer(), None)
+    query_analyzer = QueryAnalyzer(Analyzer(), None)
     with pytest.raises(StageUnavailable, match="no vectors"):
-        understanding.vector(understanding.terms("red kettle"))
+        query_analyzer.vector(query_analyzer.terms("red kettle"))

@@ -27,7 +27,7 @@ def test_any_other_error_surfaces() -> None:
 def test_times_of_the_same_stage_add_up() -> None:
     trace = Trace(Deadline())
     for _ in range(2):
-        with trace.needed("fusion"):
+        with trace.mandatory("fusion"):
             pass
     assert list(trace.timings_ms) == ["fusion"]
 
@@ -41,11 +41,11 @@ def test_coverage_is_the_share_of_shards_that_answered() -> None:
 
 def test_whole_is_what_left_nothing_out() -> None:
     trace = Trace(Deadline())
-    trace.check_whole()
+    trace.check_complete()
     trace.partial.append("dense")
     with pytest.raises(StageUnavailable, match="dense: not every shard answered"):
-        trace.check_whole()
+        trace.check_complete()
     with trace.stage("graph"):
         raise StageUnavailable("no server")
     with pytest.raises(StageUnavailable, match="graph: no server"):
-        trace.check_whole()
+        trace.check_complete()

@@ -88,12 +88,12 @@ def test_nothing_good_is_right_without_and_wrong_with_what_is_relevant() -> None
     relevant = np.array([True, False, True, False, False, True])
     query = np.array([0, 0, 1, 1, 2, 3])
     found = nothing_good(probabilities, relevant, query, 0.5)
-    assert (found.without, found.having) == (3, 3)
+    assert (found.without_relevant, found.with_relevant) == (3, 3)
     assert (found.right, found.wrong) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
     # At the threshold itself a document is good enough, as in a search.
     assert nothing_good(probabilities, relevant, query, 0.8).right == pytest.approx(2 / 3)
     none = nothing_good(np.array([0.5]), np.array([False]), np.array([0]), 0.1)
-    assert (none.right, none.wrong, none.having) == (0.0, None, 0)
+    assert (none.right, none.wrong, none.with_relevant) == (0.0, None, 0)
 
 
 def test_a_folder_is_calibrated_on_dev_and_measured_on_test(measured) -> None:

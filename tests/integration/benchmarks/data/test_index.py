@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from clew.benchmarks.data.index import ensure, open_built, varied
+from clew.benchmarks.data.index import build_if_missing, open_built, spec_variant
 from clew.indexer.tuning.judged import beir_spec
 from clew.models.store import load_encoder
 from tests.builders import write_rows
 
 
 def names(folder, home, *models):
-    return [ensure(varied(beir_spec(folder), model=model), [folder / "corpus.jsonl"], folder, home) for model in models]
+    return [
+        build_if_missing(spec_variant(beir_spec(folder), model=model), [folder / "corpus.jsonl"], folder, home)
+        for model in models
+    ]
 
 
 def corpus(folder):

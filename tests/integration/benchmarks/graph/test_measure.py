@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from clew.benchmarks.data.datasets import open_dataset
-from clew.benchmarks.data.index import _DECIDING, _DECIDING_GRAPH, graph_table
+from clew.benchmarks.data.index import _GRAPH_CODE, _INDEX_CODE, graph_table
 from clew.benchmarks.graph.measure import SYSTEMS, GraphOptions, material, measure, open_graph, plain
 from clew.benchmarks.graph.oracle import oracle_run, read_gold
 from clew.benchmarks.signature import ROOT
@@ -83,8 +83,8 @@ def test_the_oracle_finds_what_the_gold_relation_leads_to(found):
 
 
 def test_the_oracle_walks_the_snapshot_whatever_store_there_is(searcher, found, shared):
-    knowledge = replace(searcher.knowledge, walks=False, store=UnavailableStore("the server is down"))
-    run = oracle_run(knowledge, read_gold(shared[0]), found.result.qrels)
+    graph_retriever = replace(searcher.graph_retriever, walks=False, store=UnavailableStore("the server is down"))
+    run = oracle_run(graph_retriever, read_gold(shared[0]), found.result.qrels)
     assert run == found.result.systems["oracle"].run
 
 
@@ -96,12 +96,12 @@ def test_the_oracle_takes_the_least_relation_that_answers_for_one_the_graph_lack
     }
     qrels = {"france": {"paris": 1}, "kenya": {"oslo": 1}, "peru": {"lima": 1}, "japan": {"tokyo": 1}}
     # Kenya's answer is joined to nothing there, Peru's entity is unknown, Japan has no gold.
-    assert oracle_run(searcher.knowledge, gold, qrels) == {"france": {"paris": 1.0}}
+    assert oracle_run(searcher.graph_retriever, gold, qrels) == {"france": {"paris": 1.0}}
 
 
 def test_the_oracle_finds_nothing_where_documents_are_no_nodes(searcher, found, shared):
-    spec = replace(searcher.knowledge.spec, documents="")
-    assert oracle_run(replace(searcher.knowledge, spec=spec), read_gold(shared[0]), found.result.qrels) == {}
+    spec = replace(searcher.graph_retriever.spec, documents="")
+    assert oracle_run(replace(searcher.graph_retriever, spec=spec), read_gold(shared[0]), found.result.qrels) == {}
 
 
 @pytest.mark.parametrize(("split", "train", "dev"), [("test", "train", "dev"), ("dev", "train", "")])
@@ -122,17 +122,17 @@ def test_other_test_judgements_teach_nothing_else(shared, found, tmp_path):
     other = measure(open_dataset(folder), shared[1], options())
     assert other.learned.as_table() == found.learned.as_table()
     assert other.learned.fusion == found.learned.fusion
-    assert other.result.systems["always"].run["france"] == found.result.systems["always"].run["france"]
+    assert other.result.systems["on"].run["france"] == found.result.systems["on"].run["france"]
 
 
 def test_what_changes_is_told_in_plain_values(found):
     effects = plain(found)
-    assert set(effects) == {*SYSTEMS, "oracle"} - {"never"}
+    assert set(effects) == {*SYSTEMS, "oracle"} - {"off"}
     for effect in json.loads(json.dumps(effects)).values():
         assert set(effect) == {"used", "helped", "hurt", "worst"}
         assert 0 <= effect["helped"] + effect["hurt"] <= 1
         assert all(set(lost) == {"query", "text", "before", "after"} for lost in effect["worst"])
-    assert effects["always"]["used"] == 1.0
+    assert effects["on"]["used"] == 1.0
     assert effects["bm25"]["used"] == 0.0
 
 
@@ -142,7 +142,7 @@ def test_questions_that_search_refuses_have_no_result_and_teach_nothing(shared, 
     for name in SYSTEMS:
         assert "kenya" not in got.result.systems[name].run
         assert got.result.systems[name].evaluation.per_query["nDCG@10"]["kenya"] == 0.0
-    assert got.effects["always"].used == 0.5
+    assert got.effects["on"].used == 0.5
     assert got.learned.relations.questions == found.learned.relations.questions - 1
 
 
@@ -168,4 +168,4 @@ def test_a_folder_without_a_graph_is_told_what_to_do(tmp_path):
 
 
 def test_what_decides_an_index_is_there():
-    assert [place for place in (*_DECIDING, *_DECIDING_GRAPH) if not (ROOT / place).exists()] == []
+    assert [place for place in (*_INDEX_CODE, *_GRAPH_CODE) if not (ROOT / place).exists()] == []

@@ -13,7 +13,7 @@ from clew.benchmarks.models import compare as models
 from clew.benchmarks.models import cost as model_cost
 from clew.benchmarks.models.choice import Budget, mean_of
 from clew.benchmarks.models.compare import Options, measure, split_runtime
-from clew.benchmarks.models.cost import Pace, disk_bytes, paced, timed
+from clew.benchmarks.models.cost import Speed, disk_bytes, median_speeds, timing_texts
 from clew.benchmarks.models.model_pool import ModelPool
 from clew.benchmarks.models.quality import NDCG, dense_values, lists, reranked_values, sample
 from clew.benchmarks.models.report import HEADINGS, advice, plain, table, write
@@ -50,14 +50,14 @@ def compared(shared):
 
 
 def test_a_sample_holds_the_judged_documents_and_some_others(beir):
-    found = sample(open_dataset(beir), OPTIONS.judging, 2)
+    found = sample(open_dataset(beir), OPTIONS.relevance_options, 2)
     assert list(found.queries) == ["q6", "q7"]
     assert {"rug", "mug"} <= set(found.documents)
     assert (len(found.documents), found.of) == (4, 8)
     corpus = [name for name, _, _ in open_dataset(beir).texts()]
     assert list(found.documents) == [name for name in corpus if name in found.documents]
-    assert found == sample(open_dataset(beir), OPTIONS.judging, 2)
-    assert len(sample(open_dataset(beir), OPTIONS.judging, 100).documents) == 8
+    assert found == sample(open_dataset(beir), OPTIONS.relevance_options, 2)
+    assert len(sample(open_dataset(beir), OPTIONS.relevance_options, 100).documents) == 8
 
 
 def test_documents_are_ranked_by_their_best_passage(beir):
@@ -68,14 +68,14 @@ def test_documents_are_ranked_by_their_best_passage(beir):
     ]
     write_rows(beir, corpus=rows)
     (beir / "qrels" / "dev.tsv").write_text("q6\tburied\t1\nq7\tmug\t1\n")
-    material = sample(open_dataset(beir), OPTIONS.judging, 0)
+    material = sample(open_dataset(beir), OPTIONS.relevance_options, 0)
     assert set(material.documents) == {"buried", "mug"}
-    values = dense_values(HashingEncoder(256), sample(open_dataset(beir), OPTIONS.judging, 9))
+    values = dense_values(HashingEncoder(256), sample(open_dataset(beir), OPTIONS.relevance_options, 9))
     assert values["q6"] == 1.0
 
 
 def test_the_order_is_that_of_the_cosines(beir):
-    material = sample(open_dataset(beir), OPTIONS.judging, 9)
+    material = sample(open_dataset(beir), OPTIONS.relevance_options, 9)
     encoder = HashingEncoder(16)
     texts = [f"{title}\n{body}" for title, body in zip(material.titles, material.bodies, strict=True)]
     run = {
@@ -93,14 +93,14 @@ class Blind(HashingEncoder):
 
 
 def test_what_an_encoder_cannot_read_it_does_not_find(beir):
-    material = sample(open_dataset(beir), OPTIONS.judging, 9)
+    material = sample(open_dataset(beir), OPTIONS.relevance_options, 9)
     assert dense_values(HashingEncoder(256), material) == {"q6": 1.0, "q7": 1.0}
     assert dense_values(Blind(256), material) == {"q6": 0.0, "q7": 0.0}
 
 
 def test_a_reranker_orders_the_lists_of_a_search(shared):
     folder, home = shared
-    material = lists(open_dataset(folder), home / "bench", OPTIONS.judging)
+    material = lists(open_dataset(folder), home / "bench", OPTIONS.relevance_options)
     assert material.found["q6"][0] == ["rug"]
     assert material.found["q6"][1] == ["Wool rug\nsoft and grey, for the living room"]
     assert reranked_values(OverlapScorer(), material) == {"q6": 1.0, "q7": 1.0}
@@ -133,15 +133,15 @@ def test_rounds_take_turns_and_the_first_does_not_count():
 
     def once(name):
         asked.append(name)
-        return Pace(100.0 if len(asked) <= 2 else float(len(asked)), 1.0)
+        return Speed(100.0 if len(asked) <= 2 else float(len(asked)), 1.0)
 
-    found = paced({name: lambda name=name: once(name) for name in "ab"}, 3, quiet)
+    found = median_speeds({name: lambda name=name: once(name) for name in "ab"}, 3, quiet)
     assert asked == ["a", "b"] * 4
-    assert {name: pace.ms for name, pace in found.items()} == {"a": 5.0, "b": 6.0}
+    assert {name: speed.ms for name, speed in found.items()} == {"a": 5.0, "b": 6.0}
 
 
 def test_every_model_is_timed_on_as_much():
-    found = timed([(["q1", "q2"], ["a" * 5_000, "b"]), (["r1"], ["c"])])
+    found = timing_texts([(["q1", "q2"], ["a" * 5_000, "b"]), (["r1"], ["c"])])
     assert found.queries == ("q1", "r1", "q2")
     assert found.passages == ("a" * 1_000, "c", "b")
     assert len(found.lists) == 5
@@ -162,7 +162,9 @@ def test_only_the_files_that_are_read_count(monkeypatch, tmp_path):
     class Manifest:
         files = dict.fromkeys(["config.json", "onnx/model.onnx", "model.safetensors"], "")
 
-    monkeypatch.setattr(model_cost, "placed", lambda name, home, role: name if name == "hashing" else str(folder))
+    monkeypatch.setattr(
+        model_cost, "resolve_to_path", lambda name, home, role: name if name == "hashing" else str(folder)
+    )
     monkeypatch.setattr(model_cost, "read_manifest", lambda folder: Manifest)
     monkeypatch.setattr(model_cost, "fp32_folder", lambda folder, home: whole)
     sizes = [disk_bytes("encoder", "mine", tmp_path, runtime) for runtime in ("onnxruntime", "torch")]
@@ -180,7 +182,7 @@ def hungry(role, name, home, runtime, given, number):
 
 
 def test_memory_is_that_of_a_process_of_its_own(monkeypatch, tmp_path):
-    given = timed([(["q"], ["text"])])
+    given = timing_texts([(["q"], ["text"])])
     before = model_cost.peak_bytes()
     assert model_cost.memory_bytes("encoder", "hashing-16", tmp_path, "onnxruntime", given) < 50_000_000
     # `added_bytes` goes over the border by its name, so another one can stand in.
@@ -217,7 +219,7 @@ def test_every_model_has_a_row_with_every_figure(compared):
 def test_an_average_is_measured_as_one_model_and_against_its_better_part(compared, shared):
     found, _ = compared
     whole, part, both = found.of("encoder")
-    material = sample(open_dataset(shared[0]), OPTIONS.judging, 3)
+    material = sample(open_dataset(shared[0]), OPTIONS.relevance_options, 3)
     assert both.values["tiny"] == dense_values(AveragedEncoder(HashingEncoder(64), HashingEncoder(16)), material)
     better = max((whole, part), key=lambda row: row.quality)
     assert both.gain.over == better.name
@@ -243,7 +245,7 @@ def test_a_runtime_that_changes_nothing_is_measured_once(shared):
 
 def test_vectors_are_computed_once_over_comparisons(shared, tmp_path, monkeypatch):
     cache = EmbeddingCache(tmp_path / "cache.sqlite")
-    material = sample(open_dataset(shared[0]), OPTIONS.judging, 3)
+    material = sample(open_dataset(shared[0]), OPTIONS.relevance_options, 3)
     dense_values(ModelPool(tmp_path, cache).cached_encoder("hashing-32+hashing-16", "onnxruntime"), material)
     known = len(cache)
     assert known == 2 * (5 + 2)  # five passages and two queries of either part
@@ -346,7 +348,7 @@ def test_options_that_cannot_be_are_refused(changes, error, message):
     ],
 )
 def test_wrong_models_are_refused_before_anything_is_measured(beir, tmp_path, monkeypatch, changes, error, message):
-    monkeypatch.setattr(models, "paced", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(models, "median_speeds", lambda *_: pytest.fail("measured"))
     with pytest.raises(error, match=message):
         measure([open_dataset(beir)], tmp_path, Options(**{"encoders": ("hashing",), **changes}), quiet)
 

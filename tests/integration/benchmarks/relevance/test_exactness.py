@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from clew.benchmarks.data.datasets import open_dataset
-from clew.benchmarks.relevance.exactness import exact, full, measure, table, vectors_of
-from clew.benchmarks.relevance.measure import opened
+from clew.benchmarks.relevance.exactness import exhaustive_searcher, full, measure, table, vectors_of
+from clew.benchmarks.relevance.measure import open_shared_index
 from clew.benchmarks.relevance.options import Options
 from clew.benchmarks.relevance.systems import load
 from clew.search.protocols import CandidateRequest
@@ -34,7 +34,9 @@ def test_a_small_index_answers_as_exactly(shared):
 
 def test_what_a_source_does_not_find_shows(shared, monkeypatch):
     folder, home = shared
-    monkeypatch.setattr("clew.benchmarks.relevance.exactness.opened", lambda *a: _deaf(opened(*a)))
+    monkeypatch.setattr(
+        "clew.benchmarks.relevance.exactness.open_shared_index", lambda *a: _deaf(open_shared_index(*a))
+    )
     found = measure(open_dataset(folder), home, OPTIONS, quiet)["systems"]
     assert found["dense"]["fast"] < found["dense"]["exact"]
     assert found["dense"]["recall@100"] < 1
@@ -44,10 +46,10 @@ def test_what_a_source_does_not_find_shows(shared, monkeypatch):
 
 def test_exact_sources_score_every_passage(shared):
     folder, home = shared
-    fast = opened(open_dataset(folder), home, {"hybrid": load("hybrid")}, OPTIONS)
+    fast = open_shared_index(open_dataset(folder), home, {"hybrid": load("hybrid")}, OPTIONS)
     try:
-        slow = exact(fast, vectors_of(fast, home, quiet))
-        query = fast.understanding.vector(fast.understanding.terms("water for reading on a hike"))
+        slow = exhaustive_searcher(fast, vectors_of(fast, home, quiet))
+        query = fast.query_analyzer.vector(fast.query_analyzer.terms("water for reading on a hike"))
         for name in ("bm25", "dense"):
             request = CandidateRequest(query, 100)
             a, b = fast.generators[name].candidates(request), slow.generators[name].candidates(request)

@@ -9,6 +9,7 @@ from clew.core.errors import DataError, NotFoundError, UnknownNameError, UsageEr
 from clew.core.measures import MEASURES, evaluate
 from clew.indexer.tuning.judged import beir_spec
 from clew.search.versions import index_names
+from tests.builders import write_beir
 
 ALL = ("bm25", "dense", "rrf", "hybrid")
 
@@ -203,3 +204,29 @@ def test_a_query_that_search_refuses_counts_as_missing(beir, tmp_path):
 def test_bad_options_are_refused_before_any_work(changes, error):
     with pytest.raises(error):
         Options(**changes)
+
+
+def test_a_querys_own_document_is_left_out_as_asked(tmp_path):
+    documents = {
+        "q1": "kettles boil water quickly and safely",
+        "d1": "kettles boil water slowly",
+        "d2": "pans fry eggs",
+    }
+    write_beir(tmp_path / "own", documents, {"q1": documents["q1"]}, test={"q1": {"d1": 1}})
+    found = {
+        rule: measure(open_dataset(tmp_path / "own"), tmp_path, Options(("bm25",), identical_ids=rule)).systems["bm25"]
+        for rule in ("auto", "ignore", "keep")
+    }
+    assert {rule: each.evaluation.means["RR@10"] for rule, each in found.items()} == {
+        "auto": 1.0,
+        "ignore": 1.0,
+        "keep": 0.5,
+    }
+    assert next(iter(found["keep"].run["q1"])) == "q1"
+    assert "q1" not in found["auto"].run["q1"]
+
+
+def test_auto_leaves_out_no_document_that_only_has_the_querys_number(tmp_path):
+    write_beir(tmp_path / "n", {"1": "kettles boil water", "2": "pans fry eggs"}, {"1": "kettle"}, test={"1": {"1": 1}})
+    found = measure(open_dataset(tmp_path / "n"), tmp_path, Options(("bm25",)))
+    assert found.systems["bm25"].evaluation.means["RR@10"] == 1.0

@@ -21,7 +21,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_question_is_answered_with_its_reasons(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    demo.tour(home / "home", "shop", demo.SHOP)
+    demo.run_queries(home / "home", "shop", demo.SHOP)
     shown = capsys.readouterr().out
     for question in demo.SHOP:
         assert question.query in shown
@@ -39,7 +39,7 @@ def test_an_unchanged_sample_is_not_built_again(home: Path, capsys: pytest.Captu
 
 
 def test_the_ending_says_how_to_go_on() -> None:
-    served = demo.invitation(Path("elsewhere"), 8123, no_serve=False)
+    served = demo.next_steps(Path("elsewhere"), 8123, no_serve=False)
     assert "http://127.0.0.1:8123/v1/search?index=shop" in served
     assert "--home elsewhere" in served
-    assert "curl" not in demo.invitation(Path(".clew"), 8000, no_serve=True)
+    assert "curl" not in demo.next_steps(Path(".clew"), 8000, no_serve=True)

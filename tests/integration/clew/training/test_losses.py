@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from clew.core.errors import DataError
-from clew.training.losses import ContrastiveLoss, RankingLoss, scored
+from clew.training.losses import ContrastiveLoss, RankingLoss, score_pairs
 
 
 class Lengths:
@@ -74,9 +74,11 @@ def test_a_loss_that_is_no_number_names_the_queries():
 
 def test_scores_come_in_the_order_of_the_pairs_whatever_the_passes():
     pairs = [("q", "x" * length) for length in (300, 3, 41, 7, 220, 90)]
-    whole = scored(Lengths(), pairs).tolist()
+    whole = score_pairs(Lengths(), pairs).tolist()
     model = Lengths()
-    assert scored(model, pairs, 100).tolist() == whole == pytest.approx([len(passage) * 0.1 for _, passage in pairs])
+    assert (
+        score_pairs(model, pairs, 100).tolist() == whole == pytest.approx([len(passage) * 0.1 for _, passage in pairs])
+    )
     assert len(model.batches) > 1
     assert sum(model.batches) == len(pairs)
 
@@ -134,7 +136,7 @@ def test_a_batch_of_any_size_can_be_learned_from():
 
 def test_texts_of_like_length_are_embedded_together_and_the_loss_is_that_of_the_whole_batch():
     model, same = Bags(), Bags()
-    found = ContrastiveLoss(model, pieces=6)([QUERIES, PASSAGES, NEGATIVES], torch.empty(0))
+    found = ContrastiveLoss(model, tokens_per_pass=6)([QUERIES, PASSAGES, NEGATIVES], torch.empty(0))
     found.backward()
     embedded = [
         torch.nn.functional.normalize(same(each)["sentence_embedding"]) for each in (QUERIES, PASSAGES, NEGATIVES)

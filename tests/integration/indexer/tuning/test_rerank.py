@@ -7,11 +7,11 @@ import pytest
 
 from clew.benchmarks.relevance import systems
 from clew.benchmarks.relevance.pairs import SharedScorer
-from clew.benchmarks.relevance.prepared import prepared
+from clew.benchmarks.relevance.prepared import system_searcher
 from clew.core.errors import FormatError, QueryError
 from clew.core.files import write_atomic
 from clew.indexer.build import build
-from clew.indexer.releases.history import point_at
+from clew.indexer.releases.history import set_live
 from clew.indexer.spec import spec_of
 from clew.indexer.tuning.publish import publish_tuned
 from clew.indexer.tuning.rerank import scored
@@ -57,16 +57,16 @@ def test_what_is_left_unread_is_learned_kept_and_stops_a_search(tuned, searcher)
     assert set(found.rerank.after["ahead"]) == {"bias", "fused", "doubt"}
     assert searcher.reranker.calibration.as_table() == found.rerank.after
     use = searcher.search(SearchRequest(query="lamp number33", k=3)).rerank
-    assert (use.reranked, use.of, use.stopped) == (16, TOP, "settled")
+    assert (use.reranked, use.of, use.stopped) == (16, TOP, "early_stop")
 
 
 def test_a_system_is_the_index_with_what_the_system_says(tuned, searcher):
     known: dict[tuple[str, str], float] = {}
-    plain = prepared(searcher, systems.load("hybrid"), None, known)
+    plain = system_searcher(searcher, systems.load("hybrid"), None, known)
     assert plain.reranker is searcher.reranker
-    settled = systems.load("hybrid-tuned-settled")
-    found = prepared(searcher, settled, tuned[1], known)
-    assert found.reranker.spec.early_stop == settled.settle == 0.003
+    early = systems.load("hybrid-tuned-early-stop")
+    found = system_searcher(searcher, early, tuned[1], known)
+    assert found.reranker.spec.early_stop == early.early_stop == 0.003
     assert found.reranker.calibration.as_table() == tuned[1].rerank.after
     assert isinstance(found.reranker.scorer, SharedScorer)
     found.rank("lamp number3", 10)
@@ -80,7 +80,7 @@ def test_what_another_clew_learned_is_named_and_a_build_goes_on_without_it(tuned
     release = folder.read_release()
     old = {**release.learned, "rerank": {**release.learned["rerank"], "ahead": {"a": 0.0, "b": 1.0, "s": 2.0}}}
     write_atomic(folder.release(release.id), dumps(replace(release, learned=old)))
-    point_at(folder, release.id)
+    set_live(folder, release.id)
     with pytest.raises(FormatError, match="written by another version of Clew: calibration of the reranker") as caught:
         open_index(root / "home", "lamps")
     assert "clew build" in caught.value.hint

@@ -115,7 +115,7 @@ def test_what_a_graph_learned_goes_live_in_a_release_and_a_rollback_takes_it_bac
     try:
         assert searcher.fusion == found.after
         assert searcher.gate.as_table() == found.graph.gate
-        assert searcher.knowledge.model.questions == found.graph.questions
+        assert searcher.graph_retriever.model.questions == found.graph.questions
     finally:
         searcher.close()
     rollback(home, "makers")

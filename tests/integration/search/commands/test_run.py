@@ -95,3 +95,12 @@ def test_bad_input_is_named(run, words, error, message):
 @pytest.mark.parametrize("words", [["q.tsv"], ["--out", "o.run"], ["q.tsv", "--out", "o.run", "--explain"]])
 def test_a_line_that_is_not_complete_or_has_other_options_is_refused(run, words):
     assert run(*words).exit_code == 2
+
+
+def test_a_document_with_the_id_of_the_query_is_left_out_as_asked(run, tmp_path, lines):
+    queries = tmp_path / "own.tsv"
+    queries.write_text("d3\tkettle\n")
+    kept = lines(run(str(queries), "--out", "-", "--sources", "bm25"))
+    assert [line.split()[2] for line in kept] == ["d3"]
+    assert lines(run(str(queries), "--out", "-", "--sources", "bm25", "--identical-ids", "ignore")) == []
+    assert "rule for identical ids" in str(run(str(queries), "--out", "-", "--identical-ids", "no").exception)

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 
 import pytest
@@ -30,6 +31,25 @@ def test_the_signature_has_the_hash_of_every_input_file(folder):
     found = open_dataset(folder).signature
     assert set(found) == {"corpus.jsonl.gz", "queries.jsonl", "qrels/test.tsv", "qrels/dev.tsv"}
     assert found["queries.jsonl"] == hashlib.sha256((folder / "queries.jsonl").read_bytes()).hexdigest()
+
+
+def test_whole_numbers_are_ids(tmp_path):
+    write_lines(tmp_path / "n" / "corpus.jsonl", [{"_id": 1, "title": "Kettle", "text": ""}, {"id": 2, "text": "Pan"}])
+    write_lines(tmp_path / "n" / "queries.jsonl", [{"_id": 7, "text": "pan"}])
+    (tmp_path / "n" / "qrels").mkdir()
+    (tmp_path / "n" / "qrels" / "test.tsv").write_text("7\t2\t1\n")
+    found = open_dataset(tmp_path / "n")
+    assert found.document_ids == {"1", "2"}
+    assert found.judged.queries == {"7": "pan"}
+    assert found.judged.qrels("test", found.document_ids) == {"7": {"2": 1}}
+
+
+def test_splits_are_files_of_any_usual_ending_and_two_of_one_split_are_an_error(folder):
+    (folder / "qrels" / "trec.txt.gz").write_bytes(gzip.compress(b"q1 0 d1 1\n"))
+    assert open_queries(folder).qrels("trec", {"d1"}) == {"q1": {"d1": 1}}
+    (folder / "qrels" / "test.qrels").write_text("q1 0 d1 1\n")
+    with pytest.raises(DataError, match=r"are both the qrels of split 'test'"):
+        open_queries(folder)
 
 
 def test_a_name_is_looked_up_under_clew_data(folder, monkeypatch, tmp_path):
@@ -72,7 +92,8 @@ def test_unknown_ids_are_an_error_unless_allowed(folder):
         ('{"_id": "q3", "text":', r"queries\.jsonl:3: not JSON"),
         ('["q3"]', r"queries\.jsonl:3: list, expected a JSON object"),
         ('{"_id": "q3"}', r"queries\.jsonl:3: text is None"),
-        ('{"_id": 3, "text": "x"}', r"queries\.jsonl:3: _id is 3"),
+        ('{"_id": 3.5, "text": "x"}', r"queries\.jsonl:3: _id is 3\.5"),
+        ('{"_id": true, "text": "x"}', r"queries\.jsonl:3: _id is True"),
         ('{"_id": "q1", "text": "again"}', r"queries\.jsonl:3: query 'q1' occurs a second time"),
     ],
 )

@@ -112,7 +112,7 @@ def test_messages_to_the_server_are_counted():
 def test_without_a_server_the_reason_says_how_to_get_one(monkeypatch):
     monkeypatch.delenv("NEO4J_URI", raising=False)
     missing, about = {}, {}
-    assert material.named_server(missing, about) is None
+    assert material.configured_server(missing, about) is None
     assert about == {}
     assert "NEO4J_URI is not set" in missing["neo4j"]
     assert "make neo4j" in missing["neo4j"]
@@ -121,7 +121,7 @@ def test_without_a_server_the_reason_says_how_to_get_one(monkeypatch):
 def test_an_address_that_cannot_be_used_is_not_quoted(monkeypatch):
     monkeypatch.setenv("NEO4J_URI", "bolt://neo4j:hush@127.0.0.1:1")
     with pytest.raises(UsageError, match="NEO4J_URI is not a valid server address") as caught:
-        material.named_server({}, {})
+        material.configured_server({}, {})
     assert "hush" not in f"{caught.value} {caught.value.hint}"
 
 
@@ -129,4 +129,4 @@ def test_a_server_that_does_not_answer_is_an_error(monkeypatch):
     monkeypatch.setenv("NEO4J_URI", "bolt://127.0.0.1:1")
     monkeypatch.setenv("NEO4J_PASSWORD", "secret")
     with pytest.raises(StageUnavailable, match=r"127\.0\.0\.1:1"):
-        material.named_server({}, {})
+        material.configured_server({}, {})

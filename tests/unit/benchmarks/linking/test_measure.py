@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from clew.benchmarks.linking.learn import learn_linker
-from clew.benchmarks.linking.measure import BINS, Material, Options, calibration, longest, measure, scored, tally
-from clew.benchmarks.linking.mentions import Mention, Question, lowered, misspelt, read_questions
+from clew.benchmarks.linking.measure import (
+    BINS,
+    Material,
+    Options,
+    calibration,
+    count_matches,
+    longest_matches,
+    measure,
+    scored,
+)
+from clew.benchmarks.linking.mentions import Mention, Question, lowercased, read_questions, with_typo
 from clew.core.errors import DataError, NotFoundError, UsageError
 from clew.indexer.tuning.linker import THRESHOLDS
 from clew.kg.dictionary import ALIAS, NAME, Dictionary, write_dictionary
@@ -67,7 +76,7 @@ def question(text, *mentions):
 
 
 def test_lower_case_keeps_places():
-    small = lowered(question("Is İzmir near Ankara?", "Ankara"))
+    small = lowercased(question("Is İzmir near Ankara?", "Ankara"))
     assert small.text[small.mentions[0].start : small.mentions[0].end] == "ankara"
 
 
@@ -75,20 +84,20 @@ def test_one_mention_gets_one_error_and_the_places_follow():
     asked = question("from Barcelona to Amsterdam by rail", "Barcelona", "Amsterdam")
     kinds = set()
     for seed in range(60):
-        wrong = misspelt(asked, seed)
+        wrong = with_typo(asked, seed)
         surfaces = [wrong.text[m.start : m.end] for m in wrong.mentions]
         changed = [s for s, m in zip(surfaces, asked.mentions, strict=True) if s != m.entity]
         assert len(changed) == 1
         assert wrong.text == f"from {surfaces[0]} to {surfaces[1]} by rail"
         assert changed[0][0] in {"B", "A"}
         kinds.add(len(changed[0]) - 9)
-        assert wrong == misspelt(asked, seed)
+        assert wrong == with_typo(asked, seed)
     assert kinds == {-1, 0, 1}
 
 
 def test_a_name_too_short_to_misspell_stays():
     for asked in (question("is US big", "US"), question("which one is it"), question("WH-1 and a b c", "WH-1")):
-        assert misspelt(asked) == asked
+        assert with_typo(asked) == asked
 
 
 @pytest.mark.parametrize(
@@ -117,11 +126,11 @@ def test_a_row_that_is_no_question_is_named_by_its_line(tmp_path, row):
 def test_a_mention_is_right_where_it_overlaps_a_gold_one_of_its_entity_that_is_left():
     gold = Question("q", "Paris and Paris", (Mention(0, 5, "P"), Mention(10, 15, "P")), "test")
     names = ["P", "B"]
-    assert tally([(0, 5, 0), (10, 15, 0)], gold, names) == (2, 0, 0)
-    assert tally([(0, 9, 0), (4, 5, 0)], gold, names) == (1, 1, 1)
-    assert tally([(5, 10, 0)], gold, names) == (0, 1, 2)
-    assert tally([(0, 5, 1)], gold, names) == (0, 1, 2)
-    assert tally([], gold, names) == (0, 0, 2)
+    assert count_matches([(0, 5, 0), (10, 15, 0)], gold, names) == (2, 0, 0)
+    assert count_matches([(0, 9, 0), (4, 5, 0)], gold, names) == (1, 1, 1)
+    assert count_matches([(5, 10, 0)], gold, names) == (0, 1, 2)
+    assert count_matches([(0, 5, 1)], gold, names) == (0, 1, 2)
+    assert count_matches([], gold, names) == (0, 0, 2)
 
 
 def test_figures_are_over_all_mentions_with_intervals_over_questions():
@@ -172,10 +181,10 @@ def test_longest_matches_take_the_best_connected_bearer(tmp_path):
     write_dictionary(entities, np.array([1, 5, 9, 9], np.int64), tmp_path)
     dictionary = Dictionary(tmp_path)
     text = "is it new York"
-    assert longest(dictionary, text, (NAME,)) == [(6, 14, 0)]
-    assert longest(dictionary, text, (NAME, ALIAS)) == [(6, 14, 2)]
-    assert longest(dictionary, text, (NAME, ALIAS), capitals=True) == [(6, 14, 2)]
-    assert longest(dictionary, text.lower(), (NAME, ALIAS), capitals=True) == []
+    assert longest_matches(dictionary, text, (NAME,)) == [(6, 14, 0)]
+    assert longest_matches(dictionary, text, (NAME, ALIAS)) == [(6, 14, 2)]
+    assert longest_matches(dictionary, text, (NAME, ALIAS), capitals=True) == [(6, 14, 2)]
+    assert longest_matches(dictionary, text.lower(), (NAME, ALIAS), capitals=True) == []
 
 
 # ------------------------------------------------------------------ a whole run
@@ -219,7 +228,7 @@ def test_ids_that_the_graph_does_not_know_and_splits_without_questions(folder, h
     with pytest.raises(DataError, match="no mention of split 'test' is an entity of the graph"):
         measure(by_id, quiet)
     with pytest.raises(UsageError, match="in split 'tset'"):
-        by_id.of_split("tset")
+        by_id.questions_of("tset")
     by_id.close()
 
 
@@ -228,8 +237,8 @@ def test_ids_that_the_graph_does_not_know_and_splits_without_questions(folder, h
 
 def test_learning_prints_both_columns_and_never_reads_test(material, monkeypatch):
     asked = []
-    of_split = material.of_split
-    monkeypatch.setattr(material, "of_split", lambda split: asked.append(split) or of_split(split))
+    questions_of = material.questions_of
+    monkeypatch.setattr(material, "questions_of", lambda split: asked.append(split) or questions_of(split))
     found = learn_linker(material)
     assert set(asked) == {"train", "dev"}
     assert list(found.weights) == list(WEIGHTS)

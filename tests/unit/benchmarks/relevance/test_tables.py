@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clew.benchmarks.relevance.tables import END, START, refreshed, section
+from clew.benchmarks.relevance.tables import END, START, refreshed, reports, section
 from clew.core.errors import DataError
 
 PAGE = f"before\n{START}\nold\n{END}\nafter\n"
@@ -44,6 +46,15 @@ def test_only_what_is_between_the_markers_changes() -> None:
     assert again.startswith("before\n")
     assert again.endswith(f"{END}\nafter\n")
     assert refreshed(again, [report()]) == again
+
+
+def test_stored_results_with_old_names_of_systems_are_read_with_the_present_ones(tmp_path: Path) -> None:
+    stored = {"results": {"tiny": {"never": {"nDCG@10": 0.4}}}, "effects": {"tiny": {"gated": {"helped": 0.2}}}}
+    (tmp_path / "results.json").write_text(json.dumps({**stored, "against_baseline": {"tiny": {"always-terms": {}}}}))
+    (read,) = reports(tmp_path)
+    assert read["results"] == {"tiny": {"off": {"nDCG@10": 0.4}}}
+    assert read["effects"] == {"tiny": {"auto": {"helped": 0.2}}}
+    assert read["against_baseline"] == {"tiny": {"on-terms": {}}}
 
 
 def test_a_page_without_markers_is_refused() -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from clew.benchmarks.relevance.tables import END
-from clew.benchmarks.speed.performance import START, drawn, exactness_section, refreshed, section, spread
+from clew.benchmarks.speed.performance import START, exactness_section, ratio_plot, ratio_range, refreshed, section
 from clew.core.errors import DataError
 
 
@@ -52,8 +52,8 @@ def test_a_missing_peer_says_why():
 
 
 def test_the_spread_is_that_of_rounds_beside_each_other():
-    assert spread(FASTER, "bm25s", True) == (2.0, 3.0)
-    assert spread(SLOWER, "txtai", False) == (10.0, 15.0)
+    assert ratio_range(FASTER, "bm25s", True) == (2.0, 3.0)
+    assert ratio_range(SLOWER, "txtai", False) == (10.0, 15.0)
 
 
 def test_the_page_is_made_again():
@@ -68,7 +68,7 @@ def test_the_page_is_made_again():
 
 
 def test_the_plot_is_a_picture():
-    assert drawn([report(bm25=FASTER, hybrid=SLOWER)]).startswith(b"\x89PNG")
+    assert ratio_plot([report(bm25=FASTER, hybrid=SLOWER)]).startswith(b"\x89PNG")
 
 
 def test_facts_are_told_and_held_against_goals():

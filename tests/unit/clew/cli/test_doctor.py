@@ -17,7 +17,7 @@ def only(findings: object) -> doctor.Finding:
 
 
 def test_a_good_machine_has_nothing_broken(tmp_path: Path) -> None:
-    findings = doctor.examine(tmp_path / "home")
+    findings = doctor.run_checks(tmp_path / "home")
     assert [finding for finding in findings if finding.status == "broken"] == []
     assert {"python", "packages", "faiss", "default encoder", "home", "indexes"} <= {f.check for f in findings}
 
@@ -30,14 +30,14 @@ def test_json_output_has_one_entry_for_each_check(tmp_path: Path, capsys: pytest
 
 
 def test_missing_and_old_packages_are_named() -> None:
-    assert doctor.package_fault("surely-not-installed>=1") == "surely-not-installed is not installed"
+    assert doctor.requirement_problem("surely-not-installed>=1") == "surely-not-installed is not installed"
     numpy = f"numpy {metadata.version('numpy')} is installed, but Clew requires"
-    assert doctor.package_fault("numpy>=999") == f"{numpy} >=999"
-    assert doctor.package_fault("numpy<1,>=0.5") == f"{numpy} <1,>=0.5"
-    assert doctor.package_fault("numpy>=1.0") is None
-    assert doctor.package_fault('surely-not-installed>=1; extra == "gpu"') is None
-    assert doctor.package_fault("surely-not-installed; sys_platform == 'no-such'") is None
-    assert doctor.package_fault("surely-not-installed[extra]~=1.0") == "surely-not-installed is not installed"
+    assert doctor.requirement_problem("numpy>=999") == f"{numpy} >=999"
+    assert doctor.requirement_problem("numpy<1,>=0.5") == f"{numpy} <1,>=0.5"
+    assert doctor.requirement_problem("numpy>=1.0") is None
+    assert doctor.requirement_problem('surely-not-installed>=1; extra == "gpu"') is None
+    assert doctor.requirement_problem("surely-not-installed; sys_platform == 'no-such'") is None
+    assert doctor.requirement_problem("surely-not-installed[extra]~=1.0") == "surely-not-installed is not installed"
 
 
 def test_two_flavours_of_faiss_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:

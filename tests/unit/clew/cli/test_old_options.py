@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clew.cli import app
-from clew.cli.old_options import translate
+from clew.cli.old_options import translate_old_options
 
 ANSWERS = "`clew search --answers` is now `clew answer NAME QUERY`"
 WHY_NOT = "`clew search --why-not ID` is now `clew why-not NAME QUERY ID`"
@@ -31,7 +31,7 @@ EXPAND = "`--expand` is now `--graph`"
     ],
 )
 def test_a_line_becomes_the_one_of_this_release(before, now, warnings):
-    assert translate(before.split()) == (now.split(), warnings)
+    assert translate_old_options(before.split()) == (now.split(), warnings)
 
 
 def test_a_warning_goes_to_stderr_and_names_the_new_command():

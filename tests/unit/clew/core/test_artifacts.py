@@ -1,11 +1,12 @@
 """Immutable folders: sealed, verified, promoted, held."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from clew.core.artifacts import HOLD, Hold, digest_files, is_held, link_tree, promote, verify_files
+from clew.core.artifacts import SHARED_LOCK_FILE, SharedLock, digest_files, is_in_use, link_tree, promote, verify_files
 from clew.core.errors import CorruptError
 
 
@@ -57,31 +58,31 @@ def test_promote_renames_and_replaces(folder, tmp_path):
 
 
 def test_a_hold_is_seen_until_it_is_released(folder):
-    assert not is_held(folder)
-    first, second = Hold(folder), Hold(folder)
-    assert is_held(folder)
+    assert not is_in_use(folder)
+    first, second = SharedLock(folder), SharedLock(folder)
+    assert is_in_use(folder)
     first.release()
     first.release()
-    assert is_held(folder)
+    assert is_in_use(folder)
     second.release()
-    assert not is_held(folder)
-    assert HOLD not in digest_files(folder)
+    assert not is_in_use(folder)
+    assert SHARED_LOCK_FILE not in digest_files(folder)
 
 
 def test_a_hold_ends_with_its_process(folder):
     code = f"""
 import pathlib
-from clew.core.artifacts import Hold
-hold = Hold(pathlib.Path({str(folder)!r}))
+from clew.core.artifacts import SharedLock
+hold = SharedLock(pathlib.Path({str(folder)!r}))
 print("held", flush=True)
 input()
 """
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
         assert reader.stdout.readline() == b"held\n"
-        assert is_held(folder)
+        assert is_in_use(folder)
         reader.kill()
         reader.wait()
-        assert not is_held(folder)
+        assert not is_in_use(folder)
 
 
 def test_a_linked_folder_replaces_what_a_kill_left(folder, tmp_path):
@@ -92,3 +93,21 @@ def test_a_linked_folder_replaces_what_a_kill_left(folder, tmp_path):
     assert digest_files(target) == digest_files(folder)
     (folder / "documents.arrow").unlink()
     assert (target / "documents.arrow").read_bytes() == b"documents"
+
+
+@pytest.mark.parametrize("name", ["../made/documents.arrow", "/dev/zero", "bm25/../documents.arrow", ".", "a\0b", ""])
+def test_a_manifest_names_only_files_of_its_folder(folder, name):
+    with pytest.raises(CorruptError, match="which is not a file in it"):
+        verify_files(folder, {name: "0" * 64})
+
+
+@pytest.mark.parametrize("name", ["bm25", "documents.arrow/x"])
+def test_a_folder_is_no_file(folder, name):
+    with pytest.raises(CorruptError, match=name):
+        verify_files(folder, {name: "0" * 64})
+
+
+def test_a_pipe_is_not_read(folder):
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(CorruptError, match="pipe is not a plain file"):
+        verify_files(folder, {"pipe": "0" * 64})

@@ -100,7 +100,7 @@ for number in (1, 2, 1):
     assert done.returncode == 0, done.stderr
 
 
-def test_work_in_lanes_comes_back_in_order_and_overlaps() -> None:
+def test_work_in_workers_comes_back_in_order_and_overlaps() -> None:
     together = Barrier(2, timeout=20)
 
     def work(item: int) -> int:
@@ -112,7 +112,7 @@ def test_work_in_lanes_comes_back_in_order_and_overlaps() -> None:
     assert list(threads.in_workers(abs, [-3, 2], 1)) == [3, 2]
 
 
-def test_a_short_call_in_lanes_does_not_wait_for_all_of_a_long_one() -> None:
+def test_a_short_call_does_not_wait_for_all_of_a_long_one() -> None:
     began, go, short = Event(), Event(), Event()
 
     def work(item: int) -> int:
@@ -130,7 +130,7 @@ def test_a_short_call_in_lanes_does_not_wait_for_all_of_a_long_one() -> None:
         assert long.result(60) == list(range(60))
 
 
-def test_what_work_in_lanes_raises_is_raised() -> None:
+def test_what_a_worker_raises_is_raised() -> None:
     def work(item: int) -> int:
         if item == 3:
             raise ValueError(f"item {item}")

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.errors import MismatchError, NotFoundError, UsageError
-from clew.models.averaged import AveragedEncoder, AveragedScorer, parts_of
+from clew.models.averaged import AveragedEncoder, AveragedScorer, split_average
 from clew.models.cached import cache_key
 from clew.models.hashing import HashingEncoder
 from clew.models.overlap import OverlapScorer
-from clew.models.store import load_encoder, load_scorer, placed, prepare, scorer_calibration, scorer_folder
+from clew.models.store import load_encoder, load_scorer, prepare, resolve_to_path, scorer_calibration, scorer_folder
 
 TinyModel = Callable[..., Path]
 TEXTS = st.lists(st.text(max_size=40), min_size=1, max_size=6)
@@ -103,9 +103,9 @@ def test_names_are_taken_apart_and_a_folder_with_a_plus_is_one_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, parts: tuple[str, str] | None
 ) -> None:
     (tmp_path / "c++").mkdir()
-    assert parts_of(model, tmp_path) == parts
+    assert split_average(model, tmp_path) == parts
     monkeypatch.chdir(tmp_path)
-    assert parts_of(model) == parts
+    assert split_average(model) == parts
 
 
 @pytest.mark.parametrize(
@@ -166,10 +166,10 @@ def test_a_loaded_average_is_the_mean_of_what_its_parts_say(trained_home: Path) 
 
 def test_a_model_by_its_path_is_the_same_from_any_home(trained_home: Path, tmp_path: Path) -> None:
     (folder,) = trained_home.glob("models/tiny-reranker/*-v1")
-    named = placed("tiny-reranker+overlap", trained_home, "cross_encoder")
+    named = resolve_to_path("tiny-reranker+overlap", trained_home, "cross_encoder")
     assert named == f"{folder.resolve()}+overlap"
     elsewhere = load_scorer(named, tmp_path / "elsewhere", 1)
     assert elsewhere.fingerprint == load_scorer("tiny-reranker+overlap", trained_home, 1).fingerprint
-    assert placed("hashing-16", tmp_path, "bi_encoder") == "hashing-16"
+    assert resolve_to_path("hashing-16", tmp_path, "bi_encoder") == "hashing-16"
     with pytest.raises(MismatchError, match="cross-encoder is needed"):
-        placed("hashing-16", tmp_path, "cross_encoder")
+        resolve_to_path("hashing-16", tmp_path, "cross_encoder")

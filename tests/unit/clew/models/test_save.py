@@ -11,7 +11,7 @@ import pytest
 from clew.core.errors import FormatError, NotFoundError, StoreError, UsageError
 from clew.models.folder import fingerprint
 from clew.models.manifest import read_manifest
-from clew.models.save import check_name, licence_of, name_of, save_model
+from clew.models.save import check_name, default_name, licence_of, save_model
 
 TinyModel = Callable[..., Path]
 SAID: dict[str, Any] = {"lineage": {}, "metrics": {}, "calibration": {}, "licence": ""}
@@ -119,14 +119,14 @@ def test_weights_that_lack_the_head_are_refused(tiny_model: TinyModel, tmp_path:
 
 
 def test_names_of_folders_and_licences(tmp_path: Path) -> None:
-    assert [name_of(Path(name)) for name in ("my model!", ".hidden", "default", "bge-m3")] == [
+    assert [default_name(Path(name)) for name in ("my model!", ".hidden", "default", "bge-m3")] == [
         "my-model-",
         "hidden",
         "model-default",
         "bge-m3",
     ]
     for name in ("my model!", "***", "hashing-3"):
-        check_name(name_of(Path(name)))
+        check_name(default_name(Path(name)))
     assert licence_of(tmp_path) == ""
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
     assert licence_of(tmp_path) == "mit"

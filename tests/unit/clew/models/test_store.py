@@ -33,20 +33,20 @@ TinyModel = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def kept(request: pytest.FixtureRequest) -> Path:
-    """The artifact folder of a whole model, shared between runs."""
-    return prepare(store.WHOLE_NAME, request.config.rootpath / ".clew" / "tests")
+    """The artifact folder of an fp32 model, shared between runs."""
+    return prepare(store.FP32_NAME, request.config.rootpath / ".clew" / "tests")
 
 
 @pytest.fixture
 def home(kept: Path, tmp_path: Path) -> Path:
-    """A home with a whole model in it, whose files may be replaced (not changed: they are links)."""
+    """A home with an fp32 model in it, whose files may be replaced (not changed: they are links)."""
     copy = tmp_path / "home" / "models" / kept.parent.name / kept.name
     shutil.copytree(kept, copy, copy_function=os.link)
     return tmp_path / "home"
 
 
 def fp32_folder(home: Path) -> Path:
-    (folder,) = (home / "models" / store.WHOLE_NAME).iterdir()
+    (folder,) = (home / "models" / store.FP32_NAME).iterdir()
     return folder
 
 
@@ -63,12 +63,12 @@ def test_hashing_needs_no_home(tmp_path: Path) -> None:
 
 
 def test_the_pinned_fingerprint_is_that_of_the_package(kept: Path) -> None:
-    assert fingerprint(kept) == store.WHOLE_FINGERPRINT
+    assert fingerprint(kept) == store.FP32_FINGERPRINT
     manifest = read_manifest(kept)
-    assert manifest.fingerprint == store.WHOLE_FINGERPRINT
-    assert manifest.files["model.safetensors"] == store.WHOLE_WEIGHTS_SHA256
+    assert manifest.fingerprint == store.FP32_FINGERPRINT
+    assert manifest.files["model.safetensors"] == store.FP32_WEIGHTS_SHA256
     assert manifest.licence == "apache-2.0"
-    assert store.WHOLE_PACKAGE in manifest.source
+    assert store.FP32_PACKAGE in manifest.source
 
 
 def test_the_default_is_an_eight_bit_model_that_comes_with_clew(tmp_path: Path) -> None:
@@ -111,24 +111,24 @@ def test_a_changed_file_is_refused_by_name(home: Path, name: str) -> None:
     data[len(data) // 2] ^= 1
     replace(path, bytes(data))
     with pytest.raises(CorruptError, match=name) as caught:
-        load_encoder(store.WHOLE_NAME, home)
+        load_encoder(store.FP32_NAME, home)
     assert "delete" in caught.value.hint
 
 
 def test_a_missing_file_is_named(home: Path) -> None:
     (fp32_folder(home) / "onnx" / "model.onnx").unlink()
     with pytest.raises(CorruptError, match=r"model\.onnx"):
-        load_encoder(store.WHOLE_NAME, home)
+        load_encoder(store.FP32_NAME, home)
 
 
 def test_a_broken_or_newer_manifest_is_refused(home: Path) -> None:
     path = fp32_folder(home) / store.MANIFEST
     replace(path, b"{")
     with pytest.raises(CorruptError, match=r"manifest\.json"):
-        load_encoder(store.WHOLE_NAME, home)
+        load_encoder(store.FP32_NAME, home)
     replace(path, b'{"format": 99}')
     with pytest.raises(FormatError, match="99"):
-        load_encoder(store.WHOLE_NAME, home)
+        load_encoder(store.FP32_NAME, home)
 
 
 def test_an_artifact_is_found_by_folder_name_and_id(home: Path) -> None:
@@ -144,14 +144,14 @@ def test_a_tampered_package_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     (package / "model" / "model.safetensors").write_bytes(b"other weights")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(CorruptError, match="pinned"):
-        load_encoder(store.WHOLE_NAME, tmp_path / "home")
+        load_encoder(store.FP32_NAME, tmp_path / "home")
     assert not list(tmp_path.glob("home/**/*.json"))
 
 
 def test_a_missing_package_names_the_install_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "WHOLE_PACKAGE", "clew-no-such-package")
+    monkeypatch.setattr(store, "FP32_PACKAGE", "clew-no-such-package")
     with pytest.raises(MissingExtraError) as caught:
-        load_encoder(store.WHOLE_NAME, tmp_path)
+        load_encoder(store.FP32_NAME, tmp_path)
     assert "clew[train]" in caught.value.hint
 
 
@@ -169,7 +169,7 @@ def test_a_hub_name_without_a_hub_offers_what_works_offline(home: Path, monkeypa
     with pytest.raises(NotFoundError, match="some-org/some-model") as caught:
         load_encoder("some-org/some-model", home)
     assert '"default"' in caught.value.hint
-    assert store.WHOLE_NAME in caught.value.hint
+    assert store.FP32_NAME in caught.value.hint
 
 
 def test_a_reranker_on_the_hub_without_a_hub(trained_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +287,7 @@ def test_a_model_of_the_other_role_is_refused_before_it_is_kept(
     home: Path, trained_home: Path, tiny_model: TinyModel, tmp_path: Path
 ) -> None:
     with pytest.raises(MismatchError, match="is a bi-encoder, but a cross-encoder is needed"):
-        load_scorer(store.WHOLE_NAME, home)
+        load_scorer(store.FP32_NAME, home)
     with pytest.raises(MismatchError, match="is a cross-encoder, but a bi-encoder is needed"):
         load_encoder("tiny-reranker", trained_home)
     with pytest.raises(MismatchError, match="a cross-encoder is needed"):
@@ -340,12 +340,12 @@ def test_models_are_found_by_fingerprint_and_runtime_also_under_a_name_that_mean
 
 
 def test_a_name_is_of_models_of_one_role(trained_home: Path, tmp_path: Path) -> None:
-    store.check_free(trained_home, "tiny-reranker", "cross_encoder")
-    store.check_free(trained_home, "another", "bi_encoder")
+    store.check_name_is_free(trained_home, "tiny-reranker", "cross_encoder")
+    store.check_name_is_free(trained_home, "another", "bi_encoder")
     shipped = read_manifest(store.SHIPPED_SCORER).name
     for home, name in ((trained_home, "tiny-reranker"), (tmp_path / "none", shipped)):
         with pytest.raises(UsageError, match="is already a cross-encoder, so a bi-encoder cannot have that name"):
-            store.check_free(home, name, "bi_encoder")
+            store.check_name_is_free(home, name, "bi_encoder")
 
 
 @pytest.mark.parametrize("name", ["hashing", "hashing-64", "overlap"])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import re
 import shutil
 import tarfile
@@ -177,9 +179,9 @@ def test_a_model_by_name_keeps_its_name(tmp_path: Path, monkeypatch: pytest.Monk
         import_model(tmp_path, "default", "mine")
     with pytest.raises(NotFoundError, match=r"model folder .* does not exist"):
         import_model(tmp_path, "no/such/file.tar")
-    monkeypatch.setattr(store, "WHOLE_PACKAGE", "clew-no-such-package")
+    monkeypatch.setattr(store, "FP32_PACKAGE", "clew-no-such-package")
     with pytest.raises(MissingExtraError):
-        import_model(tmp_path, store.WHOLE_NAME)
+        import_model(tmp_path, store.FP32_NAME)
 
 
 def test_a_saved_folder_is_checked_before_it_is_kept(tiny_model: Callable[..., Path], tmp_path: Path) -> None:
@@ -209,3 +211,22 @@ def test_nothing_is_no_model_to_import(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="the model to import is an empty string"):
         import_model(tmp_path / "home", "")
+
+
+def test_weights_in_another_file_are_not_opened(exported: Path, tmp_path: Path) -> None:
+    """The network of a model may name a file for its weights, by any path."""
+    with tarfile.open(exported) as old:
+        members = {member.name: old.extractfile(member).read() for member in old}  # type: ignore[union-attr]
+    entry = b"\x0a\x08location\x12\x10../../etc/passwd"
+    members[ONNX_FILE] += b"\x6a" + bytes([len(entry)]) + entry
+    manifest = json.loads(members[MANIFEST])
+    manifest["files"][ONNX_FILE] = hashlib.sha256(members[ONNX_FILE]).hexdigest()
+    members[MANIFEST] = json.dumps(manifest).encode()
+    with tarfile.open(tmp_path / "bad.tar", "w") as new:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            new.addfile(info, io.BytesIO(data))
+    with pytest.raises(CorruptError, match=r"takes weights from '\.\./\.\./etc/passwd'"):
+        import_model(tmp_path / "other", str(tmp_path / "bad.tar"))
+    assert nothing_kept(tmp_path / "other")

@@ -3,7 +3,7 @@
 import pytest
 
 from clew.core.errors import UsageError
-from clew.training.checkpoints import last_checkpoint, seal
+from clew.training.checkpoints import last_checkpoint, mark_complete
 
 
 def write(folder, step, processes=None):
@@ -11,7 +11,7 @@ def write(folder, step, processes=None):
     path.mkdir(parents=True)
     (path / "trainer_state.json").write_text("{}")
     if processes is not None:
-        seal(path, processes)
+        mark_complete(path, processes)
     return path
 
 

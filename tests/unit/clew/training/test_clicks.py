@@ -14,7 +14,7 @@ from clew.core.errors import DataError, NotFoundError, SpecError
 from clew.training.clicks import (
     ClicksSpec,
     Impression,
-    aggregated,
+    aggregate,
     click_rate,
     clicks_file,
     propensity,
@@ -32,7 +32,7 @@ def seen(shown: str, clicked: str = "", query: str = "q", time: float | None = N
 
 def grades(impressions, spec=ALL, query=None):
     """The grades of the one query there is, or of the one with this text."""
-    found = aggregated(impressions, spec)
+    found = aggregate(impressions, spec)
     judged = {**found.train, **found.dev}
     wanted = [name for name, text in found.queries.items() if query in (None, text)]
     return judged[wanted[0]] if wanted else {}
@@ -65,7 +65,7 @@ def test_a_document_clicked_hardly_ever_is_not_relevant() -> None:
 
 
 def test_queries_are_one_whatever_their_case_and_blanks_and_keep_their_usual_spelling() -> None:
-    found = aggregated([seen("a", "a", query) for query in ("Red  shoe", "Red shoe", "red shoe ", "RED SHOE")], ALL)
+    found = aggregate([seen("a", "a", query) for query in ("Red  shoe", "Red shoe", "red shoe ", "RED SHOE")], ALL)
     assert list(found.queries.values()) == ["Red shoe"]
     assert (found.impressions, len(found.train) + len(found.dev)) == (4, 1)
 
@@ -78,9 +78,9 @@ def test_rare_and_bot_like_queries_are_dropped_and_counted() -> None:
         *[seen("a", "", "nobody")] * 3,
     ]
     spec = ClicksSpec(least=3, per_minute=3)
-    found = aggregated(log, spec)
+    found = aggregate(log, spec)
     assert list(found.queries.values()) == ["people"]
-    assert (found.few, found.fast, found.unclicked, found.impressions) == (1, 1, 1, 13)
+    assert (found.too_few, found.too_fast, found.unclicked, found.impressions) == (1, 1, 1, 13)
     told = found.notice(spec)
     assert "13 impressions" in told
     assert "1 shown fewer than 3 times, 1 shown more than 3 times a minute" in told
@@ -88,10 +88,10 @@ def test_rare_and_bot_like_queries_are_dropped_and_counted() -> None:
 
 def test_a_query_is_on_one_side_for_good() -> None:
     log = [seen("ab", "b", f"query {at}") for at in range(400)]
-    found = aggregated(log, replace(ALL, dev=0.25))
+    found = aggregate(log, replace(ALL, dev=0.25))
     assert not set(found.train) & set(found.dev)
     assert 60 < len(found.dev) < 140
-    again = aggregated(log[:100], replace(ALL, dev=0.25))
+    again = aggregate(log[:100], replace(ALL, dev=0.25))
     assert set(again.dev) <= set(found.dev)
     assert set(again.train) <= set(found.train)
 
@@ -113,7 +113,7 @@ def test_the_order_of_the_log_plays_no_part(log, random) -> None:
     spec = ClicksSpec(least=2, per_minute=5, eta=0.7)
     other = list(log)
     random.shuffle(other)
-    assert aggregated(other, spec) == aggregated(log, spec)
+    assert aggregate(other, spec) == aggregate(log, spec)
 
 
 @given(st.lists(IMPRESSIONS, min_size=1, max_size=25), st.data())
@@ -126,7 +126,7 @@ def test_more_clicks_at_the_same_place_never_lower_a_grade(log, data) -> None:
     text = " ".join(log[at].query.casefold().split())
 
     def grade(rows):
-        found = aggregated(rows, spec)
+        found = aggregate(rows, spec)
         names = [each for each, asked in found.queries.items() if asked.casefold() == text]
         return {**found.train, **found.dev}[names[0]].get(name, 0) if names else 0
 
@@ -210,7 +210,7 @@ def test_runs_without_clicks_are_known_by_the_table_they_always_had() -> None:
     spec = spec_of(
         {"name": "x", "data": [{"clicks": "logs/e.jsonl.gz", "index": "i"}], "clicks": {"least": 2}}, "run.toml"
     )
-    assert spec_of(spec.as_table(), "again") == spec
+    assert spec_of(spec.as_table(), "again", stored=True) == spec
     assert spec.data[0].name == "e"
 
 

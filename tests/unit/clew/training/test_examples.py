@@ -3,7 +3,7 @@
 import pytest
 
 from clew.core.errors import DataError
-from clew.training.examples import Example, cleaned, judged_example, read_examples, sampled, write_examples
+from clew.training.examples import Example, clean_queries, judged_example, read_examples, sample_queries, write_examples
 
 TEXTS = {name: f"text of {name}" for name in "abcdefgh"}
 
@@ -44,18 +44,18 @@ def test_which_others_are_taken_depends_on_seed_and_query_only():
 
 def test_texts_asked_twice_or_on_another_split_are_dropped():
     queries = {"q1": "Red  shoes", "q2": "red shoes", "q3": " ", "q4": "blue", "t1": "BLUE", "q5": "green"}
-    assert cleaned(queries, ["q1", "q2", "q3", "q4", "q5"], ["t1", "gone"]) == (["q1", "q5"], 3)
+    assert clean_queries(queries, ["q1", "q2", "q3", "q4", "q5"], ["t1", "gone"]) == (["q1", "q5"], 3)
 
 
 def test_a_crowded_document_does_not_crowd_out_the_long_tail():
     queries = [f"q{at}" for at in range(1_000)]
     keys = {query: "popular" if at < 900 else query for at, query in enumerate(queries)}
-    drawn = sampled(queries, keys, 200, 0)
+    drawn = sample_queries(queries, keys, 200, 0)
     assert len(drawn) == 200
     assert sum(keys[query] == "popular" for query in drawn) < 0.75 * 200  # it is 0.9 of all
-    assert drawn == sampled(queries, keys, 200, 0)
+    assert drawn == sample_queries(queries, keys, 200, 0)
     assert drawn == sorted(drawn, key=queries.index)
-    assert sampled(queries, keys, 0, 0) == sampled(queries, keys, 5_000, 0) == queries
+    assert sample_queries(queries, keys, 0, 0) == sample_queries(queries, keys, 5_000, 0) == queries
 
 
 def test_examples_are_read_as_they_were_written(tmp_path):

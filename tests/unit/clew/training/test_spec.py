@@ -24,7 +24,7 @@ def test_a_spec_is_read_with_its_tables(tmp_path):
         ("a", 10, "mined"),
         ("b", 0, "judged"),
     ]
-    assert spec_of(spec.as_table(), "again") == spec
+    assert spec_of(spec.as_table(), "again", stored=True) == spec
 
 
 @pytest.mark.parametrize("name", ["encoder", "reranker", "reranker-more", "student"])
@@ -36,7 +36,7 @@ def test_the_recipes_are_specs_that_learn_from_train_and_name_what_they_are_mine
     assert {data.split for data in spec.data} == {"train"}
     assert {data.dev for data in spec.data} == {"dev"}
     assert spec.negatives.model == "all-MiniLM-L6-v2-int8"
-    assert spec_of(spec.as_table(), "again").negatives == spec.negatives
+    assert spec_of(spec.as_table(), "again", stored=True).negatives == spec.negatives
 
 
 def test_what_was_added_later_is_in_the_table_only_where_it_is_used():
@@ -50,7 +50,7 @@ def test_what_was_added_later_is_in_the_table_only_where_it_is_used():
 def test_every_key_is_described(part):
     page = (Path(__file__).parents[4] / "docs" / "training.md").read_text()
     described = set(re.findall(r"`(\w+)`", page))
-    assert {field.name for field in fields(part)} - {"data", "negatives", "fit", "written"} <= described
+    assert {field.name for field in fields(part)} - {"data", "negatives", "fit", "paths_as_written"} <= described
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_every_key_is_described(part):
         ({"fit": {"smoothing": 0.5}}, "smoothing is 0.5"),
         ({"fit": {"loss": "magic"}}, "loss"),
         ({"fit": {"clip": -1}}, "clip is -1"),
-        ({"fit": {"pieces": -1}}, "pieces is -1"),
+        ({"fit": {"tokens_per_pass": -1}}, "tokens_per_pass is -1"),
     ],
 )
 def test_what_is_wrong_is_named(change, message):
@@ -112,10 +112,19 @@ def test_what_lies_beside_the_spec_is_named_from_there(tmp_path):
     table = spec.as_table()
     assert [row["folder"] for row in table["data"]] == ["ds", "squad11", ""]
     assert (table["data"][2]["clicks"], table["base"]) == ("log.jsonl", "weights")
-    assert spec_of(table, "run.toml").data[1] == spec.data[1]
+    assert spec_of(table, "run.toml", stored=True).data[1] == spec.data[1]
 
 
 def test_a_spec_that_is_not_there_is_no_index_spec(tmp_path):
     with pytest.raises(SpecError, match="no such file") as caught:
         load_spec(tmp_path / "none.toml")
     assert caught.value.hint == "see docs/training.md for an example"
+
+
+def test_tokens_per_pass_is_read_under_its_old_name_and_stored_under_it():
+    table = {"name": "x", "data": [{"folder": "f"}], "fit": {"pieces": 512}}
+    with pytest.warns(FutureWarning, match=r"run.toml \[fit\]: 'pieces' is now called 'tokens_per_pass'"):
+        spec = spec_of(table, "run.toml")
+    assert spec.fit.tokens_per_pass == 512
+    stored = spec.as_table()["fit"]  # runs and models of earlier versions are identified by it
+    assert (stored["pieces"], "tokens_per_pass" in stored) == (512, False)

@@ -6,15 +6,32 @@ import shutil
 
 import pytest
 
-from clew.core.artifacts import is_held
+from clew.core.artifacts import is_in_use
 from clew.core.errors import CorruptError, DataError, LockedError, NotFoundError, StoreError
 from clew.core.lock import writing
 from clew.indexer.graphs.load import load
-from clew.indexer.graphs.used import check_graph, check_imported, described, held, is_intact, place, snapshot_of
+from clew.indexer.graphs.used import (
+    check_graph,
+    check_imported,
+    described,
+    install_snapshot,
+    is_intact,
+    lock_snapshot,
+    snapshot_of,
+)
+from clew.kg.manifest import checksum_of
 from tests.builders import write_rows
 
 NODES = [{"id": "a", "type": "brand", "name": "Sony"}, {"id": "b", "name": "Radio"}]
 EDGES = [{"source": "b", "relation": "has_brand", "target": "a"}]
+
+
+def rewrite(folder, **values):
+    """Change keys of a manifest, and its checksum."""
+    path = folder / "manifest.json"
+    table = json.loads(path.read_bytes()) | values
+    table.pop("checksum", None)
+    path.write_text(json.dumps(table | {"checksum": checksum_of(table)}))
 
 
 @pytest.fixture
@@ -44,7 +61,7 @@ def staged(folder, tmp_path):
 def test_no_graph_is_no_snapshot(home):
     for spec in ({}, {"graph": None}):
         assert (snapshot_of(home, spec), described(home, spec), check_graph(home, spec)) == (None, None, None)
-        with held(home, spec):
+        with lock_snapshot(home, spec):
             pass
 
 
@@ -75,24 +92,24 @@ def test_a_file_that_was_changed_or_lost_is_named(home, folder, spec):
 
 
 def test_a_held_snapshot_is_held(home, folder, spec):
-    with held(home, spec):
-        assert is_held(folder)
-    assert not is_held(folder)
+    with lock_snapshot(home, spec):
+        assert is_in_use(folder)
+    assert not is_in_use(folder)
 
 
 def test_a_new_snapshot_is_placed(folder, spec, staged, tmp_path):
     there = tmp_path / "there"
     check_imported(staged, tmp_path / "a.tar", spec)
-    assert place(staged, there, spec) == there / "graphs" / "g" / folder.name
+    assert install_snapshot(staged, there, spec) == there / "graphs" / "g" / folder.name
     assert check_graph(there, spec).id == folder.name
 
 
 def test_an_equal_one_stays_and_a_damaged_one_is_mended(home, folder, spec, staged):
     kept = (folder / "nodes.arrow").stat().st_ino
-    assert place(staged, home, spec) is None
+    assert install_snapshot(staged, home, spec) is None
     assert (folder / "nodes.arrow").stat().st_ino == kept
     (folder / "nodes.arrow").write_bytes(b"damaged")
-    assert place(staged, home, spec) is None
+    assert install_snapshot(staged, home, spec) is None
     assert is_intact(folder)
 
 
@@ -102,15 +119,15 @@ def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec
     derived = table["derived"][0]
     (folder / derived).write_bytes(b"of another Clew")
     table["files"][derived] = hashlib.sha256(b"of another Clew").hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(table))
+    rewrite(folder, **table)
     with pytest.raises(StoreError, match="graph 'g' already has other files in the snapshot"):
-        place(staged, home, spec)
+        install_snapshot(staged, home, spec)
     assert (folder / derived).read_bytes() == b"of another Clew"
 
 
 def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
     with writing(folder.parent), pytest.raises(LockedError, match="graph 'g' is being written"):
-        place(staged, home, spec)
+        install_snapshot(staged, home, spec)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +136,7 @@ def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
         (lambda f: (f / "edges.npy").unlink(), CorruptError, r"a\.tar: graph: .*edges\.npy is missing"),
         (lambda f: (f / "manifest.json").unlink(), CorruptError, r"a\.tar: graph: .*manifest\.json is missing"),
         (lambda f: (f / "more").touch(), DataError, r"a\.tar contains 'graph/more'"),
-        (
-            lambda f: (f / "manifest.json").write_text(
-                (f / "manifest.json").read_text().replace('"name": "g"', '"name": "h"')
-            ),
-            CorruptError,
-            "is of another graph, 'h'",
-        ),
+        (lambda f: rewrite(f, name="h"), CorruptError, "belongs to another graph, 'h'"),
     ],
 )
 def test_what_was_brought_is_checked(spec, staged, tmp_path, change, error, says):

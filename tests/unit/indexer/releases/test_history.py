@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.core.files import write_atomic
-from clew.indexer.releases.history import history, next_number, number_of, point_at
+from clew.indexer.releases.history import history, next_number, number_of, set_live
 from clew.search.versions import IndexFolder
 
 
@@ -20,7 +20,7 @@ def folder(tmp_path):
 def test_history_follows_the_pointer(folder):
     assert history(folder) == []
     for release in ("r1", "r2", "r2", "r1", "r3"):
-        point_at(folder, release)
+        set_live(folder, release)
     assert history(folder) == ["r1", "r2", "r1", "r3"]
     assert folder.live()[0] == "r3"
 
@@ -32,7 +32,7 @@ def test_history_ends_with_the_live_release_also_after_a_kill(tmp_path_factory, 
     for number in (1, 2, 3):
         write_atomic(folder.release(f"r{number}"), b"{}")
     for release in moves:
-        point_at(folder, release)
+        set_live(folder, release)
     # A kill between the pointer and the history leaves an older history.
     words = (folder.root / "HISTORY").read_text().split()
     (folder.root / "HISTORY").write_text("\n".join(words[:kept]))
@@ -40,7 +40,7 @@ def test_history_ends_with_the_live_release_also_after_a_kill(tmp_path_factory, 
 
 
 def test_a_lost_pointer_keeps_the_history(folder):
-    point_at(folder, "r1")
+    set_live(folder, "r1")
     folder.pointer.write_bytes(b"\xff")
     assert history(folder) == ["r1"]
 

@@ -114,7 +114,7 @@ def test_what_is_expected_is_what_is_there() -> None:
     assert found is not None
     assert found.doubt > 0.5
     log_odds, fused, relevant, query = (part.reshape(300, 48) for part in lists(4, 1))
-    expected = [found.left(fused[at, CHUNK:], log_odds[at, :CHUNK].max()) for at in range(300)]
+    expected = [found.remaining(fused[at, CHUNK:], log_odds[at, :CHUNK].max()) for at in range(300)]
     there = relevant[:, CHUNK:].sum(axis=1)
     assert np.mean(expected) == pytest.approx(there.mean(), abs=0.2)
     sure = np.array(expected) < 0.05
@@ -132,7 +132,7 @@ def test_a_better_fused_score_never_makes_a_candidate_less_likely() -> None:
 def test_many_answers_are_not_taken_for_one() -> None:
     found = learn_expected_relevant(*lists(5, 12), CHUNK)
     assert found is not None
-    assert found.left(np.linspace(2.7, 0.0, 32), 4.0) > 4
+    assert found.remaining(np.linspace(2.7, 0.0, 32), 4.0) > 4
 
 
 def test_the_order_of_the_candidates_says_nothing() -> None:

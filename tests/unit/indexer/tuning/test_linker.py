@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clew.core.errors import DataError
-from clew.indexer.tuning.linker import THRESHOLDS, Examples, fitted, learn
+from clew.indexer.tuning.linker import THRESHOLDS, Examples, fit, learn
 from clew.kg.linker import FEATURES
 
 
@@ -19,22 +19,22 @@ def examples(rows, shares=None):
 
 def test_the_bias_alone_is_the_odds_of_the_sample():
     rows = [(0.0, True)] * 20 + [(0.0, False)] * 60
-    assert fitted(examples(rows))["bias"] == (pytest.approx(np.log(1 / 3), abs=0.01),) * 2
+    assert fit(examples(rows))["bias"] == (pytest.approx(np.log(1 / 3), abs=0.01),) * 2
     # What counts half weighs half.
-    halved = fitted(examples(rows, [0.5] * 20 + [1.0] * 60))
+    halved = fit(examples(rows, [0.5] * 20 + [1.0] * 60))
     assert halved["bias"][0] == pytest.approx(np.log(1 / 6), abs=0.01)
 
 
 def test_weights_are_regularised_towards_zero_but_not_the_bias():
-    few = fitted(examples([(1.0, True)] * 3 + [(0.0, False)] * 3))["alias"][0]
-    many = fitted(examples([(1.0, True)] * 300 + [(0.0, False)] * 300))["alias"][0]
+    few = fit(examples([(1.0, True)] * 3 + [(0.0, False)] * 3))["alias"][0]
+    many = fit(examples([(1.0, True)] * 300 + [(0.0, False)] * 300))["alias"][0]
     assert 0 < few < many
 
 
 @pytest.mark.parametrize("right", [True, False])
 def test_examples_that_are_all_alike_teach_nothing(right):
-    with pytest.raises(DataError, match="candidates are the entity that is meant"):
-        fitted(examples([(0.0, right)] * 4))
+    with pytest.raises(DataError, match="learning needs right and wrong candidates"):
+        fit(examples([(0.0, right)] * 4))
 
 
 def test_the_highest_of_the_best_thresholds_is_taken():

@@ -14,7 +14,7 @@ import pytest
 from clew.indexer.tuning.calibration import learn as learn_calibration
 from clew.indexer.tuning.calibration import learn_expected_relevant
 from clew.indexer.tuning.gate import learn as learn_gate
-from clew.indexer.tuning.linker import Examples, fitted
+from clew.indexer.tuning.linker import Examples, fit
 from clew.indexer.tuning.logistic import fit_logistic
 from clew.kg.linker import FEATURES as LINK_FEATURES
 from clew.search.gate import FEATURES, Gate
@@ -133,5 +133,5 @@ def test_the_linker_is_the_same(seed: int, candidates: int, recorded: dict[str, 
     features = np.concatenate([ones, random.random((candidates, len(LINK_FEATURES) - 1))], axis=1)
     odds = 4 * features[:, 1] - 3 * features[:, 2] - 0.5
     meant = random.random(candidates) < 1 / (1 + np.exp(-odds))
-    found = fitted(Examples(features, meant, np.where(random.random(candidates) < 0.3, 0.15, 1.0)))
+    found = fit(Examples(features, meant, np.where(random.random(candidates) < 0.3, 0.15, 1.0)))
     assert {name: found[name] for name in recorded} == recorded

@@ -1,5 +1,5 @@
 from clew.core.types import Contribution
-from clew.search.commands.hits import BOLD, PLAIN, Page, explanation_lines, verdict, visible
+from clew.search.commands.hits import BOLD, PLAIN, Page, explanation_lines, printable, verdict
 from clew.search.fields import FieldSpec
 from clew.search.types import FacetValue, GraphUse, Highlight, Hit, LinkedEntity, SearchResponse, StageScore, WhyNot
 
@@ -47,7 +47,7 @@ def test_control_characters_of_documents_never_reach_the_terminal():
     shown = "\n".join(Page(FIELDS).hit(hit))
     assert "\x1b" not in shown
     assert "\x07" not in shown
-    assert visible("a\tb\u200bc\r\n") == "a b c  "
+    assert printable("a\tb\u200bc\r\n") == "a b c  "
 
 
 def test_facets_and_an_empty_answer():

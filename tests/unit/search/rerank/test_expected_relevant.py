@@ -61,7 +61,7 @@ def reranked(scorer: Drawn, spec: RerankSpec = SPEC, expected_relevant: Expected
 @pytest.mark.parametrize("place", [0, 5, CHUNK, 3 * CHUNK + 2])
 def test_it_reads_on_until_the_answer_was_read_and_stops_there(place: int) -> None:
     found = reranked(Drawn(place))
-    assert (found.stopped, found.reached) == ("settled", (place // CHUNK + 1) * CHUNK)
+    assert (found.stopped, found.reached) == ("early_stop", (place // CHUNK + 1) * CHUNK)
     assert found.order[0] == place
     assert found.order[found.reached :].tolist() == list(range(found.reached, len(TOTALS)))
 
@@ -69,7 +69,7 @@ def test_it_reads_on_until_the_answer_was_read_and_stops_there(place: int) -> No
 def test_without_an_answer_it_reads_on_while_one_is_expected() -> None:
     assert reranked(Drawn(None)).stopped == "all"
     hopeless = replace(MODEL, bias=-14.0)
-    assert reranked(Drawn(None), expected_relevant=hopeless).stopped == "settled"
+    assert reranked(Drawn(None), expected_relevant=hopeless).stopped == "early_stop"
 
 
 def test_it_is_off_by_default_and_without_what_it_rests_on() -> None:
@@ -100,8 +100,8 @@ def test_how_many_are_left_is_as_by_hand() -> None:
     # The best one read has a probability of 1 / 2, whose logarithm is -.693147;
     log_odds = (1.0 - 0.693147, 2.0 - 0.693147)
     wanted = sum(1 / (1 + np.exp(-value)) for value in log_odds)
-    assert ExpectedRelevant(1.0, 0.5, 1.0).left(np.array([0.0, 2.0]), 0.0) == pytest.approx(wanted)
-    assert MODEL.left(np.array([]), 0.0) == 0.0
+    assert ExpectedRelevant(1.0, 0.5, 1.0).remaining(np.array([0.0, 2.0]), 0.0) == pytest.approx(wanted)
+    assert MODEL.remaining(np.array([]), 0.0) == 0.0
 
 
 def test_it_is_stored_with_the_calibration_where_it_was_learned() -> None:

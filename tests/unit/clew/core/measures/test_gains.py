@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.errors import DataError, UsageError
-from clew.core.measures.gains import gained, integer_gains, parse_gains
+from clew.core.measures.gains import integer_gains, parse_gains, to_gains
 
 
 def test_fractions_are_scaled_by_the_smallest_integer_that_makes_all_whole():
@@ -21,19 +21,19 @@ def test_scaling_keeps_every_proportion(hundredths):
 
 def test_grades_become_gains_and_negative_grades_gain_nothing():
     qrels = {"q": {"exact": 3, "substitute": 2, "complement": 1, "no": 0, "spam": -1}}
-    assert gained(qrels, parse_gains("0,0.01,0.1,1"))["q"] == {
+    assert to_gains(qrels, parse_gains("0,0.01,0.1,1"))["q"] == {
         "exact": 100,
         "substitute": 10,
         "complement": 1,
         "no": 0,
         "spam": 0,
     }
-    assert gained(qrels)["q"] == {"exact": 3, "substitute": 2, "complement": 1, "no": 0, "spam": 0}
+    assert to_gains(qrels)["q"] == {"exact": 3, "substitute": 2, "complement": 1, "no": 0, "spam": 0}
 
 
 def test_a_grade_without_a_gain_is_named():
     with pytest.raises(DataError, match=r"'q' judges 'd' with grade 2, but gains end at grade 1"):
-        gained({"q": {"d": 2}}, ("0", "1"))
+        to_gains({"q": {"d": 2}}, ("0", "1"))
 
 
 @pytest.mark.parametrize("text", ["", "0,x", "1,2", "0,2,1", "0", "0,0", "0,1/0"])

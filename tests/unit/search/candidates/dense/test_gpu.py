@@ -85,7 +85,7 @@ def test_without_a_driver_nothing_reaches_a_gpu(tmp_path: Path, monkeypatch: pyt
 
 def test_a_driver_alone_is_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver(tmp_path, "echo 81000", monkeypatch)
-    monkeypatch.setattr("clew.models.device.torch_sees_a_gpu", lambda: False)
+    monkeypatch.setattr("clew.models.device.torch_has_gpu", lambda: False)
     monkeypatch.setattr("faiss.get_num_gpus", lambda: 0, raising=False)
     library.cache_clear()
     assert library() is None
