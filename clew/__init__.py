@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Highlight,
         Hit,
         LinkedEntity,
+        MatchedVariant,
         RerankUse,
         SearchRequest,
         SearchResponse,
@@ -55,6 +56,7 @@ __all__ = [
     "Index",
     "LinkReport",
     "LinkedEntity",
+    "MatchedVariant",
     "RerankUse",
     "SearchRequest",
     "SearchResponse",
@@ -75,7 +77,7 @@ _MODULES = {
     "clew.search.graph_reports": ("LinkReport",),
     "clew.search.types": (
         "Answer", "AnswerRequest", "AnswerResponse", "Degradation", "FacetValue", "GraphUse", "Highlight", "Hit",
-        "LinkedEntity", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "WhyNot",
+        "LinkedEntity", "MatchedVariant", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "WhyNot",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -45,7 +45,7 @@ from clew.indexer.shards import (
     shard_statistics,
 )
 from clew.indexer.sources.forms import files_of
-from clew.indexer.spec import IndexSpec
+from clew.indexer.spec import IndexSpec, with_variant_fields
 from clew.indexer.staging import Staging, plan_of
 from clew.models.cached import EmbeddingCache
 from clew.search.candidates.dense.gpu import for_build
@@ -63,7 +63,8 @@ class BuildReport:
     """The report of a build.
 
     status: "published", or "unchanged" if the live release already has the same content. rejected: number of records
-    that could not be used; bad_values: number of values left out of documents; empty: number of documents without
+    that could not be used; bad_values: number of values left out of documents; joined: number of records that
+    are further variants of a document; empty: number of documents without
     searched text; all are listed in the file `rejects`.
     encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts whose vector
     was taken from the cache. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
@@ -81,6 +82,7 @@ class BuildReport:
     shards: int = 0
     rejected: int = 0
     bad_values: int = 0
+    joined: int = 0
     empty: int = 0
     rejects: str = ""
     encoded: int = 0
@@ -190,10 +192,11 @@ class _Build:
         )
         self._report.documents = count = found["documents"]
         self._report.rejected, self._report.empty = found["rejected"], found["empty"]
-        self._report.bad_values = found["bad_values"]
+        self._report.bad_values, self._report.joined = found["bad_values"], found["joined"]
         self._report.rejects = str(rejects) if found["rejected"] or found["empty"] or found["bad_values"] else ""
         for notice in found["notices"]:
             self._notice(notice)
+        spec = with_variant_fields(spec, found["variant_fields"])
         self._spec = spec = joined(spec, self._home, spool)
         shards = min(spec.build.shards, count)
         borders = [at * count // shards for at in range(shards + 1)]
@@ -371,7 +374,7 @@ class _Build:
 
     def _facts(self) -> dict[str, Any]:
         report = self._report
-        names = ("rejected", "bad_values", "empty", "encoded", "reused", "comparison", "seconds")
+        names = ("rejected", "bad_values", "empty", "joined", "encoded", "reused", "comparison", "seconds")
         return {name: getattr(report, name) for name in names} | {"source": shown_url(self._spec.source.path)}
 
     def _notice(self, text: str) -> None:

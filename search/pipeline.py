@@ -124,7 +124,8 @@ class Searcher:
         pool = ordering.pool
         window = ordering.shown[request.offset : request.offset + request.k]
         with trace.needed("present"):
-            presenter = Presenter(self.understanding.analyzer, query, self.fields, profile)
+            passing = parse_filters(request.filters, self.fields).variants(self.store) if request.filters else None
+            presenter = Presenter(self.understanding.analyzer, query, self.fields, profile, passing)
             hits = tuple(
                 self._hit(ordering, int(at), rank, presenter, query if request.explain else None)
                 for rank, at in enumerate(window, request.offset + 1)
@@ -132,7 +133,9 @@ class Searcher:
         facets = {}
         if names := request.facets or profile.facets_of(self.fields):
             with trace.stage("facets"):
-                facets = count_facets(self.store, self.fields, names, self._matching(query, pool, kept))
+                facets = count_facets(
+                    self.store, self.fields, names, self._matching(query, pool, kept), variants=passing
+                )
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return SearchResponse(
             query=query.text,
@@ -365,6 +368,7 @@ class Searcher:
             passage=span,
             why=self._standing(explained, ordering, document) if explained else (),
             probability=probability,
+            variant=presenter.variant(self.store.variants, document),
         )
 
     def _standing(self, query: ParsedQuery, ordering: Ordering, document: int) -> tuple[StageScore, ...]:

@@ -49,6 +49,9 @@ class SourceSpec:
     more, nothing is published. Up to 10 records, and at most half of them, may always be left out.
     delimiter: between the columns of a CSV file ("": tab in .tsv, else comma). separator: between the values of a list
     field that is written as one string.
+    variants: whether rows with the same id are one document with variants: true, false, or "auto" (in CSV and Parquet
+    files, rows that follow each other and have no other text). group: a field that names the product that a record is a
+    variant of; the records of one product then are one document, whose id is the value of this field.
     """
 
     path: str
@@ -58,10 +61,14 @@ class SourceSpec:
     max_errors: float = 0.01
     delimiter: str = ""
     separator: str = "|"
+    variants: bool | Literal["auto"] = "auto"
+    group: str = ""
 
     def __post_init__(self) -> None:
         if self.on_error == "skip":  # the name before there was a choice
             object.__setattr__(self, "on_error", "skip-value")
+        if self.group and self.variants is False:
+            raise ValueError("variants is false, but group joins the records of a product to variants")
         if not 0 <= self.max_errors <= 1:
             raise ValueError(f"max_errors is {self.max_errors}, expected a share of 0 to 1")
         if not self.path:
