@@ -18,7 +18,7 @@ from clew.indexer.sources.forms import Form, SourceSpec, id_field
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault
 from clew.indexer.spool import SpoolWriter
-from clew.indexer.variants import Differences, Joining, joining, nested_fields
+from clew.indexer.variants import Differences, Joining, joining, nested_fields, own_id
 from clew.search.fields import Fields, searched
 
 _PROGRESS_EVERY = 1000
@@ -138,7 +138,7 @@ class _Collecting:
         document, bad = converted
         if bad and self._source.on_error != "skip-value":
             return bad[0].fault(record.origin)
-        own = document.variants[0].id or document.id if document.variants else document.id
+        own = own_id(document)
         first = self._origins.get(own)
         if first is not None and not self._joins.accepts(document):
             hint = (

@@ -116,6 +116,11 @@ class Grouped:
             yield joined(list(islice(rows, len(places))), self._fields)
 
 
+def own_id(document: Document) -> str:
+    """Return the id of the record that a document was made from: that of the variant, if it is one."""
+    return (document.variants[0].id if document.variants else "") or document.id
+
+
 def joined(rows: Sequence[Document], fields: Fields) -> Document:
     """Return the document that several records make, with a variant for each; a single record is returned unchanged.
 
