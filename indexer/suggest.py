@@ -19,6 +19,7 @@ from clew.indexer.schema import SCHEMA_FILE
 from clew.indexer.sources.forms import Form, SourceSpec, form_of, plain_name
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Record
+from clew.indexer.variants import TABULAR, product_key
 from clew.search.dates import microseconds
 
 LOOKED_AT = 2_000
@@ -85,13 +86,15 @@ def suggest(path: str, target: Path) -> tuple[str, int]:
     form = form_of(source)
     columns: dict[str, Column] = {}
     count = 0
-    for record in islice(_records(source, form), LOOKED_AT):
+    records = list(islice(_records(source, form), LOOKED_AT))
+    for record in records:
         count += 1
         for key, value in _flat(record.values, form):
             columns.setdefault(key, Column()).add(value)
     if not count:
         raise DataError(f"source {shown_url(path)} is empty", "give data that has records")
-    identity = _identity(columns, count, form)
+    product = product_key([record.values for record in records]) if form in TABULAR else None
+    identity = product or _identity(columns, count, form)
     name = re.sub(r"[^a-z0-9_.-]+", "-", target.stem.lower()).strip("-._")[:64] or "index"
     return _written(name, _relative(path, target), identity, columns, form, count), count
 

@@ -23,6 +23,8 @@ ARRAY = "variants"
 # Columns of Shopify's exports that list the images of the product in the rows of its variants.
 _IMAGES = re.compile(r"image (src|position|alt text)", re.IGNORECASE)
 
+_CALLED_ID = re.compile(r"(?<![a-z])id(?![a-z])|sku|handle|code|group|parent|product", re.IGNORECASE)
+
 
 class Joining(Protocol):
     """How the records of one document are found. Documents with several records have one variant for each."""
@@ -201,6 +203,32 @@ def shaped(document: Document, fields: Fields) -> Document:
             values[name] = joint
     return Document(document.id, {name: values[name] for name in fields if name in values}, document.origin,
                     tuple(variants))  # fmt: skip
+
+
+def product_key(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the column that names the product in rows of variants, such as Shopify's Handle; None if there is none.
+
+    Every row has a value in it, rows with the same value follow each other, and some other column has words in the
+    first row of each product and no value in the others, as titles have. A column of numbers must be called an id.
+    """
+    words = {key for key in (rows[0] if rows else ()) if not any(_is_number(row.get(key)) for row in rows)}
+    for key in rows[0] if rows else ():
+        values = [row.get(key) for row in rows]
+        starts = {at for at, value in enumerate(values) if not at or value != values[at - 1]}
+        if (
+            all(isinstance(value, str | int) for value in values)
+            and (key in words or _CALLED_ID.search(key))
+            and len(set(values)) == len(starts) < len(rows)
+            and any(all((other in row) == (at in starts) for at, row in enumerate(rows)) for other in words)
+        ):
+            return key
+    return None
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        return value.replace(".", "", 1).isdigit()
+    return isinstance(value, int | float)
 
 
 def nested_fields(source: SourceSpec, fields: Fields) -> tuple[str, ...]:

@@ -89,6 +89,16 @@ def read_value(kind: str, scalar: Any) -> FieldValue:
     return (value[0], value[1]) if kind == "geo" and isinstance(value, list) else value  # type: ignore[return-value]
 
 
+def read_values(kind: str, chunks: Any) -> list[FieldValue]:
+    """Return the values of a field, from a pyarrow.ChunkedArray; None for null."""
+    if kind == "date":
+        return [None if value is None else iso(value) for value in chunks.cast(pa.int64()).to_pylist()]
+    values: list[FieldValue] = chunks.to_pylist()
+    if kind == "geo":
+        return [(value[0], value[1]) if isinstance(value, list) else None for value in values]  # type: ignore[misc]
+    return values
+
+
 def read_column(kind: str, chunks: Any) -> Column:
     """Return the column of a field, from a pyarrow.ChunkedArray."""
     present = to_numpy(chunks.is_valid())

@@ -22,7 +22,7 @@ from clew.core.arrow import to_numpy
 from clew.core.errors import CorruptError, MismatchError
 from clew.core.tables import REBUILD
 from clew.core.types import Bools, Document, Ints, Variant
-from clew.search.arrow_columns import ARROW_TYPES, array_of, field_arrays, read_column, read_table, read_value
+from clew.search.arrow_columns import ARROW_TYPES, array_of, field_arrays, read_column, read_table, read_values
 from clew.search.columns import Column
 from clew.search.fields import Fields, variant_fields
 
@@ -124,14 +124,16 @@ class VariantStore:
 
     def of(self, document: int) -> tuple[Variant, ...]:
         """Return the variants of a document, with the fields that have a value; dates as ISO 8601 strings."""
-        found = []
-        for row in range(int(self.first[document]), int(self.first[document + 1])):
-            scalars = {name: self._columns[place][row] for name, place in self._place.items()}
-            values = {
-                name: read_value(self.fields[name].type, scalar) for name, scalar in scalars.items() if scalar.is_valid
-            }
-            found.append(Variant(values, self._columns[1][row].as_py()))
-        return tuple(found)
+        start, end = int(self.first[document]), int(self.first[document + 1])
+        columns = {
+            name: read_values(self.fields[name].type, self._columns[place].slice(start, end - start))
+            for name, place in self._place.items()
+        }
+        ids = self._columns[1].slice(start, end - start).to_pylist()
+        return tuple(
+            Variant({name: column[at] for name, column in columns.items() if column[at] is not None}, own)
+            for at, own in enumerate(ids)
+        )
 
     def column(self, name: str) -> Column:
         """Return a field of all variants; it is read once and cached. Raises KeyError if it is no variant field."""

@@ -10,7 +10,7 @@ from clew.core.types import Document, Variant
 from clew.indexer.collect import collect
 from clew.indexer.sources.forms import SourceSpec
 from clew.indexer.spool import read_documents
-from clew.indexer.variants import shaped
+from clew.indexer.variants import product_key, shaped
 from clew.search.fields import FieldSpec
 
 FIELDS = {
@@ -182,3 +182,22 @@ def test_documents_without_variant_fields_have_no_variants():
 def test_a_group_needs_variants():
     with pytest.raises(ValueError, match="variants is false, but group joins"):
         SourceSpec("a.csv", group="parent", variants=False)
+
+
+A, B = {"handle": "a", "title": "A", "price": 1}, {"handle": "b", "title": "B", "price": 2}
+
+
+@pytest.mark.parametrize(
+    ("rows", "key"),
+    [
+        ([A, {"handle": "a", "price": 2}, B], "handle"),
+        ([A, B], None),
+        ([A, B, {"handle": "a", "price": 2}], None),
+        ([A, {"handle": "a", "title": "Other"}, B], None),
+        ([A, {"price": 2}, B], None),
+        ([], None),
+    ],
+    ids=["variants", "no repeats", "not adjacent", "every row has a title", "a row without", "empty"],
+)
+def test_the_column_that_names_the_product_is_found(rows, key):
+    assert product_key(rows) == key

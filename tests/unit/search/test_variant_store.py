@@ -26,6 +26,7 @@ FIELDS = {
     "price": FieldSpec("number", facet=[20.0, 40.0], variant=True),
     "day": FieldSpec("date", facet=True, variant=True),
     "new": FieldSpec("bool", facet=True, variant=True),
+    "place": FieldSpec("geo", variant=True),
 }
 SHIRT = Document(
     "shirt",
@@ -34,7 +35,16 @@ SHIRT = Document(
     (
         Variant({"title": "Red shirt", "text": "Linen.", "colour": "red", "price": 60.0, "day": "2024-05-01"}, "R"),
         Variant({"title": "Blue shirt", "text": "Cotton.", "colour": "blue", "price": 40.0, "new": True}, "B"),
-        Variant({"title": "Blue shirt", "text": "Linen.", "colour": "blue", "price": 30.0, "path": ["A > B"]}),
+        Variant(
+            {
+                "title": "Blue shirt",
+                "text": "Linen.",
+                "colour": "blue",
+                "price": 30.0,
+                "path": ["A > B"],
+                "place": (1.0, 2.0),
+            }
+        ),
     ),
 )
 HAT = Document("hat", {"brand": "Kestrio"}, "", (Variant({"title": "Hat", "colour": "red", "price": 10.0}),))
@@ -76,7 +86,7 @@ def test_a_document_has_the_distinct_values_of_its_variants_and_the_first_title(
     values = store.fields_of(0)
     assert values == {
         "title": "Red shirt", "text": "Linen.\nCotton.", "brand": "Velorin", "colour": ["red", "blue"],
-        "path": ["A > B"], "price": [60.0, 40.0, 30.0], "day": ["2024-05-01"], "new": [True],
+        "path": ["A > B"], "price": [60.0, 40.0, 30.0], "day": ["2024-05-01"], "new": [True], "place": [(1.0, 2.0)],
     }  # fmt: skip
     assert store.fields_of(1) == {"brand": "Kestrio"}
     assert store.body(0) == body(values, FIELDS)[0] == "Linen.\nCotton."
