@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 # An entity type becomes part of ids ("brand:sony") and of relations ("has_brand").
 ENTITY_TYPE = re.compile(r"[\w-]{1,64}")
 
 FieldType = Literal["text", "keyword", "number", "bool", "date", "list", "geo"]
+# Between the texts of a body.
+BODY_SEPARATOR = "\n"
 # Types of a spec that declare a field of another type: HTML is text whose markup is removed.
 HTML = "html"
 
@@ -33,6 +35,8 @@ class FieldSpec:
     format: form of a date field's values, as datetime.strptime takes it, such as "%d/%m/%Y" ("": ISO 8601 and others
     that can be read in one way only).
     currency_of: a number field; this keyword field then holds the currency that the number is written with ("": none).
+    variant: whether each variant of a document has a value of its own: true, false, or "auto" (the build decides by
+    the data; in a stored version, "auto" means false).
     """
 
     type: FieldType | Literal["html"]
@@ -43,6 +47,7 @@ class FieldSpec:
     decimal: Literal["", ".", ","] = ""
     format: str = ""
     currency_of: str = ""
+    variant: bool | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
         if self.type == HTML:
@@ -87,6 +92,32 @@ def searched(fields: Fields) -> dict[str, float]:
     return {name: spec.search_weight for name, spec in fields.items() if spec.search_weight > 0}
 
 
+def variant_fields(fields: Fields) -> tuple[str, ...]:
+    """Return the fields of which each variant of a document has a value of its own, in declared order."""
+    return tuple(name for name, spec in fields.items() if spec.variant is True)
+
+
+def joint_value(name: str, values: Iterable[Any], fields: Fields) -> Any:
+    """Return what a document has in a variant field: the distinct values of its variants, in order; None if none.
+
+    Of a title it is the first; other texts are joined by line breaks.
+    """
+    kind = fields[name].type
+    known = [value for value in values if value is not None]
+    if kind == "list":
+        known = [element for value in known for element in value]
+    distinct = list(dict.fromkeys(map(_hashable, known)))
+    if kind != "text":
+        return distinct or None
+    if name == title_field(fields):
+        return distinct[0] if distinct else None
+    return BODY_SEPARATOR.join(distinct) or None
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def title_field(fields: Fields) -> str | None:
     """Return the field that names a document: "title", else "name", else the first text field if there are several."""
     texts = [name for name, spec in fields.items() if spec.type == "text"]
@@ -100,9 +131,6 @@ def body_fields(fields: Fields) -> list[str]:
     """Return the text fields that are split into passages: all but the title, in declared order."""
     title = title_field(fields)
     return [name for name, spec in fields.items() if spec.type == "text" and name != title]
-
-
-BODY_SEPARATOR = "\n"
 
 
 def body(document: Mapping[str, object], fields: Fields) -> tuple[str, list[tuple[str, int, int]]]:
