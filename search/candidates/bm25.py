@@ -2,10 +2,9 @@
 
     score(passage) = sum over query terms of  weight x idf x tf (k1 + 1) / (tf + k1 (1 - b + b length / average))
 
-with idf = ln(N - df + .5) - ln(df + .5), and epsilon x the average idf in place of a negative one: the BM25Okapi of
-rank-bm25 (after Trotman, Puurula, Burgess: Improvements to BM25 and Language Models Examined, ADCS 2014). Fields
-are weighted inside tf and length (Robertson, Zaragoza, Taylor: Simple BM25 Extension to Multiple Weighted Fields,
-CIKM 2004). k1, b and epsilon apply at query time; field weights are fixed at build.
+with idf = ln(1 + (N - df + .5) / (df + .5)), as in Lucene. It is above 0, so no term lowers the score of a passage that
+contains it. Fields are weighted inside tf and length (Robertson, Zaragoza, Taylor: Simple BM25 Extension to Multiple
+Weighted Fields, CIKM 2004). k1 and b apply at query time; field weights are fixed at build.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ class BM25Spec:
     """Settings of BM25.
 
     backend: "bm25", or "rank_bm25", the slow reference. k1: saturation of term frequency; the higher, the more further
-    occurrences of a term count (0 to 10). b: strength of the length normalisation (0 to 1). epsilon: the idf of a term
-    in more than half of the passages, as a share of the average idf (0 to 1).
+    occurrences of a term count (0 to 10). b: strength of the length normalisation (0 to 1). epsilon: only for
+    rank_bm25, the idf of a term in more than half of the passages, as a share of the average idf (0 to 1).
     """
 
     backend: Literal["bm25", "rank_bm25"] = "bm25"
@@ -176,7 +175,6 @@ class BM25Shard:
 
         self._postings = postings
         self._statistics = statistics
-        self._epsilon = spec.epsilon
         self._size = len(postings.lengths)
         average = statistics.average_length
         self._arrays = PostingArrays(
@@ -287,7 +285,7 @@ class BM25Shard:
         sums, shift = np.empty(3), skip_shift(start, end, self._size)
         read_term(start, end, shift, self._arrays, self._skips, sums)
         most, total, squares = sums.tolist()
-        return _Term(text, self._statistics.idf(text, self._epsilon), start, end, most, total, squares, shift)
+        return _Term(text, self._statistics.idf(text), start, end, most, total, squares, shift)
 
     def _terms(self, query: ParsedQuery) -> list[tuple[_Term, float]]:
         """Return the query terms that the shard contains and their weights, in query order, repetitions added up."""

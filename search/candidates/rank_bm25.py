@@ -1,6 +1,7 @@
 """The reference backend: BM25Okapi of rank-bm25 over stored words. It is slow and serves as a baseline.
 
-Each word of a field is repeated as often as the field's weight says, so weights must be integers.
+Each word of a field is repeated as often as the field's weight says, so weights must be integers. The idf of a term in
+more than half of the passages is epsilon x the average idf, which may be below 0 in a small collection.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class RankBM25:
         if self._model is not None and statistics.passages != self._size:
             # The words include those of deleted passages, the statistics do not.
             self._model.avgdl = statistics.average_length or 1.0
-            self._model.idf = {term: statistics.idf(term, spec.epsilon) for term in self._model.idf}
+            self._model.idf = {term: statistics.okapi_idf(term, spec.epsilon) for term in self._model.idf}
 
     @property
     def size(self) -> int:
