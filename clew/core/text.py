@@ -24,7 +24,7 @@ from clew.core.fold import fold, normalise
 
 __all__ = ["Analyzer", "AnalyzerSpec", "Script", "Token", "normalise"]
 
-VERSION = 1
+VERSION = 2
 LONGEST_TERM = 64
 LONGEST_IDENTIFIER = 32
 

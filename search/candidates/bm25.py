@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.core.identifiers import PREFIX
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, empty_ranking
 from clew.search.candidates.bm25_postings import Postings, count_words, write_postings
@@ -123,6 +124,10 @@ class BM25:
     def explain(self, query: ParsedQuery, ordinal: int) -> list[Contribution]:
         """Return one contribution for each query term that the passage contains."""
         return self._sharded.explain(query, ordinal)
+
+    def document_frequency(self, term: str) -> int:
+        """Return the number of passages that contain an index term."""
+        return self._statistics.document_frequency(term)
 
     def matches_any(self, terms: Sequence[str]) -> Bools:
         """Return (n,) bool: passages that contain at least one of the index terms."""
@@ -235,7 +240,7 @@ class BM25Shard:
         return [
             Contribution(
                 "bm25",
-                f"term {term.text!r}",
+                described(term.text),
                 float(part[0]),
                 {
                     "tf": float(tf[0]),
@@ -313,6 +318,11 @@ class BM25Shard:
         except IndexError:
             n = self._size
             return np.full(n, NO_ROW, np.int32), np.empty(n, np.int32), np.empty(n), np.empty(n)
+
+
+def described(term: str) -> str:
+    """Return how explanations call a term."""
+    return f"identifier {term[len(PREFIX) :]!r}" if term.startswith(PREFIX) else f"term {term!r}"
 
 
 def weights_of(query: ParsedQuery) -> dict[str, float]:
