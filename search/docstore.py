@@ -28,7 +28,7 @@ from clew.core.types import Document, FieldValue, Ints
 from clew.models.passage import embedded_text
 from clew.search.columns import Column, Keywords, Points, Scalars, Texts
 from clew.search.dates import iso, microseconds
-from clew.search.fields import Fields, body, identifier_fields, searched, title_field
+from clew.search.fields import Fields, body, identifier_fields, searched, several_values, title_field
 from clew.search.protocols import PassageSet
 
 DOCUMENTS = "documents.arrow"
@@ -294,11 +294,9 @@ class DocStore:
     def passage_set(self, fields: Fields) -> PassageSet:
         """Return the searched fields of every passage, in order, as BM25 reads them.
 
-        Each passage of a document has its full title, keywords, lists and identifiers, but only its own part of a body
-        field.
+        Each passage of a document has its full title, keywords and lists, but only its own part of a body field.
         """
-        identifying = identifier_fields(fields)
-        ids = self._columns[0].to_pylist()
+        identifying, ids = identifier_fields(fields), self._columns[0].to_pylist()
         identifiers: list[list[str]] = []
         found: dict[str, list[str]] = {name: [] for name in searched(fields)}
         linked: dict[str, list[list[str]]] = {name: [] for name, spec in fields.items() if spec.entity}
@@ -307,8 +305,8 @@ class DocStore:
             placed = {name: (start, end) for name, start, end in spans}
             passages = int(self.first[document + 1] - self.first[document])
             for name in linked:
-                linked[name] += [_several(values.get(name))] * passages
-            named = [ids[document], *(value for name in identifying for value in _several(values.get(name)))]
+                linked[name] += [several_values(values.get(name))] * passages
+            named = [ids[document], *(value for name in identifying for value in several_values(values.get(name)))]
             identifiers += [list(dict.fromkeys(named))] * passages
             title = title_field(fields)
             for name, texts in found.items():
@@ -321,7 +319,7 @@ class DocStore:
                         texts.append(text[max(first - start, 0) : max(min(last, end) - start, 0)])
                     else:
                         texts.append(text)
-        return PassageSet(fields=found, documents=self.ids(self.document_of), linked=linked, identifiers=identifiers)
+        return PassageSet(found, documents=self.ids(self.document_of), linked=linked, identifiers=identifiers)
 
     def embedded_texts(self) -> list[str]:
         """Return the text that the bi-encoder reads for each passage, in order."""
@@ -343,11 +341,6 @@ class DocStore:
             columns = [batch.column(place).to_pylist() for place in places]
             for row in range(batch.num_rows):
                 yield {name: column[row] for name, column in zip(names, columns, strict=True)}
-
-
-def _several(value: FieldValue) -> list[str]:
-    """Return the values of a text, keyword or list field; none if it is missing."""
-    return list(map(str, value)) if isinstance(value, list) else [str(value)] if value else []
 
 
 def _read(path: Path) -> Any:

@@ -83,6 +83,11 @@ def identifier_fields(fields: Fields) -> list[str]:
     ]
 
 
+def several_values(value: object) -> list[str]:
+    """Return the values of a text, keyword or list field; none if it is missing."""
+    return list(map(str, value)) if isinstance(value, list) else [str(value)] if value else []
+
+
 def _names_identifiers(name: str) -> bool:
     words = _NAME_PARTS.findall(name.lower())
     pairs = ["".join(pair) for pair in pairwise(words)]

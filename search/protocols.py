@@ -115,6 +115,11 @@ class Vocabulary(Protocol):
         ...
 
 
+@runtime_checkable
+class WordIndex(MatchesAny, Vocabulary, Protocol):
+    """A source that ranks by words: it knows how frequent they are and which passages have them."""
+
+
 @dataclass(frozen=True, slots=True)
 class PassageSet:
     """The passages of one shard, in order, as an index kind reads them.

@@ -15,7 +15,7 @@ from clew.search.filters import passages
 from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.gate import Gate, features
 from clew.search.graph_retriever import GraphRetriever
-from clew.search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery, Vocabulary
+from clew.search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery, WordIndex
 from clew.search.query_analysis import QueryAnalyzer
 from clew.search.trace import Trace
 from clew.search.types import GraphUse, SearchRequest
@@ -44,8 +44,8 @@ class Retriever:
         names = self._names(request)
         with trace.needed("understand"):
             query = self.understanding.terms(request.query)
-            if "bm25" in names and isinstance(words := self.generators["bm25"], Vocabulary):
-                query = self.understanding.identified(query, words)
+            if "bm25" in names and isinstance(words := self.generators["bm25"], WordIndex):
+                query = self.understanding.respelled(self.understanding.identified(query, words), words)
         allowed = passages(kept, self.store) if kept is not None else None
         lists: dict[str, Ranking] = {}
         for name in names:
