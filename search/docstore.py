@@ -27,7 +27,16 @@ from clew.core.types import Document, FieldValue, Ints
 from clew.models.passage import embedded_text
 from clew.search.arrow_columns import ARROW_TYPES, array_of, field_arrays, read_column, read_table, read_value
 from clew.search.columns import Column
-from clew.search.fields import Fields, FieldSpec, body, joint_value, searched, title_field
+from clew.search.fields import (
+    Fields,
+    FieldSpec,
+    body,
+    identifier_fields,
+    joint_value,
+    searched,
+    several_values,
+    title_field,
+)
 from clew.search.protocols import PassageSet
 from clew.search.variant_store import VariantStore, VariantWriter
 
@@ -282,15 +291,18 @@ class DocStore:
 
         Each passage of a document has its full title, keywords and lists, but only its own part of a body field.
         """
+        identifying, ids = identifier_fields(fields), self._columns[0].to_pylist()
+        identifiers: list[list[str]] = []
         found: dict[str, list[str]] = {name: [] for name in searched(fields)}
         linked: dict[str, list[list[str]]] = {name: [] for name, spec in fields.items() if spec.entity}
         for document, values in enumerate(self._values()):
             _, spans = body(values, fields)
             placed = {name: (start, end) for name, start, end in spans}
+            passages = int(self.first[document + 1] - self.first[document])
             for name in linked:
-                value = values.get(name) or []
-                given = list(map(str, value)) if isinstance(value, list) else [str(value)]
-                linked[name] += [given] * int(self.first[document + 1] - self.first[document])
+                linked[name] += [several_values(values.get(name))] * passages
+            named = [ids[document], *(value for name in identifying for value in several_values(values.get(name)))]
+            identifiers += [list(dict.fromkeys(named))] * passages
             title = title_field(fields)
             for name, texts in found.items():
                 value = values.get(name) or ""
@@ -302,7 +314,7 @@ class DocStore:
                         texts.append(text[max(first - start, 0) : max(min(last, end) - start, 0)])
                     else:
                         texts.append(text)
-        return PassageSet(fields=found, documents=self.ids(self.document_of), linked=linked)
+        return PassageSet(found, documents=self.ids(self.document_of), linked=linked, identifiers=identifiers)
 
     def embedded_texts(self) -> list[str]:
         """Return the text that the bi-encoder reads for each passage, in order."""
