@@ -19,6 +19,7 @@ from clew.indexer.sources.forms import CONTENT_ID, Form, SourceSpec, form_of, pl
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Record, name_of, value_of
 from clew.indexer.values import is_missing
+from clew.indexer.variants import TABULAR, product_key
 
 # Every record is read; of those after the first so many one in two is inspected, then one in four, and so on.
 INSPECTED = 20_000
@@ -42,6 +43,8 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 # Names that a price's currency may already have in the data, and lists of attributes under names.
 _CURRENCIES = {"currency", "price_currency", "currency_code", "waehrung", "währung"}
 _MOST_NAMED = 200
+# Rows that are searched for variants of one product.
+_ROWS = 2_000
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Inspection:
     columns: dict[str, ColumnStatistics] = field(default_factory=dict)
     unique: dict[str, set[Any]] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
+    first: list[Mapping[str, Any]] = field(default_factory=list)
     fault: str = ""
 
     def run(self, source: SourceSpec) -> None:
@@ -67,6 +71,8 @@ class Inspection:
                 continue
             self.count += 1
             self._check_ids(found.values)
+            if len(self.first) < _ROWS:
+                self.first.append(found.values)
             if number % stride == 0:
                 self.inspected += 1
                 stride *= 2 if self.inspected % INSPECTED == 0 else 1
@@ -86,7 +92,12 @@ class Inspection:
                 known.add(str(value))
 
     def identity(self) -> str:
-        """Return the column with the id: by its name, else one of short values; CONTENT_ID if no column can be it."""
+        """Return the column with the id: by its name, else one of short values; CONTENT_ID if no column can be it.
+
+        In a table whose rows are variants of products, it is the column that names the product.
+        """
+        if self.form in TABULAR and (product := product_key(self.first)) is not None:
+            return product
         unique = [key for key in self.order if key in self.unique and not _UNWRITABLE.search(key)]
         names = {"_".join(words_of(key)) or key.lower(): key for key in reversed(unique)}
         by_name = [names[name] for name in _IDS if name in names]

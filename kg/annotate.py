@@ -108,6 +108,9 @@ def _rows_of_types(dictionary: Dictionary, types: Collection[str]) -> Bools:
     return np.isin(dictionary.entities["type"], codes)
 
 
+_SIGNS = dict.fromkeys(map(ord, '!"$%&()*/:;<=>?@[\\]^`{|}~\u00d7'), " ")
+
+
 def value_id(kind: str, path: Sequence[str]) -> str:
     """Return the id of the node of a field value. kind: entity type; path: levels of a hierarchy, or a single value."""
     return f"{kind}:" + " > ".join(map(_folded, path))
@@ -115,7 +118,10 @@ def value_id(kind: str, path: Sequence[str]) -> str:
 
 def _folded(value: str) -> str:
     """Normalise spaces, case and accents of a value, for comparison."""
-    return normalise(fold(normalise(value))[0]) or value
+    plain = normalise(value)
+    folded = fold(plain)[0]
+    # Ids that graphs have already must not change: signs are kept only where all characters are ASCII.
+    return normalise(folded if plain.isascii() else folded.translate(_SIGNS)) or value
 
 
 def open_linker(folder: Path, spec: GraphSpec, vectors: NDArray[np.floating] | None = None) -> Linker:

@@ -22,6 +22,7 @@ from clew.core.check import (
     refuse,
     require,
 )
+from clew.core.errors import SpecError
 from clew.core.mapped import open_array
 from clew.kg.dictionary import (
     DICTIONARY,
@@ -38,16 +39,22 @@ from clew.kg.dictionary import (
 )
 from clew.kg.manifest import MANIFEST, load
 from clew.kg.snapshot import DEGREES, EDGES, NODE_SCHEMA, NODES, RELATIONS
+from clew.kg.spec import pulled
 
 _MOST = 2**31 - 1
 
 
 def check_snapshot(folder: Path) -> tuple[int, int]:
-    """Check a snapshot's entities, edges and dictionary; return how many entities and relations it has.
+    """Check a snapshot's entities, edges, dictionary and lineage; return how many entities and relations it has.
 
     The caller has compared the files with the hashes in the manifest. Raises CorruptError that names the file.
     """
-    counts = load(folder).counts
+    manifest = load(folder)
+    counts = manifest.counts
+    try:
+        pulled(manifest.lineage)
+    except (SpecError, ValueError, RecursionError) as error:
+        refuse(folder / MANIFEST, f"its lineage is not valid: {str(error)[:200]}")
     types = _check_nodes(folder / NODES)
     relations = _check_edges(folder, len(types))
     edges = open_array(folder / EDGES)

@@ -124,7 +124,8 @@ class Searcher:
         pool = ordering.pool
         window = ordering.shown[request.offset : request.offset + request.k]
         with trace.mandatory("present"):
-            presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile)
+            passing = parse_filters(request.filters, self.fields).variants(self.store) if request.filters else None
+            presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile, passing)
             hits = tuple(
                 self._hit(ordering, int(at), rank, presenter, query if request.explain else None)
                 for rank, at in enumerate(window, request.offset + 1)
@@ -132,7 +133,9 @@ class Searcher:
         facets = {}
         if names := request.facets or profile.facets_of(self.fields):
             with trace.stage("facets"):
-                facets = count_facets(self.store, self.fields, names, self._matching(query, pool, filter_mask))
+                facets = count_facets(
+                    self.store, self.fields, names, self._matching(query, pool, filter_mask), variants=passing
+                )
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return SearchResponse(
             query=query.text,
@@ -365,6 +368,7 @@ class Searcher:
             passage=span,
             why=self._stage_scores(explained, ordering, document) if explained else (),
             probability=probability,
+            variant=presenter.variant(self.store.variants, document),
         )
 
     def _stage_scores(self, query: ParsedQuery, ordering: Ordering, document: int) -> tuple[StageScore, ...]:

@@ -67,6 +67,8 @@ class ParsedQuery:
     dense ranking is not requested or not possible. unknown: share of tokens that the encoder does not know (0 to 1).
     notes: what query analysis decided, for the response. expansion: the entities that it names and those reached from
     them, None if the graph is not used. origins: term that the graph added → the path to its entity, in plain words.
+    identifiers: index terms of identifiers that it names, which are among the terms. required: index terms of its other
+    content words; a document with one of the identifiers and all of these comes first.
     """
 
     text: str
@@ -76,6 +78,8 @@ class ParsedQuery:
     notes: tuple[str, ...] = ()
     expansion: Expansion | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    identifiers: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,20 @@ class MatchesAny(Protocol):
         ...
 
 
+@runtime_checkable
+class Vocabulary(Protocol):
+    """A source that knows in how many passages a term is."""
+
+    def document_frequency(self, term: str) -> int:
+        """Return the number of passages that contain an index term."""
+        ...
+
+
+@runtime_checkable
+class WordIndex(MatchesAny, Vocabulary, Protocol):
+    """A source that ranks by words: it knows how frequent they are and which passages have them."""
+
+
 @dataclass(frozen=True, slots=True)
 class PassageSet:
     """The passages of one shard, in order, as an index kind reads them.
@@ -139,13 +157,15 @@ class PassageSet:
     fields: searched field → text of that field in each passage (every passage of a document has its full title and
     keywords, but only its own part of a body field). vectors: (n, dim) float32 unit vectors, None if the index has no
     vectors. documents: id of each passage's document; the passages of a document are adjacent.
-    linked: field whose values are entities → its values in each passage.
+    linked: field whose values are entities → its values in each passage. identifiers: the id of each passage's document
+    and the values of its identifier fields; empty if they are not searched.
     """
 
     fields: Mapping[str, Sequence[str]]
     vectors: Vectors | None = None
     documents: Sequence[str] = ()
     linked: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+    identifiers: Sequence[Sequence[str]] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.fields.values()), [])) if self.vectors is None else len(self.vectors)

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from clew.core.errors import StageUnavailable
+from clew.core.identifiers import named_identifiers
 from clew.core.text import Analyzer, normalise
 from clew.core.types import Vectors
 from clew.models.protocols import Encoder
-from clew.search.protocols import ParsedQuery
+from clew.search.protocols import ParsedQuery, Vocabulary, WordIndex
+from clew.search.spellings import Spellings
 
 # Weight of words such as "the" or "what" in BM25; a content word has 1. Chosen on the train and dev splits of squad11
 # and medquad: nDCG@10 is .01 to .02 above both 1 and 0 there.
@@ -45,6 +47,20 @@ class QueryAnalyzer:
         light = self.analyzer.function_terms
         terms = tuple((term, FUNCTION_WEIGHT if term in light else 1.0) for term in self.analyzer.terms(text))
         return ParsedQuery(text=normalise(text), terms=terms)
+
+    def identified(self, query: ParsedQuery, vocabulary: Vocabulary) -> ParsedQuery:
+        """Return the query with the identifiers that it names, as terms too; unchanged if it names none."""
+        named = named_identifiers(query.text, lambda term: vocabulary.document_frequency(term) > 0)
+        if not named.terms:
+            return query
+        light = self.analyzer.function_terms
+        required = tuple(term for term in self.analyzer.terms(named.rest) if term not in light)
+        terms = (*query.terms, *((term, 1.0) for term in named.terms))
+        return replace(query, terms=terms, identifiers=named.terms, required=required)
+
+    def respelled(self, query: ParsedQuery, words: WordIndex) -> ParsedQuery:
+        """Return the query with other spellings of its words that the index has, as terms too."""
+        return replace(query, terms=Spellings(self.analyzer, words).respelled(query.text, query.terms))
 
     def vector(self, query: ParsedQuery) -> ParsedQuery:
         """Return the query with its vector, or with a note if the encoder does not know enough of its tokens.

@@ -15,7 +15,7 @@ from clew.search.filters import passages
 from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.gate import Gate, features
 from clew.search.graph_retriever import GraphRetriever
-from clew.search.protocols import CandidateGenerator, CandidateRequest, Expansion, ParsedQuery
+from clew.search.protocols import CandidateGenerator, CandidateRequest, Expansion, MatchesAny, ParsedQuery, WordIndex
 from clew.search.query_analysis import QueryAnalyzer
 from clew.search.trace import Trace
 from clew.search.types import Degradation, GraphUse, SearchRequest
@@ -44,6 +44,8 @@ class Retriever:
         names = self._names(request)
         with trace.mandatory("understand"):
             query = self.query_analyzer.terms(request.query)
+            if "bm25" in names and isinstance(words := self.generators["bm25"], WordIndex):
+                query = self.query_analyzer.respelled(self.query_analyzer.identified(query, words), words)
         allowed = passages(filter_mask, self.store) if filter_mask is not None else None
         lists: dict[str, Ranking] = {}
         for name in names:
@@ -198,7 +200,21 @@ class Retriever:
             ranks[row, np.searchsorted(union, listed.ordinals)] = np.arange(len(listed))
         statistics = [listed.score_statistics or (0.0, 1.0) for listed in lists.values()]
         score_statistics = np.array(statistics, np.float64).reshape(-1, 2)
-        return FusedCandidates(union, tuple(lists), scores, ranks, score_statistics, best).fused(fusion)
+        identified = self._identified(query, ordinals, heads) if query.identifiers and "bm25" in lists else None
+        return FusedCandidates(union, tuple(lists), scores, ranks, score_statistics, best, identified).fused(fusion)
+
+    def _identified(self, query: ParsedQuery, ordinals: Ints, heads: Ints) -> Bools | None:
+        """Return (m,) bool: documents with an identifier of the query and all its other content words; None if none.
+
+        ordinals: passages of the m documents; heads: where those of each document begin.
+        """
+        words = self.generators["bm25"]
+        if not isinstance(words, MatchesAny) or not len(ordinals):
+            return None
+        found = np.ones(len(heads), np.bool_)
+        for terms in (query.identifiers, *((term,) for term in query.required)):
+            found &= np.logical_or.reduceat(words.matches_any(terms)[ordinals], heads)
+        return found if found.any() else None
 
 
 def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats, Ints]:

@@ -10,7 +10,7 @@ import typer
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 
 if TYPE_CHECKING:
-    from clew.indexer.build import BuildReport
+    from clew.indexer.report import BuildReport
 
 
 def init(

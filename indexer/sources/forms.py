@@ -59,6 +59,9 @@ class SourceSpec:
     written as one string. quoting: whether quotes enclose cells of a CSV file; False: they are text. encoding: of CSV
     and JSON files without a byte order mark, and of pages that are not UTF-8 and declare none ("": detected). records:
     dotted path of the array of records in a JSON file, such as "hits.hits" ("": detected).
+    variants: whether rows with the same id are one document with variants: true, false, or "auto" (in CSV and Parquet
+    files, rows that follow each other and have no other text). group: a field that names the product that a record is a
+    variant of; the records of one product then are one document, whose id is the value of this field.
     """
 
     path: str
@@ -71,10 +74,14 @@ class SourceSpec:
     quoting: bool = True
     encoding: str = ""
     records: str = ""
+    variants: bool | Literal["auto"] = "auto"
+    group: str = ""
 
     def __post_init__(self) -> None:
         if self.on_error == "skip":  # the name before there was a choice
             object.__setattr__(self, "on_error", "skip-value")
+        if self.group and self.variants is False:
+            raise ValueError("variants is false, but group joins the records of a product to variants")
         if not 0 <= self.max_errors <= 1:
             raise ValueError(f"max_errors is {self.max_errors}, expected a share of 0 to 1")
         if not self.path:

@@ -20,7 +20,8 @@ from clew.core.check import (
 )
 from clew.core.mapped import open_array
 from clew.search.docstore import DOCUMENTS, ID_ORDINALS, IDS, PASSAGE_SCHEMA, PASSAGES, document_schema
-from clew.search.fields import Fields
+from clew.search.fields import Fields, variant_fields
+from clew.search.variant_store import VARIANTS, variant_schema
 
 # Microseconds from 1970 to the first and the last instant of the years 1 to 9999.
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -30,12 +31,24 @@ _LARGEST = float(np.finfo(np.float64).max)
 def check_documents(shard: Path, fields: Fields) -> tuple[int, int]:
     """Check a shard's documents, ids and passages; return how many documents and passages there are."""
     table = read_arrow(shard / DOCUMENTS, document_schema(fields))
-    for (name, spec), column in zip(fields.items(), table.columns[1:], strict=True):
-        _check_column(column, spec.type, shard / DOCUMENTS, name)
+    for name, column in zip(table.column_names[1:], table.columns[1:], strict=True):
+        _check_column(column, fields[name].type, shard / DOCUMENTS, name)
     check_no_nulls(table.column(0), shard / DOCUMENTS, "id")
     ids: list[str] = table.column(0).to_pylist()
     _check_ids(ids, shard)
+    if own := {name: fields[name] for name in variant_fields(fields)}:
+        _check_variants(shard / VARIANTS, own, len(ids))
     return len(ids), _check_passages(shard, len(ids))
+
+
+def _check_variants(path: Path, fields: Fields, documents: int) -> None:
+    """Check the variants; that each document has one, in order, is checked when they are opened."""
+    table = read_arrow(path, variant_schema(fields))
+    for name in ("document", "id"):
+        check_no_nulls(table.columns[table.column_names.index(name)], path, name)
+    check_ordinals(to_numpy(table.columns[0]), documents, path)
+    for (name, spec), column in zip(fields.items(), table.columns[2:], strict=True):
+        _check_column(column, spec.type, path, name)
 
 
 def _check_ids(ids: list[str], shard: Path) -> None:

@@ -30,7 +30,7 @@ def snapshot(tmp_path_factory):
 def rows(snapshot, weights):
     """Entity → weight, or (entity, said) → weight for one that an edge joins to the document."""
     ids = snapshot.ids([row for row, _ in weights])
-    said = ["", *(step.said for step in steps_of(snapshot.relations))]
+    said = ["", *(step.text for step in steps_of(snapshot.relations))]
     named = [(name, said[step]) if step else name for name, (_, step) in zip(ids, weights, strict=True)]
     return dict(zip(named, weights.values(), strict=True))
 

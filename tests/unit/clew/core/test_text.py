@@ -9,7 +9,9 @@ from clew.core.text import Analyzer, AnalyzerSpec, normalise
 ANALYZER = Analyzer()
 # Text as shops and encyclopedias have it, and anything else Unicode holds (lone surrogates too).
 SCRAPS = st.sampled_from(
-    ["WH-1000XM5", "8mm", "7.6", "1,000mAh", "L’Oréal", "women's", "-", "_", ".", "'", " ", "½", "™", "ﬁ", "İ", "ß",
+    ["WH-1000XM5", "8mm", "7.6", "1,000mAh", "L’Oréal", "women's", "-", "_", ".", "'", " ",
+     "½", "1½", "2,5 kg", "60 × 90cm", "3/4",
+     "/", "™", "ﬁ", "İ", "ß",
      "cafe\u0301", "\u200b", "\u00ad", "臺灣後來", "手机壳", "か\u3099", "ﾊﾟ", "각", "हिन्दी", "Ⅷ", "😀", "c++", "٣٤"]
 )  # fmt: skip
 TEXTS = st.lists(SCRAPS | st.text(max_size=8) | st.characters(), max_size=12).map("".join)
@@ -36,7 +38,8 @@ def places(text: str) -> list[tuple[str, str]]:
         ("noise-cancelling", ["nois", "cancel"]),
         ("e-mail", ["email", "e", "mail"]),
         ("women's levi’s don't", ["women", "levi", "dont"]),
-        ("7.6 x 1,000 1,2 1939-1945", ["7.6", "x", "1000", "1", "2", "1939", "1945"]),
+        ("7.6 and 1,000 1,2,3 1939-1945", ["7.6", "and", "1000", "1", "2", "3", "1939", "1945"]),
+        ("1,2", ["1.2", "1", "2"]),
         ("1,000mAh v3.11", ["1000mah", "1000", "mah", "v3.11", "v", "3.11"]),
         ("Sony™ m² ＡＢＣ naïve Straße Łódź", ["soni", "m2", "m", "2", "abc", "naiv", "strass", "lodz"]),
         ("Привет हिन्दी", ["привет", "हिन्दी"]),
@@ -84,8 +87,8 @@ def test_places_are_those_of_the_original_text() -> None:
     assert places("the WH-1000XM5!") == [
         ("the", "the"), ("wh1000xm5", "WH-1000XM5"), ("wh", "WH"), ("1000xm5", "1000XM5"),
     ]  # fmt: skip
-    assert places("½ Cafe\u0301 L’Oréal 臺灣") == [
-        ("1", "½"), ("2", "½"), ("cafe", "Cafe\u0301"), ("loreal", "L’Oréal"),
+    assert places("1 ½ Cafe\u0301 L’Oréal 臺灣") == [
+        ("1.5", "1 ½"), ("cafe", "Cafe\u0301"), ("loreal", "L’Oréal"),
         ("台", "臺"), ("台湾", "臺灣"), ("台湾", "臺灣"), ("湾", "灣"),
     ]  # fmt: skip
     assert places("women's") == [("women", "women")]
