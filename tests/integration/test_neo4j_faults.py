@@ -198,11 +198,11 @@ def test_a_server_that_is_back_is_used_without_a_call_that_tries(neo4j_server):
     with at(neo4j_server, label=f"Clew_test_{secrets.token_hex(6)}", failures=1, wait_seconds=0.1) as store:
         fill(store)
         store._failed(store._breaker.admit(), "away for a moment")
-        assert store.trouble
+        assert store.problem
         end = time.monotonic() + HANG_SECONDS
-        while store.trouble and time.monotonic() < end:
+        while store.problem and time.monotonic() < end:
             time.sleep(0.05)
-        assert store.trouble == ""
+        assert store.problem == ""
         assert ask(store)
 
 
