@@ -133,8 +133,9 @@ class RerankUse(Answer):
     dropped: int = Field(description="Number of documents that were dropped because of min_probability.")
     unjudged: int = Field(description="Number of returned hits that the cross-encoder did not score.")
     stopped: Literal["all", "budget", "early_stop", "unavailable"] = Field(
-        description="Why reranking ended: all (every document was scored), budget (no time was left), early_stop (the "
-        "other documents are hardly expected to be relevant) or unavailable (it could not run; see degraded)."
+        description="Why reranking ended: all (every document was scored), budget (no time for all, so none is "
+        "reranked; see degraded), early_stop (the other documents are hardly expected to be relevant) or unavailable "
+        "(it could not run; see degraded)."
     )
 
 

@@ -209,7 +209,7 @@ def _written(name: str, path: str, identity: str, found: Inspection, settings: M
         "",
         "# [rerank]              # a cross-encoder scores the first candidates again, together with the query",
         '# model = "default"',
-        "# top = 50              # documents it scores, as many as its time budget allows",
+        "# top = 50              # documents it scores",
         "",
         "# [quality]             # judged queries that every new version is measured on before it goes live",
         '# queries = "judged/"   # queries.jsonl and qrels/dev.tsv',

@@ -165,7 +165,7 @@ class AnswerExtractor:
             groups = [self._group(query, ordering.pool, int(at), terms) for at in ordering.shown[: request.k]]
             groups = [group for group in groups if group.sentences]
         scores: dict[tuple[int, int], float] = {}
-        if groups and ordering.stopped is not None and self.reranker is not None:
+        if groups and ordering.stopped in {"all", "early_stop"} and self.reranker is not None:
             with trace.stage("answer"):
                 chosen = most_promising(groups, sentences_in_budget(self.reranker, ordering.reached, trace))
                 scores = self._scores(self.reranker, query.text, groups, chosen)

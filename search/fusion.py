@@ -158,6 +158,32 @@ class FusedCandidates:
             totals = totals + lift * self.identified
         return replace(self, parts=parts, totals=totals, weights=weights, lift=lift)
 
+    def take(self, at: Ints) -> FusedCandidates:
+        """Return the pool of the candidates at these ascending indexes, with the scores that they have in this one."""
+        return replace(
+            self,
+            documents=self.documents[at],
+            scores=self.scores[:, at],
+            ranks=self.ranks[:, at],
+            best=self.best[:, at],
+            parts=self.parts[:, at],
+            totals=self.totals[at],
+        )
+
+    def merge(self, rest: FusedCandidates) -> FusedCandidates:
+        """Return the candidates of this pool and of another one without any of them, with their scores."""
+        documents = np.concatenate([self.documents, rest.documents])
+        order = np.argsort(documents)
+        return replace(
+            self,
+            documents=documents[order],
+            scores=np.concatenate([self.scores, rest.scores], axis=1)[:, order],
+            ranks=np.concatenate([self.ranks, rest.ranks], axis=1)[:, order],
+            best=np.concatenate([self.best, rest.best], axis=1)[:, order],
+            parts=np.concatenate([self.parts, rest.parts], axis=1)[:, order],
+            totals=np.concatenate([self.totals, rest.totals])[order],
+        )
+
     def order(self) -> Ints:
         """Return (m,) int64 indexes of the documents, best first: score descending, then ordinal ascending."""
         return np.lexsort((self.documents, -self.totals)).astype(np.int64)

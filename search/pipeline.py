@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from clew.core.artifacts import SharedLock
-from clew.core.errors import QueryError, unknown_name
+from clew.core.errors import QueryError, StageUnavailable, unknown_name
 from clew.core.types import Bools, Deadline, Floats
 from clew.search.answer import AnswerExtractor, checked
+from clew.search.check_request import check
 from clew.search.docstore import DocStore
 from clew.search.facets import count_facets
 from clew.search.fields import Fields
@@ -33,10 +34,6 @@ from clew.search.rerank.stage import Reranker
 from clew.search.retrieval import Retriever
 from clew.search.trace import Trace
 from clew.search.types import (
-    GRAPH_MODES,
-    MAX_K,
-    MAX_QUERY_CHARACTERS,
-    MAX_WINDOW,
     AnswerRequest,
     AnswerResponse,
     GraphMode,
@@ -52,28 +49,6 @@ from clew.search.why_not import filtered_out, not_a_candidate, reason_lost
 
 # Facets count documents that match a query term, or are among this many of a source that scores all documents.
 FACET_DEPTH = 1_000
-
-
-def check(request: SearchRequest) -> None:
-    """Check the parameters of a request. Raises QueryError that names the invalid one."""
-    if not request.query.strip():
-        raise QueryError("query is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
-    if len(request.query) > MAX_QUERY_CHARACTERS:
-        raise QueryError(
-            f"query has {len(request.query):,} characters", f"give at most {MAX_QUERY_CHARACTERS:,} characters"
-        )
-    if not 1 <= request.k <= MAX_K:
-        raise QueryError(f"k is {request.k:,}", f"give 1 to {MAX_K:,} documents; use offset for later pages")
-    if not 0 <= request.offset <= MAX_WINDOW - request.k:
-        raise QueryError(f"offset is {request.offset:,}", f"give 0 or more; offset + k may be at most {MAX_WINDOW:,}")
-    if request.budget_ms is not None and not request.budget_ms > 0:
-        raise QueryError(f"budget_ms is {request.budget_ms}", "give milliseconds above 0, or leave it out")
-    if request.graph not in GRAPH_MODES:
-        raise QueryError(f"graph is {request.graph!r}", f"expected {', '.join(GRAPH_MODES)}")
-    if request.rerank is not None and not isinstance(request.rerank, bool):
-        raise QueryError(f"rerank is {request.rerank!r}", "give true or false, or leave it out (set by the index)")
-    if request.min_probability is not None and not 0 <= request.min_probability <= 1:
-        raise QueryError(f"min_probability is {request.min_probability}", "give 0 to 1, or leave it out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,22 +256,33 @@ class Searcher:
         return chosen
 
     def _depth(self, request: SearchRequest, reranker: Reranker | None) -> int:
-        """Return how many documents are requested from each source."""
-        return max(
-            load_profile(request.profile).depth, request.offset + request.k, reranker.spec.top if reranker else 0
-        )
+        """Return how many documents are requested from each source: the same number for all pages of a query."""
+        return max(load_profile(request.profile).depth, reranker.spec.top if reranker else 0)
 
     def _ordered(
         self, request: SearchRequest, reranker: Reranker | None, trace: Trace, filter_mask: Bools | None
     ) -> tuple[ParsedQuery, Ordering]:
-        """Return the candidates in the order shown; by fused score if nothing is reranked or the time is used up."""
-        depth = self._depth(request, reranker)
-        query, pool = self._retriever.pool(request, trace, depth, filter_mask, self._fusion(request.fusion))
-        ordering = None
+        """Return the candidates in the order shown; by fused score if nothing is reranked or the time is used up.
+
+        The first candidates and their order do not depend on the page. A page behind them also gets the candidates that
+        follow them, so pages of one query neither repeat nor leave out a document.
+        """
+        depth, fusion = self._depth(request, reranker), self._fusion(request.fusion)
+        query, pool = self._retriever.pool(request, trace, depth, filter_mask, fusion)
+        found = None
         if reranker is not None:
             with trace.stage("rerank"):
-                ordering = reranker.rerank(query.text, pool, self.store, trace.deadline)
-        return query, (ordering or Ordering.as_fused(pool)).filter_by_probability(request.min_probability)
+                found = reranker.rerank(query.text, pool, self.store, trace.deadline)
+                if found.stopped == "budget":
+                    raise StageUnavailable(f"{found.wanted} documents could not be scored in the time left")
+        ordering = found or Ordering.as_fused(pool)
+        # As many more documents may be needed as min_probability drops.
+        dropped = ordering.reached if request.min_probability is not None else 0
+        exhausted = bool(((pool.ranks >= 0).sum(axis=1) < depth).all())
+        if not exhausted and request.offset + request.k + dropped > len(pool.documents):
+            with trace.stage("paging"):
+                ordering = ordering.extend(self._retriever.rest(query, pool, trace, filter_mask, fusion))
+        return query, ordering.filter_by_probability(request.min_probability)
 
     def _found(
         self, request: SearchRequest, depth: int, fusion: FusionSpec | str | None, among: Sequence[str] | None

@@ -18,7 +18,7 @@ from clew.search.graph_retriever import GraphRetriever
 from clew.search.protocols import CandidateGenerator, CandidateRequest, Expansion, MatchesAny, ParsedQuery, WordIndex
 from clew.search.query_analysis import QueryAnalyzer
 from clew.search.trace import Trace
-from clew.search.types import Degradation, GraphUse, SearchRequest
+from clew.search.types import MAX_WINDOW, Degradation, GraphUse, SearchRequest
 
 GRAPH = "graph"
 
@@ -73,6 +73,21 @@ class Retriever:
         with trace.mandatory("fusion"):
             pool = self._joined(query, lists, fusion)
         return query, pool
+
+    def rest(
+        self, query: ParsedQuery, pool: FusedCandidates, trace: Trace, filter_mask: Bools | None, fusion: FusionSpec
+    ) -> FusedCandidates:
+        """Return the candidates behind those of a pool: of the first MAX_WINDOW of each of its sources.
+
+        query: as it was asked for the pool, with what the graph added. Raises StageUnavailable if a source cannot
+        answer or no time is left.
+        """
+        if trace.deadline.passed:
+            raise StageUnavailable("the time budget was used up before this stage")
+        allowed = passages(filter_mask, self.store) if filter_mask is not None else None
+        asked = CandidateRequest(query, MAX_WINDOW, allowed, trace.deadline)
+        deep = self._joined(query, {name: self._documents(name, asked, trace) for name in pool.sources}, fusion)
+        return deep.take(np.flatnonzero(~np.isin(deep.documents, pool.documents)))
 
     def _names(self, request: SearchRequest) -> tuple[str, ...]:
         """Return the sources to ask. Raises UnknownNameError, or QueryError if they do not fit the graph mode."""

@@ -148,8 +148,9 @@ class RerankUse:
 
     model: the cross-encoder. reranked: how many documents it scored; of: how many it was to score. dropped: how many
     had a probability below min_probability. unjudged: how many of the hits shown it did not score. stopped: why it
-    ended: "all" (all were scored), "budget" (no time for one more chunk), "early_stop" (hardly anything relevant is
-    expected among the others), or "unavailable" (see `degraded`).
+    ended: "all" (all were scored), "budget" (not all could be scored in time, so none is reranked), "early_stop"
+    (hardly anything relevant is expected among the others), or "unavailable". For "budget" and "unavailable" see
+    `degraded`.
     """
 
     model: str

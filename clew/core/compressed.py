@@ -13,7 +13,7 @@ ZSTD_WINDOW = 1 << 31
 XZ_MEMORY = 1 << 31
 _BUFFER = 1 << 20
 # Compressed bytes that are decompressed at once: so few that what a hostile file makes of them fits into memory.
-_CHUNK = 1 << 13
+_CHUNK = 1 << 12
 
 
 def decompressed(raw: IO[bytes], ending: str) -> IO[bytes]:

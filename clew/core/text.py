@@ -154,6 +154,20 @@ class Analyzer:
                 found += chain.from_iterable(map(self._chunk_terms.__getitem__, chunks))
         return found
 
+    def query_terms(self, text: str) -> list[tuple[str, bool]]:
+        """Return the terms of a text, each with whether it is a Chinese character that is part of a longer word there.
+
+        Such a character alone says little: 子 is in 毯子 (blanket) and in many other words.
+        """
+        if text.isascii():
+            return [(term, False) for term in self.terms(text)]
+        folded, _, _ = fold(text)
+        found: list[tuple[str, bool]] = []
+        for start, end, han in han_runs(folded):
+            run = folded[start:end]
+            found += _with_parts(run) if han else [(term, False) for term in self.terms(run)]
+        return found
+
     def tokens(self, text: str, among: Container[str] | None = None) -> list[Token]:
         """Return the terms with their positions in the original text, by start. among: terms to return (None: all)."""
         folded, starts, ends = fold(text)
@@ -288,13 +302,20 @@ def simplified(run: str) -> str:
 def _segment(run: str) -> list[tuple[str, int, int]]:
     """Return the terms of a run of Chinese characters, by ascending start: words, words inside them, characters, pairs.
 
-    Characters and pairs match text that the segmenter cuts differently in query and document, names above all. A word
-    of one or two characters is returned twice, as word and as gram, so that words count more than chance pairs.
+    Characters and pairs match text that the segmenter cuts differently in query and document, names above all. Each
+    term occurs once in a place.
     """
     _, cut = _chinese()
     simple = simplified(run)
     grams = [(simple[at : at + n], at, at + n) for n in (1, 2) for at in range(len(simple) - n + 1)]
-    return sorted([*cut(simple, "search"), *grams], key=lambda word: word[1:])
+    return sorted({*cut(simple, "search"), *grams}, key=lambda word: word[1:])
+
+
+def _with_parts(run: str) -> list[tuple[str, bool]]:
+    """Return the terms of a run of Chinese characters, each with whether it is a character of a longer word."""
+    _, cut = _chinese()
+    inside = {at for _, start, end in cut(simplified(run), "search") if end - start > 1 for at in range(start, end)}
+    return [(term, end - start == 1 and start in inside) for term, start, end in _segment(run)]
 
 
 @cache

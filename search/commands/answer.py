@@ -37,7 +37,7 @@ def answer(
 
     Example: clew answer shop "how long does the battery last" -k 3
     """
-    from clew.search.pipeline import check
+    from clew.search.check_request import check
     from clew.search.types import AnswerRequest
 
     wanted = options.request(

@@ -71,9 +71,9 @@ def run(
 
     Example: clew run shop queries.jsonl --out shop.run.gz -k 100
     """
+    from clew.search.check_request import check
     from clew.search.commands.query_file import read_queries
     from clew.search.identical_ids import check_identical_ids, own_document
-    from clew.search.pipeline import check
 
     wanted = options.request("-", k, sources=sources, fusion=fusion, graph=graph, rerank=rerank)
     check(wanted)
@@ -97,8 +97,8 @@ def _ranked(searcher: Searcher, wanted: SearchRequest, text: str, where: str, ow
 
     Raises DataError with file and line for an invalid query.
     """
+    from clew.search.check_request import check
     from clew.search.identical_ids import without_own
-    from clew.search.pipeline import check
 
     try:
         check(replace(wanted, query=text))

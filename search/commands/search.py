@@ -43,7 +43,7 @@ def search(
 
     clew search shop "headphones" --filter "price<100" --facet brand
     """
-    from clew.search.pipeline import check
+    from clew.search.check_request import check
 
     wanted = replace(
         options.request(

@@ -34,8 +34,8 @@ def why_not(
 
     Example: clew why-not shop "wireless headphones" P-0042 -k 5
     """
+    from clew.search.check_request import check
     from clew.search.commands.hits import verdict
-    from clew.search.pipeline import check
 
     wanted = replace(
         options.request(

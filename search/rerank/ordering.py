@@ -44,6 +44,18 @@ class Ordering:
         fused, none = pool.order(), np.empty(0)
         return cls(pool, fused, fused, fused, none, none, Calibration())
 
+    def extend(self, rest: FusedCandidates) -> Ordering:
+        """Return the order with further candidates behind those it has, in their fused order."""
+        pool = self.pool.merge(rest)
+        places = np.searchsorted(pool.documents, self.pool.documents)
+        last = np.searchsorted(pool.documents, rest.documents)[rest.order()]
+        scores, log_odds = self.scores, self.log_odds
+        if self.stopped is not None:
+            scores, log_odds = (np.full(len(pool.documents), np.nan) for _ in range(2))
+            scores[places], log_odds[places] = self.scores, self.log_odds
+        fused, order, shown = (np.concatenate([places[each], last]) for each in (self.fused, self.order, self.shown))
+        return replace(self, pool=pool, fused=fused, order=order, shown=shown, scores=scores, log_odds=log_odds)
+
     def filter_by_probability(self, min_probability: float | None) -> Ordering:
         """Drop the reranked documents whose probability is below min_probability (0 to 1; None: drop none).
 
@@ -112,7 +124,7 @@ class Ordering:
         """
         places = self.shown[:count]
         scores = self.pool.totals[places]
-        if self.stopped is None or not len(places):
+        if not self.reached or not len(places):
             return places, scores
         odds = self.log_odds[places]
         after = np.isnan(odds)

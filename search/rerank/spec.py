@@ -15,14 +15,14 @@ class RerankSpec:
 
     model: the cross-encoder, any name that `clew.models.store.load_scorer` accepts. top: how many documents are scored,
     from the first of the fused order on (1 to 1,000). budget_ms: time limit of the stage in milliseconds (0: none);
-    documents that it does not reach keep their fused order. early_stop: stop when fewer relevant documents than this
+    if they cannot all be scored in it, none is reranked. early_stop: stop when fewer relevant documents than this
     are expected among those not scored yet (0: never; needs a calibration with `expected_relevant`). enabled: "auto"
     (left out if it lowers nDCG@10 on the judged queries), true or false.
     """
 
     model: str = "default"
     top: int = 50
-    budget_ms: float = 500.0
+    budget_ms: float = 0.0
     early_stop: float = 0.0
     enabled: Literal["auto"] | bool = "auto"
     RENAMED: ClassVar[Mapping[str, str]] = {"settle": "early_stop"}

@@ -1,6 +1,7 @@
-"""The rerank stage: a cross-encoder reads the first candidates together with the query, within a time budget.
+"""The rerank stage: a cross-encoder reads the first candidates of the fused order together with the query.
 
-It may stop before the budget is used up, if hardly anything relevant is expected among the other candidates.
+How many it reads depends on the spec and on the scores, never on the clock: with a time limit it reads all of them, or
+the fused order stays. It may stop early, if hardly anything relevant is expected among the other candidates.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 # Enough that batches have texts of similar length, few enough that an early stop saves many.
 CHUNK = 16
-# With a time limit, how many are scored first to measure the time of one.
+# With a time limit, how many of the first chunk are scored first, to measure the time of one.
 FIRST = 4
 
 
@@ -37,10 +38,11 @@ class Reranker:
     calibration: Calibration
 
     def rerank(self, query_text: str, pool: FusedCandidates, store: DocStore, deadline: Deadline) -> Ordering:
-        """Score the first documents of the fused order, each by its best passage, until the time is used up.
+        """Score the first documents of the fused order, each by its best passage.
 
-        The first few are always scored, to measure how long one takes; after them, as many at a time as fit into the
-        time left. Raises StageUnavailable if the deadline has passed already, or if a score is not a finite number.
+        If there is a time limit and not all of them can be scored in it, none is reranked (stopped is "budget"), so
+        that pages of one query do not depend on how many were reached. Raises StageUnavailable if the deadline has
+        passed already, or if a score is not a finite number.
         """
         fused = pool.order()
         wanted = fused[: self.spec.top]
@@ -49,16 +51,16 @@ class Reranker:
         scores = np.full(len(fused), np.nan)
         clock = _Clock.started(self.spec.budget_ms, deadline)
         reached = 0
-        stopped: Literal["all", "budget", "early_stop"] = "all"
+        stopped: Literal["all", "early_stop"] = "all"
         while reached < len(wanted):
             if self._stops_early(wanted, reached, scores, pool.totals):
                 stopped = "early_stop"
                 break
-            size = clock.fit(reached)
-            if not size:
-                stopped = "budget"
-                break
-            chunk = wanted[reached : reached + size]
+            if not clock.allows(
+                reached, min(CHUNK, len(wanted) - reached) if self._may_stop else len(wanted) - reached
+            ):
+                return self._not_in_time(pool, fused, len(wanted))
+            chunk = wanted[reached : clock.next_end(reached)]
             texts = [store.embedded_text(pool.best_passage(int(at))) for at in chunk]
             scores[chunk] = self.scorer.score(query_text, texts)
             if not np.isfinite(scores[chunk]).all():
@@ -92,10 +94,20 @@ class Reranker:
         """Return this reranker without a time budget and early stop, to learn or measure on all candidates."""
         return replace(self, spec=replace(self.spec, budget_ms=0.0, early_stop=0.0))
 
+    def _not_in_time(self, pool: FusedCandidates, fused: Ints, wanted: int) -> Ordering:
+        """Return the fused order, as of a stage that ran out of time."""
+        none = np.full(len(fused), np.nan)
+        return Ordering(pool, fused, fused, fused, none, none, self.calibration, wanted=wanted, stopped="budget")
+
+    @property
+    def _may_stop(self) -> bool:
+        """Return whether reranking can end before all documents are scored."""
+        return self.calibration.expected_relevant is not None and self.spec.early_stop > 0
+
     def _stops_early(self, wanted: Ints, reached: int, scores: Floats, fused: Floats) -> bool:
         """Return whether fewer relevant documents than early_stop are expected among those not scored yet."""
         expected_relevant = self.calibration.expected_relevant
-        if expected_relevant is None or not self.spec.early_stop or reached < CHUNK:
+        if expected_relevant is None or not self._may_stop or reached < CHUNK:
             return False
         done, left = wanted[:reached], wanted[reached:]
         best = float(self.calibration.log_odds(scores[done], fused[done]).max())
@@ -114,12 +126,16 @@ class _Clock:
         now = time.monotonic()
         return cls(now, min(deadline.at, now + budget_ms / 1000 if budget_ms else float("inf")))
 
-    def fit(self, done: int) -> int:
-        """Return how many pairs to score next: a chunk, or what fits at the mean time of the `done` pairs before."""
-        if self.end == float("inf"):
-            return CHUNK
-        if not done:
-            return FIRST
+    def allows(self, done: int, count: int) -> bool:
+        """Return whether `count` more pairs fit into the time left, at the mean time of the `done` pairs before."""
+        if not done or self.end == float("inf"):
+            return True
         now = time.monotonic()
-        pace = (now - self.start) / done
-        return min(CHUNK, max(0, int((self.end - now) / pace + 1e-9))) if pace > 0 else CHUNK
+        return (now - self.start) / done * count <= self.end - now + 1e-9
+
+    def next_end(self, done: int) -> int:
+        """Return how many pairs are scored after the next call: up to the next multiple of CHUNK.
+
+        So an early stop is considered at the same places with a time limit and without one.
+        """
+        return FIRST if not done and self.end < float("inf") else (done // CHUNK + 1) * CHUNK

@@ -317,7 +317,7 @@ def test_rank_takes_the_time_it_needs(index):
     hurried = replace(index.searcher.reranker, spec=replace(RERANK, top=100, budget_ms=1e-6))
     searcher = replace(index.searcher, reranker=hurried)
     cut = searcher.search(SearchRequest(query=QUERY, k=100)).rerank
-    assert (cut.reranked, cut.of, cut.stopped) == (4, 100, "budget")
+    assert (cut.reranked, cut.of, cut.stopped) == (0, 100, "budget")
     assert (
         searcher.rank(QUERY, 100)[0] == replace(index.searcher, reranker=hurried.without_budget()).rank(QUERY, 100)[0]
     )

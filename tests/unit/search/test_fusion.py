@@ -88,7 +88,9 @@ def test_a_wrong_spec_is_named(wrong, says):
         FusionSpec(**wrong)
 
 
-@given(arrays(float, (2, 7), elements=st.floats(-50, 50)), arrays(bool, 7), st.sampled_from(sorted(FUSIONS)))
+@given(
+    arrays(float, (2, 7), elements=st.integers(-50, 50).map(float)), arrays(bool, 7), st.sampled_from(sorted(FUSIONS))
+)
 def test_documents_that_the_query_names_come_first_and_their_parts_add_up(scores, named, method):
     pool = replace(found(*scores), identified=named).fused(FusionSpec(method))
     order = pool.order()

@@ -6,7 +6,7 @@ from clew.search.rerank.spec import RerankSpec
 
 
 def test_the_defaults() -> None:
-    assert parse(RerankSpec, {}, "[rerank]") == RerankSpec("default", 50, 500.0)
+    assert parse(RerankSpec, {}, "[rerank]") == RerankSpec("default", 50, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
 from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.expected_relevant import ExpectedRelevant
 from clew.search.rerank.spec import RerankSpec
 from clew.search.rerank.stage import CHUNK, FIRST, Reranker
 
@@ -128,47 +129,56 @@ PACE = 1 / 128
 
 
 @pytest.mark.parametrize(
-    ("budget_ms", "asked"),
+    ("budget_ms", "asked", "stopped"),
     [
-        (500, [FIRST, CHUNK, CHUNK, CHUNK, 12]),  # ends at the last moment
-        (499, [FIRST, CHUNK, CHUNK, CHUNK, 11]),
-        (160, [FIRST, CHUNK]),
-        (100, [FIRST, 8]),
-        (1, [FIRST]),  # the first always run
-        (0, [CHUNK] * 4),  # 0: no budget
+        (500, [FIRST, CHUNK - FIRST, CHUNK, CHUNK, CHUNK], "all"),  # ends at the last moment
+        (499, [FIRST], "budget"),
+        (1, [FIRST], "budget"),  # the first always run, to measure the time of one
+        (0, [CHUNK] * 4, "all"),  # 0: no budget
     ],
 )
-def test_it_reads_what_fits_into_the_budget(monkeypatch, budget_ms, asked) -> None:
+def test_it_reads_all_or_the_fused_order_stays(monkeypatch, budget_ms, asked, stopped) -> None:
     scorer = Clock(monkeypatch).scorer(PACE)
     found = rerank(scorer, pool(np.arange(64, 0, -1)), top=100, budget_ms=budget_ms)
     assert [len(texts) for texts in scorer.asked] == asked
-    assert (found.reached, found.wanted) == (sum(asked), 64)
-    assert found.stopped == ("all" if found.reached == 64 else "budget")
-    assert found.order.tolist()[found.reached :] == list(range(found.reached, 64))
+    assert (found.reached, found.wanted, found.stopped) == (64 if stopped == "all" else 0, 64, stopped)
+    assert found.order.tolist() == list(range(64))[:: -1 if stopped == "all" else 1]
 
 
-def test_what_fits_is_judged_by_all_that_was_read(monkeypatch) -> None:
-    scorer = Clock(monkeypatch).scorer(PACE, 4 * PACE, PACE)
-    rerank(scorer, pool(np.arange(64, 0, -1)), top=100, budget_ms=600)
-    # After twenty .53 s are gone, .0266 a pair: two more fit. They take less, so that some more do.
-    assert [len(texts) for texts in scorer.asked] == [FIRST, CHUNK, 2, 2, 1, 1]
+def test_what_fits_is_decided_by_all_that_was_read(monkeypatch) -> None:
+    scorer = Clock(monkeypatch).scorer(PACE, PACE, 4 * PACE, PACE)
+    found = rerank(scorer, pool(np.arange(64, 0, -1)), top=100, budget_ms=600)
+    # After 32 documents .625 s are gone.
+    assert [len(texts) for texts in scorer.asked] == [FIRST, CHUNK - FIRST, CHUNK]
+    assert (found.reached, found.stopped) == (0, "budget")
 
 
 def test_the_deadline_of_the_request_counts_where_it_is_nearer(monkeypatch) -> None:
     clock = Clock(monkeypatch)
     of = pool(np.arange(64, 0, -1))
-    near = rerank(clock.scorer(PACE), of, top=100, budget_ms=500, deadline=Deadline(clock.now + 0.25))
-    assert (near.reached, near.stopped) == (32, "budget")
-    far = rerank(clock.scorer(PACE), of, top=100, budget_ms=250, deadline=Deadline(clock.now + 9))
-    assert (far.reached, far.stopped) == (32, "budget")
+    assert rerank(clock.scorer(PACE), of, budget_ms=900, deadline=Deadline(clock.now + 0.25)).stopped == "budget"
+    assert rerank(clock.scorer(PACE), of, budget_ms=250, deadline=Deadline(clock.now + 9)).stopped == "budget"
+    assert rerank(clock.scorer(PACE), of, budget_ms=900, deadline=Deadline(clock.now + 9)).stopped == "all"
 
 
 def test_a_slow_model_is_stopped() -> None:
     scorer = RoundWithFacts(seconds=0.002)
     found = rerank(scorer, pool(np.arange(20 * CHUNK, 0, -1)), top=1000, budget_ms=100)
-    assert found.stopped == "budget"
-    assert FIRST <= found.reached < 20 * CHUNK
-    assert sorted(found.order.tolist()) == list(range(20 * CHUNK))
+    assert (found.stopped, found.reached) == ("budget", 0)
+    assert found.order.tolist() == list(range(20 * CHUNK))
+
+
+def test_an_early_stop_comes_at_the_same_document_with_and_without_a_time_limit() -> None:
+    learned = Calibration(expected_relevant=ExpectedRelevant(0.0, 0.0, 1.0))
+    of = pool(np.arange(64, 0, -1))
+    # The best document is found among the first 16, which makes the others unlikely.
+    reached = [
+        Reranker(RoundWithFacts(lambda text: 30.0 if text == 9 else -30.0), RerankSpec("told", 64, ms, 0.1), learned)
+        .rerank("q", of, Texts(), Deadline())
+        .reached
+        for ms in (0.0, 60_000.0)
+    ]
+    assert reached == [CHUNK, CHUNK]
 
 
 def test_without_time_left_it_is_unavailable() -> None:

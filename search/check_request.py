@@ -1,0 +1,28 @@
+"""Check the parameters of a search request."""
+
+from __future__ import annotations
+
+from clew.core.errors import QueryError
+from clew.search.types import GRAPH_MODES, MAX_K, MAX_QUERY_CHARACTERS, MAX_WINDOW, SearchRequest
+
+
+def check(request: SearchRequest) -> None:
+    """Check the parameters of a request. Raises QueryError that names the invalid one."""
+    if not request.query.strip():
+        raise QueryError("query is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
+    if len(request.query) > MAX_QUERY_CHARACTERS:
+        raise QueryError(
+            f"query has {len(request.query):,} characters", f"give at most {MAX_QUERY_CHARACTERS:,} characters"
+        )
+    if not 1 <= request.k <= MAX_K:
+        raise QueryError(f"k is {request.k:,}", f"give 1 to {MAX_K:,} documents; use offset for later pages")
+    if not 0 <= request.offset <= MAX_WINDOW - request.k:
+        raise QueryError(f"offset is {request.offset:,}", f"give 0 or more; offset + k may be at most {MAX_WINDOW:,}")
+    if request.budget_ms is not None and not request.budget_ms > 0:
+        raise QueryError(f"budget_ms is {request.budget_ms}", "give milliseconds above 0, or leave it out")
+    if request.graph not in GRAPH_MODES:
+        raise QueryError(f"graph is {request.graph!r}", f"expected {', '.join(GRAPH_MODES)}")
+    if request.rerank is not None and not isinstance(request.rerank, bool):
+        raise QueryError(f"rerank is {request.rerank!r}", "give true or false, or leave it out (set by the index)")
+    if request.min_probability is not None and not 0 <= request.min_probability <= 1:
+        raise QueryError(f"min_probability is {request.min_probability}", "give 0 to 1, or leave it out")
