@@ -20,6 +20,7 @@ from clew.core.progress import Progress, Silent
 from clew.core.text import Analyzer
 from clew.indexer.collect import collect
 from clew.indexer.encode import Encoding, encoder_of
+from clew.indexer.graphs.annotated import annotated
 from clew.indexer.graphs.attach import GraphVectors, joined, resolved
 from clew.indexer.graphs.used import lock_snapshot
 from clew.indexer.releases.carry_over import carry_over
@@ -270,6 +271,10 @@ class _Build:
         link_tree(self._staging.root / STATISTICS, view.version(version.id))
         self._report.content, self._report.shards = content, len(shards)
         self._report.recall = dict(version.recall)
+        if spec.search.graph is not None:
+            self._report.graph = found = annotated(spec.search.graph, self._home, manifests)
+            for notice in found.notices(version.documents):
+                self._notice(notice)
         return version
 
     def _verified(self, version: IndexVersion, learned: dict[str, Any], opened: ExitStack) -> Searcher:

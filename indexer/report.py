@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from clew.indexer.graphs.annotated import Annotated
 from clew.indexer.releases.override import Override
 
 
@@ -17,7 +18,8 @@ class BuildReport:
     are further variants of a document; empty: number of documents without
     searched text; all are listed in the file `rejects`.
     encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts whose vector
-    was taken from the cache. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
+    was taken from the cache. graph: how documents are part of the graph and which types are linked, None without a
+    graph. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
     other models, empty if there was none. stages: what each stage adds (see `Proof`). override: the override that the
     release was published with, None if it needed none. seconds: step → time.
     """
@@ -37,6 +39,7 @@ class BuildReport:
     rejects: str = ""
     encoded: int = 0
     reused: int = 0
+    graph: Annotated | None = None
     recall: dict[str, float] = field(default_factory=dict)
     relevance: dict[str, float] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)

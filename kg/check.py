@@ -22,32 +22,39 @@ from clew.core.check import (
     refuse,
     require,
 )
+from clew.core.errors import SpecError
 from clew.core.mapped import open_array
 from clew.kg.dictionary import (
     DICTIONARY,
     ENTITIES,
     ENTITY,
+    LAST,
     NAMES,
     OFFSETS,
     RECORD,
     RECORDS,
     TABLE,
-    TRANSLATION,
     UPPER,
     WORDS,
 )
 from clew.kg.manifest import MANIFEST, load
 from clew.kg.snapshot import DEGREES, EDGES, NODE_SCHEMA, NODES, RELATIONS
+from clew.kg.spec import pulled
 
 _MOST = 2**31 - 1
 
 
 def check_snapshot(folder: Path) -> tuple[int, int]:
-    """Check a snapshot's entities, edges and dictionary; return how many entities and relations it has.
+    """Check a snapshot's entities, edges, dictionary and lineage; return how many entities and relations it has.
 
     The caller has compared the files with the hashes in the manifest. Raises CorruptError that names the file.
     """
-    counts = load(folder).counts
+    manifest = load(folder)
+    counts = manifest.counts
+    try:
+        pulled(manifest.lineage)
+    except (SpecError, ValueError, RecursionError) as error:
+        refuse(folder / MANIFEST, f"its lineage is not valid: {str(error)[:200]}")
     types = _check_nodes(folder / NODES)
     relations = _check_edges(folder, len(types))
     edges = open_array(folder / EDGES)
@@ -123,7 +130,7 @@ def _check_dictionary(folder: Path, types: list[str]) -> None:
     check_offsets(offsets, records, folder / OFFSETS)
     found = open_array(folder / RECORDS, RECORD, (records,))
     check_ordinals(found["entity"], len(types), folder / RECORDS)
-    check_range(found["kind"], 0, TRANSLATION, folder / RECORDS)
+    check_range(found["kind"], 0, LAST, folder / RECORDS)
     check_range(found["shape"], 0, UPPER, folder / RECORDS)
     entities = open_array(folder / ENTITIES, ENTITY, (len(types),))
     check_range(entities["prominence"], 0, 1.001, folder / ENTITIES)

@@ -14,19 +14,20 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clew.core.arrow import to_arrow
 from clew.core.artifacts import SharedLock, verify_files
 from clew.core.errors import CorruptError, NotFoundError, nearest
 from clew.core.mapped import open_array
-from clew.core.types import Ints
+from clew.core.types import Bools, Ints
 from clew.kg.manifest import AGAIN, GRAPH_NAME, MANIFEST, SNAPSHOT_ID, GraphManifest, load
 from clew.kg.types import Edge, Entity, GraphCounts
 
@@ -119,6 +120,10 @@ class Snapshot:
         rows = map(self._nodes.row, ids)
         return [None if row is None else self._nodes.entity(row) for row in rows]
 
+    def among(self, ids: Iterable[str]) -> Bools:
+        """Return a mask, (entities,) bool, of the rows whose id is one of some ids."""
+        return self._nodes.among(ids)
+
     def all_entities(self) -> Iterator[Entity]:
         """Iterate over all entities, by ascending id."""
         return iter(self._nodes)
@@ -170,6 +175,11 @@ class NodeFile:
         """Return the ids of some rows."""
         found: list[str] = self._ids.take(to_arrow(rows)).to_pylist()
         return found
+
+    def among(self, ids: Iterable[str]) -> Bools:
+        """Return a mask, (entities,) bool, of the rows whose id is one of some ids."""
+        known: Any = pc.is_in(self._ids, value_set=pa.array(ids, pa.large_string()))
+        return np.asarray(known.to_numpy(zero_copy_only=False), np.bool_)
 
     def entity(self, row: int) -> Entity:
         """Return the entity in a row."""

@@ -7,9 +7,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+
 from clew.core.types import Bools, Contribution, Deadline, Floats, Ints, Ranking, Vectors
 from clew.kg.expand import Reached
 from clew.kg.linker import Linked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DocumentSteps:
+    """How well the steps that lead from entities to documents fit a query, by step code (see clew.kg.annotate).
+
+    odds: (c,) float64 log-odds. weights: (c,) float64 of the policy, 0 or more. said: each step in plain words. Code 0
+    is an annotation without a relation, which always counts in full.
+    """
+
+    odds: Floats
+    weights: Floats
+    said: tuple[str, ...]
+
+    def factors(self, codes: Ints) -> Floats:
+        """Return (c,) float64 factors of the documents of one entity, relative to the step that fits best.
+
+        codes: (n,) the steps that lead from this entity to any document, without 0.
+        """
+        found = np.zeros(len(self.odds), np.float64)
+        walked = codes[self.weights[codes] > 0]
+        best = self.odds[walked].max(initial=-np.inf)
+        found[walked] = self.weights[walked] * np.exp(self.odds[walked] - best)
+        found[0] = 1.0
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +45,8 @@ class Expansion:
 
     linked: candidates and mentions of its text. reached: the entities reached, by descending weight. rows: (r,)
     int64 row of each in the graph. paths: how each is reached, in plain words. truncated: whether a limit of the policy
-    cut the walk or the list of entities reached.
+    cut the walk or the list of entities reached. steps: how relations to documents count (None: all in full).
+    lost: why the edges are those of the snapshot and not of the graph's server, "" if that did not happen.
     """
 
     linked: Linked
@@ -26,6 +54,8 @@ class Expansion:
     rows: Ints
     paths: tuple[str, ...]
     truncated: bool = False
+    steps: DocumentSteps | None = None
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)

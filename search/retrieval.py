@@ -15,10 +15,10 @@ from clew.search.filters import passages
 from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.gate import Gate, features
 from clew.search.graph_retriever import GraphRetriever
-from clew.search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery, WordIndex
+from clew.search.protocols import CandidateGenerator, CandidateRequest, Expansion, MatchesAny, ParsedQuery, WordIndex
 from clew.search.query_analysis import QueryAnalyzer
 from clew.search.trace import Trace
-from clew.search.types import MAX_WINDOW, GraphUse, SearchRequest
+from clew.search.types import MAX_WINDOW, Degradation, GraphUse, SearchRequest
 
 GRAPH = "graph"
 
@@ -119,6 +119,7 @@ class Retriever:
         if not expansion.reached:
             nowhere = "no entity is reached from those it names" if named else "the query names no entity of the graph"
             trace.graph = GraphUse(used=False, reason=nowhere, entities=named)
+            self._report_loss(expansion, trace)
             return asked.query
         wide = replace(asked, query=replace(asked.query, expansion=expansion))
         found = self._documents(GRAPH, wide, trace)
@@ -130,7 +131,14 @@ class Retriever:
         trace.graph = replace(use, entities=named, reached=len({reached.entity for reached in expansion.reached}))
         trace.gate_features = seen
         lists.update(added)
+        self._report_loss(expansion, trace)
         return query if use.used else asked.query
+
+    @staticmethod
+    def _report_loss(expansion: Expansion, trace: Trace) -> None:
+        if expansion.lost:
+            reason = f"{expansion.lost}; the edges of the snapshot were used instead"
+            trace.degraded.append(Degradation(GRAPH, reason))
 
     def _added(
         self,

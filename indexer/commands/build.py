@@ -93,6 +93,8 @@ def _print(report: BuildReport) -> None:
     out(f"  {report.documents:,} documents, {report.passages:,} passages, {report.shards} shard(s)")
     if report.encoded or report.reused:
         out(f"  {report.encoded:,} texts encoded, {report.reused:,} vectors reused")
+    if report.graph:
+        out(f"  {report.graph.describe(report.documents)}")
     for title, values in (("recall", report.recall), ("relevance", report.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.core.check import read_json
-from clew.core.errors import DataError, MismatchError, UsageError
+from clew.core.errors import DataError, MismatchError, SpecError, UsageError
 from clew.search.versions import INDEX_NAME, IndexVersion, Release
 
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -93,15 +93,17 @@ def _graph(path: Path, table: Mapping[str, Any], neo4j: str | None) -> dict[str,
         return {"store": "networkx", "neo4j": None}
     from dataclasses import asdict
 
+    from clew.core.spec import parse
     from clew.kg.spec import Neo4jSpec
 
     described: Mapping[str, Any] = table.get("neo4j") or {}
     # How the database is read is part of the index; where it is and who may read it is the importer's.
-    mapping = ("database", "labels", "relations", "id", "name", "aliases", "names", "description")
+    mapping = ("database", "labels", "relations", "id", "name", "aliases", "names", "description", "nodes")
     try:
-        spec = Neo4jSpec(neo4j, **{key: described[key] for key in mapping if key in described})
-    except ValueError as error:
-        raise UsageError(f"--neo4j with {path}: {error}", "give a URI such as bolt://127.0.0.1:7687") from None
+        given = {"uri": neo4j} | {key: described[key] for key in mapping if key in described}
+        spec = parse(Neo4jSpec, given, str(path), stored=True)
+    except SpecError as error:
+        raise UsageError(f"--neo4j with {error.message}", "give a URI such as bolt://127.0.0.1:7687") from None
     return {"store": "neo4j", "neo4j": asdict(spec)}
 
 

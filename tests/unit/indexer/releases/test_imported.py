@@ -26,7 +26,8 @@ VERSION = IndexVersion(
     documents=1,
     passages=1,
 )
-NEO4J = {"uri": "bolt://attacker:1", "password_env": "SECRET", "labels": ["Film"], "id": "uuid", "user": "them"}
+NEO4J = {"uri": "bolt://attacker:1", "password_env": "SECRET", "labels": ["Film"], "id": "uuid", "user": "them",
+         "nodes": {"Film": {"name": "title"}}}  # fmt: skip
 
 
 def local(tmp_path, version=VERSION, release=RELEASE, neo4j=None):
@@ -72,7 +73,7 @@ def test_a_server_is_only_the_importers(tmp_path):
     asked = local(tmp_path, version, neo4j=URI)
     table = asked.version.spec["graph"]["neo4j"]
     assert (table["uri"], table["password_env"], table["user"]) == (URI, "NEO4J_PASSWORD", "neo4j")
-    assert (table["labels"], table["id"]) == (["Film"], "uuid")
+    assert (table["labels"], table["id"], table["nodes"]["Film"]["name"]) == (["Film"], "uuid", "title")
     assert asked.notes == ()
     with pytest.raises(UsageError, match="has no graph"):
         local(tmp_path, neo4j=URI)
