@@ -32,11 +32,11 @@ RECORDS = [
     for number in range(20)
 ]
 # Changing these numbers means that every index in the world is built again.
-ONE = ["766a9b88116a42e26a48e1674808852c17d754160ffe7b3803fb79594ad00038"]
+ONE = ["2db97315e3ae805c170409f520ce46bacdb3fa24983d61999219ea561db92adc"]
 THREE = [
-    "cd71ccb3ef9550e14d497063f8a2d290b85252475511af0ee02baca5326387aa",
-    "61873cf88043cd2053c8421881fe1a82c12c2043805a769d9116b6907bac8c5e",
-    "8d1b7237958ee45956e5b9675e4a8f04e7fccb6e0ff163795bfdf90013446dfb",
+    "78c388b886abddac9e6ba380cc11302d8d71d3280e38b41496a2ca26c0979eca",
+    "cf3848a2cce957c874dee2f552f2ac9dab8219b10c5170e9e8759e86c2a3f1e6",
+    "38efab9372cc24d8be15959a3a3fe2d23012e09eca18a4074a06fddef1f7c1ae",
 ]
 
 

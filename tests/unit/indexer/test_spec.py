@@ -56,7 +56,7 @@ def test_a_full_spec_is_read_and_paths_are_relative_to_it(write, tmp_path):
         "rrf",
         3,
     )
-    assert spec.search.rerank == RerankSpec("overlap", 20, 500.0)
+    assert spec.search.rerank == RerankSpec("overlap", 20)
     assert pickle.loads(pickle.dumps(spec)) == spec
 
 

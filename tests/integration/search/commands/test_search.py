@@ -71,7 +71,7 @@ def test_one_source_is_used_alone(run):
 
 def test_what_was_left_out_is_said_on_stderr(run):
     result = run("shop", "warm lamp", "--budget-ms", "0.000001")
-    assert "degraded: dense was left out" in result.stderr
+    assert "degraded: dense: the time budget was used up before this stage" in result.stderr
 
 
 def test_no_hits_are_said(run, lines):
