@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from clew.indexer.sources.html_values import has_markup
 from clew.indexer.values import boolean, currency, date, is_missing, number
+from clew.search.fields import names_identifiers
 
 # A column with more words than this on average, or with almost as many values as records, is text and not a keyword.
 _KEYWORD_WORDS = 3.0
@@ -30,11 +31,10 @@ TITLES = (
     "商品名称",
     "产品名称",
 )
-# Names of identifiers: their digits are text, so that zeros stay and a query finds them.
-_IDENTIFIERS = {
-    "id", "ids", "sku", "skus", "gtin", "ean", "upc", "asin", "isbn", "mpn", "barcode", "code", "zip", "zipcode",
-    "postcode", "postal", "plz", "phone", "tel", "telephone", "fax", "model", "artikelnummer", "partnumber", "handle",
-    "uuid", "guid", "key", "ref", "reference", "编号", "条码",
+# Words in the names of codes beside the identifiers of products: their digits are text, so that zeros stay.
+_CODES = {
+    "id", "ids", "code", "zip", "zipcode", "postcode", "postal", "plz", "phone", "tel", "telephone", "fax", "model",
+    "artikelnummer", "handle", "uuid", "guid", "key", "ref", "reference", "编号", "条码",
 }  # fmt: skip
 _CODE = re.compile(r"0\d+|\d{8}|\d{12,14}", re.ASCII)
 _URL = re.compile(r"(?:https?:)?//\S+", re.IGNORECASE)
@@ -53,7 +53,7 @@ def words_of(name: str) -> list[str]:
 
 def is_identifier(name: str) -> bool:
     """Return whether a column's name says that it holds identifiers, such as "Variant SKU" or "postcode"."""
-    return any(word in _IDENTIFIERS for word in words_of(name))
+    return names_identifiers(name) or not _CODES.isdisjoint(words_of(name))
 
 
 @dataclass(slots=True)

@@ -132,7 +132,7 @@ def identifier_fields(fields: Fields) -> list[str]:
         name
         for name, spec in fields.items()
         if spec.type in {"text", "keyword", "list"}
-        and (_names_identifiers(name) if spec.identifier is None else spec.identifier)
+        and (names_identifiers(name) if spec.identifier is None else spec.identifier)
     ]
 
 
@@ -141,7 +141,8 @@ def several_values(value: object) -> list[str]:
     return list(map(str, value)) if isinstance(value, list) else [str(value)] if value else []
 
 
-def _names_identifiers(name: str) -> bool:
+def names_identifiers(name: str) -> bool:
+    """Return whether a field's name says that it holds identifiers, such as "Variant SKU" or "gtin"."""
     words = _NAME_PARTS.findall(name.lower())
     pairs = ["".join(pair) for pair in pairwise(words)]
     return not _IDENTIFIERS.isdisjoint([*words, *pairs])

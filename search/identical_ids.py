@@ -10,7 +10,7 @@ from collections.abc import Container
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from clew.core.errors import unknown_name
-from clew.core.fold import normalise
+from clew.search.columns import keyword_key
 
 if TYPE_CHECKING:
     from clew.core.types import Floats
@@ -40,8 +40,8 @@ def own_document(store: DocStore, query: str, text: str, rule: IdenticalIds, jud
     if query in judged:
         return None
     texts = [value for value in store.fields_of(document).values() if isinstance(value, str)]
-    wanted = _plain(text)
-    same = any(_plain(each) == wanted for each in texts) or _plain(" ".join(texts)) == wanted
+    wanted = keyword_key(text)
+    same = any(keyword_key(each) == wanted for each in texts) or keyword_key(" ".join(texts)) == wanted
     return query if same else None
 
 
@@ -49,7 +49,3 @@ def without_own(ids: list[str], scores: Floats, own: str | None, depth: int) -> 
     """Return document → score of the first `depth` results, best first, without the query's own document."""
     found = ((name, float(score)) for name, score in zip(ids, scores, strict=True) if name != own)
     return dict(list(found)[:depth])
-
-
-def _plain(text: str) -> str:
-    return normalise(text).casefold()

@@ -21,7 +21,7 @@ from clew.search.check_request import check
 from clew.search.docstore import DocStore
 from clew.search.facets import count_facets
 from clew.search.fields import Fields
-from clew.search.filters import parse_filters, passages, unknown_values
+from clew.search.filters import Filter, parse_filters, passages, unknown_values
 from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
 from clew.search.gate import Gate
 from clew.search.graph_retriever import GraphRetriever
@@ -94,12 +94,13 @@ class Searcher:
         trace = Trace(Deadline.after_ms(request.budget_ms))
         started = time.perf_counter()
         with trace.mandatory("filter"):
-            filter_mask = self._filtered(request)
+            filters = self._filters(request)
+            filter_mask = filters.documents(self.store) if filters else None
         query, ordering = self._ordered(request, reranker, trace, filter_mask)
         pool = ordering.pool
         window = ordering.shown[request.offset : request.offset + request.k]
         with trace.mandatory("present"):
-            passing = parse_filters(request.filters, self.fields).variants(self.store) if request.filters else None
+            passing = filters.variants(self.store) if filters else None
             presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile, passing)
             hits = tuple(
                 self._hit(ordering, int(at), rank, presenter, query if request.explain else None)
@@ -121,7 +122,7 @@ class Searcher:
             facets=facets,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=(*self._filter_notes(request), *query.notes, *ordering.note(request.min_probability)),
+            notes=(*self._filter_notes(filters), *query.notes, *ordering.note(request.min_probability)),
             coverage=trace.coverage,
             graph=self._explained(trace) if request.explain else trace.graph,
             rerank=ordering.use(reranker.spec, window) if reranker is not None else None,
@@ -134,7 +135,8 @@ class Searcher:
         reranker, trace = self._reranker(asked), Trace(Deadline.after_ms(asked.budget_ms))
         started = time.perf_counter()
         with trace.mandatory("filter"):
-            filter_mask = self._filtered(asked)
+            filters = self._filters(asked)
+            filter_mask = filters.documents(self.store) if filters else None
         # min_probability applies to sentences, so no document is dropped because of its best passage.
         query, ordering = self._ordered(replace(asked, min_probability=None), reranker, trace, filter_mask)
         parts = self.store, self.fields, self.query_analyzer.analyzer, self.generators
@@ -150,7 +152,7 @@ class Searcher:
             index=self.release.index,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=(*self._filter_notes(asked), *query.notes, *answers.notes),
+            notes=(*self._filter_notes(filters), *query.notes, *answers.notes),
             coverage=trace.coverage,
             graph=trace.graph,
             rerank=ordering.use(reranker.spec, ordering.shown[: request.k]) if reranker is not None else None,
@@ -221,7 +223,8 @@ class Searcher:
         if document is None:
             return _lost_before_ranking(document_id, "index", f"this release has no document {document_id!r}")
         trace = Trace(Deadline())
-        filter_mask = self._filtered(request)
+        filters = self._filters(request)
+        filter_mask = filters.documents(self.store) if filters else None
         if filter_mask is not None and not filter_mask[document]:
             reason = filtered_out(request.filters or {}, self.fields, self.store, document)
             return _lost_before_ranking(document_id, "filter", reason)
@@ -304,13 +307,13 @@ class Searcher:
             return trace.graph
         return replace(trace.graph, parts=self.gate.parts(trace.gate_features))
 
-    def _filtered(self, request: SearchRequest) -> Bools | None:
-        """Return (documents,) bool, true for documents that pass the request's filters; None without filters."""
-        return parse_filters(request.filters, self.fields).documents(self.store) if request.filters else None
+    def _filters(self, request: SearchRequest) -> Filter | None:
+        """Return the parsed filters of a request; None if it has none."""
+        return parse_filters(request.filters, self.fields) if request.filters else None
 
-    def _filter_notes(self, request: SearchRequest) -> list[str]:
+    def _filter_notes(self, filters: Filter | None) -> list[str]:
         """Return notes about filter values that no document has."""
-        return unknown_values(parse_filters(request.filters, self.fields), self.store) if request.filters else []
+        return unknown_values(filters, self.store) if filters else []
 
     def _fusion(self, asked: FusionSpec | str | None) -> FusionSpec:
         if isinstance(asked, FusionSpec):

@@ -63,10 +63,10 @@ class Presenter:
         if self.passing is not None and self.passing[start:end].any():
             passing = np.flatnonzero(self.passing[start:end])
         every = store.of(document)
-        best = max(passing[:COMPARED_VARIANTS].tolist(), key=lambda at: self._worth(every[at]))
+        best = max(passing[:COMPARED_VARIANTS].tolist(), key=lambda at: self._match_weight(every[at]))
         return MatchedVariant(best, len(every), every[best].id, self.shown(every[best].fields))
 
-    def _worth(self, variant: Variant) -> float:
+    def _match_weight(self, variant: Variant) -> float:
         """Return the weight of the query's terms in a variant."""
         texts = (value for value in variant.fields.values() if isinstance(value, str | list))
         words = [variant.id, *("\n".join(value) if isinstance(value, list) else value for value in texts)]
