@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SearchRequest,
         SearchResponse,
         StageScore,
+        Total,
         WhyNot,
     )
 
@@ -59,6 +60,7 @@ __all__ = [
     "SearchRequest",
     "SearchResponse",
     "StageScore",
+    "Total",
     "WhyNot",
     "__version__",
     "build",
@@ -75,7 +77,7 @@ _MODULES = {
     "clew.search.graph_reports": ("LinkReport",),
     "clew.search.types": (
         "Answer", "AnswerRequest", "AnswerResponse", "Degradation", "FacetValue", "GraphUse", "Highlight", "Hit",
-        "LinkedEntity", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "WhyNot",
+        "LinkedEntity", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "Total", "WhyNot",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

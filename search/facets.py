@@ -37,12 +37,12 @@ def count_facets(
 ) -> dict[str, tuple[FacetValue, ...]]:
     """Count the facets `names` over the documents for which `documents`, (documents,) bool, is true.
 
-    limit: maximum number of values of each facet. Raises QueryError for an unknown field (with the nearest facet) and
-    for one that is declared without a facet.
+    limit: maximum number of values of each facet (0: all). Raises QueryError for an unknown field (with the nearest
+    facet) and for one that is declared without a facet.
     """
     for name in names:
         _check(name, fields)
-    return {name: tuple(_count(store, name, fields[name], documents)[:limit]) for name in names}
+    return {name: tuple(_count(store, name, fields[name], documents)[: limit or None]) for name in names}
 
 
 def _check(name: str, fields: Fields) -> None:

@@ -102,6 +102,16 @@ class MatchesAny(Protocol):
         ...
 
 
+@runtime_checkable
+class MayMiss(Protocol):
+    """A source that may not find all of a query's best passages."""
+
+    @property
+    def approximate(self) -> bool:
+        """Return whether its candidates are found by an approximate search."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PassageSet:
     """The passages of one shard, in order, as an index kind reads them.
