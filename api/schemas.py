@@ -46,6 +46,20 @@ class Highlight(Answer):
     start: int = Field(description="Start of the snippet in its field, in characters.")
 
 
+class Variant(Answer):
+    """One variant of a document, such as a size of a product."""
+
+    id: str = Field(description="The variant's own id, such as its SKU; empty if it has none.", examples=["P-0042-M"])
+    fields: Json = Field(description="Values of the fields in which variants may differ.")
+
+
+class MatchedVariant(Variant):
+    """The variant of a document that matches a search best."""
+
+    index: int = Field(description="Number of the variant among the document's variants, from 0.")
+    of: int = Field(description="Number of variants of the document.")
+
+
 class Hit(Answer):
     """One document found."""
 
@@ -63,6 +77,9 @@ class Hit(Answer):
     )
     probability: float | None = Field(
         description="Probability that the document is relevant, 0 to 1; null if it was not reranked."
+    )
+    variant: MatchedVariant | None = Field(
+        description="The variant that passes the filters and has most query terms; null in an index without variants."
     )
 
 
@@ -184,7 +201,8 @@ class DocumentResult(Answer):
     id: str = Field(description="Id of the document.")
     index: str = Field(description="Index that contains the document.")
     release: str = Field(description="Release that the document was read from.")
-    fields: Json = Field(description="All stored fields with their values.")
+    fields: Json = Field(description="All stored fields with their values; of a field of variants all distinct values.")
+    variants: list[Variant] = Field(description="The document's variants; empty in an index without variants.")
 
 
 class FieldResult(Answer):

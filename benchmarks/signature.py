@@ -16,7 +16,7 @@ from clew.models.averaged import PLUS, split_average
 
 # The checkout, or site-packages: the folder that holds clew/. Not resolved: clew/benchmarks is a link in a checkout.
 ROOT = Path(__file__).absolute().parents[2]
-_ROOMS = ("clew", "kg", "search", "indexer", "benchmarks")
+_PACKAGES = ("clew", "kg", "search", "indexer", "benchmarks")
 _LIBRARIES = (
     "numpy",
     "scipy",
@@ -59,7 +59,7 @@ def model_name(model: str) -> str:
 
 def code() -> dict[str, Any]:
     """Return the version of Clew, the sha256 of its source and the git commit, if any (dirty: uncommitted changes)."""
-    return {"clew": _version("clew"), "sha256": code_hash(_ROOMS), **_git()}
+    return {"clew": _version("clew"), "sha256": code_hash(_PACKAGES), **_git()}
 
 
 def code_hash(places: Sequence[str]) -> str:

@@ -19,8 +19,8 @@ from clew.core.version import __version__
 if TYPE_CHECKING:
     from clew.core.errors import ClewError
     from clew.core.types import Contribution
-    from clew.indexer.build import BuildReport
     from clew.indexer.facade import build
+    from clew.indexer.report import BuildReport
     from clew.search.graph_reports import LinkReport
     from clew.search.index import Index, open  # noqa: A004 - clew.open reads as what it does
     from clew.search.types import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Highlight,
         Hit,
         LinkedEntity,
+        MatchedVariant,
         RerankUse,
         SearchRequest,
         SearchResponse,
@@ -56,6 +57,7 @@ __all__ = [
     "Index",
     "LinkReport",
     "LinkedEntity",
+    "MatchedVariant",
     "RerankUse",
     "SearchRequest",
     "SearchResponse",
@@ -71,13 +73,14 @@ __all__ = [
 _MODULES = {
     "clew.core.errors": ("ClewError",),
     "clew.core.types": ("Contribution",),
-    "clew.indexer.build": ("BuildReport",),
+    "clew.indexer.report": ("BuildReport",),
     "clew.indexer.facade": ("build",),
     "clew.search.index": ("Index", "open"),
     "clew.search.graph_reports": ("LinkReport",),
     "clew.search.types": (
         "Answer", "AnswerRequest", "AnswerResponse", "Degradation", "FacetValue", "GraphUse", "Highlight", "Hit",
-        "LinkedEntity", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "Total", "WhyNot",
+        "LinkedEntity", "MatchedVariant", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "Total",
+        "WhyNot",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

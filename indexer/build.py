@@ -8,18 +8,19 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.core.artifacts import digest_files, link_tree
 from clew.core.clock import now
-from clew.core.files import disk_errors, shown_url
+from clew.core.files import disk_errors, sha256_file, shown_url
 from clew.core.lock import writing
 from clew.core.progress import Progress, Silent
 from clew.core.text import Analyzer
 from clew.indexer.collect import collect
 from clew.indexer.encode import Encoding, encoder_of
+from clew.indexer.graphs.annotated import annotated
 from clew.indexer.graphs.attach import GraphVectors, joined, resolved
 from clew.indexer.graphs.used import lock_snapshot
 from clew.indexer.releases.carry_over import carry_over
@@ -33,6 +34,7 @@ from clew.indexer.releases.override import Override
 from clew.indexer.releases.publish import install_version, write_release
 from clew.indexer.releases.stages import prove
 from clew.indexer.releases.verify import check_recall, check_searcher, is_shard_intact, recall_of
+from clew.indexer.report import BuildReport
 from clew.indexer.runner import Runner, Task, local_runner
 from clew.indexer.shards import (
     VECTORS,
@@ -46,7 +48,7 @@ from clew.indexer.shards import (
     shard_statistics,
 )
 from clew.indexer.sources.forms import files_of
-from clew.indexer.spec import IndexSpec
+from clew.indexer.spec import IndexSpec, with_variant_fields
 from clew.indexer.staging import Staging, plan_of
 from clew.models.cached import EmbeddingCache
 from clew.search.candidates.dense.gpu import for_build
@@ -57,46 +59,6 @@ if TYPE_CHECKING:
 
 REJECTS = "rejects.jsonl"
 STATISTICS = "statistics"
-
-
-@dataclass(slots=True)
-class BuildReport:
-    """The report of a build.
-
-    status: "published", or "unchanged" if the live release already has the same content. rejected: number of records
-    that could not be used; bad_values: number of values left out of documents; empty: number of documents without
-    searched text; all are listed in the file `rejects`.
-    encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts whose vector
-    was taken from the cache. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
-    other models, empty if there was none. stages: what each stage adds (see `Proof`). override: the override that the
-    release was published with, None if it needed none. seconds: step → time.
-    """
-
-    index: str
-    status: str = ""
-    release: str = ""
-    version: str = ""
-    content: str = ""
-    documents: int = 0
-    passages: int = 0
-    shards: int = 0
-    rejected: int = 0
-    bad_values: int = 0
-    empty: int = 0
-    rejects: str = ""
-    encoded: int = 0
-    reused: int = 0
-    recall: dict[str, float] = field(default_factory=dict)
-    relevance: dict[str, float] = field(default_factory=dict)
-    comparison: dict[str, Any] = field(default_factory=dict)
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    override: Override | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
-
-    def as_table(self) -> dict[str, Any]:
-        """Return the report as plain data, as `clew build --json` prints it; `override` is {} if there is none."""
-        return asdict(self) | {"override": self.override.as_table() if self.override else {}}
 
 
 def build(
@@ -193,10 +155,11 @@ class _Build:
         )
         self._report.documents = count = found["documents"]
         self._report.rejected, self._report.empty = found["rejected"], found["empty"]
-        self._report.bad_values = found["bad_values"]
+        self._report.bad_values, self._report.joined = found["bad_values"], found["joined"]
         self._report.rejects = str(rejects) if found["rejected"] or found["empty"] or found["bad_values"] else ""
         for notice in found["notices"]:
             self._notice(notice)
+        spec = with_variant_fields(spec, found["variant_fields"])
         self._spec = spec = joined(spec, self._home, spool)
         shards = min(spec.build.shards, count)
         borders = [at * count // shards for at in range(shards + 1)]
@@ -295,7 +258,7 @@ class _Build:
             index=spec.name,
             created=now(),
             content=content,
-            shards=tuple((address, _digest(view.shard(address) / "manifest.json")) for address in shards),
+            shards=tuple((address, sha256_file(view.shard(address) / "manifest.json")) for address in shards),
             files=files,
             spec=spec.as_table(),
             encoder=self._encoder,
@@ -308,6 +271,10 @@ class _Build:
         link_tree(self._staging.root / STATISTICS, view.version(version.id))
         self._report.content, self._report.shards = content, len(shards)
         self._report.recall = dict(version.recall)
+        if spec.search.graph is not None:
+            self._report.graph = found = annotated(spec.search.graph, self._home, manifests)
+            for notice in found.notices(version.documents):
+                self._notice(notice)
         return version
 
     def _verified(self, version: IndexVersion, learned: dict[str, Any], opened: ExitStack) -> Searcher:
@@ -380,7 +347,7 @@ class _Build:
 
     def _facts(self) -> dict[str, Any]:
         report = self._report
-        names = ("rejected", "bad_values", "empty", "encoded", "reused", "comparison", "stages", "seconds")
+        names = ("rejected", "bad_values", "empty", "joined", "encoded", "reused", "comparison", "stages", "seconds")
         return {name: getattr(report, name) for name in names} | {"source": shown_url(self._spec.source.path)}
 
     def _notice(self, text: str) -> None:
@@ -393,7 +360,3 @@ class _Build:
         start = time.perf_counter()
         yield
         self._report.seconds[name] = round(time.perf_counter() - start, 3)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from clew.core.home import home_folder
-from clew.indexer.build import BuildReport
 from clew.indexer.build import build as run
 from clew.indexer.releases.override import Override
+from clew.indexer.report import BuildReport
 from clew.indexer.spec import read_spec
 
 

@@ -17,7 +17,7 @@ from clew.indexer.sources.forms import SourceSpec
 from clew.indexer.spec import BuildSpec, QualitySpec
 from clew.kg.expand import ExpandSpec, RelationSpec
 from clew.kg.linker import LinkSpec
-from clew.kg.spec import GraphSpec, Neo4jSpec
+from clew.kg.spec import GraphSpec, LabelSpec, Neo4jSpec
 from clew.search.candidates.bm25 import BM25Spec
 from clew.search.candidates.dense import DenseSpec
 from clew.search.fields import FieldSpec
@@ -33,7 +33,7 @@ _TABLES: dict[str, type] = {
     "source": SourceSpec, "passages": PassagesSpec, "analyzer": AnalyzerSpec, "bm25": BM25Spec, "dense": DenseSpec,
     "fusion": FusionSpec, "rerank": RerankSpec, "graph": GraphSpec, "quality": QualitySpec, "build": BuildSpec,
 }  # fmt: skip
-_INNER = (FieldSpec, LinkSpec, ExpandSpec, RelationSpec, Neo4jSpec)
+_INNER = (FieldSpec, LinkSpec, ExpandSpec, RelationSpec, Neo4jSpec, LabelSpec)
 
 
 def spec_schema() -> dict[str, Any]:

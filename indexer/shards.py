@@ -29,6 +29,7 @@ from clew.indexer.encode import encoder_of
 from clew.indexer.passages import PassagesSpec, cut
 from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_documents
+from clew.indexer.variants import shaped
 from clew.search.assemble import kinds_of
 from clew.search.docstore import DocStore, write_documents, write_passages
 from clew.search.fields import body, title_field
@@ -89,8 +90,10 @@ def cut_shard(job: ShardJob) -> dict[str, int]:
         shutil.rmtree(job.work, ignore_errors=True)
         job.cut.mkdir(parents=True)
         found: list[list[tuple[int, int]]] = []
-        documents = read_documents(job.spool, job.first, job.last, job.spec.search.fields)
-        count = write_documents(_cut(documents, job, found), job.spec.search.fields, job.cut)
+        fields = job.spec.search.fields
+        read = read_documents(job.spool, job.first, job.last, fields)
+        documents = (shaped(document, fields) for document in read)
+        count = write_documents(_cut(documents, job, found), fields, job.cut)
         owners = np.repeat(np.arange(count), [len(windows) for windows in found])
         places = np.array([window for windows in found for window in windows], np.int64).reshape(-1, 2)
         write_passages(job.cut, owners, places[:, 0], places[:, 1])

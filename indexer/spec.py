@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -191,6 +191,16 @@ def _resolve_model(model: str, base: Path) -> str:
         return str(base / model)
     parts = split_average(model, base)
     return PLUS.join(_resolve_model(part, base) for part in parts) if parts else model
+
+
+def with_variant_fields(spec: IndexSpec, names: Collection[str]) -> IndexSpec:
+    """Return the spec with these fields as fields of variants."""
+    if not names:
+        return spec
+    fields = {
+        name: replace(field, variant=True) if name in names else field for name, field in spec.search.fields.items()
+    }
+    return replace(spec, search=replace(spec.search, fields=fields))
 
 
 def _default_fields(source: SourceSpec, where: str) -> dict[str, FieldSpec]:

@@ -1,6 +1,6 @@
 """The spool: the typed documents of a source on disk. Shards are cut from it; any range can be read directly.
 
-documents.jsonl   one JSON list per document: id, fields, origin
+documents.jsonl   one JSON list per document: id, fields, origin, and [id, fields] of each variant if it has any
 ids               ids joined by NUL characters, which ids do not contain
 offsets.npy       (documents + 1,) int64, the byte offset of each line and the end of the file
 """
@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
-from clew.core.types import Document
+from clew.core.types import Document, Variant
 from clew.search.fields import Fields
 
-FORMAT = 2
+FORMAT = 3
 DOCUMENTS = "documents.jsonl"
 IDS = "ids"
 OFFSETS = "offsets.npy"
@@ -37,7 +38,9 @@ class SpoolWriter:
 
     def write(self, document: Document) -> None:
         """Append a document. Raises UnicodeEncodeError, and writes nothing, if a text has an unpaired surrogate."""
-        values = [document.id, dict(document.fields), document.origin]
+        values: list[Any] = [document.id, dict(document.fields), document.origin]
+        if document.variants:
+            values.append([(variant.id, dict(variant.fields)) for variant in document.variants])
         line = (json.dumps(values, ensure_ascii=False) + "\n").encode()
         separator = _SEPARATOR if len(self._offsets) > 1 else ""
         self._ids.write((separator + document.id).encode())
@@ -57,16 +60,29 @@ class SpoolWriter:
 
 def read_documents(directory: Path, first: int, last: int, fields: Fields) -> Iterator[Document]:
     """Yield documents `first` to `last` (exclusive) of a spool; only their lines are read."""
+    count = len(np.load(directory / OFFSETS, mmap_mode="r")) - 1
+    yield from documents_at(directory, range(first, min(last, count)), fields)
+
+
+def documents_at(directory: Path, places: Iterable[int], fields: Fields) -> Iterator[Document]:
+    """Yield the documents of a spool with these numbers, in the order given; it is fastest if they are ascending."""
     points = [name for name, spec in fields.items() if spec.type == "geo"]
     offsets = np.load(directory / OFFSETS, mmap_mode="r")
     with (directory / DOCUMENTS).open("rb") as lines:
-        lines.seek(int(offsets[first]))
-        for _ in range(first, min(last, len(offsets) - 1)):
-            identity, values, origin = json.loads(lines.readline())
-            for name in points:
-                if name in values:
-                    values[name] = tuple(values[name])
-            yield Document(identity, values, origin)
+        for at in places:
+            if lines.tell() != offsets[at]:
+                lines.seek(int(offsets[at]))
+            identity, values, origin, *rest = json.loads(lines.readline())
+            variants = tuple(Variant(_with_points(inner, points), own) for own, inner in (rest[0] if rest else ()))
+            yield Document(identity, _with_points(values, points), origin, variants)
+
+
+def _with_points(values: dict[str, Any], points: list[str]) -> dict[str, Any]:
+    """Return the fields with geo values as tuples, which JSON cannot represent."""
+    for name in points:
+        if name in values:
+            values[name] = tuple(values[name])
+    return values
 
 
 def read_ids(directory: Path) -> list[str]:

@@ -7,7 +7,7 @@ whenever the order of magnitude of its length changes, and compiling takes longe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from clew.core.errors import UsageError
@@ -42,16 +42,18 @@ def quote(word: str) -> str:
 class Graph:
     """The part of a database that is the graph.
 
-    labels: a node with one of them is an entity. id: property with the id of an entity. relations: relationship types
-    of the graph (empty: all). mapped: whether this is an existing database that Clew did not load. In such a database
-    ids can be integers, relationships can be parallel, and neighbours can be nodes that are not entities, so statements
-    check for this. In a graph that Clew loaded, none of this occurs.
+    labels: a node with one of them is an entity. ids: property with the id of an entity for each of them ("": the
+    element id), before which $ask.prefixes has the prefix of the same place. relations: relationship types of the graph
+    (empty: all). mapped: whether this is an existing database that Clew did not load. In such a database ids can be
+    integers, relationships can be parallel, and neighbours can be nodes that are not entities, so statements check for
+    this. In a graph that Clew loaded, none of this occurs.
     """
 
     labels: tuple[str, ...]
-    id: str = "id"
+    ids: tuple[str, ...] = ("id",)
     relations: tuple[str, ...] = ()
     mapped: bool = False
+    prefixed: bool = False
 
     def node(self, name: str) -> str:
         """Return the pattern of an entity."""
@@ -63,13 +65,34 @@ class Graph:
 
     def key(self, name: str) -> str:
         """Return the expression for the id of a node, as a string."""
-        property_ = f"{name}.{quote(self.id)}"
-        return f"toString({property_})" if self.mapped else property_
+        if not self.mapped:
+            return f"{name}.{quote(self.ids[0])}"
+        keys = [f"toString({self._value(name, at)})" if at_id else self._value(name, at)
+                for at, at_id in enumerate(self.ids)]  # fmt: skip
+        if self.prefixed:
+            keys = [f"$ask.prefixes[{at}] + {key}" for at, key in enumerate(keys)]
+        return self._by_label(name, keys)
+
+    def value(self, name: str) -> str:
+        """Return the expression for what a node has as its id, null if it has none."""
+        return self._by_label(name, [self._value(name, at) for at in range(len(self.ids))])
 
     def named(self, name: str) -> str:
         """Return the Cypher condition that a node has a valid id."""
-        property_ = f"{name}.{quote(self.id)}"
-        return f"{property_} IS :: INTEGER NOT NULL | STRING NOT NULL" if self.mapped else f"{property_} IS NOT NULL"
+        if not self.mapped:
+            return f"{self._value(name, 0)} IS NOT NULL"
+        valid = "IS :: INTEGER NOT NULL | STRING NOT NULL"
+        return self._by_label(name, [f"{self._value(name, at)} {valid}" for at in range(len(self.ids))])
+
+    def _value(self, name: str, at: int) -> str:
+        return f"{name}.{quote(self.ids[at])}" if self.ids[at] else f"elementId({name})"
+
+    def _by_label(self, name: str, texts: Sequence[str]) -> str:
+        """Return the expression of the first label that a node has."""
+        if len(set(texts)) == 1:
+            return texts[0]
+        cases = (f"WHEN {name}:{quote(label)} THEN {text}" for label, text in zip(self.labels, texts, strict=True))
+        return f"(CASE {' '.join(cases)} END)"
 
     def valid_ids(self, *names: str) -> list[str]:
         """Return the conditions that neighbours have valid ids (none if every node has one)."""
@@ -121,15 +144,22 @@ def _in_order(name: str) -> str:
 
 
 def _known(graph: Graph) -> str:
-    """Bind n to every entity whose id is in $ask.keys; label by label, so that the index of each label is used."""
-    key = f"n.{quote(graph.id)}"
-    matches = (f"MATCH (n:{quote(label)}) WHERE {key} IN $ask.keys RETURN n" for label in graph.labels)
+    """Bind n to every entity whose id is in $ask.keys; label by label, so that the index of each label is used.
+
+    $ask.keys: for each label, the values that its id property can have.
+    """
+    ids = graph.ids if len(graph.ids) == len(graph.labels) else graph.ids * len(graph.labels)
+    values = (f"n.{quote(property_)}" if property_ else "elementId(n)" for property_ in ids)
+    matches = (
+        f"MATCH (n:{quote(label)}) WHERE {value} IN $ask.keys[{at}] RETURN n"
+        for at, (label, value) in enumerate(zip(graph.labels, values, strict=True))
+    )
     return f"CALL () {{ {' UNION '.join(matches)} }} "
 
 
 def entities(graph: Graph) -> str:
-    """Return [labels, properties] of each entity whose id is in $ask.keys, as one value of one record."""
-    return f"{_HEAD}{_known(graph)}RETURN collect([labels(n), properties(n)]) AS found"
+    """Return [labels, properties, element id] of each entity whose id is in $ask.keys, as one value of one record."""
+    return f"{_HEAD}{_known(graph)}RETURN collect([labels(n), properties(n), elementId(n)]) AS found"
 
 
 def neighbourhood(graph: Graph, relation_filter: RelationFilter, hops: int) -> str:
@@ -235,10 +265,10 @@ def count_relations(graph: Graph) -> str:
 
 
 def all_entities(graph: Graph) -> str:
-    """Return labels, properties of every entity, by ascending id."""
+    """Return labels, properties, element id of every entity, by ascending id."""
     return (
         f"{_HEAD}MATCH {graph.node('n')} WHERE {graph.named('n')} "
-        f"RETURN labels(n) AS labels, properties(n) AS properties ORDER BY {graph.key('n')}"
+        f"RETURN labels(n) AS labels, properties(n) AS properties, elementId(n) AS element ORDER BY {graph.key('n')}"
     )
 
 
@@ -265,15 +295,30 @@ def bad_nodes(graph: Graph) -> str:
     label: the first of $ask.labels that such a node has. why: "missing", "type" (neither a string nor an integer) or
     "twice" (several nodes have this id). id: value of the property, null if it is missing.
     """
-    property_ = f"n.{quote(graph.id)}"
+    value = graph.value("n")
     return (
-        f"{_HEAD}MATCH {graph.node('n')} WITH [label IN $ask.labels WHERE label IN labels(n)][0] AS label, "
-        f"{property_} AS value, CASE WHEN {property_} IS NULL THEN 'missing' "
+        f"{_HEAD}MATCH {graph.node('n')} WITH n, [label IN $ask.labels WHERE label IN labels(n)][0] AS label, "
+        f"{value} AS value, CASE WHEN {value} IS NULL THEN 'missing' "
         f"WHEN NOT ({graph.named('n')}) THEN 'type' ELSE 'twice' END AS why "
-        "WITH why, CASE why WHEN 'twice' THEN toString(value) ELSE label END AS same, "
+        f"WITH why, CASE why WHEN 'twice' THEN {graph.key('n')} ELSE label END AS same, "
         "collect(label)[0] AS label, collect(value)[0] AS id, count(*) AS count "
         "WHERE why <> 'twice' OR count > 1 RETURN label, why, id, count ORDER BY label, why, same"
     )
+
+
+def labels() -> str:
+    """Return label: every label that some node has."""
+    return f"{_HEAD}CALL db.labels() YIELD label RETURN label"
+
+
+def relation_types() -> str:
+    """Return relation: every relationship type of the database."""
+    return f"{_HEAD}CALL db.relationshipTypes() YIELD relationshipType RETURN relationshipType AS relation"
+
+
+def properties(label: str) -> str:
+    """Return property, count: how many nodes with a label have each property."""
+    return f"{_HEAD}MATCH (n:{quote(label)}) UNWIND keys(n) AS property RETURN property, count(*) AS count"
 
 
 def constraint(label: str) -> str:

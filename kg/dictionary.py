@@ -32,6 +32,7 @@ from clew.core.text import FUNCTION_WORDS
 from clew.core.types import Bools, Ints
 from clew.core.words import LONGEST_WORD, Word, stem, words
 from clew.kg.manifest import AGAIN
+from clew.kg.relations import relation_words
 from clew.kg.types import Entity
 
 FORMAT = 1
@@ -42,14 +43,22 @@ NAMES, OFFSETS, RECORDS, ENTITIES, WORDS, TABLE = (
     "names.marisa", "offsets.npy", "records.npy", "entities.npy", "words.marisa", "dictionary.json",
 )  # fmt: skip
 
-# kind: NAME, ALIAS or TRANSLATION. form: checksum of the words as written, to distinguish "Cars" from "car". shape:
-# LOWER, MIXED or UPPER.
+# kind: NAME, ALIAS, TRANSLATION or LAST (the last name of a person that no other entity shares). form: checksum of the
+# words as written, to distinguish "Cars" from "car". shape: LOWER, MIXED or UPPER.
 RECORD = np.dtype([("entity", "<i4"), ("form", "<u4"), ("kind", "u1"), ("shape", "u1")])
 # prominence: log(1 + degree), divided by the same of the entity with the highest degree. type: index in the types of
 # dictionary.json.
 ENTITY = np.dtype([("prominence", "<f4"), ("type", "<i4")])
-NAME, ALIAS, TRANSLATION = 0, 1, 2
+NAME, ALIAS, TRANSLATION, LAST = 0, 1, 2, 3
 LOWER, MIXED, UPPER = 0, 1, 2
+
+# Words of the entity types of people, whose last names are names as well.
+_PEOPLE = frozenset(
+    "person people human actor actress author writer director artist musician singer composer player athlete "
+    "politician scientist employee contact".split()
+)
+_SHORTEST_LAST_NAME = 3
+_NOT_LAST_NAMES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md", "esq"})
 
 # Shorter words, and words with other characters than letters, are never matched fuzzily.
 _SHORTEST_TYPO = 4
@@ -95,6 +104,7 @@ def write_dictionary(entities: Iterable[Entity], degrees: Ints, snapshot: Path) 
     gathered = _Names()
     for row, entity in enumerate(entities):
         gathered.add(row, entity)
+    gathered.add_last_names()
     directory = snapshot / DICTIONARY
     directory.mkdir(parents=True, exist_ok=True)
     trie = marisa_trie.Trie(sorted(set(gathered.keys)))
@@ -128,7 +138,10 @@ class _Names:
     def __init__(self) -> None:
         self.keys: list[str] = []
         self.types: list[str] = []
-        self.words: set[str] = set()
+        # Word → row of the only entity with this word in its names or description, -1 if there are several.
+        self.words: dict[str, int] = {}
+        # Last name of a person → form, key and shape of its record.
+        self._last: dict[str, tuple[int, str, int]] = {}
         # Columns, because a tuple for each of a million names would take more memory than everything else.
         self._entities, self._forms, self._kinds, self._shapes = array("i"), array("I"), array("B"), array("B")
 
@@ -137,17 +150,31 @@ class _Names:
         seen: set[tuple[str, int]] = set()
         for kind, name in _names(entity):
             found = words(name)
-            self._add_words(found)
+            self._add_words(row, found)
             key, form = " ".join(word.stem for word in found), form_of(found)
             if 1 <= len(found) <= LONGEST_NAME and len(key) <= LONGEST_KEY and (key, form) not in seen:
                 seen.add((key, form))
-                self.keys.append(key)
-                self._entities.append(row)
-                self._forms.append(form)
-                self._kinds.append(kind)
-                self._shapes.append(shape_of(name))
+                self._append(key, row, form, kind, shape_of(name))
         # A word that occurs in a description is not a misspelt name.
-        self._add_words(words(entity.description))
+        self._add_words(row, words(entity.description))
+        person = words(entity.name)
+        if len(person) > 1 and _PEOPLE & set(relation_words(entity.type).split()) and _is_last_name(person[-1].plain):
+            name = entity.name[person[-1].start :]
+            self._last[person[-1].plain] = (form_of(person[-1:]), person[-1].stem, shape_of(name))
+
+    def add_last_names(self) -> None:
+        """Add the last names of people that are in no name and no description of another entity; call it last."""
+        known = set(self.keys)
+        for word, (form, key, shape) in self._last.items():
+            if (row := self.words[word]) >= 0 and key not in known:
+                self._append(key, row, form, LAST, shape)
+
+    def _append(self, key: str, row: int, form: int, kind: int, shape: int) -> None:
+        self.keys.append(key)
+        self._entities.append(row)
+        self._forms.append(form)
+        self._kinds.append(kind)
+        self._shapes.append(shape)
 
     def records(self) -> NDArray[Any]:
         """Return the records, (keys,) RECORD, in the order of the keys."""
@@ -157,8 +184,19 @@ class _Names:
             found[name] = column
         return found
 
-    def _add_words(self, found: Iterable[Word]) -> None:
-        self.words.update(word.plain for word in found if len(word.plain) <= LONGEST_WORD)
+    def _add_words(self, row: int, found: Iterable[Word]) -> None:
+        for word in found:
+            if len(word.plain) <= LONGEST_WORD and self.words.setdefault(word.plain, row) != row:
+                self.words[word.plain] = -1
+
+
+def _is_last_name(word: str) -> bool:
+    return (
+        _SHORTEST_LAST_NAME <= len(word) <= LONGEST_WORD
+        and word.isalpha()
+        and word not in _NOT_LAST_NAMES
+        and word not in FUNCTION_WORDS
+    )
 
 
 def _names(entity: Entity) -> Iterator[tuple[int, str]]:

@@ -3,8 +3,10 @@
 The weight of a seed is the probability of its mention. A step to a neighbour multiplies it by the weight of the
 relation in the policy and by how well the step fits the question (clew.kg.relations; 1 for the best step). Each hop
 after the first also multiplies it by `decay` and by the number of edges of that relation and direction to the power of
--`hub`, so that the neighbours of a hub have low weights. The weight of an entity is the sum over all paths to it, and
-the path with the highest weight is the one that is shown.
+-`hub`, so that the neighbours of a hub have low weights. Mentions that lead to the same entity add up. From one
+mention, several paths to an entity count as independent evidence (a noisy or) and raise its weight at most halfway from
+that of the best path to that of the entity before it: however many paths there are, an entity never outranks the one on
+the way to it. The path with the highest weight is the one that is shown.
 """
 
 from __future__ import annotations
@@ -159,35 +161,61 @@ def _edge_shares(table: EdgeTable, fits: Mapping[tuple[str, Step], float], spec:
 
 def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec) -> tuple[Floats, Ints]:
     """Return the weight each node gets from its neighbours, (n,), and the edge that gave the most, (n,) (-1: none)."""
-    total = np.zeros(len(table.nodes), np.float64)
-    came = np.full(len(table.nodes), -1, np.int64)
-    carried = start
-    hops: list[int] = table.hops.tolist()
-    for hop in range(spec.hops):
-        # Loops are skipped.
-        edges = np.flatnonzero((table.hops[table.near] == hop) & (table.near != table.far))
-        passed_on = carried[table.near[edges]] * share[edges]
-        # Between two nodes only the best relation counts, so that parallel edges do not add up.
-        best: dict[tuple[int, int], tuple[float, int]] = {}
-        pairs = zip(table.near[edges].tolist(), table.far[edges].tolist(), strict=True)
-        for edge, pair, value in zip(edges.tolist(), pairs, passed_on.tolist(), strict=True):
-            if value > best.get(pair, (0.0, -1))[0]:
-                best[pair] = (value, edge)
-        carried = np.zeros(len(table.nodes), np.float64)
-        heaviest: dict[int, float] = {}
-        for (_, far), (value, edge) in best.items():
-            if hop and hops[far] <= hop:
-                continue  # the walk was at this node before
-            total[far] += value
-            carried[far] += value
-            if value > heaviest.get(far, 0.0):
-                heaviest[far] = value
-                came[far] = edge
+    count = len(table.nodes)
+    total = np.zeros(count, np.float64)
+    came = np.full(count, -1, np.int64)
+    seeds = np.flatnonzero(start > 0)
+    carried = np.zeros((len(seeds), count), np.float64)
+    carried[np.arange(len(seeds)), seeds] = start[seeds]
+    for hop in range(spec.hops if len(table) else 0):
+        new = (
+            table.hops[table.far] > hop if hop else True
+        )  # after the first hop, only nodes that were not reached before
+        edges = np.flatnonzero((table.hops[table.near] == hop) & new & (share > 0))
+        edges = edges[_best_of_pairs(table.near[edges], table.far[edges], share[edges])]
+        if not len(edges):
+            break
+        before = carried[:, table.near[edges]]
+        carried = _joined(before, before * share[edges], table.far[edges], count)
+        total += carried.sum(axis=0)
+        passed_on = before.sum(axis=0) * share[edges]
+        heaviest = edges[np.lexsort((edges, -passed_on))]
+        far, first = np.unique(table.far[heaviest], return_index=True)
+        came[far] = heaviest[first]
     return total, came
+
+
+def _best_of_pairs(near: Ints, far: Ints, share: Floats) -> Ints:
+    """Return the indices of the best edge of each pair of nodes, so that parallel edges do not add up."""
+    order = np.lexsort((np.arange(len(near)), -share, far, near))
+    pairs = np.stack([near[order], far[order]])
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (pairs[:, 1:] != pairs[:, :-1]).any(axis=0)
+    return np.sort(order[first])
+
+
+def _joined(before: Floats, gained: Floats, far: Ints, count: int) -> Floats:
+    """Return the weight, (seeds, count), that each seed gives to each node over all edges of a hop.
+
+    before, gained: (seeds, edges) weights of the near ends, and of the far ends over one edge alone.
+    """
+    joined = np.zeros((len(before), count), np.float64)
+    order = np.argsort(far, kind="stable")
+    ends, heads = np.unique(far[order], return_index=True)
+    for seed, (near, value) in enumerate(zip(before[:, order], gained[:, order], strict=True)):
+        top, best = np.maximum.reduceat(near, heads), np.maximum.reduceat(value, heads)
+        scale = np.repeat(np.where(top > 0, top, 1.0), np.diff(heads, append=len(order)))
+        none = np.multiply.reduceat(1 - np.minimum(value / scale, 1.0), heads)
+        joined[seed, ends] = np.maximum(best, np.minimum(top * (1 - none), (top + best) / 2))
+        alone = np.diff(heads, append=len(order)) == 1
+        joined[seed, ends[alone]] = best[alone]  # exact where there is a single path
+    return joined
 
 
 def _page_ranks(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec) -> tuple[Floats, Ints]:
     """Compute personalised PageRank, scaled so that the best reached node has the weight of the best seed.
+
+    Where seeds are in the result themselves, it has that weight times `decay`, so that it does not outrank them.
 
     Returns the weight of each node, (n,), and the edge by which it was reached, (n,) (-1: none).
     """
@@ -211,7 +239,8 @@ def _page_ranks(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec
             break
     reached = np.where(table.hops > 0, rank, 0.0)
     best = reached.max(initial=0.0)
-    return (reached / best * start.max(initial=0.0) if best > 0 else reached), came
+    most = start.max(initial=0.0) * (spec.decay if spec.itself else 1.0)
+    return (reached / best * most if best > 0 else reached), came
 
 
 def _paths(table: EdgeTable, came: Ints, places: Sequence[int]) -> Iterator[tuple[str, tuple[PathStep, ...]]]:

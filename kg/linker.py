@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from clew.core.text import FUNCTION_WORDS
 from clew.core.types import Bools, Floats, Vectors
 from clew.core.words import Word, words
-from clew.kg.dictionary import ALIAS, LOWER, TRANSLATION, UPPER, Dictionary, Span, form_of, shape_of
+from clew.kg.dictionary import ALIAS, LAST, LOWER, TRANSLATION, UPPER, Dictionary, Span, form_of, shape_of
 
 # Features of the model and their weights in log-odds: with vectors of text and entity, and without.
 WEIGHTS: Mapping[str, tuple[float, float]] = {
@@ -46,6 +46,13 @@ WEIGHTS: Mapping[str, tuple[float, float]] = {
 }
 FEATURES = tuple(WEIGHTS)
 _COSINE = FEATURES.index("cosine")
+_AS_WRITTEN, _RIVALS, _EDITS = (FEATURES.index(name) for name in ("as written", "log rivals", "letters mended"))
+# One letter off the only name in question, a mention needs this share of the threshold, and others at most this share
+# of its probability. The same share of the probability of a name without an article is enough for the one with it.
+_CLEAR = 0.5
+# Fewest characters of such a word: shorter words are too often another word.
+_LONG_TYPO = 6
+_ARTICLES = frozenset("a an the der die das le la les el los las il lo gli o os as".split())
 # Most records of one name that become candidates; a name of more entities hardly tells which one is meant.
 MAX_RECORDS_OF_NAME = 30
 # Words that are written in lower case in headlines and product titles.
@@ -160,7 +167,7 @@ class Linker:
         chances = 1 / (1 + np.exp(-odds))
         order: list[int] = np.lexsort((np.arange(len(rows)), -chances)).tolist()
         ranked = [(rows[at], float(chances[at])) for at in order]
-        reasons = self._reasons(text, found, ranked)
+        reasons = self._reasons(text, found, ranked, table[order])
         candidates = [
             Candidate(
                 start=found[first].start,
@@ -197,7 +204,7 @@ class Linker:
             shared = case.of_span(span, len(closest))
             for entity, (kind, inexact, shape) in closest.items():
                 rows.append((span.first, span.last, entity))
-                own = [float(kind == ALIAS), float(kind == TRANSLATION), float(not inexact)]
+                own = [float(kind in {ALIAS, LAST}), float(kind == TRANSLATION), float(not inexact)]
                 lower = float(shape == LOWER)
                 acronym = float(shape == UPPER and not case.all_capitals(span))
                 prominence = float(prominences[entity])
@@ -229,26 +236,62 @@ class Linker:
         return known
 
     def _reasons(
-        self, text: str, found: Sequence[Word], ranked: Sequence[tuple[tuple[int, int, int], float]]
+        self, text: str, found: Sequence[Word], ranked: Sequence[tuple[tuple[int, int, int], float]], table: Floats
     ) -> list[str]:
-        """Return why each candidate is dropped, "" for a mention. ranked: candidates by descending probability."""
+        """Return why each candidate is dropped, "" for a mention. ranked: candidates by descending probability.
+
+        table: (candidates, FEATURES) in that order.
+        """
         chosen: list[tuple[int, int, float]] = []
-        reasons: list[str] = []
-        for (first, last, _), probability in ranked:
+        reasons = [""] * len(ranked)
+        for at in _with_articles_first(text, found, ranked, table):
+            (first, last, _), probability = ranked[at]
             # Compared by characters, because one character ("½") can be two words.
             start, end = found[first].start, found[last - 1].end
             rival = next((c for c in chosen if c[0] < end and start < c[1]), None)
-            if probability < self.spec.threshold:
-                reason = f"probability {probability:.2f} is below {self.spec.threshold:g}"
+            least = self.spec.threshold
+            if probability < least and _is_clear_typo(at, ranked, table, end - start):
+                least *= _CLEAR
+            if probability < least:
+                reasons[at] = f"probability {probability:.2f} is below {least:g}"
             elif rival is not None:
-                reason = f"overlaps {text[rival[0] : rival[1]]!r}, which is more likely ({rival[2]:.2f})"
+                why = "which is more likely" if rival[2] >= probability else "which has the article too"
+                reasons[at] = f"overlaps {text[rival[0] : rival[1]]!r}, {why} ({rival[2]:.2f})"
             elif len(chosen) >= self.spec.most:
-                reason = f"there are {self.spec.most} more likely mentions already"
+                reasons[at] = f"there are {self.spec.most} more likely mentions already"
             else:
                 chosen.append((start, end, probability))
-                reason = ""
-            reasons.append(reason)
         return reasons
+
+
+def _with_articles_first(
+    text: str, found: Sequence[Word], ranked: Sequence[tuple[tuple[int, int, int], float]], table: Floats
+) -> list[int]:
+    """Return the order in which candidates are chosen: by probability, but a name with its article before one without.
+
+    "The Hollow" comes before "Hollow" where it is written like that and is not much less likely. A small article before
+    a capital ("the Hollow") is not part of the name.
+    """
+    places = [float(at) for at in range(len(ranked))]
+    for longer, ((first, last, _), probability) in enumerate(ranked):
+        small = text[found[first].start].islower() and text[found[last - 1].start].isupper()
+        if found[first].plain not in _ARTICLES or small or not table[longer, _AS_WRITTEN]:
+            continue
+        for shorter, ((start, end, _), other) in enumerate(ranked[:longer]):
+            if (start, end) == (first + 1, last) and probability >= _CLEAR * other:
+                places[longer] = min(places[longer], shorter - 0.5)
+    return sorted(range(len(ranked)), key=places.__getitem__)
+
+
+def _is_clear_typo(
+    at: int, ranked: Sequence[tuple[tuple[int, int, int], float]], table: Floats, characters: int
+) -> bool:
+    """Return whether a candidate is one letter away from the only name, of one word, that comes into question."""
+    (first, last, _), probability = ranked[at]
+    if last - first > 1 or characters < _LONG_TYPO or table[at, _EDITS] != 1 or table[at, _RIVALS] > 0:
+        return False
+    others = (other for place, other in enumerate(ranked) if place != at and other[0][0] < last and first < other[0][1])
+    return all(other[1] < _CLEAR * probability for other in others)
 
 
 def _closest_names(span: Span, found: Sequence[Word]) -> dict[int, tuple[int, bool, int]]:

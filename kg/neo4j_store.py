@@ -16,21 +16,15 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from neo4j import READ_ACCESS, AsyncDriver, AsyncGraphDatabase, AsyncResult, AsyncSession, Query
-from neo4j.exceptions import (
-    ConnectionPoolError,
-    DriverError,
-    Neo4jError,
-    ServiceUnavailable,
-    SessionExpired,
-    UnsupportedServerProduct,
-)
+from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable, SessionExpired
 
 from clew.core.errors import DataError, StageUnavailable, UsageError
 from clew.core.types import Deadline
 from clew.kg import cypher
 from clew.kg.breaker import CircuitBreaker
 from clew.kg.loop import LoopThread
-from clew.kg.records import Mapped, Reader, edge_table, keys, loaded, written
+from clew.kg.neo4j_errors import is_late, reason_of
+from clew.kg.records import Mapped, Reader, edge_table, keys, keys_by_label, loaded, written
 from clew.kg.spec import Neo4jSpec
 from clew.kg.types import Edge, EdgeTable, Entity, GraphCounts, Walk
 
@@ -43,6 +37,7 @@ logging.getLogger("neo4j").addHandler(logging.NullHandler())
 FAIR_MS = 50.0
 CLOSE_SECONDS = 1.0
 WARM_SECONDS = 30.0
+PROBE_SECONDS = 5.0
 PAGE = 2_000
 ENTITIES_AT_ONCE = 5_000
 EDGES_AT_ONCE = 20_000
@@ -88,8 +83,10 @@ class Neo4jStore:
                 f"set it to the password of {spec.user!r} at {spec.uri}",
             )
         self._spec, self._label, self._longest_ms = spec, label, longest_ms
+        self._prefixes: tuple[str, ...] = ()
         if spec.is_external:
-            self._graph = cypher.Graph(tuple(spec.labels), spec.id, tuple(spec.relations), mapped=True)
+            ids, self._prefixes = zip(*((node.id, node.prefix) for node in spec.mappings), strict=True)
+            self._graph = cypher.Graph(tuple(spec.labels), ids, tuple(spec.relations), True, any(self._prefixes))
             self._entity: Reader = Mapped(spec)
         else:
             self._graph = cypher.Graph((label,))
@@ -97,6 +94,7 @@ class Neo4jStore:
         cypher.entities(self._graph)  # raises an error now if a name cannot be quoted
         self._breaker = CircuitBreaker(spec.uri, failures=failures, wait_seconds=wait_seconds)
         self._warming: Future[Any] | None = None
+        self._probing: Future[None] | None = None
         # Callers wait here and not in the pool of the driver, where one that gives up may block its slot.
         self._places = asyncio.Semaphore(spec.connections)
         self._loop = LoopThread(f"clew-neo4j-{label or spec.database}")
@@ -126,8 +124,7 @@ class Neo4jStore:
 
     def entities(self, ids: Sequence[str], deadline: Deadline) -> list[Entity | None]:
         """See GraphStore."""
-        asked = keys(ids, mapped=self._spec.is_external)
-        [[rows]] = self._read(cypher.entities(self._graph), {"keys": asked}, deadline)
+        [[rows]] = self._read(cypher.entities(self._graph), {"keys": self._keys(ids)}, deadline)
         found = {entity.id: entity for entity in (self._entity(*row) for row in rows)}
         return [found.get(name) for name in ids]
 
@@ -135,7 +132,7 @@ class Neo4jStore:
         """See GraphStore. Sends one statement for all hops."""
         wanted, relation_filter = list(dict.fromkeys(seeds)), self._relation_filter(walk)
         ask = {
-            "keys": keys(wanted, mapped=self._spec.is_external),
+            "keys": self._keys(wanted),
             "places": {name: place for place, name in enumerate(wanted) if keys([name], mapped=False)},
             "out": relation_filter.out,
             "into": relation_filter.into,
@@ -157,6 +154,16 @@ class Neo4jStore:
         of_type: dict[str, int] = dict(sorted(types))
         return GraphCounts(sum(of_type.values()), sum(of_relation.values()), of_relation, of_type)
 
+    def known(self) -> tuple[list[str], list[str]]:
+        """Return every label and every relationship type of the whole database, ascending."""
+        texts = (cypher.labels(), cypher.relation_types())
+        labels, types = (sorted(row[0] for row in self._read(text, {}, Deadline(), long=True)) for text in texts)
+        return labels, types
+
+    def properties(self, label: str) -> dict[str, int]:
+        """Return property → how many nodes with a label have it, ordered by name."""
+        return dict(sorted(self._read(cypher.properties(label), {}, Deadline(), long=True)))
+
     def bad_nodes(self) -> list[tuple[str, str, Any, int]]:
         """Return the nodes of a mapped database that cannot be entities: (label, why, id, how many), in that order.
 
@@ -167,8 +174,8 @@ class Neo4jStore:
 
     def all_entities(self) -> Iterator[Entity]:
         """See GraphStore. Read page by page in one transaction."""
-        for labels, properties in self._stream(cypher.all_entities(self._graph)):
-            yield self._entity(labels, properties)
+        for labels, properties, element in self._stream(cypher.all_entities(self._graph)):
+            yield self._entity(labels, properties, element)
 
     def all_edges(self) -> Iterator[Edge]:
         """See GraphStore. Read page by page in one transaction."""
@@ -176,6 +183,9 @@ class Neo4jStore:
             for relation, targets in runs:
                 for target in targets:
                     yield Edge(source, relation, target)
+
+    def _keys(self, ids: Sequence[str]) -> list[list[str | int]]:
+        return keys_by_label(ids, self._spec) if self._spec.is_external else [keys(ids, mapped=False)]
 
     def _relation_filter(self, walk: Walk) -> cypher.RelationFilter:
         """Return the relationship types of a walk, without those that the spec does not list."""
@@ -247,7 +257,8 @@ class Neo4jStore:
             raise StageUnavailable(f"no time was left to query {self._spec.uri}")
         left_ms = deadline.left_ms if long else min(deadline.left_ms, self._longest_ms)
         seconds = None if left_ms == float("inf") else max(left_ms, 1.0) / 1000
-        parameters = {"ask": {**ask, "relations": self._graph.relations}, "fan_out": fan_out, "steps": steps}
+        fixed = {"relations": self._graph.relations, "prefixes": self._prefixes}
+        parameters = {"ask": {**ask, **fixed}, "fan_out": fan_out, "steps": steps}
         return self._ask(lambda: self._rows(text, parameters, seconds), seconds)
 
     def _warm(self, text: str) -> None:
@@ -256,7 +267,7 @@ class Neo4jStore:
         Compiling takes a few hundred milliseconds, and the server discards the result if the request is cancelled.
         """
         if self._warming is None or self._warming.done():
-            no_seeds = {"ask": {"keys": [], "places": {}}, "fan_out": 1, "steps": 1}
+            no_seeds = {"ask": {"keys": [], "places": {}, "prefixes": self._prefixes}, "fan_out": 1, "steps": 1}
             with suppress(StageUnavailable):
                 self._warming = self._loop.start(lambda: self._rows(text, no_seeds, WARM_SECONDS))
 
@@ -264,7 +275,8 @@ class Neo4jStore:
         """Yield the values of each record of a long answer, fetched page by page as they are used."""
         session: AsyncSession = self._session(fetch_size=PAGE)
         try:
-            result = self._ask(lambda: _run(session, text, self._graph.relations), None)
+            ask = {"relations": self._graph.relations, "prefixes": self._prefixes}
+            result = self._ask(lambda: session.run(text, {"ask": ask}), None)
             while page := self._ask(lambda: _page(result), None):
                 yield from page
         finally:
@@ -291,13 +303,13 @@ class Neo4jStore:
         except TimeoutError:
             raise self._late(ticket, seconds) from None
         except (DriverError, Neo4jError, OSError) as error:
-            if _is_late(error):
+            if is_late(error):
                 raise self._late(ticket, seconds) from None
-            reason = self._reason(error)
+            reason = reason_of(error, self._spec)
             if reason is None:
                 self._breaker.succeeded(ticket)
                 raise
-            self._breaker.failed(ticket, reason)
+            self._failed(ticket, reason)
             raise StageUnavailable(reason) from None
         except BaseException:
             self._breaker.inconclusive(ticket)
@@ -305,30 +317,22 @@ class Neo4jStore:
         self._breaker.succeeded(ticket)
         return answer
 
+    def _failed(self, ticket: int, reason: str) -> None:
+        """Inform the breaker of a failed call; if it is open now, ask the server in the background from now on."""
+        self._breaker.failed(ticket, reason)
+        if self._breaker.left_seconds is not None and (self._probing is None or self._probing.done()):
+            with suppress(StageUnavailable):
+                self._probing = self._loop.start(self._probe)
+
     def _late(self, ticket: int, seconds: float | None) -> _Late:
         """Make the error for an answer that did not arrive in time, and inform the breaker."""
         within = f" within {1000 * seconds:.0f} ms" if seconds else " in the time the server allows"
         reason = f"no answer from {self._spec.uri}{within}"
         if seconds is None or 1000 * seconds >= FAIR_MS:
-            self._breaker.failed(ticket, reason)
+            self._failed(ticket, reason)
         else:
             self._breaker.inconclusive(ticket)
         return _Late(reason, "allow more time, or use fewer hops or steps")
-
-    def _reason(self, error: Exception) -> str | None:
-        """Return why the server cannot answer; None if it did answer and the statement was wrong, which is our bug."""
-        spec, code = self._spec, getattr(error, "code", None) or ""
-        if code in _MESSAGES:
-            return _MESSAGES[code].format(uri=spec.uri, user=spec.user, database=spec.database)
-        if code.startswith(_SERVERS_FAULT):
-            return f"{spec.uri} cannot answer now ({code})"
-        if isinstance(error, ConnectionPoolError):
-            return f"all {spec.connections} connections to {spec.uri} are busy"
-        if isinstance(error, UnsupportedServerProduct):
-            return f"{spec.uri} is not a supported version of Neo4j"
-        if isinstance(error, ServiceUnavailable | SessionExpired | OSError):
-            return f"cannot reach {spec.uri}"
-        return None
 
     # -- on the loop
 
@@ -347,6 +351,25 @@ class Neo4jStore:
                 if last:
                     raise
         raise AssertionError("unreachable")
+
+    async def _probe(self) -> None:
+        """Ask the server for nothing until it answers, each time when the breaker's waiting time is over."""
+        while (left := self._breaker.left_seconds) is not None:
+            await asyncio.sleep(left)
+            ticket = self._breaker.probe()
+            if ticket is None:
+                continue
+            try:
+                await asyncio.wait_for(self._rows("RETURN 1", {}, PROBE_SECONDS), PROBE_SECONDS)
+            except TimeoutError:
+                self._breaker.failed(ticket, f"no answer from {self._spec.uri} within {PROBE_SECONDS:g} s")
+            except (DriverError, Neo4jError, OSError) as error:
+                self._breaker.failed(ticket, reason_of(error, self._spec) or f"{self._spec.uri} cannot answer now")
+            except BaseException:
+                self._breaker.inconclusive(ticket)
+                raise
+            else:
+                self._breaker.succeeded(ticket)
 
     async def _delete_graph(self) -> None:
         async with self._driver.session(database=self._spec.database) as session:
@@ -367,10 +390,6 @@ class Neo4jStore:
         return True
 
 
-async def _run(session: AsyncSession, text: str, relations: Sequence[str]) -> AsyncResult:
-    return await session.run(text, {"ask": {"relations": relations}})
-
-
 async def _page(result: AsyncResult) -> list[list[Any]]:
     return [record.values() for record in await result.fetch(PAGE)]
 
@@ -378,20 +397,3 @@ async def _page(result: AsyncResult) -> list[list[Any]]:
 async def _cancel(session: AsyncSession) -> None:
     """Close a session, and its connection too if an answer is still on its way."""
     session.cancel()
-
-
-_SECURITY = "Neo.ClientError.Security."
-_SERVERS_FAULT = ("Neo.TransientError.", "Neo.DatabaseError.", _SECURITY, "Neo.ClientError.Cluster.")
-_MESSAGES = {
-    _SECURITY + "Unauthorized": "{uri} refuses the login: the user {user!r} is unknown or the password is wrong",
-    _SECURITY + "AuthenticationRateLimit": "{uri} refuses the login: too many wrong passwords for {user!r}, try later",
-    _SECURITY + "CredentialsExpired": "{uri} requires the password of {user!r} to be changed first",
-    _SECURITY + "Forbidden": "{uri} does not allow {user!r} to do this in the database {database!r}",
-    "Neo.ClientError.Database.DatabaseNotFound": "the database {database!r} does not exist at {uri}",
-    "Neo.TransientError.General.DatabaseUnavailable": "the database {database!r} at {uri} is not available now",
-}
-
-
-def _is_late(error: Exception) -> bool:
-    """Return whether the server ended the transaction at its time limit."""
-    return (getattr(error, "code", None) or "").startswith("Neo.ClientError.Transaction.TransactionTimedOut")

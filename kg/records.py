@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -13,12 +14,14 @@ from clew.kg.spec import Neo4jSpec
 from clew.kg.types import EdgeTable, Entity
 
 MOST_INT = 2**63 - 1
+# The server refuses a statement with an element id of another form.
+_ELEMENT_ID = re.compile(r"\d{1,18}:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:\d{1,18}")
 
 
 class Reader(Protocol):
-    """Makes an entity from the labels and properties of a node."""
+    """Makes an entity from the labels, the properties and the element id of a node."""
 
-    def __call__(self, labels: Collection[str], properties: Mapping[str, Any]) -> Entity:
+    def __call__(self, labels: Collection[str], properties: Mapping[str, Any], element: str = "") -> Entity:
         """Return the entity of one node."""
         ...
 
@@ -36,7 +39,7 @@ def written(entity: Entity) -> dict[str, Any]:
     }
 
 
-def loaded(labels: Collection[str], properties: Mapping[str, Any]) -> Entity:  # noqa: ARG001 - it is a Reader
+def loaded(labels: Collection[str], properties: Mapping[str, Any], element: str = "") -> Entity:  # noqa: ARG001
     """Return the entity of a node that has the properties from `written`."""
     return Entity(
         id=properties["id"],
@@ -53,21 +56,20 @@ class Mapped:
     """Reads the nodes of an existing database with the mapping of its spec."""
 
     def __init__(self, spec: Neo4jSpec) -> None:
-        self._spec = spec
-        self._taken = {spec.id, spec.name, spec.description, *spec.aliases, *spec.names.values()}
+        self._mappings = spec.mappings
 
-    def __call__(self, labels: Collection[str], properties: Mapping[str, Any]) -> Entity:
-        """Return the entity of a node. A property of the wrong type is treated as missing."""
-        spec = self._spec
-        names = {language: _text(properties.get(property_)) for language, property_ in spec.names.items()}
+    def __call__(self, labels: Collection[str], properties: Mapping[str, Any], element: str = "") -> Entity:
+        """Return the entity of a node, by the first label of the spec; properties of a wrong type count as missing."""
+        node = next((mapping for mapping in self._mappings if mapping.label in labels), self._mappings[0])
+        names = {language: _text(properties.get(property_)) for language, property_ in node.names.items()}
         return Entity(
-            id=str(properties[spec.id]),
-            type=next((label for label in spec.labels if label in labels), ""),
-            name=_text(properties.get(spec.name)),
-            aliases=tuple(name for property_ in spec.aliases for name in _texts(properties.get(property_))),
+            id=f"{node.prefix}{properties[node.id]}" if node.id else element,
+            type=node.label if node.label in labels else "",
+            name=_text(properties.get(node.name)),
+            aliases=tuple(name for property_ in node.aliases for name in _texts(properties.get(property_))),
             names={language: name for language, name in names.items() if name},
-            description=_text(properties.get(spec.description)),
-            properties={key: plain(properties[key]) for key in sorted(properties) if key not in self._taken},
+            description=_text(properties.get(node.description)),
+            properties={key: plain(properties[key]) for key in sorted(properties) if key not in node.taken},
         )
 
 
@@ -112,6 +114,18 @@ def keys(ids: Sequence[str], *, mapped: bool) -> list[str | int]:
             number = int(name)
             if str(number) == name and -MOST_INT <= number + 1 <= MOST_INT + 1:
                 found.append(number)
+    return found
+
+
+def keys_by_label(ids: Sequence[str], spec: Neo4jSpec) -> list[list[str | int]]:
+    """Return the values that the ids of each label of a mapped database can have for these ids; see `keys`."""
+    found: list[list[str | int]] = []
+    for node in spec.mappings:
+        own = [name.removeprefix(node.prefix) for name in ids if name.startswith(node.prefix)]
+        if node.id:
+            found.append(keys(own, mapped=True))
+        else:
+            found.append([name for name in dict.fromkeys(own) if _ELEMENT_ID.fullmatch(name)])
     return found
 
 

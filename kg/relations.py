@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from clew.core.words import stem, words
 
@@ -39,13 +39,20 @@ class Step(NamedTuple):
         return self.relation if self.outgoing else f"<{self.relation}"
 
     @property
+    def direction(self) -> Literal["out", "in"]:
+        """The direction in which the relation is followed."""
+        return "out" if self.outgoing else "in"
+
+    @property
     def text(self) -> str:
-        """The step in words, as shown before the name of the entity: "has brand", "brand of", "subcategory"."""
+        """The step in words, as shown before the name of the entity: "has brand", "brand of", "directed"."""
         name = short_name(self.relation)
         if self.outgoing:
             return name
         if name.endswith(" of"):
             return name.removesuffix(" of")
+        if name.endswith(" by"):
+            return name.removesuffix(" by")
         return f"{name.removeprefix('has ').removeprefix('in ')} of"
 
 

@@ -14,18 +14,20 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clew.core.arrow import to_arrow
 from clew.core.artifacts import SharedLock, verify_files
 from clew.core.errors import CorruptError, NotFoundError, nearest
-from clew.core.types import Ints
+from clew.core.mapped import open_array
+from clew.core.types import Bools, Ints
 from clew.kg.manifest import AGAIN, GRAPH_NAME, MANIFEST, SNAPSHOT_ID, GraphManifest, load
 from clew.kg.types import Edge, Entity, GraphCounts
 
@@ -33,6 +35,18 @@ NODES = "nodes.arrow"
 EDGES = "edges.npy"
 RELATIONS = "relations.json"
 DEGREES = "degrees.npy"
+
+NODE_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("type", pa.string()),
+        ("name", pa.string()),
+        ("aliases", pa.list_(pa.string())),
+        ("names", pa.map_(pa.string(), pa.string())),
+        ("description", pa.string()),
+        ("properties", pa.string()),
+    ]
+)
 
 
 class Snapshot:
@@ -70,11 +84,14 @@ class Snapshot:
         try:
             if verify:
                 verify_files(folder, manifest.files)
-            edges = np.load(folder / EDGES, mmap_mode="r")
-            degrees = np.load(folder / DEGREES, mmap_mode="r")
+            entities = manifest.counts.entities
+            edges = open_array(folder / EDGES, np.int32, (3, manifest.counts.edges))
+            degrees = open_array(folder / DEGREES, np.int32, (entities,))
             relations = tuple(json.loads((folder / RELATIONS).read_bytes()))
             nodes = NodeFile(folder / NODES)
-        except CorruptError as error:
+            if len(nodes) != entities:
+                raise CorruptError(f"{folder / NODES} has {len(nodes)} entities, expected {entities}", AGAIN)
+        except (CorruptError, NotFoundError) as error:
             raise CorruptError(error.message, AGAIN) from None
         except (pa.ArrowException, OSError, ValueError, EOFError) as error:
             raise CorruptError(f"{folder} cannot be read: {error}", AGAIN) from None
@@ -102,6 +119,10 @@ class Snapshot:
         """Return the entities of some ids, in the given order; None for an unknown id."""
         rows = map(self._nodes.row, ids)
         return [None if row is None else self._nodes.entity(row) for row in rows]
+
+    def among(self, ids: Iterable[str]) -> Bools:
+        """Return a mask, (entities,) bool, of the rows whose id is one of some ids."""
+        return self._nodes.among(ids)
 
     def all_entities(self) -> Iterator[Entity]:
         """Iterate over all entities, by ascending id."""
@@ -154,6 +175,11 @@ class NodeFile:
         """Return the ids of some rows."""
         found: list[str] = self._ids.take(to_arrow(rows)).to_pylist()
         return found
+
+    def among(self, ids: Iterable[str]) -> Bools:
+        """Return a mask, (entities,) bool, of the rows whose id is one of some ids."""
+        known: Any = pc.is_in(self._ids, value_set=pa.array(ids, pa.large_string()))
+        return np.asarray(known.to_numpy(zero_copy_only=False), np.bool_)
 
     def entity(self, row: int) -> Entity:
         """Return the entity in a row."""
@@ -218,7 +244,7 @@ def find_snapshot(home: Path, name: str, id: str | None = None) -> Path:  # noqa
         return graph_folder(home, name) / list_snapshots(home, name)[0].id
     found = graph_folder(home, name) / id
     # Checks only this folder, so that a damaged other snapshot does not matter.
-    if not _is_snapshot(found) or not (found / MANIFEST).is_file():
+    if not _is_snapshot(found) or not (found / MANIFEST).exists():
         known = [path.parent.name for path in graph_folder(home, name).glob(f"*/{MANIFEST}")]
         if not known:
             raise _no_graph(home, name)

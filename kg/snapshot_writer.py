@@ -21,7 +21,7 @@ from clew.core.files import disk_errors, write_atomic
 from clew.core.types import Ints
 from clew.kg.dictionary import write_dictionary
 from clew.kg.manifest import MANIFEST, GraphManifest, dumps, fingerprint_of, load
-from clew.kg.snapshot import DEGREES, EDGES, NODES, RELATIONS, NodeFile, Snapshot, graph_folder
+from clew.kg.snapshot import DEGREES, EDGES, NODE_SCHEMA, NODES, RELATIONS, NodeFile, Snapshot, graph_folder
 from clew.kg.types import Edge, Entity, GraphCounts
 
 STAGING = "staging"
@@ -32,18 +32,6 @@ BATCH_CHARACTERS = 8_000_000
 # Writers of files that are computed from the content: (entities by ascending id, their degrees, folder). The manifest
 # has the hashes of these files, but they are not part of the fingerprint.
 DERIVED: tuple[Callable[[Iterable[Entity], Ints, Path], object], ...] = (write_dictionary,)
-
-_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("type", pa.string()),
-        ("name", pa.string()),
-        ("aliases", pa.list_(pa.string())),
-        ("names", pa.map_(pa.string(), pa.string())),
-        ("description", pa.string()),
-        ("properties", pa.string()),
-    ]
-)
 
 
 def write_snapshot(
@@ -130,7 +118,7 @@ def _write_nodes(entities: Iterable[Entity], folder: Path) -> tuple[list[str], d
 def _write_batches(entities: Iterable[Entity], path: Path) -> tuple[list[str], Counter[str]]:
     ids: list[str] = []
     types: Counter[str] = Counter()
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, _SCHEMA) as writer:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, NODE_SCHEMA) as writer:
         for batch in _batches(entities):
             writer.write_batch(_record_batch(batch))
             ids.extend(entity.id for entity in batch)
@@ -154,7 +142,7 @@ def _batches(entities: Iterable[Entity]) -> Iterator[list[Entity]]:
 def _record_batch(batch: Sequence[Entity]) -> Any:
     try:
         columns = zip(*map(_values, batch), strict=True)
-        arrays = [pa.array(column, kind.type) for column, kind in zip(columns, _SCHEMA, strict=True)]
+        arrays = [pa.array(column, kind.type) for column, kind in zip(columns, NODE_SCHEMA, strict=True)]
     except (pa.ArrowException, ValueError, TypeError, AttributeError, RecursionError) as error:
         if len(batch) > 1:
             # Find the invalid entity, so that the error names it.
@@ -165,7 +153,7 @@ def _record_batch(batch: Sequence[Entity]) -> Any:
             f"entity {str(batch[0].id)[:80]!r} cannot be stored: {reason}",
             "use a non-empty id without NUL, text without unpaired surrogates, and properties that are plain JSON",
         ) from None
-    return pa.record_batch(arrays, schema=_SCHEMA)
+    return pa.record_batch(arrays, schema=NODE_SCHEMA)
 
 
 def _values(entity: Entity) -> tuple[object, ...]:

@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clew.core.spec import parse
 from clew.kg.expand import ExpandSpec
 from clew.kg.linker import LinkSpec
 
 _URI = re.compile(r"(bolt|neo4j)(\+s|\+ssc)?://[^/@\s]+")
 # A valid label, relationship type or property: it is quoted in Cypher, so it must not contain a quote.
 _WORD = re.compile(r"[^\x00-\x1f\x7f`\\]{1,256}")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpec:
+    """How nodes with one label are entities, where that differs from the other labels of a database.
+
+    id: property with the id ("": the element id, which Neo4j gives each node); ids of a label with a property of its
+    own get the label and a colon as prefix, because ids of different labels can be the same. name, description:
+    properties ("": none). aliases, names: see Neo4jSpec. What is left out is as in [graph.neo4j].
+    """
+
+    id: str | None = None
+    name: str | None = None
+    aliases: list[str] | None = None
+    names: Mapping[str, str] | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMapping:
+    """The mapping of one label: properties, and the prefix of its ids. id: "" for the element id."""
+
+    label: str
+    id: str
+    prefix: str
+    name: str
+    aliases: tuple[str, ...]
+    names: Mapping[str, str]
+    description: str
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """The properties that are not left over as properties of the entity."""
+        return frozenset({self.id, self.name, self.description, *self.aliases, *self.names.values()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +59,7 @@ class Neo4jSpec:
     password. labels: labels of the nodes that are entities, in an existing database; empty: Clew loaded the graph under
     its own label. Clew only reads an existing database. These describe it: relations: relationship types to use (empty:
     all that exist when the graph is pulled); id, name, description: properties; aliases: properties with other names
-    (each a string or a list of strings); names: language code → property.
+    (each a string or a list of strings); names: language code → property; nodes: label → what differs for its nodes.
     connections: maximum number of connections at a time (1 to 100). connect_ms: time limit to connect (1 to 60,000).
     """
 
@@ -38,6 +74,7 @@ class Neo4jSpec:
     aliases: list[str] = field(default_factory=list)
     names: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+    nodes: Mapping[str, LabelSpec] = field(default_factory=dict)
     connections: int = 8
     connect_ms: int = 2_000
 
@@ -57,6 +94,13 @@ class Neo4jSpec:
             "names": [*self.names.values()],
         }
         words |= {"id": [self.id], "name": [self.name], "description": [self.description] if self.description else []}
+        for label, node in self.nodes.items():
+            if label not in self.labels:
+                raise ValueError(
+                    f"nodes: {label!r} is not one of labels ({', '.join(map(repr, self.labels)) or 'none'})"
+                )
+            given = (node.id, node.name, node.description, *(node.aliases or ()), *(node.names or {}).values())
+            words[f"nodes.{label}"] = [value for value in given if value]
         for key, values in words.items():
             for value in values:
                 if not _WORD.fullmatch(value):
@@ -72,6 +116,33 @@ class Neo4jSpec:
     def is_external(self) -> bool:
         """Whether this is an existing database, which Clew only reads."""
         return bool(self.labels)
+
+    @property
+    def mappings(self) -> tuple[NodeMapping, ...]:
+        """The mapping of each label, in the order of `labels`: a node is mapped by the first of them that it has."""
+        return tuple(self._mapping(label, self.nodes.get(label, LabelSpec())) for label in self.labels)
+
+    def _mapping(self, label: str, own: LabelSpec) -> NodeMapping:
+        return NodeMapping(
+            label=label,
+            id=self.id if own.id is None else own.id,
+            prefix=f"{label}:" if own.id else "",
+            name=self.name if own.name is None else own.name,
+            aliases=tuple(self.aliases if own.aliases is None else own.aliases),
+            names=self.names if own.names is None else own.names,
+            description=self.description if own.description is None else own.description,
+        )
+
+
+def pulled(lineage: Mapping[str, str]) -> Neo4jSpec | None:
+    """Return the database of a pulled snapshot, with the relationship types and ids of then; None if it was not pulled.
+
+    Raises SpecError if the lineage has keys or values that this version of Clew does not know.
+    """
+    for source, text in lineage.items():
+        if text.startswith("{"):
+            return parse(Neo4jSpec, json.loads(text), source)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The values of one field in all documents, as NumPy arrays for filters and facets.
 
-An empty text, keyword or list counts as no value.
+An empty text, keyword or list counts as no value. The column of a variant field has a value for each variant instead of
+each document; "documents" below are then variants.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Store the documents of an index on disk (fields, passages and ids) and read them memory-mapped.
 
-documents.arrow   Arrow IPC file, uncompressed: the id, then one column per declared field
+documents.arrow   Arrow IPC file, uncompressed: the id, then one column per declared field that is no variant field
+variants.arrow    in an index with variants: the variant fields (search/variant_store.py)
 passages.arrow    one record batch: document (int32, within the shard), start and end (int32, characters of its body)
 ids.marisa        trie of the ids; ids.npy: trie key → document ordinal within the shard
 
@@ -10,26 +11,34 @@ The same documents always give the same bytes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import marisa_trie
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clew.core.arrow import to_arrow, to_numpy
-from clew.core.errors import CorruptError, DataError, MismatchError
+from clew.core.errors import DataError, MismatchError
 from clew.core.mapped import open_array, open_trie
-from clew.core.tables import REBUILD
 from clew.core.types import Document, FieldValue, Ints
 from clew.models.passage import embedded_text
-from clew.search.columns import Column, Keywords, Points, Scalars, Texts
-from clew.search.dates import iso, microseconds
-from clew.search.fields import Fields, body, searched, title_field
+from clew.search.arrow_columns import ARROW_TYPES, array_of, field_arrays, read_column, read_table, read_value
+from clew.search.columns import Column
+from clew.search.fields import (
+    Fields,
+    FieldSpec,
+    body,
+    identifier_fields,
+    joint_value,
+    searched,
+    several_values,
+    title_field,
+)
 from clew.search.protocols import PassageSet
+from clew.search.variant_store import VariantStore, VariantWriter
 
 DOCUMENTS = "documents.arrow"
 PASSAGES = "passages.arrow"
@@ -40,30 +49,19 @@ ID_ORDINALS = "ids.npy"
 BATCH_DOCUMENTS = 4096
 BATCH_CHARACTERS = 8_000_000
 
-_ARROW_TYPES = {
-    "text": pa.string(),
-    "keyword": pa.string(),
-    "number": pa.float64(),
-    "bool": pa.bool_(),
-    "date": pa.timestamp("us", tz="UTC"),
-    "list": pa.list_(pa.string()),
-    "geo": pa.list_(pa.float64(), 2),
-}
-_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
-    "text": (str,),
-    "keyword": (str,),
-    "number": (float, int),
-    "bool": (bool,),
-    "date": (str,),
-    "list": (list, tuple),
-    "geo": (list, tuple),
-}
-_PASSAGE_SCHEMA = pa.schema([("document", pa.int32()), ("start", pa.int32()), ("end", pa.int32())])
+PASSAGE_SCHEMA = pa.schema([("document", pa.int32()), ("start", pa.int32()), ("end", pa.int32())])
 
 
-def _schema(fields: Fields) -> Any:
+def _own(fields: Fields) -> dict[str, FieldSpec]:
+    """Return the fields that documents have themselves, and not each of their variants."""
+    return {name: spec for name, spec in fields.items() if spec.variant is not True}
+
+
+def document_schema(fields: Fields) -> Any:
+    """Return the Arrow schema of documents with these fields."""
     # The id comes first and columns are found by position, so a declared field may be called "id" as well.
-    return pa.schema([("id", pa.string()), *((name, _ARROW_TYPES[spec.type]) for name, spec in fields.items())])
+    columns = ((name, ARROW_TYPES[spec.type]) for name, spec in _own(fields).items())
+    return pa.schema([("id", pa.string()), *columns])
 
 
 # ------------------------------------------------------------------ writing
@@ -76,11 +74,16 @@ def write_documents(documents: Iterable[Document], fields: Fields, directory: Pa
     left out; an empty text, keyword or list counts as no value. Raises DataError that names the origin if a value
     does not fit the type of its field, or if an id occurs twice.
     """
-    schema = _schema(fields)
+    schema = document_schema(fields)
     ids: list[str] = []
-    with pa.OSFile(str(directory / DOCUMENTS), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with (
+        pa.OSFile(str(directory / DOCUMENTS), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+        VariantWriter(fields, directory) as variants,
+    ):
         for batch in _batches(documents, fields):
             writer.write_batch(_record_batch(batch, fields, schema))
+            variants.write(batch)
             ids.extend(document.id for document in batch)
     _write_ids(ids, directory)
     return len(ids)
@@ -97,9 +100,9 @@ def write_passages(directory: Path, document: Ints, start: Ints, end: Ints) -> N
     arrays = [pa.array(np.asarray(column, np.int32)) for column in (document, start, end)]
     with (
         pa.OSFile(str(directory / PASSAGES), "wb") as sink,
-        pa.ipc.new_file(sink, _PASSAGE_SCHEMA) as writer,
+        pa.ipc.new_file(sink, PASSAGE_SCHEMA) as writer,
     ):
-        writer.write_batch(pa.record_batch(arrays, schema=_PASSAGE_SCHEMA))
+        writer.write_batch(pa.record_batch(arrays, schema=PASSAGE_SCHEMA))
 
 
 def _batches(documents: Iterable[Document], fields: Fields) -> Iterator[list[Document]]:
@@ -119,38 +122,8 @@ def _batches(documents: Iterable[Document], fields: Fields) -> Iterator[list[Doc
 
 
 def _record_batch(batch: Sequence[Document], fields: Fields, schema: Any) -> Any:
-    arrays = [_array(batch, "id", pa.string(), lambda document: document.id)]
-    for name, spec in fields.items():
-        arrays.append(_array(batch, name, _ARROW_TYPES[spec.type], _getter(name, spec.type)))
+    arrays = [array_of(batch, "id", pa.string(), lambda document: document.id), *field_arrays(batch, _own(fields))]
     return pa.record_batch(arrays, schema=schema)
-
-
-def _getter(name: str, kind: str) -> Callable[[Document], object]:
-    """Return a function that reads a field's value from a document for its column (None: no value)."""
-    expected = _PYTHON_TYPES[kind]
-
-    def value_of(document: Document) -> object:
-        value: Any = document.fields.get(name)
-        if value is None or value in ("", []) or value != value:  # noqa: PLR0124 - only NaN differs from itself
-            return None
-        if not isinstance(value, expected) or (kind == "number" and isinstance(value, bool)):
-            raise TypeError(f"{str(value)[:80]!r} is of type {type(value).__name__}")
-        return microseconds(str(value)) if kind == "date" else value
-
-    return value_of
-
-
-def _array(batch: Sequence[Document], name: str, kind: Any, value_of: Callable[[Document], object]) -> Any:
-    try:
-        return pa.array([value_of(document) for document in batch], kind)
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        if len(batch) > 1:
-            # Find the document at fault, to name it in the error.
-            for document in batch:
-                _array([document], name, kind, value_of)
-        reason = str(error).splitlines()[0]
-        message = f"{batch[0].origin or repr(batch[0].id)}: field {name!r}: {reason}"
-        raise DataError(message, f"expected {kind}") from None
 
 
 def _write_ids(ids: list[str], directory: Path) -> None:
@@ -175,11 +148,17 @@ class DocStore:
     """The documents of all shards of one version, with version-wide ordinals. Safe for concurrent readers.
 
     documents, passages: counts. document_of: (passages,) int64 document of each passage, ascending. first:
-    (documents + 1,) int64 first passage of each document; the last entry is the number of passages.
+    (documents + 1,) int64 first passage of each document; the last entry is the number of passages. variants: of the
+    documents, None if the index has no variant fields.
     """
 
     def __init__(
-        self, fields: Fields, table: Any, places: tuple[Ints, Ints, Ints], ids: Sequence[tuple[Any, Any]]
+        self,
+        fields: Fields,
+        table: Any,
+        places: tuple[Ints, Ints, Ints],
+        ids: Sequence[tuple[Any, Any]],
+        variants: VariantStore | None = None,
     ) -> None:
         self.fields = fields
         self._table = table
@@ -189,6 +168,8 @@ class DocStore:
         self.passages: int = len(self.document_of)
         self.first = np.searchsorted(self.document_of, np.arange(self.documents + 1)).astype(np.int64)
         self._ids = ids
+        self.variants = variants
+        self._place = {name: at for at, name in enumerate(_own(fields), 1)}
         self._cached: dict[str, Column] = {}
 
     @classmethod
@@ -198,32 +179,37 @@ class DocStore:
         Raises CorruptError or NotFoundError for a file that cannot be read, MismatchError if it was built with other
         declared fields.
         """
-        schema = _schema(fields)
+        schema = document_schema(fields)
         batches: list[Any] = []
         places: list[list[NDArray[Any]]] = [[], [], []]
         ids = []
+        counts: list[int] = []
         documents = 0
         for directory in directories:
-            shard = _read(directory / DOCUMENTS)
+            shard = read_table(directory / DOCUMENTS)
             if not shard.schema.equals(schema):
                 raise MismatchError(
                     f"{directory / DOCUMENTS} does not have the fields of the version", "rebuild with `clew build`"
                 )
             batches.extend(shard.to_batches())
-            where = _read(directory / PASSAGES)
+            where = read_table(directory / PASSAGES)
             for part, column in zip(places, where.columns, strict=True):
                 part.append(to_numpy(column))
             places[0][-1] = places[0][-1].astype(np.int64) + documents
-            ids.append((open_trie(directory / IDS), open_array(directory / ID_ORDINALS)))
+            ids.append((open_trie(directory / IDS), open_array(directory / ID_ORDINALS, np.int32, (shard.num_rows,))))
             documents += shard.num_rows
+            counts.append(shard.num_rows)
         document, start, end = (_joined(part) for part in places)
         table = pa.Table.from_batches(batches, schema)
-        return cls(fields, table, (document.astype(np.int64, copy=False), start, end), ids)
+        variants = VariantStore.open(directories, counts, fields)
+        return cls(fields, table, (document.astype(np.int64, copy=False), start, end), ids, variants)
 
     def close(self) -> None:
         """Release the memory maps. The store cannot be used afterwards."""
         self._cached.clear()
         self._columns, self._ids, self._table = [], [], None
+        if self.variants is not None:
+            self.variants.close()
 
     # -------------------------------------------------------------- one document
 
@@ -253,12 +239,19 @@ class DocStore:
         return found
 
     def fields_of(self, document: int) -> dict[str, FieldValue]:
-        """Return a document's fields that have a value, in declared order; dates as ISO 8601 strings."""
+        """Return a document's fields that have a value, in declared order; dates as ISO 8601 strings.
+
+        A variant field has the distinct values of the variants (`clew.search.fields.joint_value`).
+        """
         found: dict[str, FieldValue] = {}
-        for (name, spec), column in zip(self.fields.items(), self._columns[1:], strict=True):
-            scalar = column[document]
-            if scalar.is_valid:
-                found[name] = _value(spec.type, scalar)
+        variants = self.variants.of(document) if self.variants is not None else ()
+        for name, spec in self.fields.items():
+            if name not in self._place:
+                joint = joint_value(name, (variant.fields.get(name) for variant in variants), self.fields)
+                if joint is not None:
+                    found[name] = joint
+            elif (scalar := self._columns[self._place[name]][document]).is_valid:
+                found[name] = read_value(spec.type, scalar)
         return found
 
     def body(self, document: int) -> str:
@@ -283,12 +276,14 @@ class DocStore:
     # -------------------------------------------------------------- all documents
 
     def column(self, name: str) -> Column:
-        """Return a field of all documents; it is read once and cached. Raises KeyError if it is not declared."""
+        """Return a field of all documents; it is read once and cached. Raises KeyError if it is not declared.
+
+        The column of a variant field has a value for each variant instead (see `variants`).
+        """
+        if self.variants is not None and name in self.variants.fields:
+            return self.variants.column(name)
         if name not in self._cached:
-            place = 1 + list(self.fields).index(name) if name in self.fields else 0
-            if not place:
-                raise KeyError(name)
-            self._cached[name] = _column(self.fields[name].type, self._columns[place])
+            self._cached[name] = read_column(self.fields[name].type, self._columns[self._place[name]])
         return self._cached[name]
 
     def passage_set(self, fields: Fields) -> PassageSet:
@@ -296,15 +291,18 @@ class DocStore:
 
         Each passage of a document has its full title, keywords and lists, but only its own part of a body field.
         """
+        identifying, ids = identifier_fields(fields), self._columns[0].to_pylist()
+        identifiers: list[list[str]] = []
         found: dict[str, list[str]] = {name: [] for name in searched(fields)}
         linked: dict[str, list[list[str]]] = {name: [] for name, spec in fields.items() if spec.entity}
         for document, values in enumerate(self._values()):
             _, spans = body(values, fields)
             placed = {name: (start, end) for name, start, end in spans}
+            passages = int(self.first[document + 1] - self.first[document])
             for name in linked:
-                value = values.get(name) or []
-                given = list(map(str, value)) if isinstance(value, list) else [str(value)]
-                linked[name] += [given] * int(self.first[document + 1] - self.first[document])
+                linked[name] += [several_values(values.get(name))] * passages
+            named = [ids[document], *(value for name in identifying for value in several_values(values.get(name)))]
+            identifiers += [list(dict.fromkeys(named))] * passages
             title = title_field(fields)
             for name, texts in found.items():
                 value = values.get(name) or ""
@@ -316,7 +314,7 @@ class DocStore:
                         texts.append(text[max(first - start, 0) : max(min(last, end) - start, 0)])
                     else:
                         texts.append(text)
-        return PassageSet(fields=found, documents=self.ids(self.document_of), linked=linked)
+        return PassageSet(found, documents=self.ids(self.document_of), linked=linked, identifiers=identifiers)
 
     def embedded_texts(self) -> list[str]:
         """Return the text that the bi-encoder reads for each passage, in order."""
@@ -324,66 +322,36 @@ class DocStore:
         found: list[str] = []
         for document, values in enumerate(self._values()):
             text, _ = body(values, self.fields)
-            head = str(values.get(title) or "") if title else ""
+            head = values.get(title) or "" if title else ""
+            head = str(head[0] if isinstance(head, list) else head)
             for passage in range(*self.passage_range(document)):
                 start, end = self.span(passage)
                 found.append(embedded_text(head, text[start:end]))
         return found
 
     def _values(self) -> Iterator[dict[str, FieldValue]]:
-        """Yield the texts, keywords and lists of each document, in order."""
-        names = [name for name, spec in self.fields.items() if spec.type in {"text", "keyword", "list"}]
-        places = [1 + list(self.fields).index(name) for name in names]
+        """Yield the texts, keywords and lists of each document, in order. A title of variants is the list of titles."""
+        names = [name for name in self._place if self.fields[name].type in {"text", "keyword", "list"}]
+        title = title_field(self.fields)
+        joint: dict[str, list[list[Any]]] = {}
+        if self.variants is not None:
+            varying = {name for name, spec in self.variants.fields.items() if spec.type in {"text", "keyword", "list"}}
+            joint = {name: self.variants.values(name) for name in self.fields if name in varying}
+        document = 0
         for batch in self._table.to_batches():
-            columns = [batch.column(place).to_pylist() for place in places]
+            columns = [batch.column(self._place[name]).to_pylist() for name in names]
             for row in range(batch.num_rows):
-                yield {name: column[row] for name, column in zip(names, columns, strict=True)}
-
-
-def _read(path: Path) -> Any:
-    try:
-        with pa.memory_map(str(path)) as source:
-            return pa.ipc.open_file(source).read_all()
-    except (pa.ArrowException, OSError) as error:
-        raise CorruptError(f"{path} cannot be read: {error}", REBUILD) from None
+                values = {name: column[row] for name, column in zip(names, columns, strict=True)}
+                for name, every in joint.items():
+                    values[name] = (
+                        list(dict.fromkeys(filter(None, every[document])))
+                        if name == title
+                        else joint_value(name, every[document], self.fields)
+                    )
+                document += 1
+                yield values
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     """Concatenate arrays; a single one is returned unchanged, still memory-mapped."""
     return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int32), *parts])
-
-
-def _value(kind: str, scalar: Any) -> FieldValue:
-    if kind == "date":
-        return iso(scalar.value)
-    value: FieldValue = scalar.as_py()
-    return (value[0], value[1]) if kind == "geo" and isinstance(value, list) else value  # type: ignore[return-value]
-
-
-def _column(kind: str, chunks: Any) -> Column:
-    present = to_numpy(chunks.is_valid())
-    if kind == "text":
-        return Texts(present)
-    array = chunks.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # for an empty column
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.nulls(0, array.type)
-    if kind == "keyword":
-        return _keywords(len(array), np.flatnonzero(present), array.drop_null())
-    if kind == "list":
-        owners = to_numpy(pc.list_parent_indices(array)).astype(np.int64)
-        return _keywords(len(array), owners, pc.list_flatten(array))
-    # Missing values become 0 in numpy: filling them in Arrow would import pandas wherever it is installed.
-    known = array.drop_null()
-    if kind == "geo":
-        places = np.zeros((2, len(array)))
-        places[:, present] = to_numpy(known.flatten()).reshape(-1, 2).T
-        return Points(places[0], places[1], present)
-    found = to_numpy(known.cast(pa.int64()) if kind == "date" else known)
-    values = np.zeros(len(array), found.dtype)
-    values[present] = found
-    return Scalars(values, present)
-
-
-def _keywords(count: int, documents: Ints, values: Any) -> Keywords:
-    encoded = values.dictionary_encode()
-    return Keywords.of(count, documents, encoded.dictionary.to_pylist(), to_numpy(encoded.indices))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 # An entity type becomes part of ids ("brand:sony") and of relations ("has_brand").
 ENTITY_TYPE = re.compile(r"[\w-]{1,64}")
+_NAME_PARTS = re.compile(r"[^\W\d_]+")
+_IDENTIFIERS = frozenset("sku skus gtin ean upc isbn mpn asin barcode partnumber itemnumber articlenumber".split())
 
 FieldType = Literal["text", "keyword", "number", "bool", "date", "list", "geo"]
+# Between the texts of a body.
+BODY_SEPARATOR = "\n"
 # Types of a spec that declare a field of another type: HTML is text whose markup is removed.
 HTML = "html"
 
@@ -26,6 +31,8 @@ class FieldSpec:
     Only text, keyword and list fields can be searched.
     facet: true (values counted), "hierarchy" (a path such as "Home > Kitchen", each level counted), or a list of
     ascending numbers (the borders of ranges).
+    identifier: whether the values are identifiers, such as SKUs, which a query finds whole, however they are written
+    (only text, keyword and list fields); by default if the name says so, such as sku, gtin, "Variant SKU" or mpn.
     entity: if the values of a keyword or list field are entities, their type, such as "brand"; `clew graph build`
     makes a node for each of them ("": they are not entities).
     html: whether the markup of a text field is removed: true, false, or "auto" (if a value contains tags or entities).
@@ -33,6 +40,8 @@ class FieldSpec:
     format: form of a date field's values, as datetime.strptime takes it, such as "%d/%m/%Y" ("": ISO 8601 and others
     that can be read in one way only).
     currency_of: a number field; this keyword field then holds the currency that the number is written with ("": none).
+    variant: whether each variant of a document has a value of its own: true, false, or "auto" (the build decides by
+    the data; in a stored version, "auto" means false).
     """
 
     type: FieldType | Literal["html"]
@@ -43,6 +52,8 @@ class FieldSpec:
     decimal: Literal["", ".", ","] = ""
     format: str = ""
     currency_of: str = ""
+    identifier: bool | None = None
+    variant: bool | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
         if self.type == HTML:
@@ -60,6 +71,8 @@ class FieldSpec:
             raise ValueError(f"weight is {self.weight}, expected 0 to 100")
         if self.weight and self.type not in {"text", "keyword", "list"}:
             raise ValueError(f"a {self.type} field cannot be searched, so it cannot have a weight")
+        if self.identifier and self.type not in {"text", "keyword", "list"}:
+            raise ValueError(f"a {self.type} field cannot contain identifiers, only a text, keyword or list field can")
         if isinstance(self.facet, list) and (
             self.type != "number" or self.facet != sorted(set(self.facet)) or not all(map(isfinite, self.facet))
         ):
@@ -87,6 +100,53 @@ def searched(fields: Fields) -> dict[str, float]:
     return {name: spec.search_weight for name, spec in fields.items() if spec.search_weight > 0}
 
 
+def variant_fields(fields: Fields) -> tuple[str, ...]:
+    """Return the fields of which each variant of a document has a value of its own, in declared order."""
+    return tuple(name for name, spec in fields.items() if spec.variant is True)
+
+
+def joint_value(name: str, values: Iterable[Any], fields: Fields) -> Any:
+    """Return what a document has in a variant field: the distinct values of its variants, in order; None if none.
+
+    Of a title it is the first; other texts are joined by line breaks.
+    """
+    kind = fields[name].type
+    known = [value for value in values if value is not None]
+    if kind == "list":
+        known = [element for value in known for element in value]
+    distinct = list(dict.fromkeys(map(_hashable, known)))
+    if kind != "text":
+        return distinct or None
+    if name == title_field(fields):
+        return distinct[0] if distinct else None
+    return BODY_SEPARATOR.join(distinct) or None
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def identifier_fields(fields: Fields) -> list[str]:
+    """Return the fields whose values are identifiers, in declared order."""
+    return [
+        name
+        for name, spec in fields.items()
+        if spec.type in {"text", "keyword", "list"}
+        and (_names_identifiers(name) if spec.identifier is None else spec.identifier)
+    ]
+
+
+def several_values(value: object) -> list[str]:
+    """Return the values of a text, keyword or list field; none if it is missing."""
+    return list(map(str, value)) if isinstance(value, list) else [str(value)] if value else []
+
+
+def _names_identifiers(name: str) -> bool:
+    words = _NAME_PARTS.findall(name.lower())
+    pairs = ["".join(pair) for pair in pairwise(words)]
+    return not _IDENTIFIERS.isdisjoint([*words, *pairs])
+
+
 def title_field(fields: Fields) -> str | None:
     """Return the field that names a document: "title", else "name", else the first text field if there are several."""
     texts = [name for name, spec in fields.items() if spec.type == "text"]
@@ -100,9 +160,6 @@ def body_fields(fields: Fields) -> list[str]:
     """Return the text fields that are split into passages: all but the title, in declared order."""
     title = title_field(fields)
     return [name for name, spec in fields.items() if spec.type == "text" and name != title]
-
-
-BODY_SEPARATOR = "\n"
 
 
 def body(document: Mapping[str, object], fields: Fields) -> tuple[str, list[tuple[str, int, int]]]:

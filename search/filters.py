@@ -13,6 +13,9 @@ exists (true or false), and a text field only that. A list matches if any of its
 without regard to case, kinds of spaces and Unicode form (NFKC). A date stands
 for the whole interval it names: {"lte": "2024"} includes 31 December.
 
+In an index with variants a filter is tested on each variant of a document as if it were a document of its own with all
+fields; a document matches if one of its variants does. So all conditions hold on one and the same variant.
+
 A document without a value matches only exists = false and ne, so must_not with any other operator does not exclude it.
 """
 
@@ -29,13 +32,14 @@ import numpy as np
 
 from clew.core.errors import QueryError, nearest
 from clew.core.types import Bools, Floats
-from clew.search.columns import Keywords, Points, Scalars, keyword_key, level_keys
+from clew.search.columns import Column, Keywords, Points, Scalars, keyword_key, level_keys
 from clew.search.dates import interval
 from clew.search.fields import Fields
 from clew.search.filter_words import parse_filter_words
 
 if TYPE_CHECKING:
     from clew.search.docstore import DocStore
+    from clew.search.variant_store import VariantStore
 
 __all__ = ["Condition", "Filter", "parse_filter_words", "parse_filters", "passages", "unknown_values"]
 
@@ -67,9 +71,20 @@ class Condition:
     operator: str
     values: tuple[Any, ...]
 
-    def documents(self, store: DocStore) -> Bools:
-        """Return (documents,) bool, true for documents that meet the condition."""
-        column = store.column(self.field)
+    def holds(self, store: DocStore, variants: VariantStore | None) -> Bools:
+        """Return (documents,) bool, true for documents that meet the condition.
+
+        If `variants` is given: (variants,) bool, true for variants that meet it; a field of the document then counts
+        for each of its variants.
+        """
+        found = self._column(store.column(self.field))
+        return found if variants is None or self.field in variants.fields else found[variants.document_of]
+
+    def fields(self) -> Iterator[str]:
+        """Yield the field."""
+        yield self.field
+
+    def _column(self, column: Column) -> Bools:
         if self.operator == "exists":
             return column.present if self.values[0] else ~column.present
         if isinstance(column, Keywords):
@@ -109,7 +124,11 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any, Any], Bools]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A combination of conditions: all of `must`, at least `min_should` of `should`, none of `must_not`."""
+    """A combination of conditions: all of `must`, at least `min_should` of `should`, none of `must_not`.
+
+    In an index with variants the whole filter is tested on each variant, and a document passes if one of its variants
+    does.
+    """
 
     must: tuple[Condition | Filter, ...] = ()
     should: tuple[Condition | Filter, ...] = ()
@@ -118,17 +137,33 @@ class Filter:
 
     def documents(self, store: DocStore) -> Bools:
         """Return (documents,) bool, true for documents that pass the filter."""
-        found = np.ones(store.documents, np.bool_)
+        variants = store.variants
+        if variants is None or variants.fields.keys().isdisjoint(self.fields()):
+            return self.holds(store, None)
+        return variants.any(self.holds(store, variants))
+
+    def variants(self, store: DocStore) -> Bools | None:
+        """Return (variants,) bool, true for variants that pass the filter; None if the index has no variants."""
+        return None if store.variants is None else self.holds(store, store.variants)
+
+    def holds(self, store: DocStore, variants: VariantStore | None) -> Bools:
+        """Return (documents,) bool, or (variants,) bool if `variants` is given, true for those that pass."""
+        found = np.ones(store.documents if variants is None else len(variants.document_of), np.bool_)
         for part in self.must:
-            found &= part.documents(store)
+            found &= part.holds(store, variants)
         for part in self.must_not:
-            found &= ~part.documents(store)
+            found &= ~part.holds(store, variants)
         if self.should:
-            held = np.zeros(store.documents, np.int32)
+            held = np.zeros(len(found), np.int32)
             for part in self.should:
-                held += part.documents(store)
+                held += part.holds(store, variants)
             found &= held >= self.min_should
         return found
+
+    def fields(self) -> Iterator[str]:
+        """Yield the fields of all conditions."""
+        for part in (*self.must, *self.should, *self.must_not):
+            yield from part.fields()
 
 
 def unknown_values(given: Filter, store: DocStore) -> list[str]:

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from clew.core.types import Contribution, Floats, Ints
+from clew.core.types import Bools, Contribution, Floats, Ints
 
 # Chosen on train and dev splits only; `clew bench fusion DIR…` prints the results for other weights.
 DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.5, "dense": 1.0, "graph": 1.0}
 
 
+# How far the lowest document that a query names by an identifier is lifted above the best of the others.
+LIFT_MARGIN = 0.1
 # Sources whose scores are the same for all passages of a document.
 _OF_DOCUMENTS = frozenset({"graph"})
 
@@ -96,6 +98,23 @@ FUSIONS: Mapping[str, Callable[[FusedCandidates, FusionSpec], Floats]] = {
 }
 
 
+def identifier_part(stage: str, lift: float) -> Contribution:
+    """Return what a stage adds to the score of a document that the query names by an identifier."""
+    return Contribution(stage, "identifier", lift, {"reason": "the query names it"})
+
+
+def lift_above(scores: Floats, first: Bools | None) -> float:
+    """Return what to add to the scores of some documents so that all of them exceed all others; 0 if they do already.
+
+    scores: (m,) float64. first: (m,) bool, the documents that come first (None: none). NaN scores are not compared.
+    """
+    if first is None:
+        return 0.0
+    lowest = float(np.nanmin(scores[first], initial=np.inf))
+    highest = float(np.nanmax(scores[~first], initial=-np.inf))
+    return max(0.0, highest - lowest + LIFT_MARGIN) if np.isfinite(lowest) and np.isfinite(highest) else 0.0
+
+
 def _no_parts() -> Floats:
     return np.empty((0, 0))
 
@@ -111,8 +130,10 @@ class FusedCandidates:
     documents: (m,) int64 ascending ordinals. scores: (S, m) float64, NaN if a source has no score for a document.
     ranks: (S, m) int64 rank in the source's own list, from 0; -1 outside it. score_statistics: (S, 2) float64 mean
     and standard deviation of each source's scores over the collection. best: (S, m) int64 best passage of each
-    document according to each source. parts: (S, m) float64 what each source adds to the fused score; totals: (m,)
-    float64, their sums; weights: the weight of each source. The three are empty before fusion.
+    document according to each source. identified: (m,) bool, documents that the query names by an identifier, which
+    come first; None if there are none. parts: (S, m) float64 what each source adds to the fused score; totals: (m,)
+    float64, their sums, with the lift of identified documents; weights: the weight of each source; lift: what is added
+    to the fused scores of identified documents. The four are empty before fusion.
     """
 
     documents: Ints
@@ -121,15 +142,21 @@ class FusedCandidates:
     ranks: Ints
     score_statistics: Floats
     best: Ints
+    identified: Bools | None = None
     parts: Floats = field(default_factory=_no_parts)
     totals: Floats = field(default_factory=_no_totals)
     weights: tuple[float, ...] = ()
+    lift: float = 0.0
 
     def fused(self, spec: FusionSpec) -> FusedCandidates:
         """Return the pool with the fused scores of a method and its weights; the other arrays are shared."""
         parts = FUSIONS[spec.method](self, spec)
         weights = tuple(spec.weight(name) for name in self.sources)
-        return replace(self, parts=parts, totals=parts.sum(axis=0), weights=weights)
+        totals = parts.sum(axis=0)
+        lift = lift_above(totals, self.identified)
+        if self.identified is not None:
+            totals = totals + lift * self.identified
+        return replace(self, parts=parts, totals=totals, weights=weights, lift=lift)
 
     def take(self, at: Ints) -> FusedCandidates:
         """Return the pool of the candidates at these ascending indexes, with the scores that they have in this one."""
@@ -188,4 +215,6 @@ class FusedCandidates:
                 "deviation": deviation,
             }
             found.append(Contribution("fusion", name, float(self.parts[row, at]), detail))
+        if self.lift and self.identified is not None and self.identified[at]:
+            found.append(identifier_part("fusion", self.lift))
         return tuple(found)

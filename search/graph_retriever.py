@@ -14,21 +14,25 @@ from clew.core.errors import StageUnavailable, UsageError
 from clew.core.mapped import open_array
 from clew.core.text import Analyzer
 from clew.core.types import Deadline, Ints, Vectors
-from clew.kg.annotate import open_linker
+from clew.core.words import stem, words
+from clew.kg.annotate import open_linker, steps_of
 from clew.kg.cached import CachedStore
 from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
 from clew.kg.linker import FEATURES, Candidate, Linked, Linker
-from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, remainder
+from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, relation_words, remainder
 from clew.kg.snapshot import Snapshot, find_snapshot
-from clew.kg.spec import DocumentMapping, GraphSpec
+from clew.kg.snapshot_walk import neighbourhood
+from clew.kg.spec import DocumentMapping, GraphSpec, pulled
 from clew.kg.store import STORES, GraphStore
 from clew.kg.types import Direction, EdgeTable
 from clew.kg.unavailable import UnavailableStore
-from clew.search.protocols import Expansion, ParsedQuery
+from clew.search.protocols import DocumentSteps, Expansion, ParsedQuery
 from clew.search.types import LinkedEntity
 
 # (entities, dim) float16 and (relations, dim) float32 unit vectors in the snapshot's order, stored with the statistics.
 ENTITY_VECTORS, RELATION_VECTORS = "entity_vectors.npy", "relation_vectors.npy"
+# Stands for the cosine of a query with the name of a relation that it has in full, where there are no vectors.
+_NAMED = 0.3
 # How long an answer of an external database, which others may change, is cached.
 _EXTERNAL_SECONDS = 60.0
 
@@ -41,6 +45,8 @@ def graph_label(snapshot: str) -> str:
 @dataclass(frozen=True, slots=True)
 class GraphRetriever:
     """The opened graph of a release. Safe for concurrent use.
+
+    If a graph's server cannot answer, queries walk over the snapshot's edges on disk instead.
 
     policy: the spec's, completed for how the documents are part of the graph (see `resolved_policy`). walks: whether
     there is any relation to walk. relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty
@@ -74,18 +80,29 @@ class GraphRetriever:
             if name not in named or mention.probability > named[name].probability:
                 named[name] = mention
         policy = self.policy
-        table = (
-            self.store.neighbourhood(list(named), policy.walk, deadline)
-            if self.walks
-            else table_without_edges(list(named))
-        )
+        table, lost = self._neighbourhood(list(named), deadline)
         seeds = {name: mention.probability for name, mention in named.items()}
         fits = self._fits(query, named, table, policy) if policy.fit else {}
         reached = tuple(expand(table, seeds, fits, policy))
         rows, stored = self._rows(reached)
         labels = self._labels(stored)
         paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in stored)
-        return Expansion(linked, stored, rows, paths, _cut(table, policy) or len(reached) == policy.most)
+        cut = _cut(table, policy) or len(reached) == policy.most
+        return Expansion(linked, stored, rows, paths, cut, self._document_steps(query, named), lost)
+
+    def _neighbourhood(self, seeds: list[str], deadline: Deadline) -> tuple[EdgeTable, str]:
+        """Return the edges around the seeds, and why they are not the server's ("" if they are the store's own).
+
+        If a server cannot answer, the edges are those of the snapshot. Raises StageUnavailable if another store cannot.
+        """
+        if not self.walks:
+            return table_without_edges(seeds), ""
+        try:
+            return self.store.neighbourhood(seeds, self.policy.walk, deadline), ""
+        except StageUnavailable as error:
+            if self.spec.store != "neo4j":
+                raise
+            return neighbourhood(self.snapshot, seeds, self.policy.walk), error.message
 
     def entities(self, expansion: Expansion, text: str) -> tuple[LinkedEntity, ...]:
         """Return the entities that a query's text names, in text order."""
@@ -149,7 +166,7 @@ class GraphRetriever:
         learned = bool(self.model)
         rest = {name: remainder(query.text, [(mention.start, mention.end)]) for name, mention in named.items()}
         whole = remainder(query.text, [(mention.start, mention.end) for mention in named.values()])
-        cosines = self._cosines(query, table)
+        cosines = self._cosines(query, table.relations)
         odds: dict[tuple[str, Step], float] = {}
         for near, relation, outgoing in sorted(
             set(zip(table.near.tolist(), table.relation.tolist(), table.outgoing.tolist(), strict=True))
@@ -167,12 +184,36 @@ class GraphRetriever:
         }
         return {key: float(np.exp(policy.fit * (value - best[bool(key[0])]))) for key, value in odds.items()}
 
-    def _cosines(self, query: ParsedQuery, table: EdgeTable) -> list[float]:
-        """Return the cosine of the query and the name of each relation of a table; 0 if there are no vectors."""
+    def _document_steps(self, query: ParsedQuery, named: Mapping[str, Candidate]) -> DocumentSteps | None:
+        """Return how the relations that join documents of types of their own to entities fit the query."""
+        if not self.spec.document_types:
+            return None
+        relations = self.snapshot.relations
+        rest = remainder(query.text, [(mention.start, mention.end) for mention in named.values()])
+        odds, weights, said = [0.0], [1.0], [""]
+        learned = bool(self.model)
+        cosines = self._cosines(query, relations) if self.policy.fit else [0.0] * len(relations)
+        for at, step in enumerate(steps_of(relations)):
+            value = COSINE[learned] * cosines[at // 2]
+            if learned:
+                value += LIKELIHOOD * self.model.fit(rest, step)
+            odds.append(self.policy.fit * value)
+            relation = self.spec.expand.relation(step.relation)
+            weights.append(relation.weight if relation.direction in {"both", step.direction} else 0.0)
+            said.append(self.policy.step_text(step))
+        return DocumentSteps(np.array(odds, np.float64), np.array(weights, np.float64), tuple(said))
+
+    def _cosines(self, query: ParsedQuery, relations: Sequence[str]) -> list[float]:
+        """Return how close the query is to the name of each relation: the cosine of their vectors.
+
+        Without vectors, it is _NAMED times the share of the words of the name that the query has.
+        """
         if query.vector is None or not self.relation_vectors:
-            return [0.0] * len(table.relations)
-        names = np.stack([self.relation_vectors[name] for name in table.relations]) if table.relations else None
-        return [] if names is None else np.vecdot(names, query.vector).astype(np.float64).tolist()
+            asked = {word.stem for word in words(query.text)}
+            names = [{stem(word) for word in relation_words(name).split()} for name in relations]
+            return [_NAMED * len(name & asked) / max(1, len(name)) for name in names]
+        vectors = np.stack([self.relation_vectors[name] for name in relations]) if relations else None
+        return [] if vectors is None else np.vecdot(vectors, query.vector).astype(np.float64).tolist()
 
     def _rows(self, reached: Sequence[Reached]) -> tuple[Ints, tuple[Reached, ...]]:
         """Return the snapshot rows of the entities reached, and the entities that have one.
@@ -223,7 +264,7 @@ def open_graph_retriever(
     with ExitStack() as opened:
         snapshot = Snapshot.open(folder, verify=verify)
         opened.callback(snapshot.close)
-        policy, walks = resolved_policy(spec.expand, snapshot.relations, spec.document_mapping)
+        policy, walks = resolved_policy(spec.expand, walked(spec, snapshot.relations), spec.document_mapping)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
         store = open_store(spec, snapshot) if walks else UnavailableStore("the expansion policy walks no relation")
@@ -248,12 +289,26 @@ def open_store(spec: GraphSpec, snapshot: Snapshot) -> GraphStore:
         store: GraphStore = STORES[spec.store].open(snapshot.folder, verify=False)
         return store
     try:
-        label = "" if spec.neo4j.is_external else graph_label(snapshot.id)
-        return CachedStore(
-            STORES["neo4j"](spec.neo4j, label), seconds=_EXTERNAL_SECONDS if spec.neo4j.is_external else None
+        if not spec.neo4j.is_external:
+            return CachedStore(STORES["neo4j"](spec.neo4j, graph_label(snapshot.id)))
+        source = pulled(snapshot.manifest.lineage) or spec.neo4j
+        # The ids in the snapshot are those of the mapping that it was pulled with.
+        database = replace(
+            spec.neo4j,
+            labels=source.labels,
+            id=source.id,
+            nodes=source.nodes,
+            relations=walked(spec, snapshot.relations),
         )
+        return CachedStore(STORES["neo4j"](database, ""), seconds=_EXTERNAL_SECONDS)
     except UsageError as error:
         return UnavailableStore(error.message)
+
+
+def walked(spec: GraphSpec, relations: Sequence[str]) -> list[str]:
+    """Return those of a snapshot's relations that a store may walk; a database can have more than were pulled."""
+    mapped = spec.neo4j.relations if spec.store == "neo4j" and spec.neo4j and spec.neo4j.is_external else []
+    return [name for name in relations if not mapped or name in mapped]
 
 
 def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: DocumentMapping) -> tuple[ExpandSpec, bool]:
@@ -264,7 +319,9 @@ def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: Documen
     """
     if policy.itself is None:
         policy = replace(policy, itself=0.0 if found.documents and not found.types else 1.0)
-    if policy.relations or not found.about:
+    if policy.relations:
+        return policy, any(name in relations for name in policy.relations)
+    if not found.about:
         return policy, bool(relations)
     others: dict[str, Direction | RelationSpec] = {name: "both" for name in relations if name not in found.about}
     return replace(policy, relations=others), bool(others)

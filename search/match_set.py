@@ -3,7 +3,7 @@
 A document matches
   by words    if its content words carry at least half as much information (the sum of their idf) as the query's rarest
               word that the index knows. So a document with only "case" does not match "otterbox case", and a document
-              with several common words of a long question does.
+              with several common words of a long question does. A document with an identifier of the query matches.
   by graph    if it is about an entity that the query leads to, or has a term that the graph added to the query.
   by meaning  if its cosine stands out from those of all passages more than the best of as many unrelated passages is
               expected to, if cosines were normally distributed: (cosine - mean) / deviation is at least the quantile
@@ -62,7 +62,9 @@ def word_matches(generator: MatchesAny, query: ParsedQuery, store: DocStore) -> 
 
     Content words are the terms of the highest weight, so a query of function words matches by these.
     """
-    own = [(term, weight) for term, weight in query.terms if term not in query.origins]
+    own = [
+        (term, weight) for term, weight in query.terms if term not in query.origins and term not in query.identifiers
+    ]
     heaviest = max((weight for _, weight in own), default=0.0)
     information, rarest = np.zeros(store.documents), 0.0
     for term in dict.fromkeys(term for term, weight in own if weight == heaviest > 0):
@@ -73,6 +75,8 @@ def word_matches(generator: MatchesAny, query: ParsedQuery, store: DocStore) -> 
             information[holding] += idf
     # The tolerance covers rounding where two words are equally rare.
     matching: Bools = (information > 0) & (information >= WORD_SHARE * rarest - 1e-9)
+    if query.identifiers:
+        matching |= _documents(generator.matches_any(query.identifiers), store)
     return matching
 
 

@@ -100,7 +100,8 @@ class Searcher:
         query, ordering, matches = self._ordered(request, reranker, trace, filter_mask)
         window = ordering.shown[request.offset : request.offset + request.k]
         with trace.mandatory("present"):
-            presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile)
+            passing = parse_filters(request.filters, self.fields).variants(self.store) if request.filters else None
+            presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile, passing)
             hits = tuple(
                 self._hit(ordering, int(at), rank, presenter, query if request.explain else None)
                 for rank, at in enumerate(window, request.offset + 1)
@@ -112,7 +113,7 @@ class Searcher:
         if names := request.facets or profile.facets_of(self.fields):
             with trace.stage("facets"):
                 counted = matches.documents & ~documents_of(ordering.lost, self.store) & (left > 0)
-                facets = count_facets(self.store, self.fields, names, counted, request.facet_limit)
+                facets = count_facets(self.store, self.fields, names, counted, request.facet_limit, variants=passing)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return SearchResponse(
             query=query.text,
@@ -356,6 +357,7 @@ class Searcher:
             passage=span,
             why=self._stage_scores(explained, ordering, document) if explained else (),
             probability=probability,
+            variant=presenter.variant(self.store.variants, document),
         )
 
     def _stage_scores(self, query: ParsedQuery, ordering: Ordering, document: int) -> tuple[StageScore, ...]:

@@ -9,24 +9,34 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from clew.core.sentences import sentences
 from clew.core.text import Analyzer
-from clew.core.types import FieldValue
+from clew.core.types import Bools, FieldValue, Variant
 from clew.search.fields import Fields, body, title_field
 from clew.search.profile import ProfileSpec
 from clew.search.protocols import ParsedQuery
 from clew.search.terms import Match, QueryTerms, match_weight, weighted_sentences
-from clew.search.types import Highlight
+from clew.search.types import Highlight, MatchedVariant
+from clew.search.variant_store import VariantStore
+
+# Variants of a document whose terms are compared with the query's.
+COMPARED_VARIANTS = 200
 
 
 @dataclass(frozen=True)
 class Presenter:
-    """The presentation of one query's hits. Make one for a search and use it for all its hits."""
+    """The presentation of one query's hits. Make one for a search and use it for all its hits.
+
+    passing: (variants,) bool, the variants that pass the filters; None without filters.
+    """
 
     analyzer: Analyzer
     query: ParsedQuery
     fields: Fields
     profile: ProfileSpec
+    passing: Bools | None = None
 
     @cached_property
     def terms(self) -> QueryTerms:
@@ -40,6 +50,27 @@ class Presenter:
     def shown(self, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
         """Return the fields of a document that the profile shows and that have a value."""
         return {name: values[name] for name in self._shown if values.get(name) is not None}
+
+    def variant(self, store: VariantStore | None, document: int) -> MatchedVariant | None:
+        """Return the variant of a document that passes the filters and has most query terms; the first of equals.
+
+        Only the first COMPARED_VARIANTS that pass are compared. Returns None in an index without variants.
+        """
+        if store is None:
+            return None
+        start, end = int(store.first[document]), int(store.first[document + 1])
+        passing = np.arange(end - start)
+        if self.passing is not None and self.passing[start:end].any():
+            passing = np.flatnonzero(self.passing[start:end])
+        every = store.of(document)
+        best = max(passing[:COMPARED_VARIANTS].tolist(), key=lambda at: self._worth(every[at]))
+        return MatchedVariant(best, len(every), every[best].id, self.shown(every[best].fields))
+
+    def _worth(self, variant: Variant) -> float:
+        """Return the weight of the query's terms in a variant."""
+        texts = (value for value in variant.fields.values() if isinstance(value, str | list))
+        words = [variant.id, *("\n".join(value) if isinstance(value, list) else value for value in texts)]
+        return match_weight(self.terms.matches("\n".join(words)))
 
     def highlights(self, values: Mapping[str, FieldValue], span: tuple[int, int]) -> tuple[Highlight, ...]:
         """Return the full title if it contains a query term, then a snippet (or the answer) from the best passage.

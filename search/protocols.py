@@ -7,9 +7,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+
 from clew.core.types import Bools, Contribution, Deadline, Floats, Ints, Ranking, Vectors
 from clew.kg.expand import Reached
 from clew.kg.linker import Linked
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DocumentSteps:
+    """How well the steps that lead from entities to documents fit a query, by step code (see clew.kg.annotate).
+
+    odds: (c,) float64 log-odds. weights: (c,) float64 of the policy, 0 or more. said: each step in plain words. Code 0
+    is an annotation without a relation, which always counts in full.
+    """
+
+    odds: Floats
+    weights: Floats
+    said: tuple[str, ...]
+
+    def factors(self, codes: Ints) -> Floats:
+        """Return (c,) float64 factors of the documents of one entity, relative to the step that fits best.
+
+        codes: (n,) the steps that lead from this entity to any document, without 0.
+        """
+        found = np.zeros(len(self.odds), np.float64)
+        walked = codes[self.weights[codes] > 0]
+        best = self.odds[walked].max(initial=-np.inf)
+        found[walked] = self.weights[walked] * np.exp(self.odds[walked] - best)
+        found[0] = 1.0
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +45,8 @@ class Expansion:
 
     linked: candidates and mentions of its text. reached: the entities reached, by descending weight. rows: (r,)
     int64 row of each in the graph. paths: how each is reached, in plain words. truncated: whether a limit of the policy
-    cut the walk or the list of entities reached.
+    cut the walk or the list of entities reached. steps: how relations to documents count (None: all in full).
+    lost: why the edges are those of the snapshot and not of the graph's server, "" if that did not happen.
     """
 
     linked: Linked
@@ -26,6 +54,8 @@ class Expansion:
     rows: Ints
     paths: tuple[str, ...]
     truncated: bool = False
+    steps: DocumentSteps | None = None
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +67,8 @@ class ParsedQuery:
     dense ranking is not requested or not possible. unknown: share of tokens that the encoder does not know (0 to 1).
     notes: what query analysis decided, for the response. expansion: the entities that it names and those reached from
     them, None if the graph is not used. origins: term that the graph added → the path to its entity, in plain words.
+    identifiers: index terms of identifiers that it names, which are among the terms. required: index terms of its other
+    content words; a document with one of the identifiers and all of these comes first.
     """
 
     text: str
@@ -46,6 +78,8 @@ class ParsedQuery:
     notes: tuple[str, ...] = ()
     expansion: Expansion | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    identifiers: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +146,19 @@ class MayMiss(Protocol):
         ...
 
 
+class Vocabulary(Protocol):
+    """A source that knows in how many passages a term is."""
+
+    def document_frequency(self, term: str) -> int:
+        """Return the number of passages that contain an index term."""
+        ...
+
+
+@runtime_checkable
+class WordIndex(MatchesAny, Vocabulary, Protocol):
+    """A source that ranks by words: it knows how frequent they are and which passages have them."""
+
+
 @dataclass(frozen=True, slots=True)
 class PassageSet:
     """The passages of one shard, in order, as an index kind reads them.
@@ -119,13 +166,15 @@ class PassageSet:
     fields: searched field → text of that field in each passage (every passage of a document has its full title and
     keywords, but only its own part of a body field). vectors: (n, dim) float32 unit vectors, None if the index has no
     vectors. documents: id of each passage's document; the passages of a document are adjacent.
-    linked: field whose values are entities → its values in each passage.
+    linked: field whose values are entities → its values in each passage. identifiers: the id of each passage's document
+    and the values of its identifier fields; empty if they are not searched.
     """
 
     fields: Mapping[str, Sequence[str]]
     vectors: Vectors | None = None
     documents: Sequence[str] = ()
     linked: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+    identifiers: Sequence[Sequence[str]] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.fields.values()), [])) if self.vectors is None else len(self.vectors)

@@ -16,10 +16,18 @@ from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.gate import Gate, features
 from clew.search.graph_retriever import GraphRetriever
 from clew.search.match_set import MatchSet, MeaningFloor, added_terms, graph_matches, word_matches
-from clew.search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, MayMiss, ParsedQuery
+from clew.search.protocols import (
+    CandidateGenerator,
+    CandidateRequest,
+    Expansion,
+    MatchesAny,
+    MayMiss,
+    ParsedQuery,
+    WordIndex,
+)
 from clew.search.query_analysis import QueryAnalyzer
 from clew.search.trace import Trace
-from clew.search.types import MAX_WINDOW, GraphUse, SearchRequest
+from clew.search.types import MAX_WINDOW, Degradation, GraphUse, SearchRequest
 
 GRAPH = "graph"
 # How many documents of an approximate index match by meaning at most.
@@ -47,6 +55,8 @@ class Retriever:
         names = self._names(request)
         with trace.mandatory("understand"):
             query = self.query_analyzer.terms(request.query)
+            if "bm25" in names and isinstance(words := self.generators["bm25"], WordIndex):
+                query = self.query_analyzer.respelled(self.query_analyzer.identified(query, words), words)
         allowed = passages(filter_mask, self.store) if filter_mask is not None else None
         lists: dict[str, Ranking] = {}
         for name in names:
@@ -174,6 +184,7 @@ class Retriever:
         if not expansion.reached:
             nowhere = "no entity is reached from those it names" if named else "the query names no entity of the graph"
             trace.graph = GraphUse(used=False, reason=nowhere, entities=named)
+            self._report_loss(expansion, trace)
             return asked.query
         wide = replace(asked, query=replace(asked.query, expansion=expansion))
         found = self._documents(GRAPH, wide, trace)
@@ -185,7 +196,14 @@ class Retriever:
         trace.graph = replace(use, entities=named, reached=len({reached.entity for reached in expansion.reached}))
         trace.gate_features = seen
         lists.update(added)
+        self._report_loss(expansion, trace)
         return query if use.used else asked.query
+
+    @staticmethod
+    def _report_loss(expansion: Expansion, trace: Trace) -> None:
+        if expansion.lost:
+            reason = f"{expansion.lost}; the edges of the snapshot were used instead"
+            trace.degraded.append(Degradation(GRAPH, reason))
 
     def _added(
         self,
@@ -262,7 +280,21 @@ class Retriever:
             ranks[row, np.searchsorted(union, listed.ordinals)] = np.arange(len(listed))
         statistics = [listed.score_statistics or (0.0, 1.0) for listed in lists.values()]
         score_statistics = np.array(statistics, np.float64).reshape(-1, 2)
-        return FusedCandidates(union, tuple(lists), scores, ranks, score_statistics, best).fused(fusion)
+        identified = self._identified(query, ordinals, heads) if query.identifiers and "bm25" in lists else None
+        return FusedCandidates(union, tuple(lists), scores, ranks, score_statistics, best, identified).fused(fusion)
+
+    def _identified(self, query: ParsedQuery, ordinals: Ints, heads: Ints) -> Bools | None:
+        """Return (m,) bool: documents with an identifier of the query and all its other content words; None if none.
+
+        ordinals: passages of the m documents; heads: where those of each document begin.
+        """
+        words = self.generators["bm25"]
+        if not isinstance(words, MatchesAny) or not len(ordinals):
+            return None
+        found = np.ones(len(heads), np.bool_)
+        for terms in (query.identifiers, *((term,) for term in query.required)):
+            found &= np.logical_or.reduceat(words.matches_any(terms)[ordinals], heads)
+        return found if found.any() else None
 
 
 def _best_in_groups(scores: Floats, heads: Ints, ordinals: Ints) -> tuple[Floats, Ints]:

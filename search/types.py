@@ -68,6 +68,20 @@ class StageScore:
     parts: tuple[Contribution, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MatchedVariant:
+    """The variant of a document that matches a search best.
+
+    index: its number among the document's variants, from 0; of: how many there are. id: its own id, such as its SKU
+    ("" if it has none). fields: its values of the variant fields that the profile shows.
+    """
+
+    index: int
+    of: int
+    id: str
+    fields: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One document found.
@@ -75,6 +89,7 @@ class Hit:
     score: of the last stage that reached the document, named by scored_by. passage: (start, end) characters of the
     best passage in the document's body. why: the explanation, one entry per stage, only if it was requested.
     probability: that the document is relevant (0 to 1), only if it was reranked; score is then its log-odds.
+    variant: the variant that passes the filters and has most query terms; None in an index without variants.
     """
 
     id: str
@@ -86,6 +101,7 @@ class Hit:
     passage: tuple[int, int] | None = None
     why: tuple[StageScore, ...] = ()
     probability: float | None = None
+    variant: MatchedVariant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,15 +111,20 @@ def load(cls: type[Stored], path: Path, sha256: str | None = None) -> Stored:
     """Read a stored record. Raises NotFoundError, CorruptError (wrong hash, broken JSON) or FormatError."""
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(f"{path} is missing", "list the indexes with `clew indexes list`") from None
+    except OSError as error:
+        raise CorruptError(f"{path} cannot be read: {error.strerror}", REBUILD) from None
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise CorruptError(f"{path} was changed after it was written (sha256 differs)", REBUILD)
     table = parse_table(data, path, FORMAT)
-    if "shards" in table:
-        table["shards"] = tuple((address, digest) for address, digest in table["shards"])
-    if "derived" in table:
-        table["derived"] = tuple(table["derived"])
+    try:
+        if "shards" in table:
+            table["shards"] = tuple((address, digest) for address, digest in table["shards"])
+        if "derived" in table:
+            table["derived"] = tuple(table["derived"])
+    except (TypeError, ValueError):
+        raise CorruptError(f"{path}: shards or derived is not a list of the expected shape", REBUILD) from None
     return record_of(cls, table, path)
 
 

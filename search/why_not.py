@@ -90,6 +90,9 @@ def filtered_out(filters: Mapping[str, Any], fields: Fields, store: DocStore, do
         for condition, text in _conditions(filters)
         if not parse_filters(condition, fields).documents(store)[document]
     ]
+    if not failed:
+        every = ", ".join(text for _, text in _conditions(filters))
+        return f"filters exclude it: none of its variants meets all of them ({every})"
     shown = ", ".join(failed[:_MOST_CONDITIONS])
     more = f" and {len(failed) - _MOST_CONDITIONS} more" if len(failed) > _MOST_CONDITIONS else ""
     return f"a filter excludes it: {shown}{more}" if len(failed) == 1 else f"filters exclude it: {shown}{more}"

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from clew.api.requests import DocumentParameters
 from clew.api.runtime import PROBLEMS, Runtime
-from clew.api.schemas import DocumentResult
+from clew.api.schemas import DocumentResult, Variant
 from clew.core.errors import NotFoundError
 
 
@@ -33,6 +33,10 @@ def router(runtime: Runtime) -> APIRouter:
                     index=searcher.release.index,
                     release=searcher.release.id,
                     fields=dict(searcher.store.fields_of(found)),
+                    variants=[
+                        Variant.model_validate(variant)
+                        for variant in (searcher.store.variants.of(found) if searcher.store.variants else ())
+                    ],
                 )
 
         return await runtime.answer(work)

@@ -1,7 +1,8 @@
 """Write and read an archive of plain files: `.tar`, `.tar.gz` or `.tar.zst`.
 
 An archive is written completely or not at all, and the same files give the same bytes. Reading does not trust its
-content: only plain files are accepted, under names that the reader expects, and each name only once.
+content: only plain files are accepted, under names that the reader expects, each name only once, and within limits on
+their number and size, so that a small file cannot fill memory or the disk.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import re
 import shutil
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -20,6 +21,13 @@ from clew.core.errors import DataError, UsageError
 from clew.core.files import disk_errors, fsync_directory, open_source, reading
 
 ENDINGS = (".tar", ".tar.gz", ".tar.zst")
+
+# Limits of what is read from an archive.
+MOST_MEMBERS = 100_000
+# Bytes of all members: so many times the size of the file, and these besides.
+MOST_RATIO, MOST_EXTRA = 200, 1 << 30
+# Bytes of a header that extends another one (long names and sizes); tarfile reads it into memory.
+_MOST_HEADER = 1 << 16
 
 
 def check_target(target: Path) -> None:
@@ -54,6 +62,16 @@ def write_archive(target: Path, parts: Iterable[tuple[Path, str]]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+class _Member(tarfile.TarInfo):
+    """A header that refuses extensions too long for what Clew writes, before they are read into memory."""
+
+    def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+        plain = (tarfile.REGTYPE, tarfile.AREGTYPE)
+        if self.size < 0 or (self.type not in plain and self.size > _MOST_HEADER):
+            raise tarfile.ReadError(f"the header of {self.name[:80]!r} has the size {self.size:,}")
+        return super()._proc_member(tarfile_)  # type: ignore[misc,no-any-return]
+
+
 @contextmanager
 def opened_archive(path: Path, kind: str, hint: str) -> Iterator[tarfile.TarFile]:
     """Open an archive as a stream whose members are read in order.
@@ -62,23 +80,50 @@ def opened_archive(path: Path, kind: str, hint: str) -> Iterator[tarfile.TarFile
     is not a tar archive or is cut short.
     """
     try:
-        with reading(str(path)), open_source(str(path)) as file, tarfile.open(fileobj=file, mode="r|") as tar:
+        with (
+            reading(str(path)),
+            open_source(str(path)) as file,
+            tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as tar,
+        ):
             yield tar
-    except tarfile.TarError as error:
+    except (tarfile.TarError, RecursionError, ValueError, OverflowError) as error:
         raise DataError(f"{path} is not a valid {kind}: {error}", hint) from None
 
 
-def extract_archive(path: Path, target: Path, members: re.Pattern[str], kind: str, hint: str) -> None:
+def is_plain(member: tarfile.TarInfo) -> bool:
+    """Return whether a member is a plain file: no folder, link, device or file with holes."""
+    return member.type in {tarfile.REGTYPE, tarfile.AREGTYPE} and not member.issparse()
+
+
+def extract_archive(
+    path: Path,
+    target: Path,
+    members: re.Pattern[str],
+    kind: str,
+    hint: str,
+    limits: Sequence[tuple[str, int]] = (),
+) -> None:
     """Extract the members into the folder `target`, which is created if it is missing.
 
-    members: pattern of the allowed names. Raises DataError that names the first member whose name is not allowed, that
-    is not a plain file, or that occurs twice. Members extracted before remain, so extract into a staging folder.
+    members: pattern of the allowed names. limits: (ending of a name, most bytes of such a member). Raises DataError
+    that names the first member whose name is not allowed, that is not a plain file, that occurs twice or that is beyond
+    a limit: those given, MOST_MEMBERS, and MOST_RATIO times the file's size and MOST_EXTRA bytes for all. Members
+    extracted before remain, so extract into a staging folder.
     """
+    count, left = 0, path.stat().st_size * MOST_RATIO + MOST_EXTRA
     with opened_archive(path, kind, hint) as tar:
         for member in tar:
-            if not member.isreg() or not members.fullmatch(member.name):
+            if not is_plain(member) or not members.fullmatch(member.name):
                 raise DataError(
-                    f"{path} contains {member.name!r}, which is not part of an export",
+                    f"{path} contains {member.name[:200]!r}, which is not part of an export",
+                    "export again: this file was changed, or was not written by Clew",
+                )
+            most = min([left, *(most for ending, most in limits if member.name.endswith(ending))])
+            count, left = count + 1, left - member.size
+            if member.size > most or count > MOST_MEMBERS:
+                raise DataError(
+                    f"{path} contains {member.name!r} with {member.size:,} bytes, and the limit there is {most:,} "
+                    f"bytes in at most {MOST_MEMBERS:,} files",
                     "export again: this file was changed, or was not written by Clew",
                 )
             place = target / member.name

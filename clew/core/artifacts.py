@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from stat import S_ISREG
 
 from clew.core.errors import CorruptError
 from clew.core.files import fsync_directory, fsync_tree, sha256_file
 from clew.core.tables import REBUILD
 
 SHARED_LOCK_FILE = ".open"
+
+# A path relative to a folder that stays in it.
+_INSIDE = re.compile(r"(?!(?:.*/)?\.{0,2}(?:/|$))[^\\\x00]+")
 
 
 def digest_files(directory: Path, leave_out: tuple[str, ...] = ()) -> dict[str, str]:
@@ -26,13 +31,24 @@ def digest_files(directory: Path, leave_out: tuple[str, ...] = ()) -> dict[str, 
 
 
 def verify_files(directory: Path, files: Mapping[str, str]) -> None:
-    """Check the sha256 of every file. Raises CorruptError that names the first file that is missing or was changed."""
+    """Check the sha256 of every file. Raises CorruptError that names the first file that is missing or was changed.
+
+    A name that leads out of the folder, and anything but a plain file under a name, is an error too.
+    """
     for name, digest in files.items():
+        if not isinstance(name, str) or not _INSIDE.fullmatch(name):
+            raise CorruptError(
+                f"the manifest of {directory} lists {str(name)[:200]!r}, which is not a file in it", REBUILD
+            )
         path = directory / name
         try:
+            if not S_ISREG(path.stat().st_mode):
+                raise CorruptError(f"{path} is not a plain file", REBUILD)
             found = sha256_file(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise CorruptError(f"{path} is missing", REBUILD) from None
+        except OSError as error:
+            raise CorruptError(f"{path} cannot be read: {error.strerror}", REBUILD) from None
         if found != digest:
             raise CorruptError(f"{path} was changed after it was written (sha256 differs)", REBUILD)
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from clew.core.errors import DataError, NotFoundError, StoreError
 
-COMPRESSED = (".gz", ".zst")
-_CHUNK = 1 << 20
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".zip")
+_SPARE = 1 << 12
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Messages about a full disk by libraries that write files themselves and give no errno.
 _FULL_TEXT = re.compile(
@@ -70,6 +69,40 @@ def write_atomic(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
         raise
     fsync_directory(path.parent)
+
+
+def write_atomic_spare(path: Path, data: bytes) -> None:
+    """Replace a file of at most 4,096 bytes as `write_atomic` does, also on a full disk.
+
+    An earlier call left a spare file next to it, whose space is taken then. (A file system that copies blocks on
+    writing may need new space even so.)
+    """
+    spare = path.with_name(f".{path.name}.spare")
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        if error.errno not in _FULL or len(data) > _SPARE or not spare.is_file() or spare.stat().st_size < len(data):
+            raise
+        with spare.open("r+b") as file:
+            file.write(data)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+        spare.replace(path)
+        fsync_directory(path.parent)
+    if not spare.is_file() or spare.stat().st_size < _SPARE:
+        with suppress(OSError):
+            write_atomic(spare, bytes(_SPARE))
+
+
+@contextmanager
+def suppress_full() -> Iterator[None]:
+    """Ignore an error of a full disk, quota or file size limit raised in the block, whose file is not needed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
 
 
 @contextmanager
@@ -147,69 +180,34 @@ def open_raw(url: str) -> IO[bytes]:
 
 
 def open_source(url: str) -> IO[bytes]:
-    """Open a file for reading; `.gz` and `.zst` are decompressed. Read from it in a `reading(url)` block."""
+    """Open a file for reading; a file with an extension of `COMPRESSED`, in any case, is decompressed.
+
+    Read from it in a `reading(url)` block. Raises NotFoundError, DataError if it cannot be opened or is a ZIP archive
+    that does not contain exactly one file.
+    """
+    from clew.core.compressed import decompressed
+
     raw = open_raw(url)
-    if url.endswith(".gz"):
-        import gzip
-
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
-    if url.endswith(".zst"):
-        return cast("IO[bytes]", io.BufferedReader(_Zstd(raw), _CHUNK))
-    return raw
-
-
-class _Zstd(io.RawIOBase):
-    """A stream that decompresses a zstd file. Unlike zstandard's own reader it detects a file that is cut short."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw = raw
-        self._frame: Any = None
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            data = self._raw.read(_CHUNK)
-            if not data:
-                if self._frame is not None:
-                    raise EOFError("the last frame is cut short")
-                return 0
-            self._ready = memoryview(self._decompressed(data))
-        count = min(len(buffer), len(self._ready))
-        buffer[:count], self._ready = self._ready[:count], self._ready[count:]
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-    def _decompressed(self, data: bytes) -> bytes:
-        import zstandard
-
-        parts = []
-        while data:
-            if self._frame is None:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            parts.append(self._frame.decompress(data))
-            data = self._frame.unused_data
-            if self._frame.eof:
-                self._frame = None
-        return b"".join(parts)
+    ending = next((ending for ending in COMPRESSED if url.lower().endswith(ending)), "")
+    with reading(url):
+        return decompressed(raw, ending) if ending else raw
 
 
 @contextmanager
 def reading(url: str) -> Iterator[None]:
     """Turn errors of damaged compressed data raised in the block into a DataError that names the file."""
+    import lzma
+    import zipfile
+
     import zstandard
 
+    damaged = (EOFError, zlib.error, zstandard.ZstdError, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
     try:
         yield
-    except (EOFError, zlib.error, zstandard.ZstdError) as error:
+    except damaged as error:
         raise _broken(url, error) from None
     except OSError as error:
-        # gzip reports damaged data as an OSError without errno.
+        # gzip and bz2 report damaged data as an OSError without errno.
         if error.errno is not None:
             raise
         raise _broken(url, error) from None

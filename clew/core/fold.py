@@ -12,11 +12,14 @@ from functools import cache
 
 # Letters that Unicode does not decompose, although people type them without the stroke.
 _STROKED = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i"}
-_DASHES = "\u2010\u2011\u2012\u2212\ufe63\uff0d"
-_APOSTROPHES = "\u2018\u2019\u02bc\u2032\uff07"
-_KEPT = frozenset("'-_.,+#")
-# Signs that NFKC would turn into letters of the preceding word ("Sony™" would become "sonytm").
-_SIGNS = frozenset("™℠©®")
+# Signs with one form for all their variants. NFKC would turn the last into letters of the preceding word ("sonytm").
+_VARIANTS = {
+    **dict.fromkeys("\u2010\u2011\u2012\u2212\ufe63\uff0d", "-"),
+    **dict.fromkeys("\u2018\u2019\u02bc\u2032\uff07", "'"),
+    **dict.fromkeys("\u2044\u2215", "/"),
+    **dict.fromkeys("\u2033\u201d", '"'),
+    **dict.fromkeys("\u2122\u2120\u00a9\u00ae", " "),
+}
 _SENTINEL = "\ue000"
 _SPACES = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
@@ -63,11 +66,30 @@ def _fold_slowly(text: str) -> tuple[str, list[int], list[int]]:
         while end < len(text) and _joins_the_last(text[end]):
             end += 1
         piece = _fold_cluster(text[at:end])
+        if "\u2044" in piece:
+            piece = _fraction(text[at:end], piece, pieces, starts, ends)
         pieces.append(piece)
         starts += [at] * len(piece)
         ends += [end] * len(piece)
         at = end
     return "".join(pieces), starts, ends
+
+
+def _fraction(cluster: str, folded: str, pieces: list[str], starts: list[int], ends: list[int]) -> str:
+    """Return a sign such as ½ as a decimal number, joined to a whole number before it (1½ and 1 ½ are 1.5).
+
+    folded: what the sign is otherwise folded to. pieces, starts, ends: what is folded so far; a space before the sign
+    is removed if a number precedes it.
+    """
+    value = unicodedata.numeric(cluster[0], None)
+    if value is None or not 0 < value < 1:
+        return folded.replace("\u2044", "/")
+    decimal = f"{value:.4g}"
+    if len(pieces) > 1 and pieces[-1] == " " and pieces[-2][-1:].isdigit():
+        pieces.pop()
+        starts.pop()
+        ends.pop()
+    return decimal[1:] if pieces and pieces[-1][-1:].isdigit() else decimal
 
 
 @cache
@@ -82,17 +104,14 @@ def _joins_the_last(character: str) -> bool:
 
 def _fold_cluster(cluster: str) -> str:
     """Return the fold of a character with its combining marks: "" for invisible characters, " " for signs."""
-    if cluster in _SIGNS:
-        return " "
-    if cluster in _DASHES:
-        return "-"
-    if cluster in _APOSTROPHES:
-        return "'"
+    if cluster in _VARIANTS:
+        return _VARIANTS[cluster]
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", cluster).casefold())
     folded = "".join(_plain(c) for c in folded)
     if not folded and not cluster.isspace():
         return " " if cluster == "\u200b" else ""
-    if any(c.isalnum() or c in _KEPT or unicodedata.category(c)[0] == "M" for c in folded):
+    # ASCII stays as it is, so that a text has the same terms whether or not another character is in it.
+    if folded.isascii() or any(c.isalnum() or c == "\u00d7" or unicodedata.category(c)[0] == "M" for c in folded):
         return folded
     return " "
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clew.core.errors import LockedError, StoreError
+from clew.core.files import suppress_full
 
 LOCK = ".lock"
 OWNER = ".lock.pid"
@@ -28,7 +29,8 @@ def writing(root: Path, *, wait: bool = False) -> Iterator[None]:
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-        (root / OWNER).write_text(f"{os.getpid()}\n", encoding="ascii")
+        with suppress_full():  # it only informs others, and a rollback must work on a full disk
+            (root / OWNER).write_text(f"{os.getpid()}\n", encoding="ascii")
     except Timeout:
         what = {"graphs": "graph", "training": "training run"}.get(root.parent.name, "index")
         raise LockedError(

@@ -26,19 +26,33 @@ def open_trie(path: Path) -> Any:
         raise _missing(path)
     try:
         return marisa_trie.Trie().mmap(str(path))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, MemoryError) as error:
         raise CorruptError(f"{path} is not a valid term list: {error}", REBUILD) from None
 
 
-def open_array(path: Path) -> Any:
-    """Open a memory-mapped, read-only array. Raises NotFoundError or CorruptError that names the file."""
+def open_array(path: Path, dtype: Any = None, shape: tuple[int | None, ...] | None = None) -> Any:
+    """Open a memory-mapped, read-only array, which may not contain pickled objects.
+
+    dtype, shape: what it must have (None, or None as a length: any). Raises NotFoundError or CorruptError that names
+    the file.
+    """
     try:
         # A plain array over the map, because numba does not treat numpy's memmap class as an array.
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        found = np.asarray(open_memmap(path, mode="r"))
     except FileNotFoundError:
         raise _missing(path) from None
-    except (ValueError, EOFError) as error:
-        raise CorruptError(f"{path} is not a valid array file: {error}", REBUILD) from None
+    # The header is a Python literal, whose parser has errors of its own.
+    except (ValueError, EOFError, OSError, TypeError, OverflowError, SyntaxError, MemoryError, RecursionError) as error:
+        raise CorruptError(f"{path} is not a valid array file: {str(error)[:200]}", REBUILD) from None
+    fits = shape is None or (
+        len(shape) == found.ndim and all(a is None or a == b for a, b in zip(shape, found.shape, strict=True))
+    )
+    if not fits or (dtype is not None and found.dtype != dtype):
+        wanted = "any shape" if shape is None else f"shape {tuple('any' if n is None else n for n in shape)}"
+        raise CorruptError(
+            f"{path} holds {found.dtype} of shape {found.shape}, expected {np.dtype(dtype)} of {wanted}", REBUILD
+        )
+    return found
 
 
 def new_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Any:

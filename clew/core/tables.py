@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from clew.core.errors import CorruptError, FormatError, NotFoundError
 
@@ -42,8 +44,30 @@ def parse_table(data: bytes, path: Path, known: int, hint: str = REBUILD) -> dic
 
 
 def record_of(make: Callable[..., Made], table: Mapping[str, Any], path: Path, hint: str = REBUILD) -> Made:
-    """Return make(**table). Raises CorruptError that names the file and the key that is missing or unknown."""
+    """Return make(**table). make: a dataclass.
+
+    Raises CorruptError that names the file and the key that is missing, unknown, or of another type than declared.
+    """
+    from pydantic import ValidationError
+
     try:
-        return make(**table)
+        made = make(**table)
     except TypeError as error:
         raise CorruptError(f"{path} has a missing or unknown key: {error}", hint) from None
+    for name, adapter in _adapters(make).items():
+        try:
+            adapter.validate_python(getattr(made, name), strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join([name, *(str(part)[:80] for part in first["loc"])])
+            raise CorruptError(f"{path}: {key} is {str(first['input'])[:80]!r}: {first['msg']}", hint) from None
+    return made
+
+
+@lru_cache
+def _adapters(make: Callable[..., Any]) -> dict[str, Any]:
+    """Return field → what checks its type, of a dataclass."""
+    from pydantic import TypeAdapter
+
+    hints = get_type_hints(make)
+    return {each.name: TypeAdapter(hints[each.name]) for each in dataclasses.fields(make)}  # type: ignore[arg-type]

@@ -6,6 +6,10 @@ identifier is one unstemmed term without its separators, and its parts are terms
 
     WH-1000XM5, wh_1000xm5 → wh1000xm5, wh, 1000xm5        8mm → 8mm, 8, mm        i7-9700k → i79700k, i7, 9700k
     WH 1000XM5             → wh, 1000xm5, 1000, xm5        7.6 → 7.6               noise-cancelling → nois, cancel
+
+Quantities have one term for all ways to write them (see `clew.core.quantities`), and their numbers and units are terms:
+
+    2,5kg, 2.5 kg → 2500g, 2.5, kg                         60 x 90 cm → 60x90, 600x900mm, 60, 900mm, 90, cm
 """
 
 from __future__ import annotations
@@ -21,10 +25,11 @@ from itertools import chain
 from typing import Literal, NamedTuple
 
 from clew.core.fold import fold, normalise
+from clew.core.quantities import QUANTITY, Amount, amounts, decimal, dimensions, measure
 
 __all__ = ["Analyzer", "AnalyzerSpec", "Script", "Token", "normalise"]
 
-VERSION = 1
+VERSION = 2
 LONGEST_TERM = 64
 LONGEST_IDENTIFIER = 32
 
@@ -48,15 +53,17 @@ _MARKS = "".join(chr(c) for c in range(0x483, 0x1D00) if unicodedata.category(ch
 
 
 def _chunk_pattern(word: str, flags: int) -> re.Pattern[str]:
-    """Return the pattern of words with inner joiners: - and _, apostrophe before a letter, . and , between digits."""
+    """Return the pattern of quantities, and of words with inner joiners.
+
+    Joiners are - and _, an apostrophe before a letter, . and , between digits.
+    """
     inner = r"(?:[-_]|'(?![\d])|(?<=\d)[.,](?=\d))"
-    return re.compile(rf"(?<!\w)c(?:\+\+|#)|{word}+(?:{inner}{word}+)*", flags)
+    return re.compile(rf"(?<!\w)c(?:\+\+|#)|(?=[\d.])(?:{QUANTITY})|{word}+(?:{inner}{word}+)*", flags)
 
 
 _ASCII_CHUNK = _chunk_pattern("[a-z0-9]", re.ASCII)
 _CHUNK = _chunk_pattern(rf"(?:[^\W_]|[{_MARKS}])", 0)
 _LETTERS_OR_DIGITS = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d]+")
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,20 @@ class Analyzer:
                 found += chain.from_iterable(map(self._chunk_terms.__getitem__, chunks))
         return found
 
+    def query_terms(self, text: str) -> list[tuple[str, bool]]:
+        """Return the terms of a text, each with whether it is a Chinese character that is part of a longer word there.
+
+        Such a character alone says little: 子 is in 毯子 (blanket) and in many other words.
+        """
+        if text.isascii():
+            return [(term, False) for term in self.terms(text)]
+        folded, _, _ = fold(text)
+        found: list[tuple[str, bool]] = []
+        for start, end, han in han_runs(folded):
+            run = folded[start:end]
+            found += _with_parts(run) if han else [(term, False) for term in self.terms(run)]
+        return found
+
     def tokens(self, text: str, among: Container[str] | None = None) -> list[Token]:
         """Return the terms with their positions in the original text, by start. among: terms to return (None: all)."""
         folded, starts, ends = fold(text)
@@ -184,6 +205,8 @@ class Analyzer:
             return self._word(chunk, 0, len(chunk))
         if chunk in {"c++", "c#"}:
             return (Token(chunk, 0, len(chunk)),)
+        if found := amounts(chunk):
+            return tuple(self._quantity(found, chunk))
         parts = [(m.start(), m.end()) for m in re.finditer("[^-_]+", chunk)]
         tokens: list[Token] = []
         if len(parts) > 1:
@@ -212,7 +235,9 @@ class Analyzer:
         runs = [(m.group(), m.start(), m.end()) for m in _LETTERS_OR_DIGITS.finditer(part)]
         if len(runs) == 1:
             return _number(part, start)
-        whole = Token(part.replace(",", "")[:LONGEST_TERM], start, end)
+        if not alone and len(found := amounts(part)) == 1:
+            return (Token(measure(found[0])[:LONGEST_TERM] or part, start, end),)
+        whole = Token(decimal(part)[:LONGEST_TERM], start, end)
         if not alone or end - start != len(part):
             return (whole,)
         cut = runs[0][2]
@@ -221,18 +246,34 @@ class Analyzer:
     def _rest(self, rest: str, start: int) -> tuple[Token, ...]:
         return self._part(rest, start, start + len(rest), alone=False)
 
+    def _quantity(self, found: list[Amount], chunk: str) -> Iterator[Token]:
+        """Yield the terms of a quantity in its base unit, and its numbers and units as written."""
+        if len(found) > 1:
+            yield from (Token(term[:LONGEST_TERM], 0, len(chunk)) for term in dimensions(found))
+        for amount in found:
+            # The unit of lengths is in the term of the dimensions already.
+            if term := measure(amount):
+                yield Token(term[:LONGEST_TERM], amount.start, amount.last)
+            yield from _number(chunk[amount.start : amount.end], amount.start, alone=amount.value is None)
+            for match in re.finditer(r"[^\W\d_]+", chunk[amount.end : amount.last]):
+                yield from self._word(match.group(), amount.end + match.start(), amount.end + match.end())
+
     def _word(self, word: str, start: int, end: int) -> tuple[Token, ...]:
         if self.spec.stop_words and word in STOP_WORDS:
             return ()
         return (Token(self._stem(word)[:LONGEST_TERM], start, end),)
 
 
-def _number(digits: str, start: int) -> tuple[Token, ...]:
-    """Return the tokens of a number: 1,000 is one, 1,2 are two, 7.6 and 3.11.2 are one each."""
-    if _THOUSANDS.fullmatch(digits):
-        return (Token(digits.replace(",", "")[:LONGEST_TERM], start, start + len(digits)),)
-    found = re.finditer("[^,]+", digits)
-    return tuple(Token(m.group()[:LONGEST_TERM], start + m.start(), start + m.end()) for m in found)
+def _number(digits: str, start: int, *, alone: bool = True) -> tuple[Token, ...]:
+    """Return the tokens of a number: 1,000, 7.6 and 3.11.2 are one each, 1,2,3 are three.
+
+    2,5 may be a decimal number or two numbers; if it is `alone`, without a unit, it is all of them.
+    """
+    whole = decimal(digits)
+    if not alone or "," not in digits or whole != digits.replace(",", "."):
+        return (Token(whole[:LONGEST_TERM], start, start + len(digits)),)
+    parts = [Token(m.group()[:LONGEST_TERM], start + m.start(), start + m.end()) for m in re.finditer("[^,]+", digits)]
+    return (Token(whole[:LONGEST_TERM], start, start + len(digits)), *parts) if len(parts) == 2 else tuple(parts)
 
 
 def han_runs(folded: str) -> Iterator[tuple[int, int, bool]]:
@@ -261,13 +302,20 @@ def simplified(run: str) -> str:
 def _segment(run: str) -> list[tuple[str, int, int]]:
     """Return the terms of a run of Chinese characters, by ascending start: words, words inside them, characters, pairs.
 
-    Characters and pairs match text that the segmenter cuts differently in query and document, names above all. A word
-    of one or two characters is returned twice, as word and as gram, so that words count more than chance pairs.
+    Characters and pairs match text that the segmenter cuts differently in query and document, names above all. Each
+    term occurs once in a place.
     """
     _, cut = _chinese()
     simple = simplified(run)
     grams = [(simple[at : at + n], at, at + n) for n in (1, 2) for at in range(len(simple) - n + 1)]
-    return sorted([*cut(simple, "search"), *grams], key=lambda word: word[1:])
+    return sorted({*cut(simple, "search"), *grams}, key=lambda word: word[1:])
+
+
+def _with_parts(run: str) -> list[tuple[str, bool]]:
+    """Return the terms of a run of Chinese characters, each with whether it is a character of a longer word."""
+    _, cut = _chinese()
+    inside = {at for _, start, end in cut(simplified(run), "search") if end - start > 1 for at in range(start, end)}
+    return [(term, end - start == 1 and start in inside) for term, start, end in _segment(run)]
 
 
 @cache

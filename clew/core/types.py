@@ -18,16 +18,29 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """One variant of a document, such as a size of a product.
+
+    fields: field name → value, of the fields that have one. id: its own id, such as its SKU ("" if it has none).
+    """
+
+    fields: Mapping[str, FieldValue]
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A searchable document as its source gives it, with typed fields.
 
     id: unique in the index. fields: declared field name → value (absent or None if the source has none).
-    origin: where it was read from, for error messages ("catalogue.jsonl.gz:17").
+    origin: where it was read from, for error messages ("catalogue.jsonl.gz:17"). variants: of the document, in the
+    order of the source; empty in an index without variants.
     """
 
     id: str
     fields: Mapping[str, FieldValue]
     origin: str = ""
+    variants: tuple[Variant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ __all__ = [
     "fp32_folder",
     "load_encoder",
     "load_scorer",
+    "local_name",
     "prepare",
     "read_manifest",
     "resolve_to_path",
@@ -279,6 +280,31 @@ def find_recorded(recorded: Mapping[str, Any], home: Path) -> str:
     """
     folders = saved_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
     return str(folders[-1]) if folders else str(recorded["model"])
+
+
+def local_name(recorded: Mapping[str, Any], home: Path, role: str) -> str | None:
+    """Return the name under which a recorded model is found without a path, a download or an environment variable.
+
+    recorded: "model", "fingerprint", "runtime", written elsewhere. A model counts if it is saved under the home or
+    comes with Clew and has the fingerprint; an average, if both parts are there. Returns None if there is none.
+    """
+    name, wanted = str(recorded.get("model", "")), str(recorded.get("fingerprint", ""))
+    if folders := saved_folders(home, wanted, str(recorded.get("runtime", ""))):
+        return f"{folders[-1].parent.name}/{folders[-1].name}"
+    if parts := split_average(name):
+        return name if all(_is_local(part, home) for part in parts) else None
+    if is_without_files(name):
+        return name
+    shipped = _manifest_or_none(SHIPPED_SCORER if role == "cross_encoder" else SHIPPED_ENCODER)
+    if shipped is not None and shipped.fingerprint == wanted:
+        return "default"
+    return FP32_NAME if wanted == FP32_FINGERPRINT and _package_folder() else None
+
+
+def _is_local(model: str, home: Path) -> bool:
+    if model == "default" or is_without_files(model):
+        return True
+    return not is_folder(model) and HUB_NAME.fullmatch(model) is not None and saved_folder(home, model) is not None
 
 
 def _folders_where(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:

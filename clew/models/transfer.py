@@ -18,6 +18,7 @@ from clew.core.errors import ClewError, CorruptError, DataError, UsageError
 from clew.core.files import disk_errors
 from clew.models import store
 from clew.models.catalogue import check, find, size
+from clew.models.checking import check_elsewhere
 from clew.models.manifest import FILE_NAME, MANIFEST, ModelManifest, dumps, read_manifest, verify
 from clew.models.save import check_name, default_name, save_artifact, staging_lock
 
@@ -105,7 +106,7 @@ def _import_artifact(home: Path, path: Path, name: str | None) -> ModelTransfer:
             if path.is_dir():
                 _copy_artifact(path, staged)
             else:
-                extract_archive(path, staged, FILE_NAME, "exported model", _HINT)
+                extract_archive(path, staged, FILE_NAME, "exported model", _HINT, [(MANIFEST, 16 << 20)])
             manifest = _verified_manifest(path, staged)
             manifest = replace(manifest, name=name or manifest.name, source=_origin(path, manifest))
             check_name(manifest.name)
@@ -131,7 +132,7 @@ def _verified_manifest(path: Path, staged: Path) -> ModelManifest:
     if not (staged / MANIFEST).is_file():
         raise DataError(f"{path} is not an exported model: it has no {MANIFEST}", _HINT)
     try:
-        return check(staged)
+        return check_elsewhere(staged)
     except ClewError as error:
         message = error.message.replace(f"{staged}{os.sep}", "").replace(str(staged), "its folder")
         kind = type(error) if isinstance(error, CorruptError) else DataError

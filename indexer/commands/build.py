@@ -10,7 +10,7 @@ import typer
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 
 if TYPE_CHECKING:
-    from clew.indexer.build import BuildReport
+    from clew.indexer.report import BuildReport
 
 
 def init(
@@ -19,6 +19,10 @@ def init(
     ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Spec to write (default: NAME.toml).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing spec.")] = False,
+    form: Annotated[str, typer.Option("--form", help="Form of the data, such as csv (default: detected).")] = "",
+    identity: Annotated[str, typer.Option("--id", metavar="FIELD", help="Field that holds the id.")] = "",
+    delimiter: Annotated[str, typer.Option("--delimiter", help="Character between the columns of a CSV file.")] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="Encoding of the data, such as cp1252.")] = "",
 ) -> None:
     """Inspect your data and write a commented spec for it.
 
@@ -34,7 +38,8 @@ def init(
     target = output or default_target(data)
     if target.exists() and not force:
         raise UsageError(f"{target} already exists", "choose another --output, or replace it with --force")
-    text, count = suggest(data, target)
+    given = {"form": form, "id": identity, "delimiter": delimiter.replace("\\t", "\t"), "encoding": encoding}
+    text, count = suggest(data, target, {key: value for key, value in given.items() if value})
     write_schema(target.with_name(SCHEMA_FILE))
     write_atomic(target, text.encode())
     note(f"inspected {count:,} records")
@@ -88,6 +93,8 @@ def _print(report: BuildReport) -> None:
     out(f"  {report.documents:,} documents, {report.passages:,} passages, {report.shards} shard(s)")
     if report.encoded or report.reused:
         out(f"  {report.encoded:,} texts encoded, {report.reused:,} vectors reused")
+    if report.graph:
+        out(f"  {report.graph.describe(report.documents)}")
     for title, values in (("recall", report.recall), ("relevance", report.relevance)):
         if values:
             out(f"  {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))

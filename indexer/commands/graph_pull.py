@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,8 @@ from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json
 from clew.search.commands.completion import graph_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from clew.kg.drift import Drift
     from clew.kg.snapshot import Snapshot
     from clew.kg.spec import Neo4jSpec
@@ -32,10 +34,24 @@ def pull(
     relation: Annotated[
         list[str] | None, typer.Option("--relation", help="Relationship type to take (default: all); may be repeated.")
     ] = None,
-    id_property: Annotated[str, typer.Option("--id", help="Property that holds the id of a node.")] = "id",
-    name_property: Annotated[str, typer.Option("--called", help="Property that holds the name of a node.")] = "name",
+    id_property: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--id",
+            help="Property that holds the id of a node (default: id), for all labels or as LABEL=PROPERTY for one; "
+            "LABEL= for the element id; may be repeated.",
+        ),
+    ] = None,
+    name_property: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--called",
+            help="Property that holds the name of a node (default: name), or LABEL=PROPERTY; may be repeated.",
+        ),
+    ] = None,
     alias: Annotated[
-        list[str] | None, typer.Option("--alias", help="Property that holds other names of a node; may be repeated.")
+        list[str] | None,
+        typer.Option("--alias", help="Property that holds other names of a node, or LABEL=PROPERTY; may be repeated."),
     ] = None,
     translated: Annotated[
         list[str] | None,
@@ -45,8 +61,11 @@ def pull(
         ),
     ] = None,
     description: Annotated[
-        str, typer.Option("--description", help="Property that holds the description of a node.")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            "--description", help="Property that holds the description of a node, or LABEL=PROPERTY; may be repeated."
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Skip nodes without a usable id and list them in a file.")
     ] = False,
@@ -82,11 +101,8 @@ def pull(
         "password_env": password_env,
         "labels": label,
         "relations": relation or [],
-        "id": id_property,
-        "name": name_property,
-        "aliases": alias or [],
         "names": names,
-        "description": description,
+        **_mapping(label, {"id": id_property, "name": name_property, "aliases": alias, "description": description}),
     }
     spec = parse(Neo4jSpec, table, "clew graph pull")
     progress = for_terminal()
@@ -100,9 +116,34 @@ def pull(
     what = "unchanged," if report.status == "unchanged" else "pulled as"
     out(f"{report.graph}: {what} snapshot {report.id}")
     out(f"  {report.entities:,} entities of {len(report.types)} types, {report.edges:,} edges")
-    out(f"  {len(report.relations)} relations; these are the ones used from now on")
+    out(f"  relations used from now on: {', '.join(report.relations) or 'none'}")
     if report.rejected:
         out(f"  {report.rejected:,} nodes rejected: see {report.rejects}")
+
+
+def _mapping(labels: Sequence[str], options: Mapping[str, Sequence[str] | None]) -> dict[str, Any]:
+    """Return the keys of [graph.neo4j] for options such as "title" (all labels) and "Film=title" (one of them).
+
+    Raises UsageError if an option other than --alias is given twice for the same labels.
+    """
+    from clew.core.errors import UsageError
+
+    table: dict[str, Any] = {"nodes": {}}
+    for key, values in options.items():
+        for value in values or ():
+            label, equals, property_ = value.partition("=")
+            own = bool(equals) and label in labels
+            place = table["nodes"].setdefault(label, {}) if own else table
+            given = property_ if own else value
+            if key == "aliases":
+                place.setdefault(key, []).append(given)
+            elif key in place:
+                raise UsageError(
+                    f"{key} is given twice: {place[key]!r} and {given!r}", "name one property for each label"
+                )
+            else:
+                place[key] = given
+    return table
 
 
 def drift(
@@ -110,6 +151,9 @@ def drift(
     snapshot: Annotated[
         str | None, typer.Option("--snapshot", help="Id of a snapshot (default: the newest one).")
     ] = None,
+    edges: Annotated[
+        bool, typer.Option("--edges/--no-edges", help="Whether to read all edges of the server and compare each.")
+    ] = True,
     sample: Annotated[int, typer.Option("--sample", min=0, help="Number of sampled entities to compare.")] = 1_000,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
     uri: Annotated[
@@ -122,7 +166,7 @@ def drift(
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
-    """Compare a snapshot with its Neo4j database as it is now.
+    """Compare a snapshot with its Neo4j database as it is now. Exits with 1 if they differ.
 
     Example: clew graph drift films
     """
@@ -141,7 +185,7 @@ def drift(
         else:
             store = STORES["neo4j"](_source(name, opened))
         try:
-            found = comparison.drift(opened, store, Deadline(), sample=sample, seed=seed)
+            found = comparison.drift(opened, store, Deadline(), sample=sample, seed=seed, edges=edges)
         finally:
             store.close()
     finally:
@@ -150,14 +194,16 @@ def drift(
         out_json({"graph": name, "snapshot": opened.id, "drifted": found.found, **asdict(found)})
     else:
         _print(name, opened.id, found)
+    if found.found:
+        raise typer.Exit(1)
 
 
 def _source(name: str, opened: Snapshot) -> Neo4jSpec:
     """The database that a snapshot was pulled from. Raises UsageError for a graph that was loaded from files."""
     from clew.core.errors import UsageError
-    from clew.indexer.graphs.pull import source_of
+    from clew.kg.spec import pulled
 
-    spec = source_of(opened.manifest.lineage)
+    spec = pulled(opened.manifest.lineage)
     if spec is None:
         raise UsageError(f"graph {name!r} was loaded from files", "name the server that it was loaded into with --uri")
     return spec
@@ -174,3 +220,7 @@ def _print(name: str, id: str, found: Drift) -> None:  # noqa: A002 - it is a sn
         if ids:
             more = f", and {len(ids) - SHOWN:,} more" if len(ids) > SHOWN else ""
             out(f"  {len(ids):,} of {found.sampled:,} sampled entities are {title}: {', '.join(ids[:SHOWN])}{more}")
+    if found.lost or found.added:
+        out(f"  edges: {found.lost:,} only in the snapshot, {found.added:,} only on the server, such as:")
+        for edge in found.some:
+            out(f"    {edge.source} {edge.relation} {edge.target}")

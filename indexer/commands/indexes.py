@@ -224,18 +224,24 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `clew indexes export` wrote.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the index here (default: as exported).")] = None,
     activate: Annotated[bool, typer.Option("--activate/--no-activate", help="Make the imported release live.")] = True,
+    neo4j: Annotated[
+        str | None,
+        typer.Option("--neo4j", metavar="URI", help="Your Neo4j server with the graph; password in NEO4J_PASSWORD."),
+    ] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
 ) -> None:
     """Import a release from a file.
 
-    The release is verified before it goes live.
+    Every file is checked before the release goes live. The file cannot choose a server, a model or a path.
 
     Example: clew indexes import shop.tar.zst
     """
     from clew.indexer.releases import transfer
 
-    report = transfer.import_(home, file, name, activate=activate)
+    report = transfer.import_(home, file, name, activate=activate, neo4j=neo4j)
+    for line in report.notes:
+        note(line)
     if as_json:
         out_json(asdict(report))
     else:

@@ -21,10 +21,11 @@ from clew.indexer.graphs.used import is_intact
 from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_ids
 from clew.kg.annotate import document_mapping
+from clew.kg.manifest import GraphManifest
 from clew.kg.manifest import load as load_manifest
 from clew.kg.relations import relation_words
 from clew.kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapshots
-from clew.kg.spec import GraphSpec
+from clew.kg.spec import GraphSpec, pulled
 from clew.kg.types import GraphCounts
 from clew.search.fields import searched
 from clew.search.graph_retriever import ENTITY_VECTORS, RELATION_VECTORS
@@ -54,9 +55,9 @@ def resolved(spec: IndexSpec, home: Path, progress: Progress) -> IndexSpec:
         snapshot = known or load(home, graph.name, graph.nodes, graph.edges, progress=progress, neo4j=server).id
     else:
         snapshot = find_snapshot(home, graph.name, graph.snapshot or None).name
-    counts = load_manifest(graph_folder(home, graph.name) / snapshot).counts
-    _check_names(spec, graph, counts)
-    _report_unknown_types(spec, graph.name, counts, progress)
+    manifest = load_manifest(graph_folder(home, graph.name) / snapshot)
+    _check_names(spec, graph, manifest)
+    _report_unknown_types(spec, graph.name, manifest.counts, progress)
     return _with_graph(spec, replace(graph, snapshot=snapshot))
 
 
@@ -64,8 +65,9 @@ def _with_graph(spec: IndexSpec, graph: GraphSpec) -> IndexSpec:
     return replace(spec, search=replace(spec.search, graph=graph))
 
 
-def _check_names(spec: IndexSpec, graph: GraphSpec, counts: GraphCounts) -> None:
+def _check_names(spec: IndexSpec, graph: GraphSpec, manifest: GraphManifest) -> None:
     """Check that types, relations and fields in the [graph] table exist. Raises SpecError that names the key."""
+    counts, source = manifest.counts, pulled(manifest.lineage)
     types, relations = f"an entity type of graph {graph.name!r}", f"a relation of graph {graph.name!r}"
     texts = {"title", *(name for name in searched(spec.search.fields) if spec.search.fields[name].type == "text")}
     named: list[tuple[str, Iterable[str], str, Collection[str]]] = [
@@ -75,6 +77,11 @@ def _check_names(spec: IndexSpec, graph: GraphSpec, counts: GraphCounts) -> None
         ("about", graph.about, relations, counts.relations),
         ("annotate", graph.annotate, "a searched text field of the index", texts),
     ]
+    if graph.store == "neo4j" and graph.neo4j and graph.neo4j.is_external:
+        walkable = {*counts.relations, *(source.relations if source else ())}
+        named.append(("neo4j.relations", graph.neo4j.relations, relations, walkable))
+        labels = source.labels if source else counts.types
+        named.append(("neo4j.labels", graph.neo4j.labels, f"a label that graph {graph.name!r} was pulled with", labels))
     for key, names, what, known in named:
         for name in names:
             if name not in known:

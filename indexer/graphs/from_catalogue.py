@@ -23,6 +23,7 @@ from clew.indexer.sources.forms import files_of
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault, Record
 from clew.indexer.spec import IndexSpec
+from clew.indexer.variants import joining, own_id
 from clew.kg.annotate import value_id
 from clew.kg.spec import Neo4jSpec
 from clew.search.columns import levels
@@ -126,26 +127,28 @@ class Catalogue:
 
     def _documents(self) -> Iterator[Document | Fault]:
         form = self._spec.form
-        convert = converter(self._spec.source, form, self._spec.search.fields).convert
+        fields = self._spec.search.fields
+        convert = converter(self._spec.source, form, fields).convert
         whole_records = self._spec.source.on_error != "skip-value"
         origins: dict[str, str] = {}
-        for record in read(self._spec.source, form):
-            converted = record if isinstance(record, Fault) else convert(record)
-            if isinstance(converted, Fault):
-                yield converted
-                continue
-            document: Document | Fault
-            document, bad = converted
-            if bad and whole_records:
-                document = bad[0].fault(document.origin)
-            if isinstance(document, Document) and document.id in origins:
-                first = origins[document.id]
-                document = Fault(
-                    document.origin, f"id {document.id!r} was seen before, at {first}", "give each record its own id"
-                )
-            elif isinstance(document, Document):
-                origins[document.id] = document.origin
-            yield document
+        with joining(self._spec.source, form, fields) as joins:
+            for record in read(self._spec.source, form):
+                converted = record if isinstance(record, Fault) else convert(record)
+                if isinstance(converted, Fault):
+                    yield converted
+                    continue
+                document, bad = converted
+                own = own_id(document)
+                first = origins.get(own)
+                if bad and whole_records:
+                    yield bad[0].fault(document.origin)
+                elif first is not None and not joins.accepts(document):
+                    reason = f"id {own!r} was seen before, at {first}"
+                    yield Fault(document.origin, reason, "give each record its own id")
+                else:
+                    origins.setdefault(own, document.origin)
+                    yield from joins.add(document)
+            yield from joins.rest()
 
     def _id(self, document: Document) -> str:
         return self._prefix + document.id
@@ -157,10 +160,14 @@ def _node(record: Record) -> Node | Fault:
 
 
 def _paths(document: Document, name: str, field: FieldSpec) -> Iterator[tuple[str, ...]]:
-    """Yield the values of an entity field, each as its levels: several for a hierarchy, otherwise one."""
-    value = document.fields.get(name)
-    for part in value if isinstance(value, list) else [value]:
-        if isinstance(part, str) and part.strip():
-            path = levels(part) if field.facet == "hierarchy" else (normalise(part),)
-            if path:
-                yield path
+    """Yield the values of an entity field of a document and its variants, each as its levels.
+
+    A value has several levels in a hierarchy, otherwise one.
+    """
+    for values in (document.fields, *(variant.fields for variant in document.variants)):
+        value = values.get(name)
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, str) and part.strip():
+                path = levels(part) if field.facet == "hierarchy" else (normalise(part),)
+                if path:
+                    yield path

@@ -36,7 +36,7 @@ class LoadReport:
     status: "loaded", or "unchanged" if the same snapshot existed. id, folder: of the snapshot. entities, edges: their
     numbers in the snapshot. relations, types: name → count. rejected: number of invalid rows, listed in the file
     `rejects`. repeated: number of duplicate edges. label: label of its nodes in Neo4j, "" if it was not written there.
-    seconds: step → time.
+    seconds: step → time. notices: what is likely to be a mistake.
     """
 
     graph: str
@@ -52,6 +52,7 @@ class LoadReport:
     repeated: int = 0
     label: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
 
 def load(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from clew.core.errors import DataError, UsageError
 from clew.core.progress import Progress, Silent
-from clew.core.spec import parse
 from clew.core.types import Deadline
 from clew.indexer.graphs.load import LoadReport, Reading, keep
+from clew.indexer.graphs.mapping import check_mapping, missing_relations
 from clew.indexer.graphs.read import Node
 from clew.indexer.sources.record import Fault
 from clew.kg.snapshot import graph_folder
@@ -24,7 +24,9 @@ _WHY = {
     "type": "{count:,} node(s) with the label {label!r} have an {id!r} that is not a string or integer, e.g. {value!r}",
     "twice": "{count:,} nodes, the first with the label {label!r}, have the same {id!r} {value!r}",
 }
-_HINT = "fix the database, map another property as id, or skip such nodes with --skip-bad"
+_HINT = (
+    "fix the database, map another property as id, use element ids (--id LABEL=), or skip such nodes with --skip-bad"
+)
 
 
 def pull(
@@ -38,13 +40,13 @@ def pull(
 ) -> LoadReport:
     """Store the current contents of a database, as mapped by `spec`, as the newest snapshot of the graph `name`.
 
-    Later requests use only the relationship types that were found now: these are stored with the mapping in the lineage
-    of the manifest, see `source_of`. skip_bad: skip nodes without a valid id, and all but one of the nodes with the
-    same id; they are counted, and listed in rejects.jsonl.
+    Later requests use only the relationship types of the spec (those that were found now if it gives none): these are
+    stored with the mapping in the lineage of the manifest, see `clew.kg.spec.pulled`. skip_bad: skip nodes without a
+    valid id, and all but one of the nodes with the same id; they are counted, and listed in rejects.jsonl.
 
-    Raises DataError that names label and id of nodes that cannot be entities (unless skip_bad), or a relationship type
-    that cannot be quoted; UsageError if the spec names no label; NotFoundError if `name` cannot be the name of a graph;
-    StageUnavailable, LockedError, StoreError.
+    Raises DataError that names a label, relationship type or property that does not exist, label and id of nodes that
+    cannot be entities (unless skip_bad), or a relationship type that cannot be quoted; UsageError if the spec names no
+    label; NotFoundError if `name` cannot be the name of a graph; StageUnavailable, LockedError, StoreError.
     """
     if not spec.is_external:
         raise UsageError(
@@ -53,29 +55,21 @@ def pull(
     graph_folder(home, name)  # raises for an invalid name, before the server is used
     display = progress or Silent()
     display.start("check the database")
-    bad, fixed = _inspect_database(spec, skip_bad=skip_bad)
+    bad, fixed, notices = _inspect_database(spec, skip_bad=skip_bad)
+    for notice in notices:
+        display.notice(notice)
     store: Any = STORES["neo4j"](fixed)
     try:
         reading = Reading(display, skip_bad=skip_bad, hint=_HINT)
         origin = _origin(spec)
         links = ((edge, origin) for edge in store.all_edges())
-        report = keep(home, name, reading, _nodes(store, bad, spec), links, _lineage(fixed), licence=licence)
+        report = keep(home, name, reading, _nodes(store, bad, fixed), links, _lineage(fixed), licence=licence)
     finally:
         store.close()
+    report.notices = notices
     # One listed reject can stand for many nodes.
     report.rejected += sum(count - (1 if why != "twice" else 2) for _, why, _, count in bad)
     return report
-
-
-def source_of(lineage: Mapping[str, str]) -> Neo4jSpec | None:
-    """Return the database of a pulled snapshot, with the relationship types found then; None if it was not pulled.
-
-    Raises SpecError if the lineage has keys or values that this version of Clew does not know.
-    """
-    for source, text in lineage.items():
-        if text.startswith("{"):
-            return parse(Neo4jSpec, json.loads(text), source)
-    return None
 
 
 def _lineage(spec: Neo4jSpec) -> dict[str, str]:
@@ -86,18 +80,27 @@ def _origin(spec: Neo4jSpec) -> str:
     return f"{spec.uri}/{spec.database}"
 
 
-def _inspect_database(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec]:
-    """Return the nodes that cannot be entities, and the spec with the existing relationship types."""
+def _inspect_database(
+    spec: Neo4jSpec, *, skip_bad: bool
+) -> tuple[list[tuple[str, str, Any, int]], Neo4jSpec, list[str]]:
+    """Return the nodes that cannot be entities, the spec with the relationship types to use, and notices."""
     store: Any = STORES["neo4j"](spec)
+    try:
+        spec, notices = check_mapping(store, spec)
+    finally:
+        store.close()
+    store = STORES["neo4j"](spec)
     try:
         bad = store.bad_nodes()
         if bad and not skip_bad:
             raise DataError(f"{_origin(spec)}: {_reason(spec, *bad[0])}", _HINT)
-        relations = list(store.count(Deadline()).relations)
+        found = list(store.count(Deadline()).relations)
     finally:
         store.close()
+    notices += missing_relations(spec, found)
     try:
-        return bad, replace(spec, relations=relations)
+        # An empty list would mean all types, so types that were asked for stay even if there is none of them.
+        return bad, replace(spec, relations=spec.relations or found), notices
     except ValueError as error:
         raise DataError(
             f"{_origin(spec)}: {error}", "name the relationship types to use, such as --relation KNOWS"
@@ -105,7 +108,8 @@ def _inspect_database(spec: Neo4jSpec, *, skip_bad: bool) -> tuple[list[tuple[st
 
 
 def _reason(spec: Neo4jSpec, label: str, why: str, value: Any, count: int) -> str:
-    return _WHY[why].format(count=count, label=label, id=spec.id, value=value)
+    id_property = next(node.id for node in spec.mappings if node.label == label)
+    return _WHY[why].format(count=count, label=label, id=id_property, value=value)
 
 
 def _nodes(store: Any, bad: list[tuple[str, str, Any, int]], spec: Neo4jSpec) -> Iterator[Node | Fault]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clew.core.errors import CorruptError, NotFoundError
-from clew.core.files import sha256_file, write_atomic
+from clew.core.files import sha256_file, write_atomic_spare
 from clew.indexer.releases.override import Override
 from clew.search.versions import IndexFolder, Release, load
 
@@ -95,7 +95,7 @@ def set_live(folder: IndexFolder, release: str, entries: Sequence[str] | None = 
     before = history(folder)
     if entries is None:
         entries = before if before[-1:] == [release] else [*before, release]
-    write_atomic(folder.pointer, f"{release} {sha256_file(folder.release(release))}\n".encode())
+    write_atomic_spare(folder.pointer, f"{release} {sha256_file(folder.release(release))}\n".encode())
     if list(entries) != before:
         _write_history(folder, entries)
 
@@ -107,7 +107,7 @@ def forget(folder: IndexFolder, gone: set[str]) -> None:
 
 
 def _write_history(folder: IndexFolder, entries: Sequence[str]) -> None:
-    write_atomic(folder.root / HISTORY, ("\n".join(entries) + "\n").encode())
+    write_atomic_spare(folder.root / HISTORY, ("\n".join(entries) + "\n").encode())
 
 
 def _info(folder: IndexFolder, release: Release, live: str) -> ReleaseInfo:

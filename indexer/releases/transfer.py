@@ -15,13 +15,15 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from clew.core.archive import check_target, extract_archive, opened_archive, write_archive
+from clew.core.archive import check_target, extract_archive, is_plain, opened_archive, write_archive
 from clew.core.artifacts import SHARED_LOCK_FILE, digest_files, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file
 from clew.core.lock import writing
 from clew.indexer.graphs.used import check_imported, install_snapshot, lock_snapshot, snapshot_of
+from clew.indexer.releases.checking import check_files
 from clew.indexer.releases.history import existing, next_number
+from clew.indexer.releases.imported import check_names, check_nesting, made_local
 from clew.indexer.releases.override import Override, check_not_ended
 from clew.indexer.releases.publish import VERSION_FILE, install_version, renamed, write_release
 from clew.indexer.releases.verify import check_release, check_searcher, is_shard_intact
@@ -35,10 +37,16 @@ _RELEASE, _GRAPH = "release.json", "graph"
 _PART = r"(?!\.{1,2}(?:/|$))[\w.-]+"
 _MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+")
 
+# Bytes of the files that are parsed as a whole before anything else is checked.
+_LIMITS = (("release.json", 16 << 20), ("version.json", 16 << 20), ("manifest.json", 64 << 20))
+
 
 @dataclass(frozen=True, slots=True)
 class TransferReport:
-    """An exported or imported release. release: its id in this home; bytes: file size; live: whether it is live."""
+    """An exported or imported release.
+
+    release: its id in this home. bytes: file size. live: whether it is live. notes: what an import changed in the spec.
+    """
 
     index: str
     release: str
@@ -47,6 +55,7 @@ class TransferReport:
     file: str
     bytes: int
     live: bool
+    notes: tuple[str, ...] = ()
 
 
 def export(home: Path, name: str, target: Path, release: str | None = None) -> TransferReport:
@@ -70,15 +79,30 @@ def export(home: Path, name: str, target: Path, release: str | None = None) -> T
     return TransferReport(name, chosen.id, version.id, version.documents, str(target), target.stat().st_size, live)
 
 
-def import_(home: Path, path: Path, name: str | None = None, *, activate: bool = True) -> TransferReport:
-    """Verify an exported release and add it as the newest release of its index (or of the index `name`).
+def import_(
+    home: Path, path: Path, name: str | None = None, *, activate: bool = True, neo4j: str | None = None
+) -> TransferReport:
+    """Check an exported release and add it as the newest release of its index (or of the index `name`).
 
-    activate: make it live. Raises NotFoundError, DataError if the file is not an exported index or contains invalid
-    paths, CorruptError if a hash differs, MismatchError if it cannot be opened with this Clew and these models, and
-    QualityError if it would go live with an override that has ended.
+    Every file is read in a process of its own before it is opened, and the spec is changed so that it names no server,
+    environment variable, model elsewhere or path (`clew.indexer.releases.imported`). activate: make it live. neo4j: URI
+    of a server with its graph, for queries; the password is in NEO4J_PASSWORD (None: queries use the snapshot).
+
+    Raises NotFoundError, UsageError, DataError if the file is not an exported index or contains invalid paths,
+    CorruptError if a hash differs or a file is not as Clew writes it, MismatchError if it cannot be opened with this
+    Clew and these models, and QualityError if it would go live with an override that has ended.
     """
     if not path.is_file():
         raise NotFoundError(f"{path} does not exist or is not a file", _HINT)
+    try:
+        return _imported(home, path, name, activate=activate, neo4j=neo4j)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError, OverflowError) as error:
+        # A value of another shape than Clew writes, where no check of its own names it.
+        shown = next(iter(str(error).splitlines()), "")[:200]
+        raise DataError(f"{path} is not a valid {_KIND}: {type(error).__name__}: {shown}", _CHANGED) from error
+
+
+def _imported(home: Path, path: Path, name: str | None, *, activate: bool, neo4j: str | None) -> TransferReport:
     wanted = name or _index_name(path)
     if not INDEX_NAME.fullmatch(wanted):
         raise DataError(f"{path}: {wanted!r} is not a valid index name", "give another name with --name")
@@ -87,8 +111,9 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
         view = IndexFolder(folder.root / "staging" / "import")
         shutil.rmtree(view.root, ignore_errors=True)
         try:
-            extract_archive(path, view.root, _MEMBER, _KIND, _HINT)
-            release, version = _read(path, view, folder)
+            extract_archive(path, view.root, _MEMBER, _KIND, _HINT, _LIMITS)
+            made = made_local(path, home.absolute(), *_read(path, view, folder), neo4j)
+            release, version = made.release, made.version
             if activate:
                 check_not_ended(release)
             brought = _install_graph(view, home.absolute(), version)
@@ -108,7 +133,8 @@ def import_(home: Path, path: Path, name: str | None = None, *, activate: bool =
                 )
         finally:
             shutil.rmtree(view.root, ignore_errors=True)
-    return TransferReport(wanted, written, version.id, version.documents, str(path), path.stat().st_size, activate)
+    size = path.stat().st_size
+    return TransferReport(wanted, written, version.id, version.documents, str(path), size, activate, made.notes)
 
 
 # ------------------------------------------------------------------ writing
@@ -129,7 +155,7 @@ def _index_name(path: Path) -> str:
     """Return the name of the index, read from the release, which is the first member of the file."""
     with opened_archive(path, _KIND, _HINT) as tar:
         first = tar.next()
-        file = tar.extractfile(first) if first is not None and first.name == _RELEASE and first.isreg() else None
+        file = tar.extractfile(first) if first is not None and first.name == _RELEASE and is_plain(first) else None
         if file is None:
             raise DataError(f"{path} is not an {_KIND}: its first member is not {_RELEASE}", _HINT)
         found = re.search(rb'"index":\s*"([^"]*)"', file.read(1 << 20))
@@ -138,9 +164,11 @@ def _index_name(path: Path) -> str:
 
 def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, IndexVersion]:
     """Verify the extracted files; return the release, and its version with the next number of this index."""
-    release = load(Release, view.root / _RELEASE)
     staged = view.root / "version"
+    release = load(Release, view.root / _RELEASE)
     version = load(IndexVersion, staged / VERSION_FILE, release.version_sha256)
+    check_nesting(view.root / _RELEASE, staged / VERSION_FILE)
+    check_names(path, release, version)
     verify_files(staged, version.files)
     _check_no_other_files(path, staged, set(version.files) | {VERSION_FILE})
     shards = []
@@ -161,6 +189,7 @@ def _read(path: Path, view: IndexFolder, folder: IndexFolder) -> tuple[Release, 
     version = renamed(version, next_number(folder), folder.name)
     (view.root / "versions").mkdir()
     staged.rename(view.version(version.id))
+    check_files(path, view, version.id, _staged_graph(view, version))
     return release, replace(version, shards=tuple(shards))
 
 

@@ -8,21 +8,27 @@ from typing import Literal, TypeAlias
 
 from clew.core.errors import SpecError
 from clew.core.files import COMPRESSED, expand, files_under, is_folder
+from clew.indexer.sources.encodings import checked_encoding
 from clew.search.fields import FieldSpec
 
-Form: TypeAlias = Literal["jsonl", "csv", "parquet", "beir", "folder"]
-FORMS: tuple[Form, ...] = ("jsonl", "csv", "parquet", "beir", "folder")
+Form: TypeAlias = Literal["jsonl", "json", "csv", "parquet", "beir", "folder"]
+FORMS: tuple[Form, ...] = ("jsonl", "json", "csv", "parquet", "beir", "folder")
 
-# File extension (without .gz or .zst) → form.
+# File extension (without that of a compression) → form.
 ENDINGS: Mapping[str, Form] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".tsv": "csv",
+    ".tab": "csv",
+    ".psv": "csv",
+    ".json": "json",
     ".parquet": "parquet",
 }
 PAGES = (".md", ".markdown", ".html", ".htm", ".txt", ".text", ".rst", ".pdf", ".docx")
-BEIR_CORPUS = ("corpus.jsonl", "corpus.jsonl.gz", "corpus.jsonl.zst")
+BEIR_CORPUS = ("corpus.jsonl", *(f"corpus.jsonl{ending}" for ending in COMPRESSED))
+# The id of a source whose records have none: a hash of the record.
+CONTENT_ID = "#content"
 # Fields of the forms that define them, so that no [fields] table is needed.
 _DEFAULT_FIELDS: Mapping[Form, Mapping[str, FieldSpec]] = {
     "beir": {"title": FieldSpec("text", weight=3.0), "text": FieldSpec("text")},
@@ -40,28 +46,42 @@ _DEFAULT_ID: Mapping[Form, str] = {"beir": "_id", "folder": "id"}
 class SourceSpec:
     """Where documents come from.
 
-    path: file, folder, BEIR folder, glob or fsspec URL; .gz and .zst files are decompressed.
+    path: file, folder, BEIR folder, glob or fsspec URL; compressed files (.gz, .zst, .bz2, .xz, .zip) are
+    decompressed.
     id: field that holds a document's id; "id" by default ("_id" in BEIR data; pages of a folder have "path#section").
-    form: jsonl, csv, parquet, beir or folder; "auto" detects it from the path.
+    "#content" makes ids from the contents of records that have none.
+    form: jsonl, json, csv, parquet, beir or folder; "auto" detects it from the path.
     on_error: what happens to data that cannot be used: "skip-value" leaves out the value (and a record whose id or form
     is invalid), "skip-record" the whole record, "stop" ends the build at the first. What is left out is counted and
     listed in the rejects file. max_errors: largest share (0 to 1) of the records that may be left out; if there are
     more, nothing is published. Up to 10 records, and at most half of them, may always be left out.
-    delimiter: between the columns of a CSV file ("": tab in .tsv, else comma). separator: between the values of a list
-    field that is written as one string.
+    delimiter: between the columns of a CSV file ("": detected). separator: between the values of a list field that is
+    written as one string. quoting: whether quotes enclose cells of a CSV file; False: they are text. encoding: of CSV
+    and JSON files without a byte order mark, and of pages that are not UTF-8 and declare none ("": detected). records:
+    dotted path of the array of records in a JSON file, such as "hits.hits" ("": detected).
+    variants: whether rows with the same id are one document with variants: true, false, or "auto" (in CSV and Parquet
+    files, rows that follow each other and have no other text). group: a field that names the product that a record is a
+    variant of; the records of one product then are one document, whose id is the value of this field.
     """
 
     path: str
     id: str = ""
-    form: Literal["auto", "jsonl", "csv", "parquet", "beir", "folder"] = "auto"
+    form: Literal["auto", "jsonl", "json", "csv", "parquet", "beir", "folder"] = "auto"
     on_error: Literal["stop", "skip-value", "skip-record", "skip"] = "skip-value"
     max_errors: float = 0.01
     delimiter: str = ""
     separator: str = "|"
+    quoting: bool = True
+    encoding: str = ""
+    records: str = ""
+    variants: bool | Literal["auto"] = "auto"
+    group: str = ""
 
     def __post_init__(self) -> None:
         if self.on_error == "skip":  # the name before there was a choice
             object.__setattr__(self, "on_error", "skip-value")
+        if self.group and self.variants is False:
+            raise ValueError("variants is false, but group joins the records of a product to variants")
         if not 0 <= self.max_errors <= 1:
             raise ValueError(f"max_errors is {self.max_errors}, expected a share of 0 to 1")
         if not self.path:
@@ -70,6 +90,8 @@ class SourceSpec:
             raise ValueError(
                 f"delimiter is {self.delimiter!r}, expected one character other than a quote or a line break"
             )
+        if self.encoding:
+            checked_encoding(self.encoding)
         if not self.separator:
             raise ValueError("separator is empty, expected one or more characters, for example '|'")
 

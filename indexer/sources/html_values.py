@@ -21,6 +21,11 @@ _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _ESCAPED = 2
 
 
+def has_markup(value: str) -> bool:
+    """Return whether a text contains a tag of HTML or an entity."""
+    return ("<" in value and _TAG.search(value) is not None) or ("&" in value and _ENTITY.search(value) is not None)
+
+
 def without_markup(value: str, markup: bool | Literal["auto"]) -> str:
     """Return a value as a reader sees it: without tags, scripts and styles, with entities resolved.
 

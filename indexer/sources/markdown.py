@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from clew.indexer.sources.markup import Cutter, Page
+from clew.indexer.sources.encodings import decoded, detected_note
+from clew.indexer.sources.markup import BETWEEN_CELLS, Cutter, Page
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -19,16 +21,17 @@ _MAX_BLOCK_NESTING = 100
 # Maximum nesting of links and emphasis; deeper ones are text. The time to parse a line of "[" grows with it.
 _MAX_SPAN_NESTING = 20
 _CELLS = {"th_close", "td_close"}
-_BETWEEN_CELLS = " | "
 
 
-def parse_markdown(data: bytes) -> Page:
+def parse_markdown(data: bytes, encoding: str = "") -> Page:
     """Split a page at its headings; headings inside lists and quotes are text.
 
     A section's text is what a reader sees, without markup: the words of links and images, the content of code, the
-    rows of tables. HTML is left unchanged, except that its comments are removed. Raises UnicodeDecodeError.
+    rows of tables. HTML is left unchanged, except that its comments are removed. encoding: as for
+    `decoded`. Raises ValueError.
     """
-    text = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    text, used = decoded(data, encoding)
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     title, start = _front_matter(text.split("\n"))
     references: dict[str, Any] = {}
     tokens = _blocks().parse("\n".join(text.split("\n")[start:]), references)
@@ -42,16 +45,16 @@ def parse_markdown(data: bytes) -> Page:
                     line = before.map[0] if before.map else 0
                     cutter.heading(int(before.tag[1:]), name, start + line + 1, anchor)
             else:
-                cutter.parts.append(shown + (_BETWEEN_CELLS if after.type in _CELLS else "\n"))
+                cutter.parts.append(shown + (BETWEEN_CELLS if after.type in _CELLS else "\n"))
         elif token.type in {"fence", "code_block"}:
             cutter.parts.append(token.content)
         elif token.type == "html_block":
             cutter.parts.append(_without_comments(token.content))
         elif token.type == "tr_close":
-            cutter.parts[-1] = cutter.parts[-1].removesuffix(_BETWEEN_CELLS) + "\n"
+            cutter.parts[-1] = cutter.parts[-1].removesuffix(BETWEEN_CELLS) + "\n"
         if token.level == 0 and token.nesting <= 0:
             cutter.parts.append("\n")
-    return cutter.page(title)
+    return replace(cutter.page(title), note=detected_note(used, encoding))
 
 
 def _with_neighbours(tokens: Sequence[Token]) -> Iterator[tuple[Token, Token, Token]]:

@@ -1,20 +1,24 @@
-"""Parse HTML, plain text, PDF and DOCX pages into sections."""
+"""Parse HTML and plain text pages into sections."""
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clew.core.errors import MissingExtraError
+from clew.indexer.sources.encodings import decoded, decoded_html, detected_note
 
 _SPACES = re.compile(r"[ \t\r\f\v]+")
 _BLANK_LINES = re.compile(r"\s*\n\s*")
 _HTML_HIDDEN = ["script", "style", "template"]
 _HTML_LEFT_OUT = ["script", "style", "noscript", "template", "nav", "footer", "aside", "svg"]
 _HTML_HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
+_HTML_CELLS = {"td", "th"}
+# Between the cells of a table's row, until spaces are removed around it.
+_CELL_BREAK = "\x01"
+_AROUND_CELLS = re.compile(rf"\s*{_CELL_BREAK}\s*")
+BETWEEN_CELLS = " | "
 _HTML_INLINE = {
     "a", "abbr", "b", "bdi", "cite", "code", "em", "font", "i", "kbd", "mark", "q", "s", "samp", "small", "span",
     "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "-text",
@@ -33,10 +37,14 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page split at its headings. title: the title that the page declares, "" if it has none."""
+    """A page split at its headings.
+
+    title: the title that the page declares, "" if it has none. note: what the user should know about how it was read.
+    """
 
     title: str
     sections: Sequence[Section]
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -70,16 +78,21 @@ class Cutter:
         return Page(title or first, self.sections or [Section((), "")])
 
 
-def parse_text(data: bytes) -> Page:
-    """Return plain text as a page of one section. Raises UnicodeDecodeError."""
-    return Page("", [Section((), data.decode("utf-8-sig").strip())])
+def parse_text(data: bytes, encoding: str = "") -> Page:
+    """Return plain text as a page of one section. encoding: as for `decoded`. Raises ValueError."""
+    text, used = decoded(data, encoding)
+    return Page("", [Section((), text.strip().removeprefix("\ufeff"))], detected_note(used, encoding))
 
 
-def parse_html(data: bytes) -> Page:
-    """Split an HTML page at h1 to h6; scripts, styles, navigation, footers and asides are left out."""
+def parse_html(data: bytes, encoding: str = "") -> Page:
+    """Split an HTML page at h1 to h6; scripts, styles, navigation, footers and asides are left out.
+
+    A row of a table is a line, with its cells between "|". encoding: as for `decoded_html`. Raises ValueError.
+    """
     from selectolax.lexbor import LexborHTMLParser
 
-    tree: Any = LexborHTMLParser(data)
+    text, used = decoded_html(data, encoding)
+    tree: Any = LexborHTMLParser(text)
     tree.strip_tags(_HTML_LEFT_OUT)
     title = tree.css_first("title")
     root = tree.css_first("main") or tree.body
@@ -87,7 +100,8 @@ def parse_html(data: bytes) -> Page:
     if root is not None:
         _walk(root, cutter)
     page = cutter.page(_one_line(title.text()) if title is not None else "")
-    return Page(page.title, [replace(section, text=_collapse_spaces(section.text)) for section in page.sections])
+    sections = [replace(section, text=_collapse_spaces(section.text)) for section in page.sections]
+    return Page(page.title, sections, detected_note(used, encoding))
 
 
 def html_text(text: str) -> str:
@@ -103,7 +117,8 @@ def html_text(text: str) -> str:
 
 
 def _collapse_spaces(text: str) -> str:
-    return _BLANK_LINES.sub("\n", _SPACES.sub(" ", text)).strip()
+    lines = _BLANK_LINES.sub("\n", _SPACES.sub(" ", text)).strip(" \n" + _CELL_BREAK)
+    return _AROUND_CELLS.sub(BETWEEN_CELLS, lines)
 
 
 def _walk(root: Any, cutter: Cutter, *, sections: bool = True) -> None:
@@ -125,60 +140,20 @@ def _walk(root: Any, cutter: Cutter, *, sections: bool = True) -> None:
         elif tag == "-text":
             cutter.parts.append(node.text_content or "")
         elif not tag.startswith("-"):
-            if tag not in _HTML_INLINE:
+            if tag in _HTML_CELLS:
+                cutter.parts.append(_CELL_BREAK if _follows_a_cell(node) else "")
+            elif tag not in _HTML_INLINE:
                 cutter.parts.append("\n")
                 todo.append("\n")
             todo.extend(reversed(list(node.iter(include_text=True))))
 
 
+def _follows_a_cell(node: Any) -> bool:
+    before = node.prev
+    while before is not None and before.tag.startswith("-"):
+        before = before.prev
+    return before is not None and before.tag in _HTML_CELLS
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def parse_pdf(data: bytes) -> Page:
-    """Return each page of a PDF as a section.
-
-    Raises MissingExtraError if pypdf is not installed, ValueError if the file is not a PDF.
-    """
-    try:
-        from pypdf import PdfReader
-        from pypdf.errors import PyPdfError
-    except ImportError:
-        raise _missing("PDF", "pypdf") from None
-    try:
-        reader = PdfReader(io.BytesIO(data))
-        title = str(reader.metadata.title or "") if reader.metadata else ""
-        texts = [page.extract_text().strip() for page in reader.pages]
-    except PyPdfError as error:
-        raise ValueError(f"the file is not a valid PDF: {error}") from None
-    return Page(title, [Section((), text, at, f"page-{at}") for at, text in enumerate(texts, 1)] or [Section((), "")])
-
-
-def parse_docx(data: bytes) -> Page:
-    """Split a DOCX at paragraphs with a heading style.
-
-    Raises MissingExtraError if python-docx is not installed, ValueError if the file is not a DOCX.
-    """
-    import zipfile
-
-    try:
-        import docx
-        from docx.opc.exceptions import OpcError
-    except ImportError:
-        raise _missing("DOCX", "python-docx") from None
-    try:
-        document = docx.Document(io.BytesIO(data))
-    except (OpcError, zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"the file is not a valid DOCX: {error}") from None
-    cutter = Cutter()
-    for number, paragraph in enumerate(document.paragraphs, 1):
-        style = paragraph.style.name if paragraph.style is not None else ""
-        if style.startswith("Heading ") and style[8:].isdigit() and paragraph.text.strip():
-            cutter.heading(int(style[8:]), paragraph.text.strip(), number)
-        else:
-            cutter.parts.append(paragraph.text + "\n")
-    return cutter.page(document.core_properties.title or "")
-
-
-def _missing(what: str, package: str) -> MissingExtraError:
-    return MissingExtraError(f"reading {what} files needs {package}", "run `pip install 'clew[files]'`")

@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from clew.core.errors import DataError
 from clew.core.files import open_source, reading
 from clew.indexer.sources import markup
 from clew.indexer.sources.forms import SourceSpec, pages_of, plain_name
 from clew.indexer.sources.markdown import parse_markdown
 from clew.indexer.sources.markup import Page, Section
+from clew.indexer.sources.pdf import parse_pdf
 from clew.indexer.sources.record import Fault, Read, Record
+from clew.indexer.sources.word import parse_docx
 
-_PARSERS: Mapping[str, Callable[[bytes], Page]] = {
+_PARSERS: Mapping[str, Callable[[bytes, str], Page]] = {
     ".md": parse_markdown,
     ".markdown": parse_markdown,
     ".html": markup.parse_html,
@@ -24,8 +27,8 @@ _PARSERS: Mapping[str, Callable[[bytes], Page]] = {
     ".txt": markup.parse_text,
     ".text": markup.parse_text,
     ".rst": markup.parse_text,
-    ".pdf": markup.parse_pdf,
-    ".docx": markup.parse_docx,
+    ".pdf": parse_pdf,
+    ".docx": parse_docx,
 }
 _NOT_IN_SLUG = re.compile(r"[^\w]+")
 
@@ -33,14 +36,19 @@ _NOT_IN_SLUG = re.compile(r"[^\w]+")
 def read_pages(source: SourceSpec) -> Iterator[Read]:
     """Yield the sections of every page of a folder, or of a single page."""
     for path, url in pages_of(source):
-        with reading(url), open_source(url) as file:
-            data = file.read()
+        try:
+            with reading(url), open_source(url) as file:
+                data = file.read()
+        except DataError as error:
+            yield Fault(url, error.message, error.hint)
+            continue
         name = plain_name(path)
         parse = next(parse for ending, parse in _PARSERS.items() if name.endswith(ending))
         try:
-            page = parse(data)
+            page = parse(data, source.encoding)
         except UnicodeDecodeError as error:
-            yield Fault(url, f"not UTF-8 text ({error.reason} at byte {error.start})", "save the file as UTF-8")
+            hint = "save the file as UTF-8, or set [source] encoding"
+            yield Fault(url, f"not {error.encoding} text ({error.reason} at byte {error.start})", hint)
             continue
         except ValueError as error:
             yield Fault(url, f"cannot be read: {error}", "open it and save it again with the program that wrote it")
@@ -63,7 +71,8 @@ def _records(page: Page, path: str, url: str) -> Iterator[Record]:
             "text": section.text,
             "path": path,
         }
-        yield Record(values, f"{url}:{section.line}")
+        note = f"{url} {page.note}" if page.note and section is sections[0] else ""
+        yield Record(values, f"{url}:{section.line}", note)
 
 
 def _anchor(section: Section, taken: set[str]) -> str:

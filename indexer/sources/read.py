@@ -12,8 +12,9 @@ READERS: Registry[Callable[[SourceSpec], Iterator[Read]]] = Registry(
     "form of a source",
     {
         "jsonl": "clew.indexer.sources.lines:read_jsonl",
-        "csv": "clew.indexer.sources.columns:read_csv",
-        "parquet": "clew.indexer.sources.columns:read_parquet",
+        "json": "clew.indexer.sources.lines:read_json",
+        "csv": "clew.indexer.sources.delimited:read_csv",
+        "parquet": "clew.indexer.sources.parquet:read_parquet",
         "beir": "clew.indexer.sources.lines:read_beir",
         "folder": "clew.indexer.sources.pages:read_pages",
     },

@@ -9,10 +9,15 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record of a source. origin: its location, "file:line" (line, row, page, or the line of a heading)."""
+    """A record of a source.
+
+    origin: its location, "file:line" (line, row, page, or the line of a heading). note: what the user should know
+    about how its file was read; only the first record of a file has one.
+    """
 
     values: Mapping[str, Any]
     origin: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
     score(passage) = sum over query terms of  weight x idf x tf (k1 + 1) / (tf + k1 (1 - b + b length / average))
 
-with idf = ln(N - df + .5) - ln(df + .5), and epsilon x the average idf in place of a negative one: the BM25Okapi of
-rank-bm25 (after Trotman, Puurula, Burgess: Improvements to BM25 and Language Models Examined, ADCS 2014). Fields
-are weighted inside tf and length (Robertson, Zaragoza, Taylor: Simple BM25 Extension to Multiple Weighted Fields,
-CIKM 2004). k1, b and epsilon apply at query time; field weights are fixed at build.
+with idf = ln(1 + (N - df + .5) / (df + .5)), as in Lucene. It is above 0, so no term lowers the score of a passage that
+contains it. Fields are weighted inside tf and length (Robertson, Zaragoza, Taylor: Simple BM25 Extension to Multiple
+Weighted Fields, CIKM 2004). k1 and b apply at query time; field weights are fixed at build.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.core.identifiers import PREFIX
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, empty_ranking
 from clew.search.candidates.bm25_postings import Postings, count_words, write_postings
@@ -36,8 +36,8 @@ class BM25Spec:
     """Settings of BM25.
 
     backend: "bm25", or "rank_bm25", the slow reference. k1: saturation of term frequency: with a higher value, repeated
-    occurrences of a term count more (0 to 10). b: strength of the length normalisation (0 to 1). epsilon: the idf of a
-    term in more than half of the passages, as a share of the average idf (0 to 1).
+    occurrences of a term count more (0 to 10). b: strength of the length normalisation (0 to 1). epsilon: only for
+    rank_bm25, the idf of a term in more than half of the passages, as a share of the average idf (0 to 1).
     """
 
     backend: Literal["bm25", "rank_bm25"] = "bm25"
@@ -125,6 +125,10 @@ class BM25:
         """Return one contribution for each query term that the passage contains."""
         return self._sharded.explain(query, ordinal)
 
+    def document_frequency(self, term: str) -> int:
+        """Return the number of passages that contain an index term."""
+        return self._statistics.document_frequency(term)
+
     def matches_any(self, terms: Sequence[str]) -> Bools:
         """Return (n,) bool: passages that contain at least one of the index terms."""
         return np.concatenate([_ALL, *(shard.matches_any(terms) for shard in self._shards)])
@@ -176,7 +180,6 @@ class BM25Shard:
 
         self._postings = postings
         self._statistics = statistics
-        self._epsilon = spec.epsilon
         self._size = len(postings.lengths)
         average = statistics.average_length
         self._arrays = PostingArrays(
@@ -237,7 +240,7 @@ class BM25Shard:
         return [
             Contribution(
                 "bm25",
-                f"term {term.text!r}",
+                described(term.text),
                 float(part[0]),
                 {
                     "tf": float(tf[0]),
@@ -287,7 +290,7 @@ class BM25Shard:
         sums, shift = np.empty(3), skip_shift(start, end, self._size)
         read_term(start, end, shift, self._arrays, self._skips, sums)
         most, total, squares = sums.tolist()
-        return _Term(text, self._statistics.idf(text, self._epsilon), start, end, most, total, squares, shift)
+        return _Term(text, self._statistics.idf(text), start, end, most, total, squares, shift)
 
     def _terms(self, query: ParsedQuery) -> list[tuple[_Term, float]]:
         """Return the query terms that the shard contains and their weights, in query order, repetitions added up."""
@@ -315,6 +318,11 @@ class BM25Shard:
         except IndexError:
             n = self._size
             return np.full(n, NO_ROW, np.int32), np.empty(n, np.int32), np.empty(n), np.empty(n)
+
+
+def described(term: str) -> str:
+    """Return how explanations call a term."""
+    return f"identifier {term[len(PREFIX) :]!r}" if term.startswith(PREFIX) else f"term {term!r}"
 
 
 def weights_of(query: ParsedQuery) -> dict[str, float]:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.core.identifiers import identifier_term
 from clew.core.mapped import open_array, open_trie
 from clew.core.text import Analyzer
 from clew.core.types import Floats, Ints
@@ -36,6 +37,8 @@ LENGTHS = "lengths.npy"
 
 # The number of passages whose words are in memory at a time.
 _BLOCK = 8192
+# The number of codes that stand for a frequency themselves (`bm25_pruning.RARE`, which is slow to import).
+_CODES = 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,29 +81,32 @@ def field_texts(passages: PassageSet, weights: Mapping[str, float]) -> list[Sequ
 def count_words(passages: PassageSet, weights: Mapping[str, float], analyzer: Analyzer) -> WordCounts:
     """Split the searched fields of some passages into terms and count them.
 
-    Only the words of a few thousand passages are in memory at a time, as numbers; the result takes 12 bytes per
-    posting.
+    An identifier is one more term of weight 1, which does not count in the length. Only the words of a few
+    thousand passages are in memory at a time, as numbers; the result takes 12 bytes per posting.
     """
     from clew.search.candidates import bm25_kernel
 
     number = _Numbered()
     columns = field_texts(passages, weights)
     field_weights = np.array(list(weights.values()), np.float64)
+    # The identifiers count as one more field.
+    all_weights = np.append(field_weights, 1.0) if len(passages.identifiers) else field_weights
     seen, slot = np.full(0, -1, np.int64), np.empty(0, np.int64)
     blocks: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]] = []
     lengths: list[NDArray[np.float32]] = []
     totals = np.zeros(len(columns), np.int64)
     for first in range(0, len(passages) if columns else 0, _BLOCK):
-        words, ends = _words(columns, first, min(first + _BLOCK, len(passages)), analyzer, number)
+        last = min(first + _BLOCK, len(passages))
+        words, ends = _words(columns, passages.identifiers, first, last, analyzer, number)
         grown = len(number) - len(seen)
         if grown > 0:
             seen = np.concatenate([seen, np.full(max(grown, len(seen)), -1, np.int64)])
             slot = np.empty(len(seen), np.int64)
         term, passage = np.empty(len(words), np.int32), np.empty(len(words), np.int32)
         tf = np.empty(len(words), np.float64)
-        found = bm25_kernel.count_words(words, ends, field_weights, first, seen, slot, term, passage, tf)
+        found = bm25_kernel.count_words(words, ends, all_weights, first, seen, slot, term, passage, tf)
         blocks.append((term[:found].copy(), passage[:found].copy(), tf[:found].astype(np.float32)))
-        counts = np.diff(ends, prepend=0).reshape(-1, len(columns))
+        counts = np.diff(ends, prepend=0).reshape(-1, len(all_weights))[:, : len(columns)]
         totals += counts.sum(axis=0)
         lengths.append((counts @ field_weights).astype(np.float32))
     return WordCounts(
@@ -114,14 +120,25 @@ def count_words(passages: PassageSet, weights: Mapping[str, float], analyzer: An
 
 
 def _words(
-    columns: Sequence[Sequence[str]], first: int, last: int, analyzer: Analyzer, number: _Numbered
+    columns: Sequence[Sequence[str]],
+    identifiers: Sequence[Sequence[str]],
+    first: int,
+    last: int,
+    analyzer: Analyzer,
+    number: _Numbered,
 ) -> tuple[NDArray[np.int32], Ints]:
-    """Return the terms of a block of passages as numbers, field by field, and where each field of each passage ends."""
+    """Return the terms of a block of passages as numbers, field by field, and where each field of each passage ends.
+
+    identifiers: those of each passage, as a last field; empty if there is no such field.
+    """
     words = array("i")
     ends: list[int] = []
     for row in range(first, last):
         for column in columns:
             words.extend(map(number.__getitem__, analyzer.terms(column[row])))
+            ends.append(len(words))
+        if identifiers:
+            words.extend(number[term] for value in identifiers[row] if (term := identifier_term(value)))
             ends.append(len(words))
     return np.array(words, np.int32), np.array(ends, np.int64)
 
@@ -159,12 +176,14 @@ class Postings:
     def __init__(self, directory: Path) -> None:
         """Open the files that `write_postings` wrote. Raises NotFoundError or CorruptError, naming the file."""
         self._trie = open_trie(directory / TERMS)
-        self._offsets = open_array(directory / OFFSETS)
-        self.passages: NDArray[np.int32] = open_array(directory / PASSAGES)
-        self.codes: NDArray[np.uint8] = open_array(directory / FREQUENCIES)
-        self.values: Floats = open_array(directory / VALUES).astype(np.float64)
-        self.rare: Ints = open_array(directory / RARES)
-        self.lengths: NDArray[np.float32] = open_array(directory / LENGTHS)
+        self._offsets = open_array(directory / OFFSETS, np.int64, (len(self._trie) + 1,))
+        postings = (int(self._offsets[-1]),)
+        self.passages: NDArray[np.int32] = open_array(directory / PASSAGES, np.int32, postings)
+        self.codes: NDArray[np.uint8] = open_array(directory / FREQUENCIES, np.uint8, postings)
+        self.rare: Ints = open_array(directory / RARES, np.int64, (None,))
+        values = open_array(directory / VALUES, np.float32, (_CODES + len(self.rare),))
+        self.values: Floats = values.astype(np.float64)
+        self.lengths: NDArray[np.float32] = open_array(directory / LENGTHS, np.float32, (None,))
 
     @property
     def terms(self) -> int:

@@ -311,15 +311,15 @@ def _sort(found: int, pool: Any, scores: Any) -> None:
         width *= 2
 
 
-@compiled(nb.int64[::1](nb.float64[::1], nb.float64[::1]))
-def _term_order(weights: Any, bounds: Any) -> Any:
-    """Return (t,) int64 terms in processing order: those of a weight below 0, then the others by bound, descending."""
-    order = np.empty(len(weights), np.int64)
-    for t in range(len(weights)):
+@compiled(nb.int64[::1](nb.float64[::1]))
+def _term_order(bounds: Any) -> Any:
+    """Return (t,) int64 terms in processing order: by bound, descending."""
+    order = np.empty(len(bounds), np.int64)
+    for t in range(len(bounds)):
         at = t
         while at > 0:
             before = order[at - 1]
-            if weights[before] < 0 or (weights[t] >= 0 and bounds[before] >= bounds[t]):
+            if bounds[before] >= bounds[t]:
                 break
             order[at] = before
             at -= 1
@@ -345,8 +345,8 @@ def best_matches(
     pool, scores: (n,), output: the passages and their scores. space: (n,) workspace.
     """
     starts, ends, shifts, weights = places[0], places[1], places[2], terms[0]
-    bounds = np.maximum(np.rint(weights * terms[1] * STEPS) / STEPS, 0.0)
-    order = _term_order(weights, bounds)
+    bounds = np.rint(weights * terms[1] * STEPS) / STEPS
+    order = _term_order(bounds)
     rest = np.zeros(len(order) + 1)
     left = np.zeros(len(order) + 1, np.int64)
     for turn in range(len(order) - 1, -1, -1):
@@ -356,12 +356,12 @@ def best_matches(
     while turn < len(order):
         t = order[turn]
         # Determining the k-th score reads the whole pool. This pays if more postings than that are still to be read.
-        if weights[t] >= 0 and k <= found < left[turn]:
+        if k <= found < left[turn]:
             least = _kth_score(found, k, least, scores, space)
             if rest[turn] < least:
                 break
         size = ends[t] - starts[t]
-        if weights[t] >= 0 and size > _BLOCK and found * _SEARCH_COST < size:
+        if size > _BLOCK and found * _SEARCH_COST < size:
             _search_list(found, starts[t], ends[t], shifts[t], weights[t], shard, skips, pool, scores)
             found = _add_promising(
                 found, starts[t], ends[t], weights[t], k, least, rest[turn + 1], shard, allowed, rows,

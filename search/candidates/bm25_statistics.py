@@ -107,35 +107,43 @@ class VersionStatistics:
         length = sum(weights[name] * words for name, words in table["words"].items())
         self.average_length = length / self.passages if self.passages else 0.0
         self._trie = open_trie(directory / TERMS)
-        self._frequencies = open_array(directory / FREQUENCIES)
+        self._frequencies = open_array(directory / FREQUENCIES, np.int64, (len(self._trie),))
 
     def document_frequency(self, term: str) -> int:
         """Return the number of passages that contain the term."""
         at = self._trie.get(term)
         return 0 if at is None else int(self._frequencies[at])
 
-    def idf(self, term: str, epsilon: float) -> float:
-        """Return a term's inverse document frequency; epsilon x the average idf if it would be negative.
+    def idf(self, term: str) -> float:
+        """Return a term's inverse document frequency, above 0: ln(1 + (N - df + .5) / (df + .5)), as in Lucene.
+
+        A term that is in no passage has 0.
+        """
+        frequency = self.document_frequency(term)
+        return math.log1p((self.passages - frequency + 0.5) / (frequency + 0.5)) if frequency else 0.0
+
+    def okapi_idf(self, term: str, epsilon: float) -> float:
+        """Return the idf that rank-bm25 gives a term: epsilon x the average idf if it would be negative.
 
         That is the case for a term in more than half of the passages. A term that is in no passage has 0.
         """
         frequency = self.document_frequency(term)
         if frequency == 0:
             return 0.0
-        value = _idf(self.passages, frequency)
-        return value if value >= 0 else epsilon * self.average_idf
+        value = _okapi(self.passages, frequency)
+        return value if value >= 0 else epsilon * self._average_okapi_idf
 
     @cached_property
-    def average_idf(self) -> float:
+    def _average_okapi_idf(self) -> float:
         """Mean idf of the vocabulary, negative ones included, as in rank-bm25."""
         if not len(self._frequencies):
             return 0.0
         # Sum over distinct frequencies in ascending order, so that the result does not depend on the order of terms.
         distinct, counts = np.unique(self._frequencies, return_counts=True)
         pairs = zip(distinct.tolist(), counts.tolist(), strict=True)
-        total: float = sum(count * _idf(self.passages, frequency) for frequency, count in pairs)
+        total: float = sum(count * _okapi(self.passages, frequency) for frequency, count in pairs)
         return total / len(self._frequencies)
 
 
-def _idf(passages: int, frequency: int) -> float:
+def _okapi(passages: int, frequency: int) -> float:
     return math.log(passages - frequency + 0.5) - math.log(frequency + 0.5)

@@ -1,6 +1,8 @@
 """The reference backend: BM25Okapi of rank-bm25 over stored words. It is slow and serves as a baseline.
 
-Each word of a field is repeated as often as the field's weight says, so weights must be integers.
+Each word of a field is repeated as often as the field's weight says, so weights must be integers. The idf of a term in
+more than half of the passages is epsilon x the average idf, which may be below 0 in a small collection. An identifier
+is a word of weight 1; here it also counts in the length.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from clew.core.errors import CorruptError, SpecError
+from clew.core.identifiers import identifier_term
 from clew.core.tables import read_table
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, ranked
-from clew.search.candidates.bm25 import BM25Kind, BM25Spec, weights_of
+from clew.search.candidates.bm25 import BM25Kind, BM25Spec, described, weights_of
 from clew.search.candidates.bm25_postings import count_words, field_texts
 from clew.search.candidates.bm25_statistics import FORMAT, TermStatistics, VersionStatistics
 from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
@@ -50,6 +53,8 @@ class RankBM25Kind(BM25Kind):
             [term for column, weight in columns for term in self.analyzer.terms(column[row]) * int(weight)]
             for row in range(len(passages))
         ]
+        for each, identifiers in zip(words, passages.identifiers, strict=False):
+            each += [term for value in identifiers if (term := identifier_term(value))]
         (directory / WORDS).write_text(
             json.dumps({"format": FORMAT, "words": words}, ensure_ascii=False), encoding="utf-8"
         )
@@ -80,7 +85,7 @@ class RankBM25:
         if self._model is not None and statistics.passages != self._size:
             # The words include those of deleted passages, the statistics do not.
             self._model.avgdl = statistics.average_length or 1.0
-            self._model.idf = {term: statistics.idf(term, spec.epsilon) for term in self._model.idf}
+            self._model.idf = {term: statistics.okapi_idf(term, spec.epsilon) for term in self._model.idf}
 
     @property
     def size(self) -> int:
@@ -123,13 +128,17 @@ class RankBM25:
                 "average_length": float(self._model.avgdl),
             }
             value = weight * float(self._model.get_scores([term])[ordinal])
-            found.append(Contribution("bm25", f"term {term!r}", value, detail))
+            found.append(Contribution("bm25", described(term), value, detail))
         return found
 
     def _score_statistics(self, query: ParsedQuery) -> tuple[float, float]:
         """Return mean and standard deviation; as in `BM25.candidates`, terms are assumed to occur independently."""
         scores = [weight * self._model.get_scores([term]) for term, weight in weights_of(query).items() if self._model]
         return (sum(float(each.mean()) for each in scores), sum(float(each.var()) for each in scores) ** 0.5)
+
+    def document_frequency(self, term: str) -> int:
+        """Return the number of passages that contain an index term."""
+        return self._statistics.document_frequency(term)
 
     def matches_any(self, terms: Sequence[str]) -> Bools:
         """Return (n,) bool: passages that contain at least one of the index terms."""

@@ -61,6 +61,12 @@ class Page:
             yield f"     {_cut(text, SNIPPET_CHARACTERS)}"
         if facts := self._facts(hit.fields):
             yield _cut(f"     {facts}", self.width)
+        if hit.variant is not None and hit.variant.of > 1:
+            named = ": " if hit.variant.fields else ""
+            which = (
+                f"variant {hit.variant.index + 1} of {hit.variant.of}{f' ({hit.variant.id})' if hit.variant.id else ''}"
+            )
+            yield _cut(f"     {printable(which)}{named}{self._facts(hit.variant.fields)}", self.width)
         for line in explanation_lines(hit.why):
             yield f"     {line}"
         yield ""

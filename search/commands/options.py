@@ -132,7 +132,7 @@ def note_outcome(response: SearchResponse | AnswerResponse, shown: int) -> None:
     for text in response.notes:
         note(f"note: {text}")
     for lost in response.degraded:
-        note(f"degraded: {lost.stage} was left out: {lost.reason}")
+        note(f"degraded: {lost.stage}: {lost.reason}")
 
 
 def _names(sources: str | None) -> tuple[str, ...] | None:

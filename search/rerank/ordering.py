@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from clew.core.types import Floats, Ints
-from clew.search.fusion import FusedCandidates
+from clew.search.fusion import FusedCandidates, identifier_part
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.spec import RerankSpec
 from clew.search.types import RerankUse, StageScore
@@ -21,8 +21,9 @@ class Ordering:
     fused: (m,) int64 places by fused score, best first. order: (m,) int64 places as reranked: the documents that the
     cross-encoder scored by log-odds, then the others by fused score. shown: (n,) int64 places of `order` without the
     documents that were dropped. scores, log_odds: (m,) float64 by place, NaN for a document that was not scored.
-    reached: how many were scored, of `wanted`. stopped: why reranking ended; None if it did not run, in which case
-    scores and log_odds are empty.
+    lift: what was added to the log-odds of the documents that the query names by an identifier, which come first.
+    reached: how many were scored, of `wanted`. stopped: why reranking ended; None if it did not run, scores and
+    log_odds are empty then.
     """
 
     pool: FusedCandidates
@@ -32,6 +33,7 @@ class Ordering:
     scores: Floats
     log_odds: Floats
     calibration: Calibration
+    lift: float = 0.0
     reached: int = 0
     wanted: int = 0
     stopped: Literal["all", "budget", "early_stop"] | None = None
@@ -98,6 +100,8 @@ class Ordering:
         if not self.judged(at):
             return (fused, StageScore("rerank", None, None))
         parts = self.calibration.parts(float(self.scores[at]), float(self.pool.totals[at]))
+        if self.lift and self.pool.identified is not None and self.pool.identified[at]:
+            parts += (identifier_part("rerank", self.lift),)
         rank = rank_in(self.order, at)
         return (fused, StageScore("rerank", float(self.log_odds[at]), rank, parts))
 

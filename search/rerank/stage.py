@@ -15,7 +15,7 @@ import numpy as np
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline, Floats, Ints
 from clew.models.protocols import PairScorer
-from clew.search.fusion import FusedCandidates
+from clew.search.fusion import FusedCandidates, lift_above
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering
 from clew.search.rerank.spec import RerankSpec
@@ -68,6 +68,9 @@ class Reranker:
             reached += len(chunk)
         log_odds = self.calibration.log_odds(scores, pool.totals)
         first = wanted[:reached]
+        lift = lift_above(log_odds, pool.identified)
+        if pool.identified is not None:
+            log_odds += lift * pool.identified
         order = np.concatenate([first[np.argsort(-log_odds[first], kind="stable")], fused[reached:]])
         return Ordering(
             pool=pool,
@@ -77,6 +80,7 @@ class Reranker:
             scores=scores,
             log_odds=log_odds,
             calibration=self.calibration,
+            lift=lift,
             reached=reached,
             wanted=len(wanted),
             stopped=stopped,

@@ -24,7 +24,7 @@ VENDORS = {
     "transformers": TORCH,
     "sentence_transformers": TORCH,
     "faiss": ("search/candidates/dense/",),
-    "neo4j": ("kg/neo4j_store.py",),
+    "neo4j": ("kg/neo4j_store.py", "kg/neo4j_errors.py"),
     "networkx": ("kg/networkx_store.py",),
     "ray": ("indexer/ray_runner.py", "api/ray_app.py"),
     "markdown_it": ("indexer/sources/markdown.py",),

@@ -68,7 +68,7 @@ def test_every_command_and_option_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_documented_options_exist(name: str) -> None:
     known = {option for parameter in COMMANDS[name].params for option in [*parameter.opts, *parameter.secondary_opts]}
-    named = re.findall(r"^\| `(--[a-z-]+|-[a-z])", section("cli.md", f"`{name}`"), re.MULTILINE)
+    named = re.findall(r"^\| `(--[a-z0-9-]+|-[a-z])", section("cli.md", f"`{name}`"), re.MULTILINE)
     assert set(named) <= known
 
 
@@ -207,8 +207,8 @@ def _name(requirement: str) -> str:
 # ---------------------------------------------------------------- Python
 
 RECORDS = (
-    "SearchResponse", "Hit", "Highlight", "StageScore", "Contribution", "FacetValue", "GraphUse", "LinkedEntity",
-    "RerankUse", "AnswerResponse", "Answer", "WhyNot",
+    "SearchResponse", "Hit", "MatchedVariant", "Highlight", "StageScore", "Contribution", "FacetValue", "GraphUse",
+    "LinkedEntity", "RerankUse", "AnswerResponse", "Answer", "WhyNot",
 )  # fmt: skip
 
 

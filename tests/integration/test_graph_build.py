@@ -313,7 +313,7 @@ def test_verify_counts_the_graphs_files(built, tmp_path):
     plain = build(spec(built[0], graph=None), tmp_path)
     graphless = verify_release(tmp_path, "shop").files
     beside = {path for path in version(home).files if path.startswith("graph/")}
-    of_shards = {"entities.npy", "offsets.npy", "passages.npy", "weights.npy", "graph.json"}
+    of_shards = {"entities.npy", "offsets.npy", "passages.npy", "steps.npy", "weights.npy", "graph.json"}
     assert plain.status == "published"
     assert verify_release(home, "shop").files == graphless + len(graph_files(home)) + len(beside) + len(of_shards)
 
@@ -444,7 +444,7 @@ def flip(part):
         (
             lambda n, d: (n, d.replace(b'"name": "shop"', b'"name": "shed"') if n == "graph/manifest.json" else d),
             CorruptError,
-            "of another graph, 'shed'",
+            "its checksum differs",
         ),
         (lambda n, d: (n.replace("graph/edges.npy", "graph/../x"), d), DataError, "graph/../x"),
     ],

@@ -99,7 +99,8 @@ def test_an_alias_leads_to_a_subcategory_and_the_path_says_so(client):
     answer = search(client, graph="on", explain=True)
     assert answer["hits"][0]["id"] == "1"
     [stage] = [stage for stage in answer["hits"][0]["why"] if stage["stage"] == "graph"]
-    assert [part["what"] for part in stage["parts"]] == ["couch → alias of Sofas → subcategory Sleeper Sofas"]
+    [part] = stage["parts"]
+    assert part["what"] == "couch → alias of Sofas → subcategory Sleeper Sofas → category of"
     graph = answer["graph"]
     assert (graph["used"], graph["reason"], graph["probability"]) == (True, "asked for", None)
     [entity] = graph["entities"]

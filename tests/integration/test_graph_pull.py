@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from clew.core.errors import DataError, NotFoundError, StageUnavailable, UsageError
 from clew.core.types import Deadline
 from clew.indexer.commands import graph_pull
-from clew.indexer.graphs.pull import pull, source_of
+from clew.indexer.graphs.pull import pull
 from clew.kg.drift import drift
 from clew.kg.neo4j_store import Neo4jStore
 from clew.kg.networkx_store import NetworkxStore
 from clew.kg.snapshot import Snapshot, find_snapshot
-from clew.kg.spec import Neo4jSpec
+from clew.kg.spec import LabelSpec, Neo4jSpec, pulled
 from clew.kg.types import Entity, Walk
 
 pytestmark = pytest.mark.slow
@@ -71,13 +71,13 @@ def test_a_snapshot_holds_what_the_database_holds(spec, tmp_path):
 
 def test_the_relations_found_are_the_ones_that_count(spec, tmp_path, run):
     pull(tmp_path, "films", spec)
-    fixed = source_of(opened(tmp_path).manifest.lineage)
+    fixed = pulled(opened(tmp_path).manifest.lineage)
     assert fixed == replace(spec, relations=["DIRECTED", "WROTE"])
     run(f"MATCH (p:`{spec.labels[1]}`), (f:`{spec.labels[0]}`) CREATE (p)-[:HATED]->(f)")
     store = Neo4jStore(fixed)
     assert store.neighbourhood(["p"], Walk(), Deadline()).relations == ("DIRECTED", "WROTE")
     store.close()
-    assert source_of({"edges.jsonl": "0a1b"}) is None
+    assert pulled({"edges.jsonl": "0a1b"}) is None
 
 
 def test_drift_says_what_changed(spec, tmp_path, run):
@@ -116,14 +116,40 @@ def test_what_cannot_be_pulled(spec, tmp_path, run):
         pull(tmp_path, "films", replace(spec, labels=[]))
     with pytest.raises(NotFoundError):
         pull(tmp_path, "../films", spec)
-    with pytest.raises(DataError, match="no valid node"):
-        pull(tmp_path, "films", replace(spec, labels=["Nobody " + secrets.token_hex(6)]))
     with pytest.raises(StageUnavailable, match="cannot reach"):
         pull(tmp_path, "films", replace(spec, uri="bolt://127.0.0.1:1"))
     run(f"MATCH (p:`{spec.labels[1]}`) CREATE (p)-[:`odd``type`]->(p)")
     with pytest.raises(DataError, match="cannot be quoted"):
         pull(tmp_path, "films", spec)
     assert pull(tmp_path, "films", replace(spec, relations=["WROTE"])).relations == {"WROTE": 1}
+
+
+def test_what_does_not_exist_is_named_with_what_does(spec, tmp_path):
+    film, person = spec.labels
+    for wrong, said, hint in (
+        ({"labels": [film, person + "s"]}, f"there is no label '{person}s'", f"did you mean '{person}'?"),
+        ({"relations": ["DIRECTEED"]}, "there is no relationship type 'DIRECTEED'", "did you mean 'DIRECTED'?"),
+        ({"nodes": {film: LabelSpec(name="aka")}}, "'aka', which is mapped as name", "known: no, title, year, zh"),
+        ({"name": "titel"}, "has the property 'titel', which is mapped as name", "did you mean 'title'?"),
+        ({"aliases": ["akas"]}, "'akas', which is mapped as alias", "did you mean 'aka'?"),
+        ({"names": {"de": "zhh"}}, "'zhh', which is mapped as name in de", "did you mean 'zh'?"),
+        ({"description": "years"}, "'years', which is mapped as description", "did you mean 'year'?"),
+        ({"id": "n"}, "'n', which is mapped as id", "did you mean 'no'?"),
+    ):
+        with pytest.raises(DataError) as failed:
+            pull(tmp_path, "films", replace(spec, **wrong))
+        assert said in failed.value.message
+        assert hint in (failed.value.hint or "")
+
+
+def test_a_relation_that_joins_no_two_entities_pulls_no_others(spec, tmp_path):
+    alone = replace(spec, labels=spec.labels[1:], relations=["DIRECTED"], names={})
+    report = pull(tmp_path, "people", alone)
+    assert (report.entities, report.edges) == (1, 0)
+    assert report.notices == [f"no relationship of type 'DIRECTED' joins two nodes with the labels '{spec.labels[1]}'"]
+    assert pulled(opened(tmp_path, "people").manifest.lineage) == alone
+    [notice] = pull(tmp_path, "alone", replace(alone, relations=[])).notices
+    assert notice.endswith("the graph has no edges")
 
 
 def test_from_the_command_line(spec, tmp_path, run):
@@ -137,12 +163,13 @@ def test_from_the_command_line(spec, tmp_path, run):
     done = CliRunner().invoke(app, ["pull", *common, *mapping])
     assert done.exit_code == 0, done.output
     assert "3 entities of 2 types, 3 edges" in done.output
-    assert source_of(opened(tmp_path).manifest.lineage) == replace(spec, relations=["DIRECTED", "WROTE"])
+    assert pulled(opened(tmp_path).manifest.lineage) == replace(spec, relations=["DIRECTED", "WROTE"])
 
     done = CliRunner().invoke(app, ["drift", *common, "--json"])
-    assert json.loads(done.stdout)["drifted"] is False
+    assert (json.loads(done.stdout)["drifted"], done.exit_code) == (False, 0)
     run(f"MATCH (f:`{spec.labels[0]}` {{no: 2}}) DETACH DELETE f")
     done = CliRunner().invoke(app, ["drift", *common])
+    assert done.exit_code == 1
     assert "1 of 3 sampled entities are gone: 2" in done.output
     assert "relation DIRECTED: 2 in the snapshot, 1 on the server" in done.output
 
@@ -162,3 +189,93 @@ def test_drift_of_a_graph_that_was_loaded_from_files(neo4j_server, tmp_path, mon
     assert isinstance(failed.exception, UsageError)
     done = CliRunner().invoke(app, [*asked, "--uri", neo4j_server.uri, "--user", neo4j_server.user])
     assert f"g: the server holds what is in snapshot {report.id}" in done.output
+
+
+# In the shapes of the public example databases: no ids at all, and an id and a name of its own for each label.
+MOVIES = (
+    "CREATE (m:`Movie X` {title: 'The Lantern', released: 1999, tagline: 'Light falls.'}),"
+    "(n:`Movie X` {title: 'Slow Harbour', released: 2003}),"
+    "(a:`Person X` {name: 'Ada Quillson', born: 1964}), (b:`Person X` {name: 'Bram Holt', born: 1967}),"
+    "(a)-[:ACTED_IN {roles: ['Nia']}]->(m), (b)-[:DIRECTED]->(m), (b)-[:DIRECTED]->(n), (b)-[:FOLLOWS]->(a)"
+)
+NORTHWIND = (
+    "CREATE (p:`Product X` {productID: '1', productName: 'Chai', unitPrice: 18.0}),"
+    "(c:`Category X` {categoryID: '1', categoryName: 'Beverages', description: 'Teas and beers'}),"
+    "(s:`Supplier X` {supplierID: '1', companyName: 'Exotic Liquids'}),"
+    "(k:`Customer X` {customerID: 'ALFKI', companyName: 'Alfreds Futterkiste'}),"
+    "(o:`Order X` {orderID: '10248', shipCity: 'Reims'}),"
+    "(p)-[:PART_OF]->(c), (s)-[:SUPPLIES]->(p), (k)-[:PURCHASED]->(o), (o)-[:ORDERS {quantity: 12}]->(p)"
+)
+
+
+def described(token, text):
+    return text.replace(" X`", f" {token}`")
+
+
+@pytest.fixture
+def pulling(neo4j_server, run, monkeypatch, tmp_path):
+    """Creates a database and pulls it with the given options; returns the output and the snapshot."""
+    monkeypatch.setenv("FILMS_PASSWORD", neo4j_server.password)
+    token = secrets.token_hex(6)
+
+    def pull_it(script, labels, *options):
+        run(described(token, script))
+        app = Typer()
+        app.command()(graph_pull.pull)
+        app.command()(graph_pull.drift)
+        asked = ["pull", "g", "--home", str(tmp_path), "--uri", neo4j_server.uri, "--user", neo4j_server.user]
+        asked += ["--password-env", "FILMS_PASSWORD", *(w for name in labels for w in ("--label", f"{name} {token}"))]
+        asked += [option.replace(" X=", f" {token}=") for option in options]
+        done = CliRunner().invoke(app, asked)
+        assert done.exit_code == 0, (done.output, done.exception)
+        assert CliRunner().invoke(app, ["drift", "g", "--home", str(tmp_path)]).exit_code == 0
+        return token, done.output, opened(tmp_path, "g")
+
+    return pull_it
+
+
+def test_movies_are_mapped_whole_by_element_ids(pulling):
+    token, output, snapshot = pulling(MOVIES, ["Movie", "Person"], "--called", "Movie X=title", "--description",
+                                      "Movie X=tagline")  # fmt: skip
+    assert "4 entities of 2 types, 4 edges" in output
+    assert f"no node with the label 'Movie {token}' has the property 'id': element ids are used" in output
+    named = {entity.name: entity for entity in snapshot.all_entities()}
+    assert set(named) == {"The Lantern", "Slow Harbour", "Ada Quillson", "Bram Holt"}
+    film = named["The Lantern"]
+    assert (film.type, film.description, film.properties) == (f"Movie {token}", "Light falls.", {"released": 1999})
+    store, memory = Neo4jStore(pulled(snapshot.manifest.lineage)), NetworkxStore.open(snapshot.folder)
+    for name in (film.id, named["Bram Holt"].id):
+        here, there = (one.neighbourhood([name], Walk(hops=2), Deadline()) for one in (memory, store))
+        assert (here.nodes, here.relations, here.degrees.tolist()) == (
+            there.nodes, there.relations, there.degrees.tolist()
+        )  # fmt: skip
+    assert store.entities([film.id, "4:nonsense:1", "x"], Deadline()) == [film, None, None]
+    store.close()
+    snapshot.close()
+
+
+def test_northwind_is_mapped_whole_with_an_id_of_each_label(pulling, run, neo4j_server):
+    keys = {"Product": ("productID", "productName"), "Category": ("categoryID", "categoryName"),
+            "Supplier": ("supplierID", "companyName"), "Customer": ("customerID", "companyName")}  # fmt: skip
+    options = [f"--id={label} X={id_}" for label, (id_, _) in keys.items()]
+    options += [f"--called={label} X={name}" for label, (_, name) in keys.items()]
+    options += ["--id=Order X=orderID", "--called=Order X=", "--description=Category X=description"]
+    token, output, snapshot = pulling(NORTHWIND, [*keys, "Order"], *options)
+    assert "5 entities of 5 types, 4 edges" in output
+    assert f"Order {token}" in output  # its nodes have no name
+    ids = {f"{label} {token}:1" for label in ("Product", "Category", "Supplier")}
+    assert ids | {f"Customer {token}:ALFKI", f"Order {token}:10248"} == {e.id for e in snapshot.all_entities()}
+    [category] = snapshot.entities([f"Category {token}:1"])
+    assert (category.name, category.description) == ("Beverages", "Teas and beers")
+    # One edge is turned into another, so that no count changes.
+    run(
+        f"MATCH (s:`Supplier {token}`)-[r:SUPPLIES]->() MATCH (c:`Category {token}`) DELETE r "
+        "CREATE (s)-[:SUPPLIES]->(c)"
+    )
+    store = Neo4jStore(pulled(snapshot.manifest.lineage))
+    found = drift(snapshot, store, Deadline())
+    assert (found.edges, found.relations, found.lost, found.added, found.found) == ((4, 4), {}, 1, 1, True)
+    assert {edge.target for edge in found.some} == {f"Category {token}:1", f"Product {token}:1"}
+    assert not drift(snapshot, store, Deadline(), edges=False).found
+    store.close()
+    snapshot.close()

@@ -95,8 +95,8 @@ def test_the_path_is_told_in_plain_words(rooms: Searcher) -> None:
     paths = {
         hit.id: [part.what for stage in hit.why if stage.stage == "graph" for part in stage.parts] for hit in found.hits
     }
-    assert paths["s1"] == ["couch → alias of Sofas"]
-    assert paths["s2"] == ["couch → alias of Sofas → subcategory Sleeper Sofas"]
+    assert paths["s1"] == ["couch → alias of Sofas → category of"]
+    assert paths["s2"] == ["couch → alias of Sofas → subcategory Sleeper Sofas → category of"]
     assert found.graph is not None
     assert [(e.id, e.text) for e in found.graph.entities] == [(SOFAS, "couch")]
 

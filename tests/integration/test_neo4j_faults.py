@@ -180,6 +180,32 @@ def test_the_breaker_stops_the_hammering():
         assert len(came) == tried <= 6
 
 
+def test_the_server_is_asked_in_the_background_and_never_by_a_users_call():
+    with listening() as (port, came), opened(f"bolt://127.0.0.1:{port}", failures=2, wait_seconds=0.3) as store:
+        for _ in range(2):
+            reason(store, 100)
+        asked = len(came)
+        end = time.monotonic() + HANG_SECONDS
+        while len(came) == asked and time.monotonic() < end:
+            start = time.monotonic()
+            assert "no calls since" in reason(store, 10_000)
+            assert time.monotonic() - start < 0.1
+            time.sleep(0.01)
+        assert len(came) > asked
+
+
+def test_a_server_that_is_back_is_used_without_a_call_that_tries(neo4j_server):
+    with at(neo4j_server, label=f"Clew_test_{secrets.token_hex(6)}", failures=1, wait_seconds=0.1) as store:
+        fill(store)
+        store._failed(store._breaker.admit(), "away for a moment")
+        assert store.problem
+        end = time.monotonic() + HANG_SECONDS
+        while store.problem and time.monotonic() < end:
+            time.sleep(0.05)
+        assert store.problem == ""
+        assert ask(store)
+
+
 def test_a_statement_that_was_too_slow_to_compile_is_there_the_next_time(neo4j_server):
     with at(neo4j_server, label=f"Clew_test_{secrets.token_hex(6)}", longest_ms=30_000) as store:
         fill(store)

@@ -48,7 +48,7 @@ def test_documents_come_back_typed_and_in_order(run):
         (b'{"id": "2", "title": ', "shop.jsonl:2: invalid JSON"),
         (b'{"id": "2", "title": "\xff"}', "shop.jsonl:2: not UTF-8 text"),
         (b'["2"]', "shop.jsonl:2: the line is ['2'], not an object"),
-        (b'{"id": "2", "price": NaN}', "shop.jsonl:2: invalid JSON: NaN is not a JSON number"),
+        (b'{"id": "2", "price": Infinity}', "shop.jsonl:2: field 'price' is inf, expected number"),
         ({"title": "b"}, "shop.jsonl:2: the record has no field 'id', which should hold its id"),
         ({"id": "2", "title": "b", "price": "cheap"}, "shop.jsonl:2: field 'price' is 'cheap', expected number"),
         ({"id": "2", "title": "\ud800"}, "shop.jsonl:2: field 'title' is '\\ud800', expected text"),
@@ -116,6 +116,11 @@ def test_a_bad_value_is_left_out_and_listed_with_field_and_value(run):
     (listed,) = [json.loads(line) for line in (run.folder / "rejects.jsonl").read_text().splitlines()]
     assert (listed["line"], listed["field"], listed["value"]) == (1, "price", "4 + 2")
     assert any("1 values could not be used and were left out (price 1)" in notice for notice in found.notices)
+
+
+def test_nan_as_many_programs_write_it_is_no_value(run):
+    found = run(b'{"id": "1", "title": "a", "price": NaN}')
+    assert (found.documents, found.bad_values) == (1, 0)
 
 
 def test_a_bad_value_can_cost_its_record(run):

@@ -188,3 +188,12 @@ def test_a_number_beyond_all_floats_is_a_fault():
     fault = typed({"number": 10**400})
     assert isinstance(fault, Fault)
     assert fault.reason.endswith('…, expected number (such as 12.5, "$1,029.00" or "2,5 kg")')
+
+
+def test_ids_can_be_made_of_the_contents():
+    first, again, other = (
+        RecordConverter({}, "#content").convert(Record(values, ""))[0].id
+        for values in ({"a": 1, "b": [2]}, {"b": [2], "a": 1}, {"a": 1, "b": [3]})
+    )
+    assert first == again != other
+    assert len(first) == 16

@@ -53,34 +53,52 @@ def test_an_answer_in_between_starts_the_count_anew():
     assert guard.state == "closed"
 
 
-def test_one_trial_and_the_wait_doubles_up_to_its_limit():
+def test_one_probe_and_the_wait_doubles_up_to_its_limit():
     clock = Clock()
     guard = breaker(clock)
     fail(guard, MOST)
     for wait in (1.0, 2.0, 4.0, 4.0):
         clock.seconds += wait - 0.01
-        with pytest.raises(StageUnavailable):
-            guard.admit()
+        assert guard.left_seconds == pytest.approx(0.01)
+        assert guard.probe() is None
         clock.seconds += 0.01
-        trial = guard.admit()
-        with pytest.raises(StageUnavailable, match="a trial call is in progress"):
+        # The waiting time is over, and still no call of a user is admitted.
+        with pytest.raises(StageUnavailable, match=r"next try in 0.0 s"):
             guard.admit()
-        guard.failed(trial, "no answer")
+        probe = guard.probe()
+        assert (guard.probe(), guard.left_seconds) == (None, None)
+        with pytest.raises(StageUnavailable, match="it is asked now"):
+            guard.admit()
+        guard.failed(probe, "no answer")
     clock.seconds += 4
-    guard.succeeded(guard.admit())
-    assert guard.state == "closed"
+    guard.succeeded(guard.probe())
+    assert (guard.state, guard.left_seconds) == ("closed", None)
+
+
+def opened_again(guard, clock, *, answered):
+    """How long it waits if it opens again, after a probe and perhaps a call that were answered."""
     fail(guard, MOST)
-    clock.seconds += WAIT
-    guard.admit()
+    clock.seconds += guard.left_seconds
+    guard.succeeded(guard.probe())
+    if answered:
+        guard.succeeded(guard.admit())
+    fail(guard, MOST)
+    return guard.left_seconds
 
 
-def test_a_trial_that_tells_nothing_lets_the_next_caller_try():
+def test_only_an_answered_call_makes_the_wait_short_again():
+    clock = Clock()
+    assert opened_again(breaker(clock), clock, answered=True) == pytest.approx(WAIT)
+    assert opened_again(breaker(clock), clock, answered=False) == pytest.approx(2 * WAIT)
+
+
+def test_a_probe_that_tells_nothing_lets_the_next_one_try():
     clock = Clock()
     guard = breaker(clock)
     fail(guard, MOST)
     clock.seconds += WAIT
-    guard.inconclusive(guard.admit())
-    guard.succeeded(guard.admit())
+    guard.inconclusive(guard.probe())
+    guard.succeeded(guard.probe())
     assert guard.state == "closed"
 
 
@@ -92,7 +110,7 @@ def test_outcomes_of_calls_from_before_are_ignored():
     guard.succeeded(early)
     assert guard.state == "open"
     clock.seconds += WAIT
-    guard.succeeded(guard.admit())
+    guard.succeeded(guard.probe())
     for _ in range(MOST):
         guard.failed(late, "old")
     assert guard.state == "closed"
@@ -118,15 +136,20 @@ class Calls(RuleBasedStateMachine):
 
     @rule()
     def call(self):
-        may = self.trial is None and (self.open_until is None or self.clock.seconds >= self.open_until)
-        if not may:
+        if self.open_until is not None:
             with pytest.raises(StageUnavailable):
                 self.guard.admit()
             return
-        ticket = self.guard.admit()
-        if self.open_until is not None:
-            self.epoch += 1
-            self.trial = ticket
+        self.running.append((self.guard.admit(), self.epoch))
+
+    @rule()
+    def probe(self):
+        ticket = self.guard.probe()
+        if self.open_until is None or self.trial is not None or self.clock.seconds < self.open_until:
+            assert ticket is None
+            return
+        self.epoch += 1
+        self.trial = ticket
         self.running.append((ticket, self.epoch))
 
     @precondition(lambda self: self.running)
@@ -140,8 +163,10 @@ class Calls(RuleBasedStateMachine):
         if outcome == "succeeded":
             self.in_a_row = 0
             if is_trial:
-                self.open_until, self.wait = None, WAIT
+                self.open_until, self.wait = None, min(2 * self.wait, LONGEST)
                 self.epoch += 1
+            else:
+                self.wait = WAIT
         elif outcome == "failed":
             self.in_a_row += 1
             if is_trial:

@@ -9,7 +9,7 @@ from clew.kg import cypher
 from clew.kg.cypher import Graph, RelationFilter
 
 OURS = Graph(("Clew_1",))
-THEIRS = Graph(("Person", "Big Firm"), "the id", ("KNOWS", "WORKS AT"), mapped=True)
+THEIRS = Graph(("Person", "Big Firm"), ("the id", "the id"), ("KNOWS", "WORKS AT"), mapped=True)
 BREAKING = ["a`b", "a\\u0060b", "a\nb", "", "x" * 257, "a\0b", "\x7f"]
 HOSTILE = ["'}) DETACH DELETE n //", "$x {y}", '"', "/people/person/place_of_birth", "中 😀", "a.b:c|d"]
 
@@ -39,7 +39,8 @@ def test_what_could_end_the_quotes_is_refused(name):
     with pytest.raises(UsageError, match="cannot be a name"):
         cypher.quote(name)
     for statement in READING:
-        for graph in (Graph((name,)), Graph(("A",), name, mapped=True)):
+        # An id that is empty is the element id.
+        for graph in (Graph((name,)), Graph(("A",), (name or "a`b",), mapped=True)):
             with pytest.raises(UsageError):
                 statement(graph)
     for statement in WRITING:
@@ -49,7 +50,7 @@ def test_what_could_end_the_quotes_is_refused(name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_other_names_are_quoted_wherever_they_stand(name):
-    mapped = Graph((name, "Other"), name, (name,), mapped=True)
+    mapped = Graph((name, "Other"), (name, name), (name,), mapped=True)
     texts = [statement(mapped) for statement in READING] + [statement(name) for statement in WRITING]
     texts.append(cypher.neighbourhood(OURS, RelationFilter((name,), (name,)), 2))
     for text in texts:
@@ -62,6 +63,19 @@ def test_other_names_are_quoted_wherever_they_stand(name):
 def test_reading_statements_only_read(statement, graph):
     outside = re.sub(r"`[^`]*`|'[^']*'", "", statement(graph))
     assert not re.search(r"\b(CREATE|MERGE|SET|DELETE|REMOVE|DROP|LOAD|FOREACH)\b", outside)
+
+
+def test_each_label_has_an_id_of_its_own():
+    graph = Graph(("Movie", "Person", "Film"), ("no", "", "no"), mapped=True, prefixed=True)
+    text = cypher.entities(graph)
+    assert "MATCH (n:`Movie`) WHERE n.`no` IN $ask.keys[0]" in text
+    assert "MATCH (n:`Person`) WHERE elementId(n) IN $ask.keys[1]" in text
+    assert graph.key("m") == (
+        "(CASE WHEN m:`Movie` THEN $ask.prefixes[0] + toString(m.`no`) "
+        "WHEN m:`Person` THEN $ask.prefixes[1] + elementId(m) "
+        "WHEN m:`Film` THEN $ask.prefixes[2] + toString(m.`no`) END)"
+    )
+    assert cypher.Graph(("A", "B"), ("no", "no"), mapped=True).key("n") == "toString(n.`no`)"
 
 
 def test_a_neighbourhood_walks_as_many_times_as_it_has_hops():
@@ -85,7 +99,7 @@ def test_types_become_a_parameter_where_they_cannot_be_in_the_text():
         assert "WHERE type(r) IN $ask.out " in text
         assert "WHERE type(r) IN $ask.into " in text
         assert names[0] not in text
-    mapped = Graph(("A",), "id", tuple(f"r{at}" for at in range(cypher.MOST_IN_TEXT + 1)), mapped=True)
+    mapped = Graph(("A",), ("id",), tuple(f"r{at}" for at in range(cypher.MOST_IN_TEXT + 1)), mapped=True)
     for statement in (
         cypher.all_edges,
         cypher.count_relations,

@@ -66,7 +66,7 @@ def found(dictionary, text, **options):
         ("sony wh_1000xm5", [("sony wh_1000xm5", ["sony:wh"])]),
         ("买沙发床吗", [("沙发", ["cat:sofas"]), ("沙发床", ["cat:sleeper"])]),
         ("買沙發床嗎", [("沙發", ["cat:sofas"]), ("沙發床", ["cat:sleeper"])]),
-        ("Obama Barack", []),
+        ("Obama Barack", [("Obama", ["person:obama"])]),
         ("", []),
     ],
 )
@@ -123,13 +123,52 @@ def test_known_short_coded_and_function_words_are_not_corrected(dictionary, word
 
 def test_words_with_a_typing_error_are_a_name_with_so_many_letters_corrected(dictionary):
     spans = dictionary.spans(words("who is barack obmaa"), most=5)
-    assert [(span.first, span.last, span.edits, span.records["entity"].tolist()) for span in spans] == [(2, 4, 1, [3])]
+    assert [(span.first, span.last, span.edits, span.records["entity"].tolist()) for span in spans] == [
+        (2, 4, 1, [3]),
+        (3, 4, 1, [3]),
+    ]
     assert dictionary.spans(words("who is barack obmaa"), most=5, fuzzy=False) == []
 
 
 def test_a_known_word_is_not_taken_for_a_misspelt_one(tmp_path):
     opened = write(tmp_path, [Entity("a", name="wheat"), Entity("b", name="Bread", description="of heat and water")])
     assert opened.spans(words("heat"), most=5) == []
+
+
+PEOPLE = [
+    Entity("a", "person", "Ada Quillson"),
+    Entity("b", "/film/actor", "Marek Dvorak"),
+    Entity("c", "Person", "Lena Dvorak"),
+    Entity("d", "person", "Otto Winter"),
+    Entity("e", "film", "A Lamp for Winter"),
+    Entity("f", "film", "Copper Rain", description="with Jo Tarr"),
+    Entity("g", "person", "Ines Tarr"),
+    Entity("h", "person", "Hugo Pell Jr"),
+    Entity("i", "person", "Arno of The"),
+    Entity("j", "company", "Brightwater Works"),
+    Entity("k", "person", "Gwen Carver"),
+    Entity("l", "city", "Carver"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("quillson", ["a"]),
+        ("dvorak", []),  # two people
+        ("winter", []),  # in the name of a film
+        ("tarr", []),  # in a description
+        ("rain", []),  # not of a person
+        ("works", []),
+        ("jr", []),
+        ("the", []),
+        ("carver", ["l"]),  # a name of its own
+    ],
+)
+def test_a_last_name_is_a_name_if_it_is_one_persons_alone(tmp_path, text, ids):
+    opened = write(tmp_path, PEOPLE)
+    spans = opened.spans(words(text), most=5, fuzzy=False)
+    assert [PEOPLE[row].id for span in spans for row in span.records["entity"]] == ids
 
 
 # ------------------------------------------------------------------ against a second implementation

@@ -17,6 +17,11 @@ from clew.kg.types import Edge, EdgeTable, Entity
 OUT = Step("made_by", True)
 
 
+graphs = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from("rs"), st.sampled_from("abcdef")), min_size=1, max_size=15
+)
+
+
 def table(edges: list[tuple[str, str, str]], seeds: list[str], spec: ExpandSpec) -> EdgeTable:
     store = NetworkxStore()
     ids = sorted({end for source, _, target in edges for end in (source, target)} | set(seeds))
@@ -69,7 +74,36 @@ def test_the_path_is_the_heaviest_way() -> None:
     fits = {("a", Step("r", True)): 0.2, ("a", Step("s", True)): 0.9}
     [found] = [r for r in expand(table(edges, ["a"], spec), {"a": 1.0}, fits, spec) if r.entity == "x"]
     assert found.path == (PathStep(Step("s", True), "n"), PathStep(Step("r", True), "x"))
-    assert found.weight == pytest.approx((0.2 + 0.9) * 0.5)
+    # Two independent paths: 0.1 and 0.45 of the 0.9 that is left to give.
+    assert found.weight == pytest.approx(0.9 * (1 - (1 - 0.1 / 0.9) * (1 - 0.45 / 0.9)))
+
+
+def test_many_paths_do_not_outrank_the_entities_on_the_way() -> None:
+    spec = ExpandSpec(hops=3, itself=0.0, hub=0.0, decay=0.5)
+    edges = [("a", "r", f"m{i:02}") for i in range(40)] + [(f"m{i:02}", "r", "x") for i in range(40)]
+    found = expand(table([*edges, ("x", "r", "y")], ["a"], spec), {"a": 0.9}, {}, spec)
+    assert [reached.entity for reached in found[-2:]] == ["x", "y"]
+    assert weights(found)["x"] == pytest.approx(0.75 * 0.9)  # halfway from 0.45, the best path, to 0.9
+    assert weights(found)["y"] == pytest.approx(0.5 * 0.75 * 0.9)
+
+
+def test_paths_from_two_seeds_add_up_after_several_hops() -> None:
+    spec = ExpandSpec(hops=2, itself=0.0, hub=0.0, decay=0.5)
+    edges = [("a", "r", "m"), ("b", "r", "n"), ("m", "r", "x"), ("n", "r", "x")]
+    found = weights(expand(table(edges, ["a", "b"], spec), {"a": 0.8, "b": 0.4}, {}, spec))
+    assert found == pytest.approx({"m": 0.8, "n": 0.4, "x": 0.5 * (0.8 + 0.4)})
+
+
+@pytest.mark.parametrize("method", ["paths", "pagerank"])
+@settings(deadline=None, max_examples=40)
+@given(
+    edges=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("rs"), st.sampled_from("abcdef")), max_size=20)
+)
+def test_nothing_outranks_the_entity_that_is_named(method: str, edges: list[tuple[str, str, str]]) -> None:
+    spec = ExpandSpec(hops=3, itself=1.0, method=method)  # type: ignore[arg-type]
+    found = expand(table(edges, ["a"], spec), {"a": 0.7}, {}, spec)
+    assert found[0] == Reached("a", 0.7, "a")
+    assert all(reached.weight < 0.7 for reached in found[1:])
 
 
 def test_only_the_heaviest_are_kept_in_one_order() -> None:
@@ -104,11 +138,6 @@ def test_a_step_is_said_as_the_policy_says() -> None:
     assert spec.step_text(Step("subcategory_of", False)) == "kinds:"
     assert spec.step_text(Step("subcategory_of", True)) == "kind of"
     assert spec.step_text(Step("has_brand", False)) == "brand of"
-
-
-graphs = st.lists(
-    st.tuples(st.sampled_from("abcdef"), st.sampled_from("rs"), st.sampled_from("abcdef")), min_size=1, max_size=15
-)
 
 
 @settings(deadline=None, max_examples=60)

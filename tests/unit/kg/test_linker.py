@@ -231,9 +231,9 @@ def test_mentions_lie_in_the_text_and_never_overlap(dictionary, text, threshold)
 
 
 def test_two_words_of_one_character_are_one_place(tmp_path):
-    linker = Linker(opened(tmp_path, [Entity("1", name="1"), Entity("2", name="2")], [1, 1]), LinkSpec(threshold=0.0))
-    assert len(linker.link("½").candidates) == 2
-    assert [(m.start, m.end) for m in linker.link("½").mentions] == [(0, 1)]
+    linker = Linker(opened(tmp_path, [Entity("1", name="c"), Entity("2", name="o")], [1, 1]), LinkSpec(threshold=0.0))
+    assert len(linker.link("℅").candidates) == 2
+    assert [(m.start, m.end) for m in linker.link("℅").mentions] == [(0, 1)]
 
 
 @pytest.mark.parametrize("row", range(len(ENTITIES)))
@@ -253,3 +253,50 @@ def test_a_very_long_text_is_linked(dictionary):
 def test_a_spec_out_of_range_is_refused(key, value):
     with pytest.raises(ValueError, match=f"{key} is {value}"):
         LinkSpec(**{key: value})
+
+
+ARTICLES = [
+    Entity("short", "film", "Hollow"),
+    Entity("long", "film", "The Hollow"),
+    Entity("an", "film", "An Orchard"),
+    Entity("orchard", "film", "Orchard"),
+    Entity("brand", "brand", "Velorin"),
+    Entity("near", "brand", "Velarin"),
+    Entity("lone", "brand", "Brumaltic"),
+    Entity("ada", "person", "Ada Quillson"),
+    Entity("common", "thing", "Thing"),
+]
+
+
+@pytest.fixture(scope="module")
+def articles(tmp_path_factory):
+    return Linker(opened(tmp_path_factory.mktemp("articles"), ARTICLES, [9, 9, 9, 9, 8, 8, 8, 9, 100]), LinkSpec())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("who stars in The Hollow", [("The Hollow", "long")]),
+        ("The Hollow stars whom?", [("The Hollow", "long")]),
+        ("who stars in the hollow", [("the hollow", "long")]),
+        ("who stars in Hollow", [("Hollow", "short")]),
+        ("who directed An Orchard", [("An Orchard", "an")]),
+        ("who directed the Orchard", [("Orchard", "orchard")]),
+        # The article belongs to the sentence, not to the name.
+        ("Who stars in the Hollow", [("Hollow", "short")]),
+        # The last name of only one person.
+        ("films by Quillson", [("Quillson", "ada")]),
+        ("films by quillson", [("quillson", "ada")]),
+        # One letter off one name, and off two.
+        ("Brumaltec", [("Brumaltec", "lone")]),
+        ("brumaltec headphones", [("brumaltec", "lone")]),
+        ("velerin headphones", []),
+    ],
+)
+def test_articles_last_names_and_single_letters(articles, text, expected):
+    assert [(text[m.start : m.end], ARTICLES[m.entity].id) for m in articles.link(text).mentions] == expected
+
+
+def test_a_name_with_its_article_explains_why_the_shorter_one_is_dropped(articles):
+    [dropped] = [c for c in articles.link("who stars in The Hollow").candidates if c.dropped]
+    assert dropped.dropped.startswith("overlaps 'The Hollow', which")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.kg.records import Mapped, edge_table, keys, loaded, plain, written
-from clew.kg.spec import Neo4jSpec
+from clew.kg.records import Mapped, edge_table, keys, keys_by_label, loaded, plain, written
+from clew.kg.spec import LabelSpec, Neo4jSpec
 from clew.kg.types import Entity
 
 TEXT = st.text(max_size=8)
@@ -45,6 +45,43 @@ def test_a_mapping_takes_what_fits_and_leaves_the_rest():
         ["A", "Z", "B"], {"id": 7, "n": 3.5, "x": ["p", None, "", 4], "y": "q", "z": ["no"], "d": True}
     ) == Entity("7", type="B", name="3.5", aliases=("p", "4", "q"))
     assert read(["A"], {"id": "i", "k": [1], "a": 2}) == Entity("i", type="A", properties={"a": 2, "k": [1]})
+
+
+NORTHWIND = Neo4jSpec(
+    "bolt://x:1",
+    labels=["Product", "Order", "Note"],
+    nodes={
+        "Product": LabelSpec(id="productID", name="productName", aliases=["code"], description="about"),
+        "Order": LabelSpec(id="", name="", names={"de": "titel"}),
+    },
+)
+ELEMENT = "4:0a1b2c3d-0000-1111-2222-0123456789ab:17"
+
+
+def test_a_label_has_a_mapping_of_its_own():
+    read = Mapped(NORTHWIND)
+    assert read(
+        ["Product"], {"productID": 1, "productName": "Chai", "code": "C1", "name": "n", "about": "Tea."}
+    ) == Entity("Product:1", "Product", "Chai", ("C1",), description="Tea.", properties={"name": "n"})
+    assert read(["Order"], {"id": 1, "name": "n", "titel": "Auftrag"}, ELEMENT) == Entity(
+        ELEMENT, "Order", names={"de": "Auftrag"}, properties={"id": 1, "name": "n"}
+    )
+    assert read(["Note"], {"id": 1, "name": "n"}, ELEMENT) == Entity("1", "Note", "n")
+
+
+def test_an_id_is_looked_up_where_it_can_be():
+    assert keys_by_label(["Product:1", "1", ELEMENT, "Product:1"], NORTHWIND) == [
+        ["1", 1],
+        [ELEMENT],
+        ["Product:1", "1", 1, ELEMENT],
+    ]
+
+
+def test_a_mapping_of_a_label_that_is_not_pulled_is_refused():
+    with pytest.raises(ValueError, match="nodes: 'Movei' is not one of labels"):
+        Neo4jSpec("bolt://x:1", labels=["Movie"], nodes={"Movei": LabelSpec()})
+    with pytest.raises(ValueError, match=r"nodes\.Movie: 'a`b' cannot be quoted"):
+        Neo4jSpec("bolt://x:1", labels=["Movie"], nodes={"Movie": LabelSpec(name="a`b")})
 
 
 @pytest.mark.parametrize(

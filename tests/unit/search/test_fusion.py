@@ -1,5 +1,7 @@
 """Fusion: parts add up, and the published formulas hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -84,3 +86,21 @@ def test_place_of_a_document_that_no_source_found():
 def test_a_wrong_spec_is_named(wrong, says):
     with pytest.raises(ValueError, match=says):
         FusionSpec(**wrong)
+
+
+@given(
+    arrays(float, (2, 7), elements=st.integers(-50, 50).map(float)), arrays(bool, 7), st.sampled_from(sorted(FUSIONS))
+)
+def test_documents_that_the_query_names_come_first_and_their_parts_add_up(scores, named, method):
+    pool = replace(found(*scores), identified=named).fused(FusionSpec(method))
+    order = pool.order()
+    assert named[order].tolist() == sorted(named, reverse=True)
+    plain = found(*scores).fused(FusionSpec(method)).order()
+    assert [at for at in order if named[at]] == [at for at in plain if named[at]]
+    for at in range(7):
+        assert sum(part.value for part in pool.parts_of(at)) == pytest.approx(pool.totals[at], abs=1e-9)
+
+
+def test_nothing_is_added_to_a_named_document_that_is_first_already():
+    pool = replace(found([9, 1], [0.9, 0.1]), identified=np.array([True, False])).fused(FusionSpec())
+    assert [part.what for part in pool.parts_of(0)] == ["bm25", "dense"]

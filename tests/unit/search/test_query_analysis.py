@@ -46,3 +46,9 @@ def test_an_index_without_vectors_has_no_dense_stage():
     query_analyzer = QueryAnalyzer(Analyzer(), None)
     with pytest.raises(StageUnavailable, match="no vectors"):
         query_analyzer.vector(query_analyzer.terms("red kettle"))
+
+
+def test_characters_of_a_longer_chinese_word_count_less_than_the_word():
+    weights = dict(QueryAnalyzer(Analyzer(), None).terms("毯子").terms)
+    assert weights["毯"] == weights["子"] < weights["毯子"]
+    assert dict(QueryAnalyzer(Analyzer(), None).terms("毯").terms) == {"毯": 1.0}

@@ -48,8 +48,9 @@ def test_every_item_has_figures_for_each_round_and_its_sizes(tmp_path):
             for key, value in figures["cases"][case].items():
                 # The median of two is their mean.
                 assert value == pytest.approx((rounds[0][key] + rounds[1][key]) / 2, abs=1e-4)
-    assert found["link"]["sizes"]["synthetic"]["records"] == 200
-    assert found["dictionary"]["sizes"]["synthetic"]["records"] == 300
+    # Every name has a record, and so have the last names of some people.
+    assert 200 <= found["link"]["sizes"]["synthetic"]["records"] < 240
+    assert 300 <= found["dictionary"]["sizes"]["synthetic"]["records"] < 360
     assert found["expand"]["sizes"]["synthetic"] == {"nodes": 40, "edges": 150}
     assert found["graph-load"]["sizes"] == {"synthetic": {"nodes": 40, "edges": 150}}
     assert list(found["expand"]["cases"]) == [f"networkx, {walk}" for walk in WALKS]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import tarfile
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clew.core import archive
 from clew.core.archive import ENDINGS, extract_archive, opened_archive, write_archive
 from clew.core.errors import DataError, UsageError
 
@@ -96,3 +98,54 @@ def test_a_name_twice_is_refused(tmp_path: Path) -> None:
     above = ((tarfile.TarInfo("a.txt"), b"x"), (tarfile.TarInfo("a.txt/b.txt"), b"y"))
     with pytest.raises(DataError, match="twice"):
         extract_archive(made(tmp_path / "b.tar", *above), tmp_path / "out2", re.compile(".*"), "thing", "")
+
+
+def test_a_member_beyond_its_own_limit_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.tar", (tarfile.TarInfo("a.txt"), b"small"), (tarfile.TarInfo("b.txt"), bytes(1001)))
+    with pytest.raises(DataError, match=r"'b\.txt' with 1,001 bytes, and the limit there is 1,000"):
+        extract_archive(path, tmp_path / "out", NAMES, "exported thing", "export one", [("b.txt", 1000)])
+    assert not (tmp_path / "out" / "b.txt").exists()
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = made(tmp_path / "a.tar", (tarfile.TarInfo("a.txt"), bytes(1 << 24)))
+    bomb = tmp_path / "a.tar.gz"
+    bomb.write_bytes(gzip.compress(plain.read_bytes()))
+    extract(bomb, tmp_path / "out")
+    monkeypatch.setattr(archive, "MOST_EXTRA", 0)
+    with pytest.raises(DataError, match="the limit there is"):
+        extract(bomb, tmp_path / "other")
+
+
+def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made(tmp_path / "a.tar", *((tarfile.TarInfo(f"{letter}.txt"), b"") for letter in "abc"))
+    monkeypatch.setattr(archive, "MOST_MEMBERS", 2)
+    with pytest.raises(DataError, match="at most 2 files"):
+        extract(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_long_extension_of_a_header_is_not_read(tmp_path: Path, kind: bytes) -> None:
+    info = tarfile.TarInfo("a.txt")
+    info.type = kind
+    path = made(tmp_path / "a.tar", (info, bytes(1 << 20)))
+    with pytest.raises(DataError, match=r"not a valid exported thing: the header of 'a.txt' has the size 1,048,576"):
+        extract(path, tmp_path / "out")
+
+
+def test_many_extensions_in_a_row_are_an_error_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    info = tarfile.TarInfo("a")
+    info.type, info.size = tarfile.XHDTYPE, 0
+    path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) * 5000 + bytes(1024))
+    with pytest.raises(DataError, match="not a valid exported thing"):
+        extract(path, tmp_path / "out")
+
+
+def test_a_file_with_holes_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a.txt")
+    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "a.txt"}
+    data = b"1\n0\n5\n".ljust(512, b"\0") + b"holes"
+    path = made(tmp_path / "a.tar", (info, data))
+    with pytest.raises(DataError, match=r"a\.txt"):
+        extract(path, tmp_path / "out")

@@ -1,5 +1,6 @@
 """Immutable folders: sealed, verified, promoted, held."""
 
+import os
 import subprocess
 import sys
 
@@ -92,3 +93,21 @@ def test_a_linked_folder_replaces_what_a_kill_left(folder, tmp_path):
     assert digest_files(target) == digest_files(folder)
     (folder / "documents.arrow").unlink()
     assert (target / "documents.arrow").read_bytes() == b"documents"
+
+
+@pytest.mark.parametrize("name", ["../made/documents.arrow", "/dev/zero", "bm25/../documents.arrow", ".", "a\0b", ""])
+def test_a_manifest_names_only_files_of_its_folder(folder, name):
+    with pytest.raises(CorruptError, match="which is not a file in it"):
+        verify_files(folder, {name: "0" * 64})
+
+
+@pytest.mark.parametrize("name", ["bm25", "documents.arrow/x"])
+def test_a_folder_is_no_file(folder, name):
+    with pytest.raises(CorruptError, match=name):
+        verify_files(folder, {name: "0" * 64})
+
+
+def test_a_pipe_is_not_read(folder):
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(CorruptError, match="pipe is not a plain file"):
+        verify_files(folder, {"pipe": "0" * 64})

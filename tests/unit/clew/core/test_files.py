@@ -3,6 +3,7 @@
 import errno
 import gzip
 import sqlite3
+import tracemalloc
 
 import pytest
 import zstandard
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import SafetensorError
 
+from clew.core import files
 from clew.core.errors import DataError, NotFoundError, StoreError
 from clew.core.files import (
     disk_errors,
@@ -135,3 +137,30 @@ def test_other_errors_pass(tmp_path, error):
     with pytest.raises(type(error)) as raised, disk_errors(tmp_path):
         raise error
     assert raised.value is error
+
+
+def test_a_small_file_is_replaced_on_a_full_disk_with_the_space_of_its_spare(tmp_path, monkeypatch):
+    target = tmp_path / "CURRENT"
+    files.write_atomic_spare(target, b"r1\n")
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "write_atomic", full)
+    files.write_atomic_spare(target, b"r2\n")
+    assert target.read_bytes() == b"r2\n"
+    with pytest.raises(OSError, match="No space"):  # the spare is used up
+        files.write_atomic_spare(target, b"r3\n")
+    assert target.read_bytes() == b"r2\n"
+
+
+def test_zstd_is_decompressed_in_small_parts(tmp_path):
+    path = tmp_path / "a.zst"
+    path.write_bytes(zstandard.ZstdCompressor(level=19).compress(bytes(1 << 28)))
+    tracemalloc.start()
+    try:
+        with files.open_source(str(path)) as file:
+            assert len(file.read(10)) == 10
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()

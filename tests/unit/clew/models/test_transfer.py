@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import re
 import shutil
 import tarfile
@@ -209,3 +211,22 @@ def test_nothing_is_no_model_to_import(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="the model to import is an empty string"):
         import_model(tmp_path / "home", "")
+
+
+def test_weights_in_another_file_are_not_opened(exported: Path, tmp_path: Path) -> None:
+    """The network of a model may name a file for its weights, by any path."""
+    with tarfile.open(exported) as old:
+        members = {member.name: old.extractfile(member).read() for member in old}  # type: ignore[union-attr]
+    entry = b"\x0a\x08location\x12\x10../../etc/passwd"
+    members[ONNX_FILE] += b"\x6a" + bytes([len(entry)]) + entry
+    manifest = json.loads(members[MANIFEST])
+    manifest["files"][ONNX_FILE] = hashlib.sha256(members[ONNX_FILE]).hexdigest()
+    members[MANIFEST] = json.dumps(manifest).encode()
+    with tarfile.open(tmp_path / "bad.tar", "w") as new:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            new.addfile(info, io.BytesIO(data))
+    with pytest.raises(CorruptError, match=r"takes weights from '\.\./\.\./etc/passwd'"):
+        import_model(tmp_path / "other", str(tmp_path / "bad.tar"))
+    assert nothing_kept(tmp_path / "other")

@@ -72,6 +72,17 @@ def test_documents_and_values_become_nodes(make):
     assert (report.graph, report.entities, report.edges, report.repeated, report.rejected) == ("shop", 9, 8, 0, 0)
 
 
+@pytest.mark.parametrize("source", ["variants = true", 'id = "sku"\ngroup = "id"'], ids=["one id", "a group"])
+def test_the_entities_of_all_variants_are_linked_to_the_product(make, source):
+    rows = [{"id": "1", "sku": f"1-{at}", **row} for at, row in enumerate(
+        [{"title": "Lamp", "brand": "Orvane", "tags": ["oak"]}, {"brand": "Kestrio"}, {"tags": ["led"]}]
+    )]  # fmt: skip
+    assert make(rows, source=source).rejected == 0
+    entities, edges = contents(make.home)
+    assert [entity.id for entity in entities if entity.type == "product"] == ["product:1"]
+    assert [edge.target for edge in edges] == ["brand:kestrio", "brand:orvane", "tag:led", "tag:oak"]
+
+
 def test_names_types_and_prefixes_can_be_chosen(make):
     report = make(name="other", document_type="article", prefix="sku/", licence="own")
     assert report.graph == "other"

@@ -19,10 +19,19 @@ from clew.indexer.graphs.used import (
     lock_snapshot,
     snapshot_of,
 )
+from clew.kg.manifest import checksum_of
 from tests.builders import write_rows
 
 NODES = [{"id": "a", "type": "brand", "name": "Sony"}, {"id": "b", "name": "Radio"}]
 EDGES = [{"source": "b", "relation": "has_brand", "target": "a"}]
+
+
+def rewrite(folder, **values):
+    """Change keys of a manifest, and its checksum."""
+    path = folder / "manifest.json"
+    table = json.loads(path.read_bytes()) | values
+    table.pop("checksum", None)
+    path.write_text(json.dumps(table | {"checksum": checksum_of(table)}))
 
 
 @pytest.fixture
@@ -110,7 +119,7 @@ def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec
     derived = table["derived"][0]
     (folder / derived).write_bytes(b"of another Clew")
     table["files"][derived] = hashlib.sha256(b"of another Clew").hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(table))
+    rewrite(folder, **table)
     with pytest.raises(StoreError, match="graph 'g' already has other files in the snapshot"):
         install_snapshot(staged, home, spec)
     assert (folder / derived).read_bytes() == b"of another Clew"
@@ -127,13 +136,7 @@ def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
         (lambda f: (f / "edges.npy").unlink(), CorruptError, r"a\.tar: graph: .*edges\.npy is missing"),
         (lambda f: (f / "manifest.json").unlink(), CorruptError, r"a\.tar: graph: .*manifest\.json is missing"),
         (lambda f: (f / "more").touch(), DataError, r"a\.tar contains 'graph/more'"),
-        (
-            lambda f: (f / "manifest.json").write_text(
-                (f / "manifest.json").read_text().replace('"name": "g"', '"name": "h"')
-            ),
-            CorruptError,
-            "belongs to another graph, 'h'",
-        ),
+        (lambda f: rewrite(f, name="h"), CorruptError, "belongs to another graph, 'h'"),
     ],
 )
 def test_what_was_brought_is_checked(spec, staged, tmp_path, change, error, says):

@@ -2,8 +2,11 @@
 
 import gzip
 import json
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clew.core.errors import DataError
 from clew.indexer.sources.forms import SourceSpec
@@ -26,7 +29,6 @@ def test_objects_with_their_lines(tmp_path):
         (b'{"id": ', "invalid JSON: Expecting value at column 7"),
         (b'{"id": "\xe4"}', "not UTF-8 text"),
         (b"17", "the line is 17, not an object"),
-        (b'{"id": Infinity}', "Infinity is not a JSON number"),
         (b"[" * 100_000, "invalid JSON"),
     ],
 )
@@ -62,3 +64,108 @@ def test_any_fsspec_url(tmp_path):
     with fsspec.open("memory://shop/a.jsonl", "wb") as file:
         file.write(b'{"id": "1"}\n')
     assert [record.values for record in read(SourceSpec("memory://shop/*.jsonl"), "jsonl")] == [{"id": "1"}]
+
+
+def found(path, text, form="json", written="utf-8", **options):
+    path.write_bytes(text.encode(written))
+    return [(row.values, int(row.origin.rsplit(":", 1)[1])) for row in read(SourceSpec(str(path), **options), form)]
+
+
+ONE, TWO = {"id": "1", "title": "a"}, {"id": "2", "n": {"x": [{"y": 1}]}}
+LINES = f"{json.dumps(ONE)}\n{json.dumps(TWO)}\n"
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        LINES,
+        LINES.replace("\n", "\r\n\n"),
+        json.dumps([ONE, TWO]),
+        json.dumps([ONE, TWO], indent=2),
+        f"[\n{json.dumps(ONE)},\n{json.dumps(TWO)}\n]\n",
+        f"{json.dumps(ONE, indent=1)}\n{json.dumps(TWO, indent=1)}",
+        json.dumps({"total": 2, "products": [ONE, TWO], "facets": [{"a": 1}]}),
+        json.dumps({"whatever": [ONE, TWO], "next": None, "tags": ["a"], "warnings": []}, indent=1),
+        json.dumps({"took": 3, "hits": {"total": {"value": 2}, "hits": [ONE, TWO]}}),
+        json.dumps({"data": {"products": {"nodes": [ONE, TWO]}}}),
+    ],
+)
+def test_every_way_to_write_objects_is_read(tmp_path, text, form):
+    assert [values for values, _ in found(tmp_path / "a.json", text, form)] == [ONE, TWO]
+
+
+def test_the_line_of_each_object_in_an_array(tmp_path):
+    text = '{\n"a": [1,\n2],\n"items": [\n{"id":\n"1"},\n\n{"id": "2"}]}'
+    assert [line for _, line in found(tmp_path / "a.json", text)] == [5, 8]
+
+
+@pytest.mark.parametrize("written", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", ['[{"id": "灯"}]', '{"id": "灯"}\n{"id": "2"}\n'])
+def test_the_encoding_of_json_is_detected(tmp_path, written, text):
+    assert found(tmp_path / "a.json", text, "json", written)[0][0] == {"id": "灯"}
+
+
+def test_another_encoding_is_declared(tmp_path):
+    for text in ('[{"id": "é"}]', '{"id": "é"}\n{"id": "2"}\n'):
+        assert found(tmp_path / "a.json", text, "json", "cp1252", encoding="cp1252")[0][0] == {"id": "é"}
+
+
+def test_an_object_with_an_id_is_a_record(tmp_path):
+    record = {"id": "1", "variants": [{"sku": "a"}, {"sku": "b"}], "items": [{"sku": "c"}]}
+    assert found(tmp_path / "a.json", json.dumps(record, indent=1)) == [(record, 1)]
+    feed = {"id": "feed", "products": [ONE, TWO]}
+    assert [values for values, _ in found(tmp_path / "b.json", json.dumps(feed))] == [ONE, TWO]
+
+
+def test_which_array_is_asked_for_where_it_is_unclear(tmp_path):
+    text = json.dumps({"shoes": [ONE], "hats": [TWO]})
+    with pytest.raises(DataError, match=r"a\.json has several arrays of objects: shoes, hats") as error:
+        found(tmp_path / "a.json", text)
+    assert 'records = "shoes"' in error.value.hint
+    assert found(tmp_path / "a.json", text, records="hats") == [(TWO, 1)]
+    with pytest.raises(DataError, match="no records in an array at 'ties'"):
+        found(tmp_path / "a.json", text, records="ties")
+
+
+@pytest.mark.parametrize("text", ['[{"id": "1"},', '[{"id": "1"', '[{"id": "1"} {"id": "2"}]'])
+def test_a_damaged_json_file_is_named_with_its_line(tmp_path, text):
+    (tmp_path / "a.json").write_text("\n" + text)
+    with pytest.raises(DataError, match=r"a\.json:2: invalid JSON"):
+        list(read(SourceSpec(str(tmp_path / "a.json")), "json"))
+
+
+def test_elements_that_are_no_objects_are_faults(tmp_path):
+    (tmp_path / "a.json").write_text('[{"id": "1"}, 17, null, {"id": "2"}]')
+    first, number, null, last = read(SourceSpec(str(tmp_path / "a.json")), "json")
+    assert (number.reason, null.reason) == ("the value is 17, not an object", "the value is None, not an object")
+    assert (first.values["id"], last.values["id"]) == ("1", "2")
+
+
+def test_an_array_is_not_in_memory_as_a_whole(tmp_path):
+    import tracemalloc
+
+    with gzip.open(tmp_path / "a.json.gz", "wt", compresslevel=1) as file:
+        file.write('{"other": [' + ",".join(['{"a": "' + "x" * 100_000 + '"}'] * 500))
+        file.write('], "products": [' + ",".join(['{"id": "' + "x" * 100_000 + '"}'] * 500) + "]}")
+    tracemalloc.start()
+    count = sum(1 for _ in read(SourceSpec(str(tmp_path / "a.json.gz")), "json"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (count, peak < 30_000_000) == (500, True)
+
+
+_ODD = st.text(alphabet=st.sampled_from('[]{}",:1.-eE\n aé\\u\ufeff'), max_size=40)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=60), _ODD.map(lambda text: text.encode()), _ODD.map(lambda text: text.encode("utf-16"))
+    )
+)
+def test_any_bytes_give_rows_or_a_data_error(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("json") / "a.json"
+    path.write_bytes(data)
+    for form in ("json", "jsonl"):
+        with suppress(DataError):
+            assert all(isinstance(row, Record | Fault) for row in read(SourceSpec(str(path)), form))

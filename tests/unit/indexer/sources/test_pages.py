@@ -7,9 +7,11 @@ import pytest
 
 from clew.core.errors import MissingExtraError
 from clew.indexer.sources.forms import SourceSpec
-from clew.indexer.sources.markup import parse_docx, parse_html, parse_pdf, parse_text
+from clew.indexer.sources.markup import parse_html, parse_text
+from clew.indexer.sources.pdf import parse_pdf
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault
+from clew.indexer.sources.word import parse_docx
 
 MARKDOWN = b"""---
 title: "The manual"
@@ -122,7 +124,7 @@ def test_a_folder_gives_sections_with_ids_and_paths(tmp_path):
     faults = [fault for fault in found if isinstance(fault, Fault)]
     assert [fault.origin for fault in faults] == [f"{tmp_path}/bad.pdf", f"{tmp_path}/bad.txt"]
     assert "the file is not a valid PDF" in faults[0].reason
-    assert "not UTF-8" in faults[1].reason
+    assert "not utf-16" in faults[1].reason
     records = [record for record in found if not isinstance(record, Fault)]
     assert [record.values["id"] for record in records] == [
         "guide/manual.md", "guide/manual.md#setup", "guide/manual.md#linux", "guide/manual.md#windows",

@@ -1,12 +1,15 @@
 """Documents by the entities they are about, each score checked by arithmetic."""
 
+import json
 import math
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from clew.core.errors import FormatError
 from clew.core.text import Analyzer
 from clew.kg.annotate import TEXT_WEIGHT, open_linker
 from clew.kg.expand import Reached
@@ -16,7 +19,7 @@ from clew.kg.spec import GraphSpec
 from clew.kg.types import Edge, Entity
 from clew.search.candidates.graph import GraphKind
 from clew.search.fields import FieldSpec
-from clew.search.protocols import CandidateRequest, Expansion, ParsedQuery, PassageSet
+from clew.search.protocols import CandidateRequest, DocumentSteps, Expansion, ParsedQuery, PassageSet
 
 FJORD, LAMPS, SOFAS, WOOL = "brand:fjord", "category:lamps", "category:sofas", "fabric:wool"
 ENTITIES = [
@@ -26,7 +29,12 @@ ENTITIES = [
     Entity(WOOL, "fabric", "Wool"),
     *(Entity(f"product:{name}", "product", f"Product {name}") for name in "abc"),
 ]
-EDGES = [Edge("product:a", "in_category", SOFAS), Edge("product:b", "in_category", LAMPS)]
+EDGES = [
+    Edge("product:a", "in_category", SOFAS),
+    Edge("product:b", "in_category", LAMPS),
+    Edge("product:c", "goes_with", LAMPS),
+    Edge("product:b", "goes_with", LAMPS),
+]
 FIELDS = {
     "title": FieldSpec("text"),
     "text": FieldSpec("text"),
@@ -84,6 +92,16 @@ def asking(snapshot, **weights):
     return ParsedQuery("q", expansion=Expansion(Linked((), ()), reached, rows, tuple(weights)))
 
 
+def fitting(query, weights=(1.0, 1.0), **odds):
+    """The query, with the log-odds and weights of the two relations."""
+    steps = DocumentSteps(
+        np.array([0.0, odds["goes_with"], 0.0, odds["in_category"], 0.0]),
+        np.array([1.0, weights[0], 1.0, weights[1], 1.0]),
+        ("", "goes with", "", "category", ""),
+    )
+    return replace(query, expansion=replace(query.expansion, steps=steps))
+
+
 def scores(reader, query):
     return reader.score(query, np.arange(PASSAGES)).tolist()
 
@@ -133,13 +151,59 @@ def test_the_best_of_title_and_window_counts_and_never_lowers_an_edge(snapshot, 
     assert 0 < sofas[4] < sofas[0]
 
 
+def test_a_relation_that_fits_the_query_less_counts_less(snapshot, tmp_path):
+    reader = opened(snapshot, tmp_path)
+    query = fitting(asking(snapshot, lamps=1.0, fjord=0.5), goes_with=-1.0, in_category=1.0)
+    # Lamps: b by both relations, c by one. The brand is the value of a field, and no relation fits it less.
+    lamps, fjord = rarity(2), 0.5 * rarity(4)
+    assert scores(reader, query) == pytest.approx([fjord] * 3 + [lamps, math.exp(-2.0) * lamps + fjord], rel=1e-6)
+    [best, less] = [reader.explain(query, passage)[0] for passage in (3, 4)]
+    assert (best.what, best.detail["relation"], best.detail["fit"]) == ("lamps → category", "category", 1.0)
+    assert (less.what, less.detail["relation"]) == ("lamps → goes with", "goes with")
+    assert less.detail["fit"] == pytest.approx(math.exp(-2.0))
+    turned = fitting(asking(snapshot, lamps=1.0), goes_with=1.0, in_category=-1.0)
+    assert scores(reader, turned)[3:] == pytest.approx([lamps, lamps], rel=1e-6)
+    # The only relation of an entity fits as well as any.
+    alone = fitting(asking(snapshot, sofas=1.0), goes_with=1.0, in_category=-1.0)
+    assert scores(reader, alone)[0] == pytest.approx(rarity(3), rel=1e-6)
+
+
+def test_a_relation_counts_as_the_policy_weighs_it(snapshot, tmp_path):
+    reader = opened(snapshot, tmp_path)
+    query = fitting(asking(snapshot, lamps=1.0), (0.5, 0.0), goes_with=0.0, in_category=5.0)
+    assert scores(reader, query)[3:] == pytest.approx([0.5 * rarity(2)] * 2, rel=1e-6)
+    none = fitting(asking(snapshot, sofas=1.0), (0.5, 0.0), goes_with=0.0, in_category=0.0)
+    assert len(reader.candidates(CandidateRequest(none, 10))) == 0
+    assert reader.explain(none, 0) == []
+
+
+def test_an_index_without_steps_still_opens(snapshot, tmp_path):
+    opened(snapshot, tmp_path)
+    for folder in (tmp_path / "0", tmp_path / "whole"):
+        (folder / "steps.npy").unlink()
+        table = json.loads((folder / "graph.json").read_text())
+        (folder / "graph.json").write_text(json.dumps(table | {"format": 1}))
+    kind = GraphKind(spec(), FIELDS, snapshot.folder)
+    reader = kind.open([tmp_path / "0"], tmp_path / "whole")
+    query = fitting(asking(snapshot, sofas=1.0), goes_with=-1.0, in_category=1.0)
+    assert scores(reader, query) == pytest.approx([rarity(3)] * 3 + [0.0, 0.0], rel=1e-6)
+
+
+def test_an_unknown_format_is_named(snapshot, tmp_path):
+    opened(snapshot, tmp_path)
+    path = tmp_path / "whole" / "graph.json"
+    path.write_text(json.dumps({"format": 9}))
+    with pytest.raises(FormatError, match="format 9, but this version of Clew reads format 2"):
+        GraphKind(spec(), FIELDS, snapshot.folder).open([tmp_path / "0"], tmp_path / "whole")
+
+
 def test_a_filter_leaves_the_background_as_it_is(snapshot, tmp_path):
     reader = opened(snapshot, tmp_path)
     query = asking(snapshot, lamps=1.0, fjord=0.5)
     allowed = np.array([False, True, False, False, True])
     every, some = (reader.candidates(CandidateRequest(query, 10, bitmap)) for bitmap in (None, allowed))
-    assert every.ordinals.tolist() == [3, 0, 1, 2, 4]
-    assert some.ordinals.tolist() == [1, 4]
+    assert every.ordinals.tolist() == [4, 3, 0, 1, 2]
+    assert some.ordinals.tolist() == [4, 1]
     assert some.score_statistics == every.score_statistics
     found = scores(reader, query)
     assert every.score_statistics == pytest.approx((np.mean(found), np.std(found)))
@@ -161,7 +225,9 @@ def test_explanations_add_up_and_name_each_factor(snapshot, tmp_path):
 def test_shards_change_no_score(snapshot, tmp_path, annotate):
     one = opened(snapshot, tmp_path / "one", *annotate)
     many = opened(snapshot, tmp_path / "many", *annotate, cuts=(0, 3, 4, PASSAGES))
-    query = asking(snapshot, sofas=0.7, wool=0.6, fjord=0.2)
+    query = asking(snapshot, sofas=0.7, wool=0.6, fjord=0.2, lamps=0.4)
+    assert scores(one, query) == scores(many, query)
+    query = fitting(query, goes_with=0.3, in_category=-0.3)
     assert scores(one, query) == scores(many, query)
 
 
@@ -181,5 +247,6 @@ def test_a_shard_is_linked_once(snapshot, tmp_path):
     shutil.rmtree(folder)
     facts = kind.build(part, global_statistics, shard)
     assert facts["passages"] == facts["annotated"] == 3
+    assert facts["documents"] == 1
     assert facts["entities"] == len(global_statistics.entities)
     assert facts["postings"] == global_statistics.frequencies.sum()

@@ -2,10 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rank_bm25 import BM25Okapi
 
 from clew.core.errors import CorruptError, SpecError
 from clew.core.text import Analyzer
 from clew.search.candidates.bm25 import BM25Kind, BM25Spec
+from clew.search.candidates.bm25_statistics import VersionStatistics
 from clew.search.candidates.rank_bm25 import RankBM25Kind
 from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery, PassageSet
 
@@ -19,6 +21,11 @@ WEIGHTS = {"title": 3.0, "text": 1.0}
 QUERY = ParsedQuery("", (("soni", 1.0), ("red", 0.5), ("hat", 1.0), ("red", 0.5), ("nowhere", 1.0)))
 
 
+def okapi(statistics: VersionStatistics, term: str) -> float:
+    """Return the idf of rank-bm25, with which both backends must agree."""
+    return statistics.okapi_idf(term, BM25Spec().epsilon)
+
+
 def opened(folder: Path, kind: BM25Kind, deleted: PassageSet | None = None) -> CandidateGenerator:
     taken_out = [kind.local_statistics(deleted, folder / "deleted")] if deleted else []
     global_statistics = kind.combine([kind.local_statistics(ROWS, folder / "shard")], taken_out)
@@ -28,7 +35,10 @@ def opened(folder: Path, kind: BM25Kind, deleted: PassageSet | None = None) -> C
 
 
 @pytest.mark.parametrize("deleted", [None, PassageSet({name: values[1:2] for name, values in ROWS.fields.items()})])
-def test_both_backends_agree_with_field_weights_and_term_weights(tmp_path: Path, deleted: PassageSet | None) -> None:
+def test_both_backends_agree_but_for_the_idf(
+    tmp_path: Path, deleted: PassageSet | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(VersionStatistics, "idf", okapi)
     ours = opened(tmp_path / "ours", BM25Kind(BM25Spec(), WEIGHTS, Analyzer()), deleted)
     theirs = opened(tmp_path / "theirs", RankBM25Kind(BM25Spec(), WEIGHTS, Analyzer()), deleted)
     everything = np.arange(5)
@@ -39,6 +49,17 @@ def test_both_backends_agree_with_field_weights_and_term_weights(tmp_path: Path,
         assert mine.what == reference.what
         assert mine.value == pytest.approx(reference.value, abs=1e-4)
         assert mine.detail == pytest.approx(reference.detail)
+
+
+def test_its_idf_is_that_of_rank_bm25_however_low(tmp_path: Path) -> None:
+    rows = PassageSet({"text": ["a b", "a c", "a d", "a"]})
+    kind = RankBM25Kind(BM25Spec(), {"text": 1.0}, Analyzer())
+    kind.build(rows, kind.local_statistics(rows, tmp_path / "shard"), tmp_path / "shard")
+    kind.save(kind.local_statistics(rows, tmp_path / "shard"), tmp_path / "whole")
+    reader = kind.open([tmp_path / "shard"], tmp_path / "whole")
+    reference = BM25Okapi([text.split() for text in rows.fields["text"]])
+    query = ParsedQuery("", (("a", 1.0), ("b", 1.0)))
+    np.testing.assert_allclose(reader.score(query, np.arange(4)), reference.get_scores(["a", "b"]))
 
 
 def test_weights_that_are_no_whole_numbers_are_refused() -> None:

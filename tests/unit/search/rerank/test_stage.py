@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -196,3 +197,14 @@ def test_a_score_that_is_no_number_makes_it_unavailable(score: float) -> None:
 def test_unhurried_is_the_same_without_a_budget() -> None:
     stage = Reranker(RoundWithFacts(), RerankSpec("told", 7, 20.0), Calibration(2.0))
     assert stage.without_budget() == Reranker(stage.scorer, RerankSpec("told", 7, 0.0), Calibration(2.0))
+
+
+def test_a_document_that_the_query_names_stays_first_and_its_parts_add_up() -> None:
+    named = replace(pool([3.0, 2.0, 1.0]), identified=np.array([False, False, True])).fused(FusionSpec())
+    found = rerank(RoundWithFacts(lambda text: -text), named)
+    assert found.order.tolist() == [2, 0, 1]
+    for at in range(3):
+        stage = found.stages(at)[-1]
+        assert sum(part.value for part in stage.parts) == pytest.approx(stage.score)
+    assert [part.what for part in found.stages(2)[-1].parts] == ["cross-encoder", "fusion", "bias", "identifier"]
+    assert found.first(3)[1].tolist() == sorted(found.first(3)[1], reverse=True)

@@ -1,0 +1,87 @@
+"""What a query takes from a graph: relations to documents that fit it, and the relations that are walked."""
+
+import numpy as np
+import pytest
+
+from clew.core.types import Deadline
+from clew.kg.annotate import step_code
+from clew.kg.expand import ExpandSpec, RelationSpec
+from clew.kg.snapshot_writer import write_snapshot
+from clew.kg.spec import GraphSpec, Neo4jSpec
+from clew.kg.types import Edge, Entity
+from clew.search.graph_retriever import RELATION_VECTORS, open_graph_retriever, walked
+from clew.search.protocols import ParsedQuery
+
+ENTITIES = [
+    *(Entity(f"f{n}", "film", f"Film {n}") for n in range(3)),
+    Entity("a", "person", "Ada Quillson"),
+    Entity("b", "person", "Bram Holt"),
+]
+EDGES = [Edge("a", "DIRECTED", "f0"), Edge("f1", "produced_by", "a"), Edge("a", "FOLLOWS", "b")]
+
+
+@pytest.fixture
+def snapshot(tmp_path):
+    found = write_snapshot(tmp_path, "films", ENTITIES, EDGES, created="2025-01-01T00:00:00Z")
+    yield found
+    found.close()
+
+
+def opened(snapshot, home, **values):
+    spec = GraphSpec(
+        "films", snapshot=snapshot.id, documents="{id}", document_types=["film"], about=["DIRECTED", "produced_by"],
+        **values,
+    )  # fmt: skip
+    return open_graph_retriever(spec, home, home, {}, verify=False)
+
+
+def odds(snapshot, retriever, text, vector=None):
+    steps = retriever.expand(ParsedQuery(text, vector=vector), Deadline()).steps
+    codes = {
+        "directed": step_code(snapshot.relations.index("DIRECTED"), outgoing=True),
+        "produced": step_code(snapshot.relations.index("produced_by"), outgoing=False),
+    }
+    assert {name: steps.said[code] for name, code in codes.items()} == {name: name for name in codes}
+    return {name: (float(steps.odds[code]), float(steps.weights[code])) for name, code in codes.items()}
+
+
+def test_the_relation_that_is_asked_for_fits_best(snapshot, tmp_path):
+    retriever = opened(snapshot, tmp_path)
+    asked = odds(snapshot, retriever, "films directed by Ada Quillson")
+    assert asked["directed"] > asked["produced"]
+    asked = odds(snapshot, retriever, "what has Ada Quillson produced")
+    assert asked["produced"] > asked["directed"]
+    retriever.close()
+
+
+def test_vectors_say_which_relation_fits(snapshot, tmp_path):
+    vectors = np.zeros((3, 4), np.float32)
+    vectors[snapshot.relations.index("produced_by"), 0] = 1.0
+    np.save(tmp_path / RELATION_VECTORS, vectors)
+    retriever = opened(snapshot, tmp_path)
+    asked = odds(snapshot, retriever, "films directed by Ada Quillson", np.array([1, 0, 0, 0], np.float32))
+    assert asked["produced"] > asked["directed"]
+    retriever.close()
+
+
+def test_the_policy_weighs_and_directs_relations_to_documents(snapshot, tmp_path):
+    policy = ExpandSpec({"DIRECTED": RelationSpec("out", 0.5), "produced_by": "out"}, fit=0.0)
+    retriever = opened(snapshot, tmp_path, expand=policy)
+    # From a person to a film, produced_by is followed backwards, which the policy does not allow.
+    assert odds(snapshot, retriever, "Ada Quillson") == {"directed": (0.0, 0.5), "produced": (0.0, 0.0)}
+    retriever.close()
+
+
+def test_documents_that_are_entities_have_no_steps(snapshot, tmp_path):
+    spec = GraphSpec("films", snapshot=snapshot.id, documents="{id}")
+    retriever = open_graph_retriever(spec, tmp_path, tmp_path, {}, verify=False)
+    assert retriever.expand(ParsedQuery("films directed by Ada Quillson"), Deadline()).steps is None
+    retriever.close()
+
+
+def test_a_database_is_walked_along_the_relations_of_the_snapshot():
+    mapped = Neo4jSpec("bolt://127.0.0.1:1", labels=["Film"], relations=["b", "c"])
+    relations = ["a", "b"]
+    assert walked(GraphSpec(store="neo4j", neo4j=mapped), relations) == ["b"]
+    assert walked(GraphSpec(neo4j=mapped), relations) == relations
+    assert walked(GraphSpec(), relations) == relations
