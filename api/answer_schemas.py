@@ -47,7 +47,7 @@ class AnswerResult(Answer):
     nothing_good: bool = Field(
         description="Whether min_probability was given and no answer reaches it; answers is then empty."
     )
-    considered: int = Field(description="Number of documents that were candidates of at least one source.")
+    considered: int = Field(description="Number of documents that match the query and the filters.")
     sentences: int = Field(description="Number of sentences that the cross-encoder scored.")
     release: str = Field(description="Release that answered the request.")
     index: str = Field(description="Index that answered the request.")

@@ -186,6 +186,7 @@ class SearchBody(Options):
     offset: Offset = 0
     filters: Filters = None
     facets: Names = Field(default=[], description="Fields to count facets of; empty: those of the profile.")
+    facet_limit: Annotated[int, Field(ge=0, description="Maximum number of values of each facet; 0 for all.")] = 20
     profile: Profile = "product"
     sources: Sources = None
     fusion: Fusion = None
@@ -203,7 +204,10 @@ class SearchParameters(Options):
 
     instead = {
         "query": "use q; query is the name in POST /v1/search",
-        **{name: f"{name} needs POST /v1/search" for name in ("filters", "facets", "sources", "fusion", "budget_ms")},
+        **{
+            name: f"{name} needs POST /v1/search"
+            for name in ("filters", "facets", "facet_limit", "sources", "fusion", "budget_ms")
+        },
     }
 
     query: Annotated[Query, Field(alias="q")]

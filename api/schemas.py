@@ -153,12 +153,20 @@ class GraphState(Answer):
     problem: str | None = Field(description="Why the store does not answer; null if it does.")
 
 
+class Total(Answer):
+    """How many documents match a search."""
+
+    value: int = Field(description="Number of documents that match; facets count these, and pages list them.")
+    relation: Literal["eq", "gte"] = Field(description="eq: exactly so many match; gte: so many, or more.")
+
+
 class SearchResult(Answer):
     """The response to one search."""
 
     query: str = Field(description="The query that was searched for, after normalisation.")
     hits: list[Hit] = Field(description="Documents found, best first.")
-    considered: int = Field(description="Number of documents that were candidates of at least one source.")
+    total: Total = Field(description="How many documents match the query and the filters.")
+    considered: int = Field(description="Number of documents that match, with those that min_probability dropped.")
     release: str = Field(description="Release that answered the request.")
     index: str = Field(description="Index that answered the request.")
     facets: dict[str, list[FacetValue]] = Field(description="Values of each facet field, most frequent first.")

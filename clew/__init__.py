@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         SearchRequest,
         SearchResponse,
         StageScore,
+        Total,
         WhyNot,
     )
 
@@ -61,6 +62,7 @@ __all__ = [
     "SearchRequest",
     "SearchResponse",
     "StageScore",
+    "Total",
     "WhyNot",
     "__version__",
     "build",
@@ -77,7 +79,8 @@ _MODULES = {
     "clew.search.graph_reports": ("LinkReport",),
     "clew.search.types": (
         "Answer", "AnswerRequest", "AnswerResponse", "Degradation", "FacetValue", "GraphUse", "Highlight", "Hit",
-        "LinkedEntity", "MatchedVariant", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "WhyNot",
+        "LinkedEntity", "MatchedVariant", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "Total",
+        "WhyNot",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -15,6 +15,7 @@ from clew.search.candidates import KINDS
 from clew.search.fields import searched
 from clew.search.fusion import FusionSpec
 from clew.search.gate import Gate
+from clew.search.match_set import MeaningFloor
 from clew.search.pipeline import Searcher
 from clew.search.protocols import CandidateGenerator, IndexKind
 from clew.search.query_analysis import QueryAnalyzer
@@ -136,6 +137,7 @@ def _opened(
         fusion=fusion,
         shared_lock=shared_lock,
         gate=gate,
+        floor=MeaningFloor(spec.dense.floor if spec.dense and spec.dense.floor != "auto" else None),
         reranker=reranker,
         # Opened last, because an error after it would have to close its snapshot and its connections.
         graph_retriever=_graph_retriever(

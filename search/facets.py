@@ -43,7 +43,7 @@ def count_facets(
 ) -> dict[str, tuple[FacetValue, ...]]:
     """Count the facets `names` over the documents for which `documents`, (documents,) bool, is true.
 
-    limit: maximum number of values of each facet. variants: (variants,) bool, the variants that count (None: all).
+    limit: maximum number of values of each facet (0: all). variants: (variants,) bool, those that count (None: all).
     Raises QueryError for an unknown field (with the nearest facet) and for one that is declared without a facet.
     """
     for name in names:
@@ -55,7 +55,7 @@ def count_facets(
         if store.variants is not None and name in store.variants.fields:
             owners = store.variants.document_of
             counted = documents[owners] if variants is None else documents[owners] & variants
-        found[name] = tuple(_count(store.column(name), name, fields[name], counted, owners)[:limit])
+        found[name] = tuple(_count(store.column(name), name, fields[name], counted, owners)[: limit or None])
     return found
 
 

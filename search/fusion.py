@@ -115,6 +115,15 @@ def lift_above(scores: Floats, first: Bools | None) -> float:
     return max(0.0, highest - lowest + LIFT_MARGIN) if np.isfinite(lowest) and np.isfinite(highest) else 0.0
 
 
+def _joined_flags(one: FusedCandidates, other: FusedCandidates, order: Ints) -> Bools | None:
+    """Return (m,) bool: which candidates of two pools are identified, in this order; None if none is."""
+    if one.identified is None and other.identified is None:
+        return None
+    parts = [np.zeros(len(p.documents), np.bool_) if p.identified is None else p.identified for p in (one, other)]
+    joined: Bools = np.concatenate(parts)[order]
+    return joined
+
+
 def _no_parts() -> Floats:
     return np.empty((0, 0))
 
@@ -166,6 +175,7 @@ class FusedCandidates:
             scores=self.scores[:, at],
             ranks=self.ranks[:, at],
             best=self.best[:, at],
+            identified=None if self.identified is None else self.identified[at],
             parts=self.parts[:, at],
             totals=self.totals[at],
         )
@@ -180,6 +190,7 @@ class FusedCandidates:
             scores=np.concatenate([self.scores, rest.scores], axis=1)[:, order],
             ranks=np.concatenate([self.ranks, rest.ranks], axis=1)[:, order],
             best=np.concatenate([self.best, rest.best], axis=1)[:, order],
+            identified=_joined_flags(self, rest, order),
             parts=np.concatenate([self.parts, rest.parts], axis=1)[:, order],
             totals=np.concatenate([self.totals, rest.totals])[order],
         )

@@ -49,7 +49,7 @@ def to_pandas(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 def search_html(response: Response) -> str:
     """Return a search response as an HTML table; explanations, if there are any, open when they are clicked."""
-    head = f"{len(response.hits):,} of {response.considered:,} candidates · {response.index}, {response.release}"
+    head = f"{len(response.hits):,} of {response.total} matching documents · {response.index}, {response.release}"
     notes = [*response.notes, *(f"{lost.stage} was left out: {lost.reason}" for lost in response.degraded)]
     return _table(response.query, head, notes, ("", "score", "document"), map(_hit, response.hits))
 

@@ -21,13 +21,14 @@ from clew.search.check_request import check
 from clew.search.docstore import DocStore
 from clew.search.facets import count_facets
 from clew.search.fields import Fields
-from clew.search.filters import Filter, parse_filters, passages, unknown_values
+from clew.search.filters import Filter, parse_filters, unknown_values
 from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
 from clew.search.gate import Gate
 from clew.search.graph_retriever import GraphRetriever
+from clew.search.match_set import MatchSet, MeaningFloor, documents_of
 from clew.search.present import Presenter
 from clew.search.profile import load_profile
-from clew.search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
+from clew.search.protocols import CandidateGenerator, ParsedQuery
 from clew.search.query_analysis import QueryAnalyzer
 from clew.search.rerank.ordering import Ordering
 from clew.search.rerank.stage import Reranker
@@ -42,13 +43,13 @@ from clew.search.types import (
     SearchRequest,
     SearchResponse,
     StageScore,
+    Total,
     WhyNot,
 )
 from clew.search.versions import IndexVersion, Release
-from clew.search.why_not import filtered_out, not_a_candidate, reason_lost
+from clew.search.why_not import filtered_out, not_a_candidate, not_a_match, reason_lost
 
-# Facets count documents that match a query term, or are among this many of a source that scores all documents.
-FACET_DEPTH = 1_000
+NO_MATCH = "no results: no document has enough of the query's words, and none is near enough to it in meaning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Searcher:
 
     generators: source → generator, in the order in which explanations list them. shared_lock: protects the version from
     gc. graph_retriever: the knowledge graph, None if the index has none; gate: decides whether a query uses it.
-    reranker: None if the index does not rerank.
+    floor: from which cosine on a document matches by meaning. reranker: None if the index does not rerank.
     """
 
     release: Release
@@ -70,6 +71,7 @@ class Searcher:
     shared_lock: SharedLock
     graph_retriever: GraphRetriever | None = None
     gate: Gate = field(default_factory=Gate)
+    floor: MeaningFloor = field(default_factory=MeaningFloor)
     reranker: Reranker | None = None
 
     @property
@@ -96,8 +98,7 @@ class Searcher:
         with trace.mandatory("filter"):
             filters = self._filters(request)
             filter_mask = filters.documents(self.store) if filters else None
-        query, ordering = self._ordered(request, reranker, trace, filter_mask)
-        pool = ordering.pool
+        query, ordering, matches = self._ordered(request, reranker, trace, filter_mask)
         window = ordering.shown[request.offset : request.offset + request.k]
         with trace.mandatory("present"):
             passing = filters.variants(self.store) if filters else None
@@ -106,23 +107,31 @@ class Searcher:
                 self._hit(ordering, int(at), rank, presenter, query if request.explain else None)
                 for rank, at in enumerate(window, request.offset + 1)
             )
+        # If all reranked documents are dropped, nothing is shown, and nothing counts.
+        left = matches.count - len(ordering.lost) if len(ordering.shown) else 0
+        total = Total(left, "eq" if matches.exact or not len(ordering.shown) else "gte")
         facets = {}
         if names := request.facets or profile.facets_of(self.fields):
             with trace.stage("facets"):
-                facets = count_facets(
-                    self.store, self.fields, names, self._matching(query, pool, filter_mask), variants=passing
-                )
+                counted = matches.documents & ~documents_of(ordering.lost, self.store) & (left > 0)
+                facets = count_facets(self.store, self.fields, names, counted, request.facet_limit, variants=passing)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return SearchResponse(
             query=query.text,
             hits=hits,
-            considered=len(pool.documents),
+            total=total,
+            considered=matches.count,
             release=self.release.id,
             index=self.release.index,
             facets=facets,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=(*self._filter_notes(filters), *query.notes, *ordering.note(request.min_probability)),
+            notes=(
+                *self._filter_notes(filters),
+                *query.notes,
+                *ordering.note(request.min_probability),
+                *(() if matches.count else (NO_MATCH,)),
+            ),
             coverage=trace.coverage,
             graph=self._explained(trace) if request.explain else trace.graph,
             rerank=ordering.use(reranker.spec, window) if reranker is not None else None,
@@ -138,7 +147,7 @@ class Searcher:
             filters = self._filters(asked)
             filter_mask = filters.documents(self.store) if filters else None
         # min_probability applies to sentences, so no document is dropped because of its best passage.
-        query, ordering = self._ordered(replace(asked, min_probability=None), reranker, trace, filter_mask)
+        query, ordering, matches = self._ordered(replace(asked, min_probability=None), reranker, trace, filter_mask)
         parts = self.store, self.fields, self.query_analyzer.analyzer, self.generators
         answers = AnswerExtractor(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
@@ -146,13 +155,13 @@ class Searcher:
             query=query.text,
             answers=answers.found,
             nothing_good=answers.nothing_good,
-            considered=len(ordering.pool.documents),
+            considered=matches.count,
             sentences=answers.read,
             release=self.release.id,
             index=self.release.index,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=(*self._filter_notes(filters), *query.notes, *answers.notes),
+            notes=(*self._filter_notes(filters), *query.notes, *answers.notes, *(() if matches.count else (NO_MATCH,))),
             coverage=trace.coverage,
             graph=trace.graph,
             rerank=ordering.use(reranker.spec, ordering.shown[: request.k]) if reranker is not None else None,
@@ -171,22 +180,28 @@ class Searcher:
     ) -> tuple[list[str], Floats]:
         """Return ids and scores of the `depth` best documents, without fields (for benchmarks and `clew run`).
 
-        Scores are fused scores, or log-odds if documents are reranked; documents that were not reranked then follow
-        with lower scores. among: only these document ids are candidates. rerank: None means as the index says. Raises
-        StageUnavailable if a stage cannot answer, and reranking has no time limit, because a benchmark of a system
-        with a missing or shortened stage would measure another system.
+        Documents that do not match follow those that do, which a search would show alone. Scores are fused scores, or
+        log-odds if documents are reranked; documents that follow have lower scores. among: only these document ids are
+        candidates, and all of them match. rerank: None means as the index says. Raises StageUnavailable if a stage cannot answer, and
+        reranking has no time limit, because a benchmark of a system with a missing or shortened stage would measure
+        another system.
         """
         request = SearchRequest(query=query, sources=sources, graph=graph, rerank=rerank)
         reranker = self._reranker(request)
         deep = max(depth, reranker.spec.top) if reranker else depth
         parsed, pool, trace = self._found(request, deep, fusion, among)
+        matching = np.ones(len(pool.documents), np.bool_)
+        if among is None:
+            matching = self._retriever.matches(parsed, pool, trace, None, self.floor).among(pool)
+        matched = pool.take(np.flatnonzero(matching))
         ordering = None
         if reranker is not None:
             with trace.stage("rerank"):
-                ordering = reranker.without_budget().rerank(parsed.text, pool, self.store, trace.deadline)
+                ordering = reranker.without_budget().rerank(parsed.text, matched, self.store, trace.deadline)
             trace.check_complete()
-        places, scores = (ordering or Ordering.as_fused(pool)).first(depth)
-        return self.store.ids(pool.documents[places]), scores
+        ordering = (ordering or Ordering.as_fused(matched)).extend(pool.take(np.flatnonzero(~matching)))
+        places, scores = ordering.first(depth)
+        return self.store.ids(ordering.pool.documents[places]), scores
 
     def pool(
         self,
@@ -228,9 +243,11 @@ class Searcher:
         if filter_mask is not None and not filter_mask[document]:
             reason = filtered_out(request.filters or {}, self.fields, self.store, document)
             return _lost_before_ranking(document_id, "filter", reason)
-        query, ordering = self._ordered(request, reranker, trace, filter_mask)
+        query, ordering, matches = self._ordered(request, reranker, trace, filter_mask)
         stages = self._stage_scores(query, ordering, document)
         place = ordering.pool.index_of(document)
+        if place is None and not matches.documents[document]:
+            return _lost_before_ranking(document_id, "match", not_a_match(stages, trace), stages)
         if place is None:
             vectors = "dense" in (request.sources or self.generators) and query.vector is None
             missing = vectors and all(lost.stage != "dense" for lost in trace.degraded)
@@ -264,14 +281,18 @@ class Searcher:
 
     def _ordered(
         self, request: SearchRequest, reranker: Reranker | None, trace: Trace, filter_mask: Bools | None
-    ) -> tuple[ParsedQuery, Ordering]:
-        """Return the candidates in the order shown; by fused score if nothing is reranked or the time is used up.
+    ) -> tuple[ParsedQuery, Ordering, MatchSet]:
+        """Return the candidates that match in the order shown, and all documents that match.
 
-        The first candidates and their order do not depend on the page. A page behind them also gets the candidates that
-        follow them, so pages of one query neither repeat nor leave out a document.
+        The order is that of the fused scores if nothing is reranked or the time is used up. The first candidates and
+        their order do not depend on the page. A page behind them also gets the candidates that follow them, so pages of
+        one query neither repeat nor leave out a document.
         """
         depth, fusion = self._depth(request, reranker), self._fusion(request.fusion)
         query, pool = self._retriever.pool(request, trace, depth, filter_mask, fusion)
+        with trace.mandatory("match"):
+            matches = self._retriever.matches(query, pool, trace, filter_mask, self.floor)
+        pool = pool.take(np.flatnonzero(matches.among(pool)))
         found = None
         if reranker is not None:
             with trace.stage("rerank"):
@@ -281,11 +302,10 @@ class Searcher:
         ordering = found or Ordering.as_fused(pool)
         # As many more documents may be needed as min_probability drops.
         dropped = ordering.reached if request.min_probability is not None else 0
-        exhausted = bool(((pool.ranks >= 0).sum(axis=1) < depth).all())
-        if not exhausted and request.offset + request.k + dropped > len(pool.documents):
+        if matches.count > len(pool.documents) < request.offset + request.k + dropped:
             with trace.stage("paging"):
-                ordering = ordering.extend(self._retriever.rest(query, pool, trace, filter_mask, fusion))
-        return query, ordering.filter_by_probability(request.min_probability)
+                ordering = ordering.extend(self._retriever.rest(query, pool, trace, matches.documents, fusion))
+        return query, ordering.filter_by_probability(request.min_probability), matches
 
     def _found(
         self, request: SearchRequest, depth: int, fusion: FusionSpec | str | None, among: Sequence[str] | None
@@ -323,21 +343,6 @@ class Searcher:
         if asked not in FUSIONS:
             raise unknown_name("fusion", asked, FUSIONS)
         return replace(self.fusion, method=asked)
-
-    def _matching(self, query: ParsedQuery, pool: FusedCandidates, filter_mask: Bools | None) -> Bools:
-        """Return (documents,) bool to count in facets: with a content word, or near the top of another source."""
-        counted = np.zeros(self.store.documents, np.bool_)
-        heaviest = max((weight for term, weight in query.terms if term not in query.origins), default=0.0)
-        terms = [term for term, weight in query.terms if weight == heaviest and term not in query.origins]
-        for name in pool.sources:
-            generator = self.generators[name]
-            if isinstance(generator, MatchesAny):
-                found = np.flatnonzero(generator.matches_any(terms))
-            else:
-                allowed = passages(filter_mask, self.store) if filter_mask is not None else None
-                found = generator.candidates(CandidateRequest(query, FACET_DEPTH, allowed)).ordinals
-            counted[self.store.document_of[found]] = True
-        return counted & filter_mask if filter_mask is not None else counted
 
     # ------------------------------------------------------------------ what is shown
 

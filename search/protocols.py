@@ -137,6 +137,15 @@ class MatchesAny(Protocol):
 
 
 @runtime_checkable
+class MayMiss(Protocol):
+    """A source that may not find all of a query's best passages."""
+
+    @property
+    def approximate(self) -> bool:
+        """Return whether its candidates are found by an approximate search."""
+        ...
+
+
 class Vocabulary(Protocol):
     """A source that knows in how many passages a term is."""
 

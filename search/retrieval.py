@@ -15,12 +15,23 @@ from clew.search.filters import passages
 from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.gate import Gate, features
 from clew.search.graph_retriever import GraphRetriever
-from clew.search.protocols import CandidateGenerator, CandidateRequest, Expansion, MatchesAny, ParsedQuery, WordIndex
+from clew.search.match_set import MatchSet, MeaningFloor, added_terms, graph_matches, word_matches
+from clew.search.protocols import (
+    CandidateGenerator,
+    CandidateRequest,
+    Expansion,
+    MatchesAny,
+    MayMiss,
+    ParsedQuery,
+    WordIndex,
+)
 from clew.search.query_analysis import QueryAnalyzer
 from clew.search.trace import Trace
 from clew.search.types import MAX_WINDOW, Degradation, GraphUse, SearchRequest
 
 GRAPH = "graph"
+# How many documents of an approximate index match by meaning at most.
+APPROXIMATE_DEPTH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,60 @@ class Retriever:
         asked = CandidateRequest(query, MAX_WINDOW, allowed, trace.deadline)
         deep = self._joined(query, {name: self._documents(name, asked, trace) for name in pool.sources}, fusion)
         return deep.take(np.flatnonzero(~np.isin(deep.documents, pool.documents)))
+
+    def matches(
+        self, query: ParsedQuery, pool: FusedCandidates, trace: Trace, filter_mask: Bools | None, floor: MeaningFloor
+    ) -> MatchSet:
+        """Return the documents that match a query, see `clew.search.match_set`. pool: the query's first candidates."""
+        found = np.zeros(self.store.documents, np.bool_)
+        # A source that did not answer, or not in full, may have had further documents.
+        exact = not trace.partial and not any(lost.stage in self.generators for lost in trace.degraded)
+        words = False
+        # Whether the query has known words also matters if the request does not rank by words.
+        for name, generator in self.generators.items():
+            if isinstance(generator, MatchesAny):
+                matching = word_matches(generator, query, self.store)
+                words |= bool(matching.any())
+                if name in pool.sources:
+                    found |= matching
+        for row, name in enumerate(pool.sources):
+            generator = self.generators[name]
+            if isinstance(generator, MatchesAny):
+                holding = generator.matches_any(added_terms(query))
+                found[self.store.document_of[np.flatnonzero(holding)]] = True
+            elif name == GRAPH:
+                found |= graph_matches(generator, query, self.store)
+            else:
+                statistics = pool.score_statistics[row]
+                least = floor.cosine(statistics, generator, self.query_analyzer, words=words)
+                near, complete = self._near(name, row, query, pool, trace, filter_mask, least)
+                found[near] = True
+                exact &= complete
+        return MatchSet(found if filter_mask is None else found & filter_mask, exact)
+
+    def _near(
+        self,
+        name: str,
+        row: int,
+        query: ParsedQuery,
+        pool: FusedCandidates,
+        trace: Trace,
+        filter_mask: Bools | None,
+        least: float,
+    ) -> tuple[Ints, bool]:
+        """Return the documents of cosine `least` or more, and whether these are certainly all."""
+        generator = self.generators[name]
+        surely = not (isinstance(generator, MayMiss) and generator.approximate)
+        known = pool.documents[pool.scores[row] >= least]
+        listed = pool.scores[row][pool.ranks[row] >= 0]
+        if not len(listed) or listed.min() < least:
+            return known, surely
+        # All that were listed are near enough, so more may be.
+        depth = MAX_WINDOW if surely else APPROXIMATE_DEPTH
+        allowed = passages(filter_mask, self.store) if filter_mask is not None else None
+        deeper = self._documents(name, CandidateRequest(query, depth, allowed, trace.deadline), trace)
+        near = deeper.ordinals[deeper.scores >= least]
+        return np.union1d(known, near), surely and len(near) < depth
 
     def _names(self, request: SearchRequest) -> tuple[str, ...]:
         """Return the sources to ask. Raises UnknownNameError, or QueryError if they do not fit the graph mode."""

@@ -23,7 +23,8 @@ class SearchRequest:
     """One search.
 
     query: 1 to 10,000 characters. k: documents wanted (1 to 1,000). offset: documents skipped (offset + k at most
-    10,000). filters: see clew.search.filters. facets: names of facet fields to count. profile: how hits are shown.
+    10,000). filters: see clew.search.filters. facets: names of facet fields to count. facet_limit: maximum number of
+    values of each facet, 0 or more (0: all). profile: how hits are shown.
     sources: candidate sources to use (None: all of the index). fusion: how they are fused (None: set by the release).
     explain: give each hit its explanation. budget_ms: time limit in milliseconds; stages that do not fit are left out
     and reported. graph: whether the graph is used: "auto" lets the gate decide, "on" always uses it, "off" never.
@@ -36,6 +37,7 @@ class SearchRequest:
     offset: int = 0
     filters: Mapping[str, Any] | None = None
     facets: tuple[str, ...] = ()
+    facet_limit: int = 20
     profile: str = "product"
     sources: tuple[str, ...] | None = None
     fusion: str | None = None
@@ -169,11 +171,23 @@ class Degradation:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many documents match a search. relation: "eq" (exactly so many) or "gte" (so many, or more)."""
+
+    value: int
+    relation: Literal["eq", "gte"] = "eq"
+
+    def __str__(self) -> str:
+        return f"{self.value:,}" if self.relation == "eq" else f"at least {self.value:,}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResponse:
     """The answer to one search.
 
-    considered: documents that were candidates of any source (hits are the best of these). timings_ms: stage → time.
+    total: how many documents match (`clew.search.match_set`): those that pages can list and that facets count.
+    considered: how many matched before min_probability dropped any. timings_ms: stage → time.
     coverage: share of shards that answered (1.0: all). graph: None if the index has no graph or the search did not use
     it. rerank: None if nothing was to be reranked.
     """
@@ -183,6 +197,7 @@ class SearchResponse:
     considered: int
     release: str
     index: str
+    total: Total = Total(0)
     facets: Mapping[str, tuple[FacetValue, ...]] = field(default_factory=dict)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     degraded: tuple[Degradation, ...] = ()

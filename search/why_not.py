@@ -55,6 +55,21 @@ def not_a_candidate(stages: Sequence[StageScore], depth: int, trace: Trace, *, n
     return (", and ".join(reasons) or "no source answered") + left_out(trace)
 
 
+def not_a_match(stages: Sequence[StageScore], trace: Trace) -> str:
+    """Return why a document does not match the query. stages: its score in each source that answered."""
+    reasons = {
+        "bm25": "it has too few of the query's words",
+        "dense": "its meaning is too far from the query's",
+        "graph": "the graph does not lead to it",
+    }
+    shown = [
+        "no query term is in it" if stage.stage == "bm25" and not stage.score else reasons[stage.stage]
+        for stage in stages
+        if stage.stage in reasons
+    ]
+    return ", and ".join(shown) + left_out(trace)
+
+
 def _outside(stage: StageScore, depth: int) -> str:
     """Return why a document is not among the candidates of a source."""
     if stage.stage == "bm25" and not stage.score:

@@ -10,7 +10,7 @@ import numpy as np
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Contribution, Floats, Ints, Ranking, empty_ranking, ranked
-from clew.search.protocols import CandidateGenerator, CandidateRequest, ParsedQuery
+from clew.search.protocols import CandidateGenerator, CandidateRequest, MayMiss, ParsedQuery
 
 
 class Sharded:
@@ -24,6 +24,11 @@ class Sharded:
     def size(self) -> int:
         """The number of passages in all shards."""
         return int(self._starts[-1])
+
+    @property
+    def approximate(self) -> bool:
+        """Return whether a shard is searched approximately."""
+        return any(isinstance(shard, MayMiss) and shard.approximate for shard in self._shards)
 
     def candidates(self, request: CandidateRequest) -> Ranking:
         """Return the best k of all shards.

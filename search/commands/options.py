@@ -123,9 +123,12 @@ def opened(home: Path, name: str, release: str | None = None) -> Iterator[Search
 
 
 def note_outcome(response: SearchResponse | AnswerResponse, shown: int) -> None:
-    """Print on stderr how many candidates there were, how long it took, and which stages were skipped."""
+    """Print on stderr how many documents match, how long it took, and which stages were skipped."""
+    from clew.search.types import SearchResponse
+
     took = response.timings_ms.get("total", 0.0)
-    note(f"{shown} of {response.considered:,} candidates, {took:.1f} ms, release {response.release}")
+    matching = response.total if isinstance(response, SearchResponse) else f"{response.considered:,}"
+    note(f"{shown} of {matching} matching documents, {took:.1f} ms, release {response.release}")
     for text in response.notes:
         note(f"note: {text}")
     for lost in response.degraded:

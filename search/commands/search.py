@@ -22,6 +22,7 @@ def search(
     profile: options.Profile = "product",
     filters: options.Filters = None,
     facets: options.Facets = None,
+    facet_limit: Annotated[int, typer.Option(help="Maximum number of values of a facet; 0 for all.")] = 20,
     explain: Annotated[bool, typer.Option("--explain", help="Explain the score of each hit.")] = False,
     sources: options.Sources = None,
     fusion: options.Fusion = None,
@@ -58,6 +59,7 @@ def search(
         ),
         offset=offset,
         facets=tuple(facets or ()),
+        facet_limit=facet_limit,
         profile=profile,
         explain=explain,
     )

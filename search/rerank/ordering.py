@@ -70,6 +70,13 @@ class Ordering:
         return replace(self, shown=shown)
 
     @property
+    def lost(self) -> Ints:
+        """Return (d,) int64 documents that are not shown because of min_probability."""
+        if len(self.shown) == len(self.order):
+            return self.pool.documents[:0]
+        return self.pool.documents[np.setdiff1d(self.order, self.shown)]
+
+    @property
     def dropped(self) -> int:
         """Return how many reranked documents were dropped as less likely than min_probability."""
         return min(len(self.fused) - len(self.shown), self.reached)
@@ -124,6 +131,9 @@ class Ordering:
         """
         places = self.shown[:count]
         scores = self.pool.totals[places]
+        # Candidates that `extend` added may have higher fused scores than those before them.
+        rises = np.maximum(np.diff(scores), 0.0)
+        scores[1:] -= np.cumsum(np.where(rises > 0, rises + 1e-6, 0.0))
         if not self.reached or not len(places):
             return places, scores
         odds = self.log_odds[places]

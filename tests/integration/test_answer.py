@@ -51,7 +51,9 @@ ASKED = types.SearchRequest(query=QUERY)
 @pytest.fixture(scope="module")
 def home(built_home):
     tables = {"texts": RERANK, "plain": None}
-    specs = [spec_table(name, fields=FIELDS, passages=PASSAGES, rerank=rerank) for name, rerank in tables.items()]
+    # Every document matches, so that answers can be had from all.
+    parts = {"fields": FIELDS, "passages": PASSAGES, "dense": {"model": "hashing-32", "floor": -1}}
+    specs = [spec_table(name, rerank=rerank, **parts) for name, rerank in tables.items()]
     return built_home(*specs, docs=DOCUMENTS)
 
 
@@ -307,7 +309,7 @@ def test_the_body_takes_every_field_of_a_request_and_its_examples_are_accepted(c
     schema = client.get("/openapi.json").json()["components"]["schemas"]["AnswerBody"]
     of_search = {field.name for field in dataclasses.fields(types.SearchRequest)}
     of_answer = {field.name for field in dataclasses.fields(AnswerRequest)}
-    no_effect = {"offset", "facets", "profile", "explain"}
+    no_effect = {"facet_limit", "offset", "facets", "profile", "explain"}
     assert set(schema["properties"]) - {"index", "expand"} == (of_search | of_answer) - no_effect - {"search"}
     assert schema["properties"]["k"]["maximum"] == types.MAX_ANSWERS
     for example in schema["examples"]:
@@ -352,7 +354,7 @@ def test_the_command_line_shows_sentence_document_and_probability(run, index) ->
     assert f"probability {best.probability:.2f}, of its document {best.document_probability:.2f}" in lines[2]
     assert lines[3].startswith("     more in this document: ")
     assert "sentences read" in lines[-1]
-    assert "candidates" in result.stderr
+    assert "matching documents" in result.stderr
     given = json.loads(run("texts", QUERY, "--json").stdout)
     known = json.loads(json.dumps(dataclasses.asdict(index.answer(QUERY))))
     assert given["answers"] == known["answers"]

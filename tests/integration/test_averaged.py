@@ -21,7 +21,7 @@ TABLE = {
     "name": "shop",
     "source": {"path": "docs.jsonl"},
     "fields": {"text": {"type": "text"}},
-    "dense": {"model": BOTH},
+    "dense": {"model": BOTH, "floor": -1},
     "rerank": {"model": "overlap+overlap", "budget_ms": 0},
 }
 

@@ -40,7 +40,8 @@ from clew.search.versions import IndexFolder, dumps
 from tests.builders import write_beir, write_judged
 
 QUERIES = 40
-GOOD, BAD = {"model": "hashing-256", "enabled": True}, {"model": "hashing-8", "enabled": True}
+GOOD = {"model": "hashing-256", "enabled": True, "floor": -1}
+BAD = {**GOOD, "model": "hashing-8"}
 TABLE = {
     "name": "shop",
     "source": {"path": "corpus", "form": "beir"},

@@ -199,7 +199,7 @@ def test_a_budget_that_is_used_up_leaves_the_graph_out(rooms: Searcher) -> None:
 def test_why_not_knows_the_graph(rooms: Searcher) -> None:
     assert rooms.why_not(SearchRequest(query="couch", graph="on"), "s2").found
     lost = rooms.why_not(SearchRequest(query="couch", graph="off"), "s2")
-    assert lost.lost_at == "candidates"
+    assert lost.lost_at == "match"
 
 
 def test_bad_requests_name_the_parameter(rooms: Searcher) -> None:

@@ -100,14 +100,14 @@ def test_get_is_post_for_simple_use(client):
 def test_reranked_hits_say_how_likely_they_are(client):
     answer = search(client, explain=True).json()
     assert answer["rerank"] == {
-        "model": "overlap", "reranked": 4, "of": 4, "dropped": 0, "unjudged": 0, "stopped": "all",
+        "model": "overlap", "reranked": 3, "of": 3, "dropped": 0, "unjudged": 0, "stopped": "all",
     }  # fmt: skip
     best, *others = answer["hits"]
     assert (best["id"], best["scored_by"], best["why"][-1]["stage"]) == ("a/1", "rerank", "rerank")
     assert best["probability"] > 0.9 > others[0]["probability"]
     assert [hit["id"] for hit in search(client, min_probability=0.9).json()["hits"]] == ["a/1"]
     empty = search(client, min_probability=1).json()
-    assert (empty["hits"], empty["rerank"]["dropped"]) == ([], 4)
+    assert (empty["hits"], empty["rerank"]["dropped"]) == ([], 3)
     assert "nothing good" in empty["notes"][0]
     plain = search(client, rerank=False).json()
     assert plain["rerank"] is None

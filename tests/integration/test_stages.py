@@ -18,7 +18,11 @@ from clew.search.versions import IndexFolder
 from tests.builders import write_beir
 
 NAMES = ("kettle", "lamp", "sofa", "piano", "garden", "violin")
-DOCUMENTS = {f"d{at}": f"{name} {name} of steel and glass" for at, name in enumerate(NAMES)}
+# Each name is also in the two documents that follow, with less weight.
+DOCUMENTS = {
+    f"d{at}": f"{name} {name} {name} {NAMES[at - 1]} {NAMES[at - 2]} of steel and glass"
+    for at, name in enumerate(NAMES)
+}
 QUERIES = {f"q{at}": f"{name} steel glass" for at, name in enumerate(NAMES)}
 RERANK = {"model": "overlap", "top": 6}
 

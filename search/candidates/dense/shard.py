@@ -73,6 +73,11 @@ class DenseShard:
         """The number of passages in the shard."""
         return len(self._vectors)
 
+    @property
+    def approximate(self) -> bool:
+        """Return whether a search without a filter compares only some of the vectors."""
+        return self._proposer is not None and self.size > self._exact_below
+
     def candidates(self, request: CandidateRequest) -> Ranking:
         """Return the k nearest allowed passages, or fewer if fewer are allowed; none for a query without a vector."""
         vector = self._vector(request.query)

@@ -19,8 +19,9 @@ class DenseSpec:
     exact_below: with at most this many passages, in total or after a filter, a search compares all of them.
     seed: of the sample for the measurement, and of the clustering.
     device: "cpu", "cuda" (a build without a GPU fails; a server without one searches on the CPU), or "auto" (a GPU if
-    one is available and has enough memory). enabled: "auto" (left out if it lowers nDCG@10 on the judged queries), true
-    or false.
+    one is available and has enough memory). floor: the least cosine of a document that matches by meaning alone (-1 to
+    1; -1: every document matches), or "auto", see `clew.search.match_set`. enabled: "auto" (left out if it lowers
+    nDCG@10 on the judged queries), true or false.
     """
 
     model: str = "default"
@@ -29,6 +30,7 @@ class DenseSpec:
     exact_below: int = 20_000
     seed: int = 0
     device: Device = "auto"
+    floor: Literal["auto"] | float = "auto"
     enabled: Literal["auto"] | bool = "auto"
 
     def __post_init__(self) -> None:
@@ -38,5 +40,7 @@ class DenseSpec:
             raise ValueError(f"recall is {self.recall}, expected above 0 and at most 1")
         if not 0 <= self.exact_below <= 10_000_000:
             raise ValueError(f"exact_below is {self.exact_below}, expected 0 to 10,000,000")
+        if self.floor != "auto" and not -1 <= self.floor <= 1:
+            raise ValueError(f'floor is {self.floor}, expected "auto" or a cosine, -1 to 1')
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"seed is {self.seed}, expected 0 to 2,147,483,647")

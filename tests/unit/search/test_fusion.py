@@ -104,3 +104,14 @@ def test_documents_that_the_query_names_come_first_and_their_parts_add_up(scores
 def test_nothing_is_added_to_a_named_document_that_is_first_already():
     pool = replace(found([9, 1], [0.9, 0.1]), identified=np.array([True, False])).fused(FusionSpec())
     assert [part.what for part in pool.parts_of(0)] == ["bm25", "dense"]
+
+
+def test_taking_and_merging_candidates_keeps_which_ones_are_identified():
+    pool = replace(found([3, 2, 1], [0.5, 0.4, 0.3]), identified=np.array([False, True, False])).fused(FusionSpec())
+    first, rest = pool.take(np.array([1])), pool.take(np.array([0, 2]))
+    assert first.identified.tolist() == [True]
+    joined = first.merge(rest)
+    assert joined.documents.tolist() == pool.documents.tolist()
+    assert joined.identified.tolist() == [False, True, False]
+    assert joined.totals == pytest.approx(pool.totals)
+    assert first.merge(replace(rest, identified=None)).identified.tolist() == [False, True, False]

@@ -24,7 +24,7 @@ from tests.builders import build_home, write_judged
 DOCUMENTS, TOP = 40, 36
 TABLE = {
     "name": "lamps",
-    "dense": False,
+    "dense": {"model": "hashing-64", "floor": -1},
     "source": {"path": "docs.jsonl"},
     "fields": {"text": {"type": "text"}},
     "rerank": {"model": "overlap", "top": TOP, "budget_ms": 0, "early_stop": 0.5},

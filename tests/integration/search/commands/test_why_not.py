@@ -19,7 +19,7 @@ def test_the_options_of_the_search_decide(clew_shop, lines):
     assert lines(clew_shop("why-not", "shop", "lamp", "d2", "-k", "1"))[0].startswith("d2 was lost at: fusion ")
     assert lines(clew_shop("why-not", "shop", "lamp", "d2", "-k", "2"))[0].startswith("d2 is among the hits ")
     shown = lines(clew_shop("why-not", "shop", "lamp", "d3", "--sources", "bm25"))
-    assert shown[0] == "d3 was lost at: candidates (no query term is in it)"
+    assert shown[0] == "d3 was lost at: match (no query term is in it)"
 
 
 def test_the_conditions_that_exclude_a_document_are_named(clew_shop, lines):

@@ -1,0 +1,151 @@
+"""The match set of a search: the documents that are counted in facets and in `total`, and the only ones that are shown.
+
+A document matches
+  by words    if its content words carry at least half as much information (the sum of their idf) as the query's rarest
+              word that the index knows. So a document with only "case" does not match "otterbox case", and a document
+              with several common words of a long question does. A document with an identifier of the query matches.
+  by graph    if it is about an entity that the query leads to, or has a term that the graph added to the query.
+  by meaning  if its cosine stands out from those of all passages more than the best of as many unrelated passages is
+              expected to, if cosines were normally distributed: (cosine - mean) / deviation is at least the quantile
+              1 - 1 / passages. If no document matches by words, the cosine must also be above those of nonsense words.
+              `[dense] floor` sets a lowest cosine instead.
+
+The constants were checked on the dev queries of medquad and walmart-amazon: no relevant document is left out.
+"""
+
+from __future__ import annotations
+
+import random
+import string
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist
+
+import numpy as np
+
+from clew.core.types import Bools, Floats, Ints
+from clew.search.docstore import DocStore
+from clew.search.fusion import FusedCandidates
+from clew.search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
+from clew.search.query_analysis import QueryAnalyzer
+
+# The least information that a document's content words have, as a share of that of the query's rarest known word.
+WORD_SHARE = 0.5
+# How many nonsense queries the floor for queries without known words is measured with.
+_NONSENSE_QUERIES = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchSet:
+    """The documents that match a query.
+
+    documents: (documents,) bool. exact: False if more documents may match, because a source was not searched in full.
+    """
+
+    documents: Bools
+    exact: bool
+
+    def among(self, pool: FusedCandidates) -> Bools:
+        """Return (m,) bool: the candidates of a pool that match."""
+        matching: Bools = self.documents[pool.documents]
+        return matching
+
+    @property
+    def count(self) -> int:
+        """Return how many documents match."""
+        return int(np.count_nonzero(self.documents))
+
+
+def word_matches(generator: MatchesAny, query: ParsedQuery, store: DocStore) -> Bools:
+    """Return (documents,) bool: documents whose content words carry enough of the query's information.
+
+    Content words are the terms of the highest weight, so a query of function words matches by these.
+    """
+    own = [
+        (term, weight) for term, weight in query.terms if term not in query.origins and term not in query.identifiers
+    ]
+    heaviest = max((weight for _, weight in own), default=0.0)
+    information, rarest = np.zeros(store.documents), 0.0
+    for term in dict.fromkeys(term for term, weight in own if weight == heaviest > 0):
+        holding = _documents(generator.matches_any([term]), store)
+        if count := int(np.count_nonzero(holding)):
+            idf = float(np.log1p((store.documents - count + 0.5) / (count + 0.5)))
+            rarest = max(rarest, idf)
+            information[holding] += idf
+    # The tolerance covers rounding where two words are equally rare.
+    matching: Bools = (information > 0) & (information >= WORD_SHARE * rarest - 1e-9)
+    if query.identifiers:
+        matching |= _documents(generator.matches_any(query.identifiers), store)
+    return matching
+
+
+def stands_out(passages: int) -> float:
+    """Return how many deviations above the mean the best of so many unrelated passages is expected to be."""
+    return NormalDist().inv_cdf(1 - 1 / passages) if passages > 1 else float("-inf")
+
+
+@dataclass(slots=True)
+class MeaningFloor:
+    """The least cosine of a document that matches by meaning. Safe for concurrent searches.
+
+    floor: a cosine (-1 to 1), or None for the rule of the module.
+    """
+
+    floor: float | None = None
+    _nonsense: float | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def cosine(
+        self, statistics: Floats, dense: CandidateGenerator, query_analyzer: QueryAnalyzer, *, words: bool
+    ) -> float:
+        """Return the least cosine. statistics: (2,) mean and deviation of all; words: whether a document has words."""
+        if self.floor is not None:
+            return self.floor
+        mean, deviation = (float(value) for value in statistics)
+        least = mean + deviation * stands_out(dense.size) if deviation > 0 else mean
+        return least if words else max(least, self._above_nonsense(dense, query_analyzer))
+
+    def _above_nonsense(self, dense: CandidateGenerator, query_analyzer: QueryAnalyzer) -> float:
+        """Return the highest cosine of nonsense queries with the passages; measured at the first call."""
+        with self._lock:
+            if self._nonsense is None:
+                best = [-1.0]
+                for text in _nonsense_queries():
+                    query = query_analyzer.vector(query_analyzer.terms(text))
+                    if query.vector is not None:
+                        best.extend(dense.candidates(CandidateRequest(query, 1)).scores[:1].tolist())
+                self._nonsense = float(np.nextafter(max(best), 2.0))
+            return self._nonsense
+
+
+def _nonsense_queries() -> list[str]:
+    """Return queries of one to three words of random letters, always the same."""
+    letters = random.Random(0)  # noqa: S311 - reproducible, no secret
+    return [
+        " ".join("".join(letters.choices(string.ascii_lowercase, k=letters.randint(5, 10))) for _ in range(1 + at % 3))
+        for at in range(_NONSENSE_QUERIES)
+    ]
+
+
+def graph_matches(graph: CandidateGenerator, query: ParsedQuery, store: DocStore) -> Bools:
+    """Return (documents,) bool: documents about an entity that the query leads to."""
+    scores = np.nan_to_num(graph.score(query, np.arange(graph.size, dtype=np.int64)))
+    return _documents(scores > 0, store)
+
+
+def added_terms(query: ParsedQuery) -> Sequence[str]:
+    """Return the terms that the graph added to a query."""
+    return [term for term, weight in query.terms if term in query.origins and weight > 0]
+
+
+def documents_of(documents: Ints, store: DocStore) -> Bools:
+    """Return (documents,) bool, true for these documents."""
+    found = np.zeros(store.documents, np.bool_)
+    found[documents] = True
+    return found
+
+
+def _documents(passages: Bools, store: DocStore) -> Bools:
+    """Return (documents,) bool: documents with at least one of the passages, (passages,) bool."""
+    return documents_of(store.document_of[np.flatnonzero(passages)], store)

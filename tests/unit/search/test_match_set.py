@@ -1,0 +1,71 @@
+"""The rules of the match set by themselves: which words are enough, and which cosine stands out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from clew.search.match_set import MeaningFloor, stands_out, word_matches
+from clew.search.protocols import ParsedQuery
+
+# 100 documents of two passages each. "case" is in half of them, "otter" in four, "red" in ten, "of" in all.
+HOLDING = {"case": range(50), "otter": range(48, 52), "red": range(40, 50), "of": range(100)}
+
+
+class Store:
+    documents = 100
+    document_of = np.repeat(np.arange(100), 2)
+
+
+class Words:
+    """A source with the terms of HOLDING, each in the second passage of its documents."""
+
+    def matches_any(self, terms):
+        found = np.zeros(200, np.bool_)
+        for term in terms:
+            found[[2 * document + 1 for document in HOLDING.get(term, ())]] = True
+        return found
+
+
+def matching(*terms: tuple[str, float], **origins: str) -> set[int]:
+    query = ParsedQuery("q", terms, origins=origins)
+    return set(np.flatnonzero(word_matches(Words(), query, Store())).tolist())
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [
+        ((("case", 1.0),), set(range(50))),
+        ((("otter", 1.0), ("case", 1.0)), set(range(48, 52))),  # "case" alone is too little
+        ((("otter", 1.0), ("red", 1.0)), set(range(40, 52))),  # either is enough
+        ((("unknown", 1.0), ("case", 1.0)), set(range(50))),  # a word that no document has is ignored
+        ((("of", 0.35), ("case", 1.0)), set(range(50))),  # function words count only if there are no others
+        ((("of", 0.35),), set(range(100))),
+        ((("unknown", 1.0),), set()),
+        ((), set()),
+    ],
+)
+def test_a_document_needs_half_the_information_of_the_rarest_word(terms, expected) -> None:
+    assert matching(*terms) == expected
+
+
+def test_terms_that_the_graph_added_are_not_words_of_the_query() -> None:
+    assert matching(("otter", 1.0), ("red", 1.0), red="a path") == set(range(48, 52))
+
+
+def test_what_stands_out_grows_with_the_collection() -> None:
+    assert stands_out(1) == -math.inf
+    assert stands_out(2) == pytest.approx(0)
+    assert [round(stands_out(n), 2) for n in (10, 1_000, 1_000_000)] == [1.28, 3.09, 4.75]
+
+
+def test_the_floor_is_a_quantile_of_the_cosines_or_the_one_of_the_spec() -> None:
+    class Dense:
+        size = 1_000
+
+    statistics = np.array([0.1, 0.05])
+    found = MeaningFloor().cosine(statistics, Dense(), None, words=True)
+    assert found == pytest.approx(0.1 + 0.05 * 3.0902, abs=1e-4)
+    assert MeaningFloor(0.4).cosine(statistics, Dense(), None, words=False) == 0.4
