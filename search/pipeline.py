@@ -182,9 +182,8 @@ class Searcher:
 
         Documents that do not match follow those that do, which a search would show alone. Scores are fused scores, or
         log-odds if documents are reranked; documents that follow have lower scores. among: only these document ids are
-        candidates, and all of them match. rerank: None means as the index says. Raises StageUnavailable if a stage cannot answer, and
-        reranking has no time limit, because a benchmark of a system with a missing or shortened stage would measure
-        another system.
+        candidates, and all of them match. rerank: None means as the index says. Reranking has no time limit. Raises
+        StageUnavailable if a stage cannot answer, because a benchmark of a system without it would measure another one.
         """
         request = SearchRequest(query=query, sources=sources, graph=graph, rerank=rerank)
         reranker = self._reranker(request)

@@ -111,9 +111,9 @@ def test_a_system_may_rerank_with_the_model_that_the_run_names(shared):
     best = {"q1": 0, "q2": 4, "q3": 4}
     # Only what matches is reranked, and nothing matches q4.
     assert reranked["q4"] == plain["q4"]
-    for query in best:
+    for query, value in best.items():
         assert set(reranked[query]) == set(plain[query])
-        assert max(reranked[query].values()) == pytest.approx(best[query], abs=0.01)
+        assert max(reranked[query].values()) == pytest.approx(value, abs=0.01)
         assert list(reranked[query].values()) == sorted(reranked[query].values(), reverse=True)
     signature = found.signature["rerankers"]["bm25"]
     assert (signature["model"], signature["runtime"], signature["top"]) == ("overlap", "python", 50)
