@@ -16,8 +16,9 @@ import numpy as np
 
 from clew.core.types import Bools, Contribution, Floats, Ints
 
-# Chosen on train and dev splits only; `clew bench fusion DIR…` prints the results for other weights.
-DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.5, "dense": 1.0, "graph": 1.0}
+# Chosen on train and dev splits only, together with the default of BM25's k1; `clew bench fusion DIR…` prints the
+# results for other weights.
+DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.35, "dense": 1.0, "graph": 1.0}
 
 
 # How far the lowest document that a query names by an identifier is lifted above the best of the others.

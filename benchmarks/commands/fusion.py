@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ def fusion(
     sample: Annotated[
         int, typer.Option("--sample", help="Number of queries per split at most, drawn by --seed.")
     ] = 600,
+    k1: Annotated[str, typer.Option("--k1", help="Values of BM25's k1, comma-separated, such as 0.4,0.6,1.5.")] = "",
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of the index.")] = "default",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 3,
     home: Home = DEFAULT_HOME,
@@ -38,8 +40,28 @@ def fusion(
         raise UsageError("--splits is empty", "name one or more, comma-separated")
     options = Options(words, parse_gains(gains) if gains else None, sample, seed, model)
     opened = [open_dataset(folder) for folder in folders]
-    found = {dataset.name: sweep(dataset, home / "bench", options, models=home) for dataset in opened}
+    found = {
+        dataset.name if value is None else f"{dataset.name}, k1 {value:g}": sweep(
+            dataset, home / "bench", replace(options, k1=value), models=home
+        )
+        for dataset in opened
+        for value in _k1_values(k1)
+    }
     if json:
         out_json(found)
     else:
         print_table(table(found))
+
+
+def _k1_values(text: str) -> list[float | None]:
+    """Return the values of --k1, or None alone if it is empty. Raises UsageError for what is no number from 0 to 10."""
+    found: list[float | None] = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            value = float(word)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 10:
+            raise UsageError(f"--k1 has {word!r}", "give numbers from 0 to 10, comma-separated")
+        found.append(value)
+    return found or [None]

@@ -115,6 +115,13 @@ def test_fusion_prints_the_sweep(run, base):
     assert "0.5:1" in run("fusion", base / "tiny").stdout
 
 
+def test_fusion_repeats_the_sweep_for_each_k1(run, base):
+    found = json.loads(run("fusion", base / "tiny", "--k1", "0, 3", "--json").stdout)
+    assert list(found) == ["tiny, k1 0", "tiny, k1 3"]
+    refused = run("fusion", base / "tiny", "--k1", "0.5,high")
+    assert refused.exception.message == "--k1 has 'high'"
+
+
 @pytest.mark.parametrize(("splits", "said"), [("test", "split is 'test'"), (" , ", "--splits is empty")])
 def test_fusion_refuses_splits_that_it_cannot_use(run, base, splits, said):
     found = run("fusion", base / "tiny", "--splits", splits)
