@@ -152,7 +152,7 @@ class Searcher:
             index=self.release.index,
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
-            notes=(*self._filter_notes(filters), *query.notes, *answers.notes),
+            notes=(*self._filter_notes(filters), *query.notes, *ordering.note(None), *answers.notes),
             coverage=trace.coverage,
             graph=trace.graph,
             rerank=ordering.use(reranker.spec, ordering.shown[: request.k]) if reranker is not None else None,
