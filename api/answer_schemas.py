@@ -45,7 +45,8 @@ class AnswerResult(Answer):
     query: str = Field(description="The question that was searched for, after normalisation.")
     answers: list[AnswerSentence] = Field(description="Answers, best first, at most one per document.")
     nothing_good: bool = Field(
-        description="Whether min_probability was given and no answer reaches it; answers is then empty."
+        description="Whether the documents found probably do not answer: no answer reaches min_probability, and "
+        "answers is then empty, or without min_probability none reaches the default floor, and answers has them."
     )
     considered: int = Field(description="Number of documents that match the query and the filters.")
     sentences: int = Field(description="Number of sentences that the cross-encoder scored.")

@@ -132,10 +132,10 @@ class RerankUse(Answer):
     of: int = Field(description="Number of documents that were to be scored.")
     dropped: int = Field(description="Number of documents that were dropped because of min_probability.")
     unjudged: int = Field(description="Number of returned hits that the cross-encoder did not score.")
-    stopped: Literal["all", "budget", "early_stop", "unavailable"] = Field(
+    stopped: Literal["all", "budget", "early_stop", "unread", "unavailable"] = Field(
         description="Why reranking ended: all (every document was scored), budget (no time for all, so none is "
-        "reranked; see degraded), early_stop (the other documents are hardly expected to be relevant) or unavailable "
-        "(it could not run; see degraded)."
+        "reranked; see degraded), early_stop (the other documents are hardly expected to be relevant), unread (the "
+        "cross-encoder does not read the query's language; see notes) or unavailable (it could not run; see degraded)."
     )
 
 

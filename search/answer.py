@@ -1,7 +1,7 @@
 """Extract answers: from each of the first documents, the sentence that answers a question best.
 
-If the index reranks, a cross-encoder scores the sentences. If it does not rerank, or the cross-encoder cannot answer,
-the weight of the query's terms in a sentence decides.
+If the index reranks, a cross-encoder scores the sentences. If it does not rerank, or the cross-encoder cannot answer or
+does not read the query's language, the weight of the query's terms in a sentence decides.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from clew.core.errors import QueryError, StageUnavailable
 from clew.core.text import Analyzer
 from clew.core.types import FieldValue
 from clew.models.passage import embedded_text
+from clew.search.answer_words import WORDS, coverage, importance, relative_leads
 from clew.search.docstore import DocStore
 from clew.search.fields import Fields, body, title_field
 from clew.search.fusion import FusedCandidates, FusionSpec, passage_rows, standardised
-from clew.search.protocols import CandidateGenerator, ParsedQuery
+from clew.search.protocols import CandidateGenerator, ParsedQuery, Vocabulary
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering, nothing_good
 from clew.search.rerank.stage import Reranker
@@ -30,6 +31,9 @@ from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
 PASSAGES = 3
 # Most sentences that the cross-encoder reads. It is more than MAX_ANSWERS, so that each document gets at least one.
 SENTENCES = 64
+# If no answer is at least this probable, nothing is good. Chosen on train and dev queries with and without their
+# relevant documents (docs/searching.md).
+FLOOR = 0.25
 
 
 def checked(request: AnswerRequest) -> SearchRequest:
@@ -122,24 +126,48 @@ class Answers:
     read: int
 
     @classmethod
-    def ranked(cls, found: Sequence[Answer], min_probability: float | None, read: int) -> Answers:
+    def ranked(
+        cls, found: Sequence[Answer], min_probability: float | None, read: int, by_words: float | None = None
+    ) -> Answers:
         """Rank the answers of `found` whose probability is at least min_probability (0 to 1; None: all of them).
 
         As with hits, an answer that was not scored is not dropped, unless all answers that were scored are dropped.
+        Without min_probability none is dropped, but if the best is below FLOOR, nothing is good. by_words: probability
+        of the best answer by its words, which counts if none was scored (None: not known).
         """
         judged = [answer.probability for answer in found if answer.probability is not None]
+        if min_probability is None:
+            ranked = tuple(replace(answer, rank=rank) for rank, answer in enumerate(found, 1))
+            said = below_floor(max(judged) if judged else by_words, scored=bool(judged), any_found=bool(found))
+            return cls(ranked, bool(said), said, read)
         accepted = [
-            answer for answer in found
-            if min_probability is None or answer.probability is None or answer.probability >= min_probability
+            answer for answer in found if answer.probability is None or answer.probability >= min_probability
         ]  # fmt: skip
         notes: tuple[str, ...] = ()
-        if min_probability is not None and judged and max(judged) < min_probability:
+        if judged and max(judged) < min_probability:
             accepted = []
             notes = (nothing_good(len(judged), "answers", min_probability, max(judged)),)
-        elif min_probability is not None and not accepted:
-            notes = ("nothing good: none of the documents found contains a sentence",)
+        elif not accepted:
+            notes = (NO_SENTENCE,)
         ranked = tuple(replace(answer, rank=rank) for rank, answer in enumerate(accepted, 1))
-        return cls(ranked, min_probability is not None and not ranked, notes, read)
+        return cls(ranked, not ranked, notes, read)
+
+
+NO_SENTENCE = "nothing good: none of the documents found contains a sentence"
+
+
+def below_floor(best: float | None, *, scored: bool, any_found: bool) -> tuple[str, ...]:
+    """Return the note that nothing is good without min_probability, if so.
+
+    best: probability of the best answer (None: not known). scored: whether a cross-encoder gave it. any_found: whether
+    there is any answer.
+    """
+    if not any_found:
+        return (NO_SENTENCE,)
+    if best is None or best >= FLOOR:
+        return ()
+    judge = "" if scored else ", judged by its words,"
+    return (f"nothing good: the likeliest answer{judge} has the probability {best:.2g}, below {FLOOR:g}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +185,12 @@ class AnswerExtractor:
         """Return the best sentence of each of the first k documents of an ordering, except documents without text.
 
         With a cross-encoder the most probable answer comes first, and answers that it did not score follow. Without
-        one, answers have the order of their documents. If reranking the documents failed, sentences are not scored
+        one, answers have the order of their documents. If the documents were not reranked, sentences are not scored
         either.
         """
         with trace.mandatory("answer"):
             terms = QueryTerms(self.analyzer, query)
-            groups = [self._group(query, ordering.pool, int(at), terms) for at in ordering.shown[: request.k]]
-            groups = [group for group in groups if group.sentences]
+            groups = self.groups(query, ordering, request.k, terms)
         scores: dict[tuple[int, int], float] = {}
         if groups and ordering.stopped in {"all", "early_stop"} and self.reranker is not None:
             with trace.stage("answer"):
@@ -171,7 +198,32 @@ class AnswerExtractor:
                 scores = self._scores(self.reranker, query.text, groups, chosen)
         found = [_answer(self.store, group, row, scores, ordering) for row, group in enumerate(groups)]
         found.sort(key=lambda answer: -answer.score if answer.probability is not None else float("inf"))
-        return Answers.ranked(found, request.min_probability, len(scores))
+        by_words = None
+        if not scores:
+            words = self.words(terms, ordering, groups)
+            by_words = max((WORDS.probability(*each) for each in words), default=None)
+        return Answers.ranked(found, request.min_probability, len(scores), by_words)
+
+    def groups(self, query: ParsedQuery, ordering: Ordering, k: int, terms: QueryTerms) -> list[Group]:
+        """Return the parts of the first k documents shown that are searched for sentences, without empty ones."""
+        found = [self._group(query, ordering.pool, int(at), terms) for at in ordering.shown[:k]]
+        return [group for group in found if group.sentences]
+
+    def words(self, terms: QueryTerms, ordering: Ordering, groups: Sequence[Group]) -> list[tuple[float, float]]:
+        """Return (coverage, relative lead) of each group's best sentence by terms, the features of WordsCalibration.
+
+        Returns none without an index of words.
+        """
+        known = next((each for each in self.generators.values() if isinstance(each, Vocabulary)), None)
+        if known is None:
+            return []
+        worth, ahead = importance(terms.weights, known, self.store.passages), relative_leads(ordering.pool.totals)
+        found = []
+        for group in groups:
+            text = embedded_text(group.title, group.sentences[best_by_terms(group)].text)
+            share = coverage(worth, {match.term for match in terms.matches(text)})
+            found.append((share, float(ahead[group.at])))
+        return found
 
     def _group(self, query: ParsedQuery, pool: FusedCandidates, at: int, terms: QueryTerms) -> Group:
         values = self.store.fields_of(int(pool.documents[at]))
@@ -223,6 +275,18 @@ def sentences_in_budget(reranker: Reranker, passages: int, trace: Trace) -> int:
     return SENTENCES if left == float("inf") or left >= each * SENTENCES else int(left / each)
 
 
+def _log_odds(ordering: Ordering, at: int, score: float) -> float:
+    """Return the log-odds that a sentence with this score answers, of the document at a place."""
+    calibration = ordering.calibration
+    if ordering.judged(at):
+        return calibration.sentence_log_odds(score, float(ordering.scores[at]), float(ordering.log_odds[at]))
+    # Reranking stopped before this document: its sentence stands for its passage.
+    known = ordering.scores.copy()
+    known[at] = score
+    document = float(calibration.log_odds(known, ordering.pool.totals)[at])
+    return calibration.sentence_log_odds(score, score, document)
+
+
 def _answer(
     store: DocStore, group: Group, row: int, scores: Mapping[tuple[int, int], float], ordering: Ordering
 ) -> Answer:
@@ -231,8 +295,8 @@ def _answer(
     read = [place for place in range(len(group.sentences)) if (row, place) in scores]
     if read:
         place = max(read, key=lambda place: scores[row, place])
-        odds = ordering.calibration.log_odds(np.array([scores[row, place]]), pool.totals[at : at + 1])
-        score, probability = float(odds[0]), float(Calibration.probability(odds)[0])
+        score = _log_odds(ordering, at, scores[row, place])
+        probability = float(Calibration.probability(np.array(score)))
     else:
         place = best_by_terms(group)
         score, probability = group.sentences[place].weight, None

@@ -181,6 +181,12 @@ class FusedCandidates:
             totals=self.totals[at],
         )
 
+    def without(self, document: int) -> FusedCandidates:
+        """Return the pool without one document; ranks and fused scores stay as they are."""
+        others = np.flatnonzero(self.documents != document)
+        identified = None if self.identified is None else self.identified[others]
+        return replace(self.take(others), identified=identified)
+
     def merge(self, rest: FusedCandidates) -> FusedCandidates:
         """Return the candidates of this pool and of another one without any of them, with their scores."""
         documents = np.concatenate([self.documents, rest.documents])

@@ -6,15 +6,15 @@ numbered from 1, that would leave out unrelated documents, so that the default (
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from collections.abc import Container, Mapping
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
 from clew.core.errors import unknown_name
 from clew.search.columns import keyword_key
 
 if TYPE_CHECKING:
-    from clew.core.types import Floats
-    from clew.search.docstore import DocStore
+    from clew.core.types import FieldValue, Floats
+    from clew.search.fusion import FusedCandidates
 
 IdenticalIds: TypeAlias = Literal["auto", "ignore", "keep"]
 IDENTICAL_IDS: tuple[IdenticalIds, ...] = get_args(IdenticalIds)
@@ -28,7 +28,21 @@ def check_identical_ids(name: str) -> IdenticalIds:
     raise unknown_name("rule for identical ids", name, IDENTICAL_IDS)
 
 
-def own_document(store: DocStore, query: str, text: str, rule: IdenticalIds, judged: Container[str] = ()) -> str | None:
+class Documents(Protocol):
+    """Documents that are found by their ids, such as a `DocStore`."""
+
+    def find(self, name: str, /) -> int | None:
+        """Return the ordinal of the document with this id, None if there is none."""
+        ...
+
+    def fields_of(self, document: int, /) -> Mapping[str, FieldValue]:
+        """Return the values of a document's fields."""
+        ...
+
+
+def own_document(
+    store: Documents, query: str, text: str, rule: IdenticalIds, judged: Container[str] = ()
+) -> str | None:
     """Return the id of the document that is left out of a query's ranking, or None.
 
     query, text: id and text of the query. rule: "ignore": the document with the query's id; "auto": only if it also has
@@ -49,3 +63,9 @@ def without_own(ids: list[str], scores: Floats, own: str | None, depth: int) -> 
     """Return document → score of the first `depth` results, best first, without the query's own document."""
     found = ((name, float(score)) for name, score in zip(ids, scores, strict=True) if name != own)
     return dict(list(found)[:depth])
+
+
+def pool_without(pool: FusedCandidates, store: Documents, own: str | None) -> FusedCandidates:
+    """Return the candidates of a query without its own document (None: all of them)."""
+    document = None if own is None else store.find(own)
+    return pool if document is None else pool.without(document)

@@ -12,6 +12,7 @@ from clew.core.identifiers import named_identifiers
 from clew.core.text import Analyzer, normalise
 from clew.core.types import Vectors
 from clew.models.protocols import Encoder
+from clew.models.unread import UNKNOWN_LIMIT
 from clew.search.protocols import ParsedQuery, Vocabulary, WordIndex
 from clew.search.spellings import Spellings
 
@@ -21,8 +22,6 @@ FUNCTION_WEIGHT = 0.35
 # Weight of a Chinese character that is part of a longer word of the query. nDCG@10 on the dev splits of drcd and
 # cmrc2018: .958 and .991 with 1, .956 and .990 with .5, .951 and .986 without these characters.
 CHARACTER_WEIGHT = 0.5
-# Above this share of tokens that the model does not know, its vector says little about the text.
-UNKNOWN_LIMIT = 0.2
 
 
 def readable(encoder: Encoder, texts: Sequence[str]) -> list[int]:

@@ -151,8 +151,8 @@ class RerankUse:
     model: the cross-encoder. reranked: how many documents it scored; of: how many it was to score. dropped: how many
     had a probability below min_probability. unjudged: how many of the hits shown it did not score. stopped: why it
     ended: "all" (all were scored), "budget" (not all could be scored in time, so none is reranked), "early_stop"
-    (hardly anything relevant is expected among the others), or "unavailable". For "budget" and "unavailable" see
-    `degraded`.
+    (hardly anything relevant is expected among the others), "unread" (the cross-encoder does not read the query's
+    language, see `notes`), or "unavailable". For "budget" and "unavailable" see `degraded`.
     """
 
     model: str
@@ -160,7 +160,7 @@ class RerankUse:
     of: int
     dropped: int
     unjudged: int
-    stopped: Literal["all", "budget", "early_stop", "unavailable"]
+    stopped: Literal["all", "budget", "early_stop", "unread", "unavailable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +277,10 @@ class Answer:
 class AnswerResponse:
     """The answers to one question, best first, at most one per document.
 
-    nothing_good: min_probability was given and no answer reaches it; `answers` is empty then. sentences: how many the
-    cross-encoder scored. The other fields are those of SearchResponse.
+    nothing_good: whether the documents found probably do not answer: no answer reaches min_probability, and `answers`
+    is empty then, or without min_probability no answer reaches the default floor (`clew.search.answer.FLOOR`), and
+    `answers` has them nevertheless. sentences: how many the cross-encoder scored. The other fields are those of
+    SearchResponse.
     """
 
     query: str

@@ -151,7 +151,9 @@ def measure_folder(
     group = {SYSTEM: systems.load(SYSTEM)}
     searcher = with_reranker(open_shared_index(dataset, home, group, options, models), group, options, models or home)
     try:
-        learned = learn_rerank(searcher, dataset.judged.queries, dev, options.seed, progress)
+        learned = learn_rerank(
+            searcher, dataset.judged.queries, dev, options.seed, progress, identical_ids=options.identical_ids
+        )
         found = Calibration.of_table(learned.after)
         return _measured(dataset.name, searcher, dataset.judged, found, options, learned, progress, dataset.signature)
     finally:
@@ -190,7 +192,9 @@ def _measured(
 ) -> CalibrationResult:
     assert searcher.reranker is not None  # noqa: S101 - the callers saw to it
     qrels = judged_qrels(judged, IndexIds(searcher), options)
-    found = scored(searcher, judged.queries, qrels, options.seed, progress, most=None)
+    found = scored(
+        searcher, judged.queries, qrels, options.seed, progress, most=None, identical_ids=options.identical_ids
+    )
     return CalibrationResult(
         name,
         options,
@@ -209,7 +213,7 @@ def _measured(
 
 def reliability(found: Scored, calibration: Calibration) -> Reliability:
     """Compare the probabilities that a calibration gives to scored pairs with their judgements."""
-    probabilities = calibration.probability(calibration.log_odds(found.scores, found.fused))
+    probabilities = calibration.probability(found.log_odds(calibration))
     relevant, share = found.relevant, float(np.mean(found.relevant)) if len(found.relevant) else 0.0
     width, mass = equal_width(probabilities, relevant), equal_mass(probabilities, relevant)
     return Reliability(

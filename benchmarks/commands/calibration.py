@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clew.cli.options import DEFAULT_HOME, Home, Json, note, out_json
+from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 from clew.core.errors import MissingExtraError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clew.benchmarks.data.datasets import Dataset
+    from clew.benchmarks.relevance.options import Options
+
+# Queries of each split of a collection that --learn reads, unless --sample says otherwise.
+LEARN_QUERIES = 80
 
 
 def calibration(
@@ -34,6 +40,12 @@ def calibration(
         bool, typer.Option("--allow-unknown", help="Accept judged ids that are not in the data set.")
     ] = False,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of a folder's index.")] = "default",
+    learn: Annotated[
+        bool,
+        typer.Option(
+            "--learn", help="Only learn the default probabilities on train queries, and check them on dev queries."
+        ),
+    ] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build a folder's index again.")] = False,
     home: Home = DEFAULT_HOME,
     json: Json = False,
@@ -42,7 +54,7 @@ def calibration(
 
     Reports calibration error and Brier score, and how often min_probability leaves a query without hits, rightly or
     wrongly. An index is measured with its own calibration. For a folder, a calibration is learned on its dev queries
-    first.
+    first. --learn takes several folders, and prints the constants of a reranker that is used without tuning.
 
     Example: clew bench calibration shop --judged examples/shop/judged --out results
     """
@@ -68,6 +80,8 @@ def calibration(
         rebuild=rebuild,
         reranker=reranker,
     )
+    if learn and to is not None:
+        raise UsageError("--learn and --out cannot be used together", "--learn writes nothing: omit one")
     known = set(index_names(home))
     chosen: dict[str, Dataset | None] = {}
     for target in targets:
@@ -79,6 +93,9 @@ def calibration(
             raise NotFoundError(
                 f"{error.message}, and there is no index of that name under {home}", error.hint
             ) from None
+    if learn:
+        _learn(chosen, options, home, json=json)
+        return
     names = [dataset.name if dataset else target for target, dataset in chosen.items()]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(
@@ -98,3 +115,28 @@ def calibration(
         note(f"wrote {', '.join(map(str, paths))}")
     if json:
         out_json(plain(found))
+
+
+def _learn(chosen: Mapping[str, Dataset | None], options: Options, home: Path, *, json: bool) -> None:
+    from clew.benchmarks.calibration.examples import open_examples
+    from clew.benchmarks.calibration.learn import held_out, learn_defaults, lines, plain
+    from clew.cli.options import shown_progress
+
+    if indexes := [target for target, dataset in chosen.items() if dataset is None]:
+        raise UsageError(f"{indexes[0]} is an index, but --learn takes folders", "give BEIR folders")
+    if len(chosen) < 2:
+        raise UsageError("--learn needs at least two folders", "each is checked with what is learned on the others")
+    train, dev = {}, {}
+    for target, dataset in chosen.items():
+        assert dataset is not None  # noqa: S101 - checked above
+        with shown_progress(target) as progress:
+            most = options.sample or LEARN_QUERIES
+            train[dataset.name], dev[dataset.name], own = open_examples(dataset, home, options, most, progress)
+    learned, found = learn_defaults(train, own), held_out(train, dev, own)
+    if json:
+        out_json(learned.as_table() | {"held_out": plain(found)})
+        return
+    for line in lines(found):
+        out(line)
+    for name, constants in learned.as_table().items():
+        out(f"{name}: {constants}")

@@ -50,6 +50,15 @@ def models(
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="Accept judged ids that are not in the data set.")
     ] = False,
+    identical_ids: Annotated[
+        str,
+        typer.Option(
+            "--identical-ids",
+            help="Whether a document with the id of the query is left out: ignore (as BEIR does), keep, or auto "
+            "(only if it also has the query's text and is not judged for it).",
+            metavar="RULE",
+        ),
+    ] = "auto",
     seed: Annotated[int, typer.Option("--seed", help="Seed of samples and resampling.")] = 0,
     to: Annotated[Path | None, typer.Option("--out", help="Write models.json and models.md to this folder.")] = None,
     home: Home = DEFAULT_HOME,
@@ -67,6 +76,7 @@ def models(
     from clew.benchmarks.models.report import advice, plain, table, write
     from clew.cli.options import print_table
     from clew.core.measures.gains import parse_gains
+    from clew.search.identical_ids import check_identical_ids
 
     options = Options(
         encoders=_names(encoders),
@@ -79,6 +89,7 @@ def models(
         rounds=rounds,
         gains=parse_gains(gains) if gains else None,
         allow_unknown=allow_unknown,
+        identical_ids=check_identical_ids(identical_ids),
         seed=seed,
         budget=Budget(budget_ms, rerank_budget_ms, budget_mb),
     )

@@ -44,6 +44,7 @@ from clew.models.averaged import split_average
 from clew.models.cached import EmbeddingCache
 from clew.models.passage import embedded_text
 from clew.models.runtimes import RUNTIMES
+from clew.search.identical_ids import IdenticalIds
 
 ONNX = "onnxruntime"
 TEST = "test"
@@ -59,7 +60,7 @@ class Options:
     encoders, rerankers: names of models or of averages ("a+b"); the others are compared with the first of their role.
     runtimes: the runtimes that each model is measured in. queries: maximum number of judged queries of a data set;
     documents: number of documents that an encoder ranks in addition to the judged ones; both are drawn by the seed.
-    lists: the system whose first documents are reranked. gains, allow_unknown: as in
+    lists: the system whose first documents are reranked. gains, allow_unknown, identical_ids: as in
     `clew.benchmarks.relevance.options.Options`. Raises UsageError for options that do not make sense.
     """
 
@@ -73,6 +74,7 @@ class Options:
     rounds: int = 3
     gains: tuple[str, ...] | None = None
     allow_unknown: bool = False
+    identical_ids: IdenticalIds = "auto"
     seed: int = 0
     budget: Budget = field(default_factory=Budget)
 
@@ -105,6 +107,7 @@ class Options:
             sample=self.queries,
             seed=self.seed,
             allow_unknown=self.allow_unknown,
+            identical_ids=self.identical_ids,
         )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,12 @@ from clew.core.errors import DataError, QueryError, UsageError
 from clew.core.fold import normalise
 from clew.core.measures.evaluation import evaluate
 from clew.core.measures.runs import Qrels, Run
-from clew.core.types import Ints
+from clew.core.types import FieldValue, Ints
 from clew.indexer.passages import PassagesSpec, cut
 from clew.indexer.shards import fitting
 from clew.models.passage import embedded_text
 from clew.models.protocols import Encoder, PairScorer
+from clew.search.identical_ids import Documents, IdenticalIds, own_document, pool_without, without_own
 from clew.search.query_analysis import passage_vectors, readable
 
 NDCG = "nDCG@10"
@@ -39,7 +41,7 @@ class Sample:
     """Judged queries of a data set and the documents that are ranked for them.
 
     queries: id → text. documents, titles, bodies: id, title and body of each document, in the order of the corpus. of:
-    number of documents in the corpus.
+    number of documents in the corpus. own: query → its own document, which is left out of its ranking.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Sample:
     titles: tuple[str, ...]
     bodies: tuple[str, ...]
     of: int
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,33 @@ def sample(dataset: Dataset, relevance_options: RelevanceOptions, others: int) -
     rows = [row for row in dataset.texts() if row[0] in kept]
     ids, titles, bodies = (tuple(row[at] for row in rows) for at in range(3))
     queries = {query: normalise(dataset.judged.queries[query]) for query in qrels}
-    return Sample(dataset.name, queries, qrels, ids, titles, bodies, len(known))
+    own = _own(_Texts(ids, titles, bodies), queries, qrels, relevance_options.identical_ids)
+    return Sample(dataset.name, queries, qrels, ids, titles, bodies, len(known), own)
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """The documents of a sample as `clew.search.identical_ids.Documents`."""
+
+    ids: tuple[str, ...]
+    titles: tuple[str, ...]
+    bodies: tuple[str, ...]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: at for at, name in enumerate(self.ids)}
+
+    def find(self, name: str, /) -> int | None:
+        return self._places.get(name)
+
+    def fields_of(self, document: int, /) -> Mapping[str, FieldValue]:
+        return {"title": self.titles[document], "text": self.bodies[document]}
+
+
+def _own(documents: Documents, queries: Mapping[str, str], qrels: Qrels, rule: IdenticalIds) -> dict[str, str]:
+    """Return query → its own document, for the queries that have one."""
+    found = ((query, own_document(documents, query, text, rule, qrels[query])) for query, text in queries.items())
+    return {query: own for query, own in found if own is not None}
 
 
 def dense_values(encoder: Encoder, material: Sample) -> dict[str, float]:
@@ -95,8 +124,9 @@ def dense_values(encoder: Encoder, material: Sample) -> dict[str, float]:
         name = names[at]
         scores = np.maximum.reduceat(vectors @ query, first)
         # Ties as in a search: the document that comes first in the corpus wins.
-        best = np.argsort(-scores, kind="stable")[:DEPTH]
-        run[name] = {material.documents[at]: float(scores[at]) for at in best.tolist()}
+        best = np.argsort(-scores, kind="stable")[: DEPTH + 1]
+        ids = [material.documents[at] for at in best]
+        run[name] = without_own(ids, scores[best], material.own.get(name), DEPTH)
     return _measured(material.qrels, run)
 
 
@@ -115,11 +145,15 @@ def lists(dataset: Dataset, home: Path, relevance_options: RelevanceOptions) -> 
     searcher = open_shared_index(dataset, home, {name: system}, relevance_options)
     found: dict[str, tuple[list[str], list[str]]] = {}
     try:
+        owned = _own(searcher.store, queries, qrels, relevance_options.identical_ids)
         for query, text in queries.items():
+            own = owned.get(query)
+            depth = RERANKED_DOCUMENTS + (own is not None)
             try:
-                pool = searcher.pool(text, RERANKED_DOCUMENTS, sources=system.sources, fusion=system.fusion)
+                every = searcher.pool(text, depth, sources=system.sources, fusion=system.fusion)
             except QueryError:  # one that search rejects (empty, too long) finds nothing
                 continue
+            pool = pool_without(every, searcher.store, own)
             places = pool.order()[:RERANKED_DOCUMENTS]
             texts = [searcher.store.embedded_text(pool.best_passage(int(at))) for at in places]
             found[query] = (searcher.store.ids(pool.documents[places]), texts)

@@ -20,11 +20,13 @@ from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import to_gains
 from clew.indexer.tuning.fusion import Judged, example, ndcg
 from clew.search.fusion import FUSIONS, FusionSpec
+from clew.search.identical_ids import own_document
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from clew.benchmarks.data.datasets import Dataset
+    from clew.search.pipeline import Searcher
 
 WEIGHTS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0)
 FUSED: Mapping[str, FusionSpec] = {
@@ -88,11 +90,16 @@ def sweep(dataset: Dataset, home: Path, options: Options, *, models: Path | None
             random.Random(options.seed).shuffle(names)  # noqa: S311 - a reproducible sample, no secret
             chosen = names[: options.sample]
             queries = dataset.judged.queries
-            pools = [example(searcher, queries[name], qrels[name], _DEPTH, None, None) for name in chosen]
+            pools = [_example(searcher, name, queries[name], qrels[name]) for name in chosen]
             found[split] = {"queries": len(pools), "nDCG@10": _means(pools)}
     finally:
         searcher.close()
     return found
+
+
+def _example(searcher: Searcher, name: str, text: str, judged: Mapping[str, int]) -> Judged:
+    own = own_document(searcher.store, name, text, "auto", judged)
+    return example(searcher, text, judged, _DEPTH, None, None, own)
 
 
 def _means(pools: Sequence[Judged]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clew.core.types import Vectors
-from clew.models.protocols import PairScorer
+from clew.models.protocols import LanguageReader, PairScorer
 
 
 @dataclass(slots=True)
@@ -46,3 +46,7 @@ class SharedScorer:
             scores = self.scorer.score(query, new).tolist()
             self.known.update(zip([(query, text) for text in new], scores, strict=True))
         return np.array([self.known[query, text] for text in texts], np.float32)
+
+    def unread_share(self, query: str) -> float:
+        """Return the share of a query's tokens that say nothing to the scorer; 0 if it cannot tell."""
+        return self.scorer.unread_share(query) if isinstance(self.scorer, LanguageReader) else 0.0

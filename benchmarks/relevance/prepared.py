@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from clew.benchmarks.relevance.pairs import SharedScorer
 from clew.benchmarks.relevance.systems import System
+from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import to_gains
 from clew.core.progress import Progress
 from clew.indexer.tuning.judged import dev_qrels
-from clew.indexer.tuning.rerank import learn_rerank
+from clew.indexer.tuning.rerank import learn_rerank, reads_any
 from clew.indexer.tuning.tune import Tuned, tune
 from clew.search.rerank.calibration import Calibration
 
@@ -49,12 +50,22 @@ def tune_systems(
             judged_only=alone,
             seed=options.seed,
             progress=progress,
+            identical_ids=options.identical_ids,
         )
         found.update(dict.fromkeys(names, fusion))
-        if rerank := [name for name in names if group[name].rerank]:
+        rerank = [name for name in names if group[name].rerank]
+        asked = [queries[name] for name in judged_queries(qrels)]
+        if rerank and searcher.reranker is not None and reads_any(searcher.reranker, asked):
             tuned = replace(searcher, fusion=fusion.after)
             calibration = learn_rerank(
-                tuned, queries, qrels, options.seed, progress, depth=options.depth, judged_only=alone
+                tuned,
+                queries,
+                qrels,
+                options.seed,
+                progress,
+                depth=options.depth,
+                judged_only=alone,
+                identical_ids=options.identical_ids,
             )
             found.update(dict.fromkeys(rerank, replace(fusion, rerank=calibration)))
     return found

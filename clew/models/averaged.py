@@ -13,7 +13,7 @@ import numpy as np
 
 from clew.core.errors import UsageError
 from clew.core.types import Vectors
-from clew.models.protocols import Encoder, PairScorer
+from clew.models.protocols import Encoder, LanguageReader, PairScorer
 
 PLUS = "+"
 # Scales the concatenation of two unit vectors to a unit vector.
@@ -72,6 +72,11 @@ class AveragedScorer:
         """Return (n,) float32 means of the two log-odds."""
         mean: Vectors = (self._first.score(query, texts) + self._second.score(query, texts)) / np.float32(2)
         return mean
+
+    def unread_share(self, query: str) -> float:
+        """Return the larger one of the two models' shares (0 to 1) of a query's tokens that say nothing to them."""
+        parts = (part for part in (self._first, self._second) if isinstance(part, LanguageReader))
+        return max((part.unread_share(query) for part in parts), default=0.0)
 
 
 def split_average(model: str, base: Path = Path()) -> tuple[str, str] | None:

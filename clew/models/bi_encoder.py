@@ -34,7 +34,7 @@ class BiEncoder:
         self._tokenizer = open_tokenizer(folder)
         self._truncating = open_tokenizer(folder)
         self._truncating.enable_truncation(self._config.max_length)
-        self._unknown = _unknown_id(self._tokenizer)
+        self._unknown = unknown_id(self._tokenizer)
         self.fingerprint = fingerprint
         self.agreement = agreement
         self.dim = model.dim
@@ -93,7 +93,7 @@ def open_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def _unknown_id(tokenizer: Tokenizer) -> int | None:
+def unknown_id(tokenizer: Tokenizer) -> int | None:
     """Return the id of the token for unknown characters; None if a vocabulary of bytes has no such token."""
     for name in ("[UNK]", "<unk>"):
         found = tokenizer.token_to_id(name)

@@ -10,8 +10,9 @@ import numpy as np
 from clew.core import threads
 from clew.core.types import Vectors
 from clew.models.batches import batches, padded
-from clew.models.bi_encoder import open_tokenizer
+from clew.models.bi_encoder import open_tokenizer, unknown_id
 from clew.models.runtimes import PairModel
+from clew.models.unread import reads_han, unread_share
 
 
 class CrossEncoder:
@@ -24,6 +25,8 @@ class CrossEncoder:
         """folder: a folder with tokenizer.json; model: its loaded network."""
         self._model = model
         self._tokenizer = open_tokenizer(folder)
+        self._unknown = unknown_id(self._tokenizer)
+        self._reads_han = reads_han(self._tokenizer, self._unknown)
         self._tokenizer.enable_truncation(max_length, strategy="longest_first")
         self.fingerprint = fingerprint
         self.runtime = model.name
@@ -41,3 +44,7 @@ class CrossEncoder:
         for rows, part in zip(groups, found, strict=True):
             scores[rows] = part
         return scores
+
+    def unread_share(self, query: str) -> float:
+        """Return the share (0 to 1) of a query's tokens that say nothing to the model (see clew.models.unread)."""
+        return unread_share(self._tokenizer, self._unknown, query, han=self._reads_han)

@@ -42,7 +42,8 @@ class ModelManifest:
     role: "bi_encoder" or "cross_encoder". dim: width of a bi-encoder's vectors; 0 for a cross-encoder. max_length:
     maximum number of tokens read, special tokens included. Both are 0 if an older manifest does not say, which is only
     valid for a bi-encoder. lineage: what a trained model was made from (base, data, spec, seed). metrics: what was
-    measured on it. calibration: what turns a cross-encoder's scores into probabilities (scale, fused, bias), or empty.
+    measured on it. calibration: what turns a cross-encoder's scores into probabilities (scale, fused, bias, lead,
+    sentence, sentence_bias), or empty.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from clew.core.types import Vectors
 
@@ -81,4 +81,13 @@ class PairScorer(Protocol):
 
     def score(self, query: str, texts: Sequence[str]) -> Vectors:
         """Return (n,) float32 log-odds that each text is relevant to the query; higher is better."""
+        ...
+
+
+@runtime_checkable
+class LanguageReader(Protocol):
+    """A cross-encoder that can tell whether it reads the language of a query. One that cannot is taken to read all."""
+
+    def unread_share(self, query: str) -> float:
+        """Return the share (0 to 1) of a query's tokens that say nothing to the model (see clew.models.unread)."""
         ...

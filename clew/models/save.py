@@ -40,6 +40,8 @@ MODEL_NAME = re.compile(r"\w[\w.@-]{0,127}")
 FP32_SUFFIX, OLD_FP32_SUFFIX = "-fp32", "-whole"
 """Suffixes of the name of a model that was converted back to fp32: today's, and that of earlier versions of Clew."""
 CALIBRATION = ("scale", "fused", "bias")
+# Keys that a calibration may have too.
+CALIBRATION_EXTRA = ("lead", "sentence", "sentence_bias")
 # Names that stand for other models wherever a model is named.
 _RESERVED = re.compile(r"default|overlap|hashing(-.*)?")
 # Files of a model folder that are not copied, among them code and pickles.
@@ -63,17 +65,18 @@ def save_model(
     """Create the artifact of a trained model and return its folder, <home>/models/<name>/<id>/.
 
     source: a folder that SentenceTransformer or CrossEncoder saved. lineage, metrics: JSON values without times,
-    because they are part of the id. calibration: empty, or finite numbers under scale, fused and bias. A model with the
-    same weights, lineage, metrics and calibration is stored once.
+    because they are part of the id. calibration: empty, or finite numbers under scale, fused and bias, and under lead,
+    sentence and sentence_bias if known (`clew.search.rerank.calibration`). A model with the same weights, lineage,
+    metrics and calibration is stored once.
 
     Raises UsageError for an invalid name or calibration, NotFoundError for a missing file, FormatError for a pickle,
     for code in the folder, or for a model of another role, StoreError if the export fails.
     """
     check_name(name)
-    if calibration and set(calibration) != set(CALIBRATION):
+    if calibration and not set(CALIBRATION) <= set(calibration) <= {*CALIBRATION, *CALIBRATION_EXTRA}:
         raise UsageError(
             f"calibration of {name!r} has the wrong keys: {', '.join(sorted(calibration))}",
-            f"give {', '.join(CALIBRATION)}",
+            f"give {', '.join(CALIBRATION)}, and if known {', '.join(CALIBRATION_EXTRA)}",
         )
     if any(not abs(value) < float("inf") for value in calibration.values()):
         raise UsageError(

@@ -111,7 +111,7 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
 
 
 def scorer_calibration(model: str, home: Path) -> Mapping[str, float]:
-    """Return what turns a cross-encoder's scores into probabilities: scale, fused and bias; empty if not calibrated.
+    """Return what turns a cross-encoder's scores into probabilities: scale, fused, bias, …; empty if not calibrated.
 
     model: see `load_scorer`; raises its errors too. An average has no calibration: one that was fitted to the scores of
     a single model is not valid for a mean over two scales, so a new one has to be fitted.

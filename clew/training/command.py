@@ -12,7 +12,7 @@ import typer
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 
 if TYPE_CHECKING:
-    from clew.core.types import Bools, Floats
+    from clew.core.types import Bools, Floats, Ints
     from clew.search.fusion import FusedCandidates
     from clew.search.pipeline import Searcher
     from clew.training.run import Kind
@@ -97,15 +97,15 @@ def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:
     out(f"saved as {read.name}: {found.model}")
 
 
-def calibrate(scores: Floats, fused: Floats, relevant: Bools) -> dict[str, Any]:
+def calibrate(scores: Floats, fused: Floats, relevant: Bools, query: Ints) -> dict[str, Any]:
     """Fit the calibration of a reranker on n judged pairs; return it in the form of a model's manifest.
 
-    scores, fused: (n,) scores of the cross-encoder and of fusion. relevant: (n,) bool. Raises DataError for scores that
-    are not finite, and if all pairs or none are relevant.
+    scores, fused: (n,) scores of the cross-encoder and of fusion. relevant: (n,) bool. query: (n,) int64 number of each
+    pair's query. Raises DataError for scores that are not finite, and if all pairs or none are relevant.
     """
     from clew.indexer.tuning.calibration import learn
 
-    return learn(scores, fused, relevant).as_table()
+    return learn(scores, fused, relevant, query=query).as_table()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from clew.core.errors import SpecError
 from clew.core.files import disk_errors, write_atomic
 from clew.core.lock import writing
 from clew.core.progress import Progress, Silent
-from clew.core.types import Bools, Floats
+from clew.core.types import Bools, Floats, Ints
 from clew.models.folder import layers, max_input_tokens
 from clew.models.manifest import Role
 from clew.models.store import check_name_is_free, fp32_folder, prepare, read_manifest, save_model, scorer_folder
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["bi-encoder", "cross-encoder", "distil"]
 ROLES: Mapping[Kind, Role] = {"bi-encoder": "bi_encoder", "cross-encoder": "cross_encoder", "distil": "cross_encoder"}
-# (n,) scores of a cross-encoder, (n,) fused scores, (n,) relevant or not → calibration, as in a model's manifest.
-Calibrate = Callable[[Floats, Floats, Bools], dict[str, Any]]
+# (n,) scores of a cross-encoder, (n,) fused scores, (n,) relevant or not, (n,) number of the query → calibration, as in
+# a model's manifest.
+Calibrate = Callable[[Floats, Floats, Bools, Ints], dict[str, Any]]
 EXAMPLES, DEV, SPEC, NOTICES = "examples.jsonl", "dev.jsonl", "spec.json", "notices.json"
 
 
@@ -116,7 +117,8 @@ def calibration_of(
     scores = np.concatenate(predict(load_cross_encoder(folder, max_length), rows)).astype(np.float64)
     fused = np.array([value for row in rows for value in row.fused or (0.0,) * len(row.gains)], np.float64)
     relevant = np.array([gain > 0 for row in rows for gain in row.gains], np.bool_)
-    return calibrate(scores, fused, relevant)
+    query = np.repeat(np.arange(len(rows), dtype=np.int64), [len(row.gains) for row in rows])
+    return calibrate(scores, fused, relevant, query)
 
 
 def _base_and_lineage(

@@ -32,6 +32,15 @@ def tune(
     ] = False,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of a folder's index.")] = "default",
     seed: Annotated[int, typer.Option("--seed", help="Seed of samples.")] = 0,
+    identical_ids: Annotated[
+        str,
+        typer.Option(
+            "--identical-ids",
+            help="Whether a document with the id of the query is left out: ignore (as BEIR does), keep, or auto "
+            "(only if it also has the query's text and is not judged for it).",
+            metavar="RULE",
+        ),
+    ] = "auto",
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:
@@ -46,12 +55,14 @@ def tune(
     from clew.core.measures.gains import parse_gains
     from clew.indexer.tuning.publish import publish_tuned
     from clew.indexer.tuning.tune import Options, tune_folder, tune_index
+    from clew.search.identical_ids import check_identical_ids
 
     is_folder = Path(target).is_dir()
     if publish and is_folder:
         hint = "give the name of an index (see `clew indexes list`), or leave out --publish"
         raise UsageError(f"{target} is a folder, but --publish needs an index", hint)
-    options = Options(parse_gains(gains) if gains else None, judged_only, allow_unknown, model, seed)
+    rule = check_identical_ids(identical_ids)
+    options = Options(parse_gains(gains) if gains else None, judged_only, allow_unknown, model, seed, rule)
     with shown_progress(Path(target).name) as progress:
         if is_folder:
             found = tune_folder(Path(target), home / "bench", options, progress, models=home)

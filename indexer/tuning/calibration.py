@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from clew.core.errors import DataError
 from clew.core.types import Bools, Floats, Ints, Vectors
 from clew.indexer.tuning.logistic import fit_logistic
-from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.calibration import Calibration, leads
 from clew.search.rerank.expected_relevant import ExpectedRelevant
 from clew.search.rerank.log_odds import log_complement
 
 LEAST_SCALE = 1e-3
 # Columns of the features whose coefficients have a lower bound.
-_SCALE, _FUSED = 0, 1
+_SCALE, _FUSED, _LEAD = 0, 1, 3
+# Which candidate leads depends on the coefficients; after this many fits it no longer changes.
+_ROUNDS = 5
 _EXPECTED_FUSED, _EXPECTED_DOUBT = 1, 2
 
 
@@ -23,35 +27,55 @@ def learn(
     relevant: Bools,
     start: Calibration | None = None,
     strength: float = 1.0,
+    *,
+    query: Ints | None = None,
 ) -> Calibration:
     """Return the most likely calibration for judged pairs, regularised towards `start` (None: the default).
 
     scores, fused: (n,) cross-encoder scores and fused scores. relevant: (n,) bool. strength: of the L2 regularisation,
-    in pairs. Targets are smoothed as in Platt (1999), so that the slope stays bounded if the pairs are separable.
-    Raises DataError if the lengths differ, a score is not finite, or all pairs or none are relevant.
+    in pairs. query: (n,) int64 number of each pair's query; without it `lead` is 0, because nobody knows which pairs
+    compete. The sentence's parameters are those of `start`. Targets are smoothed as in Platt (1999), so that the slope
+    stays bounded if the pairs are separable. Raises DataError if the lengths differ, a score is not finite, or all
+    pairs or none are relevant.
     """
     _check(scores, fused, relevant)
     begin = start or Calibration()
     table = np.stack([np.asarray(scores, np.float64), fused, np.ones(len(fused))], axis=1)
     hits = int(np.count_nonzero(relevant))
     targets = np.where(relevant, (hits + 1) / (hits + 2), 1 / (len(table) - hits + 2))
-    towards = np.array([begin.scale, begin.fused, begin.bias])
-    best = fit_logistic(table, targets, towards, strength=strength, least={_SCALE: LEAST_SCALE, _FUSED: 0.0})
-    scale, fused_weight, bias = (round(float(weight), 6) for weight in best)
-    return Calibration(scale, fused_weight, bias)
+    towards = np.array([begin.scale, begin.fused, begin.bias, begin.lead])
+    least = {_SCALE: LEAST_SCALE, _FUSED: 0.0}
+    if query is None:
+        weights = np.append(fit_logistic(table, targets, towards[:_LEAD], strength=strength, least=least), 0.0)
+    else:
+        weights = towards
+        for _ in range(_ROUNDS):
+            features = np.column_stack([table, leads_by_query(table @ weights[:_LEAD], query)])
+            weights = fit_logistic(features, targets, towards, strength=strength, least=least | {_LEAD: 0.0})
+    scale, fused_weight, bias, lead = (round(float(weight), 6) for weight in weights)
+    return replace(begin, scale=scale, fused=fused_weight, bias=bias, lead=lead, expected_relevant=None)
+
+
+def leads_by_query(evidence: Floats, query: Ints) -> Floats:
+    """Return (n,) float64 how far each candidate is ahead of the best other one of its query (see `leads`)."""
+    found = np.empty(len(evidence))
+    for each in np.unique(query):
+        own = query == each
+        found[own] = leads(evidence[own])
+    return found
 
 
 def learn_expected_relevant(
-    log_odds: Floats, fused: Floats, relevant: Bools, query: Ints, every: int
+    evidence: Floats, fused: Floats, relevant: Bools, query: Ints, every: int
 ) -> ExpectedRelevant | None:
     """Fit the estimate of relevant candidates that are not scored yet, for each rank at which reranking may stop.
 
-    log_odds, fused: (n,) calibrated log-odds and fused scores of candidates that were scored; relevant: (n,) bool;
+    evidence, fused: (n,) calibrated evidence and fused scores of candidates that were scored; relevant: (n,) bool;
     query: (n,) int64 number of each candidate's query. every: how many candidates are scored at a time. Returns None
     if no query has more candidates than that. Raises DataError if a number is not finite.
     """
-    if not (np.isfinite(log_odds).all() and np.isfinite(fused).all()):
-        raise DataError("log_odds or fused contain a number that is not finite", "leave out pairs that were not scored")
+    if not (np.isfinite(evidence).all() and np.isfinite(fused).all()):
+        raise DataError("evidence or fused contain a number that is not finite", "leave out pairs that were not scored")
     rows: list[Floats] = []
     targets: list[Bools] = []
     for each in np.unique(query):
@@ -59,7 +83,7 @@ def learn_expected_relevant(
         own = own[np.argsort(-fused[own], kind="stable")]
         for scored in range(every, len(own), every):
             left = own[scored:]
-            doubt = np.full(len(left), log_complement(float(log_odds[own[:scored]].max())))
+            doubt = np.full(len(left), log_complement(float(evidence[own[:scored]].max())))
             rows.append(np.stack([np.ones(len(left)), fused[left], doubt], axis=1))
             targets.append(relevant[left])
     if not rows:

@@ -11,6 +11,7 @@ import numpy as np
 from clew.core.measures.ndcg import ndcg as ranked_ndcg
 from clew.core.types import Floats
 from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
+from clew.search.identical_ids import pool_without
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -55,13 +56,16 @@ def example(
     depth: int,
     sources: tuple[str, ...] | None,
     among: list[str] | None,
+    own: str | None = None,
 ) -> Judged:
     """Retrieve the candidates of one judged query and return them as an example.
 
     judged: document id → gain. depth: number of documents requested from each source. sources: the sources to use
-    (None: all). among: ids of the only allowed candidates (None: every document).
+    (None: all). among: ids of the only allowed candidates (None: every document). own: id of the query's own document,
+    which is left out (None: none is).
     """
-    pool = searcher.pool(query, depth, sources=sources, among=among)
+    found = searcher.pool(query, depth if own is None else depth + 1, sources=sources, among=among)
+    pool = pool_without(found, searcher.store, own)
     return Judged.of(pool, searcher.store.ids(pool.documents), judged)
 
 

@@ -23,6 +23,7 @@ from clew.indexer.tuning.relations import Answered, steps_to_answers
 from clew.kg.relations import RelationModel
 from clew.search.fusion import FusionSpec
 from clew.search.gate import Gate
+from clew.search.identical_ids import IdenticalIds, own_document, pool_without
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
@@ -64,12 +65,16 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The training data: judged queries. queries: id → text. train, dev: their qrels, with integer gains."""
+    """The training data: judged queries. queries: id → text. train, dev: their qrels, with integer gains.
+
+    identical_ids: whether a document with the query's id is left out (see `clew.search.identical_ids`).
+    """
 
     queries: Mapping[str, str]
     train: Qrels
     dev: Qrels
     seed: int = 0
+    identical_ids: IdenticalIds = "auto"
 
     def sampled(self, qrels: Qrels, most: int) -> list[str]:
         """Return at most `most` of the queries that have a relevant document, sampled with the seed."""
@@ -185,13 +190,18 @@ def _graph_examples(
     for done, name in enumerate(names, 1):
         # A query that search rejects (empty, too long) cannot be used as training data.
         with suppress(QueryError):
-            yield _graph_example(searcher, data.queries[name], qrels[name], others)
+            text = data.queries[name]
+            own = own_document(searcher.store, name, text, data.identical_ids, qrels[name])
+            yield _graph_example(searcher, text, qrels[name], others, own)
         if progress:
             progress("weights and gate", done, len(names))
 
 
-def _graph_example(searcher: Searcher, text: str, judged: Mapping[str, int], others: tuple[str, ...]) -> _GraphExample:
-    without = example(searcher, text, judged, DEPTH, others, None)
-    pool, trace = searcher.traced(text, DEPTH, graph="auto")
+def _graph_example(
+    searcher: Searcher, text: str, judged: Mapping[str, int], others: tuple[str, ...], own: str | None
+) -> _GraphExample:
+    without = example(searcher, text, judged, DEPTH, others, None, own)
+    found, trace = searcher.traced(text, DEPTH if own is None else DEPTH + 1, graph="auto")
+    pool = pool_without(found, searcher.store, own)
     with_graph = Judged.of(pool, searcher.store.ids(pool.documents), judged)
     return _GraphExample(without, with_graph, trace.gate_features, searcher.fusion)

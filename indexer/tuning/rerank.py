@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,16 @@ from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.runs import Qrels
 from clew.core.progress import Progress
 from clew.core.types import Bools, Deadline, Floats, Ints
-from clew.indexer.tuning.calibration import learn, learn_expected_relevant
+from clew.indexer.tuning.calibration import leads_by_query, learn, learn_expected_relevant
+from clew.models.unread import UNKNOWN_LIMIT
+from clew.search.identical_ids import IdenticalIds, own_document, pool_without
 from clew.search.profile import load_profile
-from clew.search.rerank.stage import CHUNK
+from clew.search.rerank.stage import CHUNK, Reranker
 from clew.search.types import SearchRequest
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
+    from clew.search.rerank.calibration import Calibration
 
 # Enough to fit a few coefficients; more queries take time, about a second each, and do not improve the result.
 MOST_QUERIES = 200
@@ -39,6 +42,11 @@ class Scored:
     relevant: Bools
     query: Ints
     queries: int
+
+    def log_odds(self, calibration: Calibration) -> Floats:
+        """Return (n,) float64 log-odds of the candidates, each compared with the others of its query."""
+        evidence = calibration.evidence(self.scores, self.fused)
+        return evidence + calibration.lead * leads_by_query(evidence, self.query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +72,23 @@ def learn_rerank(
     *,
     depth: int | None = None,
     judged_only: bool = False,
+    identical_ids: IdenticalIds = "auto",
 ) -> RerankTuned:
     """Learn the calibration of an index's reranker, regularised towards its present one, and `expected_relevant`.
 
     searcher: has the fusion that the calibration will be used with. depth: number of documents requested from each
-    source (None: as many as in a search). judged_only: use only each query's judged documents as candidates. Raises
+    source (None: as many as in a search). judged_only: use only each query's judged documents as candidates.
+    identical_ids: whether a document with the query's id is left out (see `clew.search.identical_ids`). Raises
     DataError if none or all of the candidates are relevant.
     """
     assert searcher.reranker is not None  # noqa: S101 - the caller has checked
     start = searcher.reranker.calibration
-    found = scored(searcher, queries, dev, seed, progress, depth=depth, judged_only=judged_only)
-    after = learn(found.scores, found.fused, found.relevant, start)
-    log_odds = after.log_odds(found.scores, found.fused)
-    expected = learn_expected_relevant(log_odds, found.fused, found.relevant, found.query, CHUNK)
+    found = scored(
+        searcher, queries, dev, seed, progress, depth=depth, judged_only=judged_only, identical_ids=identical_ids
+    )
+    after = learn(found.scores, found.fused, found.relevant, start, query=found.query)
+    evidence = after.evidence(found.scores, found.fused)
+    expected = learn_expected_relevant(evidence, found.fused, found.relevant, found.query, CHUNK)
     after = replace(after, expected_relevant=expected)
     return RerankTuned(
         start.as_table(), after.as_table(), found.queries, len(found.scores), int(np.count_nonzero(found.relevant))
@@ -93,10 +105,11 @@ def scored(
     most: int | None = MOST_QUERIES,
     depth: int | None = None,
     judged_only: bool = False,
+    identical_ids: IdenticalIds = "auto",
 ) -> Scored:
     """Score the first candidates of at most `most` judged queries (None: all), sampled with the seed.
 
-    depth, judged_only: as in `learn_rerank`. Raises DataError if search accepts none of the queries.
+    depth, judged_only, identical_ids: as in `learn_rerank`. Raises DataError if search accepts none of the queries.
     """
     names = judged_queries(qrels)
     if most is not None and len(names) > most:
@@ -107,15 +120,17 @@ def scored(
     for done, name in enumerate(names, 1):
         try:
             among = list(qrels[name]) if judged_only else None
-            scores, fused, ids = _candidates(searcher, queries[name], deep, among)
-        except QueryError:  # a query that search rejects (empty, too long)
+            own = own_document(searcher.store, name, queries[name], identical_ids, qrels[name])
+            scores, fused, ids = _candidates(searcher, queries[name], deep, among, own)
+        except (QueryError, _UnreadError):  # a query that search rejects (empty, too long), or that is not read
             continue
         parts.append((scores, fused, [qrels[name].get(document, 0) > 0 for document in ids]))
         if progress:
             progress("reranking", done, len(names))
     if not parts:
         raise DataError(
-            "the reranker could not score candidates of any judged query", "check the split, and the gains if given"
+            "the reranker could not score candidates of any judged query",
+            "check the split, the gains if given, and that the reranker reads the language of the queries",
         )
     return Scored(
         np.concatenate([part[0] for part in parts]),
@@ -126,11 +141,25 @@ def scored(
     )
 
 
-def _candidates(searcher: Searcher, text: str, depth: int, among: list[str] | None) -> tuple[Floats, Floats, list[str]]:
-    """Rerank the candidates of a query; return (scores, fused scores, ids) of those that were scored."""
+def reads_any(reranker: Reranker, queries: Iterable[str]) -> bool:
+    """Return whether a reranker reads the language of at least one of the queries."""
+    return any(reranker.unread_share(query) <= UNKNOWN_LIMIT for query in queries)
+
+
+class _UnreadError(Exception):
+    """The reranker does not read the language of a query."""
+
+
+def _candidates(
+    searcher: Searcher, text: str, depth: int, among: list[str] | None, own: str | None
+) -> tuple[Floats, Floats, list[str]]:
+    """Rerank a query's candidates without its own document; return (scores, fused scores, ids) of the scored ones."""
     reranker = searcher.reranker
     assert reranker is not None  # noqa: S101 - see learn_rerank
-    pool = searcher.pool(text, max(depth, reranker.spec.top, len(among or ())), among=among)
-    found = reranker.exhaustive().rerank(text, pool, searcher.store, Deadline())
-    places = found.order[: found.reached]
-    return found.scores[places], pool.totals[places], searcher.store.ids(pool.documents[places])
+    found = searcher.pool(text, max(depth, reranker.spec.top, len(among or ())) + (own is not None), among=among)
+    pool = pool_without(found, searcher.store, own)
+    ordering = reranker.exhaustive().rerank(text, pool, searcher.store, Deadline())
+    if ordering.stopped == "unread":
+        raise _UnreadError
+    places = ordering.order[: ordering.reached]
+    return ordering.scores[places], pool.totals[places], searcher.store.ids(pool.documents[places])

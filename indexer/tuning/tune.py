@@ -22,7 +22,8 @@ from clew.core.progress import Progress
 from clew.indexer.tuning.fusion import example, learn, mean_ndcg
 from clew.indexer.tuning.graph import Learned, TrainingData, learned
 from clew.indexer.tuning.judged import TRAIN, dev_qrels, open_folder, open_judged
-from clew.indexer.tuning.rerank import RerankTuned, learn_rerank
+from clew.indexer.tuning.rerank import RerankTuned, learn_rerank, reads_any
+from clew.search.identical_ids import IdenticalIds, own_document
 
 if TYPE_CHECKING:
     from clew.core.measures.judged import JudgedQueries
@@ -41,7 +42,8 @@ class Options:
 
     gains: gain of grade 0, 1, 2, … (None: the grade itself). judged_only: use only each query's judged documents as
     candidates. allow_unknown: accept judged ids that are not in the index. model: bi-encoder of a folder's index. seed:
-    of the random samples.
+    of the random samples. identical_ids: whether a document with the query's id is left out (see
+    `clew.search.identical_ids`).
     """
 
     gains: tuple[str, ...] | None = None
@@ -49,6 +51,7 @@ class Options:
     allow_unknown: bool = False
     model: str = "default"
     seed: int = 0
+    identical_ids: IdenticalIds = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +132,14 @@ def tune(
     most: int = MOST_QUERIES,
     seed: int = 0,
     progress: Progress | None = None,
+    identical_ids: IdenticalIds = "auto",
 ) -> Tuned:
     """Learn fusion weights from judged queries.
 
     queries: id → text. qrels: integer gains; at most `most` of the queries are used, sampled with `seed`. depth: number
     of documents requested from each source. sources: those whose weights are learned (None: all). judged_only: use only
-    each query's judged documents as candidates. Raises DataError if no query has a relevant document.
+    each query's judged documents as candidates. identical_ids: as in `Options`. Raises DataError if no query has a
+    relevant document.
     """
     names = judged_queries(qrels)
     if not names:
@@ -146,7 +151,8 @@ def tune(
         judged = qrels[name]
         among = list(judged) if judged_only else None
         pool_depth = max(depth, len(judged)) if judged_only else depth
-        examples.append(example(searcher, queries[name], judged, pool_depth, sources, among))
+        own = own_document(searcher.store, name, queries[name], identical_ids, judged)
+        examples.append(example(searcher, queries[name], judged, pool_depth, sources, among, own))
         if progress:
             progress("tuning", done, len(names))
     before = searcher.fusion
@@ -183,13 +189,21 @@ def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress
             judged_only=options.judged_only,
             seed=options.seed,
             progress=progress,
+            identical_ids=options.identical_ids,
         )
         tuned = replace(searcher, fusion=found.after)
         if has_graph:
             found, tuned = _with_graph(searcher, judged, qrels, found, options, progress)
-        if searcher.reranker is not None:
+        asked = [judged.queries[name] for name in judged_queries(qrels)]
+        if searcher.reranker is not None and reads_any(searcher.reranker, asked):
             calibration = learn_rerank(
-                tuned, judged.queries, qrels, options.seed, progress, judged_only=options.judged_only
+                tuned,
+                judged.queries,
+                qrels,
+                options.seed,
+                progress,
+                judged_only=options.judged_only,
+                identical_ids=options.identical_ids,
             )
             found = replace(found, rerank=calibration)
         return found
@@ -206,7 +220,7 @@ def _with_graph(
     progress: Progress | None,
 ) -> tuple[Tuned, Searcher]:
     """Learn the graph's parameters and add them to those of the other sources; return them and the tuned searcher."""
-    data = TrainingData(judged.queries, dev, {}, options.seed)
+    data = TrainingData(judged.queries, dev, {}, options.seed, options.identical_ids)
     names = data.sampled(dev, MOST_QUERIES)
     if TRAIN in judged.splits:
         grades = judged.qrels(TRAIN, None, allow_unknown=options.allow_unknown, integers=options.gains is not None)
@@ -214,13 +228,17 @@ def _with_graph(
         data = replace(data, train=train, dev=dev)
     got = learned(replace(searcher, fusion=found.after), data, progress)
     tuned = got.applied(searcher)
-    before, after = (_measured(each, judged.queries, dev, names) for each in (searcher, tuned))
+    before, after = (_measured(each, data, dev, names) for each in (searcher, tuned))
     return replace(
         found, after=got.fusion, ndcg_before=before, ndcg_after=after, graph=GraphTuned.of(got, searcher)
     ), tuned
 
 
-def _measured(searcher: Searcher, queries: Mapping[str, str], qrels: Qrels, names: Sequence[str]) -> float:
+def _measured(searcher: Searcher, data: TrainingData, qrels: Qrels, names: Sequence[str]) -> float:
     """Return the mean nDCG@10 of complete searches, with the gate's decisions."""
-    examples = [example(searcher, queries[name], qrels[name], DEPTH, None, None) for name in names]
+    examples = []
+    for name in names:
+        text, judged = data.queries[name], qrels[name]
+        own = own_document(searcher.store, name, text, data.identical_ids, judged)
+        examples.append(example(searcher, text, judged, DEPTH, None, None, own))
     return mean_ndcg(examples, searcher.fusion)

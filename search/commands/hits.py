@@ -121,6 +121,8 @@ def rerank_line(rerank: RerankUse) -> str:
         parts.append("its time budget was used up")
     elif rerank.stopped == "early_stop":
         parts.append("hardly anything relevant is expected among the others")
+    elif rerank.stopped == "unread":
+        parts.append("it does not read the query's language")
     if rerank.dropped:
         parts.append(f"{rerank.dropped:,} dropped as less likely than min_probability")
     if rerank.unjudged:

@@ -18,9 +18,9 @@ from clew.search.rerank.log_odds import log_complement, probabilities
 class ExpectedRelevant:
     """The log-odds that an unscored candidate is relevant: bias + fused * its fused score + doubt * log(1 - p).
 
-    p: probability of the best candidate that was scored. If a query has a single relevant document, the others are as
-    unlikely as that one is likely, and doubt is near 1; if it has many, doubt is 0. All are finite; fused and doubt are
-    0 or more.
+    p: probability of the best candidate that was scored, by its own evidence (see `Calibration`). If a query has a
+    single relevant document, the others are as unlikely as that one is likely, and doubt is near 1; if it has many,
+    doubt is 0. All are finite; fused and doubt are 0 or more.
     """
 
     bias: float
@@ -37,7 +37,7 @@ class ExpectedRelevant:
     def remaining(self, fused: Floats, best: float) -> float:
         """Return how many of n candidates with these fused scores, (n,), are expected to be relevant (0 to n).
 
-        best: highest calibrated log-odds of the candidates that were scored.
+        best: highest evidence of the candidates that were scored.
         """
         log_odds = self.bias + self.fused * np.asarray(fused, np.float64) + self.doubt * log_complement(best)
         return float(probabilities(log_odds).sum())

@@ -23,7 +23,8 @@ class Ordering:
     documents that were dropped. scores, log_odds: (m,) float64 by place, NaN for a document that was not scored.
     lift: what was added to the log-odds of the documents that the query names by an identifier, which come first.
     reached: how many were scored, of `wanted`. stopped: why reranking ended; None if it did not run, scores and
-    log_odds are empty then.
+    log_odds are empty then. unread: share of the query's tokens that say nothing to the cross-encoder, if that is why
+    nothing was scored (0 to 1).
     """
 
     pool: FusedCandidates
@@ -36,7 +37,8 @@ class Ordering:
     lift: float = 0.0
     reached: int = 0
     wanted: int = 0
-    stopped: Literal["all", "budget", "early_stop"] | None = None
+    stopped: Literal["all", "budget", "early_stop", "unread"] | None = None
+    unread: float = 0.0
 
     @classmethod
     def as_fused(cls, pool: FusedCandidates) -> Ordering:
@@ -99,7 +101,7 @@ class Ordering:
             return (fused,)
         if not self.judged(at):
             return (fused, StageScore("rerank", None, None))
-        parts = self.calibration.parts(float(self.scores[at]), float(self.pool.totals[at]))
+        parts = self.calibration.parts(self.scores, self.pool.totals, at)
         if self.lift and self.pool.identified is not None and self.pool.identified[at]:
             parts += (identifier_part("rerank", self.lift),)
         rank = rank_in(self.order, at)
@@ -117,7 +119,10 @@ class Ordering:
         )
 
     def note(self, min_probability: float | None) -> tuple[str, ...]:
-        """Return the note that no scored document reaches min_probability, if that is the case."""
+        """Return the note that the query is not read or that no scored document reaches min_probability, if so."""
+        if self.stopped == "unread":
+            unread = f"the cross-encoder does not read {self.unread:.0%} of the query's tokens"
+            return (f"not reranked, and no probabilities: {unread}",)
         if min_probability is None or not 0 < self.dropped == self.reached:
             return ()
         best = Calibration.probability(self.log_odds[self.order[:1]])[0]

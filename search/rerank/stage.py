@@ -14,7 +14,8 @@ import numpy as np
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline, Floats, Ints
-from clew.models.protocols import PairScorer
+from clew.models.protocols import LanguageReader, PairScorer
+from clew.models.unread import UNKNOWN_LIMIT
 from clew.search.fusion import FusedCandidates, lift_above
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering
@@ -41,11 +42,14 @@ class Reranker:
         """Score the first documents of the fused order, each by its best passage.
 
         If there is a time limit and not all of them can be scored in it, none is reranked (stopped is "budget"), so
-        that pages of one query do not depend on how many were reached. Raises StageUnavailable if the deadline has
-        passed already, or if a score is not a finite number.
+        that pages of one query do not depend on how many were reached. If the cross-encoder does not read the query's
+        language, its scores say nothing, and none is reranked either (stopped is "unread"). Raises StageUnavailable if
+        the deadline has passed already, or if a score is not a finite number.
         """
         fused = pool.order()
         wanted = fused[: self.spec.top]
+        if (unread := self.unread_share(query_text)) > UNKNOWN_LIMIT:
+            return replace(self._not_reranked(pool, fused, len(wanted), "unread"), unread=unread)
         if len(wanted) and deadline.passed:
             raise StageUnavailable("the time budget was used up before this stage")
         scores = np.full(len(fused), np.nan)
@@ -59,7 +63,7 @@ class Reranker:
             if not clock.allows(
                 reached, min(CHUNK, len(wanted) - reached) if self._may_stop else len(wanted) - reached
             ):
-                return self._not_in_time(pool, fused, len(wanted))
+                return self._not_reranked(pool, fused, len(wanted), "budget")
             chunk = wanted[reached : clock.next_end(reached)]
             texts = [store.embedded_text(pool.best_passage(int(at))) for at in chunk]
             scores[chunk] = self.scorer.score(query_text, texts)
@@ -94,10 +98,16 @@ class Reranker:
         """Return this reranker without a time budget and early stop, to learn or measure on all candidates."""
         return replace(self, spec=replace(self.spec, budget_ms=0.0, early_stop=0.0))
 
-    def _not_in_time(self, pool: FusedCandidates, fused: Ints, wanted: int) -> Ordering:
-        """Return the fused order, as of a stage that ran out of time."""
+    def unread_share(self, query_text: str) -> float:
+        """Return the share (0 to 1) of a query's tokens that say nothing to the cross-encoder; 0 if it cannot tell."""
+        return self.scorer.unread_share(query_text) if isinstance(self.scorer, LanguageReader) else 0.0
+
+    def _not_reranked(
+        self, pool: FusedCandidates, fused: Ints, wanted: int, stopped: Literal["budget", "unread"]
+    ) -> Ordering:
+        """Return the fused order, as of a stage that ran out of time or does not read the query."""
         none = np.full(len(fused), np.nan)
-        return Ordering(pool, fused, fused, fused, none, none, self.calibration, wanted=wanted, stopped="budget")
+        return Ordering(pool, fused, fused, fused, none, none, self.calibration, wanted=wanted, stopped=stopped)
 
     @property
     def _may_stop(self) -> bool:
@@ -110,7 +120,7 @@ class Reranker:
         if expected_relevant is None or not self._may_stop or reached < CHUNK:
             return False
         done, left = wanted[:reached], wanted[reached:]
-        best = float(self.calibration.log_odds(scores[done], fused[done]).max())
+        best = float(self.calibration.evidence(scores[done], fused[done]).max())
         return expected_relevant.remaining(fused[left], best) < self.spec.early_stop
 
 

@@ -95,8 +95,8 @@ def test_without_a_name_an_index_over_the_folder_is_built_once(tmp_path):
 
 def test_a_calibration_is_what_a_manifest_holds():
     scores, fused = np.array([3.0, 2.0, -2.0, -3.0]), np.zeros(4)
-    found = calibrate(scores, fused, np.array([True, True, False, False]))
-    assert set(found) == {"scale", "fused", "bias"}
+    found = calibrate(scores, fused, np.array([True, True, False, False]), np.array([0, 1, 0, 1]))
+    assert set(found) == {"scale", "fused", "bias", "lead", "sentence", "sentence_bias"}
     assert found["scale"] > 0
     with pytest.raises(DataError, match="not relevant"):
-        calibrate(scores, fused, np.zeros(4, np.bool_))
+        calibrate(scores, fused, np.zeros(4, np.bool_), np.array([0, 1, 0, 1]))

@@ -13,6 +13,7 @@ from clew.core.text import Analyzer
 from clew.core.types import Deadline
 from clew.models.overlap import OverlapScorer
 from clew.search.answer import (
+    FLOOR,
     SENTENCES,
     Answers,
     Group,
@@ -192,7 +193,9 @@ def kept(probabilities: Sequence[float | None], least: float | None) -> Answers:
         ([0.8, 0.4, None], 0.5, ["d0", "d2"], False),
         ([0.4, 0.3, None], 0.5, [], True),
         ([None, None], 0.5, ["d0", "d1"], False),
-        ([], None, [], False),
+        ([FLOOR - 0.01], None, ["d0"], True),
+        ([None], None, ["d0"], False),
+        ([], None, [], True),
         ([], 0.5, [], True),
     ],
 )
@@ -202,6 +205,16 @@ def test_answers_that_are_not_likely_enough_are_left_out(probabilities, least, i
     assert [answer.rank for answer in answers.found] == list(range(1, len(ids) + 1))
     assert answers.nothing_good is bad
     assert bool(answers.notes) is bad
+
+
+def test_without_min_probability_answers_below_the_floor_stay_and_are_said_not_to_be_good() -> None:
+    assert kept([0.04, 0.01], None).notes == (
+        f"nothing good: the likeliest answer has the probability 0.04, below {FLOOR:g}",
+    )
+    by_words = [Answers.ranked(kept([None], None).found, None, 0, by_words=chance) for chance in (0.04, FLOOR)]
+    assert [answers.nothing_good for answers in by_words] == [True, False]
+    assert [len(answers.found) for answers in by_words] == [1, 1]
+    assert "judged by its words, has the probability 0.04" in by_words[0].notes[0]
 
 
 def test_the_note_has_the_best_probability() -> None:

@@ -131,7 +131,7 @@ def test_an_index_is_measured_with_its_own_calibration(beir, tmp_path) -> None:
     }
     build(spec_of(table, "tiny.toml", tmp_path), tmp_path / "home")
     found = measure_index("tiny", tmp_path / "home", beir, OPTIONS)
-    assert found.calibration == {"scale": 1.0, "fused": 0.0, "bias": 0.0}
+    assert found.calibration == Calibration().as_table()
     assert (found.learned, found.queries, found.reliability.pairs) == (None, 4, 12)
     assert found.signature["reranker"]["model"] == "overlap"
     with pytest.raises(NotFoundError, match="names no judged queries"):

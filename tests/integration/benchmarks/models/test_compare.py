@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from clew.models.averaged import AveragedEncoder
 from clew.models.cached import EmbeddingCache
 from clew.models.hashing import HashingEncoder
 from clew.models.overlap import OverlapScorer
-from tests.builders import write_rows
+from tests.builders import write_beir, write_rows
 
 OPTIONS = Options(
     encoders=("hashing-64", "hashing-16", "hashing-64+hashing-16"),
@@ -367,3 +368,15 @@ def test_data_that_cannot_be_compared_on_are_refused(beir, tmp_path):
     (beir / "spec.toml").write_text("\n".join(spec))
     with pytest.raises(DataError, match="is not a BEIR folder"):
         measure([open_dataset(beir)], tmp_path, options, quiet)
+
+
+@pytest.mark.parametrize(("rule", "value"), [("auto", 1.0), ("ignore", 1.0), ("keep", pytest.approx(0.6309, abs=1e-4))])
+def test_a_querys_own_document_is_left_out_as_asked(tmp_path, rule, value):
+    documents = {"q1": "kettles boil water quickly", "d1": "kettles boil water slowly", "d2": "pans fry eggs"}
+    write_beir(tmp_path / "own", documents, {"q1": documents["q1"]}, dev={"q1": {"d1": 1}})
+    dataset = open_dataset(tmp_path / "own")
+    options = replace(OPTIONS, identical_ids=rule).relevance_options
+    assert dense_values(HashingEncoder(256), sample(dataset, options, 3)) == {"q1": value}
+    found = lists(dataset, tmp_path / "home", options)
+    assert ("q1" in found.found["q1"][0]) == (rule == "keep")
+    assert reranked_values(OverlapScorer(), found) == {"q1": value}

@@ -11,8 +11,9 @@ from clew.indexer.spec import spec_of
 from clew.indexer.tuning.publish import publish_tuned
 from clew.indexer.tuning.tune import Options, tune_folder, tune_index
 from clew.search.assemble import open_index
+from clew.search.rerank.calibration import Calibration
 from clew.search.versions import IndexFolder, index_names
-from tests.builders import build_home, write_judged
+from tests.builders import build_home, write_beir, write_judged
 
 HASHING = Options(model="hashing")
 
@@ -168,7 +169,7 @@ def test_a_reranker_is_calibrated_on_what_the_tuned_fusion_finds(learned):
     found = tune_index("makers", home, root / "judged", Options())
     assert found.rerank is not None
     assert (found.rerank.queries, found.rerank.pairs, found.rerank.relevant) == (4, 20, 4)
-    assert found.rerank.before == {"scale": 1.0, "fused": 0.0, "bias": 0.0}
+    assert found.rerank.before == Calibration().as_table()
     assert found.rerank.after["fused"] > 0
     assert "ahead" not in found.rerank.after  # five candidates are read at once, so that nothing is ever left
     assert found.as_dict()["rerank"]["after"] == found.rerank.after
@@ -200,3 +201,15 @@ def test_an_index_without_a_graph_says_nothing_of_one(shared):
     found = tune_folder(folder, home, HASHING)
     assert found.graph is None
     assert set(found.as_dict()) == {"before", "after", "ndcg_before", "ndcg_after", "queries"}
+
+
+# ---------------------------------------------------------------- queries that are documents too
+
+
+def test_a_querys_own_document_is_left_out_as_asked(tmp_path):
+    texts = {"q1": "kettles boil water quickly and safely", "q2": "pans fry eggs in some oil"}
+    documents = {**texts, "d1": "kettles boil water slowly", "d2": "pans fry eggs dry", "d3": "a garden hose"}
+    folder = write_beir(tmp_path / "own", documents, texts, dev={"q1": {"d1": 1}, "q2": {"d2": 1}})
+    found = {rule: tune_folder(folder, tmp_path, replace(HASHING, identical_ids=rule)) for rule in ("auto", "keep")}
+    assert (found["auto"].ndcg_before, found["auto"].ndcg_after) == (1.0, 1.0)
+    assert found["keep"].ndcg_before < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,31 @@ def test_pairs_that_can_be_told_apart_give_no_endless_slope() -> None:
     # Two of each kind have the targets 3/4 and 1/4, which the probabilities come near.
     chances = Calibration.probability(found.log_odds(scores, np.zeros(4)))
     assert chances == pytest.approx([1 / 4, 1 / 4, 3 / 4, 3 / 4], abs=0.07)
+
+
+def test_how_far_a_document_is_ahead_is_learned_from_lists_with_one_answer() -> None:
+    random = np.random.default_rng(1)
+    # The best of each list answers, however high its score is: only the lead says so.
+    base = np.repeat(random.normal(0, 3, 400), 10)
+    scores = base + random.normal(0, 1, 4_000)
+    query = np.repeat(np.arange(400), 10)
+    relevant = scores == np.maximum.reduceat(scores, np.arange(0, 4_000, 10)).repeat(10)
+    found = learn(scores, np.zeros(4_000), relevant, query=query)
+    assert found.lead > 5
+    assert learn(scores, np.zeros(4_000), relevant).lead == 0
+
+    def brier(calibration: Calibration) -> float:
+        odds = [calibration.log_odds(scores[query == at], np.zeros(10)) for at in range(400)]
+        return float(np.mean((Calibration.probability(np.concatenate(odds)) - relevant) ** 2))
+
+    assert brier(found) < 0.5 * brier(replace(found, lead=0.0))
+    assert brier(found) < 0.5 * brier(learn(scores, np.zeros(4_000), relevant))
+
+
+def test_the_parameters_of_sentences_stay() -> None:
+    start = Calibration(sentence=0.25, sentence_bias=-0.5)
+    found = learn(*drawn(1.0, 0.0, 0.0), start)
+    assert (found.sentence, found.sentence_bias) == (0.25, -0.5)
 
 
 def test_few_pairs_stay_near_the_start() -> None:

@@ -11,20 +11,64 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.errors import SpecError
-from clew.search.rerank.calibration import Calibration
+from clew.search.rerank.calibration import Calibration, leads
 
 NUMBER = st.floats(-1e3, 1e3)
+WEIGHT = st.floats(0, 50)
+NAN = float("nan")
 
 
-@given(NUMBER, NUMBER, st.floats(1e-3, 50), st.floats(0, 50), NUMBER)
+@given(NUMBER, NUMBER, st.floats(1e-3, 50), WEIGHT, NUMBER)
 def test_the_parts_add_up_to_the_log_odds(score: float, fused: float, scale: float, beside: float, bias: float) -> None:
     calibration = Calibration(scale, beside, bias)
-    parts = calibration.parts(score, fused)
-    [odds] = calibration.log_odds(np.array([score], np.float64), np.array([fused]))
+    scores, totals = np.array([score]), np.array([fused])
+    parts = calibration.parts(scores, totals, 0)
+    [odds] = calibration.log_odds(scores, totals)
     assert [part.what for part in parts] == ["cross-encoder", "fusion", "bias"]
     assert {part.stage for part in parts} == {"rerank"}
     assert sum(part.value for part in parts) == pytest.approx(odds, abs=1e-6)
     assert odds == pytest.approx(scale * score + beside * fused + bias, abs=1e-6)
+
+
+def test_the_lead_is_a_part_too() -> None:
+    calibration = Calibration(1.0, 0.0, -1.0, lead=0.5)
+    scores, totals = np.array([1.0, 4.0, NAN]), np.zeros(3)
+    odds = calibration.log_odds(scores, totals)
+    assert odds[:2].tolist() == [0 + 0.5 * (0 - 3), 3 + 0.5 * (3 - 0)]
+    assert np.isnan(odds[2])
+    parts = calibration.parts(scores, totals, 1)
+    assert [(part.what, part.value) for part in parts] == [
+        ("cross-encoder", 4.0),
+        ("fusion", 0.0),
+        ("bias", -1.0),
+        ("lead", 1.5),
+    ]
+    assert parts[-1].detail == {"ahead": 3.0, "weight": 0.5}
+
+
+@given(st.lists(NUMBER, min_size=2, max_size=9), WEIGHT)
+def test_the_lead_never_changes_the_order(scores: list[float], lead: float) -> None:
+    evidence = Calibration().evidence(np.array(scores), np.zeros(len(scores)))
+    odds = Calibration(lead=lead).log_odds(np.array(scores), np.zeros(len(scores)))
+    order = np.argsort(evidence, kind="stable")
+    assert (np.diff(odds[order]) >= -1e-9).all()
+
+
+def test_how_far_candidates_are_ahead() -> None:
+    assert leads(np.array([1.0, 5.0, 2.0])).tolist() == [-4, 3, -3]
+    assert leads(np.array([5.0, 5.0])).tolist() == [0, 0]
+    # Nothing competes with the only document that was scored.
+    assert leads(np.array([NAN, 7.0]))[1] == 0
+    assert np.isnan(leads(np.array([NAN, 7.0]))[0])
+    assert leads(np.empty(0)).tolist() == []
+
+
+def test_a_sentence_is_as_likely_as_its_document_and_more_if_it_alone_scores_higher() -> None:
+    calibration = Calibration(scale=2.0, sentence=0.25, sentence_bias=-0.5)
+    assert calibration.sentence_log_odds(3.0, 3.0, 1.0) == 1.0 - 0.5
+    assert calibration.sentence_log_odds(5.0, 3.0, 1.0) == 1.0 + 0.25 * 2 * 2 - 0.5
+    # By default it counts like a passage of its own.
+    assert Calibration(bias=-1.0).sentence_log_odds(5.0, 3.0, 3.0 - 1.0) == 5.0 - 1.0
 
 
 def test_log_odds_of_float32_scores_are_float64() -> None:
@@ -39,7 +83,7 @@ def test_probabilities() -> None:
 
 
 def test_it_is_stored_as_plain_json() -> None:
-    calibration = Calibration(0.75, 0.125, -2.5)
+    calibration = Calibration(0.75, 0.125, -2.5, lead=1.5, sentence=0.5, sentence_bias=0.25)
     assert Calibration.of_table(json.loads(json.dumps(calibration.as_table()))) == calibration
     assert Calibration.of_table({}) == Calibration(1.0, 0.0, 0.0)
 
@@ -51,6 +95,9 @@ def test_it_is_stored_as_plain_json() -> None:
         ({"scale": float("inf")}, "scale is inf"),
         ({"fused": -0.1}, "fused is -0.1"),
         ({"bias": float("nan")}, "bias is nan"),
+        ({"lead": -1}, "lead is -1"),
+        ({"sentence": float("inf")}, "sentence is inf"),
+        ({"sentence_bias": float("nan")}, "sentence_bias is nan"),
         ({"slope": 1}, "unknown key 'slope'"),
         ({"scale": "much"}, "scale"),
     ],

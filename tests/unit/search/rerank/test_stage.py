@@ -11,6 +11,7 @@ import pytest
 
 from clew.core.errors import StageUnavailable
 from clew.core.types import Deadline
+from clew.models.unread import UNKNOWN_LIMIT
 from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.expected_relevant import ExpectedRelevant
@@ -208,3 +209,28 @@ def test_a_document_that_the_query_names_stays_first_and_its_parts_add_up() -> N
         assert sum(part.value for part in stage.parts) == pytest.approx(stage.score)
     assert [part.what for part in found.stages(2)[-1].parts] == ["cross-encoder", "fusion", "bias", "identifier"]
     assert found.first(3)[1].tolist() == sorted(found.first(3)[1], reverse=True)
+
+
+class Reads(RoundWithFacts):
+    """Reads the share of a query that it is told to."""
+
+    def __init__(self, unread: float) -> None:
+        super().__init__()
+        self.unread = unread
+
+    def unread_share(self, query: str) -> float:
+        return self.unread
+
+
+def test_a_query_that_the_cross_encoder_does_not_read_keeps_its_fused_order_and_has_no_probabilities() -> None:
+    scorer = Reads(UNKNOWN_LIMIT + 0.01)
+    found = rerank(scorer, pool([0.0, 10.0, 5.0]))
+    assert (scorer.asked, found.order.tolist()) == ([], [1, 2, 0])
+    assert (found.reached, found.wanted, found.stopped) == (0, 3, "unread")
+    assert [found.score(at) for at in (1, 2)] == [(10.0, "fusion", None), (5.0, "fusion", None)]
+    [note] = found.note(None)
+    assert note == "not reranked, and no probabilities: the cross-encoder does not read 21% of the query's tokens"
+    # min_probability drops nothing, because nothing is known.
+    assert found.filter_by_probability(0.9).shown.tolist() == [1, 2, 0]
+    assert found.filter_by_probability(0.9).note(0.9) == (note,)
+    assert rerank(Reads(UNKNOWN_LIMIT), pool([0.0, 10.0, 5.0])).stopped == "all"

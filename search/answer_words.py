@@ -1,0 +1,62 @@
+"""How likely a document answers, by the query's words alone: for answers that no cross-encoder scored.
+
+Two things say it, in every language alike: how much of the query's content the sentence and its title have, and how far
+the document is ahead of the others in fusion. `clew bench calibration --learn` learns the constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from clew.core.types import Floats
+from clew.search.protocols import Vocabulary
+from clew.search.rerank.calibration import leads
+from clew.search.rerank.log_odds import probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class WordsCalibration:
+    """log-odds = coverage * share of the query's content + lead * relative lead + bias. All are finite."""
+
+    coverage: float
+    lead: float
+    bias: float
+
+    def probability(self, coverage: float, lead: float) -> float:
+        """Return the probability (0 to 1) of a document with this coverage (0 to 1) and relative lead (-1 to 1)."""
+        return float(probabilities(np.array(self.coverage * coverage + self.lead * lead + self.bias)))
+
+
+# Learned on train queries by `clew bench calibration --learn`.
+WORDS = WordsCalibration(coverage=3.99, lead=5.76, bias=-3.11)
+
+
+def importance(weights: Mapping[str, float], vocabulary: Vocabulary, passages: int) -> dict[str, float]:
+    """Return term → weight in the query times inverse document frequency, as in BM25. passages: their number."""
+    found = {}
+    for term, weight in weights.items():
+        frequency = vocabulary.document_frequency(term)
+        found[term] = weight * float(np.log1p((passages - frequency + 0.5) / (frequency + 0.5)))
+    return found
+
+
+def coverage(importance: Mapping[str, float], terms: Collection[str]) -> float:
+    """Return the share (0 to 1) of a query's content that a text with these terms has; 0 for a query without content.
+
+    A term that the index does not know counts most, because a text without it answers something else.
+    """
+    whole = sum(importance.values())
+    return sum(importance.get(term, 0.0) for term in terms) / whole if whole > 0 else 0.0
+
+
+def relative_leads(totals: Floats) -> Floats:
+    """Return (m,) float64 how far each candidate is ahead of the best other one, as a share of the best score.
+
+    totals: (m,) float64 fused scores. The result is from -1 to 1; 0 if no score is above 0.
+    """
+    best = float(totals.max(initial=0.0))
+    found: Floats = np.clip(leads(totals) / best, -1.0, 1.0) if best > 0 else np.zeros(len(totals))
+    return found
