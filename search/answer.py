@@ -15,7 +15,7 @@ from clew.core.errors import QueryError, StageUnavailable
 from clew.core.text import Analyzer
 from clew.core.types import FieldValue
 from clew.models.passage import embedded_text
-from clew.search.answer_words import WORDS, coverage, importance, relative_leads
+from clew.search.answer_words import WORDS, relative_leads
 from clew.search.docstore import DocStore
 from clew.search.fields import Fields, body, title_field
 from clew.search.fusion import FusedCandidates, FusionSpec, passage_rows, standardised
@@ -23,7 +23,7 @@ from clew.search.protocols import CandidateGenerator, ParsedQuery, Vocabulary
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.ordering import Ordering, nothing_good
 from clew.search.rerank.stage import Reranker
-from clew.search.terms import QueryTerms, weighted_sentences
+from clew.search.terms import QueryTerms, coverage, importance, weighted_sentences
 from clew.search.trace import Trace
 from clew.search.types import MAX_ANSWERS, Answer, AnswerRequest, SearchRequest
 
@@ -283,7 +283,7 @@ def _log_odds(ordering: Ordering, at: int, score: float) -> float:
     # Reranking stopped before this document: its sentence stands for its passage.
     known = ordering.scores.copy()
     known[at] = score
-    document = float(calibration.log_odds(known, ordering.pool.totals)[at])
+    document = float(calibration.log_odds(known, ordering.pool.prior)[at])
     return calibration.sentence_log_odds(score, score, document)
 
 

@@ -6,13 +6,11 @@ the document is ahead of the others in fusion. `clew bench calibration --learn` 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from clew.core.types import Floats
-from clew.search.protocols import Vocabulary
 from clew.search.rerank.calibration import leads
 from clew.search.rerank.log_odds import probabilities
 
@@ -32,24 +30,6 @@ class WordsCalibration:
 
 # Learned on train queries by `clew bench calibration --learn`.
 WORDS = WordsCalibration(coverage=3.99, lead=5.76, bias=-3.11)
-
-
-def importance(weights: Mapping[str, float], vocabulary: Vocabulary, passages: int) -> dict[str, float]:
-    """Return term → weight in the query times inverse document frequency, as in BM25. passages: their number."""
-    found = {}
-    for term, weight in weights.items():
-        frequency = vocabulary.document_frequency(term)
-        found[term] = weight * float(np.log1p((passages - frequency + 0.5) / (frequency + 0.5)))
-    return found
-
-
-def coverage(importance: Mapping[str, float], terms: Collection[str]) -> float:
-    """Return the share (0 to 1) of a query's content that a text with these terms has; 0 for a query without content.
-
-    A term that the index does not know counts most, because a text without it answers something else.
-    """
-    whole = sum(importance.values())
-    return sum(importance.get(term, 0.0) for term in terms) / whole if whole > 0 else 0.0
 
 
 def relative_leads(totals: Floats) -> Floats:

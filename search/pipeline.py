@@ -201,6 +201,7 @@ class Searcher:
         matched = pool.take(np.flatnonzero(matching))
         ordering = None
         if reranker is not None:
+            matched = self._retriever.with_titles(parsed, matched, reranker.spec.top)
             with trace.stage("rerank"):
                 ordering = reranker.without_budget().rerank(parsed.text, matched, self.store, trace.deadline)
             trace.check_complete()
@@ -232,7 +233,10 @@ class Searcher:
         graph: GraphMode = "auto",
     ) -> tuple[FusedCandidates, Trace]:
         """Return all candidates of a query with their parts, and the trace: the input of learning a gate."""
-        _, pool, trace = self._found(SearchRequest(query=query, sources=sources, graph=graph), depth, fusion, among)
+        request = SearchRequest(query=query, sources=sources, graph=graph)
+        parsed, pool, trace = self._found(request, depth, fusion, among)
+        if self.reranker is not None:
+            pool = self._retriever.with_titles(parsed, pool, self.reranker.spec.top)
         return pool, trace
 
     def why_not(self, request: SearchRequest, document_id: str) -> WhyNot:
@@ -301,6 +305,7 @@ class Searcher:
         found = None
         if reranker is not None:
             with trace.stage("rerank"):
+                pool = self._retriever.with_titles(query, pool, reranker.spec.top)
                 found = reranker.rerank(query.text, pool, self.store, trace.deadline)
                 if found.stopped == "budget":
                     raise StageUnavailable(f"{found.wanted} documents could not be scored in the time left")

@@ -146,6 +146,7 @@ class MayMiss(Protocol):
         ...
 
 
+@runtime_checkable
 class Vocabulary(Protocol):
     """A source that knows in how many passages a term is."""
 

@@ -23,9 +23,11 @@ from clew.search.protocols import (
     MatchesAny,
     MayMiss,
     ParsedQuery,
+    Vocabulary,
     WordIndex,
 )
 from clew.search.query_analysis import QueryAnalyzer
+from clew.search.rerank.titles import with_titles
 from clew.search.trace import Trace
 from clew.search.types import MAX_WINDOW, Degradation, GraphUse, SearchRequest
 
@@ -99,6 +101,13 @@ class Retriever:
         asked = CandidateRequest(query, MAX_WINDOW, allowed, trace.deadline)
         deep = self._joined(query, {name: self._documents(name, asked, trace) for name in pool.sources}, fusion)
         return deep.take(np.flatnonzero(~np.isin(deep.documents, pool.documents)))
+
+    def with_titles(self, query: ParsedQuery, pool: FusedCandidates, count: int) -> FusedCandidates:
+        """Return a pool with the title shares of its first `count` candidates, if the index has words and titles."""
+        vocabulary = next((each for each in self.generators.values() if isinstance(each, Vocabulary)), None)
+        if vocabulary is None:
+            return pool
+        return with_titles(pool, query, count, self.query_analyzer.analyzer, vocabulary, self.store)
 
     def matches(
         self, query: ParsedQuery, pool: FusedCandidates, trace: Trace, filter_mask: Bools | None, floor: MeaningFloor

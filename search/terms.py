@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from clew.core.sentences import sentences
 from clew.core.text import STOP_WORDS, Analyzer
-from clew.search.protocols import ParsedQuery
+from clew.search.protocols import ParsedQuery, Vocabulary
 
 # Chinese stop words.
 _HAN_STOP_WORDS = frozenset("的 了 是 在 和 与 或 吗 呢 有 被 为".split())
@@ -66,3 +68,21 @@ def weighted_sentences(text: str, matches: list[Match]) -> list[tuple[int, int, 
         value = match_weight(match for match in matches if start <= match.start and match.end <= end)
         found.append((start, end, value * QUESTION_WEIGHT if text[end - 1] in "?？" else value))
     return found
+
+
+def importance(weights: Mapping[str, float], vocabulary: Vocabulary, passages: int) -> dict[str, float]:
+    """Return term → weight in the query times inverse document frequency, as in BM25. passages: their number."""
+    found = {}
+    for term, weight in weights.items():
+        frequency = vocabulary.document_frequency(term)
+        found[term] = weight * float(np.log1p((passages - frequency + 0.5) / (frequency + 0.5)))
+    return found
+
+
+def coverage(importance: Mapping[str, float], terms: Collection[str]) -> float:
+    """Return the share (0 to 1) of a query's content that a text with these terms has; 0 for a query without content.
+
+    A term that the index does not know counts most, because a text without it answers something else.
+    """
+    whole = sum(importance.values())
+    return sum(importance.get(term, 0.0) for term in terms) / whole if whole > 0 else 0.0

@@ -154,13 +154,12 @@ class _Reader:
         )
         request = SearchRequest(query=text, profile="qa")
         query, pool = retriever.pool(request, Trace(Deadline()), depth, None, searcher.fusion)
+        pool = retriever.with_titles(query, pool, self.reranker.spec.top)
         known = np.array([name in relevant for name in searcher.store.ids(pool.documents)], np.bool_)
         if not known.any():
             return None
         others = np.flatnonzero(~known)
         rest = pool.take(others)
-        if rest.identified is not None:
-            rest = replace(rest, identified=rest.identified[others])
         without = self._answered(query, rest, known[others], ()) if len(others) else None
         return Pair(self._answered(query, pool, known, gold), without)
 

@@ -33,8 +33,8 @@ MOST_QUERIES = 200
 class Scored:
     """Candidates of judged queries with their scores.
 
-    scores, fused: (n,) float64 cross-encoder scores and fused scores. relevant: (n,) bool. query: (n,) int64 number of
-    each candidate's query, 0 to queries - 1.
+    scores, fused: (n,) float64 cross-encoder scores, and priors (`FusedCandidates.prior`). relevant: (n,) bool. query:
+    (n,) int64 number of each candidate's query, 0 to queries - 1.
     """
 
     scores: Floats
@@ -162,4 +162,4 @@ def _candidates(
     if ordering.stopped == "unread":
         raise _UnreadError
     places = ordering.order[: ordering.reached]
-    return ordering.scores[places], pool.totals[places], searcher.store.ids(pool.documents[places])
+    return ordering.scores[places], ordering.pool.prior[places], searcher.store.ids(pool.documents[places])

@@ -17,13 +17,16 @@ import numpy as np
 
 from clew.core.spec import parse
 from clew.core.types import Contribution, Floats, Vectors
+from clew.search.fusion import TITLE_WEIGHT
 from clew.search.rerank.expected_relevant import ExpectedRelevant
 from clew.search.rerank.log_odds import probabilities
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """evidence = scale * cross-encoder's score + fused * fused score + bias.
+    """evidence = scale * cross-encoder's score + fused * (fused score + TITLE_WEIGHT * title share) + bias.
+
+    The sum in parentheses is `FusedCandidates.prior`, the (n,) array `fused` of the methods.
 
     log-odds of a document = evidence + lead * (evidence - that of the best other document).
     log-odds of a sentence = those of its document + sentence * scale * (score of the sentence - that of the passage) +
@@ -74,20 +77,25 @@ class Calibration:
         """Return (n,) float64 probabilities (0 to 1) of n log-odds."""
         return probabilities(log_odds)
 
-    def parts(self, scores: Floats, fused: Floats, at: int) -> tuple[Contribution, ...]:
+    def parts(self, scores: Floats, totals: Floats, at: int, titles: Floats | None = None) -> tuple[Contribution, ...]:
         """Return the log-odds of one of the n candidates of a query as contributions; their values add up to it.
 
-        scores, fused: as of `log_odds`. at: index of the candidate.
+        scores: (n,) as of `log_odds`. totals: (n,) fused scores. at: index of the candidate. titles: (n,) title shares
+        (None: titles do not count).
         """
-        score, total = float(scores[at]), float(fused[at])
-        found = (
+        score, total, prior = float(scores[at]), float(totals[at]), totals
+        found = [
             Contribution("rerank", "cross-encoder", self.scale * score, {"score": score, "weight": self.scale}),
             Contribution("rerank", "fusion", self.fused * total, {"score": total, "weight": self.fused}),
-            Contribution("rerank", "bias", self.bias),
-        )
+        ]
+        if titles is not None:
+            prior = totals + TITLE_WEIGHT * titles
+            share, weight = float(titles[at]), self.fused * TITLE_WEIGHT
+            found.append(Contribution("rerank", "title", weight * share, {"share": share, "weight": weight}))
+        found.append(Contribution("rerank", "bias", self.bias))
         if not self.lead:
-            return found
-        ahead = float(leads(self.evidence(scores, fused))[at])
+            return tuple(found)
+        ahead = float(leads(self.evidence(scores, prior))[at])
         return (*found, Contribution("rerank", "lead", self.lead * ahead, {"ahead": ahead, "weight": self.lead}))
 
     def as_table(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Reranker:
         reached = 0
         stopped: Literal["all", "early_stop"] = "all"
         while reached < len(wanted):
-            if self._stops_early(wanted, reached, scores, pool.totals):
+            if self._stops_early(wanted, reached, scores, pool.prior):
                 stopped = "early_stop"
                 break
             if not clock.allows(
@@ -70,7 +70,7 @@ class Reranker:
             if not np.isfinite(scores[chunk]).all():
                 raise StageUnavailable("the model gave a document a score that is not a finite number")
             reached += len(chunk)
-        log_odds = self.calibration.log_odds(scores, pool.totals)
+        log_odds = self.calibration.log_odds(scores, pool.prior)
         first = wanted[:reached]
         lift = lift_above(log_odds, pool.identified)
         if pool.identified is not None:
@@ -115,7 +115,10 @@ class Reranker:
         return self.calibration.expected_relevant is not None and self.spec.early_stop > 0
 
     def _stops_early(self, wanted: Ints, reached: int, scores: Floats, fused: Floats) -> bool:
-        """Return whether fewer relevant documents than early_stop are expected among those not scored yet."""
+        """Return whether fewer relevant documents than early_stop are expected among those not scored yet.
+
+        fused: (m,) prior of the candidates.
+        """
         expected_relevant = self.calibration.expected_relevant
         if expected_relevant is None or not self._may_stop or reached < CHUNK:
             return False

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.core.errors import SpecError
+from clew.search.fusion import TITLE_WEIGHT
 from clew.search.rerank.calibration import Calibration, leads
 
 NUMBER = st.floats(-1e3, 1e3)
@@ -44,6 +45,18 @@ def test_the_lead_is_a_part_too() -> None:
         ("lead", 1.5),
     ]
     assert parts[-1].detail == {"ahead": 3.0, "weight": 0.5}
+
+
+def test_the_title_is_a_part_too() -> None:
+    calibration = Calibration(2.0, 0.5, 0.0, lead=1.0)
+    scores, totals, titles = np.array([1.0, 1.0]), np.array([3.0, 3.0]), np.array([0.5, 0.0])
+    odds = calibration.log_odds(scores, totals + TITLE_WEIGHT * titles)
+    assert odds[0] > odds[1]
+    for at in range(2):
+        parts = calibration.parts(scores, totals, at, titles)
+        assert [part.what for part in parts] == ["cross-encoder", "fusion", "title", "bias", "lead"]
+        assert sum(part.value for part in parts) == pytest.approx(odds[at])
+        assert parts[2].detail == {"share": titles[at], "weight": 0.5 * TITLE_WEIGHT}
 
 
 @given(st.lists(NUMBER, min_size=2, max_size=9), WEIGHT)
