@@ -233,11 +233,10 @@ class Searcher:
         graph: GraphMode = "auto",
     ) -> tuple[FusedCandidates, Trace]:
         """Return all candidates of a query with their parts, and the trace: the input of learning a gate."""
-        request = SearchRequest(query=query, sources=sources, graph=graph)
-        parsed, pool, trace = self._found(request, depth, fusion, among)
-        if self.reranker is not None:
-            pool = self._retriever.with_titles(parsed, pool, self.reranker.spec.top)
-        return pool, trace
+        asked = SearchRequest(query=query, sources=sources, graph=graph)
+        parsed, pool, trace = self._found(asked, depth, fusion, among)
+        top = self.reranker.spec.top if self.reranker else 0
+        return self._retriever.with_titles(parsed, pool, top) if top else pool, trace
 
     def why_not(self, request: SearchRequest, document_id: str) -> WhyNot:
         """Return which stage lost an expected document, and the score that every stage gave it."""
