@@ -298,6 +298,12 @@ class _Build:
                 f"{len(missing)} relevant documents of the judged queries are not in the index and count as "
                 f"not found, such as {missing[0]!r}"
             )
+        asked = [judged.queries[name] for name in judged.counted]
+        if asked and searcher.reranker is not None and not searcher.reranker.reads_any(asked):
+            self._notice(
+                "[rerank] reads none of the judged queries: its model was not made for their language, so they are not "
+                "reranked; name a model that was"
+            )
         with self._step("judge", len(judged.counted)):
             home = self._folder, self._home
             proved = prove(searcher, judged, self._spec.search, self._progress)

@@ -30,13 +30,16 @@ class WordsCalibration:
 
 # Learned on train queries by `clew bench calibration --learn`.
 WORDS = WordsCalibration(coverage=3.99, lead=5.76, bias=-3.11)
+# Fused scores are in standard deviations of the collection: below this a best score may be chance.
+_LEAST_BEST = 5.0
 
 
 def relative_leads(totals: Floats) -> Floats:
     """Return (m,) float64 how far each candidate is ahead of the best other one, as a share of the best score.
 
-    totals: (m,) float64 fused scores. The result is from -1 to 1; 0 if no score is above 0.
+    totals: (m,) float64 fused scores. A best score below 5 counts as 5, so that among documents that all have little to
+    do with the query none is far ahead. The result is from -1 to 1.
     """
-    best = float(totals.max(initial=0.0))
-    found: Floats = np.clip(leads(totals) / best, -1.0, 1.0) if best > 0 else np.zeros(len(totals))
+    best = max(float(totals.max(initial=0.0)), _LEAST_BEST)
+    found: Floats = np.clip(leads(totals) / best, -1.0, 1.0)
     return found

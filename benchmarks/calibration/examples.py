@@ -63,10 +63,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A query searched with its relevant documents, and without them (None if nothing else is found)."""
+    """A query searched with its relevant documents, and without them (None if nothing else is found).
+
+    exact: whether it is known which sentences answer, and not only which documents are relevant.
+    """
 
     full: Answered
     without: Answered | None
+    exact: bool = False
 
 
 def open_examples(
@@ -161,7 +165,7 @@ class _Reader:
         others = np.flatnonzero(~known)
         rest = pool.take(others)
         without = self._answered(query, rest, known[others], ()) if len(others) else None
-        return Pair(self._answered(query, pool, known, gold), without)
+        return Pair(self._answered(query, pool, known, gold), without, exact=bool(gold))
 
     def _answered(self, query: ParsedQuery, pool: FusedCandidates, known: Bools, gold: Sequence[str]) -> Answered:
         searcher, reranker = self.searcher, self.reranker

@@ -77,7 +77,14 @@ def learn_defaults(train: Examples, own: Calibration) -> Learned:
     slope, ahead, bias = documents
     calibration = Calibration(own.scale * slope, own.fused * slope, bias, lead=ahead / slope)
     strength = np.array([_FIXED, _STRENGTH, _STRENGTH])
-    rows = _fit(train, lambda found: _sentence_rows(found, own, calibration), [1.0, 0.5, 0.0], strength, {1: 0.0})
+    # Where only documents are judged, a sentence of a relevant one may still not answer: such collections together
+    # count as much as those in which the sentences are known.
+    exact = [name for name, pairs in train.items() if any(pair.exact and len(pair.full.at) for pair in pairs)]
+    share = (len(train) - len(exact)) / len(exact) if exact else 1.0
+    shares = {name: share for name in exact if share > 1}
+    rows = _fit(
+        train, lambda found: _sentence_rows(found, own, calibration), [1.0, 0.5, 0.0], strength, {1: 0.0}, shares
+    )
     calibration = replace(calibration, sentence=rows[1], sentence_bias=rows[2])
     return Learned(calibration, WordsCalibration(*_fit(train, _word_rows, [1.0, 1.0, 0.0])))
 
@@ -168,15 +175,17 @@ def _fit(
     towards: list[float],
     strength: float | Floats = _STRENGTH,
     least: Mapping[int, float] | None = None,
+    shares: Mapping[str, float] | None = None,
 ) -> list[float]:
-    """Return the coefficients of a logistic model over all collections, each of which has the same weight."""
+    """Return the coefficients of a logistic model over all collections. shares: their weights, 1 for others."""
     parts: list[tuple[Floats, Floats, Floats]] = []
-    for pairs in train.values():
+    for name, pairs in train.items():
+        weight = 100 * (shares or {}).get(name, 1.0) / len(pairs)
         for pair in pairs:
             for found, share in ((pair.full, 1.0), (pair.without, ABSENT)):
                 if found is not None:
                     rows, right = rows_of(found)
-                    parts.append((rows, right, np.full(len(right), share * 100 / len(pairs))))
+                    parts.append((rows, right, np.full(len(right), share * weight)))
     features, targets, weights = (np.concatenate([part[at] for part in parts]) for at in range(3))
     best = fit_logistic(features, targets, np.array(towards), strength=strength, weights=weights, least=least)
     return [float(each) for each in best]

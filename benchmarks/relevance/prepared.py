@@ -12,7 +12,7 @@ from clew.core.measures.evaluation import judged_queries
 from clew.core.measures.gains import to_gains
 from clew.core.progress import Progress
 from clew.indexer.tuning.judged import dev_qrels
-from clew.indexer.tuning.rerank import learn_rerank, reads_any
+from clew.indexer.tuning.rerank import learn_rerank
 from clew.indexer.tuning.tune import Tuned, tune
 from clew.search.rerank.calibration import Calibration
 
@@ -55,7 +55,7 @@ def tune_systems(
         found.update(dict.fromkeys(names, fusion))
         rerank = [name for name in names if group[name].rerank]
         asked = [queries[name] for name in judged_queries(qrels)]
-        if rerank and searcher.reranker is not None and reads_any(searcher.reranker, asked):
+        if rerank and searcher.reranker is not None and searcher.reranker.reads_any(asked):
             tuned = replace(searcher, fusion=fusion.after)
             calibration = learn_rerank(
                 tuned,

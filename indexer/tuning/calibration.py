@@ -15,9 +15,8 @@ from clew.search.rerank.log_odds import log_complement
 
 LEAST_SCALE = 1e-3
 # Columns of the features whose coefficients have a lower bound.
-_SCALE, _FUSED, _LEAD = 0, 1, 3
-# Which candidate leads depends on the coefficients; after this many fits it no longer changes.
-_ROUNDS = 5
+_SCALE, _FUSED = 0, 1
+_SLOPE, _LEAD = 0, 1
 _EXPECTED_FUSED, _EXPECTED_DOUBT = 1, 2
 
 
@@ -43,17 +42,23 @@ def learn(
     table = np.stack([np.asarray(scores, np.float64), fused, np.ones(len(fused))], axis=1)
     hits = int(np.count_nonzero(relevant))
     targets = np.where(relevant, (hits + 1) / (hits + 2), 1 / (len(table) - hits + 2))
-    towards = np.array([begin.scale, begin.fused, begin.bias, begin.lead])
-    least = {_SCALE: LEAST_SCALE, _FUSED: 0.0}
-    if query is None:
-        weights = np.append(fit_logistic(table, targets, towards[:_LEAD], strength=strength, least=least), 0.0)
-    else:
-        weights = towards
-        for _ in range(_ROUNDS):
-            features = np.column_stack([table, leads_by_query(table @ weights[:_LEAD], query)])
-            weights = fit_logistic(features, targets, towards, strength=strength, least=least | {_LEAD: 0.0})
-    scale, fused_weight, bias, lead = (round(float(weight), 6) for weight in weights)
-    return replace(begin, scale=scale, fused=fused_weight, bias=bias, lead=lead, expected_relevant=None)
+    towards = np.array([begin.scale, begin.fused, begin.bias])
+    best = fit_logistic(table, targets, towards, strength=strength, least={_SCALE: LEAST_SCALE, _FUSED: 0.0})
+    scale, fused_weight, bias = (float(weight) for weight in best)
+    lead = 0.0
+    if query is not None:
+        # The order is that of the fit above. Fitted together with the lead, the two weights would serve only to tell by
+        # how far the best document is ahead.
+        evidence = table[:, :2] @ best[:2]
+        features = np.stack([evidence, leads_by_query(evidence, query), np.ones(len(evidence))], axis=1)
+        start_at, least = np.array([1.0, begin.lead, begin.bias]), {_SLOPE: LEAST_SCALE, _LEAD: 0.0}
+        slope, ahead, bias = (
+            float(w) for w in fit_logistic(features, targets, start_at, strength=strength, least=least)
+        )
+        scale, fused_weight, lead = scale * slope, fused_weight * slope, ahead / slope
+    found = {"scale": scale, "fused": fused_weight, "bias": bias, "lead": lead}
+    rounded = {name: round(value, 6) for name, value in found.items()}
+    return replace(begin, **rounded, expected_relevant=None)
 
 
 def leads_by_query(evidence: Floats, query: Ints) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,9 @@ from clew.core.measures.runs import Qrels
 from clew.core.progress import Progress
 from clew.core.types import Bools, Deadline, Floats, Ints
 from clew.indexer.tuning.calibration import leads_by_query, learn, learn_expected_relevant
-from clew.models.unread import UNKNOWN_LIMIT
 from clew.search.identical_ids import IdenticalIds, own_document, pool_without
 from clew.search.profile import load_profile
-from clew.search.rerank.stage import CHUNK, Reranker
+from clew.search.rerank.stage import CHUNK
 from clew.search.types import SearchRequest
 
 if TYPE_CHECKING:
@@ -139,11 +138,6 @@ def scored(
         np.repeat(np.arange(len(parts), dtype=np.int64), [len(part[2]) for part in parts]),
         len(parts),
     )
-
-
-def reads_any(reranker: Reranker, queries: Iterable[str]) -> bool:
-    """Return whether a reranker reads the language of at least one of the queries."""
-    return any(reranker.unread_share(query) <= UNKNOWN_LIMIT for query in queries)
 
 
 class _UnreadError(Exception):

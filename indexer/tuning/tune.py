@@ -22,7 +22,7 @@ from clew.core.progress import Progress
 from clew.indexer.tuning.fusion import example, learn, mean_ndcg
 from clew.indexer.tuning.graph import Learned, TrainingData, learned
 from clew.indexer.tuning.judged import TRAIN, dev_qrels, open_folder, open_judged
-from clew.indexer.tuning.rerank import RerankTuned, learn_rerank, reads_any
+from clew.indexer.tuning.rerank import RerankTuned, learn_rerank
 from clew.search.identical_ids import IdenticalIds, own_document
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _tuned(searcher: Searcher, judged: JudgedQueries, options: Options, progress
         if has_graph:
             found, tuned = _with_graph(searcher, judged, qrels, found, options, progress)
         asked = [judged.queries[name] for name in judged_queries(qrels)]
-        if searcher.reranker is not None and reads_any(searcher.reranker, asked):
+        if searcher.reranker is not None and searcher.reranker.reads_any(asked):
             calibration = learn_rerank(
                 tuned,
                 judged.queries,

@@ -7,6 +7,7 @@ the fused order stays. It may stop early, if hardly anything relevant is expecte
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -101,6 +102,10 @@ class Reranker:
     def unread_share(self, query_text: str) -> float:
         """Return the share (0 to 1) of a query's tokens that say nothing to the cross-encoder; 0 if it cannot tell."""
         return self.scorer.unread_share(query_text) if isinstance(self.scorer, LanguageReader) else 0.0
+
+    def reads_any(self, queries: Iterable[str]) -> bool:
+        """Return whether the cross-encoder reads the language of at least one of the queries."""
+        return any(self.unread_share(query) <= UNKNOWN_LIMIT for query in queries)
 
     def _not_reranked(
         self, pool: FusedCandidates, fused: Ints, wanted: int, stopped: Literal["budget", "unread"]

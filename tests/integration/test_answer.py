@@ -184,6 +184,53 @@ def test_the_likeliest_answer_comes_first_whatever_the_order_of_documents(index)
     assert [answer.id for answer in answers] == documents[::-1]
 
 
+class Unreading(OverlapScorer):
+    """Reads no query."""
+
+    def unread_share(self, query: str) -> float:
+        return 1.0
+
+
+def test_a_question_that_the_cross_encoder_does_not_read_has_a_note_and_no_probabilities(index) -> None:
+    response = with_scorer(index, Unreading()).answer(AnswerRequest(search=ASKED))
+    assert {(answer.scored_by, answer.probability, answer.document_probability) for answer in response.answers} == {
+        ("terms", None, None)
+    }
+    assert (response.rerank.stopped, response.rerank.reranked, response.sentences) == ("unread", 0, 0)
+    assert any("the cross-encoder does not read 100% of the query's tokens" in note for note in response.notes)
+    assert response.degraded == ()
+    assert [answer.id for answer in response.answers] == [
+        answer.id for answer in index.answer(QUERY, rerank=False).answers
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "good"),
+    [
+        ("does warm water make green tea", True),
+        ("绿茶要用温水泡", True),
+        ("mayoral election results", False),
+        ("市长选举是谁赢了", False),
+    ],
+)
+def test_nothing_is_good_if_the_words_are_about_something_else(plain, query, good) -> None:
+    assert plain.answer(query).nothing_good is not good
+
+
+def test_a_sentence_has_the_log_odds_of_its_document_and_what_it_adds(index) -> None:
+    calibration = Calibration(1.5, 0.25, -0.75, lead=0.5, sentence=0.5, sentence_bias=-1.0)
+    searcher = with_scorer(index, OverlapScorer(), calibration)
+    hits = {hit.id: hit for hit in searcher.search(types.SearchRequest(query=QUERY, k=50, explain=True)).hits}
+    answers = searcher.answer(AnswerRequest(search=ASKED)).answers
+    assert [answer.score for answer in answers] == sorted((answer.score for answer in answers), reverse=True)
+    for answer in answers:
+        (stage,) = (why for why in hits[answer.id].why if why.stage == "rerank")
+        passage = stage.parts[0].detail["score"]
+        sentence = float(OverlapScorer().score(QUERY, [f"{answer.title}\n{answer.text}"])[0])
+        assert sum(part.value for part in stage.parts) == pytest.approx(hits[answer.id].score)
+        assert answer.score == pytest.approx(hits[answer.id].score + 0.5 * 1.5 * (sentence - passage) - 1.0)
+
+
 def test_documents_of_which_nothing_was_read_follow_and_stay(index, monkeypatch) -> None:
     monkeypatch.setattr("clew.search.answer.SENTENCES", 2)
     response = index.answer(QUERY, k=8)

@@ -127,3 +127,10 @@ def test_the_table_is_printed_and_says_what_is_left_out(root):
     assert "left out" in row
     shown = CliRunner().invoke(app, ["indexes", "show", "shop", "--home", str(root / "home")]).stdout
     assert row in shown
+
+
+def test_a_reranker_that_reads_none_of_the_judged_queries_is_said_to(root, monkeypatch):
+    monkeypatch.setattr(OverlapScorer, "unread_share", lambda self, query: 1.0, raising=False)
+    report = build(spec(root, rerank=RERANK), root / "home")
+    assert any("[rerank] reads none of the judged queries" in text for text in report.notices)
+    assert (report.stages[0]["difference"], report.relevance["nDCG@10"]) == (0.0, 1.0)

@@ -81,6 +81,13 @@ def test_how_far_a_document_is_ahead_is_learned_from_lists_with_one_answer() -> 
     assert brier(found) < 0.5 * brier(learn(scores, np.zeros(4_000), relevant))
 
 
+def test_learning_the_lead_does_not_change_the_order() -> None:
+    scores, fused, relevant = drawn(0.8, 0.4, -1.5, 2_000)
+    query = np.repeat(np.arange(100), 20)
+    found, without = learn(scores, fused, relevant, query=query), learn(scores, fused, relevant)
+    assert found.fused / found.scale == pytest.approx(without.fused / without.scale, rel=1e-3)
+
+
 def test_the_parameters_of_sentences_stay() -> None:
     start = Calibration(sentence=0.25, sentence_bias=-0.5)
     found = learn(*drawn(1.0, 0.0, 0.0), start)
