@@ -170,7 +170,7 @@ def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | Non
 def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, release: Release) -> Reranker | None:
     if spec is None:
         return None
-    from clew.models.store import find_recorded
+    from clew.models.recorded import find_recorded
 
     published = replace(spec, model=find_recorded(release.reranker, home)) if release.reranker else spec
     try:
@@ -192,7 +192,8 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         return None
     from clew.models.agreement import MIN_AGREEMENT
     from clew.models.cached import CachedEncoder
-    from clew.models.store import find_recorded, load_encoder
+    from clew.models.recorded import find_recorded
+    from clew.models.store import load_encoder
 
     wanted = model or find_recorded(version.encoder, home)
     try:

@@ -181,6 +181,7 @@ def gc(
     """Remove old releases and unused files.
 
     The live release, the one before it, the one that an override was compared with, and releases in use are kept.
+    Models that builds stored are removed if no index of the home needs them any more.
 
     Example: clew indexes gc shop --keep 2
     """
@@ -192,6 +193,10 @@ def gc(
         return
     did = "would remove" if dry_run else "removed"
     out(f"{name}: {did} {len(report.releases)} release(s), {len(report.shards)} shard(s), {report.bytes:,} bytes")
+    if report.models:
+        out(f"  and {len(report.models)} model(s) that no index needs any more")
+    if report.unread:
+        out(f"  no model was removed, because an index cannot be read: {report.unread}")
     if report.held:
         out(f"  not removed, because a reader has them open: {', '.join(report.held)}")
 
@@ -206,7 +211,7 @@ def export(
 ) -> None:
     """Export a release into one file.
 
-    The file contains everything that the release needs, including its graph, but not the models.
+    The file contains everything that the release needs, including its graph and its models.
 
     Example: clew indexes export shop shop.tar.zst
     """
