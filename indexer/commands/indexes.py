@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
+from clew.indexer.commands.build import OverrideReason, OverrideUntil, print_report
 from clew.search.commands.completion import index_names
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -168,6 +169,32 @@ def rollback(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
     if override is not None and override.has_ended():
         note(f"release {chosen.id}: {override.describe()}")
     out_json(asdict(chosen)) if as_json else out(f"{name}: release {chosen.id} is live")
+
+
+@app.command()
+def rebuild(
+    name: Name,
+    release: ReleaseId = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+    override: OverrideReason = None,
+    until: OverrideUntil = None,
+) -> None:
+    """Build an index again from the spec that it stores.
+
+    For an index that this version of Clew cannot open. The source and the judged queries are read where they were; no
+    text is encoded again if the encoder is the same.
+
+    Example: clew indexes rebuild shop
+    """
+    from clew.core.progress import for_terminal
+    from clew.indexer.build import build
+    from clew.indexer.releases.override import Override
+    from clew.indexer.releases.stored import stored_spec
+
+    chosen = Override.of(override, until)
+    report = build(stored_spec(home, name, release), home, override=chosen, progress=for_terminal())
+    out_json(report.as_table()) if as_json else print_report(report)
 
 
 @app.command()

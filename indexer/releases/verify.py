@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.core.artifacts import verify_files
-from clew.core.errors import CorruptError, NotFoundError, QualityError
+from clew.core.errors import CorruptError, FormatError, NotFoundError, QualityError
 from clew.indexer.graphs.used import check_graph, snapshot_of
 from clew.indexer.releases.history import existing
 from clew.indexer.releases.pinned import pinned_folders
@@ -47,12 +47,13 @@ class VerifyReport:
 
 
 def is_shard_intact(directory: Path) -> bool:
-    """Return whether a shard's folder exists and every file has the hash that is in its manifest."""
+    """Return whether a shard's folder exists, every file has the hash in its manifest, and these give its address."""
     try:
-        verify_files(directory, load(ShardManifest, directory / "manifest.json").files)
-    except (NotFoundError, CorruptError):
+        manifest = load(ShardManifest, directory / "manifest.json")
+        verify_files(directory, manifest.files)
+    except (NotFoundError, CorruptError, FormatError):
         return False
-    return True
+    return manifest.address == directory.name
 
 
 def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVersion:
