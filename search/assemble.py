@@ -12,6 +12,7 @@ from clew.core.errors import FormatError, MismatchError, NotFoundError, SpecErro
 from clew.core.spec import parse
 from clew.core.tables import REBUILD
 from clew.core.text import Analyzer
+from clew.kg.manifest import AGAIN as GRAPH_AGAIN
 from clew.search.candidates import KINDS
 from clew.search.fields import searched
 from clew.search.fusion import FusionSpec
@@ -98,7 +99,11 @@ def _named(error: StoreError, version: IndexVersion, release: Release) -> StoreE
     message = error.message
     if isinstance(error, FormatError):
         message = f"index {version.index!r}, release {release.id}, was written by another version of Clew: {message}"
-    hint = rebuild_hint(version.index) if error.hint == REBUILD else error.hint
+        # A build also loads the graph again where a snapshot has another format.
+        again = error.hint in {REBUILD, GRAPH_AGAIN}
+    else:
+        again = error.hint == REBUILD
+    hint = rebuild_hint(version.index) if again else error.hint
     return type(error)(message, hint)
 
 

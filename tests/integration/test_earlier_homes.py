@@ -14,6 +14,7 @@ import clew
 from clew.core.errors import FormatError, MismatchError, NotFoundError, UsageError
 from clew.indexer.releases.stored import stored_spec
 from clew.indexer.releases.transfer import export, import_
+from clew.kg.manifest import checksum_of
 
 HOMES = sorted((Path(__file__).parents[1] / "fixtures" / "homes").glob("*.tar.gz"))
 REFUSED = (FormatError, MismatchError)
@@ -145,6 +146,24 @@ def test_a_format_that_is_not_read_is_refused_with_both_numbers_and_rebuilt(tmp_
     error, hint = done.stderr.strip().splitlines()
     assert f"has format {number}, but this version of Clew reads format" in error
     assert "index 'shop', release r2, was written by another version of Clew" in error
+    assert "clew indexes rebuild shop" in hint
+    assert run(folder, "indexes", "rebuild", "shop").returncode == 0
+    assert run(folder, "search", "shop", "lamp").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "dictionary/dictionary.json"])
+def test_a_graph_of_another_format_is_refused_and_loaded_again(tmp_path, name):
+    folder, _ = unpacked(HOMES[-1], tmp_path)
+    (snapshot,) = (path.parent for path in folder.glob("home/graphs/shop/*/manifest.json"))
+    path = snapshot / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}), encoding="utf-8")
+    if name != "manifest.json":
+        manifest = json.loads((snapshot / "manifest.json").read_text())
+        manifest["files"][name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        manifest |= {"checksum": checksum_of({key: value for key, value in manifest.items() if key != "checksum"})}
+        (snapshot / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    error, hint = run(folder, "search", "shop", "lamp").stderr.strip().splitlines()
+    assert f"{path} has format 99" in error
     assert "clew indexes rebuild shop" in hint
     assert run(folder, "indexes", "rebuild", "shop").returncode == 0
     assert run(folder, "search", "shop", "lamp").returncode == 0
