@@ -29,7 +29,7 @@ from clew.indexer.releases.gc import remove_staging
 from clew.indexer.releases.history import next_number
 from clew.indexer.releases.judged import Judged, not_indexed, read_judged
 from clew.indexer.releases.live import Live, find_live
-from clew.indexer.releases.models import described_encoder, described_reranker
+from clew.indexer.releases.models import described_encoder, described_reranker, with_pinned
 from clew.indexer.releases.override import Override
 from clew.indexer.releases.publish import install_version, write_release
 from clew.indexer.releases.stages import prove
@@ -81,8 +81,8 @@ def build(
     progress = progress or Silent()
     chosen = runner or local_runner(spec.build.workers, spec.build.threads)
     try:
-        with disk_errors(folder.root), writing(folder.root):
-            work = _Build(spec, home, folder, chosen, progress)
+        with disk_errors(folder.root), writing(folder.root), ExitStack() as held:
+            work = _Build(spec, home, folder, chosen, progress, held)
             with lock_snapshot(home, work.table):
                 return work.run(override)
     finally:
@@ -92,7 +92,16 @@ def build(
 
 
 class _Build:
-    def __init__(self, spec: IndexSpec, home: Path, folder: IndexFolder, runner: Runner, progress: Progress) -> None:
+    def __init__(
+        self,
+        spec: IndexSpec,
+        home: Path,
+        folder: IndexFolder,
+        runner: Runner,
+        progress: Progress,
+        held: ExitStack,
+    ) -> None:
+        """Describe the models and pin them; `held` protects them from gc until a release records them."""
         self._spec = spec = resolved(spec, home, progress)
         self._home = home
         self._folder = folder
@@ -103,8 +112,9 @@ class _Build:
         if spec.search.dense is not None:
             # Fail before the long steps if the spec asks for a GPU and there is none.
             for_build(spec.search.dense.device, 0, 0)
-        self._encoder = described_encoder(spec.search.dense, home)
-        self._reranker = described_reranker(spec.search.rerank, home)
+        encoder, reranker = described_encoder(spec.search.dense, home), described_reranker(spec.search.rerank, home)
+        self._encoder = with_pinned(encoder, home, "bi_encoder", held)
+        self._reranker = with_pinned(reranker, home, "cross_encoder", held)
         self._analyzer = Analyzer(spec.search.analyzer).fingerprint
         files = files_of(spec.source, spec.form)
         self._staging = Staging.of(folder, plan_of(spec.as_table(), files, self._encoder, self._analyzer))

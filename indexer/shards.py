@@ -31,6 +31,7 @@ from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_documents
 from clew.indexer.variants import shaped
 from clew.search.assemble import kinds_of
+from clew.search.candidates.dense.files import FORMAT as DENSE_FORMAT
 from clew.search.docstore import DocStore, write_documents, write_passages
 from clew.search.fields import body, title_field
 from clew.search.protocols import IndexKind, PassageSet
@@ -168,11 +169,13 @@ def build_shard(job: ShardJob, global_statistics: Mapping[str, Any]) -> dict[str
 
 
 def _settings(spec: IndexSpec) -> bytes:
-    """Return the settings of the derived files.
+    """Return the settings and the format of the derived files.
 
-    They include neither the model, because the stored vectors already depend on it, nor the device that compares them.
+    Without the format, a shard whose derived files an earlier version of Clew wrote would have the address of a new
+    one. The settings include neither the model, because the stored vectors already depend on it, nor the device that
+    compares them.
     """
-    dense = as_table(spec.search.dense) if spec.search.dense is not None else {}
+    dense = as_table(spec.search.dense) | {"format": DENSE_FORMAT} if spec.search.dense is not None else {}
     for key in ("model", "device"):
         dense.pop(key, None)
     return (json.dumps({"dense": dense}, sort_keys=True) + "\n").encode()

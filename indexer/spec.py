@@ -138,11 +138,11 @@ def read_spec(path: Path) -> IndexSpec:
     return spec_of(read_toml(path), str(path), path.absolute().parent)
 
 
-def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
+def spec_of(table: Mapping[str, Any], where: str, base: Path, *, stored: bool = False) -> IndexSpec:
     """Return the spec that a parsed TOML file describes.
 
-    where: the file's name for messages. base: the folder that relative paths start from. Raises the errors of
-    `read_spec`.
+    where: the file's name for messages. base: the folder that relative paths start from. stored: the table is that of a
+    version, which may have keys with old names. Raises the errors of `read_spec`.
     """
     for key in table:
         if key not in _STORED:
@@ -153,14 +153,15 @@ def spec_of(table: Mapping[str, Any], where: str, base: Path) -> IndexSpec:
                 f"{where}: {key!r} is missing", "add it (see docs/spec.md), or write a spec: clew init DATA"
             )
     parts: dict[str, Any] = {
-        key: parse(cls, table[key], f"{where} [{key}]") for key, cls in _TABLES.items() if key in table
+        key: parse(cls, table[key], f"{where} [{key}]", stored=stored) for key, cls in _TABLES.items() if key in table
     }
     source = replace(parts["source"], path=_resolve_path(parts["source"].path, base))
     parts["source"] = source
     if "quality" in parts and parts["quality"].queries:
         parts["quality"] = replace(parts["quality"], queries=_resolve_path(parts["quality"].queries, base))
     fields = table["fields"] if table.get("fields") is not None else _default_fields(source, where)
-    search = _resolve_search(SearchSpec.of_table({**table, "fields": fields}, where), str(table["name"]), where, base)
+    search = SearchSpec.of_table({**table, "fields": fields}, where, stored=stored)
+    search = _resolve_search(search, str(table["name"]), where, base)
     return parse(IndexSpec, {"name": table["name"], "search": search, **parts}, where)
 
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.core.errors import CorruptError
+from clew.core.errors import CorruptError, FormatError, NotFoundError
 from clew.core.mapped import open_array, open_trie
 from clew.core.tables import read_table
 from clew.core.text import FUNCTION_WORDS
@@ -127,6 +127,15 @@ def write_dictionary(entities: Iterable[Entity], degrees: Ints, snapshot: Path) 
     table = {"format": FORMAT, **counts, "types": types}
     (directory / TABLE).write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return counts
+
+
+def is_current(snapshot: Path) -> bool:
+    """Return whether a snapshot has a dictionary in the format of this version of Clew."""
+    try:
+        read_table(snapshot / DICTIONARY / TABLE, FORMAT)
+    except (NotFoundError, CorruptError, FormatError):
+        return False
+    return True
 
 
 class _Names:

@@ -6,7 +6,9 @@ after the first also multiplies it by `decay` and by the number of edges of that
 -`hub`, so that the neighbours of a hub have low weights. Mentions that lead to the same entity add up. From one
 mention, several paths to an entity count as independent evidence (a noisy or) and raise its weight at most halfway from
 that of the best path to that of the entity before it: however many paths there are, an entity never outranks the one on
-the way to it. The path with the highest weight is the one that is shown.
+the way to it. Only a path of two steps that was learned from questions is followed as if it were one relation
+(clew.kg.paths): its end may outrank the entity on the way, never the one that the query names. The path with the
+highest weight is the one that is shown.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Literal
 import numpy as np
 
 from clew.core.types import Floats, Ints
+from clew.kg.paths import LearnedPath, PathEdges
 from clew.kg.relations import Step
 from clew.kg.types import MAX_FAN_OUT, MAX_HOPS, Direction, EdgeTable, Walk
 
@@ -115,26 +118,33 @@ class Reached:
 
 
 def expand(
-    table: EdgeTable, seeds: Mapping[str, float], fits: Mapping[tuple[str, Step], float], spec: ExpandSpec
+    table: EdgeTable,
+    seeds: Mapping[str, float],
+    fits: Mapping[tuple[str, Step], float],
+    spec: ExpandSpec,
+    learned: Sequence[LearnedPath] = (),
 ) -> list[Reached]:
     """Return the entities that can be reached from some seeds, by descending weight, then by id.
 
     seeds: id → probability of its mention (0 to 1); part of the result if `itself` is above 0. fits: how well a
     step fits the question (0 to 1), by (seed, step) for the first hop and ("", step) for later hops; default 1.
+    learned: the learned paths that lead away from the seeds; PageRank does not use them.
     """
     share = _edge_shares(table, fits, spec)
     start = np.array([seeds.get(node, 0.0) if hop == 0 else 0.0
                       for node, hop in zip(table.nodes, table.hops.tolist(), strict=True)], np.float64)  # fmt: skip
+    shown: dict[int, PathEdges] = {}
     if spec.method == "pagerank":
         weights, came = _page_ranks(table, start, share, spec)
     else:
-        weights, came = _path_sums(table, start, share, spec)
+        weights, came = _path_sums(table, start, share, spec, learned, shown)
     heavy: list[float] = weights.tolist()
     order = sorted(np.flatnonzero(weights > 0).tolist(), key=lambda at: (-heavy[at], table.nodes[at]))
     # Paths are slow to build, so only entities in the result get one, and all seeds.
     order = order[: spec.most] + [at for at in order[spec.most :] if table.hops[at] == 0]
     found = [
-        Reached(table.nodes[at], heavy[at], *path) for at, path in zip(order, _paths(table, came, order), strict=True)
+        Reached(table.nodes[at], heavy[at], *path)
+        for at, path in zip(order, _paths(table, came, order, shown), strict=True)
     ]
     if spec.itself:
         found += [Reached(seed, chance * spec.itself, seed) for seed, chance in seeds.items() if chance > 0]
@@ -159,14 +169,24 @@ def _edge_shares(table: EdgeTable, fits: Mapping[tuple[str, Step], float], spec:
     return shares
 
 
-def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec) -> tuple[Floats, Ints]:
-    """Return the weight each node gets from its neighbours, (n,), and the edge that gave the most, (n,) (-1: none)."""
+def _path_sums(
+    table: EdgeTable,
+    start: Floats,
+    share: Floats,
+    spec: ExpandSpec,
+    learned: Sequence[LearnedPath],
+    shown: dict[int, PathEdges],
+) -> tuple[Floats, Ints]:
+    """Return the weight each node gets from its neighbours, (n,), and the edge that gave the most, (n,) (-1: none).
+
+    shown: filled with node → edges, where a learned path gave the most.
+    """
     count = len(table.nodes)
-    total = np.zeros(count, np.float64)
     came = np.full(count, -1, np.int64)
     seeds = np.flatnonzero(start > 0)
     carried = np.zeros((len(seeds), count), np.float64)
     carried[np.arange(len(seeds)), seeds] = start[seeds]
+    by_seed = np.zeros_like(carried)
     for hop in range(spec.hops if len(table) else 0):
         new = (
             table.hops[table.far] > hop if hop else True
@@ -177,12 +197,24 @@ def _path_sums(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec)
             break
         before = carried[:, table.near[edges]]
         carried = _joined(before, before * share[edges], table.far[edges], count)
-        total += carried.sum(axis=0)
+        by_seed += carried
         passed_on = before.sum(axis=0) * share[edges]
         heaviest = edges[np.lexsort((edges, -passed_on))]
         far, first = np.unique(table.far[heaviest], return_index=True)
         came[far] = heaviest[first]
-    return total, came
+    rows = {table.nodes[seed]: row for row, seed in enumerate(seeds.tolist())}
+    best = by_seed.max(axis=0, initial=0.0)
+    for path in learned:
+        if (row := rows.get(path.seed)) is None:
+            continue
+        for pair in path.edges:
+            weight = min(spec.relation(table.relations[table.relation[edge]]).weight for edge in pair)
+            weight *= float(start[seeds[row]]) * path.fit * (spec.decay if spec.itself else 1.0)
+            end = int(table.far[pair[-1]])
+            by_seed[row, end] = max(by_seed[row, end], weight)
+            if weight > best[end]:
+                best[end], shown[end] = weight, pair
+    return by_seed.sum(axis=0), came
 
 
 def _best_of_pairs(near: Ints, far: Ints, share: Floats) -> Ints:
@@ -243,11 +275,25 @@ def _page_ranks(table: EdgeTable, start: Floats, share: Floats, spec: ExpandSpec
     return (reached / best * most if best > 0 else reached), came
 
 
-def _paths(table: EdgeTable, came: Ints, places: Sequence[int]) -> Iterator[tuple[str, tuple[PathStep, ...]]]:
-    """Yield the seed and the steps of the path with the highest weight to each of some nodes."""
+def _paths(
+    table: EdgeTable, came: Ints, places: Sequence[int], shown: Mapping[int, PathEdges]
+) -> Iterator[tuple[str, tuple[PathStep, ...]]]:
+    """Yield the seed and the steps of the path with the highest weight to each of some nodes.
+
+    came: (n,) the last edge of the path to each node. shown: node → all edges of its path, for those where it differs.
+    """
     edge_of, hops = came.tolist(), table.hops.tolist()
     near, relation, outgoing = table.near.tolist(), table.relation.tolist(), table.outgoing.tolist()
     for place in places:
+        if edges := shown.get(place):
+            yield (
+                table.nodes[near[edges[0]]],
+                tuple(
+                    PathStep(Step(table.relations[relation[edge]], outgoing[edge]), table.nodes[int(table.far[edge])])
+                    for edge in edges
+                ),
+            )
+            continue
         ways: list[PathStep] = []
         node = place
         while (edge := edge_of[node]) >= 0 and len(ways) <= MAX_HOPS and (hops[node] > 0 or not ways):

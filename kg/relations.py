@@ -56,6 +56,21 @@ class Step(NamedTuple):
         return f"{name.removeprefix('has ').removeprefix('in ')} of"
 
 
+Path = tuple[Step, ...]
+"""One step, or two that are followed as if they were one relation (clew.kg.paths)."""
+_THEN = "\n"
+
+
+def path_key(path: Path) -> str:
+    """Return the key of a path in stored models: the keys of its steps, one per line."""
+    return _THEN.join(step.key for step in path)
+
+
+def path_of(key: str) -> Path:
+    """Return the path of a key."""
+    return tuple(Step(part.removeprefix("<"), not part.startswith("<")) for part in key.split(_THEN))
+
+
 def relation_words(relation: str) -> str:
     """Return the name of a relation as words, such as for /people/deceased_person/cause_of_death, hasBrand, MADE_BY."""
     parts = _BREAK.split(_CAMEL.sub(" ", relation))
@@ -77,10 +92,10 @@ def remainder(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class RelationModel:
-    """Word counts per step, learned from questions with known answers.
+    """Word counts per step or path of two steps, learned from questions with known answers.
 
-    words: step key → word stem → its count in the questions that the step answered. all: word stem → its count in all
-    questions. questions: number of questions.
+    words: key of the path → word stem → its count in the questions that the path answered. all: word stem → its count
+    in all questions. questions: number of questions.
     """
 
     words: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -104,25 +119,41 @@ class RelationModel:
         return cls(table.get("words", {}), table.get("all", {}), int(table.get("questions", 0)))
 
     @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """The learned paths of more than one step."""
+        return tuple(path for path in map(path_of, self.words) if len(path) > 1)
+
+    def described(self, most: int) -> list[tuple[str, list[str]]]:
+        """Return the paths in words, the most frequent first, each with up to `most` stems that point to it."""
+        found = []
+        for key, counts in sorted(self.words.items(), key=lambda item: (-self._lengths[item[0]], item[0])):
+            told = {word: count * math.log(count / self._lengths[key] * self._word_count / self.all[word])
+                    for word, count in counts.items() if count > 0 and self.all.get(word)}  # fmt: skip
+            best = sorted((word for word, value in told.items() if value > 0), key=lambda word: (-told[word], word))
+            found.append((" → ".join(step.text for step in path_of(key)), best[:most]))
+        return found
+
+    @cached_property
     def _word_count(self) -> float:
         """Number of words in all questions."""
         return sum(self.all.values())
 
     @cached_property
     def _lengths(self) -> dict[str, float]:
-        """Number of words in the questions that each step answered."""
+        """Number of words in the questions that each path answered."""
         return {key: sum(counts.values()) for key, counts in self.words.items()}
 
-    def fit(self, rest: Sequence[str], step: Step) -> float:
-        """Return how much likelier a question's remaining words are in the questions that a step answered than in all.
+    def fit(self, rest: Sequence[str], *path: Step) -> float:
+        """Return how much likelier a question's remaining words are in the questions that a path answered than in all.
 
         A log-likelihood ratio in nats, divided by the square root of the number of words; 0.0 without words.
         """
         if not rest:
             return 0.0
-        counts = self.words.get(step.key, {})
-        named = Counter(stem(word) for word in relation_words(step.relation).split())
-        length = self._lengths.get(step.key, 0.0)
+        key = path_key(path)
+        counts = self.words.get(key, {})
+        named = Counter(stem(word) for step in path for word in relation_words(step.relation).split())
+        length = self._lengths.get(key, 0.0)
         total = 0.0
         for word in rest:
             general = (self.all.get(word, 0.0) + 0.5) / (self._word_count + 0.5 * len(self.all) + 1.0)

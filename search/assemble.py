@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.core.artifacts import SharedLock, verify_files
-from clew.core.errors import FormatError, MismatchError, NotFoundError, SpecError
+from clew.core.errors import FormatError, MismatchError, NotFoundError, SpecError, StoreError
 from clew.core.spec import parse
+from clew.core.tables import REBUILD
 from clew.core.text import Analyzer
+from clew.kg.manifest import AGAIN as GRAPH_AGAIN
 from clew.search.candidates import KINDS
 from clew.search.fields import searched
 from clew.search.fusion import FusionSpec
@@ -22,7 +24,7 @@ from clew.search.query_analysis import QueryAnalyzer
 from clew.search.rerank.spec import RerankSpec
 from clew.search.spec import SearchSpec
 from clew.search.stages import stages_off
-from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
+from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load, rebuild_hint
 
 if TYPE_CHECKING:
     from clew.kg.spec import GraphSpec
@@ -83,11 +85,27 @@ def open_version(
         shared_lock.release()
         raise FormatError(
             f"index {version.index!r}, release {release.id}, was written by another version of Clew: {error.message}",
-            "rebuild with `clew build`, which does not encode passages again",
+            "build it again from its spec file with `clew build`, which does not encode passages again",
         ) from None
+    except StoreError as error:
+        shared_lock.release()
+        raise _named(error, version, release) from None
     except BaseException:
         shared_lock.release()
         raise
+
+
+def _named(error: StoreError, version: IndexVersion, release: Release) -> StoreError:
+    """Return the error with the name of the index, and with the command that builds this index again."""
+    message = error.message
+    if isinstance(error, FormatError):
+        message = f"index {version.index!r}, release {release.id}, was written by another version of Clew: {message}"
+        # A build also loads the graph again where a snapshot has another format.
+        again = error.hint in {REBUILD, GRAPH_AGAIN}
+    else:
+        again = error.hint == REBUILD
+    hint = rebuild_hint(version.index) if again else error.hint
+    return type(error)(message, hint)
 
 
 def _opened(
@@ -111,9 +129,7 @@ def _opened(
     spec = SearchSpec.of_table(version.spec, stored=True)
     analyzer = Analyzer(spec.analyzer)
     if analyzer.fingerprint != version.analyzer:
-        raise MismatchError(
-            f"index {version.index!r} was built with another version of the text analysis", "rebuild with `clew build`"
-        )
+        raise MismatchError(f"index {version.index!r} was built with another version of the text analysis", REBUILD)
     learned = release.learned.get("fusion")
     fusion = parse(FusionSpec, learned, "[fusion]") if learned else spec.fusion
     gate = Gate.of_table(release.learned.get("gate", {}))
@@ -172,7 +188,7 @@ def load_reranker(spec: RerankSpec, home: Path, learned: Mapping[str, Any] | Non
 def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, release: Release) -> Reranker | None:
     if spec is None:
         return None
-    from clew.models.store import find_recorded
+    from clew.models.recorded import find_recorded
 
     published = replace(spec, model=find_recorded(release.reranker, home)) if release.reranker else spec
     try:
@@ -184,7 +200,7 @@ def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, releas
         raise MismatchError(
             f"model {spec.model!r} is not the reranker that release {release.id} of index {version.index!r} was "
             f"published with (fingerprint {found.scorer.fingerprint[:12]}, published with {wanted[:12] or 'none'})",
-            "import the model it was published with (`clew models import`), or rebuild with `clew build`",
+            "import the model it was published with (`clew models import`), or build the index again with `clew build`",
         )
     return found
 
@@ -194,7 +210,8 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         return None
     from clew.models.agreement import MIN_AGREEMENT
     from clew.models.cached import CachedEncoder
-    from clew.models.store import find_recorded, load_encoder
+    from clew.models.recorded import find_recorded
+    from clew.models.store import load_encoder
 
     wanted = model or find_recorded(version.encoder, home)
     try:
@@ -207,7 +224,7 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         raise MismatchError(
             f"model {model or version.encoder['model']!r} is not the encoder that built index {version.index!r} "
             f"(fingerprint {encoder.fingerprint[:12]}, built with {version.encoder['fingerprint'][:12]})",
-            "import the model it was built with (`clew models import`) and use that, or rebuild with `clew build`",
+            "import the model it was built with (`clew models import`) and use that, or build the index again",
         )
     # Variants of one model share a vector space; the manifest says how closely each agrees with the fp32 model.
     agreement = min(encoder.agreement, float(version.encoder.get("agreement", 1.0)))
@@ -215,6 +232,6 @@ def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | 
         raise MismatchError(
             f"index {version.index!r} was built on {version.encoder['runtime']}, and {wanted!r} runs on "
             f"{encoder.runtime}: the cosine of their vectors is {agreement:.3f}, expected at least {MIN_AGREEMENT}",
-            "open it with the model variant it was built with, or rebuild with `clew build`",
+            "open it with the model variant it was built with, or build it again with `clew build`",
         )
     return CachedEncoder(encoder, None)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from clew.core.arrow import to_arrow, to_numpy
 from clew.core.errors import DataError, MismatchError
 from clew.core.mapped import open_array, open_trie
+from clew.core.tables import REBUILD
 from clew.core.types import Document, FieldValue, Ints
 from clew.models.passage import embedded_text
 from clew.search.arrow_columns import ARROW_TYPES, array_of, field_arrays, read_column, read_table, read_value
@@ -188,9 +189,7 @@ class DocStore:
         for directory in directories:
             shard = read_table(directory / DOCUMENTS)
             if not shard.schema.equals(schema):
-                raise MismatchError(
-                    f"{directory / DOCUMENTS} does not have the fields of the version", "rebuild with `clew build`"
-                )
+                raise MismatchError(f"{directory / DOCUMENTS} does not have the fields of the version", REBUILD)
             batches.extend(shard.to_batches())
             where = read_table(directory / PASSAGES)
             for part, column in zip(places, where.columns, strict=True):

@@ -19,6 +19,7 @@ from clew.kg.annotate import open_linker, steps_of
 from clew.kg.cached import CachedStore
 from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
 from clew.kg.linker import FEATURES, Candidate, Linked, Linker
+from clew.kg.paths import LearnedPath, path_edges
 from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, relation_words, remainder
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.kg.snapshot_walk import neighbourhood
@@ -82,8 +83,8 @@ class GraphRetriever:
         policy = self.policy
         table, lost = self._neighbourhood(list(named), deadline)
         seeds = {name: mention.probability for name, mention in named.items()}
-        fits = self._fits(query, named, table, policy) if policy.fit else {}
-        reached = tuple(expand(table, seeds, fits, policy))
+        fits, learned = self._fits(query, named, table, policy) if policy.fit else ({}, ())
+        reached = tuple(expand(table, seeds, fits, policy, learned))
         rows, stored = self._rows(reached)
         labels = self._labels(stored)
         paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in stored)
@@ -158,10 +159,10 @@ class GraphRetriever:
 
     def _fits(
         self, query: ParsedQuery, named: Mapping[str, Candidate], table: EdgeTable, policy: ExpandSpec
-    ) -> dict[tuple[str, Step], float]:
-        """Return (seed, step) → how well the step fits the query relative to the best step, 0 to 1.
+    ) -> tuple[dict[tuple[str, Step], float], tuple[LearnedPath, ...]]:
+        """Return (seed, step) → how well the step fits the query relative to the best step or path, and learned paths.
 
-        The seed is "" for the steps of later hops.
+        A fit is 0 to 1. The seed is "" for the steps of later hops.
         """
         learned = bool(self.model)
         rest = {name: remainder(query.text, [(mention.start, mention.end)]) for name, mention in named.items()}
@@ -179,10 +180,21 @@ class GraphRetriever:
             if seed:
                 value += LINK[learned] * named[seed].log_odds
             odds[seed, step] = value
-        best = {
-            first: max((v for (s, _), v in odds.items() if bool(s) == first), default=0.0) for first in (True, False)
+        places = {name: at for at, name in enumerate(table.relations)}
+        leading = path_edges(table, self.model.paths)
+        paths = {
+            (seed, path): COSINE[learned] * sum(cosines[places[step.relation]] for step in path) / len(path)
+            + LIKELIHOOD * self.model.fit(rest[seed], *path)
+            + LINK[learned] * named[seed].log_odds
+            for seed, path in leading
         }
-        return {key: float(np.exp(policy.fit * (value - best[bool(key[0])]))) for key, value in odds.items()}
+        later = max((value for (seed, _), value in odds.items() if not seed), default=0.0)
+        first = max([*(value for (seed, _), value in odds.items() if seed), *paths.values()], default=0.0)
+        fits = {key: float(np.exp(policy.fit * (value - (first if key[0] else later)))) for key, value in odds.items()}
+        return fits, tuple(
+            LearnedPath(key[0], float(np.exp(policy.fit * (value - first))), leading[key])
+            for key, value in paths.items()
+        )
 
     def _document_steps(self, query: ParsedQuery, named: Mapping[str, Candidate]) -> DocumentSteps | None:
         """Return how the relations that join documents of types of their own to entities fit the query."""

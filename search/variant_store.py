@@ -109,7 +109,7 @@ class VariantStore:
             path = directory / VARIANTS
             shard = read_table(path)
             if not shard.schema.equals(schema):
-                raise MismatchError(f"{path} does not have the fields of the version", "rebuild with `clew build`")
+                raise MismatchError(f"{path} does not have the fields of the version", REBUILD)
             document = to_numpy(shard.column(0)).astype(np.int64)
             if not _has_every(document, count):
                 raise CorruptError(f"{path} does not have the variants of {count:,} documents in order", REBUILD)

@@ -211,6 +211,14 @@ def _no_index(home: Path, name: str) -> NotFoundError:
     return NotFoundError(f"no index {shown!r} under {home}", nearest_index(shown, index_names(home)))
 
 
+def rebuild_hint(index: str) -> str:
+    """Return the hint for an index that this version of Clew cannot open: the command that builds it again."""
+    return (
+        f"`clew indexes rebuild {index}` builds it again from the spec that it stores; "
+        f"`clew indexes rollback {index}` goes back to an earlier release"
+    )
+
+
 def nearest_index(name: str, known: Sequence[str]) -> str:
     """Return a hint that suggests the index closest to `name`, or says how to build one if there are none."""
     return nearest(name, known) if known else "there are no indexes here yet: run `clew build SPEC`, or `clew demo`"

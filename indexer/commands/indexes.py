@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
+from clew.indexer.commands.build import OverrideReason, OverrideUntil, print_report
 from clew.search.commands.completion import index_names
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -171,6 +172,32 @@ def rollback(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> No
 
 
 @app.command()
+def rebuild(
+    name: Name,
+    release: ReleaseId = None,
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+    override: OverrideReason = None,
+    until: OverrideUntil = None,
+) -> None:
+    """Build an index again from the spec that it stores.
+
+    For an index that this version of Clew cannot open. The source and the judged queries are read where they were; no
+    text is encoded again if the encoder is the same.
+
+    Example: clew indexes rebuild shop
+    """
+    from clew.core.progress import for_terminal
+    from clew.indexer.build import build
+    from clew.indexer.releases.override import Override
+    from clew.indexer.releases.stored import stored_spec
+
+    chosen = Override.of(override, until)
+    report = build(stored_spec(home, name, release), home, override=chosen, progress=for_terminal())
+    out_json(report.as_table()) if as_json else print_report(report)
+
+
+@app.command()
 def gc(
     name: Name,
     keep: Annotated[int, typer.Option("--keep", help="Number of newest releases to keep.")] = 3,
@@ -181,6 +208,7 @@ def gc(
     """Remove old releases and unused files.
 
     The live release, the one before it, the one that an override was compared with, and releases in use are kept.
+    Models that builds stored are removed if no index of the home needs them any more.
 
     Example: clew indexes gc shop --keep 2
     """
@@ -192,6 +220,10 @@ def gc(
         return
     did = "would remove" if dry_run else "removed"
     out(f"{name}: {did} {len(report.releases)} release(s), {len(report.shards)} shard(s), {report.bytes:,} bytes")
+    if report.models:
+        out(f"  and {len(report.models)} model(s) that no index needs any more")
+    if report.unread:
+        out(f"  no model was removed, because an index cannot be read: {report.unread}")
     if report.held:
         out(f"  not removed, because a reader has them open: {', '.join(report.held)}")
 
@@ -206,7 +238,7 @@ def export(
 ) -> None:
     """Export a release into one file.
 
-    The file contains everything that the release needs, including its graph, but not the models.
+    The file contains everything that the release needs, including its graph and its models.
 
     Example: clew indexes export shop shop.tar.zst
     """

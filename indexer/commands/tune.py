@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from clew.indexer.tuning.tune import Tuned
 
 
+# Number of learned relations that are shown.
+_MOST_RELATIONS = 10
+
+
 def tune(
     target: Annotated[str, typer.Argument(metavar="NAME_OR_DIR", help="Name of an index, or a BEIR folder.")],
     judged: Annotated[
@@ -76,10 +80,19 @@ def tune(
 
 
 def _print(found: Tuned, release: str | None, *, publish: bool) -> None:
+    from clew.indexer.tuning.tune import MOST_WORDS
+
     for line in _weights(found):
         out(line)
     if found.graph:
-        out(f"relations: {found.graph.steps} learned from {found.graph.questions} questions with their answers")
+        steps, paths = found.graph.steps, found.graph.paths
+        two = f" and {paths} path{'s' * (paths > 1)} of two steps" if paths else ""
+        out(f"relations: {steps}{two} learned from {found.graph.questions} questions with their answers")
+        shown = found.graph.model.described(MOST_WORDS)
+        for path, stems in shown[:_MOST_RELATIONS]:
+            out(f"  {path}: {', '.join(stems) or 'no word stands out'}")
+        if len(shown) > _MOST_RELATIONS:
+            out(f"  … and {len(shown) - _MOST_RELATIONS} more, which --json lists")
         out(
             f"gate: learned on {found.graph.decided} queries that the graph helps or hurts, "
             f"threshold {found.graph.gate['threshold']:g}"

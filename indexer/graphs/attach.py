@@ -21,6 +21,7 @@ from clew.indexer.graphs.used import is_intact
 from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_ids
 from clew.kg.annotate import document_mapping
+from clew.kg.dictionary import is_current
 from clew.kg.manifest import GraphManifest
 from clew.kg.manifest import load as load_manifest
 from clew.kg.relations import relation_words
@@ -99,11 +100,12 @@ def _report_unknown_types(spec: IndexSpec, graph: str, counts: GraphCounts, prog
 
 
 def _loaded(home: Path, name: str, nodes: str, edges: str) -> str | None:
-    """Return the undamaged snapshot of exactly these files; None if there is none, so that they are loaded."""
+    """Return the snapshot of exactly these files; None if none is undamaged and in today's format: load them then."""
     sources = lineage([url for path in (nodes, edges) for url in expand(path)])
     try:
         same = [found.id for found in list_snapshots(home, name) if dict(found.lineage) == sources]
-        return next((known for known in same if is_intact(graph_folder(home, name) / known)), None)
+        folders = ((known, graph_folder(home, name) / known) for known in same)
+        return next((known for known, folder in folders if is_intact(folder) and is_current(folder)), None)
     except (NotFoundError, CorruptError, FormatError):
         return None
 

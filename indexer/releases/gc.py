@@ -12,6 +12,7 @@ from clew.core.errors import CorruptError, NotFoundError, UsageError
 from clew.core.lock import writing
 from clew.indexer.releases.history import existing, forget, history, number_of, release_ids
 from clew.indexer.releases.override import Override
+from clew.indexer.releases.pinned import unused_models
 from clew.search.versions import IndexFolder, IndexVersion, Release, load
 
 KEEP = 3
@@ -22,7 +23,8 @@ _REMOVED = ".swept"
 class GcReport:
     """The ids of what `gc` removed. held: versions that were not removed because a reader has them open.
 
-    bytes: the space that was freed.
+    models: addresses of pinned models that no index of the home needs any more. unread: why no models were removed, ""
+    if it is known which ones are needed. bytes: the space that was freed.
     """
 
     index: str
@@ -31,13 +33,16 @@ class GcReport:
     shards: tuple[str, ...]
     held: tuple[str, ...]
     bytes: int
+    models: tuple[str, ...] = ()
+    unread: str = ""
 
 
 def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> GcReport:
     """Remove all releases except the `keep` newest, the live one, the target of a rollback, and those that are open.
 
     If the live release was published with an override, the release that it was compared with is kept too, because the
-    next build is compared with it. Files that killed builds left behind are removed as well. keep: at least 1. dry_run:
+    next build is compared with it. Files that killed builds left behind are removed as well, and so are the pinned
+    models that no release of any index of the home names. keep: at least 1. dry_run:
     only report what would be removed. Raises CorruptError if a release that is kept cannot be read: nothing is removed
     then, because it is unknown which files it needs.
     """
@@ -61,13 +66,15 @@ def gc(home: Path, name: str, keep: int = KEEP, *, dry_run: bool = False) -> GcR
         paths = [folder.release(release) for release in gone_releases]
         paths += [folder.version(version) for version in gone_versions]
         paths += [folder.shard(address) for address in gone_shards]
-        size = sum(map(_size, [*paths, folder.root / "staging"]))
-        if not dry_run:
-            remove_staging(folder)
-            forget(folder, set(gone_releases))
-            for path in paths:
-                _remove(path)
-    return GcReport(name, tuple(gone_releases), tuple(gone_versions), tuple(gone_shards), tuple(sorted(held)), size)
+        with unused_models(home, set(paths)) as (models, unread):
+            size = sum(map(_size, [*paths, folder.root / "staging", *models]))
+            if not dry_run:
+                remove_staging(folder)
+                forget(folder, set(gone_releases))
+                for path in [*paths, *models]:
+                    _remove(path)
+    gone = (tuple(gone_releases), tuple(gone_versions), tuple(gone_shards), tuple(sorted(held)))
+    return GcReport(name, *gone, size, tuple(path.name for path in models), unread)
 
 
 def remove_staging(folder: IndexFolder) -> None:
@@ -107,9 +114,9 @@ def _shards_of(folder: IndexFolder, versions: Iterable[str]) -> list[str]:
 
 
 def _size(path: Path) -> int:
-    if path.is_file():
-        return path.stat().st_size
-    return sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+    files = [path] if path.is_file() else [inner for inner in path.rglob("*") if inner.is_file()]
+    # A file with another link stays on the disk.
+    return sum(found.st_size for found in (file.stat() for file in files) if found.st_nlink == 1)
 
 
 def _remove(path: Path) -> None:

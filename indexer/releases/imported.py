@@ -109,7 +109,7 @@ def _graph(path: Path, table: Mapping[str, Any], neo4j: str | None) -> dict[str,
 
 def _model(path: Path, home: Path, recorded: Mapping[str, Any], role: str) -> str:
     """Return the name under which this home has the recorded model."""
-    from clew.models.store import local_name
+    from clew.models.recorded import local_name
 
     found = local_name(recorded, home, role)
     if found is None:

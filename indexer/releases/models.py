@@ -1,12 +1,15 @@
-"""The record of models that a version and a release store: name, fingerprint and runtime."""
+"""The record of models that a version and a release store: name, fingerprint and runtime, and where they are pinned."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from clew.indexer.encode import encoder_of
+from clew.models.manifest import Role
+from clew.models.pinned import PINNED, pin
 from clew.search.candidates.dense import DenseSpec
 from clew.search.rerank.spec import RerankSpec
 from clew.search.versions import IndexVersion, Release
@@ -42,6 +45,15 @@ def described_reranker(rerank: RerankSpec | None, home: Path) -> dict[str, Any]:
 
     scorer = load_scorer(rerank.model, home)
     return {"model": rerank.model, "fingerprint": scorer.fingerprint, "runtime": scorer.runtime}
+
+
+def with_pinned(recorded: dict[str, Any], home: Path, role: Role, held: ExitStack) -> dict[str, Any]:
+    """Pin a recorded model under the home and return the record with its address; see `clew.models.pinned.pin`.
+
+    An empty record and that of a model without files are returned unchanged.
+    """
+    parts = pin(str(recorded["model"]), home, role, held) if recorded else []
+    return recorded | {PINNED: parts} if parts else recorded
 
 
 def models_of(version: IndexVersion, release: Release) -> Models:

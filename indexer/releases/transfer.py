@@ -2,16 +2,16 @@
 
 The file is a tar archive (`.tar`, `.tar.gz` or `.tar.zst`) with these members:
 
-release.json   version/…   shards/<address>/…   graph/…
+release.json   version/…   shards/<address>/…   graph/…   models/<address>/…
 
-It does not contain the bi-encoder and the reranker: the index refers to them by fingerprint, which is the same
-everywhere. If queries use a graph in Neo4j, the file contains the graph's snapshot, not the database.
+If queries use a graph in Neo4j, the file contains the graph's snapshot, not the database.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from clew.indexer.releases.checking import check_files
 from clew.indexer.releases.history import existing, next_number
 from clew.indexer.releases.imported import check_names, check_nesting, made_local
 from clew.indexer.releases.override import Override, check_not_ended
+from clew.indexer.releases.pinned import MEMBER, check_models, exported_models, install_models
 from clew.indexer.releases.publish import VERSION_FILE, install_version, renamed, write_release
 from clew.indexer.releases.verify import check_release, check_searcher, is_shard_intact
 from clew.kg.manifest import MANIFEST
@@ -35,7 +36,7 @@ _KIND, _HINT = "exported index", "give a file that `clew indexes export` wrote"
 _CHANGED = "the file was changed after the export; export the index again"
 _RELEASE, _GRAPH = "release.json", "graph"
 _PART = r"(?!\.{1,2}(?:/|$))[\w.-]+"
-_MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+")
+_MEMBER = re.compile(rf"release\.json|(?:version|graph)(?:/{_PART})+|shards/[0-9a-f]{{64}}(?:/{_PART})+|{MEMBER}")
 
 # Bytes of the files that are parsed as a whole before anything else is checked.
 _LIMITS = (("release.json", 16 << 20), ("version.json", 16 << 20), ("manifest.json", 64 << 20))
@@ -74,6 +75,7 @@ def export(home: Path, name: str, target: Path, release: str | None = None) -> T
     if (snapshot := snapshot_of(home, version.spec)) is not None:
         names = sorted([MANIFEST, *load_graph(snapshot).files])
         parts += [(snapshot / name, f"{_GRAPH}/{name}") for name in names]
+    parts += exported_models(home, version, chosen)
     write_archive(target, parts)
     live = folder.live()[0] == chosen.id
     return TransferReport(name, chosen.id, version.id, version.documents, str(target), target.stat().st_size, live)
@@ -107,16 +109,19 @@ def _imported(home: Path, path: Path, name: str | None, *, activate: bool, neo4j
     if not INDEX_NAME.fullmatch(wanted):
         raise DataError(f"{path}: {wanted!r} is not a valid index name", "give another name with --name")
     folder = IndexFolder.of(home.absolute(), wanted)
-    with disk_errors(folder.root), writing(folder.root):
+    with disk_errors(folder.root), writing(folder.root), ExitStack() as held:
         view = IndexFolder(folder.root / "staging" / "import")
         shutil.rmtree(view.root, ignore_errors=True)
         try:
             extract_archive(path, view.root, _MEMBER, _KIND, _HINT, _LIMITS)
-            made = made_local(path, home.absolute(), *_read(path, view, folder), neo4j)
+            release, version = _read(path, view, folder)
+            models = check_models(path, view.root, home.absolute(), version, release)
+            made = made_local(path, home.absolute(), release, version, neo4j)
             release, version = made.release, made.version
             if activate:
                 check_not_ended(release)
-            brought = _install_graph(view, home.absolute(), version)
+            brought = install_models(models, home.absolute(), held)
+            _install_graph(view, home.absolute(), version, brought)
             with lock_snapshot(home.absolute(), version.spec):
                 _check_opens(view, version, home.absolute(), release, brought)
                 install_version(folder, view, version)
@@ -210,10 +215,17 @@ def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
     return view.root / "graphs" / target.name if target is not None else None
 
 
-def _install_graph(view: IndexFolder, home: Path, version: IndexVersion) -> Path | None:
-    """Move the extracted graph into the home; return its folder if the graph is new there, else None."""
+def _install_graph(view: IndexFolder, home: Path, version: IndexVersion, brought: list[Path]) -> None:
+    """Move the extracted graph into the home and add its folder to `brought` if it is new there."""
     staged = _staged_graph(view, version)
-    return install_snapshot(staged, home, version.spec) if staged is not None else None
+    if staged is None:
+        return
+    try:
+        new = install_snapshot(staged, home, version.spec)
+    except BaseException:
+        _remove(brought)
+        raise
+    brought += [] if new is None else [new]
 
 
 def _check_no_other_files(path: Path, directory: Path, names: set[str]) -> None:
@@ -222,8 +234,8 @@ def _check_no_other_files(path: Path, directory: Path, names: set[str]) -> None:
             raise DataError(f"{path} contains {name!r}, which is not in its manifest", _CHANGED)
 
 
-def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release, brought: Path | None) -> None:
-    """Open the extracted version and run sample queries; if that fails, remove the graph that was added to the home."""
+def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release, brought: list[Path]) -> None:
+    """Open the extracted version and run sample queries; if that fails, remove what was added to the home."""
     from clew.search.assemble import open_version
 
     staged = replace(
@@ -237,6 +249,10 @@ def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: 
         finally:
             searcher.close()
     except BaseException:
-        if brought is not None:
-            shutil.rmtree(brought, ignore_errors=True)
+        _remove(brought)
         raise
+
+
+def _remove(brought: list[Path]) -> None:
+    for folder in brought:
+        shutil.rmtree(folder, ignore_errors=True)

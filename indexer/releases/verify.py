@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.core.artifacts import verify_files
-from clew.core.errors import CorruptError, NotFoundError, QualityError
+from clew.core.errors import CorruptError, FormatError, NotFoundError, QualityError
 from clew.indexer.graphs.used import check_graph, snapshot_of
 from clew.indexer.releases.history import existing
+from clew.indexer.releases.pinned import pinned_folders
 from clew.kg.manifest import load as load_graph
+from clew.models.manifest import read_manifest
+from clew.models.pinned import verify_pinned
 from clew.search.fields import body, title_field
 from clew.search.types import MAX_QUERY_CHARACTERS, SearchRequest
 from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
@@ -28,8 +31,8 @@ _CANARY_CHARACTERS = 80
 class VerifyReport:
     """The result of verifying a release.
 
-    files: number of files that were read, including those of its graph. canaries: number of sample queries that were
-    answered. recall: of the vector index against exact search (0 to 1), by measure.
+    files: number of files that were read, including those of its graph and its pinned models. canaries: number of
+    sample queries that were answered. recall: of the vector index against exact search (0 to 1), by measure.
     """
 
     index: str
@@ -44,16 +47,17 @@ class VerifyReport:
 
 
 def is_shard_intact(directory: Path) -> bool:
-    """Return whether a shard's folder exists and every file has the hash that is in its manifest."""
+    """Return whether a shard's folder exists, every file has the hash in its manifest, and these give its address."""
     try:
-        verify_files(directory, load(ShardManifest, directory / "manifest.json").files)
-    except (NotFoundError, CorruptError):
+        manifest = load(ShardManifest, directory / "manifest.json")
+        verify_files(directory, manifest.files)
+    except (NotFoundError, CorruptError, FormatError):
         return False
-    return True
+    return manifest.address == directory.name
 
 
 def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVersion:
-    """Read and verify every file that a release needs, including its graph; return its version.
+    """Read and verify every file that a release needs, including its graph and pinned models; return its version.
 
     Raises CorruptError or NotFoundError that names the file.
     """
@@ -63,6 +67,8 @@ def check_release(home: Path, folder: IndexFolder, release: Release) -> IndexVer
         manifest = load(ShardManifest, folder.shard(address) / "manifest.json", digest)
         verify_files(folder.shard(address), manifest.files)
     check_graph(home, version.spec)
+    for pinned in pinned_folders(home, version, release):
+        verify_pinned(pinned)
     return version
 
 
@@ -158,6 +164,7 @@ def verify_release(home: Path, name: str, release: str | None = None) -> VerifyR
         files += 1 + sum(path.is_file() for path in folder.shard(address).rglob("*"))
     if (snapshot := snapshot_of(home, version.spec)) is not None:
         files += 1 + len(load_graph(snapshot).files)
+    files += sum(1 + len(read_manifest(pinned).files) for pinned in pinned_folders(home, version, chosen))
     return VerifyReport(
         index=name,
         release=chosen.id,

@@ -23,6 +23,7 @@ from clew.indexer.tuning.fusion import example, learn, mean_ndcg
 from clew.indexer.tuning.graph import Learned, TrainingData, learned
 from clew.indexer.tuning.judged import TRAIN, dev_qrels, open_folder, open_judged
 from clew.indexer.tuning.rerank import RerankTuned, learn_rerank
+from clew.kg.relations import RelationModel
 from clew.search.identical_ids import IdenticalIds, own_document
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ GRAPH = "graph"
 DEPTH = 100
 # Enough to learn one weight per source; more queries take time and do not improve the result.
 MOST_QUERIES = 1_000
+# Number of words that are shown for a learned relation.
+MOST_WORDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +115,25 @@ class GraphTuned:
         return cls(**found.as_table(), questions=found.relations.questions, decided=decided, changed=changed)
 
     @property
+    def model(self) -> RelationModel:
+        """The learned relations."""
+        return RelationModel.of_table(self.relations)
+
+    @property
     def steps(self) -> int:
         """Number of relations with learned words; each direction counts as one."""
-        return len(self.relations.get("words", {}))
+        return len(self.model.words) - self.paths
+
+    @property
+    def paths(self) -> int:
+        """Number of paths of two steps with learned words."""
+        return len(self.model.paths)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the parameters as plain data: the complete gate, and the number of relations."""
-        return {"questions": self.questions, "steps": self.steps, "decided": self.decided, "gate": dict(self.gate)}
+        """Return the parameters as plain data: the complete gate, and of each relation and path what points to it."""
+        learned = [{"path": path, "words": stems} for path, stems in self.model.described(MOST_WORDS)]
+        counts = {"questions": self.questions, "steps": self.steps, "paths": self.paths}
+        return counts | {"learned": learned, "decided": self.decided, "gate": dict(self.gate)}
 
 
 def tune(

@@ -17,7 +17,7 @@ import numpy as np
 
 from clew.core.errors import MismatchError
 from clew.core.mapped import open_array, open_trie
-from clew.core.tables import read_table
+from clew.core.tables import REBUILD, read_table
 from clew.core.types import Ints
 
 FORMAT = 2
@@ -101,7 +101,7 @@ class VersionStatistics:
         if table["analyzer"] != analyzer:
             raise MismatchError(
                 f"{directory} was built with another text analyzer ({table['analyzer'][:12]}, not {analyzer[:12]})",
-                "rebuild with `clew build`",
+                REBUILD,
             )
         self.passages = int(table["passages"])
         length = sum(weights[name] * words for name, words in table["words"].items())

@@ -17,7 +17,7 @@ import numpy as np
 
 from clew.core.errors import CorruptError, SpecError
 from clew.core.identifiers import identifier_term
-from clew.core.tables import read_table
+from clew.core.tables import REBUILD, read_table
 from clew.core.text import Analyzer
 from clew.core.types import Bools, Contribution, Floats, Ints, Ranking, ranked
 from clew.search.candidates.bm25 import BM25Kind, BM25Spec, described, weights_of
@@ -67,7 +67,7 @@ class RankBM25Kind(BM25Kind):
         for folder in directories:
             table = read_table(folder / WORDS, FORMAT)
             if not isinstance(table.get("words"), list):
-                raise CorruptError(f"{folder / WORDS} contains no list of words", "rebuild with `clew build`")
+                raise CorruptError(f"{folder / WORDS} contains no list of words", REBUILD)
             words += table["words"]
         return RankBM25(words, statistics, self.spec)
 

@@ -65,13 +65,16 @@ def test_building_and_searching_need_none_of_the_training_packages(tmp_path) -> 
     clew("build", write_spec(tmp_path))
     found = json.loads(clew("search", "shop", "something to boil water in", "--json"))
     assert found["hits"][0]["id"] == "kettle"
-    assert not (tmp_path / "home" / "models").exists()
+    # The home has the model that comes with Clew, and none that was exported.
+    (model,) = (tmp_path / "home" / "models").rglob("model.onnx")
+    assert model.read_bytes() == (store.SHIPPED_ENCODER / "onnx" / "model.onnx").read_bytes()
 
 
 @pytest.mark.slow
-def test_an_index_keeps_its_encoder_where_the_default_is_another_by_now(tmp_path, monkeypatch) -> None:
+def test_an_index_of_an_earlier_version_needs_its_encoder_where_the_default_is_another(tmp_path, monkeypatch) -> None:
     home = tmp_path / "home"
     build(read_spec(Path(write_spec(tmp_path))), home)
+    shutil.rmtree(home / "models")  # earlier versions of Clew did not pin the models of an index
     other = tmp_path / "other"
     shutil.copytree(store.SHIPPED_ENCODER, other)
     manifest = json.loads((other / "manifest.json").read_text())

@@ -1,4 +1,4 @@
-"""Names of the files of a dense index.
+"""Names and format number of the files of a dense index.
 
 <dense>/vectors.npy   (passages, dim) int16, see `int16`; memory-mapped
 <dense>/ann.json      kind, search effort and measured recall
@@ -7,6 +7,7 @@
 <version>/dense.json, moments.npy   count and dim; (dim + 1, dim) int64 sums, see `vector_statistics`
 """
 
+FORMAT = 2
 VECTORS = "vectors.npy"
 SETTINGS = "ann.json"
 CODES, FACTORS = "signs.npy", "factors.npy"

@@ -15,7 +15,7 @@ from clew.core.files import disk_errors
 from clew.core.mapped import new_array, open_array
 from clew.core.tables import REBUILD, read_table
 from clew.core.types import Vectors
-from clew.search.candidates.dense.files import ANN, CODES, FACTORS, SETTINGS, STATISTICS, VECTOR_SUMS, VECTORS
+from clew.search.candidates.dense.files import ANN, CODES, FACTORS, FORMAT, SETTINGS, STATISTICS, VECTOR_SUMS, VECTORS
 from clew.search.candidates.dense.gpu import for_build, log, on_gpu
 from clew.search.candidates.dense.int16 import Int16Vectors, parts, to_int16
 from clew.search.candidates.dense.rabitq import RaBitQScan
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DenseCounts", "DenseKind", "DenseSpec"]
 
-FORMAT = 2
 # Below this size a scan of RaBitQ codes is faster than an HNSW search at equal recall, and is built almost instantly.
 HNSW_FROM = 1_000_000
 IVF_FROM = 5_000_000

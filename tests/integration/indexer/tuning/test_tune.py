@@ -95,7 +95,7 @@ def test_an_index_with_a_graph_learns_its_relations_and_gate(index):
     assert found.graph is not None
     assert found.ndcg_after >= found.ndcg_before
     shown = found.as_dict()
-    assert set(shown["graph"]) == {"questions", "steps", "decided", "gate"}
+    assert set(shown["graph"]) == {"questions", "steps", "paths", "learned", "decided", "gate"}
     assert shown["graph"]["questions"] == found.graph.relations.get("questions", 0)
     assert tune_index("makers", home, judged, Options()) == found
 
