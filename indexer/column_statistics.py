@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from clew.indexer.money import currency
 from clew.indexer.sources.html_values import has_markup
-from clew.indexer.values import boolean, currency, date, is_missing, number
+from clew.indexer.values import boolean, date, is_missing, number
 from clew.search.fields import names_identifiers
 
 # A column with more words than this on average, or with almost as many values as records, is text and not a keyword.

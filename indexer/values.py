@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from clew.core.types import FieldValue
+from clew.indexer.money import amount_of, first_money, is_money
 from clew.search.dates import iso, microseconds
 from clew.search.fields import FieldSpec
 
@@ -68,11 +69,14 @@ def convert(value: Any, spec: FieldSpec, separator: str) -> FieldValue:
     if isinstance(value, list | tuple) and len(value) == 1 and spec.type not in {"list", "geo"}:
         (value,) = value
     if spec.type == "number":
-        return number(value, spec.decimal)
+        return number(first_money(value), spec.decimal)
     if spec.type == "date":
         return date(value, spec.format)
     if spec.type == "list":
-        return _list(value, separator)
+        found = _list(value, spec.separator or separator)
+        return [path(one, spec.levels) for one in found] if spec.levels else found
+    if spec.facet == "hierarchy":
+        return path(value, spec.levels)
     return _TYPES[spec.type](value)
 
 
@@ -88,14 +92,29 @@ def keyword(value: Any) -> str:
     return _writable(value).strip() if isinstance(value, str) else _scalar(value)
 
 
+def path(value: Any, separator: str = "") -> str:
+    """Return a path of levels such as "Home > Kitchen" as a keyword.
+
+    value: a list of the levels, from the top, or a string. separator: between the levels of a string, if it is not ">".
+    """
+    if isinstance(value, list | tuple):
+        levels = [keyword(level) for level in value if not is_missing(level, "keyword")]
+    else:
+        levels = keyword(value).split(separator) if separator else [keyword(value)]
+    return " > ".join(filter(None, map(str.strip, levels)))
+
+
 def number(value: Any, decimal: str = "") -> float:
     """Return a value as a finite number.
 
     A string may be a price or a quantity with its unit: "$1,029.00", "1.029,00 €", "469元", "2,5 kg", "1½"; of a range
-    ("12.50 - 18.00") the lower end counts. decimal: the decimal separator ("." or ","; "": told from the value; a
-    single separator before exactly three digits then separates thousands, except in a plain number such as "1.234").
+    ("12.50 - 18.00") the lower end counts. An object of an amount and a currency is the amount. decimal: the decimal
+    separator ("." or ","; "": told from the value; a single separator before exactly three digits then separates
+    thousands, except in a plain number such as "1.234").
     Raises ValueError or TypeError.
     """
+    if is_money(value):
+        value = amount_of(value)
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise TypeError("a number")
     found = _parsed(value, decimal) if isinstance(value, str) else float(value)
@@ -139,15 +158,6 @@ def _amount(digits: str, decimal: str) -> float:
     if found is None:
         raise ValueError("a number")
     return float(found)
-
-
-def currency(value: Any) -> str:
-    """Return the currency that a price is written with, such as "$" or "EUR"; "" if there is none."""
-    if not isinstance(value, str):
-        return ""
-    from price_parser import Price
-
-    return Price.fromstring(value).currency or next((sign for sign in ("元", "人民币") if sign in value), "")
 
 
 def boolean(value: Any) -> bool:
@@ -206,11 +216,20 @@ def _spelled(written: str) -> str:
 
 def _list(value: Any, separator: str) -> list[str]:
     if isinstance(value, str):
-        value = _json_list(value) or value.split(separator)
+        value = _json_list(value) or _parts(value, separator)
     elif not isinstance(value, list | tuple):
         value = [value]
     # A value that occurs twice is one value.
     return list(dict.fromkeys(word for word in map(keyword, value) if word))
+
+
+def _parts(value: str, separator: str) -> list[str]:
+    """Cut a string at a separator, but not where a backslash precedes it, as WooCommerce writes commas in names."""
+    bare = separator.strip() or separator
+    if f"\\{bare}" not in value:
+        return value.split(separator)
+    parts = re.split(rf"(?<!\\){re.escape(separator)}", value)
+    return [part.replace(f"\\{bare}", bare) for part in parts]
 
 
 def _json_list(value: str) -> list[Any] | None:

@@ -40,6 +40,8 @@ class FieldSpec:
     format: form of a date field's values, as datetime.strptime takes it, such as "%d/%m/%Y" ("": ISO 8601 and others
     that can be read in one way only).
     currency_of: a number field; this keyword field then holds the currency that the number is written with ("": none).
+    separator: between the values of a list field that are written as one string ("": that of the source).
+    levels: between the levels of a path, for hierarchy facets, such as "/" ("": ">").
     variant: whether each variant of a document has a value of its own: true, false, or "auto" (the build decides by
     the data; in a stored version, "auto" means false).
     """
@@ -54,6 +56,8 @@ class FieldSpec:
     currency_of: str = ""
     identifier: bool | None = None
     variant: bool | Literal["auto"] = "auto"
+    separator: str = ""
+    levels: str = ""
 
     def __post_init__(self) -> None:
         if self.type == HTML:
@@ -64,6 +68,7 @@ class FieldSpec:
             ("decimal", self.decimal, "number"),
             ("format", self.format, "date"),
             ("currency_of", self.currency_of, "keyword"),
+            ("separator", self.separator, "list"),
         ):
             if given and self.type != kind:
                 raise ValueError(f"{key} is for {kind} fields, and this is a {self.type} field")
@@ -77,14 +82,19 @@ class FieldSpec:
             self.type != "number" or self.facet != sorted(set(self.facet)) or not all(map(isfinite, self.facet))
         ):
             raise ValueError("facet ranges need a number field and ascending borders that are finite numbers")
-        if self.facet == "hierarchy" and self.type not in {"keyword", "list"}:
-            raise ValueError('facet = "hierarchy" needs a keyword or list field')
+        self._check_hierarchy()
         if self.facet and self.type in {"text", "geo"}:
             raise ValueError(f"a {self.type} field cannot have facets")
         if self.entity and self.type not in {"keyword", "list"}:
             raise ValueError(f"a {self.type} field cannot contain entities, only a keyword or list field can")
         if self.entity and not ENTITY_TYPE.fullmatch(self.entity):
             raise ValueError(f"entity is {self.entity!r}, expected 1 to 64 letters, digits, '_' and '-'")
+
+    def _check_hierarchy(self) -> None:
+        if self.facet == "hierarchy" and self.type not in {"keyword", "list"}:
+            raise ValueError('facet = "hierarchy" needs a keyword or list field')
+        if self.levels and self.facet != "hierarchy":
+            raise ValueError('levels is for fields with facet = "hierarchy"')
 
     @property
     def search_weight(self) -> float:

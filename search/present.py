@@ -59,7 +59,8 @@ class Presenter:
     def variant(self, store: VariantStore | None, document: int) -> MatchedVariant | None:
         """Return the variant of a document that passes the filters and has most query terms; the first of equals.
 
-        A variant with an identifier that the query names comes before others. Only the first COMPARED_VARIANTS that pass are compared. Returns None in an index without variants.
+        A variant with an identifier that the query names comes before others. Only the first COMPARED_VARIANTS that
+        pass are compared. Returns None in an index without variants.
         """
         if store is None:
             return None

@@ -31,3 +31,11 @@ def test_other_names_are_none_unless_declared(name):
 def test_a_number_cannot_be_an_identifier():
     with pytest.raises(ValueError, match="number field cannot contain identifiers"):
         FieldSpec("number", identifier=True)
+
+
+def test_separators_are_for_lists_and_levels_for_hierarchies():
+    assert FieldSpec("list", separator=",", facet="hierarchy", levels="/").levels == "/"
+    with pytest.raises(ValueError, match="separator is for list fields"):
+        FieldSpec("keyword", separator=",")
+    with pytest.raises(ValueError, match='levels is for fields with facet = "hierarchy"'):
+        FieldSpec("keyword", facet=True, levels="/")
