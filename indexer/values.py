@@ -24,6 +24,8 @@ from clew.search.fields import FieldSpec
 
 # Words by which exports mark a missing value. In a text or keyword they can be a name, so there they are values.
 _MISSING = {"", "nan", "null", "none", "n/a", "#n/a", "na", "nil", "-", "–", "—"}
+# Shopify's value of the option of a product without options.
+NO_OPTION = "Default Title"
 _TRUE = {"true", "yes", "y", "t", "on", "1", "1.0", "是"}
 _FALSE = {"false", "no", "n", "f", "off", "0", "0.0", "否"}
 
@@ -44,6 +46,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _EPOCH_SECONDS = range(100_000_000, 10_000_000_000)
 _SLASHES = re.compile(r"(\d{4})[/.年](\d{1,2})[/.月](\d{1,2})日?", re.ASCII)
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)", re.ASCII)
+_COMPACT_TIME = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)([01]\d|2[0-3])([0-5]\d)([0-5]\d)", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _WRITTEN = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y")
 
@@ -57,6 +60,8 @@ def is_missing(value: object, kind: str) -> bool:
     if not isinstance(value, str):
         return False
     text = value.strip().lower()
+    if kind in {"keyword", "list"} and value == NO_OPTION:
+        return True
     return not text or (text in _MISSING and kind in {"number", "bool", "date", "geo"})
 
 
@@ -171,8 +176,9 @@ def boolean(value: Any) -> bool:
 def date(value: Any, form: str = "") -> str:
     """Return a value as an ISO 8601 date.
 
-    Reads ISO 8601, "2024/05/01", "2024年5月1日", "20240501", "01.05.2024", "1 May 2024", "May 1, 2024", the dates of
-    e-mail, and seconds or milliseconds since 1970 as integers. form: the format of the dates for `datetime.strptime`,
+    Reads ISO 8601, "2024/05/01", "2024年5月1日", "20240501", "20240501120000", "01.05.2024", "1 May 2024",
+    "May 1, 2024", the dates of e-mail, and seconds or milliseconds since 1970 as integers. form: the format of the
+    dates for `datetime.strptime`,
     for those that can be read in two ways ("01/05/2024": "%d/%m/%Y" or "%m/%d/%Y"). Raises ValueError.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -180,6 +186,8 @@ def date(value: Any, form: str = "") -> str:
     written = value.strip() if isinstance(value, str) else _scalar(value)
     if form:
         written = _formatted(written, form)
+    elif parts := _COMPACT_TIME.fullmatch(written):
+        written = "{}-{}-{}T{}:{}:{}".format(*parts.groups())
     elif written.isdigit() and int(written[:13]) >= _EPOCH_SECONDS.start and not _COMPACT.fullmatch(written):
         seconds = int(written) if int(written) in _EPOCH_SECONDS else int(written) / 1000
         written = datetime.fromtimestamp(seconds, UTC).isoformat()

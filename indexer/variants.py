@@ -20,6 +20,7 @@ from clew.search.fields import Fields, joint_value, variant_fields
 # Forms in which rows with the same id may be variants of one product without being declared so.
 TABULAR: frozenset[Form] = frozenset({"csv", "parquet"})
 ARRAY = "variants"
+MASTER = "masterVariant"
 # Columns of Shopify's exports that list the images of the product in the rows of its variants.
 _IMAGES = re.compile(r"image (src|position|alt text)", re.IGNORECASE)
 
@@ -158,7 +159,11 @@ class Differences:
         """Take the variants of one document."""
         if len(variants) < 2:
             return
-        first, later = variants[0].fields, [variant.fields for variant in variants[1:]]
+        first = variants[0].fields
+        # A row without a value in any of the fields, such as one with another image, is no variant.
+        later = [variant.fields for variant in variants[1:] if any(name in variant.fields for name in self._names)]
+        if not later:
+            return
         for name in self._names:
             value = first.get(name)
             if any(other.get(name) not in (None, value) for other in later):
@@ -254,7 +259,7 @@ def elements(values: Mapping[str, Any], name: str) -> tuple[str, list[Mapping[st
         found = lookup(values, path)
         parts = [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
         if path.split(".")[-1] == ARRAY:
-            master = lookup(values, path.removesuffix(ARRAY) + "masterVariant")
+            master = lookup(values, path.removesuffix(ARRAY) + MASTER)
             parts = [master, *parts] if isinstance(master, Mapping) else parts
         if parts:
             return path, parts
