@@ -9,7 +9,9 @@ from clew.search.fields import names_identifiers
 # Names of ids and of titles, the first that a source has; words are joined by "_".
 IDS = (
     "id", "_id", "sku", "asin", "uid", "uuid", "key", "code", "product_id", "productid", "doc_id", "docid", "item_id",
-    "object_id", "objectid", "article_id", "handle", "gtin", "ean", "isbn", "商品编号", "商品编码", "货号", "编号",
+    "object_id", "objectid", "article_id", "artikelnummer", "artikel_nr", "artnr", "article_number", "item_number",
+    "product_number", "part_number", "sku_id", "skuid", "matnr", "handle", "gtin", "ean", "isbn",
+    "商品编号", "商品编码", "货号", "编号",
 )  # fmt: skip
 TITLES = (
     "title", "name", "product_name", "product_title", "item_name", "item_title", "productname", "display_name",
@@ -22,6 +24,7 @@ GROUPS = (
     "item_group_id", "item_group", "itemgroupid", "group_id", "groupid", "product_group", "product_group_id", "parent",
     "parent_id", "parent_sku", "parent_asin", "parent_code", "parent_product", "parent_product_id", "master_id",
     "master_sku", "master_product", "style_id", "style_code", "style_number", "variant_of", "configurable_sku",
+    "product_id", "productid", "product_code", "product_handle", "handle",
 )  # fmt: skip
 # Names of arrays of the variants of a product, other than "variants".
 VARIANT_ARRAYS = {
@@ -29,7 +32,9 @@ VARIANT_ARRAYS = {
     "productvariants", "configurations",
 }  # fmt: skip
 # Objects that repeat the record: marked for display, or as a draft.
-COPIES = {"_source", "_highlightResult", "_snippetResult", "_rankingInfo", "_distinctSeqID", "_formatted"}
+COPIES = {"_highlightResult", "_snippetResult", "_rankingInfo", "_distinctSeqID", "_formatted"}
+# What Elasticsearch notes about a document.
+BOOKKEEPING = {"_index", "_type", "_score", "_version", "_seq_no", "_primary_term", "_routing", "_source"}
 # Names that a price's currency may already have in the data.
 CURRENCIES = {"currency", "price_currency", "currency_code", "waehrung", "währung", "币种"}
 # Words in the names of keyword fields whose values people type into a search box.
@@ -37,9 +42,11 @@ _SEARCHED = {
     "brand", "brands", "manufacturer", "vendor", "supplier", "maker", "marke", "hersteller", "author", "authors",
     "artist", "publisher", "colour", "color", "colours", "colors", "farbe", "category", "categories", "kategorie",
     "kategorien", "type", "genre", "genres", "material", "materials", "size", "sizes", "gender", "style", "tag",
-    "tags", "keyword", "keywords", "model", "series", "collection", "collections", "department", "subject", "topic",
+    "tags", "breadcrumb", "breadcrumbs", "keyword", "keywords", "model", "series", "collection", "collections",
+    "department", "subject", "topic",
     "sku", "skus", "gtin", "ean", "upc", "asin", "isbn", "mpn", "barcode", "code", "option", "option1", "option2",
-    "option3", "attribute",
+    "option3", "attribute", "warengruppe", "produktgruppe", "größe", "grösse", "marque", "couleur", "taille",
+    "catégorie", "catégories", "categoría", "categorías", "categoria", "marca", "talla", "cor", "colore", "taglia",
 }  # fmt: skip
 _SEARCHED_CHINESE = ("品牌", "颜色", "类别", "分类", "类目", "材质", "型号", "标签", "关键词", "尺码", "规格")
 # Words in the names of codes other than the identifiers of products: their digits are text, so that zeros stay.
@@ -49,7 +56,10 @@ _CODES = {
 }  # fmt: skip
 _CODES_CHINESE = ("编号", "编码", "条码", "货号", "电话", "邮编")
 # Codes that name a page, a record of another table or nothing outside of the shop.
-_NO_PRODUCT_CODE = {"handle", "slug", "url", "uuid", "guid", "zip", "phone", "tel", "fax"}
+_NO_PRODUCT_CODE = {
+    "handle", "slug", "url", "uuid", "guid", "zip", "phone", "tel", "fax", "image", "picture", "photo", "category",
+    "tax", "supplier", "vendor", "brand", "store", "user", "customer",
+}  # fmt: skip
 _LISTS = {
     "tags", "categories", "collections", "keywords", "labels", "images", "pictures", "photos", "image", "values",
     "value", "colours", "colors", "sizes", "materials", "eans", "upcs", "gtins", "skus", "genres", "authors",
@@ -65,10 +75,12 @@ _TRUTHS = {"is", "has", "in", "active", "enabled", "published", "visible", "onli
 _RANGES = {"range", "ranges", "bucket", "band", "spanne"}
 _OTHERS = {"related", "upsell", "upsells", "crosssell", "sells", "similar", "alternatives", "accessories", "grouped",
            "recommended", "substitutes"}  # fmt: skip
-_LANGUAGE = re.compile(
-    r"(?:en|de|fr|es|it|nl|pt|pl|cs|sv|da|fi|no|nb|nn|hu|ro|bg|el|tr|ru|uk|ja|zh|ko|ar|he|hi|th|vi|sk|sl|hr|sr|et|lv)"
-    r"(?:[-_][A-Za-z]{2,4})?"
+_LANGUAGES = frozenset(
+    """
+    en de fr es it nl pt pl cs sv da fi no nb nn hu ro bg el tr ru uk ja zh ko ar he hi th vi sk sl hr sr et lv
+    """.split()
 )
+_REGION = re.compile(r"[-_][A-Za-z]{2,4}")
 # Steps of a path that say nothing themselves: the value of an attribute, the name of a brand.
 _PLAIN_STEPS = {"name", "label", "value", "values", "title", "text"}
 
@@ -84,16 +96,26 @@ def joined(name: str) -> str:
     return "_".join(words_of(name)) or name.lower()
 
 
+def steps_of(name: str) -> list[str]:
+    """Return the steps of a path such as "brand.name"; a name with other dots, such as "Tags (x...)", is one step."""
+    steps = name.split(".")
+    return steps if all(map(str.strip, steps)) else [name]
+
+
+def _is_language(step: str) -> bool:
+    return step[:2] in _LANGUAGES and (len(step) == 2 or _REGION.fullmatch(step[2:]) is not None)
+
+
 def language_of(name: str) -> str:
     """Return the last step of a path if it is a language, such as "en" of "name.en"; else ""."""
-    above, _, last = name.rpartition(".")
-    return last if above and _LANGUAGE.fullmatch(last) else ""
+    *above, last = steps_of(name)
+    return last if above and _is_language(last) else ""
 
 
 def core(name: str) -> str:
     """Return the step of a path that says most: "color" of "attributes.color.label.en", "brand" of "brand.name"."""
-    steps = name.split(".")
-    while len(steps) > 1 and (steps[-1].lower() in _PLAIN_STEPS or _LANGUAGE.fullmatch(steps[-1])):
+    steps = steps_of(name)
+    while len(steps) > 1 and (steps[-1].lower() in _PLAIN_STEPS or _is_language(steps[-1])):
         steps.pop()
     return steps[-1]
 
@@ -101,14 +123,14 @@ def core(name: str) -> str:
 def title_rank(name: str) -> int | None:
     """Return the place of a name among those of titles, 0 the likeliest; None if it is none."""
     bare = name.removesuffix(f".{language_of(name)}") if language_of(name) else name
-    last = joined(bare.rpartition(".")[2])
+    last = joined(steps_of(bare)[-1])
     return TITLES.index(last) if last in TITLES else None
 
 
 def is_identifier(name: str) -> bool:
     """Return whether a column's name says that it holds identifiers, such as "Variant SKU" or "postcode"."""
-    last = name.rpartition(".")[2]
-    return names_identifiers(last) or not _CODES.isdisjoint(words_of(last)) or last.endswith(_CODES_CHINESE)
+    last = steps_of(name)[-1]
+    return names_identifiers(name) or not _CODES.isdisjoint(words_of(last)) or last.endswith(_CODES_CHINESE)
 
 
 def names_product_codes(name: str) -> bool:

@@ -46,7 +46,7 @@ class ColumnStatistics:
     count. words: of all texts; two Chinese characters count as a word. fits: the types that every value so far can be
     read as. values: distinct values, as JSON. separated: separator of values in a cell → cells with it. markup, urls,
     paths (with ">"), slashes, pairs (names and values), ranges, codes (no spaces, some digits): texts that are such.
-    vectors: lists of numbers with fractions.
+    vectors: lists of numbers with fractions; elements: of all lists.
     """
 
     records: int = 0
@@ -71,6 +71,7 @@ class ColumnStatistics:
     ranges: int = 0
     codes: int = 0
     vectors: int = 0
+    elements: int = 0
     formats: set[str] = field(default_factory=lambda: set(_FORMATS))
     example: object = None
 
@@ -103,12 +104,15 @@ class ColumnStatistics:
 
     def _add_list(self, value: list[object] | tuple[object, ...]) -> None:
         texts = [part for part in value if isinstance(part, str)]
+        self.elements += len(value)
+        self.words += sum(map(_word_count, texts))
+        self.markup += any(map(has_markup, texts))
         self.urls += len(texts) == len(value) and all(map(_URL.fullmatch, texts))
         self.paths += any(">" in text for text in texts)
         self.vectors += any(isinstance(part, float) for part in value) and not texts
 
     def _add_text(self, text: str) -> None:
-        self.words += len(text.split()) + len(_CJK.findall(text)) / 2
+        self.words += _word_count(text)
         self.markup += has_markup(text)
         found = [separator for separator in SEPARATORS if separator in text]
         self.separated.update(found)
@@ -183,6 +187,10 @@ def kind_of(value: object) -> str:
     if isinstance(value, Mapping):
         return "money" if is_money(value) else "geo" if any(names <= set(value) for names in _PLACES) else "other"
     return {bool: "bool", float: "number", str: "text"}.get(type(value), "other")
+
+
+def _word_count(text: str) -> float:
+    return len(text.split()) + len(_CJK.findall(text)) / 2
 
 
 def _has_format(text: str, form: str) -> bool:

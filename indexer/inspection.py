@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clew.indexer.column_names import COPIES, GROUPS, IDS, VARIANT_ARRAYS, is_identifier, joined, title_rank, words_of
+from clew.indexer.column_names import (
+    BOOKKEEPING,
+    COPIES,
+    GROUPS,
+    IDS,
+    VARIANT_ARRAYS,
+    is_identifier,
+    joined,
+    title_rank,
+    words_of,
+)
 from clew.indexer.column_statistics import ColumnStatistics, kind_of
 from clew.indexer.money import first_money
 from clew.indexer.sources.forms import CONTENT_ID, Form, SourceSpec
@@ -28,6 +38,10 @@ _ROWS = 2_000
 # A group is not one of variants if its records have fewer words of their titles in common, on average.
 _COMMON_WORDS = 0.4
 _PARENT = "id:"
+# Words of more than this are a text, of which products have one for all variants.
+_LONG = 8
+# Words in the name of a group that need no title to say what its records have in common.
+_GROUPED = {"group", "parent", "master", "variant", "itemgroupid"}
 
 
 @dataclass(slots=True)
@@ -136,9 +150,23 @@ class Inspection:
         if grouped & self.groups[group].keys():  # a tree, as of categories
             return False
         several = [members for members in rows.values() if len(members) > 1]
-        title = min((key for key in self.order if title_rank(key) is not None), key=_rank, default="")
+        title = min((key for key in self.columns if title_rank(key) is not None), key=_rank, default="")
+        if not several or len(rows) < 2 or not (title or _GROUPED.intersection(words_of(group))):
+            return False
         alike = [_common([str(row.get(title, "")) for row in members]) for members in several] if title else [1.0]
-        return bool(several) and len(rows) > 1 and sum(alike) >= _COMMON_WORDS * len(alike)
+        return sum(alike) >= _COMMON_WORDS * len(alike) and not any(map(self._differs(several), self.columns))
+
+    def _differs(self, several: Sequence[Sequence[Mapping[str, Any]]]) -> Callable[[str], bool]:
+        """Return a test of whether a column has long texts that most groups have several of, as reviews are."""
+
+        def differs(key: str) -> bool:
+            column = self.columns[key]
+            if column.words <= _LONG * column.count:
+                return False
+            texts = [{row[key] for row in members if isinstance(row.get(key), str)} for members in several]
+            return 2 * sum(len(own) > 1 for own in texts) > len(several)
+
+        return differs
 
 
 def _rank(key: str) -> int:
@@ -180,7 +208,7 @@ def flat(values: Mapping[str, Any], form: Form, array: str = "", prefix: str = "
 
 def _is_skipped(key: str, values: Mapping[str, Any], form: Form, prefix: str) -> bool:
     """Return whether a key of a record has no field: it repeats others, or no spec can name it."""
-    if not prefix and (key in COPIES or (form == "beir" and key == "metadata")):
+    if not prefix and (key in COPIES | BOOKKEEPING or (form == "beir" and key == "metadata")):
         return True
     if key == ARRAY and isinstance(values.get(MASTER), Mapping):  # read with the master
         return True

@@ -43,6 +43,8 @@ _FEW_FOR_A_FACET = 10
 # The share of a column's values that must look alike.
 _MOST = 0.8
 _OFTEN = 0.3
+# Words that a title has on average, in a column that is not called one.
+_TITLE_WORDS = (1.5, 12.0)
 TITLE_WEIGHT = 3.0
 
 
@@ -92,7 +94,7 @@ def propose(found: Inspection, identity: str = "", group: str = "") -> Proposal:
         if column.currency and keys["type"] == "number" and not CURRENCIES & set(map(str.lower, found.columns)):
             unit = {"type": "keyword", "currency_of": name, **_variant(name, found)}
             proposal.fields.append(ProposedField(f"{name}_currency", unit, None))
-    proposal.left_out |= dict.fromkeys(sorted(COPIES & found.names.keys() - {"_source"}), "a copy made for display")
+    proposal.left_out |= dict.fromkeys(sorted(COPIES & found.names.keys()), "a copy made for display")
     _complete(proposal)
     return proposal
 
@@ -129,13 +131,24 @@ def _titles(found: Inspection) -> tuple[str, ...]:
         if title_rank(name) is not None and column.kinds["text"] > column.count / 2 and not column.urls
     ]
     if not ranked:
-        return ()
+        return _likely_title(found)
     first = min(ranked)[1]
     language = language_of(first)
     if not language:
         return (first,)
     stem = first.removesuffix(language)
     return (first, *(name for _, name in sorted(ranked) if name != first and name == stem + language_of(name)))
+
+
+def _likely_title(found: Inspection) -> tuple[str, ...]:
+    """Return the first column of a few words, other ones in nearly every record; () if there is none."""
+    for name, column in found.columns.items():
+        words = column.words / max(column.count, 1)
+        short = _TITLE_WORDS[0] <= words <= _TITLE_WORDS[1] and not (column.markup or column.urls or column.paths)
+        distinct = len(column.values) >= _MOST * found.inspected and column.kinds["text"] == column.count
+        if short and distinct and not (column.fits or column.formats or is_identifier(name) or says_list(name)):
+            return (name,)
+    return ()
 
 
 def _in_variants(name: str, found: Inspection) -> bool:
@@ -165,10 +178,13 @@ def _keys(name: str, column: ColumnStatistics, found: Inspection, proposal: Prop
     keys |= typed
     if "facet" not in keys and (facet := _facet(name, keys, column)):
         keys["facet"] = facet
-    parents = proposal.group and not found.unique.get(proposal.identity, set()).isdisjoint(found.groups[proposal.group])
-    if parents and name in proposal.titles:
-        keys["variant"] = False
+    if name in proposal.titles and not _ids_of(proposal, found).isdisjoint(found.groups.get(proposal.group, ())):
+        keys["variant"] = False  # the parent has the title of the product
     return keys | _variant(name, found)
+
+
+def _ids_of(proposal: Proposal, found: Inspection) -> set[str]:
+    return found.unique.get(proposal.identity, set())
 
 
 # ------------------------------------------------------------------ types
@@ -194,6 +210,8 @@ def _typed(name: str, column: ColumnStatistics, is_title: bool) -> dict[str, Any
         return reason
     if kinds == {"geo"} or (says_place(name) and _are_places(column)):
         return {"type": "geo"}
+    if "list" in kinds and (column.markup or column.words > _KEYWORD_WORDS * (column.elements + column.kinds["text"])):
+        return {"type": "html" if column.markup else "text"}
     if "list" in kinds:
         return {"type": "keyword", "facet": "hierarchy"} if says_path(name) and kinds == {"list"} else {"type": "list"}
     scalar = None if is_title else _scalar(name, column)
@@ -225,7 +243,7 @@ def _text(name: str, column: ColumnStatistics, is_title: bool) -> dict[str, Any]
     if is_title:
         return {"type": "html" if column.markup else "text"}
     separator = "" if column.markup else _separator(name, column)
-    paths = column.paths >= _MOST * column.count
+    paths = column.paths >= (_OFTEN if says_category(name) else _MOST) * column.count
     levels = "/" if not column.paths and says_category(name) and column.slashes >= _MOST * column.count else ""
     if separator:
         found: dict[str, Any] = {"type": "list"}
@@ -261,6 +279,8 @@ def _separator(name: str, column: ColumnStatistics) -> str:
 def _is_text(name: str, column: ColumnStatistics) -> bool:
     if is_identifier(name) and column.codes >= _MOST * column.count:
         return False
+    if len(column.values) == 1 and column.count > _FEW_FOR_A_FACET:
+        return False
     if column.words / column.count > _KEYWORD_WORDS:
         return True
     distinct = len(column.values) / column.count
@@ -285,7 +305,7 @@ def _facet(name: str, keys: dict[str, Any], column: ColumnStatistics) -> bool | 
         return None
     if distinct == 1 and column.count > _FEW_FOR_A_FACET:
         return None
-    if column.paths and (kind == "list" or column.paths >= _MOST * column.count):
+    if column.paths and kind == "list":
         return "hierarchy"
     few = distinct <= _FACET_VALUES and (is_searched(name) or kind == "list" or column.count <= _FEW_FOR_A_FACET)
     return True if few or distinct <= _FACET_DISTINCT * column.count else None

@@ -52,7 +52,7 @@ def _form(found: Inspection, settings: Mapping[str, Any]) -> str:
 
 def _count(found: Inspection) -> str:
     looked = "" if found.inspected == found.count else f", {found.inspected:,} of them inspected"
-    return f"{found.count:,} records{looked}"
+    return f"{found.count:,} record{'' if found.count == 1 else 's'}{looked}"
 
 
 def _identity(proposal: Proposal) -> str:

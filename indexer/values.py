@@ -26,8 +26,8 @@ from clew.search.fields import FieldSpec
 _MISSING = {"", "nan", "null", "none", "n/a", "#n/a", "na", "nil", "-", "–", "—"}
 # Shopify's value of the option of a product without options.
 NO_OPTION = "Default Title"
-_TRUE = {"true", "yes", "y", "t", "on", "1", "1.0", "是"}
-_FALSE = {"false", "no", "n", "f", "off", "0", "0.0", "否"}
+_TRUE = {"true", "yes", "y", "t", "on", "1", "1.0", "ja", "oui", "sí", "是"}
+_FALSE = {"false", "no", "n", "f", "off", "0", "0.0", "nein", "non", "否"}
 
 _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 _DIGITS = r"(?:\d{1,3}(?:\s\d{3})+(?:[.,]\d+)?|\d[\d.,'’]*\d|\d|[.,]\d+)"

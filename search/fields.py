@@ -12,6 +12,7 @@ from typing import Any, Literal
 # An entity type becomes part of ids ("brand:sony") and of relations ("has_brand").
 ENTITY_TYPE = re.compile(r"[\w-]{1,64}")
 _NAME_PARTS = re.compile(r"[^\W\d_]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _IDENTIFIERS = frozenset("sku skus gtin ean upc isbn mpn asin barcode partnumber itemnumber articlenumber".split())
 
 FieldType = Literal["text", "keyword", "number", "bool", "date", "list", "geo"]
@@ -152,8 +153,13 @@ def several_values(value: object) -> list[str]:
 
 
 def names_identifiers(name: str) -> bool:
-    """Return whether a field's name says that it holds identifiers, such as "Variant SKU" or "gtin"."""
-    words = _NAME_PARTS.findall(name.lower())
+    """Return whether a field's name says that it holds identifiers, such as "Variant SKU" or "gtin".
+
+    Of a path such as "skus.price" the last step counts, and the one before it if the last is "value" or "values".
+    """
+    steps = name.split(".")
+    last = steps[-2] if len(steps) > 1 and steps[-1] in {"value", "values"} else steps[-1]
+    words = _NAME_PARTS.findall(_CAMEL.sub(" ", last).lower())
     pairs = ["".join(pair) for pair in pairwise(words)]
     return not _IDENTIFIERS.isdisjoint([*words, *pairs])
 

@@ -57,7 +57,7 @@ VALUE_KEYS = ("value", "values", "val", "option", "options", "content", "text")
 
 
 # Ends a value in a string of names and values: the next name follows.
-_NEXT_PAIR = re.compile(r"[,;|\n]\s{0,8}(?=[^\W\d][\w .\-/()]{0,60}=)")
+_NEXT_PAIR = re.compile(r"\"?[,;|\n]\s{0,8}\"?(?=[^\W\d][\w .\-/()]{0,60}=)")
 _PAIR = re.compile(r"\s*([^\W\d][\w .\-/()]{0,60})=(.*)", re.DOTALL)
 
 
@@ -66,8 +66,10 @@ def pairs_of(text: str) -> Mapping[str, str]:
     """Return the names and values in a string such as "colour=red,size=M"; {} if it consists of anything else.
 
     The separator is a comma, a semicolon, a pipe or a line break that a name and "=" follow, so values may contain it.
+    Quotes may enclose each pair.
     """
-    pairs = [_PAIR.fullmatch(part) for part in _NEXT_PAIR.split(text)] if "=" in text else []
+    inner = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+    pairs = [_PAIR.fullmatch(part) for part in _NEXT_PAIR.split(inner)] if "=" in text else []
     return {pair[1].strip(): pair[2].strip() for pair in pairs if pair} if all(pairs) else {}
 
 

@@ -214,6 +214,8 @@ def test_a_list_in_a_string_has_a_separator_of_its_own():
 def test_names_and_values_in_one_string_are_fields():
     fields = {name: FieldSpec("keyword") for name in ("more.color", "more.Care notes", "title.x")}
     more = "color=red,Care notes=wash cold, dry flat;size=M"
+    quoted = '"color=red";"size=M"'
+    assert typed({"more": quoted}, fields).fields == {"more.color": "red"}
     assert typed({"more": more, "title": "a=b is an equation"}, fields).fields == {
         "more.color": "red", "more.Care notes": "wash cold, dry flat",
     }  # fmt: skip

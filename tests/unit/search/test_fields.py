@@ -14,7 +14,20 @@ def test_the_borders_of_ranges_are_finite_and_ascend(borders):
 
 
 @pytest.mark.parametrize(
-    "name", ["sku", "SKU", "Variant SKU", "variants.sku", "gtin13", "part_number", "Item Number", "mpn"]
+    "name",
+    [
+        "sku",
+        "SKU",
+        "Variant SKU",
+        "variants.sku",
+        "sku.value",
+        "gtin13",
+        "skuId",
+        "partNumber",
+        "part_number",
+        "Item Number",
+        "mpn",
+    ],
 )
 def test_a_field_is_an_identifier_by_its_name(name):
     assert identifier_fields({name: FieldSpec("keyword")}) == [name]
@@ -22,7 +35,7 @@ def test_a_field_is_an_identifier_by_its_name(name):
     assert identifier_fields({name: FieldSpec("number")}) == []
 
 
-@pytest.mark.parametrize("name", ["colour", "skull", "meaning", "number", "title"])
+@pytest.mark.parametrize("name", ["colour", "skull", "meaning", "number", "title", "skus.size"])
 def test_other_names_are_none_unless_declared(name):
     assert identifier_fields({name: FieldSpec("keyword")}) == []
     assert identifier_fields({name: FieldSpec("list", identifier=True)}) == [name]
