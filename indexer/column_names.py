@@ -52,7 +52,8 @@ _SEARCHED_CHINESE = ("品牌", "颜色", "类别", "分类", "类目", "材质",
 # Words in the names of codes other than the identifiers of products: their digits are text, so that zeros stay.
 _CODES = {
     "id", "ids", "code", "zip", "zipcode", "postcode", "postal", "plz", "phone", "tel", "telephone", "fax", "model",
-    "artikelnummer", "handle", "uuid", "guid", "key", "ref", "reference", "编号", "条码",
+    "artikelnummer", "artnr", "modelno", "partno", "itemno", "handle", "uuid", "guid", "key", "ref", "reference",
+    "编号", "条码",
 }  # fmt: skip
 _CODES_CHINESE = ("编号", "编码", "条码", "货号", "电话", "邮编")
 # Codes that name a page, a record of another table or nothing outside of the shop.

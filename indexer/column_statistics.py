@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import unescape
 
 from clew.indexer.money import currency, is_money
-from clew.indexer.sources.html_values import has_markup
+from clew.indexer.sources.html_values import has_markup, has_tags
 from clew.indexer.sources.record import pairs_of
 from clew.indexer.values import boolean, date, is_missing, number
 
@@ -44,9 +45,9 @@ class ColumnStatistics:
 
     records: that have a value. count: values; missing: words such as "n/a" in place of one. kinds: kind of value →
     count. words: of all texts; two Chinese characters count as a word. fits: the types that every value so far can be
-    read as. values: distinct values, as JSON. separated: separator of values in a cell → cells with it. markup, urls,
-    paths (with ">"), slashes, pairs (names and values), ranges, codes (no spaces, some digits): texts that are such.
-    vectors: lists of numbers with fractions; elements: of all lists.
+    read as. values: distinct values, as JSON. separated: separator of values in a cell → cells with it. markup, tags,
+    urls, paths (with ">"), slashes, pairs (names and values), ranges, codes (no spaces, some digits): texts that are
+    such. vectors: lists of numbers with fractions; elements: of all lists.
     """
 
     records: int = 0
@@ -64,6 +65,7 @@ class ColumnStatistics:
     points: int = 0
     coded: bool = False
     markup: int = 0
+    tags: int = 0
     urls: int = 0
     paths: int = 0
     slashes: int = 0
@@ -107,6 +109,7 @@ class ColumnStatistics:
         self.elements += len(value)
         self.words += sum(map(_word_count, texts))
         self.markup += any(map(has_markup, texts))
+        self.tags += any(map(has_tags, texts))
         self.urls += len(texts) == len(value) and all(map(_URL.fullmatch, texts))
         self.paths += any(">" in text for text in texts)
         self.vectors += any(isinstance(part, float) for part in value) and not texts
@@ -114,7 +117,8 @@ class ColumnStatistics:
     def _add_text(self, text: str) -> None:
         self.words += _word_count(text)
         self.markup += has_markup(text)
-        found = [separator for separator in SEPARATORS if separator in text]
+        self.tags += has_tags(text)
+        found = [separator for separator in SEPARATORS if separator in (unescape(text) if "&" in text else text)]
         self.separated.update(found)
         parts = [part for part in re.split(r"[|;,]\s*", text) if part]
         self.urls += bool(parts) and all(map(_URL.fullmatch, parts))

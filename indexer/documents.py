@@ -110,8 +110,11 @@ class RecordConverter:
 
     def _clean(self, value: FieldValue, spec: FieldSpec) -> FieldValue:
         """Return a value without its HTML markup, if its field has markup removed."""
-        if spec.type == "text" and isinstance(value, str):
-            return without_markup(value, spec.html if self.markup or spec.html is True else False)
+        html = spec.html if self.markup or spec.html is True else False
+        if spec.type in {"text", "keyword"} and isinstance(value, str):
+            return without_markup(value, html)
+        if spec.type == "list" and isinstance(value, list):
+            return list(dict.fromkeys(without_markup(one, html) for one in value))
         return value
 
     def _identity(self, record: Record) -> str | Fault:

@@ -43,6 +43,7 @@ _FEW_FOR_A_FACET = 10
 # The share of a column's values that must look alike.
 _MOST = 0.8
 _OFTEN = 0.3
+_RARELY = 0.02
 # Words that a title has on average, in a column that is not called one.
 _TITLE_WORDS = (1.5, 12.0)
 TITLE_WEIGHT = 3.0
@@ -210,7 +211,9 @@ def _typed(name: str, column: ColumnStatistics, is_title: bool) -> dict[str, Any
         return reason
     if kinds == {"geo"} or (says_place(name) and _are_places(column)):
         return {"type": "geo"}
-    if "list" in kinds and (column.markup or column.words > _KEYWORD_WORDS * (column.elements + column.kinds["text"])):
+    if "list" in kinds and (
+        _is_html(column) or column.words > _KEYWORD_WORDS * (column.elements + column.kinds["text"])
+    ):
         return {"type": "html" if column.markup else "text"}
     if "list" in kinds:
         return {"type": "keyword", "facet": "hierarchy"} if says_path(name) and kinds == {"list"} else {"type": "list"}
@@ -242,14 +245,15 @@ def _text(name: str, column: ColumnStatistics, is_title: bool) -> dict[str, Any]
     """Return the type of texts: text, html, keyword, or list where cells have several values."""
     if is_title:
         return {"type": "html" if column.markup else "text"}
-    separator = "" if column.markup else _separator(name, column)
+    html = _is_html(column)
+    separator = "" if html else _separator(name, column)
     paths = column.paths >= (_OFTEN if says_category(name) else _MOST) * column.count
     levels = "/" if not column.paths and says_category(name) and column.slashes >= _MOST * column.count else ""
     if separator:
         found: dict[str, Any] = {"type": "list"}
         if separator != "|":
             found["separator"] = separator
-    elif column.markup or not (column.urls or paths or levels or not _is_text(name, column)):
+    elif html or not (column.urls or paths or levels or not _is_text(name, column)):
         return {"type": "html" if column.markup else "text"}
     else:
         found = {"type": "keyword"}
@@ -257,6 +261,11 @@ def _text(name: str, column: ColumnStatistics, is_title: bool) -> dict[str, Any]
         found["facet"] = "hierarchy"
         found |= {"levels": levels} if levels else {}
     return found
+
+
+def _is_html(column: ColumnStatistics) -> bool:
+    """Return whether a column holds HTML, and not keywords of which a few have tags or any have entities."""
+    return column.tags > _RARELY * column.count
 
 
 def _separator(name: str, column: ColumnStatistics) -> str:

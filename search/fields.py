@@ -36,7 +36,8 @@ class FieldSpec:
     (only text, keyword and list fields); by default if the name says so, such as sku, gtin, "Variant SKU" or mpn.
     entity: if the values of a keyword or list field are entities, their type, such as "brand"; `clew graph build`
     makes a node for each of them ("": they are not entities).
-    html: whether the markup of a text field is removed: true, false, or "auto" (if a value contains tags or entities).
+    html: whether the markup of a text field is removed: true, false, or "auto" (if a value contains tags or entities);
+    "auto" and false also hold for keyword and list fields.
     decimal: decimal separator of a number field, "." or "," ("": told from each value).
     format: form of a date field's values, as datetime.strptime takes it, such as "%d/%m/%Y" ("": ISO 8601 and others
     that can be read in one way only).

@@ -119,6 +119,13 @@ def test_markup_is_removed_from_texts_that_have_it():
     assert typed({"text": "x < y > z", "raw": "<br>"}, fields).fields == {"text": "x < y > z", "raw": "<br>"}
 
 
+def test_markup_is_removed_from_keywords_too():
+    fields = {"brand": FieldSpec("keyword"), "tags": FieldSpec("list"), "raw": FieldSpec("keyword", html=False)}
+    given = {"brand": "Marlow &amp; Rye", "tags": ["<b>oak</b>", "oak", "AT&T"], "raw": "A &amp; B"}
+    assert typed(given, fields).fields == {"brand": "Marlow & Rye", "tags": ["oak", "AT&T"], "raw": "A &amp; B"}
+    assert typed({"brand": "A &amp; B"}, fields, markup=False).fields == {"brand": "A &amp; B"}
+
+
 def test_html_is_short_for_text_with_markup():
     spec = FieldSpec("html")
     assert (spec.type, spec.html) == ("text", True)

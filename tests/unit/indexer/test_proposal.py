@@ -103,6 +103,8 @@ def test_objects_of_an_array_with_another_name_are_variants(propose):
         ("note", ["soft, warm", "red, wide", "old"], {"type": "keyword", "separator": ""}),
         ("breadcrumbs", [["A", "B"], ["A"], ["C"]], {"type": "keyword", "facet": "hierarchy"}),
         ("description", [["Many words are in this one.", "x"]] * 3, {"type": "text"}),
+        ("colour", ["red &amp; blue", "red", "blue"], {"type": "keyword", "facet": True}),
+        ("tags", ["R &amp; B, new", "old", "new"], {"type": "list", "separator": ", "}),
         ("is_in_stock", ["1", "0", "1"], {"type": "bool"}),
         ("stock", ["1", "0", "1"], {"type": "number"}),
         ("upc", ["400001190225", "400001190226", "1"], {"type": "keyword"}),
