@@ -168,7 +168,8 @@ def says_truth(name: str) -> bool:
 def says_list(name: str) -> bool:
     """Return whether a name says that a cell of its column may hold several values."""
     words = words_of(name)
-    return not _LISTS.isdisjoint(words) or names_others(name) or words[-1:] == ["s"]
+    attribute = steps_of(name)[0] == "Attribute"  # of WooCommerce
+    return attribute or not _LISTS.isdisjoint(words) or names_others(name) or words[-1:] == ["s"]
 
 
 def says_path(name: str) -> bool:

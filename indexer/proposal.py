@@ -27,6 +27,7 @@ from clew.indexer.column_names import (
 )
 from clew.indexer.column_statistics import SEPARATORS, ColumnStatistics
 from clew.indexer.inspection import Inspection
+from clew.indexer.sources.attribute_columns import AttributeColumns
 from clew.indexer.sources.forms import CONTENT_ID
 from clew.indexer.variants import ARRAY
 from clew.search.fields import names_identifiers
@@ -84,6 +85,7 @@ def propose(found: Inspection, identity: str = "", group: str = "") -> Proposal:
         proposal = Proposal(identity or id_found, group or (group_found if identity in {"", id_found} else ""))
     proposal.titles = _titles(found)
     paired = {name for name, column in found.columns.items() if column.pairs >= _MOST * column.count > 0}
+    paired |= AttributeColumns(list(found.names)).columns() if found.form == "csv" else set()
     for name, column in found.columns.items():
         if name in {proposal.identity, proposal.group, own} or _is_copied(name, found, paired):
             continue
@@ -113,7 +115,7 @@ def _complete(proposal: Proposal) -> None:
 
 
 def _is_copied(name: str, found: Inspection, paired: set[str]) -> bool:
-    """Return whether a column's values are in others: a cell of names and values, or a text that is not one."""
+    """Return whether a column's values are in others: of names and values, or a text that only looks like it."""
     if name in paired:
         return True
     above = name

@@ -20,9 +20,9 @@ from tests.shop_products import ITEMS
 class Export:
     """What is expected of an export.
 
-    title, price, brand: fields; hierarchy, html: fields with category paths and with markup ("": there is none). lamp:
-    the id of the oak lamp. code: an identifier of another product, whose id is found. variant: the field of the variant
-    with that code ("id": its id; "": the product has no variants). said: parts of what `clew init` prints.
+    title, price, brand, size: fields; hierarchy, html: fields with category paths and with markup ("": there is none).
+    lamp: the id of the oak lamp. code: an identifier of another product, whose id is found. variant: the field of the
+    variant with that code ("id": its id; "": the product has no variants). said: parts of what `clew init` prints.
     """
 
     write: Callable[[Path], Path]
@@ -35,6 +35,7 @@ class Export:
     price: str = ""
     currency: str = ""
     variant: str = ""
+    size: str = ""
     html: str = ""
     hierarchy: str = ""
     documents: int = len(ITEMS)
@@ -47,12 +48,13 @@ EXPORTS = {
     "shopify": Export(
         shop_tables.shopify, "Title", "oak-reading-lamp", "Vendor", "MR-CARD-L", "plum-cardigan",
         ("CSV with commas; 29 records", "id: Handle", "rows with the same Handle are one product", "images: Image Src"),
-        price="Variant Price", variant="Variant SKU", html="Body (HTML)", hierarchy="Product Category",
+        price="Variant Price", variant="Variant SKU", size="Option.Size", html="Body (HTML)",
+        hierarchy="Product Category",
     ),
     "woocommerce": Export(
         shop_tables.woocommerce, "Name", "VL-1042", "Categories", "MR-CARD-L", "MR-CARD",
         ("id: SKU", "records with the same Parent are one product", "prices: Regular price, Sale price"),
-        price="Regular price", variant="id", html="Description", hierarchy="Categories",
+        price="Regular price", variant="id", size="Attribute.Size", html="Description", hierarchy="Categories",
         asked=("Oak reading lamp", 89.0, "oak", "Brands > Kestrio"),
     ),
     "magento": Export(
@@ -64,6 +66,7 @@ EXPORTS = {
         f"{CT}.variants.attributes.brand", "MR-CARD-L", "b7c3a2e0-0000-4000-8000-000000006000",
         ("JSON, the array 'results'", f"each object in {CT}.variants is one"),
         price=f"{CT}.variants.prices.value", currency="EUR", variant=f"{CT}.variants.sku",
+        size=f"{CT}.variants.attributes.size.label",
     ),
     "algolia": Export(
         shop_json.algolia, "name", "VL-1042", "brand", "TN-XM5", "TN-XM5",
@@ -85,7 +88,8 @@ EXPORTS = {
     "merchant": Export(
         shop_tables.merchant, "title", "VL-1042", "brand", "MR-CARD-L", "MR-CARD",
         ("records with the same item_group_id are one product", "prices: price (USD), sale_price (USD)"),
-        price="price", currency="USD", variant="id", html="description", hierarchy="google_product_category",
+        price="price", currency="USD", variant="id", size="size", html="description",
+        hierarchy="google_product_category",
     ),
     "chinese": Export(
         shop_tables.chinese, "商品名称", "10045874", "品牌", "10045875", "10045875",
@@ -130,6 +134,13 @@ def test_a_code_finds_its_product_and_variant(shop: Any) -> None:
         assert hit.variant.of == 4
         own = hit.variant.id if export.variant == "id" else hit.variant.fields[export.variant]
         assert own == export.code
+
+
+def test_sizes_of_variants_are_a_filter(shop: Any) -> None:
+    index, export, _, _ = shop
+    if export.size:
+        (hit,) = index.search("cardigan", filters={export.size: "XL"}).hits
+        assert (hit.id, hit.variant.index) == (export.found, 3)
 
 
 def test_a_title_finds_its_product_first(shop: Any) -> None:
