@@ -25,7 +25,7 @@ from clew.indexer.sources.forms import CONTENT_ID, Form, SourceSpec
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Record, name_of, pairs_of, value_of
 from clew.indexer.values import is_missing
-from clew.indexer.variants import ARRAY, MASTER, TABULAR, product_key
+from clew.indexer.variants import ARRAY, CALLED_ID, MASTER, TABULAR, product_key
 
 # Every record is read; of those after the first so many one in two is inspected, then one in four, and so on.
 INSPECTED = 20_000
@@ -118,12 +118,13 @@ class Inspection:
         In a table whose rows are variants of products, the id is that of the product. Else it is the column that others
         name as their group, else one with the name of an id, else one of short values; CONTENT_ID if none can be it.
         """
-        if self.form in TABULAR and (product := product_key(self.first)) is not None:
-            return product, ""
-        unique = [key for key in self.order if key in self.unique and not UNWRITABLE.search(key)]
+        unique = [key for key in self.order if key in self.unique and key in self.columns]
         names = {joined(key): key for key in reversed(unique)}
         by_name = [names[name] for name in IDS if name in names]
         by_name += [key for key in unique if is_identifier(key)]
+        product = product_key(self.first) if self.form in TABULAR else None
+        if product is not None and (CALLED_ID.search(product) or not by_name):
+            return product, ""
         short = [key for key in unique if self.columns[key].words <= self.inspected and not self.columns[key].urls]
         ordered = list(dict.fromkeys((*by_name, *short)))
         for group in sorted(self.groups, key=lambda key: GROUPS.index(joined(key))):
@@ -212,7 +213,8 @@ def _is_skipped(key: str, values: Mapping[str, Any], form: Form, prefix: str) ->
         return True
     if key == ARRAY and isinstance(values.get(MASTER), Mapping):  # read with the master
         return True
-    return UNWRITABLE.search(str(key)) is not None or (key == "staged" and "current" in values)
+    staged = key == "staged" and all(isinstance(values.get(one), Mapping) for one in ("staged", "current"))
+    return staged or UNWRITABLE.search(str(key)) is not None
 
 
 def _of_objects(parts: list[Mapping[str, Any]], form: Form, prefix: str) -> Iterator[tuple[str, object]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from clew.indexer.column_names import (
@@ -86,10 +87,16 @@ def propose(found: Inspection, identity: str = "", group: str = "") -> Proposal:
     proposal.titles = _titles(found)
     paired = {name for name, column in found.columns.items() if column.pairs >= _MOST * column.count > 0}
     paired |= AttributeColumns(list(found.names)).columns() if found.form == "csv" else set()
+    objects: dict[str, int] = {}
+    for name, column in found.columns.items():
+        for above in accumulate(name.split(".")[:-1], "{}.{}".format):
+            objects[above] = max(objects.get(above, 0), column.records)
     for name, column in found.columns.items():
         if name in {proposal.identity, proposal.group, own} or _is_copied(name, found, paired):
             continue
         keys = _keys(name, column, found, proposal)
+        if not column.pairs and objects.get(name, 0) >= column.records:
+            keys = "most records have objects in it"
         if isinstance(keys, str):
             proposal.left_out[name] = keys
             continue
@@ -106,10 +113,14 @@ def _complete(proposal: Proposal) -> None:
     """Put the title first, unless it is one by its name anyway, and make sure that some field is searched."""
     if proposal.titles and proposal.titles[0] not in {"title", "name"}:
         proposal.fields.sort(key=lambda one: one.name not in proposal.titles)
-    if not any(one.searched for one in proposal.fields):
-        for one in proposal.fields:
-            if one.keys["type"] in {"keyword", "list"} and one.column is not None:
-                one.keys["weight"] = 1.0
+    own = [one for one in proposal.fields if one.column is not None]
+    if not any(one.searched for one in own):
+        words = [one for one in own if one.keys["type"] in {"keyword", "list"}]
+        for one in words:
+            one.keys["weight"] = 1.0
+        if own and not words:
+            own[0].keys.clear()
+            own[0].keys.update({"type": "keyword", "weight": 1.0})
     if not proposal.fields and proposal.identity not in {"", CONTENT_ID}:
         proposal.fields.append(ProposedField(proposal.identity, {"type": "text"}, None))
 
@@ -211,6 +222,8 @@ def _typed(name: str, column: ColumnStatistics, is_title: bool) -> dict[str, Any
     kinds = set(column.kinds)
     if reason := _unusable(column):
         return reason
+    if "money" in kinds:
+        return {"type": "number"}
     if kinds == {"geo"} or (says_place(name) and _are_places(column)):
         return {"type": "geo"}
     if "list" in kinds and (

@@ -36,7 +36,7 @@ def suggest(path: str, target: Path, given: Mapping[str, str] | None = None) -> 
     """Return a commented spec for the data at `path`, to be written to `target`.
 
     given: keys of [source] that are known, such as form, id, delimiter and encoding; others are detected.
-    Raises NotFoundError, DataError or SpecError if the data cannot be read.
+    Raises NotFoundError, DataError or SpecError if the data cannot be read, DataError if no field can be searched.
     """
     given = dict(given or {})
     source = parse(SourceSpec, {"path": path, **given}, "DATA")
@@ -47,6 +47,9 @@ def suggest(path: str, target: Path, given: Mapping[str, str] | None = None) -> 
         if name and name != CONTENT_ID and name not in found.columns:
             raise DataError(f"no record has the field {name!r}", nearest(name, found.columns))
     proposal = propose(found, identity, group)
+    if not any(one.searched for one in proposal.fields):
+        reasons = ", ".join(f"{one} ({reason})" for one, reason in proposal.left_out.items())
+        raise DataError(f"no field of {shown_url(path)} can be searched: {reasons or 'the records are empty'}")
     name = re.sub(r"[^a-z0-9_.-]+", "-", target.stem.lower()).strip("-._")[:64] or "index"
     text = _written(name, _relative(path, target), proposal, found, settings)
     return Suggestion(text, found.inspected, tuple(summary(shown_url(path), proposal, found, settings)))

@@ -60,7 +60,7 @@ def is_missing(value: object, kind: str) -> bool:
     if not isinstance(value, str):
         return False
     text = value.strip().lower()
-    if kind in {"keyword", "list"} and value == NO_OPTION:
+    if value == NO_OPTION and kind != "text":
         return True
     return not text or (text in _MISSING and kind in {"number", "bool", "date", "geo"})
 
@@ -248,7 +248,8 @@ def _json_list(value: str) -> list[Any] | None:
         found = json.loads(value)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, list) else None
+    scalars = isinstance(found, list) and all(isinstance(one, str | int | float | None) for one in found)
+    return found if scalars else None
 
 
 def _geo(value: Any) -> tuple[float, float]:

@@ -24,7 +24,8 @@ MASTER = "masterVariant"
 # Columns of Shopify's exports that list the images of the product in the rows of its variants.
 _IMAGES = re.compile(r"image (src|position|alt text)", re.IGNORECASE)
 
-_CALLED_ID = re.compile(r"(?<![a-z])id(?![a-z])|sku|handle|code|group|parent|product", re.IGNORECASE)
+# Names of columns that may name a product.
+CALLED_ID = re.compile(r"(?<![a-z])id(?![a-z])|sku|handle|code|group|parent|product", re.IGNORECASE)
 
 
 class Joining(Protocol):
@@ -58,7 +59,7 @@ class Adjacent:
 
     def __init__(self, fields: Fields, *, joins: bool) -> None:
         self._fields = fields
-        self._texts = [name for name, spec in fields.items() if spec.type == "text"]
+        self._texts = [name for name, spec in fields.items() if spec.type == "text" and not _IMAGES.fullmatch(name)]
         self._joins = joins
         self._rows: list[Document] = []
 
@@ -222,7 +223,7 @@ def product_key(rows: Sequence[Mapping[str, Any]]) -> str | None:
         starts = {at for at, value in enumerate(values) if not at or value != values[at - 1]}
         if (
             all(isinstance(value, str | int) for value in values)
-            and (key in words or _CALLED_ID.search(key))
+            and (key in words or CALLED_ID.search(key))
             and len(set(values)) == len(starts) < len(rows)
             and any(all((other in row) == (at in starts) for at, row in enumerate(rows)) for other in words)
         ):

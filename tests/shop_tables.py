@@ -74,9 +74,11 @@ def shopify(folder: Path) -> Path:
                     "Title": item.title, "Body (HTML)": item.html, "Vendor": item.brand, "Type": item.category[-1],
                     "Product Category": " > ".join(item.category), "Tags": f"{item.colour}, new", "Published": "true",
                     "Option1 Name": "Size" if item.sizes else "Title", "Image Src": _image(item), "Image Position": 1,
+                    "Image Alt Text": f"{item.title} from the front, in {item.colour}",
                     "Gift Card": "false", "SEO Title": item.title, "Status": "active",
                 }  # fmt: skip
-        rows.append({"Handle": handle, "Image Src": _image(item, 2), "Image Position": 2})
+        rows.append({"Handle": handle, "Image Src": _image(item, 2), "Image Position": 2,
+                     "Image Alt Text": f"{item.title} from the back, in {item.colour}"})  # fmt: skip
     return _table(folder / "products_export_1.csv", SHOPIFY, rows, encoding="utf-8-sig")
 
 

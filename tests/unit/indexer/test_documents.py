@@ -213,6 +213,7 @@ def test_a_list_in_a_string_has_a_separator_of_its_own():
         "paths": FieldSpec("list", separator=",", levels="/", facet="hierarchy"),
     }
     found = typed({"tags": "oak, home\\, garden", "parts": "a|b", "paths": "Root/Gear,Root/Gear/Bags"}, fields)
+    assert typed({"parts": '[{"a": 1}]|b'}, fields).fields == {"parts": ['[{"a": 1}]', "b"]}
     assert found.fields == {
         "tags": ["oak", "home, garden"], "parts": ["a", "b"], "paths": ["Root > Gear", "Root > Gear > Bags"],
     }  # fmt: skip

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from clew.core.errors import DataError
 from clew.indexer.spec import read_spec
 from clew.indexer.suggest import suggest
 
@@ -48,6 +49,12 @@ def test_a_group_that_is_given_is_taken(tmp_path):
     (tmp_path / "a.csv").write_text(f"nr,family,title\n{rows}")
     found = suggest(str(tmp_path / "a.csv"), tmp_path / "a.toml", {"group": "family"})
     assert '\nid = "nr"\ngroup = "family"' in found.text
+
+
+def test_rows_under_a_heading_that_is_no_id_are_products_of_their_own(propose):
+    rows = [{"brand": f"b{n // 3}", "note": "" if n % 3 else "new here", "id": f"p{n}", "name": f"lamp {n}"}
+            for n in range(9)]  # fmt: skip
+    assert propose(rows, "shop.csv")[0].source.id == "id"
 
 
 def test_reviews_of_a_product_are_no_variants_of_it(propose):
@@ -176,3 +183,13 @@ def test_the_array_of_records_is_written(tmp_path):
     found = suggest(str(tmp_path / "a.json"), tmp_path / "a.toml")
     assert '\nrecords = "results"\n' in found.text
     assert found.summary[0].endswith("a.json: JSON, the array 'results'; 1 record")
+
+
+def test_some_field_is_searched_whatever_the_data_hold(propose):
+    spec, _ = propose([{"id": n, "ok": True, "_source": f"s{n}"} for n in range(3)])
+    assert {name: (field.type, field.weight) for name, field in spec.search.fields.items()} == {"ok": ("keyword", 1.0)}
+
+
+def test_data_without_a_field_to_search_are_refused(propose):
+    with pytest.raises(DataError, match=r"no field of .*shop.jsonl can be searched: x \(vectors\)"):
+        propose([{"x": [0.5] * 8}] * 2)
