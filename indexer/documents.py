@@ -10,14 +10,17 @@ from typing import Any, TypeAlias
 
 from clew.core.errors import nearest
 from clew.core.types import Document, FieldValue, Variant
+from clew.indexer.money import currency
 from clew.indexer.sources.forms import CONTENT_ID
 from clew.indexer.sources.html_values import without_markup
 from clew.indexer.sources.record import Fault, Record, lookup, shown
-from clew.indexer.values import EXPECTED, convert, currency, is_missing
+from clew.indexer.values import EXPECTED, convert, is_missing
 from clew.indexer.variants import elements
 from clew.search.fields import Fields, FieldSpec, searched
 
 LONGEST_ID = 1024
+# WooCommerce writes it before the id of a parent that has no SKU.
+_PARENT = "id:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class RecordConverter:
             for part in parts
         )
         product = _id_of(lookup(record.values, self.group)) if self.group else None
+        product = product.removeprefix(_PARENT) if product else None
         if product:
             variants = tuple(Variant(variant.fields, own) for variant in variants or (Variant({}),))
         return Document(product or own, values, record.origin, variants), tuple(bad)
@@ -106,8 +110,11 @@ class RecordConverter:
 
     def _clean(self, value: FieldValue, spec: FieldSpec) -> FieldValue:
         """Return a value without its HTML markup, if its field has markup removed."""
-        if spec.type == "text" and isinstance(value, str):
-            return without_markup(value, spec.html if self.markup or spec.html is True else False)
+        html = spec.html if self.markup or spec.html is True else False
+        if spec.type in {"text", "keyword"} and isinstance(value, str):
+            return without_markup(value, html)
+        if spec.type == "list" and isinstance(value, list):
+            return list(dict.fromkeys(without_markup(one, html) for one in value))
         return value
 
     def _identity(self, record: Record) -> str | Fault:

@@ -18,13 +18,16 @@ from functools import lru_cache
 from typing import Any
 
 from clew.core.types import FieldValue
+from clew.indexer.money import amount_of, first_money, is_money
 from clew.search.dates import iso, microseconds
 from clew.search.fields import FieldSpec
 
 # Words by which exports mark a missing value. In a text or keyword they can be a name, so there they are values.
 _MISSING = {"", "nan", "null", "none", "n/a", "#n/a", "na", "nil", "-", "–", "—"}
-_TRUE = {"true", "yes", "y", "t", "on", "1", "1.0", "是"}
-_FALSE = {"false", "no", "n", "f", "off", "0", "0.0", "否"}
+# Shopify's value of the option of a product without options.
+NO_OPTION = "Default Title"
+_TRUE = {"true", "yes", "y", "t", "on", "1", "1.0", "ja", "oui", "sí", "是"}
+_FALSE = {"false", "no", "n", "f", "off", "0", "0.0", "nein", "non", "否"}
 
 _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 _DIGITS = r"(?:\d{1,3}(?:\s\d{3})+(?:[.,]\d+)?|\d[\d.,'’]*\d|\d|[.,]\d+)"
@@ -43,6 +46,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _EPOCH_SECONDS = range(100_000_000, 10_000_000_000)
 _SLASHES = re.compile(r"(\d{4})[/.年](\d{1,2})[/.月](\d{1,2})日?", re.ASCII)
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)", re.ASCII)
+_COMPACT_TIME = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)([01]\d|2[0-3])([0-5]\d)([0-5]\d)", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _WRITTEN = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y")
 
@@ -56,6 +60,8 @@ def is_missing(value: object, kind: str) -> bool:
     if not isinstance(value, str):
         return False
     text = value.strip().lower()
+    if value == NO_OPTION and kind != "text":
+        return True
     return not text or (text in _MISSING and kind in {"number", "bool", "date", "geo"})
 
 
@@ -68,11 +74,14 @@ def convert(value: Any, spec: FieldSpec, separator: str) -> FieldValue:
     if isinstance(value, list | tuple) and len(value) == 1 and spec.type not in {"list", "geo"}:
         (value,) = value
     if spec.type == "number":
-        return number(value, spec.decimal)
+        return number(first_money(value), spec.decimal)
     if spec.type == "date":
         return date(value, spec.format)
     if spec.type == "list":
-        return _list(value, separator)
+        found = _list(value, spec.separator or separator)
+        return [path(one, spec.levels) for one in found] if spec.levels else found
+    if spec.facet == "hierarchy":
+        return path(value, spec.levels)
     return _TYPES[spec.type](value)
 
 
@@ -88,14 +97,29 @@ def keyword(value: Any) -> str:
     return _writable(value).strip() if isinstance(value, str) else _scalar(value)
 
 
+def path(value: Any, separator: str = "") -> str:
+    """Return a path of levels such as "Home > Kitchen" as a keyword.
+
+    value: a list of the levels, from the top, or a string. separator: between the levels of a string, if it is not ">".
+    """
+    if isinstance(value, list | tuple):
+        levels = [keyword(level) for level in value if not is_missing(level, "keyword")]
+    else:
+        levels = keyword(value).split(separator) if separator else [keyword(value)]
+    return " > ".join(filter(None, map(str.strip, levels)))
+
+
 def number(value: Any, decimal: str = "") -> float:
     """Return a value as a finite number.
 
     A string may be a price or a quantity with its unit: "$1,029.00", "1.029,00 €", "469元", "2,5 kg", "1½"; of a range
-    ("12.50 - 18.00") the lower end counts. decimal: the decimal separator ("." or ","; "": told from the value; a
-    single separator before exactly three digits then separates thousands, except in a plain number such as "1.234").
+    ("12.50 - 18.00") the lower end counts. An object of an amount and a currency is the amount. decimal: the decimal
+    separator ("." or ","; "": told from the value; a single separator before exactly three digits then separates
+    thousands, except in a plain number such as "1.234").
     Raises ValueError or TypeError.
     """
+    if is_money(value):
+        value = amount_of(value)
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         raise TypeError("a number")
     found = _parsed(value, decimal) if isinstance(value, str) else float(value)
@@ -141,15 +165,6 @@ def _amount(digits: str, decimal: str) -> float:
     return float(found)
 
 
-def currency(value: Any) -> str:
-    """Return the currency that a price is written with, such as "$" or "EUR"; "" if there is none."""
-    if not isinstance(value, str):
-        return ""
-    from price_parser import Price
-
-    return Price.fromstring(value).currency or next((sign for sign in ("元", "人民币") if sign in value), "")
-
-
 def boolean(value: Any) -> bool:
     """Return a value as true or false: true, "yes", 1 and "1" are true. Raises ValueError."""
     word = value.strip().lower() if isinstance(value, str) else str(value).lower()
@@ -161,8 +176,9 @@ def boolean(value: Any) -> bool:
 def date(value: Any, form: str = "") -> str:
     """Return a value as an ISO 8601 date.
 
-    Reads ISO 8601, "2024/05/01", "2024年5月1日", "20240501", "01.05.2024", "1 May 2024", "May 1, 2024", the dates of
-    e-mail, and seconds or milliseconds since 1970 as integers. form: the format of the dates for `datetime.strptime`,
+    Reads ISO 8601, "2024/05/01", "2024年5月1日", "20240501", "20240501120000", "01.05.2024", "1 May 2024",
+    "May 1, 2024", the dates of e-mail, and seconds or milliseconds since 1970 as integers. form: the format of the
+    dates for `datetime.strptime`,
     for those that can be read in two ways ("01/05/2024": "%d/%m/%Y" or "%m/%d/%Y"). Raises ValueError.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -170,6 +186,8 @@ def date(value: Any, form: str = "") -> str:
     written = value.strip() if isinstance(value, str) else _scalar(value)
     if form:
         written = _formatted(written, form)
+    elif parts := _COMPACT_TIME.fullmatch(written):
+        written = "{}-{}-{}T{}:{}:{}".format(*parts.groups())
     elif written.isdigit() and int(written[:13]) >= _EPOCH_SECONDS.start and not _COMPACT.fullmatch(written):
         seconds = int(written) if int(written) in _EPOCH_SECONDS else int(written) / 1000
         written = datetime.fromtimestamp(seconds, UTC).isoformat()
@@ -206,11 +224,20 @@ def _spelled(written: str) -> str:
 
 def _list(value: Any, separator: str) -> list[str]:
     if isinstance(value, str):
-        value = _json_list(value) or value.split(separator)
+        value = _json_list(value) or _parts(value, separator)
     elif not isinstance(value, list | tuple):
         value = [value]
     # A value that occurs twice is one value.
     return list(dict.fromkeys(word for word in map(keyword, value) if word))
+
+
+def _parts(value: str, separator: str) -> list[str]:
+    """Cut a string at a separator, but not where a backslash precedes it, as WooCommerce writes commas in names."""
+    bare = separator.strip() or separator
+    if f"\\{bare}" not in value:
+        return value.split(separator)
+    parts = re.split(rf"(?<!\\){re.escape(separator)}", value)
+    return [part.replace(f"\\{bare}", bare) for part in parts]
 
 
 def _json_list(value: str) -> list[Any] | None:
@@ -221,7 +248,8 @@ def _json_list(value: str) -> list[Any] | None:
         found = json.loads(value)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, list) else None
+    scalars = isinstance(found, list) and all(isinstance(one, str | int | float | None) for one in found)
+    return found if scalars else None
 
 
 def _geo(value: Any) -> tuple[float, float]:

@@ -20,10 +20,12 @@ from clew.search.fields import Fields, joint_value, variant_fields
 # Forms in which rows with the same id may be variants of one product without being declared so.
 TABULAR: frozenset[Form] = frozenset({"csv", "parquet"})
 ARRAY = "variants"
+MASTER = "masterVariant"
 # Columns of Shopify's exports that list the images of the product in the rows of its variants.
 _IMAGES = re.compile(r"image (src|position|alt text)", re.IGNORECASE)
 
-_CALLED_ID = re.compile(r"(?<![a-z])id(?![a-z])|sku|handle|code|group|parent|product", re.IGNORECASE)
+# Names of columns that may name a product.
+CALLED_ID = re.compile(r"(?<![a-z])id(?![a-z])|sku|handle|code|group|parent|product", re.IGNORECASE)
 
 
 class Joining(Protocol):
@@ -57,7 +59,7 @@ class Adjacent:
 
     def __init__(self, fields: Fields, *, joins: bool) -> None:
         self._fields = fields
-        self._texts = [name for name, spec in fields.items() if spec.type == "text"]
+        self._texts = [name for name, spec in fields.items() if spec.type == "text" and not _IMAGES.fullmatch(name)]
         self._joins = joins
         self._rows: list[Document] = []
 
@@ -158,7 +160,11 @@ class Differences:
         """Take the variants of one document."""
         if len(variants) < 2:
             return
-        first, later = variants[0].fields, [variant.fields for variant in variants[1:]]
+        first = variants[0].fields
+        # A row without a value in any of the fields, such as one with another image, is no variant.
+        later = [variant.fields for variant in variants[1:] if any(name in variant.fields for name in self._names)]
+        if not later:
+            return
         for name in self._names:
             value = first.get(name)
             if any(other.get(name) not in (None, value) for other in later):
@@ -217,7 +223,7 @@ def product_key(rows: Sequence[Mapping[str, Any]]) -> str | None:
         starts = {at for at, value in enumerate(values) if not at or value != values[at - 1]}
         if (
             all(isinstance(value, str | int) for value in values)
-            and (key in words or _CALLED_ID.search(key))
+            and (key in words or CALLED_ID.search(key))
             and len(set(values)) == len(starts) < len(rows)
             and any(all((other in row) == (at in starts) for at, row in enumerate(rows)) for other in words)
         ):
@@ -254,7 +260,7 @@ def elements(values: Mapping[str, Any], name: str) -> tuple[str, list[Mapping[st
         found = lookup(values, path)
         parts = [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []
         if path.split(".")[-1] == ARRAY:
-            master = lookup(values, path.removesuffix(ARRAY) + "masterVariant")
+            master = lookup(values, path.removesuffix(ARRAY) + MASTER)
             parts = [master, *parts] if isinstance(master, Mapping) else parts
         if parts:
             return path, parts

@@ -291,6 +291,7 @@ class DocStore:
         Each passage of a document has its full title, keywords and lists, but only its own part of a body field.
         """
         identifying, ids = identifier_fields(fields), self._columns[0].to_pylist()
+        variants = self.variants.ids() if self.variants is not None else [()] * self.documents
         identifiers: list[list[str]] = []
         found: dict[str, list[str]] = {name: [] for name in searched(fields)}
         linked: dict[str, list[list[str]]] = {name: [] for name, spec in fields.items() if spec.entity}
@@ -301,6 +302,7 @@ class DocStore:
             for name in linked:
                 linked[name] += [several_values(values.get(name))] * passages
             named = [ids[document], *(value for name in identifying for value in several_values(values.get(name)))]
+            named += variants[document]
             identifiers += [list(dict.fromkeys(named))] * passages
             title = title_field(fields)
             for name, texts in found.items():

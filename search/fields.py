@@ -12,6 +12,7 @@ from typing import Any, Literal
 # An entity type becomes part of ids ("brand:sony") and of relations ("has_brand").
 ENTITY_TYPE = re.compile(r"[\w-]{1,64}")
 _NAME_PARTS = re.compile(r"[^\W\d_]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _IDENTIFIERS = frozenset("sku skus gtin ean upc isbn mpn asin barcode partnumber itemnumber articlenumber".split())
 
 FieldType = Literal["text", "keyword", "number", "bool", "date", "list", "geo"]
@@ -35,11 +36,14 @@ class FieldSpec:
     (only text, keyword and list fields); by default if the name says so, such as sku, gtin, "Variant SKU" or mpn.
     entity: if the values of a keyword or list field are entities, their type, such as "brand"; `clew graph build`
     makes a node for each of them ("": they are not entities).
-    html: whether the markup of a text field is removed: true, false, or "auto" (if a value contains tags or entities).
+    html: whether the markup of a text field is removed: true, false, or "auto" (if a value contains tags or entities);
+    "auto" and false also hold for keyword and list fields.
     decimal: decimal separator of a number field, "." or "," ("": told from each value).
     format: form of a date field's values, as datetime.strptime takes it, such as "%d/%m/%Y" ("": ISO 8601 and others
     that can be read in one way only).
     currency_of: a number field; this keyword field then holds the currency that the number is written with ("": none).
+    separator: between the values of a list field that are written as one string ("": that of the source).
+    levels: between the levels of a path, for hierarchy facets, such as "/" ("": ">").
     variant: whether each variant of a document has a value of its own: true, false, or "auto" (the build decides by
     the data; in a stored version, "auto" means false).
     """
@@ -54,6 +58,8 @@ class FieldSpec:
     currency_of: str = ""
     identifier: bool | None = None
     variant: bool | Literal["auto"] = "auto"
+    separator: str = ""
+    levels: str = ""
 
     def __post_init__(self) -> None:
         if self.type == HTML:
@@ -64,6 +70,7 @@ class FieldSpec:
             ("decimal", self.decimal, "number"),
             ("format", self.format, "date"),
             ("currency_of", self.currency_of, "keyword"),
+            ("separator", self.separator, "list"),
         ):
             if given and self.type != kind:
                 raise ValueError(f"{key} is for {kind} fields, and this is a {self.type} field")
@@ -77,14 +84,19 @@ class FieldSpec:
             self.type != "number" or self.facet != sorted(set(self.facet)) or not all(map(isfinite, self.facet))
         ):
             raise ValueError("facet ranges need a number field and ascending borders that are finite numbers")
-        if self.facet == "hierarchy" and self.type not in {"keyword", "list"}:
-            raise ValueError('facet = "hierarchy" needs a keyword or list field')
+        self._check_hierarchy()
         if self.facet and self.type in {"text", "geo"}:
             raise ValueError(f"a {self.type} field cannot have facets")
         if self.entity and self.type not in {"keyword", "list"}:
             raise ValueError(f"a {self.type} field cannot contain entities, only a keyword or list field can")
         if self.entity and not ENTITY_TYPE.fullmatch(self.entity):
             raise ValueError(f"entity is {self.entity!r}, expected 1 to 64 letters, digits, '_' and '-'")
+
+    def _check_hierarchy(self) -> None:
+        if self.facet == "hierarchy" and self.type not in {"keyword", "list"}:
+            raise ValueError('facet = "hierarchy" needs a keyword or list field')
+        if self.levels and self.facet != "hierarchy":
+            raise ValueError('levels is for fields with facet = "hierarchy"')
 
     @property
     def search_weight(self) -> float:
@@ -142,8 +154,13 @@ def several_values(value: object) -> list[str]:
 
 
 def names_identifiers(name: str) -> bool:
-    """Return whether a field's name says that it holds identifiers, such as "Variant SKU" or "gtin"."""
-    words = _NAME_PARTS.findall(name.lower())
+    """Return whether a field's name says that it holds identifiers, such as "Variant SKU" or "gtin".
+
+    Of a path such as "skus.price" the last step counts, and the one before it if the last is "value" or "values".
+    """
+    steps = name.split(".")
+    last = steps[-2] if len(steps) > 1 and steps[-1] in {"value", "values"} else steps[-1]
+    words = _NAME_PARTS.findall(_CAMEL.sub(" ", last).lower())
     pairs = ["".join(pair) for pair in pairwise(words)]
     return not _IDENTIFIERS.isdisjoint([*words, *pairs])
 

@@ -21,11 +21,16 @@ _MARK = '<mark style="background:#fde68a;color:inherit">'
 def hit_rows(hits: Sequence[Hit]) -> list[dict[str, Any]]:
     """Return one row for each hit: rank, id, score, scored_by, probability, then its fields.
 
-    A field with the name of one of the first five columns is called `field.NAME`.
+    In an index with variants the fields follow those of the variant that matches: variant.index, variant.of, variant.id
+    and variant.NAME for each of its fields. A field with the name of one of these columns is called `field.NAME`.
     """
     rows = []
     for hit in hits:
         row = {name: getattr(hit, name) for name in ("rank", "id", "score", "scored_by", "probability")}
+        if (variant := hit.variant) is not None:
+            own = {"index": variant.index, "of": variant.of, "id": variant.id}
+            own |= {f"field.{name}" if name in own else name: value for name, value in variant.fields.items()}
+            row |= {f"variant.{name}": value for name, value in own.items()}
         rows.append(row | {f"field.{name}" if name in row else name: value for name, value in hit.fields.items()})
     return rows
 

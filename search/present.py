@@ -11,10 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
+from clew.core.identifiers import identifier_term
 from clew.core.sentences import sentences
 from clew.core.text import Analyzer
 from clew.core.types import Bools, FieldValue, Variant
-from clew.search.fields import Fields, body, title_field
+from clew.search.fields import Fields, body, identifier_fields, several_values, title_field
 from clew.search.profile import ProfileSpec
 from clew.search.protocols import ParsedQuery
 from clew.search.terms import Match, QueryTerms, match_weight, weighted_sentences
@@ -44,6 +45,10 @@ class Presenter:
         return QueryTerms(self.analyzer, self.query)
 
     @cached_property
+    def _identifying(self) -> list[str]:
+        return identifier_fields(self.fields)
+
+    @cached_property
     def _shown(self) -> tuple[str, ...]:
         return self.profile.shown(self.fields)
 
@@ -54,7 +59,8 @@ class Presenter:
     def variant(self, store: VariantStore | None, document: int) -> MatchedVariant | None:
         """Return the variant of a document that passes the filters and has most query terms; the first of equals.
 
-        Only the first COMPARED_VARIANTS that pass are compared. Returns None in an index without variants.
+        A variant with an identifier that the query names comes before others. Only the first COMPARED_VARIANTS that
+        pass are compared. Returns None in an index without variants.
         """
         if store is None:
             return None
@@ -66,11 +72,13 @@ class Presenter:
         best = max(passing[:COMPARED_VARIANTS].tolist(), key=lambda at: self._match_weight(every[at]))
         return MatchedVariant(best, len(every), every[best].id, self.shown(every[best].fields))
 
-    def _match_weight(self, variant: Variant) -> float:
-        """Return the weight of the query's terms in a variant."""
+    def _match_weight(self, variant: Variant) -> tuple[bool, float]:
+        """Return whether a variant has an identifier of the query, and the weight of the query's terms in it."""
+        named = [variant.id, *(one for name in self._identifying for one in several_values(variant.fields.get(name)))]
+        identified = any(identifier_term(value) in self.query.identifiers for value in named)
         texts = (value for value in variant.fields.values() if isinstance(value, str | list))
         words = [variant.id, *("\n".join(value) if isinstance(value, list) else value for value in texts)]
-        return match_weight(self.terms.matches("\n".join(words)))
+        return identified, match_weight(self.terms.matches("\n".join(words)))
 
     def highlights(self, values: Mapping[str, FieldValue], span: tuple[int, int]) -> tuple[Highlight, ...]:
         """Return the full title if it contains a query term, then a snippet (or the answer) from the best passage.

@@ -148,6 +148,11 @@ class VariantStore:
         borders = self.first.tolist()
         return [every[start:end] for start, end in pairwise(borders)]
 
+    def ids(self) -> list[list[str]]:
+        """Return the ids of the variants of each document that have one."""
+        every, borders = self._columns[1].to_pylist(), self.first.tolist()
+        return [list(filter(None, every[start:end])) for start, end in pairwise(borders)]
+
     def any(self, passing: Bools) -> Bools:
         """Return (documents,) bool, true for documents of which a variant is true in `passing`, (variants,) bool."""
         found = np.zeros(len(self.first) - 1, np.bool_)

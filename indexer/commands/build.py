@@ -34,12 +34,19 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing spec.")] = False,
     form: Annotated[str, typer.Option("--form", help="Form of the data, such as csv (default: detected).")] = "",
     identity: Annotated[str, typer.Option("--id", metavar="FIELD", help="Field that holds the id.")] = "",
+    group: Annotated[
+        str, typer.Option("--group", metavar="FIELD", help="Field that names the product of a variant.")
+    ] = "",
     delimiter: Annotated[str, typer.Option("--delimiter", help="Character between the columns of a CSV file.")] = "",
     encoding: Annotated[str, typer.Option("--encoding", help="Encoding of the data, such as cp1252.")] = "",
+    records: Annotated[
+        str, typer.Option("--records", metavar="PATH", help="Dotted path of the array of records in a JSON file.")
+    ] = "",
 ) -> None:
     """Inspect your data and write a commented spec for it.
 
-    Next to the spec it writes clew.schema.json, with which editors complete and check the spec.
+    It says what it found and what it proposes. Next to the spec it writes clew.schema.json, with which editors complete
+    and check the spec.
 
     Example: clew init catalogue.jsonl.gz --output shop.toml
     """
@@ -51,11 +58,13 @@ def init(
     target = output or default_target(data)
     if target.exists() and not force:
         raise UsageError(f"{target} already exists", "choose another --output, or replace it with --force")
-    given = {"form": form, "id": identity, "delimiter": delimiter.replace("\\t", "\t"), "encoding": encoding}
-    text, count = suggest(data, target, {key: value for key, value in given.items() if value})
+    given = {"form": form, "id": identity, "group": group, "delimiter": delimiter.replace("\\t", "\t"),
+             "encoding": encoding, "records": records}  # fmt: skip
+    found = suggest(data, target, {key: value for key, value in given.items() if value})
     write_schema(target.with_name(SCHEMA_FILE))
-    write_atomic(target, text.encode())
-    note(f"inspected {count:,} records")
+    write_atomic(target, found.text.encode())
+    for line in found.summary:
+        note(line)
     out(str(target))
 
 

@@ -6,9 +6,11 @@ import csv
 import io
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 from clew.core.errors import DataError
 from clew.core.files import open_source, reading, shown_url
+from clew.indexer.sources.attribute_columns import AttributeColumns
 from clew.indexer.sources.dialect import Quoting, detected_delimiter, sep_line
 from clew.indexer.sources.encodings import detected_note, encoding_by_mark, encoding_of, is_valid, open_text
 from clew.indexer.sources.forms import SourceSpec, files_of, plain_name
@@ -28,8 +30,9 @@ def read_csv(source: SourceSpec) -> Iterator[Read]:
 
     Encoding and delimiter are detected where the source names none. An empty cell counts as a missing value, and a row
     without any value is skipped. A column without a name is called column_N (N from 1), a second column of the same
-    name NAME_2. The origin of a row that spans several lines names the last one. Raises DataError for a file that is
-    damaged or whose encoding is unclear.
+    name NAME_2. Columns of attributes, such as "Option1 Name" and "Option1 Value", also make an array of objects with
+    a name and a value, called "Option". The origin of a row that spans several lines names the last one. Raises
+    DataError for a file that is damaged or whose encoding is unclear.
     """
     for url in files_of(source, "csv"):
         with reading(url):
@@ -134,6 +137,7 @@ class _Rows:
         self._delimiter = _delimiter(self._lines, url, source)
         self._quoting = source.quoting
         self._width = -1
+        self._attributes = AttributeColumns(())
         self._again = 0
         self._notes: list[str] = []
         if note := detected_note(encoding, source.encoding):
@@ -149,6 +153,7 @@ class _Rows:
             break
         names = self._names(header)
         self._width = len(names)
+        self._attributes = AttributeColumns(names)
         named = max((at for at, cell in enumerate(header, 1) if cell.strip()), default=0)
         for row in rows:
             yield row if isinstance(row, Fault) else self._record(row, names, named)
@@ -157,7 +162,9 @@ class _Rows:
         origin = f"{self._name}:{self._lines.number}"
         if len(row) < named or any(row[len(names) :]):
             return Fault(origin, f"{len(row)} columns, but the header has {len(names)}", self._hint(row, names))
-        values = {name: cell for name, cell in zip(names, row, strict=False) if cell != ""}
+        values: dict[str, Any] = {name: cell for name, cell in zip(names, row, strict=False) if cell != ""}
+        if self._attributes:
+            values |= self._attributes.of(values)
         note, self._notes = "; ".join(self._notes), []
         return Record(values, origin, note)
 

@@ -26,6 +26,11 @@ def has_markup(value: str) -> bool:
     return ("<" in value and _TAG.search(value) is not None) or ("&" in value and _ENTITY.search(value) is not None)
 
 
+def has_tags(value: str) -> bool:
+    """Return whether a text contains a tag of HTML."""
+    return "<" in value and _TAG.search(value) is not None
+
+
 def without_markup(value: str, markup: bool | Literal["auto"]) -> str:
     """Return a value as a reader sees it: without tags, scripts and styles, with entities resolved.
 

@@ -18,13 +18,16 @@ LONGEST_LINE = 64 << 20
 # A file whose first line is longer, in characters, is read as a stream of values.
 _LOOKED_AT = 1 << 20
 _BYTE_ORDER_MARK = "\ufeff"
+# What an action of a bulk file of Elasticsearch names.
+_TARGET = {"_index", "_id", "_type", "routing", "version", "version_type", "require_alias", "pipeline"}
 
 
 def read_jsonl(source: SourceSpec) -> Iterator[Read]:
     """Yield the objects of JSON lines or JSON files.
 
     A file with one object on each line is read line by line, and a line that cannot be read is a fault. Any other file
-    is read as `read_json` does.
+    is read as `read_json` does. In the bulk format of Elasticsearch a document gets the `_id` of the line before it; a
+    search result of Elasticsearch has the fields of its `_source`.
     """
     for url in files_of(source, "jsonl"):
         yield from _objects(url, source)
@@ -94,10 +97,19 @@ def _lines(url: str, encoding: str) -> Iterator[Read]:
     with open_source(url) as file:
         text = open_text(file, encoding, newline="\n")
         number = 0
+        action: Mapping[str, Any] | None = None
         while line := _next_line(text, name, number):
             number += 1
-            if line := line.strip(" \t\r\n\v\f").removeprefix(_BYTE_ORDER_MARK):
-                yield _object(line, f"{name}:{number}")
+            if not (line := line.strip(" \t\r\n\v\f").removeprefix(_BYTE_ORDER_MARK)):
+                continue
+            found = _object(line, f"{name}:{number}")
+            if isinstance(found, Record):
+                before, action = action, _bulk_action(found.values) if action is None else None
+                if action is not None:
+                    continue
+                if before is not None:
+                    found = Record({**before, **found.values}, found.origin)
+            yield found
 
 
 def _next_line(text: io.TextIOWrapper, name: str, number: int) -> str:
@@ -127,7 +139,22 @@ def _record(values: Any, origin: str, what: str) -> Read:
             f"the {what} is {shown(values)}, not an object",
             'write one JSON object on each line, or an array of objects, for example {"id": "1", "title": "…"}',
         )
+    if isinstance(values.get("_source"), dict) and "_id" in values:
+        values = {**values["_source"], **values}
     return Record(values, origin)
+
+
+def _bulk_action(values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the id in a line of a bulk file that says what is done with the document in the next line.
+
+    Returns {} for an action without an id, None for a line that is no action.
+    """
+    if len(values) != 1:
+        return None
+    ((name, target),) = values.items()
+    if name not in {"index", "create"} or not isinstance(target, dict) or not all(k in _TARGET for k in target):
+        return None
+    return {"_id": target["_id"]} if "_id" in target else {}
 
 
 # ------------------------------------------------------------------ arrays and objects of several lines
@@ -162,6 +189,19 @@ def _structured(url: str, encoding: str, source: SourceSpec) -> Iterator[Read]:
 def _stream(file: Any, encoding: str, name: str) -> JSONStream:
     text = io.TextIOWrapper(file, encoding or "utf-8-sig", newline="")
     return JSONStream(text, name)
+
+
+def records_path(source: SourceSpec) -> str:
+    """Return the path of the array of records in the object that a source's only file is; "" if there is none."""
+    if source.records:
+        return source.records
+    urls = files_of(source, "json")
+    if len(urls) != 1:
+        return ""
+    with reading(urls[0]):
+        with open_source(urls[0]) as file:
+            encoding = encoding_by_mark(file.read(4)) or source.encoding
+        return "" if _is_lines(urls[0], encoding) else ".".join(_path(urls[0], encoding, source))
 
 
 def _path(url: str, encoding: str, source: SourceSpec) -> tuple[str, ...]:

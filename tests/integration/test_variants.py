@@ -109,6 +109,22 @@ def test_records_with_a_group_keep_their_ids(tmp_path):
         assert hit.variant.id == "1-S"
 
 
+def test_the_id_of_a_variant_finds_its_product_where_no_field_has_it(tmp_path):
+    rows = [
+        {"sku": f"QV-77{at}-{size}", "parent": f"QV-77{at}", "title": "Cap", "size": size}
+        for at in range(3)
+        for size in ("S", "M")
+    ]
+    fields = {"title": {"type": "text"}, "size": {"type": "keyword"}}
+    source = {"path": "feed.jsonl", "id": "sku", "group": "parent"}
+    home = build_home(tmp_path, spec_table(source=source, fields=fields, dense=False), feed=rows)
+    with clew.open("shop", home) as index:
+        for query in ("QV-771-M", "qv771m"):
+            (hit,) = index.search(query).hits
+            assert (hit.id, hit.variant.id) == ("QV-771", "QV-771-M")
+        assert index.search("QV-771").hits[0].id == "QV-771"
+
+
 def test_variants_in_an_array_of_a_record(tmp_path):
     rows = [
         {"id": "1", "title": "Shirt", "variants": [{"sku": "A1", "price": 10}, {"sku": "A2", "price": 20}]},

@@ -119,6 +119,13 @@ def test_markup_is_removed_from_texts_that_have_it():
     assert typed({"text": "x < y > z", "raw": "<br>"}, fields).fields == {"text": "x < y > z", "raw": "<br>"}
 
 
+def test_markup_is_removed_from_keywords_too():
+    fields = {"brand": FieldSpec("keyword"), "tags": FieldSpec("list"), "raw": FieldSpec("keyword", html=False)}
+    given = {"brand": "Marlow &amp; Rye", "tags": ["<b>oak</b>", "oak", "AT&T"], "raw": "A &amp; B"}
+    assert typed(given, fields).fields == {"brand": "Marlow & Rye", "tags": ["oak", "AT&T"], "raw": "A &amp; B"}
+    assert typed({"brand": "A &amp; B"}, fields, markup=False).fields == {"brand": "A &amp; B"}
+
+
 def test_html_is_short_for_text_with_markup():
     spec = FieldSpec("html")
     assert (spec.type, spec.html) == ("text", True)
@@ -197,3 +204,47 @@ def test_ids_can_be_made_of_the_contents():
     )
     assert first == again != other
     assert len(first) == 16
+
+
+def test_a_list_in_a_string_has_a_separator_of_its_own():
+    fields = {
+        "tags": FieldSpec("list", separator=", "),
+        "parts": FieldSpec("list"),
+        "paths": FieldSpec("list", separator=",", levels="/", facet="hierarchy"),
+    }
+    found = typed({"tags": "oak, home\\, garden", "parts": "a|b", "paths": "Root/Gear,Root/Gear/Bags"}, fields)
+    assert typed({"parts": '[{"a": 1}]|b'}, fields).fields == {"parts": ['[{"a": 1}]', "b"]}
+    assert found.fields == {
+        "tags": ["oak", "home, garden"], "parts": ["a", "b"], "paths": ["Root > Gear", "Root > Gear > Bags"],
+    }  # fmt: skip
+
+
+def test_names_and_values_in_one_string_are_fields():
+    fields = {name: FieldSpec("keyword") for name in ("more.color", "more.Care notes", "title.x")}
+    more = "color=red,Care notes=wash cold, dry flat;size=M"
+    quoted = '"color=red";"size=M"'
+    assert typed({"more": quoted}, fields).fields == {"more.color": "red"}
+    assert typed({"more": more, "title": "a=b is an equation"}, fields).fields == {
+        "more.color": "red", "more.Care notes": "wash cold, dry flat",
+    }  # fmt: skip
+
+
+def test_values_of_attributes_may_be_objects():
+    fields = {name: FieldSpec("keyword") for name in ("attributes.color.label.en", "attributes.size.key")}
+    attributes = [
+        {"name": "color", "value": {"key": "r", "label": {"en": "red"}}},
+        {"name": "size", "value": {"key": "m"}},
+    ]
+    assert typed({"attributes": attributes}, fields).fields == {
+        "attributes.color.label.en": "red", "attributes.size.key": "m",
+    }  # fmt: skip
+
+
+def test_the_first_of_several_prices_is_the_price():
+    fields = {"prices.value": FieldSpec("number"), "unit": FieldSpec("keyword", currency_of="prices.value")}
+    prices = [{"value": {"centAmount": 8900, "currencyCode": code}, "country": code} for code in ("EUR", "USD")]
+    assert typed({"prices": prices}, fields).fields == {"prices.value": 89.0, "unit": "EUR"}
+
+
+def test_a_group_may_be_marked_as_an_id():
+    assert typed({"parent": "id:17"}, group="parent").id == "17"

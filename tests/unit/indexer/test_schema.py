@@ -26,7 +26,7 @@ def test_a_spec_that_builds_is_valid(validator, file):
 
 def test_a_spec_that_init_writes_is_valid(validator, tmp_path):
     (tmp_path / "lamps.jsonl").write_text('{"id": "1", "title": "Oak lamp", "price": 3.5}\n')
-    text, _ = suggest(str(tmp_path / "lamps.jsonl"), tmp_path / "lamps.toml")
+    text = suggest(str(tmp_path / "lamps.jsonl"), tmp_path / "lamps.toml").text
     assert text.startswith("#:schema ./clew.schema.json\n")
     validator.validate(tomllib.loads(text))
 

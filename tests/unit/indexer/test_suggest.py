@@ -17,7 +17,7 @@ def look(tmp_path):
         path = tmp_path / name
         path.write_text("".join(json.dumps(record) + "\n" for record in records))
         target = tmp_path / "shop.toml"
-        target.write_text(suggest(str(path), target)[0])
+        target.write_text(suggest(str(path), target).text)
         return read_spec(target)
 
     return look
@@ -81,10 +81,10 @@ def test_beir_and_pages_need_no_id(tmp_path):
     (tmp_path / "set" / "corpus.jsonl").write_text(
         '{"_id": "1", "title": "a b", "text": "some longer text of a passage", "metadata": {"brand": "x"}}\n'
     )
-    text, count = suggest(str(tmp_path / "set"), tmp_path / "set.toml")
-    (tmp_path / "set.toml").write_text(text)
+    found = suggest(str(tmp_path / "set"), tmp_path / "set.toml")
+    (tmp_path / "set.toml").write_text(found.text)
     spec = read_spec(tmp_path / "set.toml")
-    assert (count, spec.source.id, list(spec.search.fields)) == (1, "", ["brand", "title", "text"])
+    assert (found.inspected, spec.source.id, list(spec.search.fields)) == (1, "", ["brand", "title", "text"])
 
 
 def test_keywords_are_searched_where_there_is_no_text(look):
@@ -98,7 +98,7 @@ def test_data_without_an_id_get_one_from_their_contents(look, tmp_path):
 
 
 def test_an_id_is_unique_in_the_whole_source_and_not_only_in_what_is_inspected(look, monkeypatch):
-    monkeypatch.setattr("clew.indexer.suggest.INSPECTED", 10)
+    monkeypatch.setattr("clew.indexer.inspection.INSPECTED", 10)
     records = [{"id": str(n % 90), "nr": f"x{n}", "title": f"lamp {n}", "usb": "3.0"} for n in range(100)]
     assert look(records).source.id == "nr"
 
@@ -172,9 +172,9 @@ def test_attributes_become_fields_and_prices_their_currency(look):
 
 def test_records_that_cannot_be_read_are_said_in_the_spec(tmp_path):
     (tmp_path / "b.jsonl").write_text('{"id": "1", "title": "a"}\n{\n{"id": "2", "title": "b"}\n')
-    text, count = suggest(str(tmp_path / "b.jsonl"), tmp_path / "b.toml")
-    assert count == 2
-    assert "# 1 records cannot be read and will be left out" in text
+    found = suggest(str(tmp_path / "b.jsonl"), tmp_path / "b.toml")
+    assert found.inspected == 2
+    assert "# 1 records cannot be read and will be left out" in found.text
 
 
 def test_empty_and_broken_data_are_named(look, tmp_path):
@@ -211,9 +211,9 @@ def test_no_path_is_named(tmp_path):
 def test_what_is_given_or_detected_is_written(tmp_path):
     (tmp_path / "a.txt").write_bytes("nr;sku;title\n1;a;Käse\n2;b;Brot\n".encode("cp1252"))
     given = {"form": "csv", "id": "sku"}
-    text, count = suggest(f"{tmp_path}/a.txt", tmp_path / "a.toml", given)
-    assert count == 2
+    found = suggest(f"{tmp_path}/a.txt", tmp_path / "a.toml", given)
+    assert found.inspected == 2
     for line in ('form = "csv"', 'id = "sku"', 'delimiter = ";"', 'encoding = "cp1252"'):
-        assert f"\n{line}\n" in text
+        assert f"\n{line}\n" in found.text
     with pytest.raises(DataError, match="no record has the field 'skus'"):
         suggest(f"{tmp_path}/a.txt", tmp_path / "a.toml", {**given, "id": "skus"})

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.indexer.values import boolean, currency, date, keyword, number, text
+from clew.indexer.money import currency
+from clew.indexer.values import boolean, date, keyword, number, path, text
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,14 @@ def test_equal_values_of_different_types_are_one_keyword():
     assert {keyword(value) for value in ("1", 1, 1.0, " 1 ")} == {"1"}
     assert (keyword("04433"), keyword(True), keyword(42.5)) == ("04433", "true", "42.5")
     assert text(["a", None, 2, ["b"]]) == "a\n2\nb"
+
+
+@pytest.mark.parametrize(
+    ("value", "separator", "expected"),
+    [
+        ("Home>Kitchen", "", "Home>Kitchen"), ("Root/Gear/ Bags", "/", "Root > Gear > Bags"),
+        (["Best Buy", "Audio", None, " TV "], "", "Best Buy > Audio > TV"), ("/Gear//Bags/", "/", "Gear > Bags"),
+    ],
+)  # fmt: skip
+def test_paths_have_one_form(value, separator, expected):
+    assert path(value, separator) == expected

@@ -61,7 +61,7 @@ def test_rows_of_one_product_are_variants_of_one_document(read):
         "title": "Plum cardigan", "vendor": "Velorin", "Image Src": "1.jpg", "size": ["Small", "Medium", "Large"],
         "price": [60.0, 65.0], "sku": ["PC-S", "PC-M"],
     }  # fmt: skip
-    assert stool.variants == (Variant({"size": ["Default Title"], "price": 45.0, "sku": "OS"}),)
+    assert stool.variants == (Variant({"price": 45.0, "sku": "OS"}),)
     assert found.notices[0] == (
         "3 records were joined to documents as further variants, which differ in size, price, sku"
     )

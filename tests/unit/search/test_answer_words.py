@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from clew.search.answer_words import WORDS, WordsCalibration, relative_leads
 

@@ -14,7 +14,20 @@ def test_the_borders_of_ranges_are_finite_and_ascend(borders):
 
 
 @pytest.mark.parametrize(
-    "name", ["sku", "SKU", "Variant SKU", "variants.sku", "gtin13", "part_number", "Item Number", "mpn"]
+    "name",
+    [
+        "sku",
+        "SKU",
+        "Variant SKU",
+        "variants.sku",
+        "sku.value",
+        "gtin13",
+        "skuId",
+        "partNumber",
+        "part_number",
+        "Item Number",
+        "mpn",
+    ],
 )
 def test_a_field_is_an_identifier_by_its_name(name):
     assert identifier_fields({name: FieldSpec("keyword")}) == [name]
@@ -22,7 +35,7 @@ def test_a_field_is_an_identifier_by_its_name(name):
     assert identifier_fields({name: FieldSpec("number")}) == []
 
 
-@pytest.mark.parametrize("name", ["colour", "skull", "meaning", "number", "title"])
+@pytest.mark.parametrize("name", ["colour", "skull", "meaning", "number", "title", "skus.size"])
 def test_other_names_are_none_unless_declared(name):
     assert identifier_fields({name: FieldSpec("keyword")}) == []
     assert identifier_fields({name: FieldSpec("list", identifier=True)}) == [name]
@@ -31,3 +44,11 @@ def test_other_names_are_none_unless_declared(name):
 def test_a_number_cannot_be_an_identifier():
     with pytest.raises(ValueError, match="number field cannot contain identifiers"):
         FieldSpec("number", identifier=True)
+
+
+def test_separators_are_for_lists_and_levels_for_hierarchies():
+    assert FieldSpec("list", separator=",", facet="hierarchy", levels="/").levels == "/"
+    with pytest.raises(ValueError, match="separator is for list fields"):
+        FieldSpec("keyword", separator=",")
+    with pytest.raises(ValueError, match='levels is for fields with facet = "hierarchy"'):
+        FieldSpec("keyword", facet=True, levels="/")

@@ -6,7 +6,7 @@ import pytest
 
 from clew.core.errors import MissingExtraError
 from clew.core.types import Contribution
-from clew.search.types import Answer, AnswerResponse, Highlight, Hit, SearchResponse, StageScore
+from clew.search.types import Answer, AnswerResponse, Highlight, Hit, MatchedVariant, SearchResponse, StageScore
 
 
 def hit(rank, **changes):
@@ -43,6 +43,15 @@ def test_hits_are_rows_with_their_fields():
 def test_a_field_with_the_name_of_a_column_keeps_both():
     row = response(hit(1, fields={"score": 7})).to_arrow().to_pylist()[0]
     assert (row["score"], row["field.score"]) == (1.5, 7)
+
+
+def test_the_matched_variant_has_columns_of_its_own():
+    variant = MatchedVariant(1, 3, "K-1-M", {"size": "M", "id": 7})
+    row = response(hit(1, fields={"size": ["S", "M"]}, variant=variant)).to_arrow().to_pylist()[0]
+    assert {name: value for name, value in row.items() if name.startswith("variant.")} == {
+        "variant.index": 1, "variant.of": 3, "variant.id": "K-1-M", "variant.size": "M", "variant.field.id": 7,
+    }  # fmt: skip
+    assert (row["id"], row["size"]) == ("K-1", ["S", "M"])
 
 
 def test_no_hits_are_an_empty_table():

@@ -44,7 +44,7 @@ def test_init_writes_where_it_says_and_replaces_nothing(place, monkeypatch):
         CliRunner().invoke(app, ["init", "lamps.jsonl"], catch_exceptions=False)
     again = CliRunner().invoke(app, ["init", "lamps.jsonl", "--output", "again.toml"])
     assert again.stdout == "again.toml\n"
-    assert "inspected 12 records" in again.stderr
+    assert "JSON lines; 12 records" in again.stderr
     assert CliRunner().invoke(app, ["init", "lamps.jsonl", "--output", "again.toml", "--force"]).exit_code == 0
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from clew.core.errors import DataError
 from clew.indexer.sources.forms import SourceSpec
+from clew.indexer.sources.lines import records_path
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault, Record
 
@@ -49,6 +50,27 @@ def test_beir_metadata_are_fields(tmp_path):
     first, second = read(SourceSpec(str(tmp_path)), "beir")
     assert (first.values["brand"], first.values["text"], second.values["_id"]) == ("c", "b", "2")
     assert first.origin == f"{tmp_path}/corpus.jsonl.gz:1"
+
+
+def test_documents_of_elasticsearch_have_the_fields_of_their_source(tmp_path):
+    path = tmp_path / "dump.json"
+    path.write_text('{"_index": "p", "_id": "7", "_source": {"title": "Lamp", "_id": "x"}}\n' * 2)
+    first, _ = read(SourceSpec(str(path)), "json")
+    assert (first.values["_id"], first.values["title"]) == ("7", "Lamp")
+    path.write_text(json.dumps({"took": 3, "hits": {"hits": [{"_id": "7", "_source": {"title": "Lamp"}}]}}))
+    (only,) = read(SourceSpec(str(path)), "json")
+    assert (only.values["_id"], only.values["title"]) == ("7", "Lamp")
+
+
+def test_a_bulk_file_gives_documents_the_ids_of_their_actions(tmp_path):
+    path = tmp_path / "bulk.ndjson"
+    lines = ['{"index": {"_index": "p", "_id": "7"}}', '{"title": "Lamp"}', '{"create": {}}', '{"index": {"_id": "8"}}']
+    path.write_text("\n".join([*lines, '{"index": {"a": 1}}']) + "\n")
+    assert [(found.values, found.origin) for found in read(SourceSpec(str(path)), "jsonl")] == [
+        ({"_id": "7", "title": "Lamp"}, f"{path}:2"),
+        ({"index": {"_id": "8"}}, f"{path}:4"),
+        ({"index": {"a": 1}}, f"{path}:5"),
+    ]
 
 
 def test_a_file_cut_short_stops_with_its_name(tmp_path):
@@ -116,6 +138,15 @@ def test_an_object_with_an_id_is_a_record(tmp_path):
     assert found(tmp_path / "a.json", json.dumps(record, indent=1)) == [(record, 1)]
     feed = {"id": "feed", "products": [ONE, TWO]}
     assert [values for values, _ in found(tmp_path / "b.json", json.dumps(feed))] == [ONE, TWO]
+
+
+def test_the_path_of_the_array_of_records(tmp_path):
+    (tmp_path / "a.json").write_text('{"total": 1, "results": [{"id": 1}]}')
+    (tmp_path / "b.json").write_text('[{"id": 1}]')
+    (tmp_path / "c.json").write_text('{"id": 1}\n{"id": 2}\n')
+    assert [records_path(SourceSpec(str(tmp_path / name))) for name in ("a.json", "b.json", "c.json", "*.json")] == [
+        "results", "", "", "",
+    ]  # fmt: skip
 
 
 def test_which_array_is_asked_for_where_it_is_unclear(tmp_path):
