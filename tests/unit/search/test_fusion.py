@@ -66,8 +66,8 @@ def test_the_parts_of_a_document_show_the_weight_of_each_source():
     for part in pool.parts_of(0):
         detail = part.detail
         standardised = (detail["score"] - detail["mean"]) / detail["deviation"]
-        assert part.value == pytest.approx(detail["weight"] * standardised / 3.5)
-    assert [part.detail["weight"] for part in pool.parts_of(1)] == [0.5, 3.0]
+        assert part.value == pytest.approx(detail["weight"] * standardised / 3.35)
+    assert [part.detail["weight"] for part in pool.parts_of(1)] == [0.35, 3.0]
 
 
 def test_place_of_a_document_that_no_source_found():

@@ -59,7 +59,7 @@ def ask(reader: BM25, *terms: str | tuple[str, float], k: int = 10) -> list[tupl
 
 def reference(corpus: list[list[str]], **parameters: float) -> BM25Okapi:
     """Return rank-bm25 with the idf that Lucene has: its own falls below 0 for terms of most passages."""
-    model = BM25Okapi(corpus, **parameters)
+    model = BM25Okapi(corpus, **{"k1": BM25Spec().k1, **parameters})
     frequencies = {term: sum(term in words for words in corpus) for term in model.idf}
     model.idf = {term: math.log(1 + (len(corpus) - df + 0.5) / (df + 0.5)) for term, df in frequencies.items()}
     return model
@@ -69,7 +69,7 @@ def test_a_score_worked_by_hand(tmp_path: Path) -> None:
     reader = built(tmp_path, TEXTS)
     # "coat" is in 1 of 6 passages, which has 2 words; passages have 2+3+6+2+0+1 = 14 words, 14/6 on average.
     idf = math.log(1 + (6 - 1 + 0.5) / (1 + 0.5))
-    expected = idf * 1 * 2.5 / (1 + 1.5 * (1 - 0.75 + 0.75 * 2 / (14 / 6)))
+    expected = idf * 1 * 1.6 / (1 + 0.6 * (1 - 0.75 + 0.75 * 2 / (14 / 6)))
     assert ask(reader, "coat") == [(3, pytest.approx(expected, abs=1e-12))]
 
 
@@ -173,7 +173,7 @@ def test_field_weights_act_inside_tf_and_length(tmp_path: Path) -> None:
     reader = opened(tmp_path, BM25Kind(BM25Spec(), {"title": 2.5, "text": 1.0}, ANALYZER), rows)
     idf = math.log(1 + 1.5 / 2.5)
     average = (3.5 + 4.5 + 3.5) / 3
-    by_hand = [idf * tf * 2.5 / (tf + 1.5 * (0.25 + 0.75 * n / average)) for tf, n in ((1.0, 3.5), (2.5, 4.5))]
+    by_hand = [idf * tf * 1.6 / (tf + 0.6 * (0.25 + 0.75 * n / average)) for tf, n in ((1.0, 3.5), (2.5, 4.5))]
     np.testing.assert_allclose(reader.score(asked("red"), np.array([0, 1])), by_hand, rtol=1e-6)
 
 

@@ -57,7 +57,7 @@ def test_its_idf_is_that_of_rank_bm25_however_low(tmp_path: Path) -> None:
     kind.build(rows, kind.local_statistics(rows, tmp_path / "shard"), tmp_path / "shard")
     kind.save(kind.local_statistics(rows, tmp_path / "shard"), tmp_path / "whole")
     reader = kind.open([tmp_path / "shard"], tmp_path / "whole")
-    reference = BM25Okapi([text.split() for text in rows.fields["text"]])
+    reference = BM25Okapi([text.split() for text in rows.fields["text"]], k1=BM25Spec().k1)
     query = ParsedQuery("", (("a", 1.0), ("b", 1.0)))
     np.testing.assert_allclose(reader.score(query, np.arange(4)), reference.get_scores(["a", "b"]))
 
