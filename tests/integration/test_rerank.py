@@ -21,6 +21,7 @@ from clew.indexer.releases.transfer import export, import_
 from clew.indexer.spec import spec_of
 from clew.models.overlap import OverlapScorer
 from clew.search.assemble import open_index
+from clew.search.fusion import TITLE_WEIGHT
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.spec import RerankSpec
 from clew.search.types import RerankUse, SearchRequest
@@ -126,7 +127,9 @@ def test_the_receipt_adds_up_and_names_the_rank_in_every_stage(built, index):
         assert by_name["fusion"].rank == fused[hit.id]
         if hit.rank <= TOP:
             assert (by_name["rerank"].score, by_name["rerank"].rank) == (hit.score, hit.rank)
-            expected = 1.5 * overlap(index, hit.id) + 0.25 * by_name["fusion"].score - 0.75
+            title = next(part.value for part in by_name["rerank"].parts if part.what == "title")
+            assert 0 <= title <= 0.25 * TITLE_WEIGHT
+            expected = 1.5 * overlap(index, hit.id) + 0.25 * by_name["fusion"].score + title - 0.75
             assert hit.score == pytest.approx(expected, abs=1e-5)
         else:
             assert (by_name["rerank"].score, by_name["rerank"].rank, by_name["rerank"].parts) == (None, None, ())
@@ -278,12 +281,13 @@ def test_why_not_says_that_reranking_pushed_a_document_out(index):
 
 
 def test_why_not_says_reranking_also_where_it_moved_a_document_over_the_whole_page(index):
-    fused = fused_ids(index)
-    ids = [hit.id for hit in index.search(QUERY, k=200).hits]
-    moved = next(name for name in fused[:4] if ids.index(name) >= 8)
-    assert index.why_not(QUERY, moved, k=4).lost_at == "rerank"
+    query = "bright blue desk"
+    fused = [hit.id for hit in index.search(query, k=4, rerank=False).hits]
+    ids = [hit.id for hit in index.search(query, k=200).hits]
+    moved = next(name for name in fused if ids.index(name) >= 8)
+    assert index.why_not(query, moved, k=4).lost_at == "rerank"
     searcher = index.searcher
-    assert searcher.why_not(SearchRequest(query=QUERY, k=4, offset=4), moved).lost_at == "rerank"
+    assert searcher.why_not(SearchRequest(query=query, k=4, offset=4), moved).lost_at == "rerank"
 
 
 def test_why_not_says_fusion_where_reranking_did_not_lose_it(index):

@@ -56,8 +56,8 @@ def test_the_explained_view_has_the_stage(run):
     assert heads == ["bm25", "dense", "fusion", "rerank"] * 3
     at = next(place for place, line in enumerate(shown) if line.startswith("rerank = "))
     total = float(shown[at].split()[2].rstrip(","))
-    parts = shown[at + 1 : at + 4]
-    assert [line.split()[1] for line in parts] == ["cross-encoder", "fusion", "bias"]
+    parts = shown[at + 1 : at + 5]
+    assert [line.split()[1] for line in parts] == ["cross-encoder", "fusion", "title", "bias"]
     assert sum(float(line.split()[0]) for line in parts) == pytest.approx(total, abs=1e-3)
     assert "rerank = no score, not among its candidates" in shown
 
@@ -72,15 +72,15 @@ def test_no_rerank_shows_the_fused_order(run):
 
 def test_hits_that_are_not_likely_enough_are_dropped(run):
     answer = json.loads(run("search", "shop", "warm lamp", "--rerank", "--min-probability", "0.9", "--json").stdout)
-    assert [(hit["id"], hit["scored_by"]) for hit in answer["hits"]] == [("d1", "rerank"), ("d3", "fusion")]
+    assert [(hit["id"], hit["scored_by"]) for hit in answer["hits"]] == [("d1", "rerank"), ("d2", "fusion")]
     assert (answer["rerank"]["dropped"], answer["rerank"]["unjudged"]) == (1, 1)
     result = run("search", "shop", "warm lamp", "-k", "2", "--sources", "bm25", "--min-probability", "1")
     assert "note: nothing good: none of 2 documents reaches min_probability 1" in result.stderr
 
 
 def test_why_not_knows_the_stage(run):
-    result = run("why-not", "shop", "warm lamp", "d2", "-k", "2", "--min-probability", "0.9")
-    assert lines(result)[0].startswith("d2 was lost at: rerank (its probability 0.5 is below min_probability 0.9")
+    result = run("why-not", "shop", "warm lamp", "d3", "-k", "2", "--min-probability", "0.9")
+    assert lines(result)[0].startswith("d3 was lost at: rerank (its probability 0.5 is below min_probability 0.9")
 
 
 def test_a_run_is_what_is_served(run, tmp_path):

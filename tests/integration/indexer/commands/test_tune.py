@@ -51,7 +51,7 @@ def test_what_a_graph_learned_is_shown_and_published(folder, tmp_path):
     assert [line.split()[0] for line in lines] == [
         "weight", "weight", "relations:", "gate:", "nDCG@10", "published",
     ]  # fmt: skip
-    assert lines[0] == "weight of bm25: 0.500 (default)"
+    assert lines[0] == "weight of bm25: 0.350 (default)"
     assert lines[1].startswith("weight of graph: 1.000 (default)")
     assert lines[5] == "published as release r2"
     figures = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
@@ -63,7 +63,7 @@ def test_nothing_is_published_if_nothing_was_learned(folder, tmp_path):
     build(spec_of(table, "words.toml", tmp_path), tmp_path)
     words = ["tune", "words", "--judged", str(folder), "--home", str(tmp_path)]
     lines = CliRunner().invoke(app, words, catch_exceptions=False).stdout.splitlines()
-    assert lines[0] == "weight of bm25: 0.500 (default)"
+    assert lines[0] == "weight of bm25: 0.350 (default)"
     assert lines[-1] == "nothing to learn: the current parameters are the best found"
     done = CliRunner().invoke(app, [*words, "--publish"], catch_exceptions=False)
     assert done.exit_code == 0
@@ -74,10 +74,10 @@ def test_nothing_is_published_if_nothing_was_learned(folder, tmp_path):
 
 
 def test_the_old_and_the_new_weight_of_each_source_are_shown():
-    weights = {"bm25": 0.5, "dense": 2**0.5}
+    weights = {"bm25": 0.35, "dense": 2**0.5}
     first = Tuned(FusionSpec(), FusionSpec(weights=weights), 0.5, 0.6, 3)
-    assert list(_weights(first)) == ["weight of bm25: 0.500 (default)", "weight of dense: 1.000 (default) → 1.414"]
+    assert list(_weights(first)) == ["weight of bm25: 0.350 (default)", "weight of dense: 1.000 (default) → 1.414"]
     again = Tuned(first.after, FusionSpec(weights={**weights, "dense": 2.0}), 0.6, 0.7, 3)
-    assert list(_weights(again)) == ["weight of bm25: 0.500 (unchanged)", "weight of dense: 1.414 → 2.000"]
+    assert list(_weights(again)) == ["weight of bm25: 0.350 (unchanged)", "weight of dense: 1.414 → 2.000"]
     assert again.changed
-    assert not Tuned(FusionSpec(), FusionSpec(weights={"bm25": 0.5}), 0.5, 0.5, 3).changed
+    assert not Tuned(FusionSpec(), FusionSpec(weights={"bm25": 0.35}), 0.5, 0.5, 3).changed
