@@ -23,7 +23,7 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.35, "dense": 1.0, "graph": 1.0
 
 # What a query's whole content in a document's title adds to its fused score, as what is known before it is reranked.
 # Chosen on train and dev queries, together with the weight of the fused score in the default reranker's calibration.
-TITLE_WEIGHT = 5.0
+TITLE_WEIGHT = 7.5
 # How far the lowest document that a query names by an identifier is lifted above the best of the others.
 LIFT_MARGIN = 0.1
 # Sources whose scores are the same for all passages of a document.

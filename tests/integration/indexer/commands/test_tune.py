@@ -55,7 +55,7 @@ def test_what_a_graph_learned_is_shown_and_published(folder, tmp_path):
     assert lines[1].startswith("weight of graph: 1.000 (default)")
     assert lines[5] == "published as release r2"
     figures = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
-    assert set(figures["graph"]) == {"questions", "steps", "decided", "gate"}
+    assert set(figures["graph"]) == {"questions", "steps", "decided", "gate", "learned", "paths"}
 
 
 def test_nothing_is_published_if_nothing_was_learned(folder, tmp_path):
