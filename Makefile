@@ -54,10 +54,11 @@ docs: setup ## Build these pages as a site in build/docs, links checked; a warni
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet -d build/doctrees docs build/docs
 	@echo "build/docs/index.html"
 
-soak: setup ## Kill builds and training at random points, fill the disk under them, import every hostile archive
+soak: setup ## Kill builds and training at random points, fill the disk, import every hostile archive, make 1,000 random requests
 	CLEW_KILLS=20 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_full_disk.py \
 		tests/integration/test_training_kill.py tests/integration/test_training_full_disk.py
 	CLEW_HOSTILE=all $(BIN)/python -m pytest tests/integration/test_hostile_imports.py
+	CLEW_REQUESTS=250 $(BIN)/python -m pytest tests/integration/search/test_match_set.py tests/integration/test_rerank.py
 
 neo4j: setup ## Start a Neo4j server for development and print the variables that name it; Ctrl-C ends it
 	@$(BIN)/python -m tests.neo4j.server

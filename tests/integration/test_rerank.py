@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +43,8 @@ TABLE = {
     "rerank": {"model": "overlap", "top": TOP, "budget_ms": 0},
 }
 RERANK = RerankSpec("overlap", TOP, 0.0)
+# Equal requests at the same time; `make soak` makes 250.
+REQUESTS = int(os.environ.get("CLEW_REQUESTS", "24"))
 
 
 def write_documents(folder) -> None:
@@ -299,6 +304,27 @@ def test_why_not_says_that_a_document_was_not_likely_enough(index):
     lost = index.why_not(QUERY, last.id, k=TOP, min_probability=0.999)
     assert lost.lost_at == "rerank"
     assert f"probability {last.probability:.3g} is below min_probability 0.999" in lost.reason
+
+
+def test_equal_requests_get_equal_answers_on_a_busy_machine(index):
+    stop = threading.Event()
+
+    def load():
+        while not stop.is_set():
+            np.sort(np.random.default_rng(0).random(200_000))
+
+    busy = [threading.Thread(target=load) for _ in range(4)]
+    for thread in busy:
+        thread.start()
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: index.search(QUERY, k=30, explain=True), range(REQUESTS)))
+    finally:
+        stop.set()
+        for thread in busy:
+            thread.join()
+    assert all(answer.degraded == () for answer in answers)
+    assert all((answer.hits, answer.total) == (answers[0].hits, answers[0].total) for answer in answers)
 
 
 # ---------------------------------------------------------------- rank, as benchmarks and builds measure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from statistics import NormalDist
 
@@ -19,6 +20,8 @@ from tests.builders import build_home
 
 WORDS = "lamp desk oak walnut steel brass reading floor bright warm quiet kettle toaster cordless travel blue".split()
 BRANDS = [f"brand{number}" for number in range(40)]
+# Random requests to each index; `make soak` makes 250.
+REQUESTS = int(os.environ.get("CLEW_REQUESTS", "12"))
 FIELDS = {
     "title": {"type": "text", "weight": 2.0},
     "text": {"type": "text"},
@@ -88,7 +91,7 @@ def by_hand(index, query: str, brands=None) -> set[str]:
 def test_the_match_set_is_what_its_definition_says(home, name) -> None:
     rng = random.Random(name)
     with clew.open(name, home) as index:
-        for _ in range(12):
+        for _ in range(REQUESTS):
             query = " ".join(rng.choices([*WORDS, *BRANDS, "quellhorn", "cover", "the"], k=rng.randint(1, 5)))
             brands = rng.choice([None, rng.sample(BRANDS, 12)])
             filters = {"brand": brands} if brands else None
