@@ -46,17 +46,17 @@ class Named:
 
 
 def named_identifiers(query: str, known: Callable[[str], bool]) -> Named:
-    """Return the identifiers that a query names. known: whether an index term of an identifier is in the index.
+    """Return the identifiers that a query names. known: whether an index term is in the index.
 
-    A query that is an identifier as a whole names it unless it may as well be a word or a quantity: only letters
-    without a separator, or under 5 digits. Among other words an identifier needs letters and digits, at least 4, or at
-    least 8 digits. Of overlapping identifiers the longest from the left counts.
+    A query that is an identifier as a whole names it unless it may as well be words or a quantity: only letters without
+    a separator, or with spaces if the index knows one of the words, or under 5 digits. Among other words an identifier
+    needs letters and digits, at least 4, or at least 8 digits. Of overlapping ones the longest from the left counts.
     """
     folded = fold(query)[0]
     words = [(match.group(), match.start(), match.end()) for match in _WORD.finditer(folded)][:_MOST_WORDS]
     for alone in (words, [word for word in words if word[0] not in _LABELS]):
         term = f"{PREFIX}{_joined([word for word, _, _ in alone])}"
-        if 1 < len(term) - 1 <= LONGEST and _may_be_alone(alone, folded) and known(term):
+        if 1 < len(term) - 1 <= LONGEST and known(term) and _may_be_alone(alone, folded, known):
             return Named((term,), "")
     found: list[str] = []
     rest: list[str] = []
@@ -84,7 +84,7 @@ def _longest(words: Sequence[tuple[str, int, int]], known: Callable[[str], bool]
     return 0, ""
 
 
-def _may_be_alone(words: Sequence[tuple[str, int, int]], folded: str) -> bool:
+def _may_be_alone(words: Sequence[tuple[str, int, int]], folded: str, known: Callable[[str], bool]) -> bool:
     """Return whether words that are a whole query may name an identifier, and not a thing or a quantity."""
     joined = "".join(word for word, _, _ in words)
     if joined.isdigit():
@@ -92,7 +92,9 @@ def _may_be_alone(words: Sequence[tuple[str, int, int]], folded: str) -> bool:
     if any(c.isdigit() for c in joined):
         return True
     gaps = [folded[before[2] : after[1]] for before, after in pairwise(words)]
-    return bool(gaps) and not any(gap.isspace() for gap in gaps)
+    if not any(gap.isspace() for gap in gaps):
+        return bool(gaps)
+    return not any(known(word) for word, _, _ in words)
 
 
 def _joined(words: Sequence[str]) -> str:

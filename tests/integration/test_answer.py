@@ -124,7 +124,7 @@ def test_the_cross_encoder_chooses_the_sentence_and_its_log_odds_are_calibrated(
     pool = searcher.pool(QUERY, 200)
     for answer in response.answers:
         score = float(OverlapScorer().score(QUERY, [f"{answer.title}\n{answer.text}"])[0])
-        fused = float(pool.totals[pool.index_of(searcher.store.find(answer.id))])
+        fused = float(pool.prior[pool.index_of(searcher.store.find(answer.id))])
         assert answer.scored_by == "rerank"
         assert answer.score == pytest.approx(1.5 * score + 0.25 * fused - 0.75, abs=1e-6)
         assert answer.probability == pytest.approx(1 / (1 + np.exp(-answer.score)))

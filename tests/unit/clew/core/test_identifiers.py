@@ -61,3 +61,8 @@ def test_a_long_query_is_read_in_bounded_time() -> None:
     asked = []
     named_identifiers("a1 " * 3_000, lambda term: bool(asked.append(term)))
     assert len(asked) < 500
+
+
+def test_letters_with_spaces_are_an_identifier_if_no_word_is_known() -> None:
+    assert named("abc def") == (("=abcdef",), "")
+    assert named_identifiers("abc def", {*KNOWN, "def"}.__contains__).terms == ()
