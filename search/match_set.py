@@ -18,7 +18,6 @@ from __future__ import annotations
 import random
 import string
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
@@ -66,17 +65,22 @@ def word_matches(generator: MatchesAny, query: ParsedQuery, store: DocStore) -> 
         (term, weight) for term, weight in query.terms if term not in query.origins and term not in query.identifiers
     ]
     heaviest = max((weight for _, weight in own), default=0.0)
+    # Only documents with one of the words are read and written, so that the time does not grow with the others.
     information, rarest = np.zeros(store.documents), 0.0
+    holding: list[Ints] = []
     for term in dict.fromkeys(term for term, weight in own if weight == heaviest > 0):
-        holding = _documents(generator.matches_any([term]), store)
-        if count := int(np.count_nonzero(holding)):
-            idf = float(np.log1p((store.documents - count + 0.5) / (count + 0.5)))
+        documents = _documents(generator.passages_with(term), store)
+        if len(documents):
+            idf = float(np.log1p((store.documents - len(documents) + 0.5) / (len(documents) + 0.5)))
             rarest = max(rarest, idf)
-            information[holding] += idf
-    # The tolerance covers rounding where two words are equally rare.
-    matching: Bools = (information > 0) & (information >= WORD_SHARE * rarest - 1e-9)
-    if query.identifiers:
-        matching |= _documents(generator.matches_any(query.identifiers), store)
+            information[documents] += idf
+            holding.append(documents)
+    matching = np.zeros(store.documents, np.bool_)
+    for documents in holding:
+        # The tolerance covers rounding where two words are equally rare.
+        matching[documents] = information[documents] >= WORD_SHARE * rarest - 1e-9
+    for identifier in query.identifiers:
+        matching[_documents(generator.passages_with(identifier), store)] = True
     return matching
 
 
@@ -128,15 +132,17 @@ def _nonsense_queries() -> list[str]:
     ]
 
 
-def graph_matches(graph: CandidateGenerator, query: ParsedQuery, store: DocStore) -> Bools:
-    """Return (documents,) bool: documents about an entity that the query leads to."""
-    scores = np.nan_to_num(graph.score(query, np.arange(graph.size, dtype=np.int64)))
-    return _documents(scores > 0, store)
+def graph_matches(graph: CandidateGenerator, query: ParsedQuery, store: DocStore) -> Ints:
+    """Return (n,) int64 ordinals of the documents about an entity that the query leads to."""
+    found = graph.candidates(CandidateRequest(query, graph.size))
+    return _documents(np.sort(found.ordinals[found.scores > 0]), store)
 
 
-def added_terms(query: ParsedQuery) -> Sequence[str]:
-    """Return the terms that the graph added to a query."""
-    return [term for term, weight in query.terms if term in query.origins and weight > 0]
+def added_matches(generator: MatchesAny, query: ParsedQuery, store: DocStore) -> Ints:
+    """Return (n,) int64 ordinals of the documents with a term that the graph added to a query."""
+    added = [term for term, weight in query.terms if term in query.origins and weight > 0]
+    parts = [_documents(generator.passages_with(term), store) for term in added]
+    return np.concatenate([np.empty(0, np.int64), *parts])
 
 
 def documents_of(documents: Ints, store: DocStore) -> Bools:
@@ -146,6 +152,7 @@ def documents_of(documents: Ints, store: DocStore) -> Bools:
     return found
 
 
-def _documents(passages: Bools, store: DocStore) -> Bools:
-    """Return (documents,) bool: documents with at least one of the passages, (passages,) bool."""
-    return documents_of(store.document_of[np.flatnonzero(passages)], store)
+def _documents(passages: Ints, store: DocStore) -> Ints:
+    """Return (n,) int64 ascending ordinals of the documents of some passages, (m,) int64 ascending ordinals."""
+    documents = store.document_of[passages].astype(np.int64)
+    return documents[np.append(True, documents[1:] != documents[:-1])] if len(documents) else documents

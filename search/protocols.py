@@ -135,6 +135,10 @@ class MatchesAny(Protocol):
         """Return (n,) bool, true for passages that contain at least one of the index terms."""
         ...
 
+    def passages_with(self, term: str) -> Ints:
+        """Return (m,) int64 ascending ordinals of the passages that contain an index term."""
+        ...
+
 
 @runtime_checkable
 class MayMiss(Protocol):

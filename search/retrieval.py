@@ -15,7 +15,7 @@ from clew.search.filters import passages
 from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.gate import Gate, features
 from clew.search.graph_retriever import GraphRetriever
-from clew.search.match_set import MatchSet, MeaningFloor, added_terms, graph_matches, word_matches
+from clew.search.match_set import MatchSet, MeaningFloor, added_matches, graph_matches, word_matches
 from clew.search.protocols import (
     CandidateGenerator,
     CandidateRequest,
@@ -127,10 +127,9 @@ class Retriever:
         for row, name in enumerate(pool.sources):
             generator = self.generators[name]
             if isinstance(generator, MatchesAny):
-                holding = generator.matches_any(added_terms(query))
-                found[self.store.document_of[np.flatnonzero(holding)]] = True
+                found[added_matches(generator, query, self.store)] = True
             elif name == GRAPH:
-                found |= graph_matches(generator, query, self.store)
+                found[graph_matches(generator, query, self.store)] = True
             else:
                 statistics = pool.score_statistics[row]
                 least = floor.cosine(statistics, generator, self.query_analyzer, words=words)

@@ -134,6 +134,14 @@ class BM25:
         """Return (n,) bool: passages that contain at least one of the index terms."""
         return np.concatenate([_ALL, *(shard.matches_any(terms) for shard in self._shards)])
 
+    def passages_with(self, term: str) -> Ints:
+        """Return (m,) int64 ascending ordinals of the passages that contain an index term. Reads its postings only."""
+        parts, start = [np.empty(0, np.int64)], 0
+        for shard in self._shards:
+            parts.append(shard.passages_with(term) + start)
+            start += shard.size
+        return np.concatenate(parts)
+
     def close(self) -> None:
         """Release the memory maps."""
         self._sharded.close()
@@ -264,6 +272,11 @@ class BM25Shard:
             start, end = self._postings.range(term)
             found[self._postings.passages[start:end]] = True
         return found
+
+    def passages_with(self, term: str) -> Ints:
+        """Return (m,) int64 ascending ordinals of the shard's passages that contain an index term."""
+        start, end = self._postings.range(term)
+        return self._postings.passages[start:end].astype(np.int64)
 
     def close(self) -> None:
         """Release the memory maps; they are unmapped when no running query reads them. May be called twice."""

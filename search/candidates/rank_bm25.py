@@ -148,6 +148,10 @@ class RankBM25:
                 found[row] = any(term in counts for term in terms)
         return found
 
+    def passages_with(self, term: str) -> Ints:
+        """Return (m,) int64 ascending ordinals of the passages that contain an index term."""
+        return np.flatnonzero(self.matches_any([term])).astype(np.int64)
+
     def close(self) -> None:
         """Release the words."""
         self._model = None

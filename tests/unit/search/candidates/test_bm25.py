@@ -207,6 +207,8 @@ def test_matches_any(tmp_path: Path) -> None:
     reader = built(tmp_path, TEXTS, shards=2)
     assert isinstance(reader, MatchesAny)
     assert reader.matches_any(["blue", "coat", "unknown"]).tolist() == [False, False, True, True, False, True]
+    for term in ("blue", "coat", "unknown"):
+        assert reader.passages_with(term).tolist() == np.flatnonzero(reader.matches_any([term])).tolist()
     assert not reader.matches_any([]).any()
 
 
