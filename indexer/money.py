@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 # In whole units of the currency, and in the smallest ones (commercetools).
@@ -39,7 +39,13 @@ def amount_of(money: Mapping[str, Any]) -> Any:
         digits = money.get(_DIGITS, 2)
         if not isinstance(digits, int) or not 0 <= digits <= 20:
             raise ValueError("fractionDigits of 0 to 20")
-        return Decimal(str(cents)).scaleb(-digits)
+        try:
+            amount = Decimal(str(cents))
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if isinstance(cents, bool) or not amount.is_finite():
+            raise ValueError("centAmount, a number")
+        return amount.scaleb(-digits)
     return next(money[key] for key in _AMOUNTS if isinstance(money.get(key), str | int | float))
 
 

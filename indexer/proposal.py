@@ -237,7 +237,10 @@ def _typed(name: str, column: ColumnStatistics, is_title: bool) -> dict[str, Any
 
 
 def _are_places(column: ColumnStatistics) -> bool:
-    pairs = [json.loads(value) for value in column.values] if column.vectors == column.count else []
+    try:
+        pairs = [json.loads(value) for value in column.values] if column.vectors == column.count else []
+    except ValueError:  # a long vector, of which only the beginning is kept
+        return False
     return bool(pairs) and all(len(pair) == 2 and abs(pair[0]) <= 90 and abs(pair[1]) <= 180 for pair in pairs)
 
 

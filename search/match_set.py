@@ -27,10 +27,12 @@ from clew.core.types import Bools, Floats, Ints
 from clew.search.docstore import DocStore
 from clew.search.fusion import FusedCandidates
 from clew.search.protocols import CandidateGenerator, CandidateRequest, MatchesAny, ParsedQuery
-from clew.search.query_analysis import QueryAnalyzer
+from clew.search.query_analysis import FUNCTION_WEIGHT, QueryAnalyzer
 
 # The least information that a document's content words have, as a share of that of the query's rarest known word.
 WORD_SHARE = 0.5
+# Cosines that differ by less are equal.
+_EQUAL = 1e-4
 # How many nonsense queries the floor for queries without known words is measured with.
 _NONSENSE_QUERIES = 64
 
@@ -59,22 +61,28 @@ class MatchSet:
 def word_matches(generator: MatchesAny, query: ParsedQuery, store: DocStore) -> Bools:
     """Return (documents,) bool: documents whose content words carry enough of the query's information.
 
-    Content words are the terms of the highest weight, so a query of function words matches by these.
+    Content words are the terms of the highest weight that the index knows. So a query of function words matches by
+    these, and a word that documents write otherwise, by the terms of its other spellings.
     """
-    own = [
-        (term, weight) for term, weight in query.terms if term not in query.origins and term not in query.identifiers
-    ]
-    heaviest = max((weight for _, weight in own), default=0.0)
+    own = {
+        term: weight
+        for term, weight in query.terms
+        if weight > 0 and term not in query.origins and term not in query.identifiers
+    }
     # Only documents with one of the words are read and written, so that the time does not grow with the others.
     information, rarest = np.zeros(store.documents), 0.0
     holding: list[Ints] = []
-    for term in dict.fromkeys(term for term, weight in own if weight == heaviest > 0):
-        documents = _documents(generator.passages_with(term), store)
-        if len(documents):
-            idf = float(np.log1p((store.documents - len(documents) + 0.5) / (len(documents) + 0.5)))
-            rarest = max(rarest, idf)
-            information[documents] += idf
-            holding.append(documents)
+    for weight in sorted(set(own.values()), reverse=True):
+        # Function words do not stand for content words that no document has.
+        if holding or (weight <= FUNCTION_WEIGHT < max(own.values())):
+            break
+        for term in (term for term, each in own.items() if each == weight):
+            documents = _documents(generator.passages_with(term), store)
+            if len(documents):
+                idf = float(np.log1p((store.documents - len(documents) + 0.5) / (len(documents) + 0.5)))
+                rarest = max(rarest, idf)
+                information[documents] += idf
+                holding.append(documents)
     matching = np.zeros(store.documents, np.bool_)
     for documents in holding:
         # The tolerance covers rounding where two words are equally rare.
@@ -107,7 +115,8 @@ class MeaningFloor:
         if self.floor is not None:
             return self.floor
         mean, deviation = (float(value) for value in statistics)
-        least = mean + deviation * stands_out(dense.size) if deviation > 0 else mean
+        # Where all cosines are equal, rounding must not decide.
+        least = mean + deviation * stands_out(dense.size) if deviation > _EQUAL else mean - _EQUAL
         return least if words else max(least, self._above_nonsense(dense, query_analyzer))
 
     def _above_nonsense(self, dense: CandidateGenerator, query_analyzer: QueryAnalyzer) -> float:

@@ -55,7 +55,11 @@ class QueryAnalyzer:
 
     def identified(self, query: ParsedQuery, vocabulary: Vocabulary) -> ParsedQuery:
         """Return the query with the identifiers that it names, as terms too; unchanged if it names none."""
-        named = named_identifiers(query.text, lambda term: vocabulary.document_frequency(term) > 0)
+
+        def known(term: str) -> bool:
+            return vocabulary.document_frequency(term) > 0
+
+        named = named_identifiers(query.text, known, lambda word: any(map(known, self.analyzer.terms(word))))
         if not named.terms:
             return query
         light = self.analyzer.function_terms

@@ -114,9 +114,7 @@ class Retriever:
     ) -> MatchSet:
         """Return the documents that match a query, see `clew.search.match_set`. pool: the query's first candidates."""
         found = np.zeros(self.store.documents, np.bool_)
-        # A source that did not answer, or not in full, may have had further documents.
-        exact = not trace.partial and not any(lost.stage in self.generators for lost in trace.degraded)
-        words = False
+        exact, words = True, False
         # Whether the query has known words also matters if the request does not rank by words.
         for name, generator in self.generators.items():
             if isinstance(generator, MatchesAny):
@@ -136,6 +134,8 @@ class Retriever:
                 near, complete = self._near(name, row, query, pool, trace, filter_mask, least)
                 found[near] = True
                 exact &= complete
+        # A source that did not answer, or not in full, may have had further documents.
+        exact &= not trace.partial and not any(lost.stage in self.generators for lost in trace.degraded)
         return MatchSet(found if filter_mask is None else found & filter_mask, exact)
 
     def _near(

@@ -67,7 +67,7 @@ def not_a_match(stages: Sequence[StageScore], trace: Trace) -> str:
         for stage in stages
         if stage.stage in reasons
     ]
-    return ", and ".join(shown) + left_out(trace)
+    return (", and ".join(shown) or "no source answered") + left_out(trace)
 
 
 def _outside(stage: StageScore, depth: int) -> str:

@@ -45,8 +45,10 @@ class Named:
     rest: str
 
 
-def named_identifiers(query: str, known: Callable[[str], bool]) -> Named:
-    """Return the identifiers that a query names. known: whether an index term is in the index.
+def named_identifiers(query: str, known: Callable[[str], bool], is_word: Callable[[str], bool]) -> Named:
+    """Return the identifiers that a query names.
+
+    known: whether an index term of an identifier is in the index. is_word: whether the index knows a word.
 
     A query that is an identifier as a whole names it unless it may as well be words or a quantity: only letters without
     a separator, or with spaces if the index knows one of the words, or under 5 digits. Among other words an identifier
@@ -56,7 +58,7 @@ def named_identifiers(query: str, known: Callable[[str], bool]) -> Named:
     words = [(match.group(), match.start(), match.end()) for match in _WORD.finditer(folded)][:_MOST_WORDS]
     for alone in (words, [word for word in words if word[0] not in _LABELS]):
         term = f"{PREFIX}{_joined([word for word, _, _ in alone])}"
-        if 1 < len(term) - 1 <= LONGEST and known(term) and _may_be_alone(alone, folded, known):
+        if 1 < len(term) - 1 <= LONGEST and known(term) and _may_be_alone(alone, folded, is_word):
             return Named((term,), "")
     found: list[str] = []
     rest: list[str] = []
@@ -84,7 +86,7 @@ def _longest(words: Sequence[tuple[str, int, int]], known: Callable[[str], bool]
     return 0, ""
 
 
-def _may_be_alone(words: Sequence[tuple[str, int, int]], folded: str, known: Callable[[str], bool]) -> bool:
+def _may_be_alone(words: Sequence[tuple[str, int, int]], folded: str, is_word: Callable[[str], bool]) -> bool:
     """Return whether words that are a whole query may name an identifier, and not a thing or a quantity."""
     joined = "".join(word for word, _, _ in words)
     if joined.isdigit():
@@ -94,7 +96,7 @@ def _may_be_alone(words: Sequence[tuple[str, int, int]], folded: str, known: Cal
     gaps = [folded[before[2] : after[1]] for before, after in pairwise(words)]
     if not any(gap.isspace() for gap in gaps):
         return bool(gaps)
-    return not any(known(word) for word, _, _ in words)
+    return not any(is_word(word) for word, _, _ in words)
 
 
 def _joined(words: Sequence[str]) -> str:

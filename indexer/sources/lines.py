@@ -109,6 +109,8 @@ def _lines(url: str, encoding: str) -> Iterator[Read]:
                     continue
                 if before is not None:
                     found = Record({**before, **found.values}, found.origin)
+            else:
+                action = None  # the line that is damaged was the one that it is about
             yield found
 
 

@@ -66,7 +66,7 @@ class Calibration:
         scores, fused: (n,) cross-encoder scores, NaN for a document that was not scored, and fused scores.
         """
         evidence = self.evidence(scores, fused)
-        return evidence + self.lead * leads(evidence)
+        return evidence + self.lead * leads(evidence, self.bias)
 
     def sentence_log_odds(self, score: float, passage_score: float, document: float) -> float:
         """Return the log-odds that a sentence answers, given its score, and score and log-odds of its document."""
@@ -95,7 +95,7 @@ class Calibration:
         found.append(Contribution("rerank", "bias", self.bias))
         if not self.lead:
             return tuple(found)
-        ahead = float(leads(self.evidence(scores, prior))[at])
+        ahead = float(leads(self.evidence(scores, prior), self.bias)[at])
         return (*found, Contribution("rerank", "lead", self.lead * ahead, {"ahead": ahead, "weight": self.lead}))
 
     def as_table(self) -> dict[str, Any]:
@@ -115,15 +115,16 @@ class Calibration:
         return parse(cls, rest, "calibration of the reranker")
 
 
-def leads(evidence: Floats) -> Floats:
+def leads(evidence: Floats, alone: float | None = None) -> Floats:
     """Return (n,) float64 how far each candidate is ahead of the best other one; below 0 for all but the best.
 
-    evidence: (n,) float64, NaN for a candidate that was not scored, which has the lead NaN. The only candidate that was
-    scored has the lead 0.
+    evidence: (n,) float64, NaN for a candidate that was not scored, which has the lead NaN. alone: what the only
+    candidate that was scored is compared with, such as the evidence for a document of which nothing is known (None: its
+    lead is 0).
     """
     known = np.flatnonzero(~np.isnan(evidence))
     if len(known) < 2:
-        return evidence * 0.0
+        return evidence * 0.0 if alone is None else evidence - alone
     best, second = known[np.argsort(-evidence[known], kind="stable")[:2]]
     found: Floats = evidence - evidence[best]
     found[best] = evidence[best] - evidence[second]

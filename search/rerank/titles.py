@@ -30,7 +30,9 @@ def with_titles(
     if title is None:
         return pool
     terms = QueryTerms(analyzer, query)
-    worth = importance(terms.weights, vocabulary, store.passages)
+    left_out = {*query.identifiers, *query.origins}
+    weights = {term: weight for term, weight in terms.weights.items() if term not in left_out}
+    worth = importance(weights, vocabulary, store.passages)
     shares = np.zeros(len(pool.documents))
     for at in pool.order()[:count]:
         text = str(store.fields_of(int(pool.documents[at])).get(title) or "")

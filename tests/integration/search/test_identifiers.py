@@ -56,3 +56,15 @@ def test_a_document_about_the_named_one_may_win_if_it_alone_has_the_other_words(
 def test_several_identifiers_bring_all_their_documents(home):
     with clew.open("hybrid", home) as opened:
         assert {hit.id for hit in opened.search("LMP-301 LMP-302", k=2).hits} == {"LMP-301", "LMP-302"}
+
+
+def test_words_that_the_index_knows_are_not_a_handle(tmp_path):
+    docs = [
+        {"id": "running-shoes", "title": "Gift card"},
+        {"id": "a", "title": "Running shoe for men"},
+        {"id": "b", "title": "Shoes for a run"},
+    ]
+    table = {"name": "shop", "dense": False, "source": {"path": "docs.jsonl"}, "fields": {"title": {"type": "text"}}}
+    with clew.open("shop", build_home(tmp_path, table, docs=docs)) as shop:
+        assert shop.search("running shoes", k=1).hits[0].id != "running-shoes"
+        assert shop.search("running-shoes", k=1).hits[0].id == "running-shoes"

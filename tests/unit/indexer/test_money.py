@@ -2,7 +2,7 @@
 
 import pytest
 
-from clew.indexer.money import currency, is_money
+from clew.indexer.money import amount_of, currency, is_money
 from clew.indexer.values import number
 
 
@@ -34,3 +34,9 @@ def test_other_objects_are_none(value):
 def test_fraction_digits_out_of_range_are_a_bad_value(digits):
     with pytest.raises((ValueError, TypeError)):
         number({"currencyCode": "EUR", "centAmount": 5, "fractionDigits": digits})
+
+
+@pytest.mark.parametrize("cents", ["10,99", "", True, [1], "NaN"])
+def test_cents_that_are_no_number_are_a_bad_value(cents):
+    with pytest.raises(ValueError, match="centAmount, a number"):
+        amount_of({"centAmount": cents, "currencyCode": "EUR"})

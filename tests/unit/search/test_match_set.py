@@ -40,6 +40,8 @@ def matching(*terms: tuple[str, float], **origins: str) -> set[int]:
         ((("unknown", 1.0), ("case", 1.0)), set(range(50))),  # a word that no document has is ignored
         ((("of", 0.35), ("case", 1.0)), set(range(50))),  # function words count only if there are no others
         ((("of", 0.35),), set(range(100))),
+        ((("ottercase", 1.0), ("otter", 0.5), ("case", 0.5)), set(range(48, 52))),  # only its other spelling is known
+        ((("unknown", 1.0), ("of", 0.35)), set()),
         ((("unknown", 1.0),), set()),
         ((), set()),
     ],

@@ -3,10 +3,11 @@ import pytest
 from clew.core.identifiers import identifier_term, named_identifiers
 
 KNOWN = {"=ms1042", "=ms1043", "=4006381333931", "=04433", "=30017", "=art77", "=abcdef", "=lamp", "=12"}
+WORDS = {"power", "bank", "lamp"}
 
 
 def named(query: str) -> tuple[tuple[str, ...], str]:
-    found = named_identifiers(query, KNOWN.__contains__)
+    found = named_identifiers(query, KNOWN.__contains__, WORDS.__contains__)
     return found.terms, found.rest
 
 
@@ -59,10 +60,10 @@ def test_words_and_quantities_are_not_taken_as_identifiers(query: str) -> None:
 
 def test_a_long_query_is_read_in_bounded_time() -> None:
     asked = []
-    named_identifiers("a1 " * 3_000, lambda term: bool(asked.append(term)))
+    named_identifiers("a1 " * 3_000, lambda term: bool(asked.append(term)), WORDS.__contains__)
     assert len(asked) < 500
 
 
 def test_letters_with_spaces_are_an_identifier_if_no_word_is_known() -> None:
     assert named("abc def") == (("=abcdef",), "")
-    assert named_identifiers("abc def", {*KNOWN, "def"}.__contains__).terms == ()
+    assert named_identifiers("abc def", KNOWN.__contains__, {"def"}.__contains__).terms == ()

@@ -73,6 +73,13 @@ def test_a_bulk_file_gives_documents_the_ids_of_their_actions(tmp_path):
     ]
 
 
+def test_a_damaged_line_of_a_bulk_file_costs_its_own_record_only(tmp_path):
+    path = tmp_path / "bulk.ndjson"
+    path.write_text('{"index": {"_id": "1"}}\n{"title": \n{"index": {"_id": "2"}}\n{"title": "two"}\n')
+    _, second = read(SourceSpec(str(path), on_error="skip-value"), "jsonl")
+    assert second.values == {"_id": "2", "title": "two"}
+
+
 def test_a_file_cut_short_stops_with_its_name(tmp_path):
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"id": "1"}\n' * 1000)[:-8])

@@ -59,6 +59,15 @@ def test_the_title_is_a_part_too() -> None:
         assert parts[2].detail == {"share": titles[at], "weight": 0.5 * TITLE_WEIGHT}
 
 
+def test_the_only_candidate_is_compared_with_a_document_of_which_nothing_is_known() -> None:
+    calibration = Calibration(1.0, 0.0, -2.0, lead=3.0)
+    for score in (4.0, -4.0):
+        scores, totals = np.array([NAN, score]), np.zeros(2)
+        odds = calibration.log_odds(scores, totals)[1]
+        assert odds == score - 2 + 3 * score
+        assert sum(part.value for part in calibration.parts(scores, totals, 1)) == pytest.approx(odds)
+
+
 @given(st.lists(NUMBER, min_size=2, max_size=9), WEIGHT)
 def test_the_lead_never_changes_the_order(scores: list[float], lead: float) -> None:
     evidence = Calibration().evidence(np.array(scores), np.zeros(len(scores)))
