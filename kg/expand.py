@@ -207,11 +207,12 @@ def _path_sums(
     for path in learned:
         if (row := rows.get(path.seed)) is None:
             continue
-        for pair in path.edges:
-            weight = min(spec.relation(table.relations[table.relation[edge]]).weight for edge in pair)
-            weight *= float(start[seeds[row]]) * path.fit * (spec.decay if spec.itself else 1.0)
-            end = int(table.far[pair[-1]])
-            by_seed[row, end] = max(by_seed[row, end], weight)
+        # All pairs of edges of a path have the same relations, so their ends get the same weight.
+        weight = min(spec.relation(table.relations[table.relation[edge]]).weight for edge in path.edges[0])
+        weight *= float(start[seeds[row]]) * path.fit * (spec.decay if spec.itself else 1.0)
+        ends = table.far[[pair[-1] for pair in path.edges]]
+        by_seed[row, ends] = np.maximum(by_seed[row, ends], weight)
+        for pair, end in zip(path.edges, ends.tolist(), strict=True):
             if weight > best[end]:
                 best[end], shown[end] = weight, pair
     return by_seed.sum(axis=0), came

@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clew.core.types import Bools, Contribution, Floats, Ints
+
+_Value = TypeVar("_Value", np.bool_, np.float64)
 
 # Chosen on train and dev splits only, together with the default of BM25's k1; `clew bench fusion DIR…` prints the
 # results for other weights.
@@ -119,22 +123,18 @@ def lift_above(scores: Floats, first: Bools | None) -> float:
     return max(0.0, highest - lowest + LIFT_MARGIN) if np.isfinite(lowest) and np.isfinite(highest) else 0.0
 
 
-def _joined_flags(one: FusedCandidates, other: FusedCandidates, order: Ints) -> Bools | None:
-    """Return (m,) bool: which candidates of two pools are identified, in this order; None if none is."""
-    if one.identified is None and other.identified is None:
+def _joined(
+    one: NDArray[_Value] | None, other: NDArray[_Value] | None, sizes: tuple[int, int], order: Ints
+) -> NDArray[_Value] | None:
+    """Return the values of the candidates of two pools in this order, 0 for a pool without them; None if both are.
+
+    sizes: numbers of candidates of the two pools.
+    """
+    known = one if one is not None else other
+    if known is None:
         return None
-    parts = [np.zeros(len(p.documents), np.bool_) if p.identified is None else p.identified for p in (one, other)]
-    joined: Bools = np.concatenate(parts)[order]
-    return joined
-
-
-def _joined_titles(one: FusedCandidates, other: FusedCandidates, order: Ints) -> Floats:
-    """Return (m,) title shares of the candidates of two pools in this order; empty if neither has any."""
-    if not len(one.titles) and not len(other.titles):
-        return one.titles
-    parts = [p.titles if len(p.titles) else np.zeros(len(p.documents)) for p in (one, other)]
-    joined: Floats = np.concatenate(parts)[order]
-    return joined
+    parts = [np.zeros(n, known.dtype) if each is None else each for each, n in zip((one, other), sizes, strict=True)]
+    return np.concatenate(parts)[order]
 
 
 def _no_parts() -> Floats:
@@ -156,7 +156,7 @@ class FusedCandidates:
     come first; None if there are none. parts: (S, m) float64 what each source adds to the fused score; totals: (m,)
     float64, their sums, with the lift of identified documents; weights: the weight of each source; lift: what is added
     to the fused scores of identified documents. The four are empty before fusion. titles: (m,) float64 share (0 to 1)
-    of the query's content in each title (`clew.search.rerank.titles`); empty if nothing is reranked.
+    of the query's content in each title (`clew.search.rerank.titles`); None if nothing is reranked.
     """
 
     documents: Ints
@@ -170,12 +170,12 @@ class FusedCandidates:
     totals: Floats = field(default_factory=_no_totals)
     weights: tuple[float, ...] = ()
     lift: float = 0.0
-    titles: Floats = field(default_factory=_no_totals)
+    titles: Floats | None = None
 
     @property
     def prior(self) -> Floats:
         """Return (m,) float64 what speaks for each document before it is reranked: its fused score and its title."""
-        return self.totals + TITLE_WEIGHT * self.titles if len(self.titles) else self.totals
+        return self.totals if self.titles is None else self.totals + TITLE_WEIGHT * self.titles
 
     def fused(self, spec: FusionSpec) -> FusedCandidates:
         """Return the pool with the fused scores of a method and its weights; the other arrays are shared."""
@@ -198,7 +198,7 @@ class FusedCandidates:
             identified=None if self.identified is None else self.identified[at],
             parts=self.parts[:, at],
             totals=self.totals[at],
-            titles=self.titles[at] if len(self.titles) else self.titles,
+            titles=None if self.titles is None else self.titles[at],
         )
 
     def without(self, document: int) -> FusedCandidates:
@@ -208,17 +208,17 @@ class FusedCandidates:
     def merge(self, rest: FusedCandidates) -> FusedCandidates:
         """Return the candidates of this pool and of another one without any of them, with their scores."""
         documents = np.concatenate([self.documents, rest.documents])
-        order = np.argsort(documents)
+        order, sizes = np.argsort(documents), (len(self.documents), len(rest.documents))
         return replace(
             self,
             documents=documents[order],
             scores=np.concatenate([self.scores, rest.scores], axis=1)[:, order],
             ranks=np.concatenate([self.ranks, rest.ranks], axis=1)[:, order],
             best=np.concatenate([self.best, rest.best], axis=1)[:, order],
-            identified=_joined_flags(self, rest, order),
+            identified=_joined(self.identified, rest.identified, sizes, order),
             parts=np.concatenate([self.parts, rest.parts], axis=1)[:, order],
             totals=np.concatenate([self.totals, rest.totals])[order],
-            titles=_joined_titles(self, rest, order),
+            titles=_joined(self.titles, rest.titles, sizes, order),
         )
 
     def order(self) -> Ints:

@@ -14,7 +14,7 @@ from clew.benchmarks.commands.fusion import fusion
 from clew.benchmarks.commands.graph import graph
 from clew.benchmarks.commands.link import link
 from clew.benchmarks.commands.models import models
-from clew.cli.options import DEFAULT_HOME, Home, Json, note, out_json, print_table, shown_progress
+from clew.cli.options import DEFAULT_HOME, Home, IdenticalIds, Json, note, out_json, print_table, shown_progress
 from clew.core.errors import UsageError
 from clew.indexer.commands.tune import tune
 
@@ -72,15 +72,7 @@ def relevance(
     reranker: Annotated[
         str, typer.Option("--reranker", help="Cross-encoder of systems that rerank, if the index has none.")
     ] = "default",
-    identical_ids: Annotated[
-        str,
-        typer.Option(
-            "--identical-ids",
-            help="Whether a document with the id of the query is left out: ignore (as BEIR does), keep, or auto "
-            "(only if it also has the query's text and is not judged for it).",
-            metavar="RULE",
-        ),
-    ] = "auto",
+    identical_ids: IdenticalIds = "auto",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build the index again.")] = False,
     home: Home = DEFAULT_HOME,
     json: Json = False,

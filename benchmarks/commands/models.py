@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
+from clew.cli.options import DEFAULT_HOME, Home, IdenticalIds, Json, note, out, out_json
 
 ANY = float("inf")
 
@@ -50,15 +50,7 @@ def models(
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="Accept judged ids that are not in the data set.")
     ] = False,
-    identical_ids: Annotated[
-        str,
-        typer.Option(
-            "--identical-ids",
-            help="Whether a document with the id of the query is left out: ignore (as BEIR does), keep, or auto "
-            "(only if it also has the query's text and is not judged for it).",
-            metavar="RULE",
-        ),
-    ] = "auto",
+    identical_ids: IdenticalIds = "auto",
     seed: Annotated[int, typer.Option("--seed", help="Seed of samples and resampling.")] = 0,
     to: Annotated[Path | None, typer.Option("--out", help="Write models.json and models.md to this folder.")] = None,
     home: Home = DEFAULT_HOME,

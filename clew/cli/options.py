@@ -20,6 +20,15 @@ Home = Annotated[
         "--home", help="Folder that holds indexes, graphs and models.", envvar="CLEW_HOME", show_default=".clew"
     ),
 ]
+IdenticalIds = Annotated[
+    str,
+    typer.Option(
+        "--identical-ids",
+        help="Whether a document with the id of the query is left out: ignore (as BEIR does), keep, or auto "
+        "(only if it also has the query's text and is not judged for it).",
+        metavar="RULE",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 DEFAULT_HOME = Path(".clew")

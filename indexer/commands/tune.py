@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clew.cli.options import DEFAULT_HOME, Home, Json, out, out_json, shown_progress
+from clew.cli.options import DEFAULT_HOME, Home, IdenticalIds, Json, out, out_json, shown_progress
 from clew.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,15 +36,7 @@ def tune(
     ] = False,
     model: Annotated[str, typer.Option("--model", help="Bi-encoder of a folder's index.")] = "default",
     seed: Annotated[int, typer.Option("--seed", help="Seed of samples.")] = 0,
-    identical_ids: Annotated[
-        str,
-        typer.Option(
-            "--identical-ids",
-            help="Whether a document with the id of the query is left out: ignore (as BEIR does), keep, or auto "
-            "(only if it also has the query's text and is not judged for it).",
-            metavar="RULE",
-        ),
-    ] = "auto",
+    identical_ids: IdenticalIds = "auto",
     home: Home = DEFAULT_HOME,
     json: Json = False,
 ) -> None:

@@ -101,8 +101,7 @@ class Ordering:
             return (fused,)
         if not self.judged(at):
             return (fused, StageScore("rerank", None, None))
-        titles = self.pool.titles if len(self.pool.titles) else None
-        parts = self.calibration.parts(self.scores, self.pool.totals, at, titles)
+        parts = self.calibration.parts(self.scores, self.pool.totals, at, self.pool.titles)
         if self.lift and self.pool.identified is not None and self.pool.identified[at]:
             parts += (identifier_part("rerank", self.lift),)
         rank = rank_in(self.order, at)
