@@ -1,7 +1,6 @@
 """A promoted release goes live without a restart; a broken one never does."""
 
 import threading
-import time
 
 import pytest
 from starlette.testclient import TestClient
@@ -11,6 +10,7 @@ from clew.api.engine import Engine
 from clew.api.settings import Settings
 from clew.search.versions import IndexFolder
 from tests.builders import build_home, spec_table
+from tests.eventually import eventually
 
 
 class Shop:
@@ -38,14 +38,6 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path):
     return Shop(tmp_path)
-
-
-def eventually(holds):
-    """Wait until something holds; fails only after a time far beyond what it should take."""
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end, "never came true"
-        time.sleep(0.02)
 
 
 def editions(answer):

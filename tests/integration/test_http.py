@@ -14,6 +14,7 @@ from clew.api.settings import Settings
 from clew.core.types import Contribution
 from clew.search import types
 from tests.builders import spec_table
+from tests.eventually import eventually
 
 FIELDS = {
     "title": {"type": "text", "weight": 2.0},
@@ -225,6 +226,7 @@ def test_an_index_that_is_leased_but_not_listed_any_more_is_still_told(client, m
 
 def test_it_is_ready_and_counts_what_it_does(client):
     search(client)
+    eventually(lambda: client.get("/readyz").status_code == 200)
     for path in ("/readyz", "/healthz"):
         response = client.get(path)
         assert (response.status_code, response.json()["status"]) == (200, "ok")
