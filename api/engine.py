@@ -1,5 +1,7 @@
 """The open indexes of a home. An index is opened on first use and replaced by a new release while requests run.
 
+A release serves requests once a few searches have warmed it up.
+
 If a new release cannot be opened, the old one continues to serve and the failure is reported.
 """
 
@@ -30,8 +32,15 @@ Opener = Callable[[Path, str], "Searcher"]
 
 def _open(home: Path, name: str) -> Searcher:
     from clew.search.assemble import open_index
+    from clew.search.warm_up import warm_up
 
-    return open_index(home, name)
+    searcher = open_index(home, name)
+    try:
+        warm_up(searcher)
+    except Exception:
+        # The requests that fail in the same way will report it; others can be answered.
+        log.exception("index %s: a search before the first request failed", name)
+    return searcher
 
 
 @dataclass(slots=True)

@@ -52,6 +52,8 @@ from clew.indexer.spec import IndexSpec, with_variant_fields
 from clew.indexer.staging import Staging, plan_of
 from clew.models.cached import EmbeddingCache
 from clew.search.candidates.dense.gpu import for_build
+from clew.search.rerank.cost import rerank_seconds
+from clew.search.stages import stages_off
 from clew.search.versions import IndexFolder, IndexVersion, Release
 
 if TYPE_CHECKING:
@@ -146,6 +148,8 @@ class _Build:
         with ExitStack() as opened:
             searcher = self._verified(version, learned, opened)
             result = self._judged(searcher, judged, live, unread) if judged else GateResult()
+            if searcher.reranker is not None and "rerank" not in stages_off(self._learned):
+                self._report.rerank_seconds = round(rerank_seconds(searcher.reranker, searcher.store), 4)
         self._report.override, notice = apply_override(result, override, live)
         for text in filter(None, (notice, result.notice)):
             self._notice(text)

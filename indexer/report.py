@@ -15,13 +15,13 @@ class BuildReport:
 
     status: "published", or "unchanged" if the live release already has the same content. rejected: number of records
     that could not be used; bad_values: number of values left out of documents; joined: number of records that
-    are further variants of a document; empty: number of documents without
-    searched text; all are listed in the file `rejects`.
-    encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts whose vector
-    was taken from the cache. graph: how documents are part of the graph and which types are linked, None without a
-    graph. relevance: means on the judged queries (0 to 1). comparison: with a release that uses
-    other models, empty if there was none. stages: what each stage adds (see `Proof`). override: the override that the
-    release was published with, None if it needed none. seconds: step → time.
+    are further variants of a document; empty: number of documents without searched text; all are listed in the file
+    `rejects`. encoded: texts that were encoded, including those of the graph's entities and relations; reused: texts
+    whose vector was taken from the cache. graph: how documents are part of the graph and which types are linked, None
+    without a graph. relevance: means on the judged queries (0 to 1). comparison: with a release that uses other models,
+    empty if there was none. stages: what each stage adds (see `Proof`). rerank_seconds: time that reranking a query
+    takes on this machine, None if the release does not rerank or is unchanged. override: the override that the release
+    was published with, None if it needed none. seconds: step → time.
     """
 
     index: str
@@ -44,6 +44,7 @@ class BuildReport:
     relevance: dict[str, float] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)
     stages: list[dict[str, Any]] = field(default_factory=list)
+    rerank_seconds: float | None = None
     override: Override | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)

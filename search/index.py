@@ -36,6 +36,16 @@ class Index:
             self._closed = True
             self.searcher.close()
 
+    def warm_up(self) -> None:
+        """Run a few searches, so that the first query is as fast as later ones; a server does so before it is ready.
+
+        Raises StageUnavailable if no source can answer.
+        """
+        from clew.search.warm_up import warm_up
+
+        self._check_open()
+        warm_up(self.searcher)
+
     def _check_open(self) -> None:
         if self._closed:
             raise UsageError("the index is closed", "open it again with clew.open")

@@ -123,12 +123,9 @@ class MeaningFloor:
         """Return the highest cosine of nonsense queries with the passages; measured at the first call."""
         with self._lock:
             if self._nonsense is None:
-                best = [-1.0]
-                for text in _nonsense_queries():
-                    query = query_analyzer.vector(query_analyzer.terms(text))
-                    if query.vector is not None:
-                        best.extend(dense.candidates(CandidateRequest(query, 1)).scores[:1].tolist())
-                self._nonsense = float(np.nextafter(max(best), 2.0))
+                vectors = query_analyzer.vectors(_nonsense_queries())
+                best = [dense.candidates(CandidateRequest(query, 1)).scores[:1] for query in vectors]
+                self._nonsense = float(np.nextafter(np.concatenate([[-1.0], *best]).max(), 2.0))
             return self._nonsense
 
 

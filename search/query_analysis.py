@@ -84,3 +84,11 @@ class QueryAnalyzer:
             return replace(query, vector=None, unknown=unknown, notes=(*query.notes, note))
         vector = self.encoder.encode_queries([query.text])[0]
         return replace(query, vector=vector, unknown=unknown)
+
+    def vectors(self, texts: Sequence[str]) -> list[ParsedQuery]:
+        """Return those of the texts that the encoder knows enough tokens of, as queries with vectors (one batch)."""
+        if self.encoder is None:
+            return []
+        known = [texts[at] for at in readable(self.encoder, texts)]
+        vectors = self.encoder.encode_queries(known)
+        return [replace(self.terms(text), vector=vector) for text, vector in zip(known, vectors, strict=True)]

@@ -21,6 +21,7 @@ from clew.core.artifacts import verify_files
 from clew.core.errors import ClewError
 
 if TYPE_CHECKING:
+    from clew.search.pipeline import Searcher
     from clew.search.versions import Release
 
 Status = Literal["ok", "warning", "broken"]
@@ -337,14 +338,26 @@ def check_indexes(home: Path, *, quick: bool) -> Iterator[Finding]:
             continue
         version, release = searcher.version, searcher.release
         sources = ", ".join(searcher.sources)
-        searcher.close()
+        try:
+            cost = _rerank_cost(searcher)
+        finally:
+            searcher.close()
         state = "it opens (files not verified)" if quick else "all files are intact (sha256 verified)"
         yield Finding(
             f"index {name}",
             "ok",
-            f"release {release.id} with {version.documents:,} documents, candidates from {sources}; {state}",
+            f"release {release.id} with {version.documents:,} documents, candidates from {sources}; {state}{cost}",
         )
         yield from check_override(name, release)
+
+
+def _rerank_cost(searcher: Searcher) -> str:
+    """Return what reranking costs on this machine, to be added to a finding; "" if the index does not rerank."""
+    from clew.search.rerank.cost import describe_cost, rerank_seconds
+
+    if searcher.reranker is None:
+        return ""
+    return f"; {describe_cost(rerank_seconds(searcher.reranker, searcher.store))}"
 
 
 def check_override(name: str, release: Release) -> Iterator[Finding]:

@@ -99,6 +99,7 @@ def print_report(report: BuildReport) -> None:
     """Print what a build did."""
     from clew.indexer.releases.comparison import describe_comparison
     from clew.indexer.releases.stages import describe_proofs
+    from clew.search.rerank.cost import describe_cost
 
     if report.status == "unchanged":
         out(f"{report.index}: unchanged, release {report.release} is still live")
@@ -114,6 +115,8 @@ def print_report(report: BuildReport) -> None:
             out(f"  {title}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
     for line in describe_proofs(report.stages):
         out(f"  {line}")
+    if report.rerank_seconds is not None:
+        out(f"  {describe_cost(report.rerank_seconds)}")
     if report.comparison:
         out(f"  {describe_comparison(report.comparison)}")
     if report.override:

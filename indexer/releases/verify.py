@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clew.core.artifacts import verify_files
 from clew.core.errors import CorruptError, FormatError, NotFoundError, QualityError
@@ -16,15 +16,14 @@ from clew.indexer.releases.pinned import pinned_folders
 from clew.kg.manifest import load as load_graph
 from clew.models.manifest import read_manifest
 from clew.models.pinned import verify_pinned
-from clew.search.fields import body, title_field
-from clew.search.types import MAX_QUERY_CHARACTERS, SearchRequest
+from clew.search.types import SearchRequest
 from clew.search.versions import IndexFolder, IndexVersion, Release, ShardManifest, load
+from clew.search.warm_up import sample_queries
 
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
 CANARIES = 5
-_CANARY_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
         wanted = version.documents if what == "documents" else version.passages
         if found != wanted:
             raise CorruptError(f"version {version.id} has {found} {what}, expected {wanted}", "build it again")
-    queries = list(_sample_queries(searcher))
+    queries = list(sample_queries(searcher, CANARIES))
     found_any = False
     for query in queries:
         hits = searcher.search(SearchRequest(query=query, k=3)).hits
@@ -133,17 +132,6 @@ def check_searcher(searcher: Searcher, version: IndexVersion) -> int:
             f"version {version.id} finds nothing for {queries[0]!r}, which is text from it", "build it again"
         )
     return len(queries)
-
-
-def _sample_queries(searcher: Searcher) -> Iterator[str]:
-    """Yield sample queries: the first words of documents at regular distances in the version."""
-    store, title = searcher.store, title_field(searcher.fields)
-    count = min(CANARIES, store.documents)
-    for at in range(count):
-        values: dict[str, Any] = dict(store.fields_of(at * store.documents // count))
-        text = f"{(values.get(title) if title else None) or ''} {body(values, searcher.fields)[0]}".strip()
-        if any(map(str.isalnum, text[:_CANARY_CHARACTERS])):  # punctuation alone matches nothing
-            yield text[: min(_CANARY_CHARACTERS, MAX_QUERY_CHARACTERS)]
 
 
 def verify_release(home: Path, name: str, release: str | None = None) -> VerifyReport:
