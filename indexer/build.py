@@ -41,7 +41,6 @@ from clew.indexer.shards import (
     ShardJob,
     build_shard,
     cut_shard,
-    fitting,
     kinds,
     read_manifest,
     save_statistics,
@@ -175,6 +174,8 @@ class _Build:
             self._notice(notice)
         spec = with_variant_fields(spec, found["variant_fields"])
         self._spec = spec = joined(spec, self._home, spool)
+        if spec.search.dense is not None:
+            spec = self._with_passages_that_fit(spec, spec.search.dense.model)
         shards = min(spec.build.shards, count)
         borders = [at * count // shards for at in range(shards + 1)]
         return [
@@ -182,12 +183,15 @@ class _Build:
             for at in range(shards)
         ]
 
+    def _with_passages_that_fit(self, spec: IndexSpec, model: str) -> IndexSpec:
+        """Return the spec with passages that are not longer than the encoder reads."""
+        longest = encoder_of(model, self._home).max_length
+        passages = spec.passages.fitting(longest)
+        if passages != spec.passages:
+            self._notice(f"[passages] size is reduced to {longest}, the longest input of model {model!r}")
+        return replace(spec, passages=passages)
+
     def _cut(self, jobs: list[ShardJob]) -> None:
-        dense = self._spec.search.dense
-        if dense is not None:
-            longest = encoder_of(dense.model, self._home).max_length
-            if fitting(self._spec.passages, longest) != self._spec.passages:
-                self._notice(f"[passages] size is reduced to {longest}, the longest input of model {dense.model!r}")
         todo = [job for at, job in enumerate(jobs) if self._staging.result(f"cut-{at}") is None]
         tasks = (Task(f"cut shard {job.work.name}", cut_shard, (job,), job) for job in todo)
         for task, counts in self._runner.run(tasks):

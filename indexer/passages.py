@@ -1,25 +1,29 @@
 """Cut a document's text into passages: windows of whole sentences, with offsets back to the source.
 
-A window has at most `size` tokens of the encoder that will read it, including the repeated title, and windows start
-about `step` tokens apart. A short document (such as most products) is one passage.
+A window has at most `size` tokens, including the repeated title, and windows start about `step` tokens apart. A short
+document (such as most products) is one passage. Tokens are counted by a rule of this module and not by the tokenizer
+of the encoder, so that another encoder changes neither the passages nor how BM25 ranks them.
 """
 
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from clew.core.sentences import sentence_ends
 
+# Of Chinese, Japanese and Korean.
+_CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+# Counted like this, few texts have more tokens in the WordPiece vocabulary of BERT: on medquad, squad11, esci and
+# pubmedqa the ratio is .83 to .90 on average, on drcd .98; 2 to 5 of 100 texts have more, at most 1.3 times as many.
+_TOKEN = re.compile(rf"[{_CJK}]|\d|[^\W\d_{_CJK}]{{1,6}}|[^\w\s]|_")
 
-class TokenOffsets(Protocol):
-    """The part of an encoder's tokenizer that is needed to cut passages."""
 
-    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the character (start, end) of every token of each text, without special tokens."""
-        ...
+def tokens(text: str) -> list[tuple[int, int]]:
+    """Return the (start, end) of each token: up to six letters of a word, or one other character but white space."""
+    return [found.span() for found in _TOKEN.finditer(text)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class PassagesSpec:
     size: int = 256
     step: int = 192
 
+    def fitting(self, longest: int) -> PassagesSpec:
+        """Return these windows, not larger than the longest input of an encoder (in tokens)."""
+        size = min(self.size, longest)
+        return replace(self, size=size, step=min(self.step, size))
+
     def __post_init__(self) -> None:
         if not 8 <= self.size <= 8192:
             raise ValueError(f"size is {self.size}, expected 8 to 8192 tokens")
@@ -40,18 +49,18 @@ class PassagesSpec:
             raise ValueError(f"step is {self.step}, expected 1 to size ({self.size}); a larger step would skip text")
 
 
-def windows(text: str, tokens: Sequence[tuple[int, int]], room: int, step: int) -> list[tuple[int, int]]:
+def windows(text: str, spans: Sequence[tuple[int, int]], room: int, step: int) -> list[tuple[int, int]]:
     """Return the character (start, end) of every window of one text.
 
-    tokens: character offsets of the text's tokens; room: maximum number of tokens in a window; step: tokens between
+    spans: (start, end) of the text's tokens; room: maximum number of tokens in a window; step: tokens between
     starts. Every token is in at least one window. A window ends at the last sentence end at which it is at least half
     full. The next one starts at the last sentence start within a step, or a full step later if there is none.
     """
-    n = len(tokens)
+    n = len(spans)
     if n <= room:
         return [(0, len(text))]
     step = min(step, room)
-    starts = [start for start, _ in tokens]
+    starts = [start for start, _ in spans]
     # Token index at which each sentence ends: possible cuts for both ends of a window.
     cuts = sorted({bisect.bisect_left(starts, end) for end in sentence_ends(text)})
     found: list[tuple[int, int]] = []
@@ -62,7 +71,7 @@ def windows(text: str, tokens: Sequence[tuple[int, int]], room: int, step: int) 
             cut = cuts[bisect.bisect_right(cuts, last) - 1] if cuts[0] <= last else 0
             if cut >= first + max(1, room // 2):
                 last = cut
-        found.append((starts[first], len(text) if last == n else tokens[last - 1][1]))
+        found.append((starts[first], len(text) if last == n else spans[last - 1][1]))
         if last == n:
             return found
         target = min(first + step, last)
@@ -70,17 +79,13 @@ def windows(text: str, tokens: Sequence[tuple[int, int]], room: int, step: int) 
         first = cuts[at] if at >= 0 and cuts[at] > first + step // 2 else target
 
 
-def cut(
-    texts: Sequence[str], titles: Sequence[str], tokenizer: TokenOffsets, spec: PassagesSpec
-) -> list[list[tuple[int, int]]]:
+def cut(texts: Sequence[str], titles: Sequence[str], spec: PassagesSpec) -> list[list[tuple[int, int]]]:
     """Return the windows of each text, as character (start, end) pairs; an empty text has one empty window (0, 0).
 
     The title is repeated in front of every window, so its tokens are subtracted from the size (at most half of it).
     """
-    bodies = tokenizer.token_offsets(texts)
-    heads = tokenizer.token_offsets(titles)
     cuts: list[list[tuple[int, int]]] = []
-    for text, tokens, head in zip(texts, bodies, heads, strict=True):
-        room = max(spec.size - 4 - len(head), spec.size // 2)
-        cuts.append(windows(text, tokens, room, spec.step))
+    for text, title in zip(texts, titles, strict=True):
+        room = max(spec.size - 4 - len(tokens(title)), spec.size // 2)
+        cuts.append(windows(text, tokens(text), room, spec.step))
     return cuts

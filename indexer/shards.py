@@ -25,8 +25,7 @@ from clew.core.files import disk_errors, write_atomic
 from clew.core.spec import as_table
 from clew.core.text import Analyzer
 from clew.core.types import Document
-from clew.indexer.encode import encoder_of
-from clew.indexer.passages import PassagesSpec, cut
+from clew.indexer.passages import cut
 from clew.indexer.spec import IndexSpec
 from clew.indexer.spool import read_documents
 from clew.indexer.variants import shaped
@@ -42,8 +41,6 @@ MANIFEST = "manifest.json"
 SETTINGS = "settings.json"
 VECTORS = "vectors.npy"
 _CUT_BATCH = 256
-# Measures passages in words if the index has no encoder.
-_TOKENIZER_WITHOUT_ENCODER = "hashing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +100,16 @@ def cut_shard(job: ShardJob) -> dict[str, int]:
 
 def _cut(documents: Iterator[Document], job: ShardJob, found: list[list[tuple[int, int]]]) -> Iterator[Document]:
     """Yield the documents, and append the passages of each to `found`: (start, end) in characters of its body."""
-    fields, dense = job.spec.search.fields, job.spec.search.dense
-    tokenizer = encoder_of(dense.model if dense else _TOKENIZER_WITHOUT_ENCODER, job.home)
-    sizes = fitting(job.spec.passages, tokenizer.max_length) if dense else job.spec.passages
+    fields = job.spec.search.fields
     title = title_field(fields)
     while batch := list(islice(documents, _CUT_BATCH)):
         texts = [body(document.fields, fields)[0] for document in batch]
-        found += cut(texts, [_title(document, title) for document in batch], tokenizer, sizes)
+        found += cut(texts, [_title(document, title) for document in batch], job.spec.passages)
         yield from batch
 
 
 def _title(document: Document, name: str | None) -> str:
     return str(document.fields.get(name) or "") if name else ""
-
-
-def fitting(spec: PassagesSpec, longest: int) -> PassagesSpec:
-    """Return the spec with windows that are not longer than the encoder's maximum input."""
-    size = min(spec.size, longest)
-    return replace(spec, size=size, step=min(spec.step, size))
 
 
 def _passages(job: ShardJob) -> PassageSet:

@@ -24,7 +24,6 @@ from clew.core.measures.evaluation import evaluate
 from clew.core.measures.runs import Qrels, Run
 from clew.core.types import FieldValue, Ints
 from clew.indexer.passages import PassagesSpec, cut
-from clew.indexer.shards import fitting
 from clew.models.passage import embedded_text
 from clew.models.protocols import Encoder, PairScorer
 from clew.search.identical_ids import Documents, IdenticalIds, own_document, pool_without, without_own
@@ -183,10 +182,10 @@ def _measured(qrels: Qrels, run: Run) -> dict[str, float]:
 
 def _passages(encoder: Encoder, material: Sample) -> tuple[list[str], Ints]:
     """Return the texts that a build would encode, and the (documents,) int64 index of each document's first text."""
-    spec = fitting(PassagesSpec(), encoder.max_length)
+    spec = PassagesSpec().fitting(encoder.max_length)
     texts: list[str] = []
     first = np.empty(len(material.documents), np.int64)
-    windows = cut(material.bodies, material.titles, encoder, spec)
+    windows = cut(material.bodies, material.titles, spec)
     for at, (title, body, spans) in enumerate(zip(material.titles, material.bodies, windows, strict=True)):
         first[at] = len(texts)
         texts += [embedded_text(title, body[start:end]) for start, end in spans]

@@ -45,15 +45,6 @@ class AveragedEncoder:
         first, second = (part.encode_passages(texts) for part in self._parts)
         return _concatenated(first, second)
 
-    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the character offsets (start, end) of each text's tokens, by the model that gives more tokens.
-
-        On a tie it is the first model. A passage that is cut to a maximum of these tokens is short enough for the other
-        model too.
-        """
-        first, second = (part.token_offsets(texts) for part in self._parts)
-        return [max(pair, key=len) for pair in zip(first, second, strict=True)]
-
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return the larger one of the two models' shares (0 to 1) of each text's tokens that the vocabulary lacks."""
         return [max(shares) for shares in zip(*(part.unknown_shares(texts) for part in self._parts), strict=True)]

@@ -49,10 +49,6 @@ class BiEncoder:
         """Return (n, dim) float32 unit vectors of n passages."""
         return self._encode(texts, self._config.passage_prompt)
 
-    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the character offsets (start, end) of each text's tokens, not truncated, without special tokens."""
-        return [encoding.offsets for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
-
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return the share (0 to 1) of each text's tokens that the vocabulary lacks; 1 for a text without tokens."""
         prepared = [self._with_prompt(text, "") for text in texts]

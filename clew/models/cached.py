@@ -146,10 +146,6 @@ class CachedEncoder:
         """Return (n, dim) float32 unit vectors of n passages."""
         return self._get_or_encode(texts, "passage")
 
-    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the token offsets of the wrapped encoder."""
-        return self._encoder.token_offsets(texts)
-
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return the shares of unknown tokens of the wrapped encoder."""
         return self._encoder.unknown_shares(texts)

@@ -43,10 +43,6 @@ class HashingEncoder:
             vectors[row] = self._vector(text)
         return vectors
 
-    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the character offsets (start, end) of every word, Chinese character and symbol of each text."""
-        return [[match.span() for match in _TOKEN.finditer(text)] for text in texts]
-
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return 0 for each text, because every word can be hashed; 1 for a text without words."""
         return [0.0 if _TOKEN.search(text) else 1.0 for text in texts]

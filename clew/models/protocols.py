@@ -48,10 +48,6 @@ class Encoder(Protocol):
         """Return (n, dim) float32 unit vectors of n passages."""
         ...
 
-    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return the character offsets (start, end) of each text's tokens, not truncated, without special tokens."""
-        ...
-
     def unknown_shares(self, texts: Sequence[str]) -> list[float]:
         """Return the share (0 to 1) of each text's tokens that the vocabulary lacks; 1 for a text without tokens."""
         ...

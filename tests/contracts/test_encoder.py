@@ -38,7 +38,6 @@ def test_vectors_are_unit_float32_rows(encoder: Encoder) -> None:
 def test_no_text_gives_no_rows(encoder: Encoder) -> None:
     assert encoder.encode_queries([]).shape == (0, encoder.dim)
     assert encoder.encode_passages([]).shape == (0, encoder.dim)
-    assert encoder.token_offsets([]) == []
 
 
 def test_a_text_does_not_depend_on_its_batch(encoder: Encoder) -> None:
@@ -55,19 +54,6 @@ def test_a_very_long_text_is_read_up_to_the_maximum_length(encoder: Encoder) -> 
     long = "alpha beta gamma delta " * 4000
     vectors = encoder.encode_passages([long, long + "omega " * 500])
     assert np.array_equal(vectors[0], vectors[1])
-
-
-def test_pieces_lie_in_the_text_in_order(encoder: Encoder) -> None:
-    for text, pieces in zip(TEXTS, encoder.token_offsets(TEXTS), strict=True):
-        assert all(0 <= start < end <= len(text) for start, end in pieces)
-        assert pieces == sorted(pieces)
-    ((first, *_),) = encoder.token_offsets(["hello world"])
-    assert first == (0, 5)
-
-
-def test_pieces_are_not_cut_at_the_maximum_length(encoder: Encoder) -> None:
-    (pieces,) = encoder.token_offsets(["word " * (encoder.max_length + 100)])
-    assert len(pieces) == encoder.max_length + 100
 
 
 def test_related_texts_are_nearer_than_unrelated_ones(encoder: Encoder) -> None:

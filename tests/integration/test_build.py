@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import clew
 from clew.core.artifacts import SHARED_LOCK_FILE
 from clew.core.clock import today
 from clew.core.errors import (
@@ -34,7 +35,7 @@ from clew.indexer.spec import spec_of
 from clew.search.assemble import open_index
 from clew.search.types import SearchRequest
 from clew.search.versions import CURRENT, IndexFolder, dumps
-from tests.builders import write_judged
+from tests.builders import build_home, spec_table, write_judged
 
 WORDS = "lamp desk oak walnut steel brass reading floor bright warm quiet kettle toaster cordless travel blue".split()
 SPEC = {
@@ -547,3 +548,22 @@ def test_vectors_are_those_of_the_passages(built):
     store = DocStore.open([folder.shard(shard[0])], spec(built[0]).search.fields)
     vectors = np.load(folder.shard(shard[0]) / "dense" / "vectors.npy")
     np.testing.assert_array_equal(vectors, to_int16(HashingEncoder(32).encode_passages(list(store.embedded_texts()))))
+
+
+def test_another_encoder_changes_neither_the_passages_nor_the_ranking_by_words(tmp_path):
+    texts = [" ".join(f"Unbelievable antiquarian lamp {i} of {j}." for j in range(i, i + 90)) for i in range(4)]
+    rows = [{"id": str(i), "title": f"Lamp {i}", "text": text} for i, text in enumerate(texts)]
+    tables = [
+        spec_table(name, dense=dense, passages={"size": 64, "step": 48})
+        for name, dense in (("bert", {"model": "default"}), ("hashed", {"model": "hashing-32"}), ("words", None))
+    ]
+    home = build_home(tmp_path, *tables, docs=rows)
+    found = []
+    for table in tables:
+        with clew.open(table["name"], home) as index:
+            store = index.searcher.store
+            spans = [store.span(passage) for passage in range(store.passages)]
+            hits = index.search("antiquarian lamp 3 of 92", sources=["bm25"]).hits
+            found.append((spans, [(hit.id, hit.score, hit.passage) for hit in hits]))
+    assert len(found[0][0]) > 20
+    assert found[0] == found[1] == found[2]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.indexer.passages import PassagesSpec, cut, sentence_ends, windows
-from clew.models.hashing import HashingEncoder
+from clew.core.sentences import sentence_ends
+from clew.indexer.passages import PassagesSpec, cut, tokens, windows
 
 PIECE = re.compile(r"\w+|[^\w\s]")
 
@@ -79,15 +79,42 @@ def test_sentence_ends(text, sentences):
 def test_the_title_takes_room_from_every_window():
     text = " ".join(["word"] * 100)
     spec = PassagesSpec(size=32, step=32)
-    bare, titled, crowded = cut([text] * 3, ["", "a b c d", "x " * 90], HashingEncoder(8), spec)
+    bare, titled, crowded = cut([text] * 3, ["", "a b c d", "x " * 90], spec)
     words = [[len(text[a:b].split()) for a, b in found] for found in (bare, titled, crowded)]
     assert words[0] == [28, 28, 28, 16]
     assert words[1][0] == 24
     assert words[2][0] == 16
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Lamps", ["Lamps"]),
+        ("headphones, 10ft", ["headph", "ones", ",", "1", "0", "ft"]),
+        ("红色dress!", ["红", "色", "dress", "!"]),
+        ("テレビ", ["テ", "レ", "ビ"]),
+        ("snake_case", ["snake", "_", "case"]),
+        ("  \n ", []),
+    ],
+)
+def test_tokens_are_counted_without_a_vocabulary(text, expected):
+    assert [text[start:end] for start, end in tokens(text)] == expected
+
+
+@given(st.text(max_size=300))
+def test_every_character_but_white_space_is_in_a_passage(text):
+    ((*found,),) = cut([text], [""], PassagesSpec(8, 8))
+    covered = {at for start, end in found for at in range(start, end)}
+    assert all(at in covered for at, character in enumerate(text) if not character.isspace())
+
+
+def test_passages_are_not_longer_than_the_encoder_reads():
+    assert PassagesSpec(256, 192).fitting(128) == PassagesSpec(128, 128)
+    assert PassagesSpec(256, 192).fitting(512) == PassagesSpec(256, 192)
+
+
 def test_an_empty_text_has_one_empty_window():
-    assert cut([""], ["title"], HashingEncoder(8), PassagesSpec()) == [[(0, 0)]]
+    assert cut([""], ["title"], PassagesSpec()) == [[(0, 0)]]
 
 
 @pytest.mark.parametrize(

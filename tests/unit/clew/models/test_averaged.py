@@ -31,16 +31,9 @@ class ShorterScorer(OverlapScorer):
 
 
 class OtherEncoder(HashingEncoder):
-    """Reads less, knows less, and cuts what is longer than three characters into two pieces."""
+    """Reads less and knows less."""
 
     max_length = 7
-
-    def token_offsets(self, texts):
-        cut = []
-        for spans in super().token_offsets(texts):
-            halves = (((a, a + 2), (a + 2, b)) if b - a > 3 else ((a, b),) for a, b in spans)
-            cut.append([half for pair in halves for half in pair])
-        return cut
 
     def unknown_shares(self, texts):
         return [0.5 for _ in texts]
@@ -71,9 +64,6 @@ def test_the_stricter_of_two_encoders_counts() -> None:
     assert (both.dim, both.max_length) == (80, 7)
     assert both.runtime == "numpy-fp32+numpy-fp32"
     assert both.unknown_shares(["lamp", ""]) == [0.5, 1]
-    # The finer cut, whichever model makes it; where they agree there is nothing to choose.
-    assert both.token_offsets(["lamps", "oak"]) == [[(0, 2), (2, 5)], [(0, 3)]]
-    assert AveragedEncoder(other, wide).token_offsets(["lamps"]) == [[(0, 2), (2, 5)]]
     assert AveragedScorer(OverlapScorer(), ShorterScorer()).max_length == 4
 
 
