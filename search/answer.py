@@ -283,7 +283,7 @@ def _log_odds(ordering: Ordering, at: int, score: float) -> float:
     # Reranking stopped before this document: its sentence stands for its passage.
     known = ordering.scores.copy()
     known[at] = score
-    document = float(calibration.log_odds(known, ordering.pool.prior)[at])
+    document = ordering.as_ranked(at, float(calibration.log_odds(known, ordering.pool.prior)[at]))
     return calibration.sentence_log_odds(score, score, document)
 
 
