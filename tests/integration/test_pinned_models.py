@@ -350,6 +350,13 @@ def external(manifest: dict, files: Members) -> None:
     files["onnx/model.onnx"] = model.SerializeToString()
 
 
+def external_otherwise(manifest: dict, files: Members) -> None:
+    """Like `external`, with the name before the key, which readers understand all the same."""
+    entry = b"\x12\x0b/etc/passwd" + b"\x0a\x08location"
+    tensor = b"\x70\x01" + b"\x6a" + bytes([len(entry)]) + entry
+    files["onnx/model.onnx"] += b"\x3a" + bytes([len(tensor) + 2]) + b"\x2a" + bytes([len(tensor)]) + tensor
+
+
 HOSTILE = {
     "pickle": (listed("pytorch_model.bin", b"\x80\x04"), "pytorch_model.bin"),
     "code": (listed("modeling.py", b"import os"), "modeling.py"),
@@ -359,6 +366,7 @@ HOSTILE = {
     "a missing file": (lambda manifest, files: files.pop("tokenizer.json"), "tokenizer.json"),
     "no network": (lambda manifest, files: files.update({"onnx/model.onnx": b"no network"}), "onnx/model.onnx"),
     "weights elsewhere": (external, "etc/passwd"),
+    "weights elsewhere, written otherwise": (external_otherwise, "takes weights from '/etc/passwd'"),
     "another tokenizer": (lambda manifest, files: files.update({"tokenizer.json": b"[1]"}), "fingerprint|tokenizer"),
     "another role": (lambda manifest, files: manifest.update(role="cross_encoder", max_length=9), "cross_encoder"),
     "another fingerprint": (lambda manifest, files: manifest.update(fingerprint="f" * 64), "fingerprint"),
