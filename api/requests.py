@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from clew.core.errors import nearest
 from clew.search.types import (
     MAX_ANSWERS,
+    MAX_FACET_VALUES,
     MAX_K,
     MAX_QUERY_CHARACTERS,
     MAX_WINDOW,
@@ -186,7 +187,9 @@ class SearchBody(Options):
     offset: Offset = 0
     filters: Filters = None
     facets: Names = Field(default=[], description="Fields to count facets of; empty: those of the profile.")
-    facet_limit: Annotated[int, Field(ge=0, description="Maximum number of values of each facet; 0 for all.")] = 20
+    facet_limit: Annotated[
+        int, Field(ge=0, le=MAX_FACET_VALUES, description="Maximum number of values of each facet; 0 for all.")
+    ] = 20
     profile: Profile = "product"
     sources: Sources = None
     fusion: Fusion = None

@@ -6,14 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from clew.core.errors import DataError, NotFoundError
 from clew.core.files import write_atomic
 from clew.core.measures.added import add_judgements
 from clew.core.measures.judged import open_queries
-from clew.core.measures.qrels import is_grade, read_qrels
+from clew.core.measures.qrels import grades_in, is_grade, read_qrels
 from clew.core.spec import parse
 from clew.indexer.releases.judged import measure, read_judged
 from clew.indexer.releases.pending import Pending, Question, load, questions
@@ -25,23 +26,52 @@ COLUMNS = ("grade", "query-id", "corpus-id", "query", "title", "text")
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """Grades that can be given: from 0 to the highest one, and whether fractions are among them."""
+
+    highest: Fraction
+    fractions: bool = False
+
+    @classmethod
+    def of_qrels(cls, path: Path) -> Scale:
+        """Return the scale of the grades in a file: a grade above all of them would lower the gain of every other."""
+        grades = grades_in(path)
+        return cls(max(grades), any(grade.denominator > 1 for grade in grades))
+
+    def has(self, grade: str) -> bool:
+        """Return whether a text is a grade of this scale."""
+        if not is_grade(grade):
+            return False
+        value = Fraction(grade.strip())
+        return 0 <= value <= self.highest and (self.fractions or value.denominator == 1)
+
+    def __str__(self) -> str:
+        """Return the scale as messages show it, such as "0-3"."""
+        return f"0-{float(self.highest):g}"
+
+
+@dataclass(frozen=True, slots=True)
 class Judging:
     """Questions that are not answered yet, and the file of qrels that the answers are added to.
 
-    first: how many of them the last build asked for, 0 if it asked for none and these are the live release's.
+    first: how many of them the last build asked for, 0 if it asked for none and these are the live release's. scale: of
+    the grades.
     """
 
     qrels: Path
     questions: tuple[Question, ...]
     first: int
+    scale: Scale
 
     def add(self, answers: Iterable[tuple[str, str, str]]) -> int:
         """Add (query id, document id, grade) to the qrels, except pairs that are judged; return how many were added."""
         return add_judgements(self.qrels, answers)
 
 
-def open_judging(home: Path, name: str) -> Judging:
+def open_judging(home: Path, name: str, highest: int | None = None) -> Judging:
     """Return the pairs that the last build of an index asked for; else those that its live release leaves unjudged.
+
+    highest: the highest grade that can be given (None: that of the qrels).
 
     The latter are the unjudged documents among the first ten of each judged query, the largest influence on nDCG@10
     first. Raises NotFoundError if the index or its judged queries do not exist.
@@ -54,7 +84,11 @@ def open_judging(home: Path, name: str) -> Judging:
     qrels = read_qrels(judged.splits[pending.split])
     left = [(at, each) for at, each in enumerate(pending.questions) if each.document not in qrels.get(each.query, {})]
     first = sum(at < pending.first for at, _ in left)
-    return Judging(judged.splits[pending.split], tuple(each for _, each in left), first)
+    path = judged.splits[pending.split]
+    scale = Scale.of_qrels(path)
+    if highest is not None:
+        scale = replace(scale, highest=Fraction(highest))
+    return Judging(path, tuple(each for _, each in left), first, scale)
 
 
 def write_questions(path: Path, asked: Iterable[Question]) -> int:
@@ -74,10 +108,11 @@ def write_questions(path: Path, asked: Iterable[Question]) -> int:
     return len(rows)
 
 
-def read_answers(path: Path) -> list[tuple[str, str, str]]:
+def read_answers(path: Path, scale: Scale) -> list[tuple[str, str, str]]:
     """Return (query id, document id, grade) of the rows of such a file that have a grade.
 
-    Raises NotFoundError, and DataError that names file and line for a grade that is not a number, or a missing column.
+    Raises NotFoundError, and DataError that names file and line for a grade that is not on the scale, or a missing
+    column.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -93,6 +128,11 @@ def read_answers(path: Path) -> list[tuple[str, str, str]]:
         if not is_grade(grade) or not query or not doc:
             what = f"grade {grade!r} is not a number" if query and doc else "an id is empty"
             raise DataError(f"{path}:{number}: {what}", "write a grade such as 2, or leave it empty to skip the pair")
+        if not scale.has(grade):
+            raise DataError(
+                f"{path}:{number}: grade {grade!r} is not on the scale of the qrels, {scale}",
+                "correct it, or give another --highest: a new highest grade lowers the gain of all other grades",
+            )
         answers.append((query, doc, grade))
     return answers
 

@@ -217,11 +217,11 @@ class AnswerExtractor:
         known = next((each for each in self.generators.values() if isinstance(each, Vocabulary)), None)
         if known is None:
             return []
-        worth, ahead = importance(terms.weights, known, self.store.passages), relative_leads(ordering.pool.totals)
+        worth, ahead = importance(terms.content, known, self.store.passages), relative_leads(ordering.pool.totals)
         found = []
         for group in groups:
             text = embedded_text(group.title, group.sentences[best_by_terms(group)].text)
-            share = coverage(worth, {match.term for match in terms.matches(text)})
+            share = coverage(worth, terms.found(text), terms.spellings)
             found.append((share, float(ahead[group.at])))
         return found
 
@@ -283,7 +283,7 @@ def _log_odds(ordering: Ordering, at: int, score: float) -> float:
     # Reranking stopped before this document: its sentence stands for its passage.
     known = ordering.scores.copy()
     known[at] = score
-    document = float(calibration.log_odds(known, ordering.pool.prior)[at])
+    document = ordering.as_ranked(at, float(calibration.log_odds(known, ordering.pool.prior)[at]))
     return calibration.sentence_log_odds(score, score, document)
 
 

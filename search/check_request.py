@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clew.core.errors import QueryError
-from clew.search.types import GRAPH_MODES, MAX_K, MAX_QUERY_CHARACTERS, MAX_WINDOW, SearchRequest
+from clew.search.types import GRAPH_MODES, MAX_FACET_VALUES, MAX_K, MAX_QUERY_CHARACTERS, MAX_WINDOW, SearchRequest
 
 
 def check(request: SearchRequest) -> None:
@@ -18,8 +18,11 @@ def check(request: SearchRequest) -> None:
         raise QueryError(f"k is {request.k:,}", f"give 1 to {MAX_K:,} documents; use offset for later pages")
     if not 0 <= request.offset <= MAX_WINDOW - request.k:
         raise QueryError(f"offset is {request.offset:,}", f"give 0 or more; offset + k may be at most {MAX_WINDOW:,}")
-    if request.facet_limit < 0:
-        raise QueryError(f"facet_limit is {request.facet_limit}", "give 1 or more values of each facet, or 0 for all")
+    if not 0 <= request.facet_limit <= MAX_FACET_VALUES:
+        raise QueryError(
+            f"facet_limit is {request.facet_limit:,}",
+            f"give 1 to {MAX_FACET_VALUES:,} values of each facet, or 0 for all",
+        )
     if request.budget_ms is not None and not request.budget_ms > 0:
         raise QueryError(f"budget_ms is {request.budget_ms}", "give milliseconds above 0, or leave it out")
     if request.graph not in GRAPH_MODES:

@@ -59,6 +59,21 @@ class Expansion:
 
 
 @dataclass(frozen=True, slots=True)
+class Spelling:
+    """Another spelling of a word of the query or of a part of it: "otterbox" of "otter", "otter" of "otterbox".
+
+    term: its index term. of: the term of the query's word. start, end: the part of the word that it spells (0 to 1).
+    searched: whether documents are found by it.
+    """
+
+    term: str
+    of: str
+    start: float = 0.0
+    end: float = 1.0
+    searched: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedQuery:
     """A query after query analysis.
 
@@ -68,7 +83,8 @@ class ParsedQuery:
     notes: what query analysis decided, for the response. expansion: the entities that it names and those reached from
     them, None if the graph is not used. origins: term that the graph added → the path to its entity, in plain words.
     identifiers: index terms of identifiers that it names, which are among the terms. required: index terms of its other
-    content words; a document with one of the identifiers and all of these comes first.
+    content words; a document with one of the identifiers and all of these comes first. spellings: which of the terms
+    are other spellings of its words.
     """
 
     text: str
@@ -80,6 +96,7 @@ class ParsedQuery:
     origins: Mapping[str, str] = field(default_factory=dict)
     identifiers: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    spellings: tuple[Spelling, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

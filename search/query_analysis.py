@@ -69,7 +69,8 @@ class QueryAnalyzer:
 
     def respelled(self, query: ParsedQuery, words: WordIndex) -> ParsedQuery:
         """Return the query with other spellings of its words that the index has, as terms too."""
-        return replace(query, terms=Spellings(self.analyzer, words).respelled(query.text, query.terms))
+        terms, spellings = Spellings(self.analyzer, words).respelled(query.text, query.terms)
+        return replace(query, terms=terms, spellings=spellings)
 
     def vector(self, query: ParsedQuery) -> ParsedQuery:
         """Return the query with its vector, or with a note if the encoder does not know enough of its tokens.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from clew.core.sentences import sentences
 from clew.core.text import STOP_WORDS, Analyzer
-from clew.search.protocols import ParsedQuery, Vocabulary
+from clew.search.protocols import ParsedQuery, Spelling, Vocabulary
 
 # Chinese stop words.
 _HAN_STOP_WORDS = frozenset("的 了 是 在 和 与 或 吗 呢 有 被 为".split())
@@ -42,6 +42,26 @@ class QueryTerms:
                 if self.query.text[token.start : token.end].lower() in STOP_WORDS | _HAN_STOP_WORDS}  # fmt: skip
         terms = sorted(self.query.terms, key=lambda pair: pair[1])
         return {term: weight for term, weight in terms if term not in idle} or dict(terms)
+
+    @cached_property
+    def spellings(self) -> dict[str, list[Spelling]]:
+        """Return the term of each word of the query that has other spellings, with these. Only of terms to find."""
+        found: dict[str, list[Spelling]] = {}
+        for spelling in self.query.spellings:
+            if spelling.term != spelling.of and spelling.of in self.weights:
+                found.setdefault(spelling.of, []).append(spelling)
+        return found
+
+    @cached_property
+    def content(self) -> dict[str, float]:
+        """Return the terms to find without those that are only other spellings of them, with their weights."""
+        added = {spelling.term for each in self.spellings.values() for spelling in each} - self.spellings.keys()
+        return {term: weight for term, weight in self.weights.items() if term not in added}
+
+    def found(self, text: str) -> set[str]:
+        """Return the terms of a text that are in the query or other spellings of its words."""
+        known = self.weights.keys() | {spelling.term for each in self.spellings.values() for spelling in each}
+        return {token.term for token in self.analyzer.tokens(text, known)}
 
     def matches(self, text: str) -> list[Match]:
         """Return every match of a term in a text, with its span in characters."""
@@ -79,10 +99,26 @@ def importance(weights: Mapping[str, float], vocabulary: Vocabulary, passages: i
     return found
 
 
-def coverage(importance: Mapping[str, float], terms: Collection[str]) -> float:
+def coverage(
+    importance: Mapping[str, float], terms: Collection[str], spellings: Mapping[str, Sequence[Spelling]] | None = None
+) -> float:
     """Return the share (0 to 1) of a query's content that a text with these terms has; 0 for a query without content.
 
-    A term that the index does not know counts most, because a text without it answers something else.
+    A term that the index does not know counts most, because a text without it answers something else. spellings: other
+    spellings of a term (`QueryTerms.spellings`), which stand for the part of it that they spell.
     """
     whole = sum(importance.values())
-    return sum(importance.get(term, 0.0) for term in terms) / whole if whole > 0 else 0.0
+    if whole <= 0:
+        return 0.0
+    spelled = spellings or {}
+    shares = (1.0 if term in terms else _spelled(spelled.get(term, ()), terms) for term in importance)
+    return sum(share * worth for share, worth in zip(shares, importance.values(), strict=True)) / whole
+
+
+def _spelled(spellings: Sequence[Spelling], terms: Collection[str]) -> float:
+    """Return the share (0 to 1) of a word of which some of these terms are spellings."""
+    covered = end = 0.0
+    for one in sorted((one for one in spellings if one.term in terms), key=lambda one: one.start):
+        covered += max(0.0, one.end - max(one.start, end))
+        end = max(end, one.end)
+    return covered

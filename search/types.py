@@ -13,6 +13,7 @@ MAX_QUERY_CHARACTERS = 10_000
 MAX_K = 1_000
 MAX_WINDOW = 10_000
 MAX_ANSWERS = 50
+MAX_FACET_VALUES = 10_000
 
 GraphMode = Literal["off", "auto", "on"]
 GRAPH_MODES: tuple[GraphMode, ...] = ("off", "auto", "on")
@@ -24,7 +25,7 @@ class SearchRequest:
 
     query: 1 to 10,000 characters. k: documents wanted (1 to 1,000). offset: documents skipped (offset + k at most
     10,000). filters: see clew.search.filters. facets: names of facet fields to count. facet_limit: maximum number of
-    values of each facet, 0 or more (0: all). profile: how hits are shown.
+    values of each facet (1 to 10,000; 0: all). profile: how hits are shown.
     sources: candidate sources to use (None: all of the index). fusion: how they are fused (None: set by the release).
     explain: give each hit its explanation. budget_ms: time limit in milliseconds; stages that do not fit are left out
     and reported. graph: whether the graph is used: "auto" lets the gate decide, "on" always uses it, "off" never.

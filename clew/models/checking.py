@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from clew.core.errors import CorruptError
 from clew.core.isolated import answer_lines, check_isolated
 from clew.models.catalogue import check
 from clew.models.manifest import MANIFEST, ModelManifest, read_manifest, verify
+from clew.models.onnx_files import external_files
 from clew.models.runtimes import ONNX_FILE
-
-# An entry of `external_data` in an ONNX tensor (onnx.proto3): key = "location", then the length of the value.
-_ELSEWHERE = re.compile(rb"\x0a\x08location\x12([\x00-\x7f])")
 
 
 def check_elsewhere(folder: Path) -> ModelManifest:
@@ -34,12 +32,14 @@ def check_elsewhere(folder: Path) -> ModelManifest:
 
 def _check_external(path: Path, manifest: ModelManifest) -> None:
     """Check that an ONNX file names no other file for its weights, unless it belongs to the model."""
-    data = path.read_bytes()
     inside = Path(ONNX_FILE).parent
-    for found in _ELSEWHERE.finditer(data):
-        name = data[found.end() : found.end() + found[1][0]].decode("utf-8", "replace")
-        if (inside / name).as_posix() not in manifest.files:
-            raise CorruptError(f"{path} takes weights from {name[:200]!r}, which is not in {MANIFEST}")
+    try:
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            for name in external_files(data):
+                if (inside / name).as_posix() not in manifest.files:
+                    raise CorruptError(f"{path} takes weights from {name[:200]!r}, which is not in {MANIFEST}")
+    except ValueError as error:
+        raise CorruptError(f"{path} is not an ONNX network: {error}") from None
 
 
 def _check(folder: str) -> None:

@@ -12,7 +12,7 @@ from clew.cli.options import DEFAULT_HOME, Home, note, out
 from clew.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from clew.indexer.judging import Judging
+    from clew.indexer.judging import Judging, Scale
     from clew.indexer.releases.pending import Question
 
 _QUIT = {"q", "quit"}
@@ -31,7 +31,9 @@ def judge(
     most: Annotated[
         int | None, typer.Option("--most", help="Number of pairs at most (default: those to judge first, else all).")
     ] = None,
-    highest: Annotated[int, typer.Option("--highest", help="Highest grade that can be typed.")] = 3,
+    highest: Annotated[
+        int | None, typer.Option("--highest", help="Highest grade that can be given (default: that of the qrels).")
+    ] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Judge documents that nobody judged, those first that decide most.
@@ -47,11 +49,11 @@ def judge(
         raise UsageError("--write and --read are both given", "write the file, fill in the grades, then read it")
     if most is not None and most < 1:
         raise UsageError(f"--most is {most}", "give 1 or more pairs")
-    if highest < 1:
+    if highest is not None and highest < 1:
         raise UsageError(f"--highest is {highest}", "give 1 or more")
-    judging = open_judging(home, name)
+    judging = open_judging(home, name, highest)
     if read is not None:
-        answers = read_answers(read)
+        answers = read_answers(read, judging.scale)
         added = judging.add(answers)
         out(f"{added:,} judgements added to {judging.qrels}, {len(answers) - added:,} were there already")
         return
@@ -62,10 +64,10 @@ def judge(
     elif not asked:
         out("there is nothing to judge: all documents among the first ten of each judged query are judged")
     else:
-        _ask(judging, asked, highest)
+        _ask(judging, asked)
 
 
-def _ask(judging: Judging, asked: tuple[Question, ...], highest: int) -> None:
+def _ask(judging: Judging, asked: tuple[Question, ...]) -> None:
     """Ask for the grade of each pair on the terminal until the end of input."""
     added = 0
     for at, each in enumerate(asked, 1):
@@ -73,7 +75,7 @@ def _ask(judging: Judging, asked: tuple[Question, ...], highest: int) -> None:
         out(f"  {each.title or each.document}  ({each.document})")
         if each.snippet:
             out(f"  {each.snippet}")
-        answer = _answer(highest)
+        answer = _answer(judging.scale)
         if answer is None:
             break
         if answer:
@@ -81,16 +83,16 @@ def _ask(judging: Judging, asked: tuple[Question, ...], highest: int) -> None:
     out(f"\n{added:,} judgements added to {judging.qrels}")
 
 
-def _answer(highest: int) -> str | None:
+def _answer(scale: Scale) -> str | None:
     """Return a typed grade, "" for a skipped pair, or None at the end."""
     while True:
-        note(f"grade 0-{highest}, s to skip, q to quit:")
+        note(f"grade {scale}, s to skip, q to quit:")
         line = sys.stdin.readline()
         word = line.strip().lower()
         if not line or word in _QUIT:
             return None
         if word in _SKIP:
             return ""
-        if word.isdecimal() and int(word) <= highest:
-            return str(int(word))
-        note(f"{line.strip()!r} is not a grade from 0 to {highest}")
+        if scale.has(word):
+            return word
+        note(f"{line.strip()!r} is not a grade on the scale {scale}")

@@ -74,6 +74,14 @@ def gc(
     return GraphGcReport(name, tuple(gone), used, tuple(held), tuple(labels), size)
 
 
+def remove_unused(home: Path, snapshot: Path) -> None:
+    """Remove the folder of a snapshot, unless an index version uses it or it is open. Raises as `gc` does."""
+    root = snapshot.parent
+    with writing(root), disk_errors(root):
+        if snapshot.name not in set(_used_snapshots(home, root)) and not is_in_use(snapshot):
+            _remove(snapshot)
+
+
 def _used_snapshots(home: Path, root: Path) -> Iterator[str]:
     """Yield the snapshots of a graph that any version of an index under a home uses, live or not."""
     for version in sorted(home.glob("indexes/*/versions/*")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,11 +124,11 @@ def check_imported(staged: Path, source: Path, spec: Mapping[str, Any]) -> None:
             )
 
 
-def install_snapshot(staged: Path, home: Path, spec: Mapping[str, Any]) -> Path | None:
+def install_snapshot(staged: Path, home: Path, spec: Mapping[str, Any], held: ExitStack) -> Path | None:
     """Move a checked snapshot to its place in the home; return its folder if it is new, None if it existed before.
 
-    An existing snapshot is left unchanged if it is the same, and replaced if it is damaged. Raises StoreError if it has
-    other files.
+    An existing snapshot is left unchanged if it is the same, and replaced if it is damaged. held: until it is closed,
+    the snapshot is in use and not removed. Raises StoreError if it has other files.
     """
     target = snapshot_of(home, spec)
     assert target is not None  # noqa: S101 - the caller has a graph
@@ -141,4 +141,5 @@ def install_snapshot(staged: Path, home: Path, spec: Mapping[str, Any]) -> Path 
                 f"graph {target.parent.name!r} already has other files in the snapshot {target.name}",
                 "import into another --home, or load both graphs again with the same version of Clew",
             )
+        held.callback(SharedLock(target).release)
     return target if is_new else None

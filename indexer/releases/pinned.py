@@ -104,9 +104,11 @@ def _check_model(folder: Path, role: str, *, is_known: bool) -> None:
         check_elsewhere(folder)
 
 
-def install_models(folders: Collection[Path], home: Path, held: ExitStack) -> list[Path]:
-    """Move checked models into the home; return the folders of those that are new. held: see `clew.models.pinned`."""
-    return [new for folder in folders if (new := install_pinned(folder, home, held)) is not None]
+def install_models(folders: Collection[Path], home: Path, held: ExitStack) -> Iterator[Path]:
+    """Move checked models into the home; yield the folder of each that is new. held: see `clew.models.pinned`."""
+    for folder in folders:
+        if (new := install_pinned(folder, home, held)) is not None:
+            yield new
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from clew.core.artifacts import SHARED_LOCK_FILE, digest_files, verify_files
 from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file
 from clew.core.lock import writing
-from clew.indexer.graphs.used import check_imported, install_snapshot, lock_snapshot, snapshot_of
+from clew.indexer.graphs.used import check_imported, install_snapshot, snapshot_of
+from clew.indexer.releases.brought import Brought, bringing
 from clew.indexer.releases.checking import check_files
 from clew.indexer.releases.history import existing, next_number
 from clew.indexer.releases.imported import check_names, check_nesting, made_local
@@ -109,7 +110,7 @@ def _imported(home: Path, path: Path, name: str | None, *, activate: bool, neo4j
     if not INDEX_NAME.fullmatch(wanted):
         raise DataError(f"{path}: {wanted!r} is not a valid index name", "give another name with --name")
     folder = IndexFolder.of(home.absolute(), wanted)
-    with disk_errors(folder.root), writing(folder.root), ExitStack() as held:
+    with disk_errors(folder.root), writing(folder.root), bringing(home.absolute()) as brought:
         view = IndexFolder(folder.root / "staging" / "import")
         shutil.rmtree(view.root, ignore_errors=True)
         try:
@@ -120,22 +121,22 @@ def _imported(home: Path, path: Path, name: str | None, *, activate: bool, neo4j
             release, version = made.release, made.version
             if activate:
                 check_not_ended(release)
-            brought = install_models(models, home.absolute(), held)
+            for model in install_models(models, home.absolute(), brought.held):
+                brought.models.append(model)
             _install_graph(view, home.absolute(), version, brought)
-            with lock_snapshot(home.absolute(), version.spec):
-                _check_opens(view, version, home.absolute(), release, brought)
-                install_version(folder, view, version)
-                override = Override.of_release(release)
-                written = write_release(
-                    folder,
-                    version,
-                    f"imported {release.index}/{release.id} from {path.name}",
-                    learned=release.learned,
-                    reranker=release.reranker,
-                    # The baseline is a release of another home; its id has no meaning here.
-                    override=replace(override, baseline="") if override else None,
-                    live=activate,
-                )
+            _check_opens(view, version, home.absolute(), release)
+            install_version(folder, view, version)
+            override = Override.of_release(release)
+            written = write_release(
+                folder,
+                version,
+                f"imported {release.index}/{release.id} from {path.name}",
+                learned=release.learned,
+                reranker=release.reranker,
+                # The baseline is a release of another home; its id has no meaning here.
+                override=replace(override, baseline="") if override else None,
+                live=activate,
+            )
         finally:
             shutil.rmtree(view.root, ignore_errors=True)
     size = path.stat().st_size
@@ -215,17 +216,11 @@ def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
     return view.root / "graphs" / target.name if target is not None else None
 
 
-def _install_graph(view: IndexFolder, home: Path, version: IndexVersion, brought: list[Path]) -> None:
+def _install_graph(view: IndexFolder, home: Path, version: IndexVersion, brought: Brought) -> None:
     """Move the extracted graph into the home and add its folder to `brought` if it is new there."""
     staged = _staged_graph(view, version)
-    if staged is None:
-        return
-    try:
-        new = install_snapshot(staged, home, version.spec)
-    except BaseException:
-        _remove(brought)
-        raise
-    brought += [] if new is None else [new]
+    if staged is not None and (new := install_snapshot(staged, home, version.spec, brought.held)) is not None:
+        brought.snapshots.append(new)
 
 
 def _check_no_other_files(path: Path, directory: Path, names: set[str]) -> None:
@@ -234,25 +229,13 @@ def _check_no_other_files(path: Path, directory: Path, names: set[str]) -> None:
             raise DataError(f"{path} contains {name!r}, which is not in its manifest", _CHANGED)
 
 
-def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release, brought: list[Path]) -> None:
-    """Open the extracted version and run sample queries; if that fails, remove what was added to the home."""
+def _check_opens(view: IndexFolder, version: IndexVersion, home: Path, release: Release) -> None:
+    """Open the extracted version and run sample queries."""
     from clew.search.assemble import open_version
 
     staged = replace(
         version,
         shards=tuple((address, sha256_file(view.shard(address) / "manifest.json")) for address, _ in version.shards),
     )
-    try:
-        searcher = open_version(view, staged, home, release, verify=False)
-        try:
-            check_searcher(searcher, staged)
-        finally:
-            searcher.close()
-    except BaseException:
-        _remove(brought)
-        raise
-
-
-def _remove(brought: list[Path]) -> None:
-    for folder in brought:
-        shutil.rmtree(folder, ignore_errors=True)
+    with closing(open_version(view, staged, home, release, verify=False)) as searcher:
+        check_searcher(searcher, staged)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from clew.core.errors import DataError
 from clew.core.files import open_source, reading, shown_url
+from clew.indexer.sources.bulk import Changes, action_of, steps
 from clew.indexer.sources.encodings import encoding_by_mark, is_valid, open_text
 from clew.indexer.sources.forms import SourceSpec, files_of, id_field
 from clew.indexer.sources.json_files import WRAPPERS, JSONStream, arrays, at_path, elements, has_member
@@ -18,19 +19,16 @@ LONGEST_LINE = 64 << 20
 # A file whose first line is longer, in characters, is read as a stream of values.
 _LOOKED_AT = 1 << 20
 _BYTE_ORDER_MARK = "\ufeff"
-# What an action of a bulk file of Elasticsearch names.
-_TARGET = {"_index", "_id", "_type", "routing", "version", "version_type", "require_alias", "pipeline"}
 
 
 def read_jsonl(source: SourceSpec) -> Iterator[Read]:
     """Yield the objects of JSON lines or JSON files.
 
     A file with one object on each line is read line by line, and a line that cannot be read is a fault. Any other file
-    is read as `read_json` does. In the bulk format of Elasticsearch a document gets the `_id` of the line before it; a
-    search result of Elasticsearch has the fields of its `_source`.
+    is read as `read_json` does. Bulk files of Elasticsearch are read as `clew.indexer.sources.bulk` says; a search
+    result of Elasticsearch has the fields of its `_source`.
     """
-    for url in files_of(source, "jsonl"):
-        yield from _objects(url, source)
+    yield from _objects(files_of(source, "jsonl"), source)
 
 
 def read_json(source: SourceSpec) -> Iterator[Read]:
@@ -40,28 +38,48 @@ def read_json(source: SourceSpec) -> Iterator[Read]:
     under a usual key such as "products". An object that has an id itself, and no array of objects with ids under such a
     key, is a record. Raises DataError for a file that is not valid JSON, or whose array is unclear.
     """
-    for url in files_of(source, "json"):
-        yield from _objects(url, source)
+    yield from _objects(files_of(source, "json"), source)
 
 
 def read_beir(source: SourceSpec) -> Iterator[Read]:
     """Yield the documents of a BEIR corpus, with the keys of `metadata` as fields next to `_id`, `title` and `text`."""
-    for url in files_of(source, "beir"):
-        for read in _objects(url, source):
-            if isinstance(read, Record) and isinstance(read.values.get("metadata"), Mapping):
-                yield Record({**read.values["metadata"], **read.values}, read.origin)
-            else:
-                yield read
-
-
-def _objects(url: str, source: SourceSpec) -> Iterator[Read]:
-    with reading(url):
-        with open_source(url) as file:
-            encoding = encoding_by_mark(file.read(4)) or source.encoding
-        if _is_lines(url, encoding) and not source.records:
-            yield from _lines(url, encoding)
+    for read in _objects(files_of(source, "beir"), source):
+        if isinstance(read, Record) and isinstance(read.values.get("metadata"), Mapping):
+            yield Record({**read.values["metadata"], **read.values}, read.origin)
         else:
-            yield from _structured(url, encoding, source)
+            yield read
+
+
+def _objects(urls: Sequence[str], source: SourceSpec) -> Iterator[Read]:
+    changes: Changes | None = None
+    for url in urls:
+        with reading(url):
+            encoding = _encoding(url, source)
+            if source.records or not _is_lines(url, encoding):
+                yield from _structured(url, encoding, source)
+                continue
+            for action, found in steps(_lines(url, encoding)):
+                if action is None:
+                    assert found is not None  # noqa: S101 - only an action has no document
+                    yield found
+                    continue
+                # Later files may change documents of this one.
+                changes = changes or Changes(lambda: _every_line(urls, source))
+                if (read := changes.applied(action, found)) is not None:
+                    yield read
+
+
+def _every_line(urls: Sequence[str], source: SourceSpec) -> Iterator[Read]:
+    for url in urls:
+        with reading(url):
+            encoding = _encoding(url, source)
+            if _is_lines(url, encoding):
+                yield from _lines(url, encoding)
+
+
+def _encoding(url: str, source: SourceSpec) -> str:
+    with open_source(url) as file:
+        return encoding_by_mark(file.read(4)) or source.encoding
 
 
 # ------------------------------------------------------------------ one object on each line
@@ -81,7 +99,8 @@ def _is_lines(url: str, encoding: str) -> bool:
     if found[0].startswith("[") and not any(whole[1:]):
         return False
     if len(found) == 1:
-        return not whole[0]
+        only = _object(found[0].removeprefix(_BYTE_ORDER_MARK), url)
+        return not whole[0] or (isinstance(only, Record) and action_of(only) is not None)
     return any(whole) or not found[0].startswith("{")
 
 
@@ -97,21 +116,11 @@ def _lines(url: str, encoding: str) -> Iterator[Read]:
     with open_source(url) as file:
         text = open_text(file, encoding, newline="\n")
         number = 0
-        action: Mapping[str, Any] | None = None
         while line := _next_line(text, name, number):
             number += 1
             if not (line := line.strip(" \t\r\n\v\f").removeprefix(_BYTE_ORDER_MARK)):
                 continue
-            found = _object(line, f"{name}:{number}")
-            if isinstance(found, Record):
-                before, action = action, _bulk_action(found.values) if action is None else None
-                if action is not None:
-                    continue
-                if before is not None:
-                    found = Record({**before, **found.values}, found.origin)
-            else:
-                action = None  # the line that is damaged was the one that it is about
-            yield found
+            yield _object(line, f"{name}:{number}")
 
 
 def _next_line(text: io.TextIOWrapper, name: str, number: int) -> str:
@@ -144,19 +153,6 @@ def _record(values: Any, origin: str, what: str) -> Read:
     if isinstance(values.get("_source"), dict) and "_id" in values:
         values = {**values["_source"], **values}
     return Record(values, origin)
-
-
-def _bulk_action(values: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the id in a line of a bulk file that says what is done with the document in the next line.
-
-    Returns {} for an action without an id, None for a line that is no action.
-    """
-    if len(values) != 1:
-        return None
-    ((name, target),) = values.items()
-    if name not in {"index", "create"} or not isinstance(target, dict) or not all(k in _TARGET for k in target):
-        return None
-    return {"_id": target["_id"]} if "_id" in target else {}
 
 
 # ------------------------------------------------------------------ arrays and objects of several lines

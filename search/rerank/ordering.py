@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from clew.core.types import Floats, Ints
-from clew.search.fusion import FusedCandidates, identifier_part
+from clew.search.fusion import LIFT_MARGIN, FusedCandidates, identifier_part
 from clew.search.rerank.calibration import Calibration
 from clew.search.rerank.spec import RerankSpec
 from clew.search.types import RerankUse, StageScore
@@ -86,6 +86,20 @@ class Ordering:
     def judged(self, at: int) -> bool:
         """Return whether the document at a place was reranked."""
         return self.stopped is not None and not np.isnan(self.log_odds[at])
+
+    def as_ranked(self, at: int, log_odds: float) -> float:
+        """Return the log-odds of a document that was not reranked as its rank allows, given those of its score.
+
+        The documents that the query names by an identifier come first here too: they have the lift of those that were
+        scored, and the others stay below these.
+        """
+        identified = self.pool.identified
+        if identified is None:
+            return log_odds
+        if identified[at]:
+            return log_odds + self.lift
+        lowest = float(np.nanmin(self.log_odds[identified], initial=np.inf))
+        return min(log_odds, lowest - LIFT_MARGIN)
 
     def score(self, at: int) -> tuple[float, str, float | None]:
         """Return (score, the stage that gave it, probability if it was reranked) of the document at a place."""

@@ -31,10 +31,10 @@ def with_titles(
         return pool
     terms = QueryTerms(analyzer, query)
     left_out = {*query.identifiers, *query.origins}
-    weights = {term: weight for term, weight in terms.weights.items() if term not in left_out}
+    weights = {term: weight for term, weight in terms.content.items() if term not in left_out}
     worth = importance(weights, vocabulary, store.passages)
     shares = np.zeros(len(pool.documents))
     for at in pool.order()[:count]:
         text = str(store.fields_of(int(pool.documents[at])).get(title) or "")
-        shares[at] = coverage(worth, {match.term for match in terms.matches(text)})
+        shares[at] = coverage(worth, terms.found(text), terms.spellings)
     return replace(pool, titles=shares)

@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import tarfile
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -26,8 +27,8 @@ from clew.core.progress import Silent
 from clew.indexer.build import build
 from clew.indexer.graphs import attach, load
 from clew.indexer.graphs.gc import gc as gc_graph
-from clew.indexer.graphs.used import described
-from clew.indexer.releases import publish
+from clew.indexer.graphs.used import described, lock_snapshot
+from clew.indexer.releases import publish, transfer
 from clew.indexer.releases.gc import gc
 from clew.indexer.releases.transfer import export, import_
 from clew.indexer.releases.verify import verify_release
@@ -481,6 +482,28 @@ def test_a_graph_whose_index_cannot_be_opened_is_taken_away_again(built, tmp_pat
     with pytest.raises(MismatchError):
         import_(tmp_path / "home", tmp_path / "shop.tar")
     assert not list((tmp_path / "home").rglob("*.arrow"))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_graph_that_another_import_uses_by_then_stays(built, tmp_path, monkeypatch, ended):
+    export(built[0] / "home", "shop", tmp_path / "shop.tar")
+    home, original = tmp_path / "home", transfer.check_searcher
+    with ExitStack() as held:
+
+        def check(searcher, version):
+            monkeypatch.setattr(transfer, "check_searcher", original)
+            if ended:
+                import_(home, tmp_path / "shop.tar", "copy")
+            else:
+                held.enter_context(lock_snapshot(home, version.spec))
+            raise MismatchError("the release cannot be opened")
+
+        monkeypatch.setattr(transfer, "check_searcher", check)
+        with pytest.raises(MismatchError):
+            import_(home, tmp_path / "shop.tar")
+        assert snapshots(home) == [used(built[0] / "home")]
+    if ended:
+        assert verify_release(home, "copy").documents == 24
 
 
 # ---------------------------------------------------------------- gc

@@ -270,6 +270,18 @@ def test_the_documentation_is_complete(client):
     body = api["components"]["schemas"]["SearchBody"]
     assert body["examples"]
     assert body["properties"]["k"]["maximum"] == types.MAX_K
+    assert body["properties"]["facet_limit"]["maximum"] == types.MAX_FACET_VALUES
+    # A number without an upper bound can ask for more than the server has; a time limit only shortens a request.
+    for name in ("SearchBody", "WhyNotBody", "AnswerBody", "LinkBody"):
+        for field, schema in api["components"]["schemas"][name]["properties"].items():
+            assert schema.get("type") != "integer" or "maximum" in schema, f"{name}.{field}"
+
+
+@pytest.mark.parametrize("limit", [-1, types.MAX_FACET_VALUES + 1, 10**30])
+def test_a_facet_limit_outside_its_range_names_the_range(client, limit):
+    response = client.post("/v1/search", json={"index": "shop", "query": "lamp", "facet_limit": limit})
+    assert response.status_code == 422, response.text
+    assert "facet_limit" in response.text
 
 
 def test_the_examples_of_the_documentation_are_accepted(client):

@@ -95,9 +95,30 @@ def test_a_file_can_be_filled_in_and_read_once(root, name):
         path.write_text(f"{header}\n3{row}\n")
     else:
         path.write_text(json.dumps({**json.loads(text), "grade": 3}) + "\n")
-    assert "1 judgements added" in clew(root, "judge", "shop", "--read", str(path)).stdout
-    assert "0 judgements added" in clew(root, "judge", "shop", "--read", str(path)).stdout
+    # A new highest grade would lower the gain of all other grades, so that it has to be asked for.
+    with pytest.raises(DataError, match=rf"{name}:\d: grade '3' is not on the scale of the qrels, 0-2"):
+        clew(root, "judge", "shop", "--read", str(path))
+    assert "1 judgements added" in clew(root, "judge", "shop", "--read", str(path), "--highest", "3").stdout
+    assert "0 judgements added" in clew(root, "judge", "shop", "--read", str(path), "--highest", "3").stdout
     assert qrels(root)["q1"] == {"d1": 2, "d2": 3}
+
+
+@pytest.mark.parametrize(
+    ("grades", "typed", "shown", "given"),
+    [
+        (("1", "1"), "2\n0.5\n1\n", "0-1", "1"),
+        (("3", "1"), "4\n-1\n2\n", "0-3", "2"),
+        (("0.5", "1"), "2\n0.25\n", "0-1", "0.25"),
+    ],
+)
+def test_grades_are_on_the_scale_of_the_qrels(root, grades, typed, shown, given):
+    path = root / "corpus" / "qrels" / "dev.tsv"
+    path.write_text("".join(["query-id\tcorpus-id\tscore\n", f"q1\td1\t{grades[0]}\n", f"q2\td3\t{grades[1]}\n"]))
+    build(spec(root), root / "home")
+    found = clew(root, "judge", "shop", typed=typed)
+    assert f"grade {shown}, s to skip" in found.stderr
+    assert found.stderr.count("is not a grade on the scale") == typed.count("\n") - 1
+    assert path.read_text().splitlines()[-1] == f"q1\td2\t{given}"
 
 
 def test_a_bad_grade_is_named_and_nothing_is_added(root):

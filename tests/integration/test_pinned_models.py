@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from clew.core.errors import ClewError, CorruptError, NotFoundError
+from clew.core.errors import ClewError, CorruptError, MismatchError, NotFoundError
 from clew.indexer.build import build
 from clew.indexer.encode import encoder_of
-from clew.indexer.releases import publish
+from clew.indexer.releases import publish, transfer
 from clew.indexer.releases.gc import gc
 from clew.indexer.releases.transfer import export, import_
 from clew.indexer.releases.verify import verify_release
@@ -251,6 +251,54 @@ def test_gc_removes_no_model_while_an_index_of_the_home_cannot_be_read(install, 
     assert len(pinned(home)) == 4
 
 
+def fail_after(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Make imports fail when their files are in the home, after something else has happened there."""
+
+    def check(searcher: object, version: object) -> None:
+        happens()
+        raise MismatchError("the release cannot be opened")
+
+    monkeypatch.setattr(transfer, "check_searcher", check)
+
+
+def test_a_failed_import_removes_the_models_it_brought(install, tmp_path, monkeypatch) -> None:
+    install(1)
+    build_shop(tmp_path)
+    export(tmp_path / "home", "shop", tmp_path / "shop.tar")
+    seen: list[set[str]] = []
+    fail_after(monkeypatch, lambda: seen.append(pinned(tmp_path / "there")))
+    with pytest.raises(MismatchError):
+        import_(tmp_path / "there", tmp_path / "shop.tar")
+    assert seen == [pinned(tmp_path / "home")]
+    assert not pinned(tmp_path / "there")
+
+
+def test_a_failed_import_leaves_the_models_that_others_use_by_then(install, tmp_path, monkeypatch) -> None:
+    shipped = install(1)
+    build_shop(tmp_path)
+    export(tmp_path / "home", "shop", tmp_path / "shop.tar")
+    first, second = sorted(pinned(tmp_path / "home"))
+    there = tmp_path / "there"
+    source = {sha((folder / MANIFEST).read_bytes()): folder for folder in shipped}[first]
+    with ExitStack() as held:
+        # A build that has just begun, in a process that could be another one.
+        fail_after(monkeypatch, lambda: pin(str(source), there, role_of(there, first), held))
+        with pytest.raises(MismatchError):
+            import_(there, tmp_path / "shop.tar")
+        assert pinned(there) == {first}
+    # A build that has ended: its release names both.
+
+    def build_there() -> None:
+        table = {"dense": {"model": "default"}, "rerank": {"model": "default", "enabled": True}}
+        build(spec_of(spec_table("other", **table), "other.toml", tmp_path), there)
+
+    fail_after(monkeypatch, build_there)
+    with pytest.raises(MismatchError):
+        import_(there, tmp_path / "shop.tar")
+    assert pinned(there) == {first, second}
+    assert answers(there, "other")
+
+
 # ------------------------------------------------------------------ files from elsewhere
 
 
@@ -302,6 +350,13 @@ def external(manifest: dict, files: Members) -> None:
     files["onnx/model.onnx"] = model.SerializeToString()
 
 
+def external_otherwise(manifest: dict, files: Members) -> None:
+    """Like `external`, with the name before the key, which readers understand all the same."""
+    entry = b"\x12\x0b/etc/passwd" + b"\x0a\x08location"
+    tensor = b"\x70\x01" + b"\x6a" + bytes([len(entry)]) + entry
+    files["onnx/model.onnx"] += b"\x3a" + bytes([len(tensor) + 2]) + b"\x2a" + bytes([len(tensor)]) + tensor
+
+
 HOSTILE = {
     "pickle": (listed("pytorch_model.bin", b"\x80\x04"), "pytorch_model.bin"),
     "code": (listed("modeling.py", b"import os"), "modeling.py"),
@@ -311,6 +366,7 @@ HOSTILE = {
     "a missing file": (lambda manifest, files: files.pop("tokenizer.json"), "tokenizer.json"),
     "no network": (lambda manifest, files: files.update({"onnx/model.onnx": b"no network"}), "onnx/model.onnx"),
     "weights elsewhere": (external, "etc/passwd"),
+    "weights elsewhere, written otherwise": (external_otherwise, "takes weights from '/etc/passwd'"),
     "another tokenizer": (lambda manifest, files: files.update({"tokenizer.json": b"[1]"}), "fingerprint|tokenizer"),
     "another role": (lambda manifest, files: manifest.update(role="cross_encoder", max_length=9), "cross_encoder"),
     "another fingerprint": (lambda manifest, files: manifest.update(fingerprint="f" * 64), "fingerprint"),

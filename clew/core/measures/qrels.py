@@ -112,6 +112,11 @@ def split_name(file: Path) -> str | None:
     return stem if stem and not stem.startswith(".") and dot + ending.lower() in ENDINGS else None
 
 
+def grades_in(path: Path) -> set[Fraction]:
+    """Return the distinct grades of a file of qrels as they are written. Raises as `read_qrels` does for a bad line."""
+    return {_grade(row.grade, f"{path}:{row.number}", integers=False) for row in _rows(path)}
+
+
 def _rows(path: Path) -> Iterator[_Row]:
     lines = _lines(path)
     first = next(lines, None)

@@ -15,7 +15,7 @@ import clew
 from clew.cli import app
 from clew.core.errors import QueryError
 from clew.search.protocols import CandidateRequest
-from clew.search.types import SearchRequest, Total
+from clew.search.types import MAX_FACET_VALUES, SearchRequest, Total
 from tests.builders import build_home
 
 WORDS = "lamp desk oak walnut steel brass reading floor bright warm quiet kettle toaster cordless travel blue".split()
@@ -162,8 +162,9 @@ def test_facet_limit(home) -> None:
     with clew.open("plain", home) as index:
         counts = [len(index.search("oak", facets=["brand"], facet_limit=limit).facets["brand"]) for limit in (0, 3, 20)]
         assert counts == [41, 3, 20]
-        with pytest.raises(QueryError, match="facet_limit is -1"):
-            index.searcher.search(SearchRequest(query="oak", facet_limit=-1))
+        for limit, shown in ((-1, "-1"), (MAX_FACET_VALUES + 1, "10,001")):
+            with pytest.raises(QueryError, match=f"facet_limit is {shown}$"):
+                index.searcher.search(SearchRequest(query="oak", facet_limit=limit))
 
 
 def test_the_command_prints_the_total(home) -> None:

@@ -6,6 +6,7 @@ from clew.core.text import Analyzer
 from clew.search.candidates.bm25 import BM25Kind, BM25Spec
 from clew.search.protocols import CandidateRequest, PassageSet
 from clew.search.query_analysis import QueryAnalyzer
+from clew.search.terms import QueryTerms, coverage, importance
 
 TEXTS = [
     "WH-1000XM5", "WH-1000XM4", "XM5 case", "1000 piece puzzle", "OV 700 NC headset", "TM 4 kettle",
@@ -64,6 +65,46 @@ def test_the_words_of_a_compound_count_half_and_the_others_as_before(index):
     halved = {"otter", "box"}
     assert found[:-1] == tuple((term, weight / 2 if term in halved else weight) for term, weight in query.terms)
     assert found[-1] == ("otterbox", 1.0)
+
+
+@pytest.fixture(scope="module")
+def share(index):
+    """The share of a query's content that a title has, as reranking counts it."""
+
+    def share(query, title):
+        analyzer = QueryAnalyzer(Analyzer(), None)
+        terms = QueryTerms(Analyzer(), analyzer.respelled(analyzer.terms(query), index))
+        worth = importance(terms.content, index, len(TEXTS))
+        return coverage(worth, terms.found(title), terms.spellings)
+
+    return share
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("otter box case", ["otter box case", "OtterBox case", "Otterbox case, otter box"]),
+        ("raincoat", ["raincoat", "rain coat"]),
+        ("WH 1000 XM5", ["WH 1000 XM5", "WH-1000XM5", "WH1000XM5"]),
+        ("WH-1000XM5", ["WH 1000 XM5", "WH-1000XM5", "WH1000XM5"]),
+        ("OV700NC headset", ["OV 700 NC headset", "OV700NC headset", "OV-700NC headset"]),
+    ],
+)
+def test_a_title_with_any_spelling_of_a_word_has_the_whole_word(share, query, titles):
+    assert [share(query, title) for title in titles] == pytest.approx([1.0] * len(titles))
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [("otter box case", "box case"), ("raincoat", "coat"), ("WH1000XM5", "WH-1000XM4"), ("xm5", "5")],
+)
+def test_a_title_with_a_part_of_a_word_has_a_part_of_it(share, query, title):
+    assert 0 < share(query, title) < 0.95
+
+
+def test_a_word_counts_once_against_the_other_words(share):
+    # Before, the compound and its two words counted twice as much as any other word.
+    assert share("raincoat yellow", "yellow") == pytest.approx(share("notebook yellow", "yellow"), abs=0.1)
 
 
 def test_a_long_query_is_read_in_bounded_time(index):

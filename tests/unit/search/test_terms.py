@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from clew.search.protocols import Spelling
 from clew.search.terms import coverage, importance
 
 
@@ -28,3 +29,13 @@ def test_coverage_is_the_share_of_the_content() -> None:
     assert coverage(worth, {"a", "b", "c"}) == 1
     assert coverage(worth, set()) == 0
     assert coverage({}, {"a"}) == 0
+
+
+def test_other_spellings_stand_for_the_part_of_a_term_that_they_spell() -> None:
+    worth = {"raincoat": 3.0, "blue": 1.0}
+    spellings = {"raincoat": [Spelling("rain", "raincoat", 0, 0.5), Spelling("coat", "raincoat", 0.5, 1)]}
+    found = [coverage(worth, {*terms, "blue"}, spellings) for terms in ((), ("coat",), ("rain", "coat"), ("raincoat",))]
+    assert found == [0.25, 0.625, 1, 1]
+    # What two spellings both have counts once.
+    more = {"raincoat": [*spellings["raincoat"], Spelling("aincoat", "raincoat", 0.125, 1)]}
+    assert coverage(worth, {"coat", "aincoat"}, more) == 0.75 * 0.875

@@ -218,7 +218,8 @@ def test_weights_in_another_file_are_not_opened(exported: Path, tmp_path: Path) 
     with tarfile.open(exported) as old:
         members = {member.name: old.extractfile(member).read() for member in old}  # type: ignore[union-attr]
     entry = b"\x0a\x08location\x12\x10../../etc/passwd"
-    members[ONNX_FILE] += b"\x6a" + bytes([len(entry)]) + entry
+    tensor = b"\x6a" + bytes([len(entry)]) + entry
+    members[ONNX_FILE] += b"\x3a" + bytes([len(tensor) + 2]) + b"\x2a" + bytes([len(tensor)]) + tensor
     manifest = json.loads(members[MANIFEST])
     manifest["files"][ONNX_FILE] = hashlib.sha256(members[ONNX_FILE]).hexdigest()
     members[MANIFEST] = json.dumps(manifest).encode()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from contextlib import ExitStack
 
 import pytest
 
@@ -58,6 +59,12 @@ def staged(folder, tmp_path):
     return shutil.copytree(folder, tmp_path / "staged" / folder.name)
 
 
+@pytest.fixture
+def held():
+    with ExitStack() as stack:
+        yield stack
+
+
 def test_no_graph_is_no_snapshot(home):
     for spec in ({}, {"graph": None}):
         assert (snapshot_of(home, spec), described(home, spec), check_graph(home, spec)) == (None, None, None)
@@ -100,20 +107,23 @@ def test_a_held_snapshot_is_held(home, folder, spec):
 def test_a_new_snapshot_is_placed(folder, spec, staged, tmp_path):
     there = tmp_path / "there"
     check_imported(staged, tmp_path / "a.tar", spec)
-    assert install_snapshot(staged, there, spec) == there / "graphs" / "g" / folder.name
+    with ExitStack() as held:
+        assert install_snapshot(staged, there, spec, held) == there / "graphs" / "g" / folder.name
+        assert is_in_use(there / "graphs" / "g" / folder.name)
+    assert not is_in_use(there / "graphs" / "g" / folder.name)
     assert check_graph(there, spec).id == folder.name
 
 
-def test_an_equal_one_stays_and_a_damaged_one_is_mended(home, folder, spec, staged):
+def test_an_equal_one_stays_and_a_damaged_one_is_mended(home, folder, spec, staged, held):
     kept = (folder / "nodes.arrow").stat().st_ino
-    assert install_snapshot(staged, home, spec) is None
+    assert install_snapshot(staged, home, spec, held) is None
     assert (folder / "nodes.arrow").stat().st_ino == kept
     (folder / "nodes.arrow").write_bytes(b"damaged")
-    assert install_snapshot(staged, home, spec) is None
+    assert install_snapshot(staged, home, spec, held) is None
     assert is_intact(folder)
 
 
-def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec, staged):
+def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec, staged, held):
     # A derived file of another make, the manifest in agreement with it.
     table = json.loads((folder / "manifest.json").read_bytes())
     derived = table["derived"][0]
@@ -121,13 +131,13 @@ def test_other_files_under_the_same_snapshot_are_not_replaced(home, folder, spec
     table["files"][derived] = hashlib.sha256(b"of another Clew").hexdigest()
     rewrite(folder, **table)
     with pytest.raises(StoreError, match="graph 'g' already has other files in the snapshot"):
-        install_snapshot(staged, home, spec)
+        install_snapshot(staged, home, spec, held)
     assert (folder / derived).read_bytes() == b"of another Clew"
 
 
-def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged):
+def test_nobody_else_may_be_writing_the_graph(home, folder, spec, staged, held):
     with writing(folder.parent), pytest.raises(LockedError, match="graph 'g' is being written"):
-        install_snapshot(staged, home, spec)
+        install_snapshot(staged, home, spec, held)
 
 
 @pytest.mark.parametrize(

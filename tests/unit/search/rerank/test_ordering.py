@@ -50,6 +50,11 @@ def reranked(
     )
 
 
+def with_identified(ordering: Ordering, *named: int) -> Ordering:
+    identified = np.isin(np.arange(len(ordering.pool.documents)), named)
+    return replace(ordering, pool=replace(ordering.pool, identified=identified))
+
+
 # Three are reached, with probabilities of 1/2, 1/4 and 3/4.
 ODDS = [0.0, -np.log(3), np.log(3), NAN, NAN]
 THREE = reranked(TOTALS, ODDS, ODDS, [2, 0, 1, 3, 4])
@@ -132,3 +137,13 @@ def test_scores_of_a_run_descend_over_the_border() -> None:
 def test_ranks() -> None:
     assert rank_in(np.array([4, 2, 0]), 2) == 2
     assert rank_in(np.array([4, 2, 0]), 3) is None
+
+
+@pytest.mark.parametrize("log_odds", [-3.0, 0.0, 9.0])
+def test_a_document_that_was_not_reached_stays_below_those_that_the_query_names(log_odds) -> None:
+    assert THREE.as_ranked(3, log_odds) == log_odds
+    # All documents that were reached are named, so nothing had to be lifted above others.
+    named = with_identified(THREE, 0, 1, 2)
+    assert named.as_ranked(3, log_odds) == pytest.approx(min(log_odds, -np.log(3) - 0.1))
+    # A named one that was not reached is lifted as those that were.
+    assert replace(with_identified(THREE, 0, 3), lift=1.5).as_ranked(3, log_odds) == log_odds + 1.5

@@ -21,7 +21,7 @@ def rankings(draw):
 
 def every_value(after, before, gains, k):
     unjudged = sorted({*after[:k], *before[:k]} - gains.keys())
-    for chosen in product((0, 3), repeat=len(unjudged)):
+    for chosen in product(range(4), repeat=len(unjudged)):
         complete = {**gains, **dict(zip(unjudged, chosen, strict=True))}
         values = (ndcg([complete[name] for name in each[:k]], list(complete.values()), k) for each in (after, before))
         first, second = values
@@ -30,11 +30,31 @@ def every_value(after, before, gains, k):
 
 @settings(deadline=None, max_examples=200)
 @given(rankings(), st.integers(1, 6))
-def test_bounds_are_those_of_every_judgement_as_not_relevant_or_of_the_highest_grade(ranked, k):
+def test_bounds_are_those_of_every_judgement_with_any_grade(ranked, k):
     after, before, gains = ranked
     values = list(every_value(after, before, gains, k))
     low, high = bounds(weights(after, before, k), gains, 3, k)
     assert (low, high) == (pytest.approx(min(values)), pytest.approx(max(values)))
+
+
+@settings(deadline=None, max_examples=100)
+@given(rankings(), st.lists(st.floats(0, 3), min_size=8, max_size=8))
+def test_no_gain_between_the_grades_leads_beyond_the_bounds(ranked, chosen):
+    after, before, gains = ranked
+    low, high = bounds(weights(after, before, 5), gains, 3, 5)
+    shown = {*after[:5], *before[:5]}
+    complete = {**{name: gain for name, gain in zip(NAMES, chosen, strict=True) if name in shown}, **gains}
+    found = [ndcg([complete[name] for name in each[:5]], list(complete.values()), 5) for each in (after, before)]
+    assert low - 1e-9 <= found[0] - found[1] <= high + 1e-9
+
+
+def test_a_grade_between_can_be_the_best():
+    # The missing document has grade 1: with grade 3 the other one would make it count less, but itself count more.
+    gains = {"a": 1, "missing": 1}
+    low, high = bounds(weights(["a", "u"]), gains, 3)
+    values = [ndcg([1, gain], [1, 1, gain]) for gain in range(4)]
+    assert (low, high) == (pytest.approx(values[0]), pytest.approx(values[1]))
+    assert values[1] > max(values[0], values[3]) + 0.05
 
 
 def test_all_relevant_is_not_always_the_best():
