@@ -1,4 +1,4 @@
-"""Exports of ten shop systems: `clew init` and `clew build` need no edit, and searches find what a shop expects."""
+"""Exports of shop systems: `clew init` and `clew build` need no edit, and searches find what a shop expects."""
 
 from __future__ import annotations
 
@@ -58,8 +58,15 @@ EXPORTS = {
         asked=("Oak reading lamp", 89.0, "oak", "Brands > Kestrio"),
     ),
     "magento": Export(
-        shop_tables.magento, "name", "VL-1042", "additional_attributes.manufacturer", "mr card", "MR-CARD",
-        ("id: sku", "HTML: description"), price="price", html="description", hierarchy="categories",
+        shop_tables.magento, "name", "VL-1042", "additional_attributes.manufacturer", "MR-CARD-L", "MR-CARD",
+        ("id: sku", "records with the same parent_sku are one product", "HTML: description"), price="price",
+        variant="id", size="additional_attributes.size", html="description", hierarchy="categories",
+    ),
+    "magento_products": Export(
+        shop_tables.magento_products, "name", "VL-1042", "additional_attributes.manufacturer", "MR-CARD-L", "MR-CARD",
+        ("id: sku", "each object in configurable_variations is one"), price="price",
+        variant="configurable_variations.sku", size="configurable_variations.size", html="description",
+        hierarchy="categories",
     ),
     "commercetools": Export(
         shop_json.commercetools, f"{CT}.name.en", "b7c3a2e0-0000-4000-8000-000000008900",
