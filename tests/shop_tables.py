@@ -35,6 +35,10 @@ ICECAT = (
     "path\tProduct_ID\tUpdated\tQuality\tSupplier_id\tSupplier\tProd_ID\tCatid\tCategory\tM_Prod_ID\tEAN_UPCS\t"
     "On_Market\tModel_Name\tProduct_View\tHighPic\tHighPicSize"
 )
+PRESTASHOP = (
+    "Product ID;Active (0/1);Name *;Categories (x,y,z...);Price tax excluded;Tax rules ID;Reference #;Manufacturer;"
+    "EAN13;Quantity;Short description;Description;Tags (x,y,z...);Image URLs (x,y,z...);Feature(Name:Value:Position)"
+)
 MERCHANT = (
     "id\ttitle\tdescription\tlink\timage_link\tadditional_image_link\tavailability\tprice\tsale_price\tbrand\tgtin\t"
     "item_group_id\tgoogle_product_category\tproduct_type\tcolor\tsize\tcondition\tidentifier_exists\tshipping"
@@ -149,6 +153,21 @@ def magento_products(folder: Path) -> Path:
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["visibility"] != "Not Visible Individually"]
     return _table(path, MAGENTO, rows)
+
+
+def prestashop(folder: Path) -> Path:
+    """Semicolons; features are in one cell, with their positions."""
+    rows: list[dict[str, object]] = []
+    for number, item in enumerate(ITEMS, 1):
+        rows.append({
+            "Product ID": number, "Active (0/1)": 1, "Name *": item.title, "Reference #": item.key,
+            "Categories (x,y,z...)": ",".join(item.category), "Price tax excluded": f"{item.price:.6f}",
+            "Tax rules ID": 1, "Manufacturer": item.brand, "EAN13": item.gtin, "Quantity": item.stock,
+            "Short description": item.text, "Description": item.html, "Tags (x,y,z...)": f"{item.colour},new",
+            "Image URLs (x,y,z...)": f"{_image(item)},{_image(item, 2)}",
+            "Feature(Name:Value:Position)": f"Colour:{item.colour}:1,Made in:Portugal:2,Colour:{item.colour}:3",
+        })  # fmt: skip
+    return _table(folder / "products.csv", PRESTASHOP, rows, ";")
 
 
 def icecat(folder: Path) -> Path:
