@@ -29,7 +29,7 @@ GROUPS = (
 # Names of arrays of the variants of a product, other than "variants".
 VARIANT_ARRAYS = {
     "skus", "variations", "children", "childs", "child_products", "childproducts", "product_variants",
-    "productvariants", "configurations",
+    "productvariants", "configurations", "configurable_variations",
 }  # fmt: skip
 # Objects that repeat the record: marked for display, or as a draft.
 COPIES = {"_highlightResult", "_snippetResult", "_rankingInfo", "_distinctSeqID", "_formatted"}

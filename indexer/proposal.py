@@ -86,7 +86,10 @@ def propose(found: Inspection, identity: str = "", group: str = "") -> Proposal:
         proposal = Proposal(identity or id_found, group or (group_found if identity in {"", id_found} else ""))
     proposal.titles = _titles(found)
     paired = {name for name, column in found.columns.items() if column.pairs >= _MOST * column.count > 0}
-    paired |= AttributeColumns(list(found.names)).columns() if found.form == "csv" else set()
+    if found.form == "csv":
+        # The reader of tables makes arrays of these columns, and a table has no other arrays.
+        arrays = {name for row in found.first for name, value in row.items() if isinstance(value, list)}
+        paired |= AttributeColumns([name for name in found.names if name not in arrays]).columns()
     objects: dict[str, int] = {}
     for name, column in found.columns.items():
         for above in accumulate(name.split(".")[:-1], "{}.{}".format):

@@ -30,6 +30,7 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.35, "dense": 1.0, "graph": 1.0
 TITLE_WEIGHT = 7.5
 # How far the lowest document that a query names by an identifier is lifted above the best of the others.
 LIFT_MARGIN = 0.1
+_ROUNDING = 1e-9
 # Sources whose scores are the same for all passages of a document.
 _OF_DOCUMENTS = frozenset({"graph"})
 
@@ -154,9 +155,9 @@ class FusedCandidates:
     and standard deviation of each source's scores over the collection. best: (S, m) int64 best passage of each
     document according to each source. identified: (m,) bool, documents that the query names by an identifier, which
     come first; None if there are none. parts: (S, m) float64 what each source adds to the fused score; totals: (m,)
-    float64, their sums, with the lift of identified documents; weights: the weight of each source; lift: what is added
-    to the fused scores of identified documents. The four are empty before fusion. titles: (m,) float64 share (0 to 1)
-    of the query's content in each title (`clew.search.rerank.titles`); None if nothing is reranked.
+    float64, their sums, with what lifts identified documents above the others; weights: the weight of each source. The
+    three are empty before fusion. titles: (m,) float64 share (0 to 1) of the query's content in each title
+    (`clew.search.rerank.titles`); None if nothing is reranked.
     """
 
     documents: Ints
@@ -169,7 +170,6 @@ class FusedCandidates:
     parts: Floats = field(default_factory=_no_parts)
     totals: Floats = field(default_factory=_no_totals)
     weights: tuple[float, ...] = ()
-    lift: float = 0.0
     titles: Floats | None = None
 
     @property
@@ -185,7 +185,7 @@ class FusedCandidates:
         lift = lift_above(totals, self.identified)
         if self.identified is not None:
             totals = totals + lift * self.identified
-        return replace(self, parts=parts, totals=totals, weights=weights, lift=lift)
+        return replace(self, parts=parts, totals=totals, weights=weights)
 
     def take(self, at: Ints) -> FusedCandidates:
         """Return the pool of the candidates at these ascending indexes, with the scores that they have in this one."""
@@ -252,6 +252,8 @@ class FusedCandidates:
                 "deviation": deviation,
             }
             found.append(Contribution("fusion", name, float(self.parts[row, at]), detail))
-        if self.lift and self.identified is not None and self.identified[at]:
-            found.append(identifier_part("fusion", self.lift))
+        if self.identified is not None and self.identified[at]:
+            # Merged candidates have the lift of their own pool.
+            lift = float(self.totals[at] - self.parts[:, at].sum())
+            found += [identifier_part("fusion", lift)] if lift > _ROUNDING else []
         return tuple(found)

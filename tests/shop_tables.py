@@ -28,11 +28,16 @@ WOOCOMMERCE = (
 MAGENTO = (
     "sku,_store,store_view_code,attribute_set_code,product_type,categories,product_websites,name,description,"
     "short_description,weight,product_online,tax_class_name,visibility,price,special_price,url_key,meta_title,"
-    "base_image,created_at,updated_at,additional_attributes,qty,is_in_stock,related_skus"
+    "base_image,created_at,updated_at,additional_attributes,qty,is_in_stock,related_skus,configurable_variations,"
+    "configurable_variation_labels"
 )
 ICECAT = (
     "path\tProduct_ID\tUpdated\tQuality\tSupplier_id\tSupplier\tProd_ID\tCatid\tCategory\tM_Prod_ID\tEAN_UPCS\t"
     "On_Market\tModel_Name\tProduct_View\tHighPic\tHighPicSize"
+)
+PRESTASHOP = (
+    "Product ID;Active (0/1);Name *;Categories (x,y,z...);Price tax excluded;Tax rules ID;Reference #;Manufacturer;"
+    "EAN13;Quantity;Short description;Description;Tags (x,y,z...);Image URLs (x,y,z...);Feature(Name:Value:Position)"
 )
 MERCHANT = (
     "id\ttitle\tdescription\tlink\timage_link\tadditional_image_link\tavailability\tprice\tsale_price\tbrand\tgtin\t"
@@ -113,22 +118,56 @@ def woocommerce(folder: Path) -> Path:
 
 
 def magento(folder: Path) -> Path:
-    """Simple products; categories are paths with slashes, further attributes are in one cell."""
+    """Simple products, of which configurable ones name their variants below them; categories are paths with slashes.
+
+    Further attributes are in one cell.
+    """
     rows: list[dict[str, object]] = []
     for item in ITEMS:
         path = "Default Category"
         paths = [path := f"{path}/{level}" for level in item.category]
-        rows.append({
-            "sku": item.key, "attribute_set_code": "Default", "product_type": "simple", "categories": ",".join(paths),
-            "product_websites": "base", "name": item.title, "description": item.html,
-            "short_description": item.text, "weight": "1.0000", "product_online": 1,
-            "tax_class_name": "Taxable Goods", "visibility": "Catalog, Search", "price": f"{item.price:.4f}",
-            "url_key": item.title.lower().replace(" ", "-"), "meta_title": item.title, "base_image": f"/{item.key}.jpg",
-            "created_at": "5/14/24, 9:05 AM", "updated_at": "5/14/24, 9:05 AM",
-            "additional_attributes": f"color={item.colour},manufacturer={item.brand},activity=Home|Office,eco=Yes",
-            "qty": f"{item.stock}.0000", "is_in_stock": int(item.stock > 0), "related_skus": "VL-1042,KS-0071",
-        })  # fmt: skip
+        for size in (*item.sizes, ""):
+            key, title = (f"{item.key}-{size}", f"{item.title}-{size}") if size else (item.key, item.title)
+            attributes = f"color={item.colour},manufacturer={item.brand},activity=Home|Office,eco=Yes"
+            configurable = bool(item.sizes and not size)
+            rows.append({
+                "sku": key, "attribute_set_code": "Default", "categories": ",".join(paths), "product_websites": "base",
+                "product_type": "configurable" if configurable else "simple", "name": title, "description": item.html,
+                "short_description": item.text, "weight": "" if configurable else "1.0000", "product_online": 1,
+                "tax_class_name": "Taxable Goods", "price": "" if configurable else f"{item.price:.4f}",
+                "visibility": "Not Visible Individually" if size else "Catalog, Search",
+                "url_key": title.lower().replace(" ", "-"), "meta_title": title, "base_image": f"/{item.key}.jpg",
+                "created_at": "5/14/24, 9:05 AM", "updated_at": "5/14/24, 9:05 AM",
+                "additional_attributes": attributes + (f",size={size}" if size else ""),
+                "qty": f"{item.stock}.0000", "is_in_stock": int(item.stock > 0), "related_skus": "VL-1042,KS-0071",
+                "configurable_variations": "|".join(f"sku={item.key}-{one},size={one}" for one in item.sizes)
+                if configurable else "",
+                "configurable_variation_labels": "size=Size" if configurable else "",
+            })  # fmt: skip
     return _table(folder / "catalog_product.csv", MAGENTO, rows)
+
+
+def magento_products(folder: Path) -> Path:
+    """The same without the rows of variants, as an export of visible products is."""
+    path = magento(folder)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["visibility"] != "Not Visible Individually"]
+    return _table(path, MAGENTO, rows)
+
+
+def prestashop(folder: Path) -> Path:
+    """Semicolons; features are in one cell, with their positions."""
+    rows: list[dict[str, object]] = []
+    for number, item in enumerate(ITEMS, 1):
+        rows.append({
+            "Product ID": number, "Active (0/1)": 1, "Name *": item.title, "Reference #": item.key,
+            "Categories (x,y,z...)": ",".join(item.category), "Price tax excluded": f"{item.price:.6f}",
+            "Tax rules ID": 1, "Manufacturer": item.brand, "EAN13": item.gtin, "Quantity": item.stock,
+            "Short description": item.text, "Description": item.html, "Tags (x,y,z...)": f"{item.colour},new",
+            "Image URLs (x,y,z...)": f"{_image(item)},{_image(item, 2)}",
+            "Feature(Name:Value:Position)": f"Colour:{item.colour}:1,Made in:Portugal:2,Colour:{item.colour}:3",
+        })  # fmt: skip
+    return _table(folder / "products.csv", PRESTASHOP, rows, ";")
 
 
 def icecat(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 from clew.core.errors import DataError
 from clew.core.files import open_source, reading, shown_url
 from clew.indexer.sources.attribute_columns import AttributeColumns
+from clew.indexer.sources.configurable import Configurable, has_configurable
 from clew.indexer.sources.dialect import Quoting, detected_delimiter, sep_line
 from clew.indexer.sources.encodings import detected_note, encoding_by_mark, encoding_of, is_valid, open_text
 from clew.indexer.sources.forms import SourceSpec, files_of, plain_name
@@ -31,14 +32,23 @@ def read_csv(source: SourceSpec) -> Iterator[Read]:
     Encoding and delimiter are detected where the source names none. An empty cell counts as a missing value, and a row
     without any value is skipped. A column without a name is called column_N (N from 1), a second column of the same
     name NAME_2. Columns of attributes, such as "Option1 Name" and "Option1 Value", also make an array of objects with
-    a name and a value, called "Option". The origin of a row that spans several lines names the last one. Raises
-    DataError for a file that is damaged or whose encoding is unclear.
+    a name and a value, called "Option". Rows of variants of Magento's configurable products get the SKU of their
+    product as parent_sku. The origin of a row that spans several lines names the last one. Raises DataError for a file
+    that is damaged or whose encoding is unclear.
     """
     for url in files_of(source, "csv"):
         with reading(url):
             encoding = _encoding(url, source.encoding)
             with open_source(url) as file:
-                yield from _Rows(open_text(file, encoding), url, source, encoding).read()
+                rows = _Rows(open_text(file, encoding), url, source, encoding)
+                # The row of a variant may come before that of its product.
+                rows.configurable = Configurable(_read(url, encoding, source)) if rows.has_configurable() else None
+                yield from rows.read()
+
+
+def _read(url: str, encoding: str, source: SourceSpec) -> Iterator[Read]:
+    with open_source(url) as file:
+        yield from _Rows(open_text(file, encoding), url, source, encoding).read()
 
 
 def dialect_of(source: SourceSpec) -> dict[str, str]:
@@ -136,12 +146,22 @@ class _Rows:
         self._lines = _Lines(text, self._name)
         self._delimiter = _delimiter(self._lines, url, source)
         self._quoting = source.quoting
+        self._how: Quoting = csv.QUOTE_MINIMAL if source.quoting else csv.QUOTE_NONE
         self._width = -1
         self._attributes = AttributeColumns(())
+        self.configurable: Configurable | None = None
         self._again = 0
         self._notes: list[str] = []
         if note := detected_note(encoding, source.encoding):
             self._notes.append(f"{self._name} {note}")
+
+    def has_configurable(self) -> bool:
+        """Return whether the header, which may span several lines, says so. No line counts as read."""
+        rows = csv.reader(self._lines.look(), delimiter=self._delimiter, quoting=self._how)
+        try:
+            return has_configurable([cell.strip() for cell in next(rows, [])])
+        except csv.Error:
+            return False
 
     def read(self) -> Iterator[Read]:
         rows = self._cells()
@@ -165,6 +185,8 @@ class _Rows:
         values: dict[str, Any] = {name: cell for name, cell in zip(names, row, strict=False) if cell != ""}
         if self._attributes:
             values |= self._attributes.of(values)
+        if self.configurable is not None:
+            values = self.configurable.applied(values)
         note, self._notes = "; ".join(self._notes), []
         return Record(values, origin, note)
 
@@ -196,9 +218,8 @@ class _Rows:
 
     def _cells(self) -> Iterator[list[str] | Fault]:
         """Yield the cells of each row that has any, or what is wrong with it; reading continues on the next line."""
-        how: Quoting = csv.QUOTE_MINIMAL if self._quoting else csv.QUOTE_NONE
         while True:
-            rows = csv.reader(self._lines, delimiter=self._delimiter, strict=True, quoting=how)
+            rows = csv.reader(self._lines, delimiter=self._delimiter, strict=True, quoting=self._how)
             while True:
                 self._lines.taken.clear()
                 try:

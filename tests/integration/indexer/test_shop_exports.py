@@ -1,7 +1,8 @@
-"""Exports of ten shop systems: `clew init` and `clew build` need no edit, and searches find what a shop expects."""
+"""Exports of shop systems: `clew init` and `clew build` need no edit, and searches find what a shop expects."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,10 @@ from tests.shop_products import ITEMS
 class Export:
     """What is expected of an export.
 
-    title, price, brand, size: fields; hierarchy, html: fields with category paths and with markup ("": there is none).
-    lamp: the id of the oak lamp. code: an identifier of another product, whose id is found. variant: the field of the
-    variant with that code ("id": its id; "": the product has no variants). said: parts of what `clew init` prints.
+    title, price, brand, size: fields; feature: one with the colour, made of names and values in cells; hierarchy,
+    html: fields with category paths and with markup ("": there is none). lamp: the id of the oak lamp. code: an
+    identifier of another product, whose id is found. variant: the field of the variant with that code ("id": its
+    id; "": the product has no variants). said: parts of what `clew init` prints.
     """
 
     write: Callable[[Path], Path]
@@ -38,6 +40,7 @@ class Export:
     size: str = ""
     html: str = ""
     hierarchy: str = ""
+    feature: str = ""
     documents: int = len(ITEMS)
     # A title, the price of its product, a word that a product of a brand has, and that brand.
     asked: tuple[str, float, str, str] = ("Oak reading lamp", 89.0, "oak", "kestrio")
@@ -58,8 +61,20 @@ EXPORTS = {
         asked=("Oak reading lamp", 89.0, "oak", "Brands > Kestrio"),
     ),
     "magento": Export(
-        shop_tables.magento, "name", "VL-1042", "additional_attributes.manufacturer", "mr card", "MR-CARD",
-        ("id: sku", "HTML: description"), price="price", html="description", hierarchy="categories",
+        shop_tables.magento, "name", "VL-1042", "additional_attributes.manufacturer", "MR-CARD-L", "MR-CARD",
+        ("id: sku", "records with the same parent_sku are one product", "HTML: description"), price="price",
+        variant="id", size="additional_attributes.size", html="description", hierarchy="categories",
+    ),
+    "magento_products": Export(
+        shop_tables.magento_products, "name", "VL-1042", "additional_attributes.manufacturer", "MR-CARD-L", "MR-CARD",
+        ("id: sku", "each object in configurable_variations is one"), price="price",
+        variant="configurable_variations.sku", size="configurable_variations.size", html="description",
+        hierarchy="categories",
+    ),
+    "prestashop": Export(
+        shop_tables.prestashop, "Name *", "1", "Manufacturer", "TN-XM5", "8",
+        ("CSV with semicolons", "id: Product ID", "Feature.Colour"), price="Price tax excluded", html="Description",
+        feature="Feature.Colour",
     ),
     "commercetools": Export(
         shop_json.commercetools, f"{CT}.name.en", "b7c3a2e0-0000-4000-8000-000000008900",
@@ -171,6 +186,19 @@ def test_a_brand_is_a_filter_and_categories_are_paths(shop: Any) -> None:
     )
     if export.hierarchy:
         assert any(" > " in one.value for one in found.facets[export.hierarchy])
+
+
+def test_names_and_values_in_columns_are_fields_and_the_columns_are_not(shop: Any) -> None:
+    index, export, _, _ = shop
+    if name := export.feature or export.size:
+        made = index.searcher.fields
+        assert name in made
+        assert not [one for one in made if re.search(r"\d (name|value)|name:value", one.lower())]
+    if export.feature:
+        assert {hit.fields["Name *"] for hit in index.search("oak", filters={export.feature: "oak"}).hits} == {
+            "Oak reading lamp",
+            "Three-legged oak stool",
+        }
 
 
 def test_markup_is_not_shown(shop: Any) -> None:

@@ -106,6 +106,18 @@ def test_nothing_is_added_to_a_named_document_that_is_first_already():
     assert [part.what for part in pool.parts_of(0)] == ["bm25", "dense"]
 
 
+def test_the_parts_of_candidates_from_two_pools_add_up():
+    # In the first pool nothing had to be lifted, in the second the named document was.
+    first = replace(found([9, 1], [0.9, 0.1]), identified=np.array([True, False])).fused(FusionSpec())
+    rest = replace(found([8, 2], [0.8, 0.2]), identified=np.array([False, True])).fused(FusionSpec())
+    rest = replace(rest, documents=rest.documents + 10)
+    joined = first.merge(rest)
+    for at in range(4):
+        assert sum(part.value for part in joined.parts_of(at)) == pytest.approx(joined.totals[at])
+    named = ["identifier" in [part.what for part in joined.parts_of(at)] for at in range(4)]
+    assert named == [False, False, False, True]
+
+
 def test_taking_and_merging_candidates_keeps_which_ones_are_identified():
     pool = replace(found([3, 2, 1], [0.5, 0.4, 0.3]), identified=np.array([False, True, False])).fused(FusionSpec())
     first, rest = pool.take(np.array([1])), pool.take(np.array([0, 2]))
