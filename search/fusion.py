@@ -69,12 +69,14 @@ class FusionSpec:
 def standardised(pool: FusedCandidates, spec: FusionSpec) -> Floats:
     """Return (S, m) weight * (score - mean) / deviation over the collection, divided by the sum of the weights.
 
-    A missing score counts as the mean.
+    A missing score counts as the mean. The graph's weight is not part of the sum: what the graph says about some
+    documents takes nothing from the evidence for others, which is compared with scores of other stages.
     """
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
     mean, deviation = pool.score_statistics[:, :1], pool.score_statistics[:, 1:]
     parts = (pool.scores - mean) / np.where(deviation > 0, deviation, 1.0)
-    joined: Floats = np.nan_to_num(weights * parts, nan=0.0) / max(float(weights.sum()), 1e-12)
+    whole = float(weights[passage_rows(pool.sources)].sum()) or float(weights.sum())
+    joined: Floats = np.nan_to_num(weights * parts, nan=0.0) / max(whole, 1e-12)
     return joined
 
 

@@ -46,6 +46,31 @@ def test_hybrid_counts_deviations_above_the_collection():
     assert parts[1] == pytest.approx([3 * (0.5 - 0.1) / 0.2 / 4, 0])
 
 
+def with_graph(pool, graph, **changes):
+    """Return the pool with a third source; its mean is 0 and its deviation 1."""
+    return replace(
+        pool,
+        sources=(*pool.sources, "graph"),
+        scores=np.vstack([pool.scores, np.array(graph, float)]),
+        ranks=np.vstack([pool.ranks, np.arange(len(graph))]),
+        score_statistics=np.vstack([pool.score_statistics, [0.0, 1.0]]),
+        best=np.vstack([pool.best, pool.best[0]]),
+        **changes,
+    )
+
+
+def test_the_graph_takes_nothing_from_documents_that_it_does_not_lead_to():
+    without = found([5, 1], [0.5, 0.2])
+    fused = with_graph(without, [0, 4]).fused(FusionSpec())
+    assert fused.totals[0] == pytest.approx(without.fused(FusionSpec()).totals[0])
+    assert fused.totals[1] == pytest.approx(without.fused(FusionSpec()).totals[1] + 4 / 1.35)
+
+
+def test_the_graph_alone_counts_by_itself():
+    only = FusionSpec(weights={"bm25": 0, "dense": 0, "graph": 2})
+    assert with_graph(found([5, 1], [0.5, 0.2]), [3, 4]).fused(only).totals == pytest.approx([3, 4])
+
+
 def test_a_source_that_says_the_same_of_everything_decides_nothing():
     pool = found([1, 2, 3], [0.5, 0.5, 0.5], score_statistics=((0, 1), (0.5, 0))).fused(FusionSpec())
     assert pool.order().tolist() == [2, 1, 0]
