@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {"bm25": 0.35, "dense": 1.0, "graph": 1.0
 TITLE_WEIGHT = 7.5
 # How far the lowest document that a query names by an identifier is lifted above the best of the others.
 LIFT_MARGIN = 0.1
+# Why the score of a document from the graph counts as 0, as explanations say it.
+OUTMATCHED = "other documents hold more of the query"
 # Sources whose scores are the same for all passages of a document.
 _OF_DOCUMENTS = frozenset({"graph"})
 
@@ -155,10 +157,11 @@ class FusedCandidates:
     ranks: (S, m) int64 rank in the source's own list, from 0; -1 outside it. score_statistics: (S, 2) float64 mean
     and standard deviation of each source's scores over the collection. best: (S, m) int64 best passage of each
     document according to each source. identified: (m,) bool, documents that the query names by an identifier, which
-    come first; None if there are none. parts: (S, m) float64 what each source adds to the fused score; totals: (m,)
-    float64, their sums, with the lift of identified documents; weights: the weight of each source; lift: what is added
-    to the fused scores of identified documents. The four are empty before fusion. titles: (m,) float64 share (0 to 1)
-    of the query's content in each title (`clew.search.rerank.titles`); None if nothing is reranked.
+    come first; None if there are none. outmatched: (m,) bool, documents whose score from the graph counts as 0
+    (`clew.search.outmatched`); None if there are none. parts: (S, m) float64 what each source adds to the fused score;
+    totals: (m,) float64, their sums, with the lift of identified documents; weights: the weight of each source; lift:
+    what is added to the fused scores of identified documents. The four are empty before fusion. titles: (m,) float64
+    share (0 to 1) of the query's content in each title (`clew.search.titles`); None if nothing is reranked.
     """
 
     documents: Ints
@@ -168,6 +171,7 @@ class FusedCandidates:
     score_statistics: Floats
     best: Ints
     identified: Bools | None = None
+    outmatched: Bools | None = None
     parts: Floats = field(default_factory=_no_parts)
     totals: Floats = field(default_factory=_no_totals)
     weights: tuple[float, ...] = ()
@@ -198,6 +202,7 @@ class FusedCandidates:
             ranks=self.ranks[:, at],
             best=self.best[:, at],
             identified=None if self.identified is None else self.identified[at],
+            outmatched=None if self.outmatched is None else self.outmatched[at],
             parts=self.parts[:, at],
             totals=self.totals[at],
             titles=None if self.titles is None else self.titles[at],
@@ -218,6 +223,7 @@ class FusedCandidates:
             ranks=np.concatenate([self.ranks, rest.ranks], axis=1)[:, order],
             best=np.concatenate([self.best, rest.best], axis=1)[:, order],
             identified=_joined(self.identified, rest.identified, sizes, order),
+            outmatched=_joined(self.outmatched, rest.outmatched, sizes, order),
             parts=np.concatenate([self.parts, rest.parts], axis=1)[:, order],
             totals=np.concatenate([self.totals, rest.totals])[order],
             titles=_joined(self.titles, rest.titles, sizes, order),
@@ -246,13 +252,15 @@ class FusedCandidates:
         for row, name in enumerate(self.sources):
             score, rank = float(self.scores[row, at]), int(self.ranks[row, at])
             mean, deviation = (float(x) for x in self.score_statistics[row])
-            detail = {
+            detail: dict[str, Any] = {
                 "score": None if np.isnan(score) else score,
                 "rank": rank + 1 if rank >= 0 else None,
                 "weight": self.weights[row],
                 "mean": mean,
                 "deviation": deviation,
             }
+            if name in _OF_DOCUMENTS and self.outmatched is not None and self.outmatched[at]:
+                detail["reason"] = OUTMATCHED
             found.append(Contribution("fusion", name, float(self.parts[row, at]), detail))
         if self.lift and self.identified is not None and self.identified[at]:
             found.append(identifier_part("fusion", self.lift))

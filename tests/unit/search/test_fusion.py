@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
+from clew.search.fusion import FUSIONS, OUTMATCHED, FusedCandidates, FusionSpec
 
 
 def found(bm25, dense, bm25_ranks=None, dense_ranks=None, score_statistics=((0.0, 1.0), (0.0, 1.0)), documents=None):
@@ -69,6 +69,14 @@ def test_the_graph_takes_nothing_from_documents_that_it_does_not_lead_to():
 def test_the_graph_alone_counts_by_itself():
     only = FusionSpec(weights={"bm25": 0, "dense": 0, "graph": 2})
     assert with_graph(found([5, 1], [0.5, 0.2]), [3, 4]).fused(only).totals == pytest.approx([3, 4])
+
+
+def test_the_part_of_a_document_whose_graph_score_does_not_count_says_why():
+    pool = with_graph(found([5, 1], [0.5, 0.2]), [0, 4], outmatched=np.array([True, False])).fused(FusionSpec())
+    reasons = [[part.detail.get("reason") for part in pool.parts_of(at)] for at in (0, 1)]
+    assert reasons == [[None, None, OUTMATCHED], [None, None, None]]
+    first, second = pool.take(np.array([0])), pool.take(np.array([1]))
+    assert second.merge(first).outmatched.tolist() == [True, False]
 
 
 def test_a_source_that_says_the_same_of_everything_decides_nothing():
