@@ -13,7 +13,7 @@ without this, .672 with it, and .672 without the graph; factors that fall with w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -28,15 +28,23 @@ _EQUAL = 1e-9
 
 
 def outmatched(
-    query: ParsedQuery, documents: Ints, links: Mapping[tuple[int, int], Bools], titles: Titles, analyzer: Analyzer
+    query: ParsedQuery,
+    documents: Ints,
+    links: Mapping[tuple[int, int], Bools],
+    titles: Titles,
+    analyzer: Analyzer,
+    said: Iterable[str] = (),
 ) -> Bools:
     """Return (m,) bool: documents that the graph leads to and that hold less of the query than another document.
 
     documents: (m,) int64 ordinals. links: characters (start, end) of the query that name entities → (m,) bool, the
-    documents that these lead to.
+    documents that these lead to. said: words for what the graph knows of documents, such as "film" and "directed by",
+    which no title needs.
     """
     found: Bools = np.zeros(len(documents), np.bool_)
-    worth = _with_head(query.text, titles.worth, analyzer)
+    known = {term for words in said for term in analyzer.terms(words)}
+    content = {term: value for term, value in titles.worth.items() if term not in known}
+    worth = _with_head(query.text, content, analyzer)
     tokens = analyzer.tokens(query.text, worth)
     named = [
         ({token.term for token in tokens if start <= token.start and token.end <= end}, about)

@@ -10,6 +10,7 @@ import numpy as np
 
 from clew.core.errors import QueryError, StageUnavailable, unknown_name
 from clew.core.types import Bools, Deadline, Floats, Ints, Ranking
+from clew.kg.relations import relation_words
 from clew.search.docstore import DocStore
 from clew.search.filters import passages
 from clew.search.fusion import FusedCandidates, FusionSpec
@@ -321,7 +322,8 @@ class Retriever:
         for span in dict.fromkeys(expansion.spans):
             named = replace(query, expansion=expansion.named_by(span))
             links[span] = np.logical_or.reduceat(self.generators[GRAPH].score(named, ordinals) > 0, heads)
-        found = outmatched(query, documents, links, titles, self.query_analyzer.analyzer)
+        said = (*graph.spec.document_types, *map(relation_words, graph.spec.about))
+        found = outmatched(query, documents, links, titles, self.query_analyzer.analyzer, said)
         return found if found.any() else None
 
     def _identified(self, query: ParsedQuery, ordinals: Ints, heads: Ints) -> Bools | None:

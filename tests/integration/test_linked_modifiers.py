@@ -69,3 +69,29 @@ def test_the_explanation_says_that_a_link_does_not_count(shop):
     assert "reason" not in case.detail
     for stage in fused.values():
         assert sum(part.value for part in stage.parts) == pytest.approx(stage.score)
+
+
+def test_documents_that_are_entities_are_found_whatever_titles_say(tmp_path):
+    docs = [
+        {"id": "w1", "title": "Hamlet", "text": "A tragedy."},
+        {"id": "p1", "title": "William", "text": "Born in Stratford."},
+        {"id": "g1", "title": "Author of Hamlet puppets", "text": "A maker of puppets."},
+        *({"id": f"n{n}", "title": f"Notebook {n}", "text": "Ruled."} for n in range(9)),
+    ]
+    nodes = [{"id": doc["id"], "type": "thing", "name": doc["title"]} for doc in docs]
+    edges = [{"source": "w1", "relation": "written_by", "target": "p1"}]
+    write_rows(tmp_path, docs=docs, nodes=nodes, edges=edges)
+    graph = {"nodes": "nodes.jsonl", "edges": "edges.jsonl", "link": {"threshold": 0.01}}
+    table = {"name": "works", "source": {"path": "docs.jsonl"}, "dense": False, "graph": graph,
+             "fields": {"title": {"type": "text"}, "text": {"type": "text"}}}  # fmt: skip
+    build(spec_of(table, "works.toml", tmp_path), tmp_path / "home")
+    with clew.open("works", tmp_path / "home") as works:
+        response = works.search("author of hamlet", k=3, graph="on")
+    assert (response.graph.outmatched, response.graph.reached) == (0, 1)
+    assert "p1" in [hit.id for hit in response.hits]
+
+
+def test_the_graph_alone_is_shown_as_it_is(shop):
+    response = shop.search("iphone case", k=20, sources=("graph",), graph="on", rerank=False)
+    assert response.graph.outmatched == 0
+    assert {hit.id for hit in response.hits} >= {f"phone case/other{n}" for n in range(5)}

@@ -25,14 +25,16 @@ class Titles:
         return self._titles[document] & self.worth.keys()
 
 
-def found(query: str, titles: list[str], links: dict[str, list[int]], **worth: float) -> list[int]:
+def found(
+    query: str, titles: list[str], links: dict[str, list[int]], said: tuple[str, ...] = (), **worth: float
+) -> list[int]:
     """Return the documents that are outmatched. links: words of the query → documents that they lead to."""
     seen = Titles(query, titles, **worth)
     spans = {}
     for words, documents in links.items():
         start = query.index(words)
         spans[start, start + len(words)] = np.isin(np.arange(len(titles)), documents)
-    marked = outmatched(ParsedQuery(query), np.arange(len(titles)), spans, seen, ANALYZER)
+    marked = outmatched(ParsedQuery(query), np.arange(len(titles)), spans, seen, ANALYZER, said)
     return np.flatnonzero(marked).tolist()
 
 
@@ -68,6 +70,12 @@ def test_questions_ask_for_what_titles_do_not_say() -> None:
     titles = ["Hay fever", "Symptoms of colds and hay fever"]
     assert found("symptoms of hay fever", titles, {"hay fever": [0]}) == [0]
     assert found("what are the symptoms of hay fever", titles, {"hay fever": [0]}) == []
+
+
+def test_words_for_what_the_graph_knows_need_not_be_in_titles() -> None:
+    titles = ["Harbour", "Films directed in Spain"]
+    assert found("films directed by ada", titles, {"ada": [0]}) == [0]
+    assert found("films directed by ada", titles, {"ada": [0]}, ("film", "directed by")) == []
 
 
 def test_titles_are_not_read_where_a_link_names_the_whole_query() -> None:
