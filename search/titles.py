@@ -25,7 +25,7 @@ class Titles:
     """The titles of an index, as one query sees them. worth: term of the query → its weight times its idf."""
 
     worth: Mapping[str, float]
-    _terms: QueryTerms
+    _analyzer: Analyzer
     _store: DocStore
     _field: str
 
@@ -35,15 +35,14 @@ class Titles:
         title = title_field(store.fields)
         if title is None:
             return None
-        terms = QueryTerms(analyzer, query)
         left_out = {*query.identifiers, *query.origins}
-        weights = {term: weight for term, weight in terms.weights.items() if term not in left_out}
-        return cls(importance(weights, vocabulary, store.passages), terms, store, title)
+        weights = {term: weight for term, weight in QueryTerms(analyzer, query).weights.items() if term not in left_out}
+        return cls(importance(weights, vocabulary, store.passages), analyzer, store, title)
 
     def terms(self, document: int) -> set[str]:
         """Return the terms of the query in the title of a document."""
         text = str(self._store.value(document, self._field) or "")
-        return {match.term for match in self._terms.matches(text)}
+        return self.worth.keys() & self._analyzer.terms(text)
 
 
 def with_titles(pool: FusedCandidates, titles: Titles, count: int) -> FusedCandidates:
