@@ -118,6 +118,10 @@ class GraphUse(Answer):
     )
     entities: list[LinkedEntity] = Field(description="Entities that the query names, in the order of the query.")
     reached: int = Field(description="Number of entities that the walk from these entities reached.")
+    outmatched: int = Field(
+        description="Number of candidates that the graph leads to and that do not count, "
+        "because others hold more of the query."
+    )
     probability: float | None = Field(
         description="The gate's probability that the graph helps this query, 0 to 1; null if the gate did not decide."
     )

@@ -158,6 +158,11 @@ class DocumentMapping:
     types: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
 
+    @property
+    def are_entities(self) -> bool:
+        """Return whether documents are entities like all others, which queries reach by walking."""
+        return bool(self.documents) and not self.types
+
 
 @dataclass(frozen=True, slots=True)
 class GraphSpec:

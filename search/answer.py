@@ -221,7 +221,7 @@ class AnswerExtractor:
         found = []
         for group in groups:
             text = embedded_text(group.title, group.sentences[best_by_terms(group)].text)
-            share = coverage(worth, terms.found(text), terms.spellings)
+            share = coverage(worth, terms.shares(text))
             found.append((share, float(ahead[group.at])))
         return found
 

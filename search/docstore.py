@@ -24,7 +24,7 @@ from clew.core.arrow import to_arrow, to_numpy
 from clew.core.errors import DataError, MismatchError
 from clew.core.mapped import open_array, open_trie
 from clew.core.tables import REBUILD
-from clew.core.types import Document, FieldValue, Ints
+from clew.core.types import Document, FieldValue, Ints, Variant
 from clew.models.passage import embedded_text
 from clew.search.arrow_columns import ARROW_TYPES, array_of, field_arrays, read_column, read_table, read_value
 from clew.search.columns import Column
@@ -242,16 +242,21 @@ class DocStore:
 
         A variant field has the distinct values of the variants (`clew.search.fields.joint_value`).
         """
-        found: dict[str, FieldValue] = {}
         variants = self.variants.of(document) if self.variants is not None else ()
-        for name, spec in self.fields.items():
-            if name not in self._place:
-                joint = joint_value(name, (variant.fields.get(name) for variant in variants), self.fields)
-                if joint is not None:
-                    found[name] = joint
-            elif (scalar := self._columns[self._place[name]][document]).is_valid:
-                found[name] = read_value(spec.type, scalar)
-        return found
+        values = ((name, self._value(document, name, variants)) for name in self.fields)
+        return {name: value for name, value in values if value is not None}
+
+    def value(self, document: int, name: str) -> FieldValue:
+        """Return one field of a document as `fields_of` does, None if it has no value, without reading the others."""
+        variants = () if name in self._place or self.variants is None else self.variants.of(document)
+        return self._value(document, name, variants)
+
+    def _value(self, document: int, name: str, variants: Sequence[Variant]) -> FieldValue:
+        if name not in self._place:
+            joint: FieldValue = joint_value(name, (variant.fields.get(name) for variant in variants), self.fields)
+            return joint
+        scalar = self._columns[self._place[name]][document]
+        return read_value(self.fields[name].type, scalar) if scalar.is_valid else None
 
     def body(self, document: int) -> str:
         """Return the text of a document that is split into passages."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ TITLE_WEIGHT = 7.5
 # How far the lowest document that a query names by an identifier is lifted above the best of the others.
 LIFT_MARGIN = 0.1
 _ROUNDING = 1e-9
+# Why the score of a document from the graph counts as 0, as explanations say it.
+OUTMATCHED = "other documents hold more of the query"
 # Sources whose scores are the same for all passages of a document.
 _OF_DOCUMENTS = frozenset({"graph"})
 
@@ -70,12 +72,14 @@ class FusionSpec:
 def standardised(pool: FusedCandidates, spec: FusionSpec) -> Floats:
     """Return (S, m) weight * (score - mean) / deviation over the collection, divided by the sum of the weights.
 
-    A missing score counts as the mean.
+    A missing score counts as the mean. The graph's weight is not part of the sum: what the graph says about some
+    documents takes nothing from the evidence for others, which is compared with scores of other stages.
     """
     weights = np.array([spec.weight(name) for name in pool.sources])[:, None]
     mean, deviation = pool.score_statistics[:, :1], pool.score_statistics[:, 1:]
     parts = (pool.scores - mean) / np.where(deviation > 0, deviation, 1.0)
-    joined: Floats = np.nan_to_num(weights * parts, nan=0.0) / max(float(weights.sum()), 1e-12)
+    whole = float(weights[passage_rows(pool.sources)].sum()) or float(weights.sum())
+    joined: Floats = np.nan_to_num(weights * parts, nan=0.0) / max(whole, 1e-12)
     return joined
 
 
@@ -154,10 +158,11 @@ class FusedCandidates:
     ranks: (S, m) int64 rank in the source's own list, from 0; -1 outside it. score_statistics: (S, 2) float64 mean
     and standard deviation of each source's scores over the collection. best: (S, m) int64 best passage of each
     document according to each source. identified: (m,) bool, documents that the query names by an identifier, which
-    come first; None if there are none. parts: (S, m) float64 what each source adds to the fused score; totals: (m,)
-    float64, their sums, with what lifts identified documents above the others; weights: the weight of each source. The
-    three are empty before fusion. titles: (m,) float64 share (0 to 1) of the query's content in each title
-    (`clew.search.rerank.titles`); None if nothing is reranked.
+    come first; None if there are none. outmatched: (m,) bool, documents whose score from the graph counts as 0
+    (`clew.search.outmatched`); None if there are none. parts: (S, m) float64 what each source adds to the fused score;
+    totals: (m,) float64, their sums, with what lifts identified documents above the others; weights: the weight of each
+    source. The three are empty before fusion. titles: (m,) float64 how much the title of each counts, 0 to 1
+    (`clew.search.titles`); None if nothing is reranked.
     """
 
     documents: Ints
@@ -167,6 +172,7 @@ class FusedCandidates:
     score_statistics: Floats
     best: Ints
     identified: Bools | None = None
+    outmatched: Bools | None = None
     parts: Floats = field(default_factory=_no_parts)
     totals: Floats = field(default_factory=_no_totals)
     weights: tuple[float, ...] = ()
@@ -196,6 +202,7 @@ class FusedCandidates:
             ranks=self.ranks[:, at],
             best=self.best[:, at],
             identified=None if self.identified is None else self.identified[at],
+            outmatched=None if self.outmatched is None else self.outmatched[at],
             parts=self.parts[:, at],
             totals=self.totals[at],
             titles=None if self.titles is None else self.titles[at],
@@ -216,6 +223,7 @@ class FusedCandidates:
             ranks=np.concatenate([self.ranks, rest.ranks], axis=1)[:, order],
             best=np.concatenate([self.best, rest.best], axis=1)[:, order],
             identified=_joined(self.identified, rest.identified, sizes, order),
+            outmatched=_joined(self.outmatched, rest.outmatched, sizes, order),
             parts=np.concatenate([self.parts, rest.parts], axis=1)[:, order],
             totals=np.concatenate([self.totals, rest.totals])[order],
             titles=_joined(self.titles, rest.titles, sizes, order),
@@ -244,13 +252,15 @@ class FusedCandidates:
         for row, name in enumerate(self.sources):
             score, rank = float(self.scores[row, at]), int(self.ranks[row, at])
             mean, deviation = (float(x) for x in self.score_statistics[row])
-            detail = {
+            detail: dict[str, Any] = {
                 "score": None if np.isnan(score) else score,
                 "rank": rank + 1 if rank >= 0 else None,
                 "weight": self.weights[row],
                 "mean": mean,
                 "deviation": deviation,
             }
+            if name in _OF_DOCUMENTS and self.outmatched is not None and self.outmatched[at]:
+                detail["reason"] = OUTMATCHED
             found.append(Contribution("fusion", name, float(self.parts[row, at]), detail))
         if self.identified is not None and self.identified[at]:
             # Merged candidates have the lift of their own pool.

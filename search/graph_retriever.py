@@ -89,7 +89,8 @@ class GraphRetriever:
         labels = self._labels(stored)
         paths = tuple(_path(found, named[found.seed], query.text, labels, policy) for found in stored)
         cut = _cut(table, policy) or len(reached) == policy.most
-        return Expansion(linked, stored, rows, paths, cut, self._document_steps(query, named), lost)
+        spans = tuple((named[found.seed].start, named[found.seed].end) for found in stored)
+        return Expansion(linked, stored, rows, paths, cut, self._document_steps(query, named), lost, spans)
 
     def _neighbourhood(self, seeds: list[str], deadline: Deadline) -> tuple[EdgeTable, str]:
         """Return the edges around the seeds, and why they are not the server's ("" if they are the store's own).
@@ -330,7 +331,7 @@ def resolved_policy(policy: ExpandSpec, relations: Sequence[str], found: Documen
     index have them already.
     """
     if policy.itself is None:
-        policy = replace(policy, itself=0.0 if found.documents and not found.types else 1.0)
+        policy = replace(policy, itself=0.0 if found.are_entities else 1.0)
     if policy.relations:
         return policy, any(name in relations for name in policy.relations)
     if not found.about:

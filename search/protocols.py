@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -46,7 +46,8 @@ class Expansion:
     linked: candidates and mentions of its text. reached: the entities reached, by descending weight. rows: (r,)
     int64 row of each in the graph. paths: how each is reached, in plain words. truncated: whether a limit of the policy
     cut the walk or the list of entities reached. steps: how relations to documents count (None: all in full).
-    lost: why the edges are those of the snapshot and not of the graph's server, "" if that did not happen.
+    lost: why the edges are those of the snapshot and not of the graph's server, "" if that did not happen. spans: the
+    characters (start, end) of the query that name the entity at which the path to each of `reached` starts.
     """
 
     linked: Linked
@@ -56,6 +57,18 @@ class Expansion:
     truncated: bool = False
     steps: DocumentSteps | None = None
     lost: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
+
+    def named_by(self, span: tuple[int, int]) -> Expansion:
+        """Return the expansion with only the entities to which these characters of the query lead."""
+        chosen = [at for at, own in enumerate(self.spans) if own == span]
+        return replace(
+            self,
+            reached=tuple(self.reached[at] for at in chosen),
+            rows=self.rows[chosen],
+            paths=tuple(self.paths[at] for at in chosen),
+            spans=(span,) * len(chosen),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ import numpy as np
 
 from clew.core.errors import QueryError, StageUnavailable, unknown_name
 from clew.core.types import Bools, Deadline, Floats, Ints, Ranking
+from clew.kg.relations import relation_words
 from clew.search.docstore import DocStore
 from clew.search.filters import passages
 from clew.search.fusion import FusedCandidates, FusionSpec
 from clew.search.gate import Gate, features
 from clew.search.graph_retriever import GraphRetriever
 from clew.search.match_set import MatchSet, MeaningFloor, added_matches, graph_matches, word_matches
+from clew.search.outmatched import outmatched
 from clew.search.protocols import (
     CandidateGenerator,
     CandidateRequest,
@@ -27,7 +29,7 @@ from clew.search.protocols import (
     WordIndex,
 )
 from clew.search.query_analysis import QueryAnalyzer
-from clew.search.rerank.titles import with_titles
+from clew.search.titles import Titles, with_titles
 from clew.search.trace import Trace
 from clew.search.types import MAX_WINDOW, Degradation, GraphUse, SearchRequest
 
@@ -85,6 +87,8 @@ class Retriever:
             )
         with trace.mandatory("fusion"):
             pool = self._joined(query, lists, fusion)
+            if trace.graph is not None and pool.outmatched is not None:
+                trace.graph = replace(trace.graph, outmatched=int(np.count_nonzero(pool.outmatched)))
         return query, pool
 
     def rest(
@@ -104,10 +108,14 @@ class Retriever:
 
     def with_titles(self, query: ParsedQuery, pool: FusedCandidates, count: int) -> FusedCandidates:
         """Return a pool with the title shares of its first `count` candidates, if the index has words and titles."""
+        titles = self._titles(query)
+        return pool if titles is None else with_titles(pool, titles, count)
+
+    def _titles(self, query: ParsedQuery) -> Titles | None:
         vocabulary = next((each for each in self.generators.values() if isinstance(each, Vocabulary)), None)
         if vocabulary is None:
-            return pool
-        return with_titles(pool, query, count, self.query_analyzer.analyzer, vocabulary, self.store)
+            return None
+        return Titles.of(query, self.query_analyzer.analyzer, vocabulary, self.store)
 
     def matches(
         self, query: ParsedQuery, pool: FusedCandidates, trace: Trace, filter_mask: Bools | None, floor: MeaningFloor
@@ -286,10 +294,37 @@ class Retriever:
                 alone = len(ordinals) == len(union)
                 scores[row], best[row] = (every, ordinals) if alone else _best_in_groups(every, heads, ordinals)
             ranks[row, np.searchsorted(union, listed.ordinals)] = np.arange(len(listed))
+        fewer = self._outmatched(query, lists, union, ordinals, heads)
+        if fewer is not None:
+            row = list(lists).index(GRAPH)
+            scores[row, fewer], ranks[row, fewer] = 0.0, -1
         statistics = [listed.score_statistics or (0.0, 1.0) for listed in lists.values()]
         score_statistics = np.array(statistics, np.float64).reshape(-1, 2)
         identified = self._identified(query, ordinals, heads) if query.identifiers and "bm25" in lists else None
-        return FusedCandidates(union, tuple(lists), scores, ranks, score_statistics, best, identified).fused(fusion)
+        pool = FusedCandidates(union, tuple(lists), scores, ranks, score_statistics, best, identified, fewer)
+        return pool.fused(fusion)
+
+    def _outmatched(
+        self, query: ParsedQuery, lists: Mapping[str, Ranking], documents: Ints, ordinals: Ints, heads: Ints
+    ) -> Bools | None:
+        """Return (m,) bool: documents whose score from the graph does not count; None if there are none.
+
+        ordinals: passages of the m documents; heads: where those of each document begin. If documents are entities
+        themselves, a walk leads to them, and its relations stand for the rest of the query.
+        """
+        graph, expansion = self.graph_retriever, query.expansion
+        if GRAPH not in lists or len(lists) == 1 or graph is None or expansion is None or not len(documents):
+            return None
+        titles = None if graph.spec.document_mapping.are_entities else self._titles(query)
+        if titles is None:
+            return None
+        links = {}
+        for span in dict.fromkeys(expansion.spans):
+            named = replace(query, expansion=expansion.named_by(span))
+            links[span] = np.logical_or.reduceat(self.generators[GRAPH].score(named, ordinals) > 0, heads)
+        said = (*graph.spec.document_types, *map(relation_words, graph.spec.about))
+        found = outmatched(query, documents, links, titles, self.query_analyzer.analyzer, said)
+        return found if found.any() else None
 
     def _identified(self, query: ParsedQuery, ordinals: Ints, heads: Ints) -> Bools | None:
         """Return (m,) bool: documents with an identifier of the query and all its other content words; None if none.

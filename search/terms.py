@@ -58,10 +58,12 @@ class QueryTerms:
         added = {spelling.term for each in self.spellings.values() for spelling in each} - self.spellings.keys()
         return {term: weight for term, weight in self.weights.items() if term not in added}
 
-    def found(self, text: str) -> set[str]:
-        """Return the terms of a text that are in the query or other spellings of its words."""
+    def shares(self, text: str) -> dict[str, float]:
+        """Return the terms of the content that a text has, and how much of each (0 to 1, by its spellings)."""
         known = self.weights.keys() | {spelling.term for each in self.spellings.values() for spelling in each}
-        return {token.term for token in self.analyzer.tokens(text, known)}
+        terms = known.intersection(self.analyzer.terms(text))
+        found = {term: 1.0 if term in terms else _spelled(self.spellings.get(term, ()), terms) for term in self.content}
+        return {term: share for term, share in found.items() if share}
 
     def matches(self, text: str) -> list[Match]:
         """Return every match of a term in a text, with its span in characters."""
@@ -99,20 +101,14 @@ def importance(weights: Mapping[str, float], vocabulary: Vocabulary, passages: i
     return found
 
 
-def coverage(
-    importance: Mapping[str, float], terms: Collection[str], spellings: Mapping[str, Sequence[Spelling]] | None = None
-) -> float:
-    """Return the share (0 to 1) of a query's content that a text with these terms has; 0 for a query without content.
+def coverage(importance: Mapping[str, float], shares: Mapping[str, float]) -> float:
+    """Return the share (0 to 1) of a query's content that a text has; 0 for a query without content.
 
-    A term that the index does not know counts most, because a text without it answers something else. spellings: other
-    spellings of a term (`QueryTerms.spellings`), which stand for the part of it that they spell.
+    shares: how much of each term it has (`QueryTerms.shares`). A term that the index does not know counts most, because
+    a text without it answers something else.
     """
     whole = sum(importance.values())
-    if whole <= 0:
-        return 0.0
-    spelled = spellings or {}
-    shares = (1.0 if term in terms else _spelled(spelled.get(term, ()), terms) for term in importance)
-    return sum(share * worth for share, worth in zip(shares, importance.values(), strict=True)) / whole
+    return sum(worth * shares.get(term, 0.0) for term, worth in importance.items()) / whole if whole > 0 else 0.0
 
 
 def _spelled(spellings: Sequence[Spelling], terms: Collection[str]) -> float:

@@ -134,13 +134,15 @@ class GraphUse:
     """How the graph was used in one search.
 
     used: whether it was. reason: why, or why not. entities: those that the query names. reached: how many entities
-    are reached from them. probability: the gate's, if it decided; parts: of its log-odds, if the search is explained.
+    are reached from them. outmatched: how many candidates that they lead to do not count, because other candidates hold
+    more of the query. probability: the gate's, if it decided; parts: of its log-odds, if the search is explained.
     """
 
     used: bool
     reason: str
     entities: tuple[LinkedEntity, ...] = ()
     reached: int = 0
+    outmatched: int = 0
     probability: float | None = None
     parts: tuple[Contribution, ...] = ()
 

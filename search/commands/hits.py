@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.search.fields import Fields, title_field
+from clew.search.fusion import OUTMATCHED
 from clew.search.types import (
     FacetValue,
     GraphUse,
@@ -109,6 +110,8 @@ def graph_lines(graph: GraphUse) -> Iterator[str]:
     named = ", ".join(map(linked, graph.entities))
     reached = f": {named}; {graph.reached:,} entities reached" if graph.entities else ""
     yield f"graph {'used' if graph.used else 'not used'}{reached} ({printable(graph.reason)})"
+    if graph.outmatched:
+        yield f"  {graph.outmatched:,} candidates that it leads to do not count: {OUTMATCHED}"
     for part in graph.parts:
         if part.value:
             yield f"  {part.value:>+10.4f}  {part.what}  {_value(part.detail.get('value', ''))}"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
+from clew.search.fusion import FUSIONS, OUTMATCHED, FusedCandidates, FusionSpec
 
 
 def found(bm25, dense, bm25_ranks=None, dense_ranks=None, score_statistics=((0.0, 1.0), (0.0, 1.0)), documents=None):
@@ -44,6 +44,39 @@ def test_hybrid_counts_deviations_above_the_collection():
     parts = FUSIONS["hybrid"](found([5, 1], [0.5, np.nan], score_statistics=((1, 2), (0.1, 0.2))), spec)
     assert parts[0] == pytest.approx([(5 - 1) / 2 / 4, 0])
     assert parts[1] == pytest.approx([3 * (0.5 - 0.1) / 0.2 / 4, 0])
+
+
+def with_graph(pool, graph, **changes):
+    """Return the pool with a third source; its mean is 0 and its deviation 1."""
+    return replace(
+        pool,
+        sources=(*pool.sources, "graph"),
+        scores=np.vstack([pool.scores, np.array(graph, float)]),
+        ranks=np.vstack([pool.ranks, np.arange(len(graph))]),
+        score_statistics=np.vstack([pool.score_statistics, [0.0, 1.0]]),
+        best=np.vstack([pool.best, pool.best[0]]),
+        **changes,
+    )
+
+
+def test_the_graph_takes_nothing_from_documents_that_it_does_not_lead_to():
+    without = found([5, 1], [0.5, 0.2])
+    fused = with_graph(without, [0, 4]).fused(FusionSpec())
+    assert fused.totals[0] == pytest.approx(without.fused(FusionSpec()).totals[0])
+    assert fused.totals[1] == pytest.approx(without.fused(FusionSpec()).totals[1] + 4 / 1.35)
+
+
+def test_the_graph_alone_counts_by_itself():
+    only = FusionSpec(weights={"bm25": 0, "dense": 0, "graph": 2})
+    assert with_graph(found([5, 1], [0.5, 0.2]), [3, 4]).fused(only).totals == pytest.approx([3, 4])
+
+
+def test_the_part_of_a_document_whose_graph_score_does_not_count_says_why():
+    pool = with_graph(found([5, 1], [0.5, 0.2]), [0, 4], outmatched=np.array([True, False])).fused(FusionSpec())
+    reasons = [[part.detail.get("reason") for part in pool.parts_of(at)] for at in (0, 1)]
+    assert reasons == [[None, None, OUTMATCHED], [None, None, None]]
+    first, second = pool.take(np.array([0])), pool.take(np.array([1]))
+    assert second.merge(first).outmatched.tolist() == [True, False]
 
 
 def test_a_source_that_says_the_same_of_everything_decides_nothing():

@@ -79,6 +79,17 @@ def test_documents_that_are_entities_have_no_steps(snapshot, tmp_path):
     retriever.close()
 
 
+def test_what_is_reached_says_which_words_lead_to_it(snapshot, tmp_path):
+    retriever = opened(snapshot, tmp_path, expand=ExpandSpec({"FOLLOWS": "out"}))
+    found = retriever.expand(ParsedQuery("Ada Quillson or Bram Holt"), Deadline())
+    assert set(found.spans) == {(0, 12), (16, 25)}
+    ada = found.named_by((0, 12))
+    assert [(reached.entity, reached.seed) for reached in ada.reached] == [("a", "a"), ("b", "a")]
+    assert snapshot.ids(ada.rows) == ["a", "b"]
+    assert len(ada.paths) == len(ada.spans) == 2
+    retriever.close()
+
+
 def test_a_database_is_walked_along_the_relations_of_the_snapshot():
     mapped = Neo4jSpec("bolt://127.0.0.1:1", labels=["Film"], relations=["b", "c"])
     relations = ["a", "b"]

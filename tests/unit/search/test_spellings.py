@@ -75,7 +75,7 @@ def share(index):
         analyzer = QueryAnalyzer(Analyzer(), None)
         terms = QueryTerms(Analyzer(), analyzer.respelled(analyzer.terms(query), index))
         worth = importance(terms.content, index, len(TEXTS))
-        return coverage(worth, terms.found(title), terms.spellings)
+        return coverage(worth, terms.shares(title))
 
     return share
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clew.search.protocols import Spelling
-from clew.search.terms import coverage, importance
+from clew.core.text import Analyzer
+from clew.search.protocols import ParsedQuery, Spelling
+from clew.search.terms import QueryTerms, coverage, importance
 
 
 class Vocabulary:
@@ -25,17 +26,30 @@ def test_a_rare_term_is_worth_more_and_an_unknown_one_most() -> None:
 
 def test_coverage_is_the_share_of_the_content() -> None:
     worth = {"a": 3.0, "b": 1.0}
-    assert coverage(worth, {"a"}) == 0.75
-    assert coverage(worth, {"a", "b", "c"}) == 1
-    assert coverage(worth, set()) == 0
-    assert coverage({}, {"a"}) == 0
+    assert coverage(worth, {"a": 1.0}) == 0.75
+    assert coverage(worth, {"a": 0.5, "b": 1.0}) == 0.625
+    assert coverage(worth, {"a": 1.0, "b": 1.0, "c": 1.0}) == 1
+    assert coverage(worth, {}) == 0
+    assert coverage({}, {"a": 1.0}) == 0
 
 
-def test_other_spellings_stand_for_the_part_of_a_term_that_they_spell() -> None:
-    worth = {"raincoat": 3.0, "blue": 1.0}
-    spellings = {"raincoat": [Spelling("rain", "raincoat", 0, 0.5), Spelling("coat", "raincoat", 0.5, 1)]}
-    found = [coverage(worth, {*terms, "blue"}, spellings) for terms in ((), ("coat",), ("rain", "coat"), ("raincoat",))]
-    assert found == [0.25, 0.625, 1, 1]
-    # What two spellings both have counts once.
-    more = {"raincoat": [*spellings["raincoat"], Spelling("aincoat", "raincoat", 0.125, 1)]}
-    assert coverage(worth, {"coat", "aincoat"}, more) == 0.75 * 0.875
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("lamp", 0),
+        ("coat", 0.5),
+        ("a coat for rain", 1),
+        ("raincoat", 1),
+        ("coat, aincoat", 0.875),  # what two spellings both have counts once
+    ],
+)
+def test_other_spellings_stand_for_the_part_of_a_term_that_they_spell(text, share) -> None:
+    spellings = (
+        Spelling("rain", "raincoat", 0, 0.5),
+        Spelling("coat", "raincoat", 0.5, 1),
+        Spelling("aincoat", "raincoat", 0.125, 1),
+    )
+    terms = QueryTerms(
+        Analyzer(), ParsedQuery("blue raincoat", (("blue", 1.0), ("raincoat", 1.0)), spellings=spellings)
+    )
+    assert terms.shares(f"{text} in blue") == {"blue": 1.0, **({"raincoat": share} if share else {})}

@@ -88,7 +88,9 @@ def test_a_document_has_the_distinct_values_of_its_variants_and_the_first_title(
         "title": "Red shirt", "text": "Linen.\nCotton.", "brand": "Velorin", "colour": ["red", "blue"],
         "path": ["A > B"], "price": [60.0, 40.0, 30.0], "day": ["2024-05-01"], "new": [True], "place": [(1.0, 2.0)],
     }  # fmt: skip
+    assert {name: store.value(0, name) for name in FIELDS} == values
     assert store.fields_of(1) == {"brand": "Kestrio"}
+    assert store.value(1, "title") is None
     assert store.body(0) == body(values, FIELDS)[0] == "Linen.\nCotton."
 
 

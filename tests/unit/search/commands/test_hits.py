@@ -74,6 +74,12 @@ def test_what_the_graph_did_is_one_line_below_the_hits():
     )
 
 
+def test_candidates_of_the_graph_that_do_not_count_stand_below_that_line():
+    assert lines(graph=GraphUse(used=True, reason="asked for", outmatched=1_024))[-1] == (
+        "  1,024 candidates that it leads to do not count: other documents hold more of the query"
+    )
+
+
 def test_what_the_gate_weighed_stands_below_that_line():
     parts = (Contribution("gate", "bias", -0.5, {"value": 1.0}), Contribution("gate", "words", 0.0, {"value": 0.3}))
     shown = lines(
