@@ -5,7 +5,8 @@ Quality does not depend on the hardware, so the page names it once. `clew.benchm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Report = dict[str, Any]
@@ -169,20 +170,24 @@ def _reranked(found: Sequence[Report], title: str, text: str, systems: Sequence[
 
 
 def other_rerankers(reports: Sequence[Report]) -> str:
-    """Compare versions of the reranker on the same candidates: one column for each model."""
-    found = [r for r in reports if reranks(r) and option(r, "model") in {None, "default"}]
-    models = list(dict.fromkeys(option(report, "reranker") or "default" for report in found))
-    if len(models) < 2:
+    """Compare versions of the reranker on the same candidates: one column for each model.
+
+    Figures that were measured on other candidates than the default's, as their BM25 shows, are left out.
+    """
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for report in reports:
+        if reranks(report) and option(report, "model") in {None, "default"}:
+            for name, row in report["results"].items():
+                if "bm25" in row and "hybrid-rerank" in row:
+                    model = option(report, "reranker") or "default"
+                    figures = row["bm25"]["nDCG@10"], row["hybrid-rerank"]["nDCG@10"]
+                    found.setdefault(name, {})[model] = figures
+    rows = {name: _on_the_candidates_of("default", figures) for name, figures in found.items()}
+    rows = {name: row for name, row in rows.items() if len(row) > 1}
+    models = list(dict.fromkeys(model for row in rows.values() for model in row))
+    if not rows:
         return ""
-    rows: dict[str, dict[str, float]] = {}
-    for report in found:
-        for name, row in report["results"].items():
-            if "hybrid-rerank" in row:
-                model = option(report, "reranker") or "default"
-                rows.setdefault(name, {})[model] = row["hybrid-rerank"]["nDCG@10"]
-    lines = [
-        line([name, *(best_bold(row).get(model, "") for model in models)]) for name, row in rows.items() if len(row) > 1
-    ]
+    lines = [line([name, *(best_bold(row).get(model, "") for model in models)]) for name, row in rows.items()]
     return "\n".join(
         [
             "## How do other versions of the reranker compare?",
@@ -196,6 +201,12 @@ def other_rerankers(reports: Sequence[Report]) -> str:
             "",
         ]
     )
+
+
+def _on_the_candidates_of(model: str, figures: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    """Return the second figure of each model whose first figure, that of BM25, is that of `model`."""
+    own = figures.get(model, (math.nan, math.nan))[0]
+    return {name: reranked for name, (fused, reranked) in figures.items() if math.isclose(fused, own, abs_tol=1e-9)}
 
 
 def stopping_early(reports: Sequence[Report]) -> str:
