@@ -10,7 +10,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 EXTRAS := cpu,docs,files,test,train
 WORKERS ?= 2
-SETS ?= squad11 medquad walmart-amazon drcd cmrc2018
+SETS ?= squad11 medquad walmart-amazon abt-buy pubmedqa-labeled drcd cmrc2018
 SYSTEMS ?= bm25,dense,rrf,hybrid,hybrid-tuned
 
 # Nothing here may fetch a model: the default weights come as a package.
