@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from clew.core.files import write_atomic
+from clew.models.manifest import Role
 from clew.training.spec import TrainSpec
 
 
-def write_card(folder: Path, spec: TrainSpec, lineage: Mapping[str, Any], measures: Mapping[str, Any]) -> None:
+def write_card(
+    folder: Path, spec: TrainSpec, role: Role, lineage: Mapping[str, Any], measures: Mapping[str, Any]
+) -> None:
     """Write README.md into a model folder, with the front matter that model hubs read.
 
-    lineage: of the run and, under "started from", of the run that its weights came from. measures: on dev queries.
+    role: of the model. lineage: of the run and, under "started from", of the run that its weights came from. measures:
+    on dev queries.
     """
-    what = "sentence-similarity" if lineage["kind"] == "bi-encoder" else "text-ranking"
+    what = "sentence-similarity" if role == "bi_encoder" else "text-ranking"
     head = ["---", *([f"license: {spec.licence.lower()}"] if spec.licence else []), f"pipeline_tag: {what}"]
     scores = [f"| {name} | {value:.4f} |" for name, value in measures["dev nDCG@10"].items()]
     text = [
@@ -36,7 +40,7 @@ def _describe_run(lineage: Mapping[str, Any]) -> list[str]:
     start = f"distilled from {spec['teacher']}" if spec["teacher"] else f"started from {spec['base']}"
     rows = []
     for data in spec["data"]:
-        name = Path(data["folder"]).name or Path(data["clicks"]).name.partition(".")[0]
+        name = data.get("name") or Path(data["folder"]).name or Path(data["clicks"]).name.partition(".")[0]
         shown = (name, data["split"], f"{counts.get(name, 0):,}", data["candidates"], data.get("licence", ""))
         rows.append(f"| {' | '.join(shown)} |")
     shared = f", {lineage['processes']} processes" if "processes" in lineage else ""

@@ -1,14 +1,15 @@
-"""Losses: listwise and pointwise ranking, margins of a teacher, and contrastive learning within a batch."""
+"""Losses: listwise and pointwise ranking, contrastive learning within a batch, a teacher's margins and vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, log_softmax
+from torch.nn.functional import binary_cross_entropy_with_logits, cosine_similarity, log_softmax
 from torch.nn.parallel import DistributedDataParallel
 
 from clew.core.errors import DataError
@@ -126,13 +127,47 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
     ) -> Tensor:
         """Return the loss of embedded columns, after restoring the order of the batch."""
-        columns = [[torch.cat(parts)[place]] for parts, place in zip(reps, self._places, strict=True)]
-        return super().calculate_loss(columns, labels, with_backward=with_backward)
+        return super().calculate_loss(self._in_order(reps), labels, with_backward=with_backward)
+
+    def _in_order(self, reps: list[list[Tensor]]) -> list[list[Tensor]]:
+        """Return the vectors of each column in the order of the batch, in one part."""
+        return [[torch.cat(parts)[place]] for parts, place in zip(reps, self._places, strict=True)]
 
     def _decode_queries(self, ids: Tensor) -> Sequence[str]:
         """Decode the queries of a batch from their tokens, which are all that a loss receives."""
         read: Sequence[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
         return read
+
+
+class ImitationLoss(ContrastiveLoss):
+    """The distance of an encoder's vectors from its teacher's, and the contrastive loss with a weight.
+
+    The distance of a text is 1 minus the cosine of the student's vector and the teacher's, averaged over all texts of
+    the batch: queries, relevant passages and negatives. vectors: (n, dim) array of the teacher's vectors, each of
+    length 1. contrast: weight of the contrastive part (0 or more). Labels are (batch, columns) int64: the row of
+    `vectors` for each text. tokens_per_pass: as of `ContrastiveLoss`.
+    """
+
+    def __init__(self, model: Any, vectors: np.ndarray[Any, Any], contrast: float, tokens_per_pass: int = 0) -> None:
+        super().__init__(model, tokens_per_pass)
+        self._vectors, self._contrast = vectors, contrast
+
+    def calculate_loss(
+        self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
+    ) -> Tensor:
+        """Return the loss of embedded columns. Raises ValueError without labels."""
+        if labels is None:
+            raise ValueError("labels is None, expected the rows of the teacher's vectors")
+        student = torch.cat([parts[0] for parts in self._in_order(reps)]).float()
+        rows = labels.T.reshape(-1).cpu().numpy()  # column by column, as the student's vectors
+        teacher = torch.from_numpy(self._vectors[rows].astype(np.float32)).to(student.device)
+        loss = (1 - cosine_similarity(student, teacher)).mean()
+        if self._contrast:
+            loss = loss + self._contrast * super().calculate_loss(reps, None)
+        if with_backward:
+            torch.autograd.backward(loss)
+            loss = loss.detach()
+        return loss
 
 
 def check_finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:
@@ -158,15 +193,17 @@ def score_pairs(
 
     tokens_per_pass: tokens per forward pass, with padding; 0: a number that suits the device.
     """
-    order = sorted(range(len(pairs)), key=lambda at: -len(pairs[at][0]) - len(pairs[at][1]))
+    # A token has about four bytes: four letters, or one Chinese character and a third of the next.
+    lengths = [len(query.encode()) + len(passage.encode()) for query, passage in pairs]
+    order = sorted(range(len(pairs)), key=lambda at: -lengths[at])
     # With several processes, the model is in a wrapper that averages gradients and lacks the attributes of the model.
     unwrapped = model.module if isinstance(model, DistributedDataParallel) else model
     most = tokens_per_pass or _default_tokens(unwrapped.device)
     found: list[Tensor] = []
     at = 0
     while at < len(order):
-        # A token has about four characters. The first pair of a pass is the longest.
-        longest = min(unwrapped.max_seq_length, sum(map(len, pairs[order[at]])) // 4 + 4)
+        # The first pair of a pass is the longest.
+        longest = min(unwrapped.max_seq_length, lengths[order[at]] // 4 + 4)
         part = order[at : at + max(1, most // longest)]
         tokens = unwrapped.preprocess([pairs[each] for each in part], prompt=prompt, task=task)
         tokens = {

@@ -20,7 +20,8 @@ from clew.core.files import disk_errors, write_atomic
 from clew.core.lock import writing
 from clew.core.progress import Progress, Silent
 from clew.core.types import Bools, Floats, Ints
-from clew.models.folder import layers, max_input_tokens
+from clew.models.folder import layers as layers_of
+from clew.models.folder import max_input_tokens
 from clew.models.manifest import Role
 from clew.models.store import check_name_is_free, fp32_folder, prepare, read_manifest, save_model, scorer_folder
 from clew.training.card import write_card
@@ -30,6 +31,7 @@ from clew.training.data import GatheredData, gather
 from clew.training.distil import train_student
 from clew.training.examples import Example, read_examples, write_examples
 from clew.training.fit import FINISHED, Fitted
+from clew.training.layers import student_layers
 from clew.training.processes import process_group
 from clew.training.sources import digests
 from clew.training.spec import TrainSpec
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from clew.training.candidates import CandidateSources
 
 Kind = Literal["bi-encoder", "cross-encoder", "distil"]
-ROLES: Mapping[Kind, Role] = {"bi-encoder": "bi_encoder", "cross-encoder": "cross_encoder", "distil": "cross_encoder"}
+# The role of the trained model; that of a student is its teacher's.
+ROLES: Mapping[Kind, Role] = {"bi-encoder": "bi_encoder", "cross-encoder": "cross_encoder"}
 # (n,) scores of a cross-encoder, (n,) fused scores, (n,) relevant or not, (n,) number of the query → calibration, as in
 # a model's manifest.
 Calibrate = Callable[[Floats, Floats, Bools, Ints], dict[str, Any]]
@@ -128,25 +131,30 @@ def _base_and_lineage(
     if (kind == "distil") != bool(spec.teacher):
         raise SpecError(
             f"`clew train {kind}` {'needs a teacher' if kind == 'distil' else f'takes no teacher ({spec.teacher!r})'}",
-            "set teacher only for `clew train distil`, to the cross-encoder that the student imitates",
+            "set teacher only for `clew train distil`, to the model that the student imitates",
         )
     if kind == "distil":
-        named = scorer_folder(spec.teacher, home)
+        named = scorer_folder(spec.teacher, home) if spec.teacher == "default" else prepare(spec.teacher, home)
     else:
         named = prepare(spec.base, home, "bi_encoder" if kind == "bi-encoder" else None)
-    check_name_is_free(home, spec.name, ROLES[kind])
+    check_name_is_free(home, spec.name, _role(kind, named))
     base = fp32_folder(named, home)
     if 0 < (most := max_input_tokens(base)) < spec.max_length:
         raise SpecError(
             f"max_length is {spec.max_length}, but {spec.teacher or spec.base} reads at most {most} tokens",
             f"set max_length to {most} or less",
         )
-    if kind == "distil" and 0 < (most := layers(base)) < spec.layers:
-        raise SpecError(
-            f"layers is {spec.layers}, but the teacher has {most}", f"set layers to 1 to {most}, or to 0 for all"
-        )
+    if kind == "distil" and (count := layers_of(base)):
+        student_layers(spec.layers, count)
     lineage = {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
     return base, {**lineage, "data": digests(spec, home, sources)}
+
+
+def _role(kind: Kind, base: Path) -> Role:
+    """Return the role of the trained model. base: folder of the weights that training starts from."""
+    if kind in ROLES:
+        return ROLES[kind]
+    return "bi_encoder" if read_manifest(base).role == "bi_encoder" else "cross_encoder"
 
 
 def _fit(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: GatheredData, progress: Progress) -> Fitted:
@@ -155,6 +163,10 @@ def _fit(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: GatheredD
         from clew.training.bi_encoder import train_bi_encoder
 
         return train_bi_encoder(*given)
+    if _role(kind, base) == "bi_encoder":
+        from clew.training.distil_encoder import train_encoder_student
+
+        return train_encoder_student(*given)
     return train_student(*given) if kind == "distil" else train_cross_encoder(*given)
 
 
@@ -177,12 +189,13 @@ def _save(
     if fitted.processes > 1:
         made["processes"] = fitted.processes
     measures = {"dev nDCG@10": dict(fitted.measures), "step": fitted.step, "steps": fitted.steps}
+    role = _role(kind, base)
     calibration = (
-        {} if kind == "bi-encoder" else calibration_of(fitted.folder, spec.max_length, gathered.dev, calibrate)
+        {} if role == "bi_encoder" else calibration_of(fitted.folder, spec.max_length, gathered.dev, calibrate)
     )
-    write_card(fitted.folder, spec, made, measures)
+    write_card(fitted.folder, spec, role, made, measures)
     return save_model(
-        fitted.folder, home, spec.name, ROLES[kind], lineage=made, metrics=measures, calibration=calibration,
+        fitted.folder, home, spec.name, role, lineage=made, metrics=measures, calibration=calibration,
         licence=spec.licence,
     )  # fmt: skip
 
