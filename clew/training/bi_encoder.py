@@ -57,7 +57,7 @@ def train_bi_encoder(
     model = load_encoder(base, spec.max_length)
     if spec.fit.dropout is not None:
         set_dropout(model, spec.fit.dropout)
-    loss = ContrastiveLoss(model, spec.fit.tokens_per_pass)
+    loss = ContrastiveLoss(model, spec.fit.tokens_per_pass, spec.fit.temperature)
     return fit_tables(spec, model, loss, run, to_columns(examples), dev, Prompts.of(base), progress)
 
 

@@ -66,7 +66,7 @@ def train_encoder_student(
     if spec.fit.dropout is not None:
         set_dropout(student, spec.fit.dropout)
     labelled = {name: table.add_column("label", found.labels(table)) for name, table in tables.items()}
-    loss = ImitationLoss(student, found.vectors, spec.fit.contrast, spec.fit.tokens_per_pass)
+    loss = ImitationLoss(student, found.vectors, spec.fit.contrast, spec.fit.tokens_per_pass, spec.fit.temperature)
     return fit_tables(spec, student, loss, run, labelled, dev, prompts, progress)
 
 

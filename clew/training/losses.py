@@ -98,13 +98,16 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
 
     This is the multiple negatives ranking loss (Henderson et al. 2017) with cached gradients, so that a batch may be
     larger than memory (GradCache, Gao et al. 2021). tokens_per_pass: tokens per forward pass, without padding;
-    0: a number that suits the device.
+    0: a number that suits the device. temperature: cosines are divided by it.
     """
 
-    def __init__(self, model: Any, tokens_per_pass: int = 0) -> None:
+    def __init__(self, model: Any, tokens_per_pass: int = 0, temperature: float = 0.05) -> None:
         # Compute the loss in one part, because the graph includes the reordering of rows and allows one backward pass.
         super().__init__(
-            model, mini_batch_size=_ALL, mini_batch_num_tokens=tokens_per_pass or _default_tokens(model.device)
+            model,
+            scale=1 / temperature,
+            mini_batch_size=_ALL,
+            mini_batch_num_tokens=tokens_per_pass or _default_tokens(model.device),
         )
         self._tokenizer = model.tokenizer  # the wrapper for training with several processes has none
         self._places: list[Tensor] = []
@@ -145,11 +148,14 @@ class ImitationLoss(ContrastiveLoss):
     The distance of a text is 1 minus the cosine of the student's vector and the teacher's, averaged over all texts of
     the batch: queries, relevant passages and negatives. vectors: (n, dim) array of the teacher's vectors, each of
     length 1. contrast: weight of the contrastive part (0 or more). Labels are (batch, columns) int64: the row of
-    `vectors` for each text. tokens_per_pass: as of `ContrastiveLoss`.
+    `vectors` for each text. tokens_per_pass, temperature: as of `ContrastiveLoss`.
     """
 
-    def __init__(self, model: Any, vectors: np.ndarray[Any, Any], contrast: float, tokens_per_pass: int = 0) -> None:
-        super().__init__(model, tokens_per_pass)
+    def __init__(
+        self, model: Any, vectors: np.ndarray[Any, Any], contrast: float, tokens_per_pass: int = 0,
+        temperature: float = 0.05,
+    ) -> None:  # fmt: skip
+        super().__init__(model, tokens_per_pass, temperature)
         self._vectors, self._contrast = vectors, contrast
 
     def calculate_loss(

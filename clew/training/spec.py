@@ -98,8 +98,9 @@ class FitSpec:
     """How the network is fitted.
 
     loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss (0 to 10). smoothing:
-    distance of the pointwise targets from 0 and 1 (0 to 0.4). contrast: weight of the contrastive loss when a
-    bi-encoder imitates its teacher's vectors (0 to 100). epochs: passes over the examples. batch: queries per
+    distance of the pointwise targets from 0 and 1 (0 to 0.4). temperature: of the contrastive loss, which
+    divides cosines by it (above 0, at most 1). contrast: weight of the contrastive loss when a bi-encoder imitates its
+    teacher's vectors (0 to 100). epochs: passes over the examples. batch: queries per
     step; accumulate: steps whose gradients are summed before the weights are updated; tokens_per_pass: tokens per
     forward pass, which bounds memory and has no other effect (0: a number that suits the device). learning_rate, warmup
     (share of the steps), schedule, weight_decay, clip (largest gradient norm, 0: no limit), dropout (None: as in the
@@ -113,6 +114,7 @@ class FitSpec:
     loss: Literal["listwise", "pointwise"] = "listwise"
     point: float = 0.2
     smoothing: float = 0.0
+    temperature: float = 0.05
     contrast: float = 0.1
     epochs: float = 1.0
     batch: int = 8
@@ -133,6 +135,7 @@ class FitSpec:
 
     def __post_init__(self) -> None:
         for name in (
+            "temperature",
             "epochs",
             "batch",
             "accumulate",
@@ -143,7 +146,14 @@ class FitSpec:
         ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected a finite number above 0")
-        for name, most in (("warmup", 1.0), ("smoothing", 0.4), ("point", 10.0), ("contrast", 100.0), ("dropout", 0.9)):
+        for name, most in (
+            ("warmup", 1.0),
+            ("smoothing", 0.4),
+            ("point", 10.0),
+            ("temperature", 1.0),
+            ("contrast", 100.0),
+            ("dropout", 0.9),
+        ):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
                 raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
@@ -209,8 +219,9 @@ class TrainSpec:
             row |= {key: self.paths_as_written.get(row[key], row[key]) for key in keys}
         if self.clicks == ClicksSpec():
             del table["clicks"]
-        if self.fit.contrast == FitSpec().contrast:
-            del table["fit"]["contrast"]
+        for key in ("temperature", "contrast"):
+            if table["fit"][key] == getattr(FitSpec(), key):
+                del table["fit"][key]
         if self.negatives.model == "default":
             del table["negatives"]["model"]
         for row in table["data"]:

@@ -120,10 +120,13 @@ def test_the_contrastive_part_has_its_weight_and_passes_do_not_change_the_loss(t
         return float(found.detach()), model.transformers_model.encoder.layer[0].output.dense.weight.grad.clone()
 
     near, whole, short = (
-        loss_and_gradient(ImitationLoss(model, vectors, contrast, tokens))
+        loss_and_gradient(ImitationLoss(model, vectors, contrast, tokens, temperature=0.02))
         for contrast, tokens in ((0.0, 0), (0.3, 0), (0.3, 16))
     )
-    contrastive = loss_and_gradient(ContrastiveLoss(model))
+    contrastive = loss_and_gradient(ContrastiveLoss(model, temperature=0.02))
+    queries, *passages = (torch.tensor(encode(model, list(tables[name]), "")) for name in tables.column_names)
+    expected = torch.nn.functional.cross_entropy(queries @ torch.cat(passages).T / 0.02, torch.arange(6))
+    assert contrastive[0] == pytest.approx(float(expected), rel=1e-3)
     assert whole[0] == pytest.approx(near[0] + 0.3 * contrastive[0], abs=1e-5)
     assert torch.allclose(whole[1], near[1] + 0.3 * contrastive[1], atol=1e-5)
     assert short[0] == pytest.approx(whole[0], abs=1e-5)

@@ -28,7 +28,21 @@ def test_a_spec_is_read_with_its_tables(tmp_path):
     assert spec_of(spec.as_table(), "again", stored=True) == spec
 
 
-@pytest.mark.parametrize("name", ["encoder", "reranker", "reranker-more", "student"])
+RECIPES = {
+    **dict.fromkeys(["encoder", "reranker", "reranker-more", "student"], "all-MiniLM-L6-v2-int8"),
+    "bilingual-encoder": "e5-zh-en-int8",
+    "bilingual-student": "clew-bilingual-int8",
+}
+
+
+def test_every_recipe_is_known():
+    from importlib.resources import files
+
+    found = {file.name for file in (files("clew.training") / "recipes").iterdir()}
+    assert found == {f"{name}.toml" for name in RECIPES}
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_the_recipes_are_specs_that_learn_from_train_and_name_what_they_are_mined_with(name):
     from importlib.resources import files
 
@@ -36,14 +50,14 @@ def test_the_recipes_are_specs_that_learn_from_train_and_name_what_they_are_mine
     assert isinstance(spec, TrainSpec)
     assert {data.split for data in spec.data} == {"train"}
     assert {data.dev for data in spec.data} == {"dev"}
-    assert spec.negatives.model == "all-MiniLM-L6-v2-int8"
+    assert spec.negatives.model == RECIPES[name]
     assert spec_of(spec.as_table(), "again", stored=True).negatives == spec.negatives
 
 
 def test_what_was_added_later_is_in_the_table_only_where_it_is_used():
     table = {"name": "x", "data": [{"folder": "a"}]}
     assert "model" not in spec_of(table, "run.toml").as_table()["negatives"]
-    assert "contrast" not in spec_of(table, "run.toml").as_table()["fit"]
+    assert not {"contrast", "temperature"} & spec_of(table, "run.toml").as_table()["fit"].keys()
     assert spec_of({**table, "fit": {"contrast": 0}}, "run.toml").as_table()["fit"]["contrast"] == 0
     other = spec_of({**table, "negatives": {"model": "mine"}}, "run.toml")
     assert other.as_table()["negatives"]["model"] == "mine"
@@ -69,6 +83,8 @@ def test_every_key_is_described(part):
         ({"fit": {"smoothing": 0.5}}, "smoothing is 0.5"),
         ({"fit": {"loss": "magic"}}, "loss"),
         ({"fit": {"contrast": -1}}, "contrast is -1"),
+        ({"fit": {"temperature": 0}}, "temperature is 0"),
+        ({"fit": {"temperature": 2}}, "temperature is 2"),
         ({"fit": {"clip": -1}}, "clip is -1"),
         ({"fit": {"tokens_per_pass": -1}}, "tokens_per_pass is -1"),
     ],
