@@ -29,15 +29,28 @@ def write_card(
     ]  # fmt: skip
     before = lineage.get("started from")
     while before:
-        text += ["## The run before", "", *_describe_run(before), ""]
+        if "spec" in before:
+            text += ["## The run before", "", *_describe_run(before), ""]
+        else:  # the base was not trained but converted, such as trimmed or dequantised
+            text += ["## What was done before", "", *_describe_conversion(before), ""]
         before = before.get("started from")
     write_atomic(folder / "README.md", "\n".join(text).encode())
+
+
+def _describe_conversion(lineage: Mapping[str, Any]) -> list[str]:
+    """List the facts of a lineage that are texts or lists of texts."""
+    facts = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in lineage.items()}
+    return [f"- {key}: {value}" for key, value in facts.items() if isinstance(value, str)]
 
 
 def _describe_run(lineage: Mapping[str, Any]) -> list[str]:
     """Describe a run: the command that repeats it, and its data."""
     kind, spec, counts = lineage["kind"], lineage["spec"], lineage["queries"]
-    start = f"distilled from {spec['teacher']}" if spec["teacher"] else f"started from {spec['base']}"
+    start = f"started from {spec['base']}"
+    if spec["teacher"]:
+        start = (
+            f"distilled from {spec['teacher']}" if kind == "distil" else f"{start} with the order of {spec['teacher']}"
+        )
     rows = []
     for data in spec["data"]:
         name = data.get("name") or Path(data["folder"]).name or Path(data["clicks"]).name.partition(".")[0]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cosine_similarity, log_softmax
+from torch.nn.functional import binary_cross_entropy_with_logits, cosine_similarity, log_softmax, softplus
 from torch.nn.parallel import DistributedDataParallel
 
 from clew.core.errors import DataError
@@ -22,20 +22,23 @@ _ALL = 2**31
 
 
 class RankingLoss(nn.Module):
-    """The weighted sum of a listwise and a pointwise cross-entropy.
+    """The weighted sum of a listwise and a pointwise cross-entropy, and of the order of a teacher.
 
-    list_weight, point_weight: weights of the two parts. The listwise part (ListNet, Cao et al. 2007) compares the
-    softmax of a list's scores with its gains, normalised to sum to 1. The pointwise part is the binary cross-entropy of
-    each score with its gain, which fixes what a score of 0 means. smoothing: distance of pointwise targets from 0 and
-    1. tokens_per_pass: see `score_pairs`.
+    list_weight, point_weight, order_weight: weights of the parts. The listwise part (ListNet, Cao et al. 2007) compares
+    the softmax of a list's scores with its gains, normalised to sum to 1. The pointwise part is the binary
+    cross-entropy of each score with its gain, which fixes what a score of 0 means. The order (RankNet, Burges et al.
+    2005) is the cross-entropy of each pair of a list of which the teacher scores one higher. smoothing: distance of
+    pointwise targets from 0 and 1. tokens_per_pass: see `score_pairs`.
     """
 
     def __init__(
-        self, model: Any, *, list_weight: float, point_weight: float, smoothing: float = 0.0, tokens_per_pass: int = 0
-    ) -> None:
+        self, model: Any, *, list_weight: float, point_weight: float, order_weight: float = 0.0,
+        smoothing: float = 0.0, tokens_per_pass: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.model, self._tokens_per_pass = model, tokens_per_pass
         self._list_weight, self._point_weight, self._smoothing = list_weight, point_weight, smoothing
+        self._order_weight = order_weight
 
     def forward(
         self,
@@ -44,14 +47,17 @@ class RankingLoss(nn.Module):
         prompt: str | None = None,
         task: str | None = None,
     ) -> Tensor:
-        """Return the loss of a batch. inputs: (queries, lists of passages); labels: (n,) gains, 0 to 1, of each list.
+        """Return the loss of a batch.
 
-        Raises DataError that names the queries of the batch if the loss is not finite.
+        inputs: (queries, lists of passages). labels: (n,) gains, 0 to 1, of each list; with an order (n, 2): gains, and
+        the teacher's scores (NaN: it has no order). Raises DataError that names the queries of the batch if the loss is
+        not finite.
         """
         queries, lists = inputs[0], inputs[1]
         pairs = [(query, passage) for query, passages in zip(queries, lists, strict=True) for passage in passages]
         scores = score_pairs(self.model, pairs, self._tokens_per_pass, prompt=prompt, task=task)
-        gains = torch.cat([each.to(scores.device, torch.float32) for each in labels])
+        found = torch.cat([each.to(scores.device, torch.float32) for each in labels])
+        gains = found[:, 0] if found.ndim == 2 else found
         owners = torch.repeat_interleave(
             torch.arange(len(lists), device=scores.device),
             torch.tensor([len(each) for each in lists], device=scores.device),
@@ -60,6 +66,8 @@ class RankingLoss(nn.Module):
         loss = self._point_weight * binary_cross_entropy_with_logits(scores, smooth)
         if self._list_weight:
             loss = loss + self._list_weight * _listwise(scores, gains, owners, len(lists))
+        if self._order_weight:
+            loss = loss + self._order_weight * _ordered(scores, found[:, 1], owners)
         return check_finite(loss, lambda: queries)
 
 
@@ -236,3 +244,10 @@ def _listwise(scores: Tensor, gains: Tensor, owners: Tensor, lists: int) -> Tens
     total = target.sum(dim=1, keepdim=True)
     each = -(target / total.clamp(min=1e-6) * log_softmax(table, dim=1)).sum(dim=1)
     return each.sum() / (total > 0).sum().clamp(min=1)
+
+
+def _ordered(scores: Tensor, wanted: Tensor, owners: Tensor) -> Tensor:
+    """Return the mean over the pairs of each list of which `wanted` is higher for the first; 0 if there are none."""
+    pairs = (owners[:, None] == owners[None, :]) & (wanted[:, None] > wanted[None, :])  # false for NaN
+    apart = scores[:, None] - scores[None, :]
+    return (softplus(-apart) * pairs).sum() / pairs.sum().clamp(min=1)

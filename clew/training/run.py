@@ -23,7 +23,15 @@ from clew.core.types import Bools, Floats, Ints
 from clew.models.folder import layers as layers_of
 from clew.models.folder import max_input_tokens
 from clew.models.manifest import Role
-from clew.models.store import check_name_is_free, fp32_folder, prepare, read_manifest, save_model, scorer_folder
+from clew.models.store import (
+    check_name_is_free,
+    fp32_folder,
+    load_scorer,
+    prepare,
+    read_manifest,
+    save_model,
+    scorer_folder,
+)
 from clew.training.card import write_card
 from clew.training.cross_encoder import group_by_data, load_cross_encoder, predict, train_cross_encoder
 from clew.training.curve import plot
@@ -96,7 +104,7 @@ def train(
             notify(f"{ranks.count} processes, {each * ranks.count} queries per step: {each} in each process")
         if finished:
             notify(f"this run is already finished; to train it again, delete {run}")
-        fitted = _fit(kind, spec, base, run, gathered, progress)
+        fitted = _fit(kind, spec, home, base, run, gathered, progress)
         model = ranks.run_on_first(lambda: _save(kind, spec, home, base, lineage, fitted, gathered, calibrate))
     return Trained(run, model, fitted, len(gathered.examples), _count_pairs(gathered), tuple(gathered.notices))
 
@@ -128,10 +136,11 @@ def _base_and_lineage(
     kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources
 ) -> tuple[Path, dict[str, Any]]:
     """Return (folder of the weights that training starts from, lineage of the run)."""
-    if (kind == "distil") != bool(spec.teacher):
+    if (kind == "distil" and not spec.teacher) or (kind == "bi-encoder" and spec.teacher):
         raise SpecError(
             f"`clew train {kind}` {'needs a teacher' if kind == 'distil' else f'takes no teacher ({spec.teacher!r})'}",
-            "set teacher only for `clew train distil`, to the model that the student imitates",
+            "set teacher for `clew train distil`, to the model that the student imitates, or for `clew train "
+            "cross-encoder`, to the one whose order is learned",
         )
     if kind == "distil":
         named = scorer_folder(spec.teacher, home) if spec.teacher == "default" else prepare(spec.teacher, home)
@@ -147,6 +156,8 @@ def _base_and_lineage(
     if kind == "distil" and (count := layers_of(base)):
         student_layers(spec.layers, count)
     lineage = {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
+    if kind == "cross-encoder" and spec.teacher:
+        lineage["teacher"] = load_scorer(spec.teacher, home).fingerprint
     return base, {**lineage, "data": digests(spec, home, sources)}
 
 
@@ -157,7 +168,9 @@ def _role(kind: Kind, base: Path) -> Role:
     return "bi_encoder" if read_manifest(base).role == "bi_encoder" else "cross_encoder"
 
 
-def _fit(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: GatheredData, progress: Progress) -> Fitted:
+def _fit(
+    kind: Kind, spec: TrainSpec, home: Path, base: Path, run: Path, gathered: GatheredData, progress: Progress
+) -> Fitted:
     given = (spec, base, run, gathered.examples, gathered.dev, progress)
     if kind == "bi-encoder":
         from clew.training.bi_encoder import train_bi_encoder
@@ -167,7 +180,9 @@ def _fit(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: GatheredD
         from clew.training.distil_encoder import train_encoder_student
 
         return train_encoder_student(*given)
-    return train_student(*given) if kind == "distil" else train_cross_encoder(*given)
+    if kind == "distil":
+        return train_student(*given)
+    return train_cross_encoder(*given, (lambda: load_scorer(spec.teacher, home)) if spec.teacher else None)
 
 
 def _save(

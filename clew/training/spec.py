@@ -98,15 +98,15 @@ class FitSpec:
     """How the network is fitted.
 
     loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss (0 to 10). smoothing:
-    distance of the pointwise targets from 0 and 1 (0 to 0.4). temperature: of the contrastive loss, which
-    divides cosines by it (above 0, at most 1). contrast: weight of the contrastive loss when a bi-encoder imitates its
-    teacher's vectors (0 to 100). epochs: passes over the examples. batch: queries per
-    step; accumulate: steps whose gradients are summed before the weights are updated; tokens_per_pass: tokens per
-    forward pass, which bounds memory and has no other effect (0: a number that suits the device). learning_rate, warmup
-    (share of the steps), schedule, weight_decay, clip (largest gradient norm, 0: no limit), dropout (None: as in the
-    model). precision: of the forward pass. evaluations: number of measurements on dev queries; patience: stop after
-    this many without an improvement (0: never). dev_queries, dev_candidates: of each data set. checkpoint_minutes:
-    between checkpoints.
+    distance of the pointwise targets from 0 and 1 (0 to 0.4). temperature: of the contrastive loss, which divides
+    cosines by it (above 0, at most 1). order: weight of a teacher's order when a cross-encoder learns from gains (0 to
+    10). contrast: weight of the contrastive loss when a bi-encoder imitates its teacher's vectors (0 to 100). epochs:
+    passes over the examples. batch: queries per step; accumulate: steps whose gradients are summed before the weights
+    are updated; tokens_per_pass: tokens per forward pass, which bounds memory and has no other effect (0: a number that
+    suits the device). learning_rate, warmup (share of the steps), schedule, weight_decay, clip (largest gradient norm,
+    0: no limit), dropout (None: as in the model). precision: of the forward pass. evaluations: number of measurements
+    on dev queries; patience: stop after this many without an improvement (0: never). dev_queries, dev_candidates: of
+    each data set. checkpoint_minutes: between checkpoints.
     """
 
     RENAMED: ClassVar[Mapping[str, str]] = {"pieces": "tokens_per_pass"}
@@ -114,6 +114,7 @@ class FitSpec:
     loss: Literal["listwise", "pointwise"] = "listwise"
     point: float = 0.2
     smoothing: float = 0.0
+    order: float = 1.0
     temperature: float = 0.05
     contrast: float = 0.1
     epochs: float = 1.0
@@ -152,6 +153,7 @@ class FitSpec:
             ("point", 10.0),
             ("temperature", 1.0),
             ("contrast", 100.0),
+            ("order", 10.0),
             ("dropout", 0.9),
         ):
             value = getattr(self, name)
@@ -170,9 +172,9 @@ class TrainSpec:
     model of `clew models list`, a Hugging Face name; for an 8-bit model its float32 weights). max_length: tokens of a
     query and a passage together (8 or more, at most what the base reads). seed: of sampling, initial weights and order
     (0 to 2**32 - 1). licence: of the result, for its card. data: the data sets, mixed in proportion to their size.
-    teacher: the cross-encoder or bi-encoder that a student imitates; layers: how many of its layers the student has,
-    evenly spaced (0: all), or which, counted from 0. clicks: how click logs are read. paths_as_written: absolute path →
-    the path as the spec file has it.
+    teacher: the cross-encoder or bi-encoder that a student imitates, or the cross-encoder whose order another one
+    learns besides the gains; layers: how many of its layers the student has, evenly spaced (0: all), or which, counted
+    from 0. clicks: how click logs are read. paths_as_written: absolute path → the path as the spec file has it.
     """
 
     name: str
@@ -219,7 +221,7 @@ class TrainSpec:
             row |= {key: self.paths_as_written.get(row[key], row[key]) for key in keys}
         if self.clicks == ClicksSpec():
             del table["clicks"]
-        for key in ("temperature", "contrast"):
+        for key in ("order", "temperature", "contrast"):
             if table["fit"][key] == getattr(FitSpec(), key):
                 del table["fit"][key]
         if self.negatives.model == "default":

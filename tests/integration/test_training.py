@@ -301,7 +301,7 @@ def test_weights_that_went_astray_are_not_kept(base, tmp_path, kind):
 
 
 def test_a_teacher_fits_distilling_only(tmp_path):
-    for kind, teacher, message in (("distil", "", "needs a teacher"), ("cross-encoder", "x", "takes no teacher")):
+    for kind, teacher, message in (("distil", "", "needs a teacher"), ("bi-encoder", "x", "takes no teacher")):
         given = spec_of({"name": "x", "teacher": teacher, "data": [{"folder": "shoes"}]}, "run.toml")
         with pytest.raises(SpecError, match=message):
             train(kind, given, tmp_path, Indexes(tmp_path), calibrate, quiet, print)
