@@ -116,7 +116,7 @@ class FitSpec:
     smoothing: float = 0.0
     order: float = 1.0
     temperature: float = 0.05
-    contrast: float = 0.1
+    contrast: float = 0.01
     epochs: float = 1.0
     batch: int = 8
     accumulate: int = 1
