@@ -55,7 +55,7 @@ def bi_encoder(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> 
 
 @app.command("distil")
 def distil(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Train a smaller reranker that imitates a larger one.
+    """Train a smaller reranker or encoder that imitates a larger one.
 
     The spec names the larger one as its teacher. If the run was interrupted, the same command resumes it from its last
     checkpoint.
@@ -63,6 +63,64 @@ def distil(spec: Spec, home: Home = DEFAULT_HOME, as_json: Json = False) -> None
     Example: clew train distil student.toml
     """
     _train("distil", spec, home, as_json)
+
+
+@app.command("titles")
+def titles(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="BEIR folder, or its name under $CLEW_DATA.")],
+    to: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the data set.")],
+    same: Annotated[
+        str, typer.Option("--same", help="Metadata that negatives share with a document, such as brand,category.")
+    ] = "",
+    negatives: Annotated[int, typer.Option("--negatives", min=1, help="Number of negatives of each title.")] = 7,
+    words: Annotated[int, typer.Option("--words", min=1, help="Least number of words of a text.")] = 12,
+    dev: Annotated[float, typer.Option("--dev", min=0, max=0.9, help="Share of titles for measuring.")] = 0.05,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the negatives and of the split.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Make a data set for training from documents without judgements: each title with its text.
+
+    Example: clew train titles data/shop shop-titles --same brand,category
+    """
+    from clew.training.pairs import title_pairs
+
+    keys = tuple(key for each in same.split(",") if (key := each.strip()))
+    _written(
+        title_pairs(source, same=keys, negatives=negatives, words=words, dev=dev, seed=seed).write(to), to, as_json
+    )
+
+
+@app.command("names")
+def names(
+    nodes: Annotated[Path, typer.Argument(metavar="NODES", help="nodes.jsonl of a graph, plain or compressed.")],
+    to: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the data set.")],
+    languages: Annotated[
+        str, typer.Option("--languages", help="Languages of queries and of documents, such as en,zh.")
+    ] = "en,zh",
+    dev: Annotated[float, typer.Option("--dev", min=0, max=0.5, help="Share of names for measuring.")] = 0.05,
+    test: Annotated[float, typer.Option("--test", min=0, max=0.5, help="Share of names for testing.")] = 0.1,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the split.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Make a data set for training from a graph: each entity's name in one language with its name in another.
+
+    Example: clew train names graph/nodes.jsonl names-en-zh --languages en,zh
+    """
+    from clew.core.errors import UsageError
+    from clew.training.pairs import name_pairs
+
+    asked, _, wanted = languages.partition(",")
+    if not asked or not wanted or "," in wanted or asked == wanted:
+        raise UsageError(f"--languages is {languages!r}, expected two languages", "give two, such as --languages en,zh")
+    _written(name_pairs(nodes, (asked, wanted), dev=dev, test=test, seed=seed).write(to), to, as_json)
+
+
+def _written(counts: dict[str, int], folder: Path, as_json: bool) -> None:
+    if as_json:
+        out_json({"folder": str(folder), "queries": counts})
+        return
+    shown = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    out(f"wrote {folder}; queries: {shown}")
 
 
 def _train(kind: Kind, spec: Path, home: Path, as_json: bool) -> None:

@@ -14,10 +14,12 @@ from clew.core.errors import DataError
 from clew.core.measures.ndcg import ndcg
 from clew.core.progress import Progress
 from clew.core.types import Vectors
+from clew.models.protocols import PairScorer
 from clew.training.examples import Example
 from clew.training.fit import Fitted, Measure, arguments, fit
 from clew.training.losses import RankingLoss, score_pairs
 from clew.training.spec import TrainSpec
+from clew.training.teacher_order import order_scores
 
 SCORED_AT_ONCE = 256
 
@@ -29,11 +31,14 @@ def train_cross_encoder(
     examples: Sequence[Example],
     dev: Mapping[str, Sequence[Example]],
     progress: Progress,
+    teacher: Callable[[], PairScorer] | None = None,
 ) -> Fitted:
     """Fit a network with one output score to examples, starting from the weights in `base`.
 
     run: folder of the run; a later call resumes from its last checkpoint. dev: data set → lists of its dev queries.
+    teacher: loads a cross-encoder whose order of each list is learned too (None: only the gains).
     """
+    order = None if teacher is None else order_scores(teacher, run, examples, progress)
     seed_all(spec.seed)
     model = load_cross_encoder(base, spec.max_length)
     if spec.fit.dropout is not None:
@@ -43,11 +48,14 @@ def train_cross_encoder(
         model,
         list_weight=float(listwise),
         point_weight=spec.fit.point if listwise else 1.0,
+        order_weight=0.0 if order is None else spec.fit.order,
         smoothing=spec.fit.smoothing,
         tokens_per_pass=spec.fit.tokens_per_pass,
     )
-    gains = [list(example.gains) for example in examples]
-    return fit_lists(spec, model, loss, run, examples, gains, lambda trained: measure_ndcg(trained, dev), progress)
+    labels: list[Any] = [list(example.gains) for example in examples]
+    if order is not None:
+        labels = [[list(pair) for pair in zip(*each, strict=True)] for each in zip(labels, order, strict=True)]
+    return fit_lists(spec, model, loss, run, examples, labels, lambda trained: measure_ndcg(trained, dev), progress)
 
 
 def fit_lists(
@@ -56,11 +64,11 @@ def fit_lists(
     loss: Any,
     run: Path,
     examples: Sequence[Example],
-    labels: Sequence[Sequence[float]],
+    labels: Sequence[Sequence[Any]],
     measure: Measure,
     progress: Progress,
 ) -> Fitted:
-    """Fit a cross-encoder to lists of passages. labels: one number per passage, in the form that the loss expects."""
+    """Fit a cross-encoder to lists of passages. labels: one item per passage, in the form that the loss expects."""
     from datasets import Dataset
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
 

@@ -71,7 +71,7 @@ def _gather_data_set(
     if read.name in found.dev:
         raise DataError(
             f"{read.where}: another data set is already named {read.name!r}",
-            "rename the folder; results are listed by its name",
+            "give one of them a name of its own in [[data]]; results are listed by it",
         )
     names, dropped = clean_queries(read.texts, judged_queries(read.train), read.held_out)
     if dropped:
@@ -115,15 +115,15 @@ def _folder_queries(data: DataSpec) -> _Queries:
     integers = gains is not None
     train, dev = (to_gains(judged.qrels(split, None, integers=integers), gains) for split in (data.split, data.dev))
     held_out = [query for split in judged.splits if split != data.split for query in judged.qrels(split, None)]
-    return _Queries(judged.folder.name, str(judged.folder), judged.queries, train, dev, held_out)
+    return _Queries(data.name or judged.folder.name, str(judged.folder), judged.queries, train, dev, held_out)
 
 
 def _click_queries(spec: TrainSpec, data: DataSpec, found: GatheredData) -> _Queries:
     """Make judged queries from a click log."""
     path = clicks_file(Path(data.clicks))
     made = aggregate(read_impressions(path), spec.clicks)
-    found.notices.append(f"{data.name}: {made.notice(spec.clicks)}")
-    return _Queries(data.name, str(path), made.queries, made.train, made.dev, list(made.dev))
+    found.notices.append(f"{data.label}: {made.notice(spec.clicks)}")
+    return _Queries(data.label, str(path), made.queries, made.train, made.dev, list(made.dev))
 
 
 def _mine_examples(

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from clew.core.errors import SpecError
 from clew.core.files import write_atomic
 from clew.core.progress import Progress
 from clew.training.cross_encoder import fit_lists, load_cross_encoder, measure_ndcg, predict, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted
+from clew.training.layers import keep_layers
 from clew.training.losses import MarginLoss
 from clew.training.processes import process_group
 from clew.training.spec import TrainSpec
@@ -30,16 +27,14 @@ def train_student(
     dev: Mapping[str, Sequence[Example]],
     progress: Progress,
 ) -> Fitted:
-    """Fit a network with `spec.layers` of the teacher's layers to its scores; parameters as in `train_cross_encoder`.
+    """Fit a network with some of the teacher's layers to its scores; parameters as in `train_cross_encoder`.
 
-    The layers are spaced evenly from the first to the last (Sanh et al. 2019). Raises SpecError for more layers than
-    the teacher has.
+    Raises SpecError for layers that the teacher does not have.
     """
     scores = teacher_scores(teacher, spec.max_length, run, examples, progress)
     seed_all(spec.seed)
     student = load_cross_encoder(teacher, spec.max_length)
-    if spec.layers:
-        keep_layers(student, spec.layers)
+    keep_layers(student.model, spec.layers)
     if spec.fit.dropout is not None:
         set_dropout(student, spec.fit.dropout)
     return fit_lists(
@@ -68,23 +63,3 @@ def teacher_scores(
                 progress("teacher", len(rows), len(examples))
             write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def keep_layers(model: Any, count: int) -> None:
-    """Reduce a BERT-like network to `count` of its layers. Raises SpecError if it has fewer, or no list of layers."""
-    network = model.model
-    encoder = getattr(network.base_model, "encoder", None)
-    layers = getattr(encoder, "layer", None)
-    if encoder is None or layers is None:
-        raise SpecError(
-            f"cannot remove layers from a {type(network).__name__}",
-            "remove layers from the spec, or use a BERT-like teacher",
-        )
-    if count > len(layers):
-        raise SpecError(
-            f"layers is {count}, but the teacher has {len(layers)}",
-            f"set layers to 1 to {len(layers)}, or to 0 for all",
-        )
-    step = (len(layers) - 1) / max(1, count - 1)
-    encoder.layer = torch.nn.ModuleList([layers[round(at * step)] for at in range(count)])
-    network.config.num_hidden_layers = count

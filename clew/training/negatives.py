@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+from clew.core.text import han_runs
 from clew.training.examples import Example
 
 if TYPE_CHECKING:
@@ -116,7 +117,13 @@ def _selection_order(order: Sequence[int], spec: NegativesSpec, seed: str) -> li
 
 
 def _words(text: str) -> set[str]:
-    return set(text.casefold().split())
+    """Return the words of a text by white space; of Chinese, which has none, the pairs of adjacent characters."""
+    folded = text.casefold()
+    found: set[str] = set()
+    for start, end, han in han_runs(folded):
+        run = folded[start:end]
+        found.update(map("".join, pairwise(run)) if han and len(run) > 1 else run.split())
+    return found
 
 
 def _jaccard(one: set[str], other: set[str]) -> float:

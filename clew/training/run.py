@@ -20,9 +20,18 @@ from clew.core.files import disk_errors, write_atomic
 from clew.core.lock import writing
 from clew.core.progress import Progress, Silent
 from clew.core.types import Bools, Floats, Ints
-from clew.models.folder import layers, max_input_tokens
+from clew.models.folder import layers as layers_of
+from clew.models.folder import max_input_tokens
 from clew.models.manifest import Role
-from clew.models.store import check_name_is_free, fp32_folder, prepare, read_manifest, save_model, scorer_folder
+from clew.models.store import (
+    check_name_is_free,
+    fp32_folder,
+    load_scorer,
+    prepare,
+    read_manifest,
+    save_model,
+    scorer_folder,
+)
 from clew.training.card import write_card
 from clew.training.cross_encoder import group_by_data, load_cross_encoder, predict, train_cross_encoder
 from clew.training.curve import plot
@@ -30,6 +39,7 @@ from clew.training.data import GatheredData, gather
 from clew.training.distil import train_student
 from clew.training.examples import Example, read_examples, write_examples
 from clew.training.fit import FINISHED, Fitted
+from clew.training.layers import student_layers
 from clew.training.processes import process_group
 from clew.training.sources import digests
 from clew.training.spec import TrainSpec
@@ -38,7 +48,8 @@ if TYPE_CHECKING:
     from clew.training.candidates import CandidateSources
 
 Kind = Literal["bi-encoder", "cross-encoder", "distil"]
-ROLES: Mapping[Kind, Role] = {"bi-encoder": "bi_encoder", "cross-encoder": "cross_encoder", "distil": "cross_encoder"}
+# The role of the trained model; that of a student is its teacher's.
+ROLES: Mapping[Kind, Role] = {"bi-encoder": "bi_encoder", "cross-encoder": "cross_encoder"}
 # (n,) scores of a cross-encoder, (n,) fused scores, (n,) relevant or not, (n,) number of the query → calibration, as in
 # a model's manifest.
 Calibrate = Callable[[Floats, Floats, Bools, Ints], dict[str, Any]]
@@ -93,7 +104,7 @@ def train(
             notify(f"{ranks.count} processes, {each * ranks.count} queries per step: {each} in each process")
         if finished:
             notify(f"this run is already finished; to train it again, delete {run}")
-        fitted = _fit(kind, spec, base, run, gathered, progress)
+        fitted = _fit(kind, spec, home, base, run, gathered, progress)
         model = ranks.run_on_first(lambda: _save(kind, spec, home, base, lineage, fitted, gathered, calibrate))
     return Trained(run, model, fitted, len(gathered.examples), _count_pairs(gathered), tuple(gathered.notices))
 
@@ -125,37 +136,53 @@ def _base_and_lineage(
     kind: Kind, spec: TrainSpec, home: Path, sources: CandidateSources
 ) -> tuple[Path, dict[str, Any]]:
     """Return (folder of the weights that training starts from, lineage of the run)."""
-    if (kind == "distil") != bool(spec.teacher):
+    if (kind == "distil" and not spec.teacher) or (kind == "bi-encoder" and spec.teacher):
         raise SpecError(
             f"`clew train {kind}` {'needs a teacher' if kind == 'distil' else f'takes no teacher ({spec.teacher!r})'}",
-            "set teacher only for `clew train distil`, to the cross-encoder that the student imitates",
+            "set teacher for `clew train distil`, to the model that the student imitates, or for `clew train "
+            "cross-encoder`, to the one whose order is learned",
         )
     if kind == "distil":
-        named = scorer_folder(spec.teacher, home)
+        named = scorer_folder(spec.teacher, home) if spec.teacher == "default" else prepare(spec.teacher, home)
     else:
         named = prepare(spec.base, home, "bi_encoder" if kind == "bi-encoder" else None)
-    check_name_is_free(home, spec.name, ROLES[kind])
+    check_name_is_free(home, spec.name, _role(kind, named))
     base = fp32_folder(named, home)
     if 0 < (most := max_input_tokens(base)) < spec.max_length:
         raise SpecError(
             f"max_length is {spec.max_length}, but {spec.teacher or spec.base} reads at most {most} tokens",
             f"set max_length to {most} or less",
         )
-    if kind == "distil" and 0 < (most := layers(base)) < spec.layers:
-        raise SpecError(
-            f"layers is {spec.layers}, but the teacher has {most}", f"set layers to 1 to {most}, or to 0 for all"
-        )
+    if kind == "distil" and (count := layers_of(base)):
+        student_layers(spec.layers, count)
     lineage = {"kind": kind, "base": read_manifest(base).fingerprint, "spec": spec.as_table()}
+    if kind == "cross-encoder" and spec.teacher:
+        lineage["teacher"] = load_scorer(spec.teacher, home).fingerprint
     return base, {**lineage, "data": digests(spec, home, sources)}
 
 
-def _fit(kind: Kind, spec: TrainSpec, base: Path, run: Path, gathered: GatheredData, progress: Progress) -> Fitted:
+def _role(kind: Kind, base: Path) -> Role:
+    """Return the role of the trained model. base: folder of the weights that training starts from."""
+    if kind in ROLES:
+        return ROLES[kind]
+    return "bi_encoder" if read_manifest(base).role == "bi_encoder" else "cross_encoder"
+
+
+def _fit(
+    kind: Kind, spec: TrainSpec, home: Path, base: Path, run: Path, gathered: GatheredData, progress: Progress
+) -> Fitted:
     given = (spec, base, run, gathered.examples, gathered.dev, progress)
     if kind == "bi-encoder":
         from clew.training.bi_encoder import train_bi_encoder
 
         return train_bi_encoder(*given)
-    return train_student(*given) if kind == "distil" else train_cross_encoder(*given)
+    if _role(kind, base) == "bi_encoder":
+        from clew.training.distil_encoder import train_encoder_student
+
+        return train_encoder_student(*given)
+    if kind == "distil":
+        return train_student(*given)
+    return train_cross_encoder(*given, (lambda: load_scorer(spec.teacher, home)) if spec.teacher else None)
 
 
 def _save(
@@ -177,12 +204,13 @@ def _save(
     if fitted.processes > 1:
         made["processes"] = fitted.processes
     measures = {"dev nDCG@10": dict(fitted.measures), "step": fitted.step, "steps": fitted.steps}
+    role = _role(kind, base)
     calibration = (
-        {} if kind == "bi-encoder" else calibration_of(fitted.folder, spec.max_length, gathered.dev, calibrate)
+        {} if role == "bi_encoder" else calibration_of(fitted.folder, spec.max_length, gathered.dev, calibrate)
     )
-    write_card(fitted.folder, spec, made, measures)
+    write_card(fitted.folder, spec, role, made, measures)
     return save_model(
-        fitted.folder, home, spec.name, ROLES[kind], lineage=made, metrics=measures, calibration=calibration,
+        fitted.folder, home, spec.name, role, lineage=made, metrics=measures, calibration=calibration,
         licence=spec.licence,
     )  # fmt: skip
 

@@ -25,7 +25,7 @@ def digests(spec: TrainSpec, home: Path, sources: CandidateSources) -> dict[str,
     content of its live version; of a folder without corpus.jsonl they are all its files that are not hidden. Raises
     NotFoundError for data that do not exist.
     """
-    return {data.name: _digest(data, spec.negatives.model, home, sources) for data in spec.data}
+    return {data.label: _digest(data, spec.negatives.model, home, sources) for data in spec.data}
 
 
 def _digest(data: DataSpec, model: str, home: Path, sources: CandidateSources) -> str:

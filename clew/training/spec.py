@@ -14,6 +14,8 @@ from clew.core.spec import as_table, parse, read_toml
 from clew.models.save import check_name
 from clew.training.clicks import ClicksSpec
 
+MOST_LAYERS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
@@ -26,6 +28,7 @@ class DataSpec:
     candidates. gains: gain of grade 0, 1, 2, … ("": the grades themselves), such as "0,0.01,0.1,1". clicks: a click log
     instead of a folder, or its name under $CLEW_DATA; `index` then holds its documents, [clicks] says how to read it,
     and with candidates "judged" the skipped documents are the negatives. licence: of the data, for the model's card.
+    name: in results ("": that of the folder or of the log), needed if the run has two data sets of one folder.
     """
 
     folder: str = ""
@@ -37,6 +40,7 @@ class DataSpec:
     gains: str = ""
     clicks: str = ""
     licence: str = ""
+    name: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.folder) == bool(self.clicks):
@@ -54,8 +58,10 @@ class DataSpec:
             raise ValueError(f"split and dev are both {self.split!r}, expected two different splits")
 
     @property
-    def name(self) -> str:
-        """Return the name of the data set in results: that of the folder, or of the click log without its suffixes."""
+    def label(self) -> str:
+        """Return the name of the data set in results: its own, that of the folder, or of the log without suffixes."""
+        if self.name:
+            return self.name
         return Path(self.folder).name if self.folder else Path(self.clicks).name.partition(".")[0]
 
 
@@ -92,13 +98,15 @@ class FitSpec:
     """How the network is fitted.
 
     loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss (0 to 10). smoothing:
-    distance of the pointwise targets from 0 and 1 (0 to 0.4). epochs: passes over the examples. batch: queries per
-    step; accumulate: steps whose gradients are summed before the weights are updated; tokens_per_pass: tokens per
-    forward pass, which bounds memory and has no other effect (0: a number that suits the device). learning_rate, warmup
-    (share of the steps), schedule, weight_decay, clip (largest gradient norm, 0: no limit), dropout (None: as in the
-    model). precision: of the forward pass. evaluations: number of measurements on dev queries; patience: stop after
-    this many without an improvement (0: never). dev_queries, dev_candidates: of each data set. checkpoint_minutes:
-    between checkpoints.
+    distance of the pointwise targets from 0 and 1 (0 to 0.4). temperature: of the contrastive loss, which divides
+    cosines by it (above 0, at most 1). order: weight of a teacher's order when a cross-encoder learns from gains (0 to
+    10). contrast: weight of the contrastive loss when a bi-encoder imitates its teacher's vectors (0 to 100). epochs:
+    passes over the examples. batch: queries per step; accumulate: steps whose gradients are summed before the weights
+    are updated; tokens_per_pass: tokens per forward pass, which bounds memory and has no other effect (0: a number that
+    suits the device). learning_rate, warmup (share of the steps), schedule, weight_decay, clip (largest gradient norm,
+    0: no limit), dropout (None: as in the model). precision: of the forward pass. evaluations: number of measurements
+    on dev queries; patience: stop after this many without an improvement (0: never). dev_queries, dev_candidates: of
+    each data set. checkpoint_minutes: between checkpoints.
     """
 
     RENAMED: ClassVar[Mapping[str, str]] = {"pieces": "tokens_per_pass"}
@@ -106,6 +114,9 @@ class FitSpec:
     loss: Literal["listwise", "pointwise"] = "listwise"
     point: float = 0.2
     smoothing: float = 0.0
+    order: float = 1.0
+    temperature: float = 0.05
+    contrast: float = 0.01
     epochs: float = 1.0
     batch: int = 8
     accumulate: int = 1
@@ -125,6 +136,7 @@ class FitSpec:
 
     def __post_init__(self) -> None:
         for name in (
+            "temperature",
             "epochs",
             "batch",
             "accumulate",
@@ -135,7 +147,15 @@ class FitSpec:
         ):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected a finite number above 0")
-        for name, most in (("warmup", 1.0), ("smoothing", 0.4), ("point", 10.0), ("dropout", 0.9)):
+        for name, most in (
+            ("warmup", 1.0),
+            ("smoothing", 0.4),
+            ("point", 10.0),
+            ("temperature", 1.0),
+            ("contrast", 100.0),
+            ("order", 10.0),
+            ("dropout", 0.9),
+        ):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
                 raise ValueError(f"{name} is {value}, expected 0 to {most:g}")
@@ -152,8 +172,9 @@ class TrainSpec:
     model of `clew models list`, a Hugging Face name; for an 8-bit model its float32 weights). max_length: tokens of a
     query and a passage together (8 or more, at most what the base reads). seed: of sampling, initial weights and order
     (0 to 2**32 - 1). licence: of the result, for its card. data: the data sets, mixed in proportion to their size.
-    teacher: the cross-encoder that a student imitates; layers: how many of its layers the student has (0: all). clicks:
-    how click logs are read. paths_as_written: absolute path → the path as the spec file has it.
+    teacher: the cross-encoder or bi-encoder that a student imitates, or the cross-encoder whose order another one
+    learns besides the gains; layers: how many of its layers the student has, evenly spaced (0: all), or which, counted
+    from 0. clicks: how click logs are read. paths_as_written: absolute path → the path as the spec file has it.
     """
 
     name: str
@@ -163,7 +184,7 @@ class TrainSpec:
     seed: int = 0
     licence: str = ""
     teacher: str = ""
-    layers: int = 0
+    layers: int | tuple[int, ...] = 0
     negatives: NegativesSpec = field(default_factory=NegativesSpec)
     fit: FitSpec = field(default_factory=FitSpec)
     clicks: ClicksSpec = field(default_factory=ClicksSpec)
@@ -174,9 +195,16 @@ class TrainSpec:
             check_name(self.name)
         except UsageError as error:
             raise ValueError(f"{error.message}: {error.hint}") from None
-        for name, least, most in (("max_length", 8, 100_000), ("seed", 0, 2**32 - 1), ("layers", 0, 1_000)):
+        for name, least, most in (("max_length", 8, 100_000), ("seed", 0, 2**32 - 1)):
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {least} to {most}")
+        if isinstance(self.layers, int):
+            if not 0 <= self.layers <= MOST_LAYERS:
+                raise ValueError(f"layers is {self.layers}, expected 0 to {MOST_LAYERS}")
+        elif not self.layers or list(self.layers) != sorted({*self.layers}) or self.layers[0] < 0:
+            raise ValueError(
+                f"layers is {list(self.layers)}, expected numbers from 0 in ascending order, such as [0, 2, 4]"
+            )
 
     def as_table(self) -> dict[str, Any]:
         """Return the table from which the spec can be parsed again.
@@ -188,14 +216,18 @@ class TrainSpec:
         table = as_table(self)
         del table["paths_as_written"]
         table["fit"]["pieces"] = table["fit"].pop("tokens_per_pass")
-        for row, keys in ((table, ("base", "teacher")), *((row, ("folder", "clicks")) for row in table["data"])):
+        rows = ((row, ("folder", "clicks")) for row in table["data"])
+        for row, keys in ((table, ("base", "teacher")), (table["negatives"], ("model",)), *rows):
             row |= {key: self.paths_as_written.get(row[key], row[key]) for key in keys}
         if self.clicks == ClicksSpec():
             del table["clicks"]
+        for key in ("order", "temperature", "contrast"):
+            if table["fit"][key] == getattr(FitSpec(), key):
+                del table["fit"][key]
         if self.negatives.model == "default":
             del table["negatives"]["model"]
         for row in table["data"]:
-            for key in ("clicks", "licence"):
+            for key in ("clicks", "licence", "name"):
                 if not row[key]:
                     del row[key]
         return table
@@ -215,7 +247,8 @@ def load_spec(path: Path) -> TrainSpec:
     """
     folder = path.absolute().parent
     spec = spec_of(read_toml(path, f"see {_PAGE} for an example"), str(path))
-    named = {spec.base, spec.teacher, *(name for data in spec.data for name in (data.folder, data.clicks))}
+    models = {spec.base, spec.teacher, spec.negatives.model}
+    named = models | {name for data in spec.data for name in (data.folder, data.clicks)}
     # Path's own `exists` raises for names that are too long for a file.
     absolute = {name: str(folder / name) for name in named - _NEVER_PATHS if os.path.exists(folder / name)}  # noqa: PTH110
     data = tuple(
@@ -227,6 +260,7 @@ def load_spec(path: Path) -> TrainSpec:
         base=absolute.get(spec.base, spec.base),
         teacher=absolute.get(spec.teacher, spec.teacher),
         data=data,
+        negatives=replace(spec.negatives, model=absolute.get(spec.negatives.model, spec.negatives.model)),
         paths_as_written={path: name for name, path in absolute.items()},
     )
 

@@ -281,6 +281,9 @@ def test_what_cannot_be_kept_or_read_is_said_before_anything_is_learned(base, tm
     deep = spec_of({"name": "s", "max_length": 32, "teacher": str(base), "layers": 3, **rows}, "run.toml")
     with pytest.raises(SpecError, match="layers is 3, but the teacher has 2"):
         train("distil", deep, home, Indexes(home), calibrate, quiet, print)
+    named = spec_of({"name": "s", "max_length": 32, "teacher": str(base), "layers": [0, 5], **rows}, "run.toml")
+    with pytest.raises(SpecError, match="layers names layer 5, but the teacher has 2, counted from 0"):
+        train("distil", named, home, Indexes(home), calibrate, quiet, print)
     assert not (home / "training").exists()
 
 
@@ -298,7 +301,7 @@ def test_weights_that_went_astray_are_not_kept(base, tmp_path, kind):
 
 
 def test_a_teacher_fits_distilling_only(tmp_path):
-    for kind, teacher, message in (("distil", "", "needs a teacher"), ("cross-encoder", "x", "takes no teacher")):
+    for kind, teacher, message in (("distil", "", "needs a teacher"), ("bi-encoder", "x", "takes no teacher")):
         given = spec_of({"name": "x", "teacher": teacher, "data": [{"folder": "shoes"}]}, "run.toml")
         with pytest.raises(SpecError, match=message):
             train(kind, given, tmp_path, Indexes(tmp_path), calibrate, quiet, print)

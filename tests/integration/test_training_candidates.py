@@ -93,6 +93,20 @@ def test_without_a_name_an_index_over_the_folder_is_built_once(tmp_path):
     assert [path.name for path in (built / "releases").glob("*.json")] == ["r1.json"]
 
 
+def test_a_chinese_folder_is_mined_with_its_words_and_the_vectors_of_the_model_that_is_named(tmp_path):
+    bodies = {"right": "这款烧水壶可以调节温度", "near": "不能调节温度的水壶", "far": "木制的餐桌和椅子"}
+    folder = write_beir(tmp_path / "beir", bodies, {"q": "调节温度"}, train={"q": {"right": 1}})
+    source = Indexes(tmp_path / "home", model="hashing-96").open(DataSpec(folder=str(folder)))
+    found = source.candidates("调节温度", 5)
+    assert set(found.ids[:2]) == {"right", "near"}
+    by_words = source.searcher.pool("调节温度", 5, sources=("bm25",), graph="off")
+    assert set(source.searcher.store.ids(by_words.documents)) == {"right", "near"}
+    encoder = HashingEncoder(96)
+    cosine = encoder.encode_queries(["调节温度"])[0] @ encoder.encode_passages([found.passage("near")])[0]
+    assert found.cosines[found.ids.index("near")] == pytest.approx(cosine, abs=1e-3)
+    source.close()
+
+
 def test_a_calibration_is_what_a_manifest_holds():
     scores, fused = np.array([3.0, 2.0, -2.0, -3.0]), np.zeros(4)
     found = calibrate(scores, fused, np.array([True, True, False, False]), np.array([0, 1, 0, 1]))

@@ -14,6 +14,7 @@ from clew.training.bi_encoder import train_bi_encoder
 from clew.training.cross_encoder import group_by_data, train_cross_encoder
 from clew.training.data import gather
 from clew.training.distil import train_student
+from clew.training.distil_encoder import train_encoder_student
 from clew.training.examples import read_examples, write_examples
 from clew.training.fit import BEST, CHECKPOINTS, read_curve
 from clew.training.run import DEV, EXAMPLES
@@ -50,6 +51,7 @@ from pathlib import Path
 from clew.training.bi_encoder import train_bi_encoder
 from clew.training.cross_encoder import group_by_data, train_cross_encoder
 from clew.training.distil import train_student
+from clew.training.distil_encoder import train_encoder_student
 from clew.training.examples import read_examples, write_examples
 from clew.training.losses import RankingLoss
 from clew.training.spec import load_spec
@@ -66,7 +68,7 @@ def forward(self, *given, **named):
     return learn(self, *given, **named)
 
 RankingLoss.forward = forward
-fits = {"bi": train_bi_encoder, "cross": train_cross_encoder, "distil": train_student}
+fits = {"bi": train_bi_encoder, "cross": train_cross_encoder, "distil": train_student, "student": train_encoder_student}
 for kind in kinds:
     run = Path(root) / kind
     run.mkdir(exist_ok=True)
@@ -180,10 +182,15 @@ def test_a_killed_run_of_two_processes_goes_on_and_every_kind_takes_two(base, tm
     assert killed.returncode != 0
     assert any((tmp_path / "cross" / CHECKPOINTS).iterdir())
     assert read_curve(tmp_path / "cross")[-1]["step"] == A_PASS + 2
-    ended = torchrun(*program, 0, "cross", "distil", "bi")
+    ended = torchrun(*program, 0, "cross", "distil", "bi", "student")
     assert ended.returncode == 0, ended.stderr
     check_same(tmp_path / "cross", tmp_path / "cross-alone")
-    for kind, train, start in (("distil", train_student, teacher), ("bi", train_bi_encoder, base)):
+    fits = (
+        ("distil", train_student, teacher),
+        ("bi", train_bi_encoder, base),
+        ("student", train_encoder_student, base),
+    )
+    for kind, train, start in fits:
         alone(train, tmp_path, start, tmp_path / f"{kind}-alone")
         check_same(tmp_path / kind, tmp_path / f"{kind}-alone")
         one, other = (json.loads((tmp_path / f"{kind}-{rank}.json").read_text()) for rank in (0, 1))

@@ -19,7 +19,7 @@ def lineage(name, seed, queries, **more):
 
 def test_the_card_names_data_licences_seed_and_measures(tmp_path):
     spec, made = lineage("mine", 7, {"squad1.1": 1500, "clicks": 20})
-    write_card(tmp_path, spec, made, {"dev nDCG@10": {"squad1.1": 0.91234}, "step": 8, "steps": 9})
+    write_card(tmp_path, spec, "cross_encoder", made, {"dev nDCG@10": {"squad1.1": 0.91234}, "step": 8, "steps": 9})
     card = (tmp_path / "README.md").read_text()
     assert card.startswith("---\nlicense: cc-by-sa-4.0\npipeline_tag: text-ranking\n")
     assert "| squad1.1 | train | 1,500 | mined | CC BY-SA 4.0 |" in card
@@ -30,10 +30,20 @@ def test_the_card_names_data_licences_seed_and_measures(tmp_path):
     assert "before" not in card
 
 
+def test_a_run_that_started_from_a_converted_model_says_how_it_was_converted(tmp_path):
+    trimmed = {"kind": "trimmed", "base": "cd" * 32, "languages": ["en", "zh"], "tokens": {"after": 5, "before": 9}}
+    spec, made = lineage("mine", 2, {"squad1.1": 99, "clicks": 3}, **{"started from": trimmed})
+    write_card(tmp_path, spec, "bi_encoder", made, {"dev nDCG@10": {}, "step": 1, "steps": 1})
+    card = (tmp_path / "README.md").read_text()
+    assert "## What was done before\n\n- kind: trimmed\n- base: cdcd" in card
+    assert "- languages: en, zh\n" in card
+    assert "The run before" not in card
+
+
 def test_a_run_that_started_from_a_trained_model_tells_of_that_too(tmp_path):
     _, first = lineage("mine", 1, {"squad1.1": 10, "clicks": 2})
     spec, made = lineage("mine", 2, {"squad1.1": 99, "clicks": 3}, **{"started from": first})
-    write_card(tmp_path, spec, made, {"dev nDCG@10": {}, "step": 1, "steps": 1})
+    write_card(tmp_path, spec, "cross_encoder", made, {"dev nDCG@10": {}, "step": 1, "steps": 1})
     card = (tmp_path / "README.md").read_text()
     assert card.count("## The run before") == 1
     assert card.index("seed 2.") < card.index("## The run before") < card.index("seed 1.")

@@ -211,7 +211,7 @@ def test_runs_without_clicks_are_known_by_the_table_they_always_had() -> None:
         {"name": "x", "data": [{"clicks": "logs/e.jsonl.gz", "index": "i"}], "clicks": {"least": 2}}, "run.toml"
     )
     assert spec_of(spec.as_table(), "again", stored=True) == spec
-    assert spec.data[0].name == "e"
+    assert spec.data[0].label == "e"
 
 
 @pytest.fixture(scope="module")

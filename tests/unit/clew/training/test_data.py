@@ -102,6 +102,26 @@ def test_two_data_sets_of_one_name_are_refused(tmp_path):
         gather(spec_of({"name": "x", "data": rows}, "run.toml"), None, quiet)
 
 
+def test_two_data_sets_of_one_folder_have_names_of_their_own(tmp_path):
+    folder = write(tmp_path / "shoes")
+    for kind, count in (("train", 3), ("dev", 4)):  # two rows of qrels each query
+        file = folder / "qrels" / f"{kind}.tsv"
+        head, *rows = file.read_text().splitlines(keepends=True)
+        file.write_text("".join([head, *rows[2 * (count // 2) :]]))
+        (folder / "qrels" / f"{kind}-some.tsv").write_text("".join([head, *rows[: 2 * (count // 2)]]))
+    some = {"split": "train-some", "dev": "dev-some", "name": "some"}
+    rows = [{"folder": str(folder), "candidates": "judged", **given} for given in ({}, some)]
+    spec = spec_of({"name": "x", "data": rows}, "run.toml")
+    found = gather(spec, None, quiet)
+    assert list(found.dev) == ["shoes", "some"]
+    assert [(example.data, example.query) for example in found.examples] == [
+        *(("shoes", f"q-{colour}") for colour in COLOURS[1:5]),
+        ("some", "q-red"),
+    ]
+    table = spec.as_table()["data"]
+    assert ("name" in table[0], table[1]["name"]) == (False, "some")
+
+
 def test_a_split_that_is_not_there_is_named(tmp_path):
     with pytest.raises(NotFoundError, match="split 'validation'"):
         gather(run_of(write(tmp_path / "shoes"), dev="validation"), None, quiet)

@@ -43,6 +43,18 @@ def test_a_copy_of_a_relevant_passage_is_no_negative(source):
     )
 
 
+def test_a_copy_of_a_relevant_passage_in_chinese_is_no_negative(word_index):
+    text = "这款电热水壶可以调节温度，两分钟内烧开一升水，水开后自动断电。"
+    bodies = {
+        "right": text,
+        "copy": text.replace("一升", "两升"),
+        "other": "这款炒锅适合各种炉灶，手柄不烫手，可以放进洗碗机清洗。",
+    }
+    source = word_index({name: f"{body} 水壶" for name, body in bodies.items()})
+    assert mined(source, {"right": 1}, query="水壶").ids == ("right", "other")
+    assert set(mined(source, {"right": 1}, query="水壶", similar=1.0).ids) == {"right", "other", "copy"}
+
+
 def test_what_is_closer_to_the_query_than_the_relevant_one_is_no_negative(source):
     far = mined(source, {"other3": 1}, count=18, depth=40, margin=0.0)
     wide = mined(source, {"other3": 1}, count=18, depth=40)

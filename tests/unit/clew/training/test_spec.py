@@ -1,5 +1,6 @@
 """The spec of a run: what is wrong is named by file, table and key."""
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -27,7 +28,21 @@ def test_a_spec_is_read_with_its_tables(tmp_path):
     assert spec_of(spec.as_table(), "again", stored=True) == spec
 
 
-@pytest.mark.parametrize("name", ["encoder", "reranker", "reranker-more", "student"])
+RECIPES = {
+    **dict.fromkeys(["encoder", "reranker", "reranker-more", "student"], "all-MiniLM-L6-v2-int8"),
+    "bilingual-encoder": "e5-zh-en-int8",
+    "bilingual-student": "clew-bilingual-int8",
+}
+
+
+def test_every_recipe_is_known():
+    from importlib.resources import files
+
+    found = {file.name for file in (files("clew.training") / "recipes").iterdir()}
+    assert found == {f"{name}.toml" for name in RECIPES}
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_the_recipes_are_specs_that_learn_from_train_and_name_what_they_are_mined_with(name):
     from importlib.resources import files
 
@@ -35,13 +50,15 @@ def test_the_recipes_are_specs_that_learn_from_train_and_name_what_they_are_mine
     assert isinstance(spec, TrainSpec)
     assert {data.split for data in spec.data} == {"train"}
     assert {data.dev for data in spec.data} == {"dev"}
-    assert spec.negatives.model == "all-MiniLM-L6-v2-int8"
+    assert spec.negatives.model == RECIPES[name]
     assert spec_of(spec.as_table(), "again", stored=True).negatives == spec.negatives
 
 
 def test_what_was_added_later_is_in_the_table_only_where_it_is_used():
     table = {"name": "x", "data": [{"folder": "a"}]}
     assert "model" not in spec_of(table, "run.toml").as_table()["negatives"]
+    assert not {"contrast", "temperature"} & spec_of(table, "run.toml").as_table()["fit"].keys()
+    assert spec_of({**table, "fit": {"contrast": 0}}, "run.toml").as_table()["fit"]["contrast"] == 0
     other = spec_of({**table, "negatives": {"model": "mine"}}, "run.toml")
     assert other.as_table()["negatives"]["model"] == "mine"
 
@@ -65,6 +82,9 @@ def test_every_key_is_described(part):
         ({"fit": {"epochs": 0}}, "epochs is 0"),
         ({"fit": {"smoothing": 0.5}}, "smoothing is 0.5"),
         ({"fit": {"loss": "magic"}}, "loss"),
+        ({"fit": {"contrast": -1}}, "contrast is -1"),
+        ({"fit": {"temperature": 0}}, "temperature is 0"),
+        ({"fit": {"temperature": 2}}, "temperature is 2"),
         ({"fit": {"clip": -1}}, "clip is -1"),
         ({"fit": {"tokens_per_pass": -1}}, "tokens_per_pass is -1"),
     ],
@@ -83,6 +103,10 @@ def test_what_is_wrong_is_named(change, message):
         ("max_length", 0, "max_length is 0, expected 8 to"),
         ("seed", -1, "seed is -1, expected 0 to"),
         ("layers", -1, "layers is -1, expected 0 to"),
+        ("layers", [], "layers is .., expected numbers from 0 in ascending order"),
+        ("layers", [2, 1], "layers is .2, 1., expected"),
+        ("layers", [0, 1, 1], "layers is .0, 1, 1., expected"),
+        ("layers", [-1, 3], "layers is .-1, 3., expected"),
     ],
 )
 def test_what_no_run_can_be_is_refused_before_it_begins(key, value, why):
@@ -119,6 +143,22 @@ def test_a_spec_that_is_not_there_is_no_index_spec(tmp_path):
     with pytest.raises(SpecError, match="no such file") as caught:
         load_spec(tmp_path / "none.toml")
     assert caught.value.hint == "see docs/training.md for an example"
+
+
+def test_the_model_that_negatives_are_mined_with_may_be_a_folder_next_to_the_spec(tmp_path):
+    (tmp_path / "e5").mkdir()
+    (tmp_path / "run.toml").write_text('name = "x"\nbase = "e5"\n[[data]]\nfolder = "d"\n[negatives]\nmodel = "e5"\n')
+    spec = load_spec(tmp_path / "run.toml")
+    assert (spec.base, spec.negatives.model) == (str(tmp_path / "e5"),) * 2
+    assert spec.as_table()["negatives"]["model"] == "e5"
+
+
+def test_a_students_layers_are_a_number_or_a_list():
+    table = {"name": "x", "teacher": "t", "data": [{"folder": "a"}]}
+    assert spec_of({**table, "layers": 6}, "run.toml").layers == 6
+    spec = spec_of({**table, "layers": [0, 2, 4]}, "run.toml")
+    assert spec.layers == (0, 2, 4)
+    assert spec_of(json.loads(json.dumps(spec.as_table())), "again", stored=True) == spec
 
 
 def test_tokens_per_pass_is_read_under_its_old_name_and_stored_under_it():
