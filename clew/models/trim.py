@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.core.clock import now
-from clew.core.errors import UsageError
+from clew.core.errors import DataError, UsageError
 from clew.core.files import disk_errors
 from clew.core.progress import Progress
 from clew.models.averaged import is_folder
@@ -78,9 +78,10 @@ def trim_model(
     precision: of the result; training can start from either.
 
     Raises UsageError for an unknown language, for a folder that is not empty, and for a limit below what the languages
-    need; NotFoundError for a missing model or text; FormatError for a vocabulary that is not unigram or WordPiece;
-    MissingExtraError without torch.
+    need; NotFoundError for a missing model or file of texts; DataError for files without a text; FormatError for a
+    vocabulary that is not unigram or WordPiece; MissingExtraError without torch.
     """
+    languages = tuple(dict.fromkeys(languages))
     scripts = scripts_of_languages(languages)
     check_new_folder(target)
     sources = open_texts(texts)
@@ -91,6 +92,8 @@ def trim_model(
         source / "tokenizer.json", json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))
     )
     counts, counted, held_out = _count(source, sources, progress)
+    if sources and not counted:
+        raise DataError(f"no text in {', '.join(sources)}", "give files with texts of the languages")
     kept = choose_tokens(
         vocabulary, scripts, counts if sources else None, needed=_needed(source, vocabulary), most=most
     )
@@ -131,7 +134,7 @@ def trim_model(
             write_folder(target, fill)
     written = read_manifest(target)
     return Trimmed(
-        place=target, name=written.name, id=written.id, languages=tuple(languages), scripts=tuple(sorted(scripts)),
+        place=target, name=written.name, id=written.id, languages=languages, scripts=tuple(sorted(scripts)),
         tokens=(vocabulary.size, len(kept)), weights=weights, bytes=(taken, size(target, written)), counted=counted,
         agreement=agreement,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
 from clew.cli import app
-from clew.core.errors import FormatError, NotFoundError, UsageError
+from clew.core.errors import DataError, FormatError, NotFoundError, UsageError
 from clew.core.progress import Silent
 from clew.models.catalogue import check
 from clew.models.manifest import read_manifest
@@ -115,7 +115,7 @@ def test_its_files_have_only_the_tokens_that_stay(folder, trimmed):
 
 @pytest.mark.slow
 def test_by_the_command_in_8_bits_and_as_json(folder, texts, tmp_path):
-    done = run(folder, "--keep", "EN, zh", "--texts", texts, "--vocabulary", 43, "--out", tmp_path / "new", "--json")
+    done = run(folder, "--keep", "EN, zh,en", "--texts", texts, "--vocabulary", 43, "--out", tmp_path / "new", "--json")
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     assert report["tokens"] == [unigram().get_vocab_size(), 43]
@@ -161,6 +161,12 @@ def test_a_limit_that_the_languages_do_not_fit_in(folder, texts, tmp_path):
     with pytest.raises(UsageError, match="tokens are needed for en") as error:
         trim_model(str(folder), ["en"], tmp_path / "new", tmp_path, Silent(), texts=[str(texts)], most=9)
     assert "allow more than" in error.value.hint
+
+
+def test_texts_without_a_text(folder, tmp_path):
+    (tmp_path / "empty.txt").write_text("\n \n")
+    with pytest.raises(DataError, match=r"no text in empty\.txt"):
+        run(folder, "--keep", "en", "--texts", tmp_path / "empty.txt", "--out", tmp_path / "new")
 
 
 def test_models_that_cannot_be_trimmed(folder, tmp_path):
