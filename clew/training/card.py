@@ -13,7 +13,8 @@ from clew.training.spec import TrainSpec
 def write_card(folder: Path, spec: TrainSpec, lineage: Mapping[str, Any], measures: Mapping[str, Any]) -> None:
     """Write README.md into a model folder, with the front matter that model hubs read.
 
-    lineage: of the run and, under "started from", of the run that its weights came from. measures: on dev queries.
+    lineage: of the run and, under "started from", of the run or the conversion that its weights came from. measures: on
+    dev queries.
     """
     what = "sentence-similarity" if lineage["kind"] == "bi-encoder" else "text-ranking"
     head = ["---", *([f"license: {spec.licence.lower()}"] if spec.licence else []), f"pipeline_tag: {what}"]
@@ -25,9 +26,22 @@ def write_card(folder: Path, spec: TrainSpec, lineage: Mapping[str, Any], measur
     ]  # fmt: skip
     before = lineage.get("started from")
     while before:
-        text += ["## The run before", "", *_describe_run(before), ""]
+        if "spec" in before:
+            text += ["## The run before", "", *_describe_run(before), ""]
+        elif before.get("kind") == "trimmed":
+            text += ["## Trimmed vocabulary", "", _describe_trim(before), ""]
+        # What remains are conversions, such as from 8 bits, of a model that was not trained here.
         before = before.get("started from")
     write_atomic(folder / "README.md", "\n".join(text).encode())
+
+
+def _describe_trim(lineage: Mapping[str, Any]) -> str:
+    """Describe what `clew models trim` kept of the model before."""
+    tokens = lineage["tokens"]
+    return (
+        f"Its vocabulary is that of the model with the fingerprint {lineage['base'][:16]}, of which `clew models trim` "
+        f"kept {tokens['after']:,} of {tokens['before']:,} tokens, for {', '.join(lineage['languages'])}."
+    )
 
 
 def _describe_run(lineage: Mapping[str, Any]) -> list[str]:
