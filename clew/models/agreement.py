@@ -1,4 +1,4 @@
-"""Measure how closely the 8-bit form of a model agrees with the fp32 form, on texts of several kinds and lengths."""
+"""Measure how closely another form of a model agrees with the fp32 form, on texts of several kinds and lengths."""
 
 from __future__ import annotations
 

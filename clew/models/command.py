@@ -1,4 +1,4 @@
-"""`clew models`: list, show, verify, quantise, dequantise, export and import models."""
+"""`clew models`: list, show, verify, quantise, dequantise, trim, export and import models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROLES = {"bi_encoder": "bi-encoder", "cross_encoder": "cross-encoder"}
 
 @app.callback()
 def models() -> None:
-    """List, show, verify, quantise, dequantise, export and import models.
+    """List, show, verify, quantise, dequantise, trim, export and import models.
 
     Example: clew models show default
     """
@@ -149,6 +149,74 @@ def dequantise(name: Name, home: Home = DEFAULT_HOME, as_json: Json = False) -> 
     from clew.models.save import save_dequantised
 
     _print_saved(save_dequantised(find(home, name), home), as_json)
+
+
+@app.command()
+def trim(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a model, or a name as for [dense] model.")],
+    keep: Annotated[
+        str,
+        typer.Option(
+            "--keep", help="Languages to keep, by ISO 639-1 codes, comma-separated: zh,en.", metavar="LANGUAGES"
+        ),
+    ],
+    target: Annotated[Path, typer.Option("--out", help="New folder for the trimmed model.", metavar="FOLDER")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--texts",
+            help="Texts whose tokens to keep: a file of lines or .jsonl, or a BEIR folder, whose train split is read; "
+            "may be repeated.",
+            metavar="FILE",
+        ),
+    ] = None,
+    vocabulary: Annotated[
+        int, typer.Option("--vocabulary", min=0, help="Largest number of tokens to keep (0: no limit); needs --texts.")
+    ] = 0,
+    precision: Annotated[
+        str, typer.Option("--precision", help="int8, the form of the models that come with Clew, or fp32.")
+    ] = "int8",
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Trim a multilingual model to the tokens that some languages need.
+
+    The vocabulary must be unigram or WordPiece, as in XLM-R or BERT. A text whose tokens are kept has the same vector
+    as before; scripts of other languages become unknown. The result is an artifact that `clew build` and training take
+    by its folder.
+
+    Example: clew models trim e5-small --keep zh,en --texts squad11 --texts drcd --out e5-zh-en
+    """
+    from typing import cast, get_args
+
+    from clew.cli.options import shown_progress
+    from clew.core.errors import UsageError
+    from clew.models.manifest import Precision
+    from clew.models.trim import trim_model
+
+    if precision not in get_args(Precision):
+        raise UsageError(f"precision is {precision!r}", f"known: {', '.join(get_args(Precision))}")
+    languages = [language.strip().lower() for language in keep.split(",")]
+    with shown_progress("trim") as progress:
+        found = trim_model(
+            model,
+            languages,
+            target,
+            home,
+            progress,
+            texts=texts or (),
+            most=vocabulary,
+            precision=cast("Precision", precision),
+        )
+    if as_json:
+        out_json(asdict(found))
+        return
+    out(f"{found.name}/{found.id}: for {', '.join(found.languages)}, in {found.place}")
+    for title, (before, after) in (("tokens", found.tokens), ("weights", found.weights), ("bytes", found.bytes)):
+        out(f"  {title:<8}  {before:>13,} -> {after:>13,}")
+    if found.counted:
+        out(f"  counted   {found.counted:,} texts")
+    out(f"  {found.agreement.shown() if found.agreement else 'agreement was not measured: give --texts'}")
 
 
 @app.command()

@@ -120,6 +120,14 @@ def max_input_tokens(folder: Path) -> int:
     return places
 
 
+def fixed_ids(folder: Path) -> int:
+    """Return how many of the first token ids must stay: up to that of padding, if positions are counted from it."""
+    config = _read_object(folder / "config.json")
+    padding = config.get("pad_token_id")
+    counted = config.get("model_type") in _POSITIONS_AFTER_PADDING
+    return padding + 1 if counted and isinstance(padding, int) else 0
+
+
 def layers(folder: Path) -> int:
     """Return the number of layers of the network; 0 if config.json does not say."""
     found = _read_object(folder / "config.json").get("num_hidden_layers")

@@ -54,10 +54,10 @@ CALIBRATION = ("scale", "fused", "bias")
 CALIBRATION_EXTRA = ("lead", "sentence", "sentence_bias")
 # Names that stand for other models wherever a model is named.
 _RESERVED = re.compile(rf"default|overlap|hashing(-.*)?|{ADDRESS.pattern}")
-# Files of a model folder that are not copied, among them code and pickles.
-_NOT_COPIED = shutil.ignore_patterns(
+NOT_COPIED = shutil.ignore_patterns(
     ".*", *PICKLES, "*.py", "*.h5", "*.ot", "*.msgpack", "onnx", "openvino", "data_config.json", MANIFEST
 )
+"""Files of a model folder that are not copied, among them code and pickles."""
 _log = logging.getLogger(__name__)
 
 
@@ -147,7 +147,7 @@ def save_dequantised(source: Path, home: Path) -> Path:
     name = f"{manifest.name.removesuffix('-int8')}{FP32_SUFFIX}"
     with tempfile.TemporaryDirectory() as scratch, disk_errors(Path(scratch)):
         folder = Path(scratch) / name
-        shutil.copytree(source, folder, ignore=_NOT_COPIED, copy_function=shutil.copyfile)
+        shutil.copytree(source, folder, ignore=NOT_COPIED, copy_function=shutil.copyfile)
         save_file(dequantise(source / ONNX_FILE), str(folder / "model.safetensors"), metadata={"format": "pt"})
         with (folder / "README.md").open("a", encoding="utf-8") as card:
             card.write(f"\n\n## fp32 weights\n\n{origin[0].upper()}{origin[1:]} by `clew models dequantise`.\n")
@@ -196,6 +196,16 @@ def write_folder(target: Path, fill: Callable[[Path], None]) -> None:
         promote(staged, target)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def check_new_folder(target: Path, hint: str = "name a new folder") -> None:
+    """Check that a folder can be created. Raises UsageError unless it is missing or empty, in a folder that exists."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} already exists", hint)
+    if not target.absolute().parent.is_dir():
+        raise UsageError(
+            f"{target} cannot be written: {target.parent} is not a folder", "create it, or name another place"
+        )
 
 
 def check_name(name: str) -> None:
@@ -247,7 +257,7 @@ def _extend_card(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
 def _write_artifact(staged: Path, source: Path, manifest: ModelManifest, precision: Precision) -> None:
     pairs = manifest.role == "cross_encoder"
     max_length = read_pair_max_length(source) if pairs else read_config(source).max_length
-    shutil.copytree(source, staged, ignore=_NOT_COPIED, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    shutil.copytree(source, staged, ignore=NOT_COPIED, dirs_exist_ok=True, copy_function=shutil.copyfile)
     (staged / ONNX_FILE).parent.mkdir()
     facts = export_onnx(staged, staged / ONNX_FILE, "cross_encoder" if pairs else "bi_encoder", precision)
     if precision != "fp32":

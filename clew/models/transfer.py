@@ -20,7 +20,7 @@ from clew.models import store
 from clew.models.catalogue import check, find, size
 from clew.models.checking import check_elsewhere
 from clew.models.manifest import FILE_NAME, MANIFEST, ModelManifest, dumps, read_manifest, verify
-from clew.models.save import check_name, default_name, save_artifact, staging_lock
+from clew.models.save import check_name, check_new_folder, default_name, save_artifact, staging_lock
 
 _HINT = "create one with `clew models export`"
 _IMPORTED = "imported from "
@@ -46,7 +46,7 @@ def export_model(home: Path, name: str, target: Path) -> ModelTransfer:
     folder = find(home, name)
     manifest = read_manifest(folder)
     if not target.name.endswith(ENDINGS):
-        _check_new_folder(target)
+        check_new_folder(target, f"name a new folder, or a file ending in {', '.join(ENDINGS)}")
     verify(folder, manifest)
     names = [MANIFEST, *sorted(manifest.files)]
     if target.name.endswith(ENDINGS):
@@ -162,15 +162,6 @@ def _copy(folder: Path, target: Path, names: list[str]) -> None:
         if not (folder / each).is_file() or (folder / each).is_symlink():
             raise CorruptError(f"{folder / each} is missing or is a link", "export the model again")
         shutil.copyfile(folder / each, place)
-
-
-def _check_new_folder(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} already exists", f"name a new folder, or a file ending in {', '.join(ENDINGS)}")
-    if not target.absolute().parent.is_dir():
-        raise UsageError(
-            f"{target} cannot be written: {target.parent} is not a folder", "create it, or name another place"
-        )
 
 
 def _transfer_of(folder: Path) -> ModelTransfer:

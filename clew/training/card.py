@@ -16,8 +16,8 @@ def write_card(
 ) -> None:
     """Write README.md into a model folder, with the front matter that model hubs read.
 
-    role: of the model. lineage: of the run and, under "started from", of the run that its weights came from. measures:
-    on dev queries.
+    role: of the model. lineage: of the run and, under "started from", of the run or the conversion that its weights
+    came from. measures: on dev queries.
     """
     what = "sentence-similarity" if role == "bi_encoder" else "text-ranking"
     head = ["---", *([f"license: {spec.licence.lower()}"] if spec.licence else []), f"pipeline_tag: {what}"]
@@ -31,7 +31,9 @@ def write_card(
     while before:
         if "spec" in before:
             text += ["## The run before", "", *_describe_run(before), ""]
-        else:  # the base was not trained but converted, such as trimmed or dequantised
+        elif before.get("kind") == "trimmed":
+            text += ["## Trimmed vocabulary", "", _describe_trim(before), ""]
+        else:  # another conversion, such as from 8 bits
             text += ["## What was done before", "", *_describe_conversion(before), ""]
         before = before.get("started from")
     write_atomic(folder / "README.md", "\n".join(text).encode())
@@ -41,6 +43,15 @@ def _describe_conversion(lineage: Mapping[str, Any]) -> list[str]:
     """List the facts of a lineage that are texts or lists of texts."""
     facts = {key: ", ".join(map(str, value)) if isinstance(value, list) else value for key, value in lineage.items()}
     return [f"- {key}: {value}" for key, value in facts.items() if isinstance(value, str)]
+
+
+def _describe_trim(lineage: Mapping[str, Any]) -> str:
+    """Describe what `clew models trim` kept of the model before."""
+    tokens = lineage["tokens"]
+    return (
+        f"Its vocabulary is that of the model with the fingerprint {lineage['base'][:16]}, of which `clew models trim` "
+        f"kept {tokens['after']:,} of {tokens['before']:,} tokens, for {', '.join(lineage['languages'])}."
+    )
 
 
 def _describe_run(lineage: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -221,6 +222,45 @@ def test_an_encoder_learns(base, tmp_path, capfd):
     assert found.measures["ndcg"] > max(0.9, measured_by(base))
     assert measured_by(found.folder) == pytest.approx(found.measures["ndcg"], abs=1e-6)
     assert "widget" not in capfd.readouterr().err
+
+
+@pytest.fixture
+def prompted(base, tmp_path):
+    """The base with prompts for queries and passages."""
+    folder = tmp_path / "prompted"
+    shutil.copytree(base, folder)
+    file = folder / "config_sentence_transformers.json"
+    table = json.loads(file.read_text()) if file.is_file() else {}
+    file.write_text(json.dumps({**table, "prompts": {"query": "red ", "document": "blue "}}))
+    return folder
+
+
+def test_an_encoder_is_measured_with_its_prompts(base, prompted):
+    from clew.training.bi_encoder import cosines, load_encoder
+
+    (found,) = cosines(
+        load_encoder(prompted, 32), [Example("d", "q", "shoe", ("a", "b"), ("torn", "fine"), (1.0, 0.0))]
+    )
+    query, *passages = load_encoder(base, 32).encode(["red shoe", "blue torn", "blue fine"], normalize_embeddings=True)
+    np.testing.assert_allclose(found, np.stack(passages) @ query, atol=1e-6)
+
+
+def test_an_encoder_learns_with_its_prompts(prompted, tmp_path, monkeypatch):
+    from clew.training.bi_encoder import load_encoder, train_bi_encoder
+
+    seen: set[tuple[str, str]] = set()
+    kind = type(load_encoder(prompted, 32))
+    preprocess = kind.preprocess
+
+    def listen(self, inputs, prompt=None, **rest):
+        if prompt is not None:  # the trainer also counts the tokens of the data, without prompts
+            seen.update((text, prompt) for text in inputs)
+        return preprocess(self, inputs, prompt=prompt, **rest)
+
+    monkeypatch.setattr(kind, "preprocess", listen)
+    train_bi_encoder(spec(epochs=1), prompted, tmp_path / "run", EXAMPLES, {}, quiet)
+    assert {prompt for text, prompt in seen if text in COLOURS} == {"red "}
+    assert {prompt for text, prompt in seen if text not in COLOURS} == {"blue "}
 
 
 def test_the_command_trains_on_a_folder_and_keeps_a_model(base, tmp_path):

@@ -48,3 +48,22 @@ def test_a_run_that_started_from_a_trained_model_tells_of_that_too(tmp_path):
     assert card.count("## The run before") == 1
     assert card.index("seed 2.") < card.index("## The run before") < card.index("seed 1.")
     assert "| squad1.1 | train | 10 | mined |" in card
+
+
+def test_a_run_that_started_from_a_trimmed_or_converted_model(tmp_path):
+    trimmed = {
+        "kind": "trimmed",
+        "base": "cd" * 32,
+        "languages": ["en", "zh"],
+        "tokens": {"before": 9000, "after": 1500},
+    }
+    spec, made = lineage("mine", 2, {"squad1.1": 99, "clicks": 3}, **{"started from": trimmed})
+    write_card(tmp_path, spec, made, {"dev nDCG@10": {}, "step": 1, "steps": 1})
+    card = (tmp_path / "README.md").read_text()
+    assert "cdcdcdcdcdcdcdcd, of which `clew models trim` kept 1,500 of 9,000 tokens, for en, zh." in card
+    assert "before\n" not in card
+    write_card(
+        tmp_path, spec, {**made, "started from": {"quantised from": "x-v1", "dequantised from": "y-v1"}},
+        {"dev nDCG@10": {}, "step": 1, "steps": 1},
+    )  # fmt: skip
+    assert "Trimmed" not in (tmp_path / "README.md").read_text()
