@@ -30,16 +30,6 @@ def test_the_card_names_data_licences_seed_and_measures(tmp_path):
     assert "before" not in card
 
 
-def test_a_run_that_started_from_a_converted_model_says_how_it_was_converted(tmp_path):
-    trimmed = {"kind": "trimmed", "base": "cd" * 32, "languages": ["en", "zh"], "tokens": {"after": 5, "before": 9}}
-    spec, made = lineage("mine", 2, {"squad1.1": 99, "clicks": 3}, **{"started from": trimmed})
-    write_card(tmp_path, spec, "bi_encoder", made, {"dev nDCG@10": {}, "step": 1, "steps": 1})
-    card = (tmp_path / "README.md").read_text()
-    assert "## What was done before\n\n- kind: trimmed\n- base: cdcd" in card
-    assert "- languages: en, zh\n" in card
-    assert "The run before" not in card
-
-
 def test_a_run_that_started_from_a_trained_model_tells_of_that_too(tmp_path):
     _, first = lineage("mine", 1, {"squad1.1": 10, "clicks": 2})
     spec, made = lineage("mine", 2, {"squad1.1": 99, "clicks": 3}, **{"started from": first})
@@ -50,20 +40,19 @@ def test_a_run_that_started_from_a_trained_model_tells_of_that_too(tmp_path):
     assert "| squad1.1 | train | 10 | mined |" in card
 
 
-def test_a_run_that_started_from_a_trimmed_or_converted_model(tmp_path):
-    trimmed = {
-        "kind": "trimmed",
-        "base": "cd" * 32,
-        "languages": ["en", "zh"],
-        "tokens": {"before": 9000, "after": 1500},
-    }
+def test_a_run_that_started_from_a_trimmed_model_names_its_languages(tmp_path):
+    trimmed = {"kind": "trimmed", "base": "cd" * 32, "languages": ["en", "zh"], "tokens": {"before": 9000, "after": 15}}
     spec, made = lineage("mine", 2, {"squad1.1": 99, "clicks": 3}, **{"started from": trimmed})
-    write_card(tmp_path, spec, made, {"dev nDCG@10": {}, "step": 1, "steps": 1})
+    write_card(tmp_path, spec, "bi_encoder", made, {"dev nDCG@10": {}, "step": 1, "steps": 1})
     card = (tmp_path / "README.md").read_text()
-    assert "cdcdcdcdcdcdcdcd, of which `clew models trim` kept 1,500 of 9,000 tokens, for en, zh." in card
-    assert "before\n" not in card
-    write_card(
-        tmp_path, spec, {**made, "started from": {"quantised from": "x-v1", "dequantised from": "y-v1"}},
-        {"dev nDCG@10": {}, "step": 1, "steps": 1},
-    )  # fmt: skip
-    assert "Trimmed" not in (tmp_path / "README.md").read_text()
+    assert "cdcdcdcdcdcdcdcd, of which `clew models trim` kept 15 of 9,000 tokens, for en, zh." in card
+    assert "The run before" not in card
+
+
+def test_a_run_that_started_from_a_converted_model_says_how_it_was_converted(tmp_path):
+    converted = {"quantised from": "x-v1", "dequantised from": "y-v1"}
+    spec, made = lineage("mine", 2, {"squad1.1": 99, "clicks": 3}, **{"started from": converted})
+    write_card(tmp_path, spec, "bi_encoder", made, {"dev nDCG@10": {}, "step": 1, "steps": 1})
+    card = (tmp_path / "README.md").read_text()
+    assert "## What was done before\n\n- quantised from: x-v1\n- dequantised from: y-v1" in card
+    assert "Trimmed" not in card
