@@ -202,7 +202,8 @@ def _reranker(spec: RerankSpec | None, version: IndexVersion, home: Path, releas
             f"published with (fingerprint {found.scorer.fingerprint[:12]}, published with {wanted[:12] or 'none'})",
             "import the model it was published with (`clew models import`), or build the index again with `clew build`",
         )
-    return found
+    # Answers name the model as the spec does, not the folder that it is stored in.
+    return replace(found, spec=spec)
 
 
 def _encoder(version: IndexVersion, home: Path, model: str | None) -> Encoder | None:

@@ -108,6 +108,15 @@ def test_an_index_answers_the_same_after_the_default_has_changed(install, tmp_pa
     assert answers(tmp_path / "home") == before
 
 
+def test_answers_name_the_reranker_as_the_spec_does(install, tmp_path) -> None:
+    install(1)
+    build_shop(tmp_path)
+    with closing(open_index(tmp_path / "home", "shop")) as index:
+        used = index.search(SearchRequest(query="red shoe")).rerank
+    assert used is not None
+    assert used.model == "default"
+
+
 def test_pinned_models_take_no_space_of_their_own(install, tmp_path) -> None:
     shipped = install(1)
     build_shop(tmp_path)
