@@ -148,7 +148,7 @@ def load_encoder(folder: Path, max_length: int) -> Any:
     return model
 
 
-def cosines(model: Any, examples: Sequence[Example], prompts: Prompts = Prompts()) -> list[Vectors]:
+def cosines(model: Any, examples: Sequence[Example], prompts: Prompts) -> list[Vectors]:
     """Return, for each example, the (n,) float32 cosines of its query with its n passages."""
     queries = encode(model, [example.text for example in examples], prompts.query)
     texts = list(dict.fromkeys(passage for example in examples for passage in example.passages))

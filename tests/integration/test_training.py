@@ -200,7 +200,7 @@ def test_a_few_examples_with_fewer_negatives_take_none_from_the_others():
 
 
 def test_an_encoder_learns(base, tmp_path, capfd):
-    from clew.training.bi_encoder import cosines, load_encoder, train_bi_encoder
+    from clew.training.bi_encoder import Prompts, cosines, load_encoder, train_bi_encoder
 
     # What belongs together shares no word, so an untrained network cannot know it.
     pairs = dict(zip(COLOURS, ["table", "river", "engine", "garden", "letter", "winter"], strict=True))
@@ -217,7 +217,7 @@ def test_an_encoder_learns(base, tmp_path, capfd):
 
     def measured_by(folder):
         model = load_encoder(folder, 32)
-        return mean_ndcg(dev, lambda rows: cosines(model, rows))["ndcg"]
+        return mean_ndcg(dev, lambda rows: cosines(model, rows, Prompts()))["ndcg"]
 
     assert found.measures["ndcg"] > max(0.9, measured_by(base))
     assert measured_by(found.folder) == pytest.approx(found.measures["ndcg"], abs=1e-6)
@@ -236,11 +236,10 @@ def prompted(base, tmp_path):
 
 
 def test_an_encoder_is_measured_with_its_prompts(base, prompted):
-    from clew.training.bi_encoder import cosines, load_encoder
+    from clew.training.bi_encoder import Prompts, cosines, load_encoder
 
-    (found,) = cosines(
-        load_encoder(prompted, 32), [Example("d", "q", "shoe", ("a", "b"), ("torn", "fine"), (1.0, 0.0))]
-    )
+    examples = [Example("d", "q", "shoe", ("a", "b"), ("torn", "fine"), (1.0, 0.0))]
+    (found,) = cosines(load_encoder(prompted, 32), examples, Prompts.of(prompted))
     query, *passages = load_encoder(base, 32).encode(["red shoe", "blue torn", "blue fine"], normalize_embeddings=True)
     np.testing.assert_allclose(found, np.stack(passages) @ query, atol=1e-6)
 
