@@ -19,6 +19,7 @@ _CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020
 # Counted like this, few texts have more tokens in the WordPiece vocabulary of BERT: on medquad, squad11, esci and
 # pubmedqa the ratio is .83 to .90 on average, on drcd .98; 2 to 5 of 100 texts have more, at most 1.3 times as many.
 _TOKEN = re.compile(rf"[{_CJK}]|\d|[^\W\d_{_CJK}]{{1,6}}|[^\w\s]|_")
+_IS_CJK = re.compile(f"[{_CJK}]")
 
 
 def tokens(text: str) -> list[tuple[int, int]]:
@@ -54,7 +55,8 @@ def windows(text: str, spans: Sequence[tuple[int, int]], room: int, step: int) -
 
     spans: (start, end) of the text's tokens; room: maximum number of tokens in a window; step: tokens between
     starts. Every token is in at least one window. A window ends at the last sentence end at which it is at least half
-    full. The next one starts at the last sentence start within a step, or a full step later if there is none.
+    full. The next one starts at the last sentence start within a step, or a full step later if there is none. Neither
+    is inside a word, unless the word alone is longer than that.
     """
     n = len(spans)
     if n <= room:
@@ -63,20 +65,37 @@ def windows(text: str, spans: Sequence[tuple[int, int]], room: int, step: int) -
     starts = [start for start, _ in spans]
     # Token index at which each sentence ends: possible cuts for both ends of a window.
     cuts = sorted({bisect.bisect_left(starts, end) for end in sentence_ends(text)})
+    words = [at for at in range(n) if not _continues(text, spans, at)]
     found: list[tuple[int, int]] = []
     first = 0
     while True:
         last = min(first + room, n)
         if last < n:
             cut = cuts[bisect.bisect_right(cuts, last) - 1] if cuts[0] <= last else 0
-            if cut >= first + max(1, room // 2):
-                last = cut
+            last = cut if cut >= first + max(1, room // 2) else _word_start(words, first, last)
         found.append((starts[first], len(text) if last == n else spans[last - 1][1]))
         if last == n:
             return found
         target = min(first + step, last)
         at = bisect.bisect_right(cuts, target) - 1
-        first = cuts[at] if at >= 0 and cuts[at] > first + step // 2 else target
+        first = cuts[at] if at >= 0 and cuts[at] > first + step // 2 else _word_start(words, first, target)
+
+
+def _continues(text: str, spans: Sequence[tuple[int, int]], at: int) -> bool:
+    """Return whether a token goes on with the word before it: no white space is between them, and neither is CJK."""
+    start = spans[at][0]
+    return (
+        at > 0 and spans[at - 1][1] == start and not _IS_CJK.match(text[start - 1]) and not _IS_CJK.match(text[start])
+    )
+
+
+def _word_start(words: Sequence[int], first: int, most: int) -> int:
+    """Return the last token up to `most` that starts a word, or `most` if there is none after `first`.
+
+    words: the tokens that start words, ascending.
+    """
+    at = bisect.bisect_right(words, most) - 1
+    return words[at] if at >= 0 and words[at] > first else most
 
 
 def cut(texts: Sequence[str], titles: Sequence[str], spec: PassagesSpec) -> list[list[tuple[int, int]]]:

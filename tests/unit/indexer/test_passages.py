@@ -108,6 +108,19 @@ def test_every_character_but_white_space_is_in_a_passage(text):
     assert all(at in covered for at, character in enumerate(text) if not character.isspace())
 
 
+@given(st.lists(st.sampled_from(["cordless", "reading", "WH-1000XM5", "oak", "10ft", "台灯"]), min_size=1, max_size=90))
+def test_no_word_is_cut(words):
+    text = " ".join(words)
+    ((*found,),) = cut([text], [""], PassagesSpec(24, 16))
+    for start, end in found:
+        assert set(text[start:end].split()) <= {*words, "台", "灯"}
+
+
+def test_a_word_longer_than_a_passage_is_cut():
+    ((*found,),) = cut(["x" * 1_000], [""], PassagesSpec(8, 8))
+    assert {end - start for start, end in found[:-1]} == {24}
+
+
 def test_passages_are_not_longer_than_the_encoder_reads():
     assert PassagesSpec(256, 192).fitting(128) == PassagesSpec(128, 128)
     assert PassagesSpec(256, 192).fitting(512) == PassagesSpec(256, 192)
