@@ -21,7 +21,7 @@ from clew.core.errors import CorruptError, DataError, NotFoundError
 from clew.core.files import disk_errors, sha256_file
 from clew.core.lock import writing
 from clew.indexer.graphs.used import check_imported, install_snapshot, snapshot_of
-from clew.indexer.releases.brought import Brought, bringing
+from clew.indexer.releases.additions import Additions, undone_on_error
 from clew.indexer.releases.checking import check_files
 from clew.indexer.releases.history import existing, next_number
 from clew.indexer.releases.imported import check_names, check_nesting, made_local
@@ -110,7 +110,7 @@ def _imported(home: Path, path: Path, name: str | None, *, activate: bool, neo4j
     if not INDEX_NAME.fullmatch(wanted):
         raise DataError(f"{path}: {wanted!r} is not a valid index name", "give another name with --name")
     folder = IndexFolder.of(home.absolute(), wanted)
-    with disk_errors(folder.root), writing(folder.root), bringing(home.absolute()) as brought:
+    with disk_errors(folder.root), writing(folder.root), undone_on_error(home.absolute()) as additions:
         view = IndexFolder(folder.root / "staging" / "import")
         shutil.rmtree(view.root, ignore_errors=True)
         try:
@@ -121,9 +121,9 @@ def _imported(home: Path, path: Path, name: str | None, *, activate: bool, neo4j
             release, version = made.release, made.version
             if activate:
                 check_not_ended(release)
-            for model in install_models(models, home.absolute(), brought.held):
-                brought.models.append(model)
-            _install_graph(view, home.absolute(), version, brought)
+            for model in install_models(models, home.absolute(), additions.held):
+                additions.models.append(model)
+            _install_graph(view, home.absolute(), version, additions)
             _check_opens(view, version, home.absolute(), release)
             install_version(folder, view, version)
             override = Override.of_release(release)
@@ -216,11 +216,11 @@ def _staged_graph(view: IndexFolder, version: IndexVersion) -> Path | None:
     return view.root / "graphs" / target.name if target is not None else None
 
 
-def _install_graph(view: IndexFolder, home: Path, version: IndexVersion, brought: Brought) -> None:
-    """Move the extracted graph into the home and add its folder to `brought` if it is new there."""
+def _install_graph(view: IndexFolder, home: Path, version: IndexVersion, additions: Additions) -> None:
+    """Move the extracted graph into the home and add its folder to `additions` if it is new there."""
     staged = _staged_graph(view, version)
-    if staged is not None and (new := install_snapshot(staged, home, version.spec, brought.held)) is not None:
-        brought.snapshots.append(new)
+    if staged is not None and (new := install_snapshot(staged, home, version.spec, additions.held)) is not None:
+        additions.snapshots.append(new)
 
 
 def _check_no_other_files(path: Path, directory: Path, names: set[str]) -> None:

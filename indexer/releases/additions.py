@@ -18,7 +18,7 @@ from clew.indexer.releases.pinned import unused_models
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class Additions:
     """The folders of models and graph snapshots that are new in a home. held: until it is closed, they are in use."""
 
     held: ExitStack
@@ -27,25 +27,25 @@ class Brought:
 
 
 @contextmanager
-def bringing(home: Path) -> Iterator[Brought]:
-    """Yield an empty `Brought` to be filled. If the block raises, remove what it has, except what is used by then.
+def undone_on_error(home: Path) -> Iterator[Additions]:
+    """Yield an empty `Additions` to be filled. If the block raises, remove what it has, except what is used by then.
 
     What cannot be removed now, such as a snapshot of a graph that is being written, is left to the next gc.
     """
     with ExitStack() as held:
-        brought = Brought(held)
+        additions = Additions(held)
         try:
-            yield brought
+            yield additions
         except BaseException:
             held.close()  # the locks of this process, which would look like those of a user
-            _remove(home, brought)
+            _remove(home, additions)
             raise
 
 
-def _remove(home: Path, brought: Brought) -> None:
+def _remove(home: Path, additions: Additions) -> None:
     with suppress(ClewError, OSError), unused_models(home, ()) as (unused, _):
-        for folder in set(unused).intersection(brought.models):
+        for folder in set(unused).intersection(additions.models):
             shutil.rmtree(folder)
-    for snapshot in brought.snapshots:
+    for snapshot in additions.snapshots:
         with suppress(ClewError, OSError):
             remove_unused(home, snapshot)
