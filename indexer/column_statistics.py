@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
 
+from clew.core.sentences import CJK
 from clew.indexer.money import currency, is_money
 from clew.indexer.sources.html_values import has_markup, has_tags
 from clew.indexer.sources.record import pairs_of
@@ -27,7 +28,7 @@ _URL = re.compile(r"(?:https?:)?//\S+", re.IGNORECASE)
 _COMMA_DECIMAL = re.compile(r"\d,\d{1,2}(?!\d)|\d\.\d{3},\d", re.ASCII)
 _POINT_DECIMAL = re.compile(r"\d\.\d{1,2}(?!\d)|\d,\d{3}\.\d", re.ASCII)
 _RANGE = re.compile(r"\d.*(?:-|–|—|to|bis|至).*\d|[<>≥≤].*\d")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CJK = re.compile(f"[{CJK}]")
 _PLACES = ({"lat", "lon"}, {"lat", "lng"}, {"latitude", "longitude"})
 _UNIT = re.compile(r"[^\W\d_]+[²³]?|[\"'″′%°]")
 # Forms of dates that can be read in two ways or not at all without one.

@@ -12,14 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from clew.core.sentences import sentence_ends
+from clew.core.sentences import CJK, sentence_ends
 
-# Of Chinese, Japanese and Korean.
-_CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 # Counted like this, few texts have more tokens in the WordPiece vocabulary of BERT: on medquad, squad11, esci and
 # pubmedqa the ratio is .83 to .90 on average, on drcd .98; 2 to 5 of 100 texts have more, at most 1.3 times as many.
-_TOKEN = re.compile(rf"[{_CJK}]|\d|[^\W\d_{_CJK}]{{1,6}}|[^\w\s]|_")
-_IS_CJK = re.compile(f"[{_CJK}]")
+_TOKEN = re.compile(rf"[{CJK}]|\d|[^\W\d_{CJK}]{{1,6}}|[^\w\s]|_")
+_IS_CJK = re.compile(f"[{CJK}]")
 
 
 def tokens(text: str) -> list[tuple[int, int]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+"""The characters of Chinese, Japanese and Korean, which no white space separates, as ranges of a regular expression."""
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s)|[。！？；][”’」』）]*|\n+")
 
 
