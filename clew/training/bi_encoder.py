@@ -129,7 +129,7 @@ def _split_example(example: Example) -> tuple[str, str, list[str]]:
 
 
 def load_encoder(folder: Path, max_length: int) -> Any:
-    """Load a sentence-transformers encoder in float32, with its prompts; nothing is downloaded.
+    """Load a sentence-transformers encoder in float32; nothing is downloaded.
 
     Raises NotFoundError for a missing file and FormatError for an encoder that Clew could not run afterwards.
     """
@@ -141,8 +141,6 @@ def load_encoder(folder: Path, max_length: int) -> Any:
     library.disable_progress_bar()
     model = SentenceTransformer(str(folder), local_files_only=True, model_kwargs={"dtype": torch.float32})
     model.max_seq_length = max_length
-    prompts = Prompts.of(folder)
-    model.prompts = {"query": prompts.query, "document": prompts.passage}
     # A placeholder for the model card: without examples, the trainer would look for some and show a progress bar.
     model.model_card_data.widget = [{"text": ""}]
     return model

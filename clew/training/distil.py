@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from clew.core.files import write_atomic
 from clew.core.progress import Progress
 from clew.training.cross_encoder import fit_lists, load_cross_encoder, measure_ndcg, predict, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted
 from clew.training.layers import keep_layers
 from clew.training.losses import MarginLoss
-from clew.training.processes import process_group
 from clew.training.spec import TrainSpec
+from clew.training.teacher_parts import stored_parts
 
-TEACHER = "teacher.jsonl"
+TEACHER = "teacher"
+# The number of lists whose scores are in one file: what is lost if the run is interrupted.
+PART = 512
+_LISTS = 16
 
 
 def train_student(
@@ -52,14 +55,16 @@ def train_student(
 def teacher_scores(
     teacher: Path, max_length: int, run: Path, examples: Sequence[Example], progress: Progress
 ) -> list[list[float]]:
-    """Return the teacher's scores of each example's passages; the first process computes them once per run."""
-    path = run / TEACHER
-    with process_group().first_process_first():
-        if not path.is_file():
-            model = load_cross_encoder(teacher, max_length)
-            rows: list[list[float]] = []
-            for at in range(0, len(examples), 16):
-                rows += [scores.tolist() for scores in predict(model, examples[at : at + 16])]
-                progress("teacher", len(rows), len(examples))
-            write_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    """Return the teacher's scores of each example's passages, computed once per run, PART lists at a time."""
+
+    def compute(model: Any, part: slice) -> bytes:
+        rows: list[list[float]] = []
+        for at in range(part.start, part.stop, _LISTS):
+            rows += [scores.tolist() for scores in predict(model, examples[at : min(at + _LISTS, part.stop)])]
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+    def load() -> Any:
+        return load_cross_encoder(teacher, max_length)
+
+    files = stored_parts(run / TEACHER, len(examples), PART, ".jsonl", load, compute, progress)
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]

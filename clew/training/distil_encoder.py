@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from clew.core.files import write_atomic
 from clew.core.progress import Progress
 from clew.training.bi_encoder import QUERIES, Prompts, encode, fit_tables, load_encoder, to_columns
 from clew.training.cross_encoder import seed_all, set_dropout
@@ -19,8 +18,8 @@ from clew.training.examples import Example
 from clew.training.fit import Fitted
 from clew.training.layers import keep_layers
 from clew.training.losses import ImitationLoss
-from clew.training.processes import process_group
 from clew.training.spec import TrainSpec
+from clew.training.teacher_parts import stored_parts
 
 VECTORS = "teacher"
 # The number of texts whose vectors are in one file: what is lost if the run is interrupted.
@@ -75,8 +74,7 @@ def teacher_vectors(
 ) -> TeacherVectors:
     """Return the teacher's vectors of every text in the tables of `to_columns`.
 
-    Each text is encoded once per run, by the first process, and stored in the run's folder in files of PART vectors; a
-    file that an earlier call wrote is read.
+    Each text is encoded once per run, and stored in the run's folder in files of PART vectors.
     """
     rows: dict[tuple[bool, str], int] = {}
     for table in tables.values():
@@ -84,15 +82,14 @@ def teacher_vectors(
             for text in table[name]:
                 rows.setdefault((name == QUERIES, text), len(rows))
     keys, prompts = list(rows), Prompts.of(teacher)
-    files = [run / VECTORS / f"{first:09}.npy" for first in range(0, len(keys), PART)]
-    with process_group().first_process_first():
-        missing = [(at, file) for at, file in enumerate(files) if not file.is_file()]
-        model = load_encoder(teacher, spec.max_length) if missing else None
-        for at, file in missing:
-            progress("teacher", at * PART, len(keys))
-            write_atomic(file, _encoded(model, keys[at * PART : (at + 1) * PART], prompts, spec.fit.precision))
-        if missing:
-            progress("teacher", len(keys), len(keys))
+
+    def compute(model: Any, part: slice) -> bytes:
+        return _encoded(model, keys[part], prompts, spec.fit.precision)
+
+    def load() -> Any:
+        return load_encoder(teacher, spec.max_length)
+
+    files = stored_parts(run / VECTORS, len(keys), PART, ".npy", load, compute, progress)
     parts = [np.load(file, allow_pickle=False) for file in files]
     return TeacherVectors(np.concatenate(parts) if parts else np.empty((0, 0), np.float16), rows)
 

@@ -7,12 +7,11 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clew.core.files import write_atomic
 from clew.core.progress import Progress
 from clew.models.protocols import LanguageReader, PairScorer
 from clew.models.unread import UNKNOWN_LIMIT
 from clew.training.examples import Example
-from clew.training.processes import process_group
+from clew.training.teacher_parts import stored_parts
 
 FOLDER = "order"
 # The number of lists whose scores are in one file: what is lost if the run is interrupted.
@@ -24,20 +23,13 @@ def order_scores(
 ) -> list[list[float]]:
     """Return the teacher's scores of each example's passages; NaN for a query in a language that it does not read.
 
-    load: loads the teacher. The first process computes the scores once per run, PART lists at a time; a file that an
-    earlier call wrote is read.
+    load: loads the teacher. The scores are computed once per run, PART lists at a time.
     """
-    files = [run / FOLDER / f"{first:09}.jsonl" for first in range(0, len(examples), PART)]
-    with process_group().first_process_first():
-        missing = [(at, file) for at, file in enumerate(files) if not file.is_file()]
-        teacher = load() if missing else None
-        for at, file in missing:
-            assert teacher is not None  # noqa: S101 - loaded if a file is missing
-            progress("teacher", at * PART, len(examples))
-            rows = [_scores(teacher, example) for example in examples[at * PART : (at + 1) * PART]]
-            write_atomic(file, "".join(json.dumps(row) + "\n" for row in rows).encode())
-        if missing:
-            progress("teacher", len(examples), len(examples))
+
+    def compute(teacher: PairScorer, part: slice) -> bytes:
+        return "".join(json.dumps(_scores(teacher, example)) + "\n" for example in examples[part]).encode()
+
+    files = stored_parts(run / FOLDER, len(examples), PART, ".jsonl", load, compute, progress)
     return [
         [math.nan if score is None else score for score in json.loads(line)]
         for file in files
