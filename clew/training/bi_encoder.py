@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from clew.core.progress import Progress
 from clew.core.types import Vectors
 from clew.models.folder import read_config
-from clew.training.cross_encoder import group_by_data, mean_ndcg, seed_all, set_dropout
+from clew.training.cross_encoder import group_by_data, mean_ndcg, network_settings, seed_all, set_dropout
 from clew.training.examples import Example
 from clew.training.fit import Fitted, arguments, fit
 from clew.training.losses import ContrastiveLoss
@@ -139,7 +138,7 @@ def load_encoder(folder: Path, max_length: int) -> Any:
     library: Any = logging
     library.set_verbosity_error()
     library.disable_progress_bar()
-    model = SentenceTransformer(str(folder), local_files_only=True, model_kwargs={"dtype": torch.float32})
+    model = SentenceTransformer(str(folder), local_files_only=True, model_kwargs=network_settings())
     model.max_seq_length = max_length
     # A placeholder for the model card: without examples, the trainer would look for some and show a progress bar.
     model.model_card_data.widget = [{"text": ""}]

@@ -99,11 +99,15 @@ def load_cross_encoder(folder: Path, max_length: int) -> Any:
     library: Any = logging
     library.set_verbosity_error()
     library.disable_progress_bar()
-    # torch's fused attention takes a third longer than the plain one on a CPU, its backward pass more than that.
-    settings = {"dtype": torch.float32, **({} if torch.cuda.is_available() else {"attn_implementation": "eager"})}
-    model = CrossEncoder(str(folder), num_labels=1, local_files_only=True, model_kwargs=settings)
+    model = CrossEncoder(str(folder), num_labels=1, local_files_only=True, model_kwargs=network_settings())
     model.max_seq_length = max_length
     return model
+
+
+def network_settings() -> dict[str, Any]:
+    """Return the settings with which transformers loads a network that is trained: weights in float32."""
+    # torch's fused attention takes a third longer than the plain one on a CPU, its backward pass more than that.
+    return {"dtype": torch.float32, **({} if torch.cuda.is_available() else {"attn_implementation": "eager"})}
 
 
 def set_dropout(model: Any, share: float) -> None:

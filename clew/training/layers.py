@@ -30,18 +30,18 @@ def student_layers(wanted: int | tuple[int, ...], count: int) -> list[int]:
     return [round(at * step) for at in range(wanted)]
 
 
-def keep_layers(network: Any, wanted: int | tuple[int, ...]) -> None:
-    """Reduce a BERT-like network of transformers to some of its layers, as `student_layers` says.
+def keep_layers(network: Any, wanted: int | tuple[int, ...]) -> list[int]:
+    """Reduce a BERT-like network of transformers to some of its layers, as `student_layers` says; return which.
 
-    Raises its errors, and SpecError for a network without a list of layers.
+    Raises its errors, and SpecError for a network without a list of layers; if all are wanted, returns none for it.
     """
-    if not wanted:
-        return
     from torch.nn import ModuleList
 
     encoder = getattr(network.base_model, "encoder", None)
     layers = getattr(encoder, "layer", None)
     if encoder is None or layers is None:
+        if not wanted:
+            return []
         raise SpecError(
             f"cannot remove layers from a {type(network).__name__}",
             "remove layers from the spec, or use a BERT-like teacher",
@@ -49,3 +49,4 @@ def keep_layers(network: Any, wanted: int | tuple[int, ...]) -> None:
     chosen = student_layers(wanted, len(layers))
     encoder.layer = ModuleList([layers[at] for at in chosen])
     network.config.num_hidden_layers = len(chosen)
+    return chosen

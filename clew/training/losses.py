@@ -1,11 +1,10 @@
-"""Losses: listwise and pointwise ranking, contrastive learning within a batch, a teacher's margins and vectors."""
+"""Losses: listwise and pointwise ranking, contrastive learning within a batch, a teacher's margins and states."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 from torch import Tensor, nn
@@ -18,6 +17,9 @@ from clew.core.errors import DataError
 # of it is padding.
 _ON_A_CPU, _ON_A_GPU = 4_096, 32_768
 _MASKED = -1e4
+# Of the states after each layer, beside the vectors: in a trial nDCG@10 on dev hardly depends on it.
+LAYERS_WEIGHT = 0.1
+_LEAST_VARIANCE = 1e-4
 _ALL = 2**31
 
 
@@ -132,56 +134,104 @@ class ContrastiveLoss(CachedMultipleNegativesRankingLoss):
             {name: value[order] if torch.is_tensor(value) else value for name, value in features.items()}
             for features, order in zip(given, orders, strict=True)
         ]
-        return check_finite(super().forward(columns, labels), lambda: self._decode_queries(given[0]["input_ids"]))
+        found = super().forward(columns, labels)
+        return check_finite(found, lambda: _decoded(self._tokenizer, given[0]["input_ids"]))
 
     def calculate_loss(
         self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
     ) -> Tensor:
         """Return the loss of embedded columns, after restoring the order of the batch."""
-        return super().calculate_loss(self._in_order(reps), labels, with_backward=with_backward)
-
-    def _in_order(self, reps: list[list[Tensor]]) -> list[list[Tensor]]:
-        """Return the vectors of each column in the order of the batch, in one part."""
-        return [[torch.cat(parts)[place]] for parts, place in zip(reps, self._places, strict=True)]
-
-    def _decode_queries(self, ids: Tensor) -> Sequence[str]:
-        """Decode the queries of a batch from their tokens, which are all that a loss receives."""
-        read: Sequence[str] = self._tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return read
+        in_order = [[torch.cat(parts)[place]] for parts, place in zip(reps, self._places, strict=True)]
+        return super().calculate_loss(in_order, labels, with_backward=with_backward)
 
 
-class ImitationLoss(ContrastiveLoss):
-    """The distance of an encoder's vectors from its teacher's, and the contrastive loss with a weight.
+class ImitationLoss(nn.Module):
+    """How far an encoder is from its teacher: in its vectors, and after each of its layers but the last.
 
-    The distance of a text is 1 minus the cosine of the student's vector and the teacher's, averaged over all texts of
-    the batch: queries, relevant passages and negatives. vectors: (n, dim) array of the teacher's vectors, each of
-    length 1. contrast: weight of the contrastive part (0 or more). Labels are (batch, columns) int64: the row of
-    `vectors` for each text. tokens_per_pass, temperature: as of `ContrastiveLoss`.
+    The distance of vectors is 1 minus their cosine, averaged over all texts of the batch: queries, relevant passages
+    and negatives. After a layer of the student, each token is compared with what the teacher gives to the next layer
+    that both have (Jiao et al. 2020 call this the hidden states): the squared difference in units of the variance of a
+    dimension over the tokens of a pass, averaged over tokens, dimensions and layers. LAYERS_WEIGHT is its weight.
+    teacher: the encoder; it is not trained. layers: which of its layers the student has, counted from 0, in order.
+    tokens_per_pass: tokens per forward pass, with padding; 0: a number that suits the device.
     """
 
-    def __init__(
-        self, model: Any, vectors: np.ndarray[Any, Any], contrast: float, tokens_per_pass: int = 0,
-        temperature: float = 0.05,
-    ) -> None:  # fmt: skip
-        super().__init__(model, tokens_per_pass, temperature)
-        self._vectors, self._contrast = vectors, contrast
+    def __init__(self, model: Any, teacher: Any, layers: Sequence[int], tokens_per_pass: int = 0) -> None:
+        super().__init__()
+        self.model, self._tokens_per_pass = model, tokens_per_pass
+        # In a list, so that it is not a part of this module: the trainer would train it.
+        self._teacher = [teacher.to(model.device).eval()]
+        self._states = [
+            (LayerOutput(_layer(model, at)), LayerOutput(_layer(teacher, after - 1)))
+            for at, after in enumerate(layers[1:])
+        ]
 
-    def calculate_loss(
-        self, reps: list[list[Tensor]], labels: Tensor | None = None, *, with_backward: bool = False
-    ) -> Tensor:
-        """Return the loss of embedded columns. Raises ValueError without labels."""
-        if labels is None:
-            raise ValueError("labels is None, expected the rows of the teacher's vectors")
-        student = torch.cat([parts[0] for parts in self._in_order(reps)]).float()
-        rows = labels.T.reshape(-1).cpu().numpy()  # column by column, as the student's vectors
-        teacher = torch.from_numpy(self._vectors[rows].astype(np.float32)).to(student.device)
-        loss = (1 - cosine_similarity(student, teacher)).mean()
-        if self._contrast:
-            loss = loss + self._contrast * super().calculate_loss(reps, None)
-        if with_backward:
-            torch.autograd.backward(loss)
-            loss = loss.detach()
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Return the loss of a batch of queries, their passages, and each further column of passages.
+
+        Raises DataError that names the queries of the batch if the loss is not finite.
+        """
+        given = [dict(features) for features in sentence_features]
+        count = sum(len(features["input_ids"]) for features in given)
+        parts = [part for features in given for part in self._passes(features)]
+        loss = torch.stack([self._distance(part) * len(part["input_ids"]) for part in parts]).sum() / count
+        return check_finite(loss, lambda: _decoded(self._teacher[0].tokenizer, given[0]["input_ids"]))
+
+    def _passes(self, features: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+        """Cut a column into passes of texts of similar length, without the padding that they do not need."""
+        most = self._tokens_per_pass or _default_tokens(features["input_ids"].device)
+        lengths = features["attention_mask"].sum(dim=1)
+        order = lengths.argsort(descending=True, stable=True)
+        at = 0
+        while at < len(order):
+            longest = int(lengths[order[at]])
+            rows = order[at : at + max(1, most // longest)]
+            yield {
+                name: value[rows, :longest] if torch.is_tensor(value) and value.ndim == 2 else value
+                for name, value in features.items()
+            }
+            at += len(rows)
+
+    def _distance(self, features: dict[str, Tensor]) -> Tensor:
+        """Return the mean distance of the texts of a pass."""
+        with torch.no_grad():
+            wanted = self._teacher[0](dict(features))["sentence_embedding"].float()
+        found = self.model(dict(features))["sentence_embedding"].float()
+        loss = (1 - cosine_similarity(found, wanted)).mean()
+        if self._states:
+            read = features["attention_mask"].bool()
+            apart = [_standardised(own.last[read], theirs.last[read]) for own, theirs in self._states]
+            loss = loss + LAYERS_WEIGHT * torch.stack(apart).mean()
         return loss
+
+
+class LayerOutput:
+    """The output of a layer in the last forward pass, (texts, tokens, width)."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.last = torch.empty(0)
+        layer.register_forward_hook(self._keep)
+
+    def _keep(self, _: nn.Module, __: Any, output: Any) -> None:
+        self.last = output[0] if isinstance(output, tuple) else output
+
+
+def _layer(model: Any, at: int) -> nn.Module:
+    """Return a layer of a sentence-transformers encoder that is BERT-like."""
+    found: nn.Module = model.transformers_model.base_model.encoder.layer[at]
+    return found
+
+
+def _standardised(found: Tensor, wanted: Tensor) -> Tensor:
+    """Return the mean squared difference of (tokens, width) states, in units of the variance of each dimension."""
+    found, wanted = found.float(), wanted.float()
+    return ((found - wanted) ** 2 / (wanted.var(dim=0, correction=0) + _LEAST_VARIANCE)).mean()
+
+
+def _decoded(tokenizer: Any, ids: Tensor) -> Sequence[str]:
+    """Decode the queries of a batch from their tokens, which are all that the loss of an encoder receives."""
+    read: Sequence[str] = tokenizer.batch_decode(ids, skip_special_tokens=True)
+    return read
 
 
 def check_finite(loss: Tensor, queries: Callable[[], Sequence[Any]]) -> Tensor:

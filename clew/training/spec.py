@@ -100,13 +100,12 @@ class FitSpec:
     loss: see clew.training.losses. point: weight of the pointwise part of the listwise loss (0 to 10). smoothing:
     distance of the pointwise targets from 0 and 1 (0 to 0.4). temperature: of the contrastive loss, which divides
     cosines by it (above 0, at most 1). order: weight of a teacher's order when a cross-encoder learns from gains (0 to
-    10). contrast: weight of the contrastive loss when a bi-encoder imitates its teacher's vectors (0 to 100). epochs:
-    passes over the examples. batch: queries per step; accumulate: steps whose gradients are summed before the weights
-    are updated; tokens_per_pass: tokens per forward pass, which bounds memory and has no other effect (0: a number that
-    suits the device). learning_rate, warmup (share of the steps), schedule, weight_decay, clip (largest gradient norm,
-    0: no limit), dropout (None: as in the model). precision: of the forward pass. evaluations: number of measurements
-    on dev queries; patience: stop after this many without an improvement (0: never). dev_queries, dev_candidates: of
-    each data set. checkpoint_minutes: between checkpoints.
+    10). epochs: passes over the examples. batch: queries per step; accumulate: steps whose gradients are summed
+    before the weights are updated; tokens_per_pass: tokens per forward pass, which bounds memory and has no other
+    effect (0: a number that suits the device). learning_rate, warmup (share of the steps), schedule, weight_decay,
+    clip (largest gradient norm, 0: no limit), dropout (None: as in the model). precision: of the forward pass.
+    evaluations: number of measurements on dev queries; patience: stop after this many without an improvement (0:
+    never). dev_queries, dev_candidates: of each data set. checkpoint_minutes: between checkpoints.
     """
 
     RENAMED: ClassVar[Mapping[str, str]] = {"pieces": "tokens_per_pass"}
@@ -116,7 +115,6 @@ class FitSpec:
     smoothing: float = 0.0
     order: float = 1.0
     temperature: float = 0.05
-    contrast: float = 0.01
     epochs: float = 1.0
     batch: int = 8
     accumulate: int = 1
@@ -152,7 +150,6 @@ class FitSpec:
             ("smoothing", 0.4),
             ("point", 10.0),
             ("temperature", 1.0),
-            ("contrast", 100.0),
             ("order", 10.0),
             ("dropout", 0.9),
         ):
@@ -221,7 +218,7 @@ class TrainSpec:
             row |= {key: self.paths_as_written.get(row[key], row[key]) for key in keys}
         if self.clicks == ClicksSpec():
             del table["clicks"]
-        for key in ("order", "temperature", "contrast"):
+        for key in ("order", "temperature"):
             if table["fit"][key] == getattr(FitSpec(), key):
                 del table["fit"][key]
         if self.negatives.model == "default":

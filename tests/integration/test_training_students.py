@@ -16,11 +16,11 @@ from clew.models.store import load_encoder as load_saved
 from clew.models.store import read_manifest
 from clew.training import distil_encoder
 from clew.training.bi_encoder import Prompts, cosines, encode, load_encoder, to_columns, train_bi_encoder
-from clew.training.cross_encoder import mean_ndcg
-from clew.training.distil_encoder import VECTORS, teacher_vectors, train_encoder_student
+from clew.training.cross_encoder import mean_ndcg, set_dropout
+from clew.training.distil_encoder import train_encoder_student
 from clew.training.examples import Example
 from clew.training.fit import FINISHED, read_curve
-from clew.training.losses import ContrastiveLoss, ImitationLoss
+from clew.training.losses import ImitationLoss
 from clew.training.spec import spec_of
 from tests.builders import write_beir
 
@@ -84,9 +84,7 @@ def test_a_query_is_read_with_the_prompt_of_queries(teacher):
 
 
 def test_a_student_has_its_teachers_vectors(teacher, tmp_path):
-    found = train_encoder_student(
-        spec(fit={"contrast": 0.01, "evaluations": 1}), teacher, tmp_path, EXAMPLES, DEV, quiet
-    )
+    found = train_encoder_student(spec(fit={"evaluations": 1}), teacher, tmp_path, EXAMPLES, DEV, quiet)
     assert layers(found.folder) == 1
     assert read_config(found.folder).query_prompt == PROMPTS.query
     assert found.measures["ndcg"] > 0.9
@@ -102,35 +100,42 @@ def test_a_student_has_its_teachers_vectors(teacher, tmp_path):
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
 
 
-def test_the_contrastive_part_has_its_weight_and_passes_do_not_change_the_loss(teacher):
+def test_the_distance_is_of_vectors_and_of_layers_and_passes_do_not_change_it(teacher):
     tables = to_columns(EXAMPLES[:6])["things"]
-    model = load_encoder(teacher, 32)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    vectors = encode(model, list(THINGS.values()), PROMPTS.passage).astype(np.float16)
-    place = {text: at for at, text in enumerate(THINGS.values())}
-    columns = [[place.get(text, 0) for text in tables[name]] for name in tables.column_names]
-    labels = torch.tensor(columns).T
+    taught, model = load_encoder(teacher, 32), load_encoder(teacher, 32)
+    layers = distil_encoder.keep_layers(model.transformers_model, (1,))
 
     def loss_and_gradient(loss):
         model.zero_grad()
-        found = loss([model.preprocess(list(tables[name])) for name in tables.column_names], labels)
+        found = loss([model.preprocess(list(tables[name])) for name in tables.column_names])
         found.backward()
         return float(found.detach()), model.transformers_model.encoder.layer[0].output.dense.weight.grad.clone()
 
-    near, whole, short = (
-        loss_and_gradient(ImitationLoss(model, vectors, contrast, tokens, temperature=0.02))
-        for contrast, tokens in ((0.0, 0), (0.3, 0), (0.3, 16))
-    )
-    contrastive = loss_and_gradient(ContrastiveLoss(model, temperature=0.02))
-    queries, *passages = (torch.tensor(encode(model, list(tables[name]), "")) for name in tables.column_names)
-    expected = torch.nn.functional.cross_entropy(queries @ torch.cat(passages).T / 0.02, torch.arange(6))
-    assert contrastive[0] == pytest.approx(float(expected), rel=1e-3)
-    assert whole[0] == pytest.approx(near[0] + 0.3 * contrastive[0], abs=1e-5)
-    assert torch.allclose(whole[1], near[1] + 0.3 * contrastive[1], atol=1e-5)
+    set_dropout(model, 0.0)
+    whole, short = (loss_and_gradient(ImitationLoss(model, taught, layers, tokens)) for tokens in (0, 16))
+    texts = [text for name in tables.column_names for text in tables[name]]
+    apart = 1 - (encode(model, texts, "") * encode(taught, texts, "")).sum(axis=1)
+    assert whole[0] == pytest.approx(apart.mean(), abs=1e-5)  # one layer is the last, so only vectors are compared
     assert short[0] == pytest.approx(whole[0], abs=1e-5)
     assert torch.allclose(short[1], whole[1], atol=1e-5)
+
+
+def test_a_copy_of_the_teacher_is_at_distance_0_and_another_layer_is_not(teacher):
+    tables = to_columns(EXAMPLES[:6])["things"]
+    taught = load_encoder(teacher, 32)
+
+    def distance(change: float) -> float:
+        model = load_encoder(teacher, 32)
+        set_dropout(model, 0.0)
+        layers = distil_encoder.keep_layers(model.transformers_model, 0)
+        assert layers == [0, 1]
+        with torch.no_grad():
+            model.transformers_model.encoder.layer[0].output.LayerNorm.bias.add_(change)
+        loss = ImitationLoss(model, taught, layers)
+        return float(loss([model.preprocess(list(tables[name])) for name in tables.column_names]))
+
+    assert distance(0.0) == pytest.approx(0.0, abs=1e-6)
+    assert distance(0.5) > 0.02
 
 
 def test_a_student_with_the_layers_that_are_named(teacher, tmp_path):
@@ -145,37 +150,6 @@ def test_a_student_with_the_layers_that_are_named(teacher, tmp_path):
     assert name.format(1) not in other
     with pytest.raises(SpecError, match="layers names layer 2, but the teacher has 2, counted from 0"):
         train_encoder_student(spec(layers=[0, 2]), teacher, tmp_path / "x", EXAMPLES[:8], DEV, quiet)
-
-
-def test_every_text_is_encoded_once_and_a_killed_run_goes_on_with_the_next_file(teacher, tmp_path, monkeypatch):
-    monkeypatch.setattr(distil_encoder, "PART", 5)
-    tables = to_columns(EXAMPLES)
-
-    class KilledError(Exception):
-        pass
-
-    def kill(stage: str, done: int, of: int) -> None:
-        assert (stage, of) == ("teacher", 12)
-        if done == 10:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        teacher_vectors(spec(), teacher, tmp_path, tables, kill)
-    files = sorted((tmp_path / VECTORS).glob("*.npy"))
-    assert [np.load(file).shape for file in files] == [(5, 32), (5, 32)]
-    times = [file.stat().st_mtime_ns for file in files]
-    seen = []
-    found = teacher_vectors(spec(), teacher, tmp_path, tables, lambda stage, done, of: seen.append(done))
-    assert seen == [10, 12]
-    assert [file.stat().st_mtime_ns for file in files] == times
-    assert found.vectors.dtype == np.float16
-    assert found.vectors.shape == (12, 32)
-    model = load_encoder(teacher, 32)
-    assert np.allclose(found.vectors[found.rows[True, "red"]], encode(model, ["red"], "ask: ")[0], atol=2e-3)
-    assert np.allclose(found.vectors[found.rows[False, "table"]], encode(model, ["table"], "read: ")[0], atol=2e-3)
-    row = tables["things"][0]
-    labels = found.labels(tables["things"])[0]
-    assert [list(found.rows)[at][1] for at in labels] == list(row.values())
 
 
 def test_a_killed_student_goes_on_to_the_same_weights(teacher, tmp_path):
@@ -220,7 +194,6 @@ def test_the_command_makes_a_bi_encoder_of_a_bi_encoder(teacher, tmp_path):
     assert (manifest.name, manifest.role, manifest.calibration) == ("small", "bi_encoder", {})
     assert manifest.lineage["kind"] == "distil"
     assert manifest.lineage["spec"]["layers"] == [1]
-    assert "contrast" not in manifest.lineage["spec"]["fit"]
     assert "pipeline_tag: sentence-similarity" in (Path(report["model"]) / "README.md").read_text()
     assert (Path(report["run"]) / FINISHED).is_file()
     found = load_saved("small", tmp_path / "home").encode_queries(["red"])
