@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
+
 from clew.core.progress import Progress
 from clew.training.bi_encoder import Prompts, fit_tables, load_encoder, to_columns
 from clew.training.cross_encoder import seed_all, set_dropout
@@ -34,5 +36,8 @@ def train_encoder_student(
     student.transformers_model.get_input_embeddings().requires_grad_(False)
     if spec.fit.dropout is not None:
         set_dropout(student, spec.fit.dropout)
-    loss = ImitationLoss(student, load_encoder(teacher, spec.max_length), layers, spec.fit.tokens_per_pass)
+    taught = load_encoder(teacher, spec.max_length)
+    if spec.fit.precision == "bf16":
+        taught.to(torch.bfloat16)  # the trainer runs only the student in mixed precision
+    loss = ImitationLoss(student, taught, layers, spec.fit.tokens_per_pass)
     return fit_tables(spec, student, loss, run, to_columns(examples), dev, Prompts.of(teacher), progress)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cosine_similarity, log_softmax, softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, cosine_similarity, log_softmax, pad, softplus
 from torch.nn.parallel import DistributedDataParallel
 
 from clew.core.errors import DataError
@@ -172,12 +172,12 @@ class ImitationLoss(nn.Module):
         Raises DataError that names the queries of the batch if the loss is not finite.
         """
         given = [dict(features) for features in sentence_features]
-        count = sum(len(features["input_ids"]) for features in given)
-        parts = [part for features in given for part in self._passes(features)]
+        parts = list(self._passes(_one_column(given)))
+        count = sum(len(part["input_ids"]) for part in parts)
         loss = torch.stack([self._distance(part) * len(part["input_ids"]) for part in parts]).sum() / count
         return check_finite(loss, lambda: _decoded(self._teacher[0].tokenizer, given[0]["input_ids"]))
 
-    def _passes(self, features: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    def _passes(self, features: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Cut a column into passes of texts of similar length, without the padding that they do not need."""
         most = self._tokens_per_pass or _default_tokens(features["input_ids"].device)
         lengths = features["attention_mask"].sum(dim=1)
@@ -186,10 +186,7 @@ class ImitationLoss(nn.Module):
         while at < len(order):
             longest = int(lengths[order[at]])
             rows = order[at : at + max(1, most // longest)]
-            yield {
-                name: value[rows, :longest] if torch.is_tensor(value) and value.ndim == 2 else value
-                for name, value in features.items()
-            }
+            yield {name: value[rows, :longest] if _is_of_tokens(value) else value for name, value in features.items()}
             at += len(rows)
 
     def _distance(self, features: dict[str, Tensor]) -> Tensor:
@@ -203,6 +200,22 @@ class ImitationLoss(nn.Module):
             apart = [_standardised(own.last[read], theirs.last[read]) for own, theirs in self._states]
             loss = loss + LAYERS_WEIGHT * torch.stack(apart).mean()
         return loss
+
+
+def _is_of_tokens(value: Any) -> bool:
+    """Return whether a part of tokenised texts is of shape (texts, tokens)."""
+    return torch.is_tensor(value) and value.ndim == 2
+
+
+def _one_column(columns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put the tokenised texts of all columns into one; what is padded is masked."""
+    widest = max(features["input_ids"].shape[1] for features in columns)
+    return {
+        name: torch.cat([pad(features[name], (0, widest - features[name].shape[1])) for features in columns])
+        if _is_of_tokens(value)
+        else value
+        for name, value in columns[0].items()
+    }
 
 
 class LayerOutput:
