@@ -12,8 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from clew.models.averaged import PLUS, split_average
-
 # The checkout, or site-packages: the folder that holds clew/. Not resolved: clew/benchmarks is a link in a checkout.
 ROOT = Path(__file__).absolute().parents[2]
 _PACKAGES = ("clew", "kg", "search", "indexer", "benchmarks")
@@ -52,8 +50,6 @@ def environment(seed: int) -> dict[str, Any]:
 
 def model_name(model: str) -> str:
     """Return the name of a model in results: for an absolute path its last two parts, name/id."""
-    if parts := split_average(model):
-        return PLUS.join(map(model_name, parts))
     return "/".join(Path(model).parts[-2:]) if Path(model).is_absolute() else model
 
 

@@ -13,7 +13,7 @@ from clew.core.files import shown_url
 from clew.core.spec import as_table, parse, read_toml
 from clew.indexer.passages import PassagesSpec
 from clew.indexer.sources.forms import Form, SourceSpec, default_fields, form_of
-from clew.models.averaged import PLUS, split_average
+from clew.models.folder import check_one_model
 from clew.search.candidates.dense import DenseSpec
 from clew.search.fields import FieldSpec, searched
 from clew.search.identical_ids import IdenticalIds
@@ -187,11 +187,11 @@ def _with_model(spec: Model, base: Path, where: str) -> Model:
 
 
 def _resolve_model(model: str, base: Path) -> str:
-    """Resolve a model folder (or each part of an average) against the spec's folder; return other text unchanged."""
+    """Resolve a model folder against the spec's folder; return other text unchanged."""
     if (base / model).is_dir():
         return str(base / model)
-    parts = split_average(model, base)
-    return PLUS.join(_resolve_model(part, base) for part in parts) if parts else model
+    check_one_model(model, base)
+    return model
 
 
 def with_variant_fields(spec: IndexSpec, names: Collection[str]) -> IndexSpec:

@@ -14,10 +14,8 @@ ANY = float("inf")
 
 def models(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="BEIR folders, or names under $CLEW_DATA.")],
-    encoders: Annotated[str, typer.Option("--encoders", help="Bi-encoders, comma-separated; a+b is an average.")] = "",
-    rerankers: Annotated[
-        str, typer.Option("--rerankers", help="Cross-encoders, comma-separated; a+b is an average.")
-    ] = "",
+    encoders: Annotated[str, typer.Option("--encoders", help="Bi-encoders, comma-separated.")] = "",
+    rerankers: Annotated[str, typer.Option("--rerankers", help="Cross-encoders, comma-separated.")] = "",
     runtimes: Annotated[
         str, typer.Option("--runtimes", help="Runtimes, comma-separated: onnxruntime, torch.")
     ] = "onnxruntime",
@@ -60,7 +58,7 @@ def models(
 
     Measures them on dev queries, and suggests one for a budget.
 
-    Example: clew bench models medquad squad11 --encoders default,mine,default+mine --budget-ms 20 --budget-mb 200
+    Example: clew bench models medquad squad11 --encoders default,mine --budget-ms 20 --budget-mb 200
     """
     from clew.benchmarks.data.datasets import open_dataset
     from clew.benchmarks.models.choice import Budget

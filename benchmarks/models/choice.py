@@ -59,22 +59,13 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
-    """The gain of an average over the better of its two parts (`over`)."""
-
-    over: str
-    difference: Difference
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """A model with its measured figures.
 
-    name: as it was given. runtime, precision: such as "onnxruntime" and "fp32"; for an average those of both parts.
-    dim: width of the vectors, 0 for a reranker. disk_mb: size of the files that are read; memory_mb: what loading and
-    running adds to the peak memory of a process; both in 10^6 bytes. ms: median milliseconds for one query (an encoder)
-    or for 50 pairs (a reranker). per_second: passages or pairs. values: nDCG@10 of every query. gain: None unless it is
-    an average.
+    name: as it was given. runtime, precision: such as "onnxruntime" and "fp32". dim: width of the vectors, 0 for a
+    reranker. disk_mb: size of the files that are read; memory_mb: what loading and running adds to the peak memory of a
+    process; both in 10^6 bytes. ms: median milliseconds for one query (an encoder) or for 50 pairs (a reranker).
+    per_second: passages or pairs. values: nDCG@10 of every query.
     """
 
     role: ModelRole
@@ -87,7 +78,6 @@ class Row:
     ms: float
     per_second: float
     values: Values
-    gain: Gain | None = None
 
     @property
     def quality(self) -> float:
@@ -97,7 +87,7 @@ class Row:
     @property
     def usable_in_search(self) -> bool:
         """Whether builds and searches can use it in this runtime: they never use torch."""
-        return "torch" not in self.runtime.split("+")
+        return self.runtime != "torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +118,6 @@ def difference(values: Values, baseline: Values, seed: int = 0) -> Difference:
         np.array([values[name][query] - value for query, value in each.items()]) for name, each in baseline.items()
     ]
     return Difference(float(np.mean([sample.mean() for sample in samples])), *interval_of_means(samples, seed))
-
-
-def gain(values: Values, parts: Mapping[str, Values], seed: int = 0) -> Gain:
-    """Return the gain of an average over the better of its parts (name → values; the first one of equals)."""
-    over = max(parts, key=lambda name: mean_of(parts[name]))
-    return Gain(over, difference(values, parts[over], seed))
 
 
 def suggestion(rows: Sequence[Row], budget: Budget, seed: int = 0) -> Suggestion:

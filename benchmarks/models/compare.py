@@ -17,12 +17,10 @@ from clew.benchmarks.data.datasets import Dataset
 from clew.benchmarks.models.choice import (
     ROLES,
     Budget,
-    Gain,
     ModelRole,
     Row,
     Suggestion,
     Values,
-    gain,
     mean_of,
     suggestion,
 )
@@ -40,7 +38,6 @@ from clew.benchmarks.models.model_pool import ModelPool
 from clew.benchmarks.models.quality import Lists, Sample, dense_values, initial_values, lists, reranked_values, sample
 from clew.benchmarks.relevance.options import Options as RelevanceOptions
 from clew.core.errors import UsageError, unknown_name
-from clew.models.averaged import split_average
 from clew.models.cached import EmbeddingCache
 from clew.models.passage import embedded_text
 from clew.models.runtimes import RUNTIMES
@@ -57,7 +54,7 @@ Say = Callable[[str], None]
 class Options:
     """Which models are compared, and on which data.
 
-    encoders, rerankers: names of models or of averages ("a+b"); the others are compared with the first of their role.
+    encoders, rerankers: names of models; the others are compared with the first of their role.
     runtimes: the runtimes that each model is measured in. queries: maximum number of judged queries of a data set;
     documents: number of documents that an encoder ranks in addition to the judged ones; both are drawn by the seed.
     lists: the system whose first documents are reranked. gains, allow_unknown, identical_ids: as in
@@ -175,10 +172,9 @@ def measure(datasets: Sequence[Dataset], home: Path, options: Options, say: Say)
             candidate: quality.values(candidate.role, candidate.name, candidate.requested_runtime)
             for candidate in candidates
         }
-        gains = {candidate: quality.gain(candidate, options.seed) for candidate in candidates}
         timing = timing_texts([_texts(each) for each in (samples or found)])
         speeds = _speeds(pool, candidates, timing, options.rounds, say)
-        rows = tuple(_row(each, home, timing, values[each], speeds[each], gains[each], say) for each in candidates)
+        rows = tuple(_row(each, home, timing, values[each], speeds[each], say) for each in candidates)
     by_role = {role: [row for row in rows if row.role == role] for role in ROLES}
     return ModelComparison(
         options=options,
@@ -214,14 +210,6 @@ class _Quality:
             self._known[key] = values
             self._say(f"quality: {role} {name} ({runtime}): nDCG@10 {mean_of(values):.4f}")
         return self._known[key]
-
-    def gain(self, candidate: _Candidate, seed: int) -> Gain | None:
-        """Return the gain of an average over the better of its parts; None for a model that is not an average."""
-        parts = split_average(candidate.name)
-        if parts is None:
-            return None
-        of_parts = {part: self.values(candidate.role, part, candidate.requested_runtime) for part in parts}
-        return gain(self.values(candidate.role, candidate.name, candidate.requested_runtime), of_parts, seed)
 
 
 @contextmanager
@@ -278,7 +266,6 @@ def _row(
     timing: TimingTexts,
     values: Values,
     speed: Speed,
-    average_gain: Gain | None,
     say: Say,
 ) -> Row:
     say(f"memory: {candidate.role} {candidate.name} ({candidate.requested_runtime})")
@@ -295,20 +282,16 @@ def _row(
         ms=speed.ms,
         per_second=speed.per_second,
         values=values,
-        gain=average_gain,
     )
 
 
 def split_runtime(runtime: str) -> tuple[str, str]:
     """Return the runtime and the precision that a name such as "onnxruntime-fp32" consists of.
 
-    The name of an average of two models has two parts, such as "onnxruntime-fp32+onnxruntime-int8". Its runtimes and
-    precisions are joined by "+"; if both parts have the same one, it is returned once. A name without a precision, such
-    as "python", has an empty one.
+    A name without a precision, such as "python", has an empty one.
     """
-    parts = [part.partition("-") for part in runtime.split("+")]
-    names, precisions = dict.fromkeys(part[0] for part in parts), dict.fromkeys(part[2] for part in parts if part[2])
-    return "+".join(names), "+".join(precisions)
+    name, _, precision = runtime.partition("-")
+    return name, precision
 
 
 def _facts(names: Sequence[str], samples: Sequence[Sample], found: Sequence[Lists]) -> dict[str, SetFacts]:

@@ -19,7 +19,6 @@ from clew.benchmarks.peers.protocol import median_ms, per_second
 from clew.benchmarks.speed.memory import peak_bytes
 from clew.core import threads
 from clew.core.errors import ClewError
-from clew.models.averaged import split_average
 from clew.models.protocols import Encoder, PairScorer
 from clew.models.runtimes import PAIR_RUNTIMES, RUNTIMES
 from clew.models.store import fp32_folder, load_encoder, load_scorer, read_manifest, resolve_to_path
@@ -86,12 +85,7 @@ def median_speeds(cases: Mapping[T, Callable[[], Speed]], rounds: int, say: Call
 
 
 def disk_bytes(role: ModelRole, name: str, home: Path, runtime: str) -> int:
-    """Return the bytes of the files that a model's runtime reads; 0 for a model without files.
-
-    The files of an average are those of both parts, each counted once.
-    """
-    if parts := split_average(name):
-        return sum(disk_bytes(role, part, home, runtime) for part in set(parts))
+    """Return the bytes of the files that a model's runtime reads; 0 for a model without files."""
     folder = Path(resolve_to_path(name, home, "bi_encoder" if role == "encoder" else "cross_encoder"))
     if not folder.is_absolute():  # the name of a model without files
         return 0

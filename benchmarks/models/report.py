@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HEADINGS = (
     "role", "model", "runtime", "precision", "dim", "MB on disk", "MB of memory", f"{NDCG} [95 %]", "against the first",
-    "ms", "per second", "gain of averaging",
+    "ms", "per second",
 )  # fmt: skip
 _TEXT = 4  # the first columns hold text
 
@@ -134,7 +134,6 @@ def _cells(found: ModelComparison, row: Row) -> list[str]:
         _signed(versus) if versus else "first",
         f"{row.ms:,.3g}",
         f"{row.per_second:,.0f}",
-        f"{_signed(row.gain.difference)} over {row.gain.over}" if row.gain else "",
     ]
 
 
@@ -153,7 +152,6 @@ def _row(found: ModelComparison, row: Row) -> dict[str, Any]:
         "ci": [round(low, 6), round(high, 6)],
         "sets": {name: round(mean_of({name: each}), 6) for name, each in row.values.items()},
         "difference": _rounded(versus) if versus else None,
-        "gain": {"over": row.gain.over, **_rounded(row.gain.difference)} if row.gain else None,
     }
 
 

@@ -159,11 +159,8 @@ def _peer_job(name: str, item: Item, bench: Bench, open_things: ExitStack) -> di
 
 def _fp32_model(bench: Bench) -> str:
     """Return the folder of the model's float32 weights, which peers load. Raises PeerError if there are none."""
-    from clew.models.averaged import split_average
     from clew.models.store import fp32_folder, prepare
 
-    if split_average(bench.job.model):
-        raise PeerError("the average of two models exists only in Clew")
     try:
         return str(fp32_folder(prepare(bench.job.model, bench.home), bench.home).resolve())
     except FormatError as error:

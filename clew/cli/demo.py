@@ -50,7 +50,7 @@ SHOP = (
         "cookware that lasts",
         "the knowledge graph knows which products are cookware; the word is in no pan's name",
     ),
-    Question("可以调节温度的烧水壶", "one index answers queries in Chinese and in English"),
+    Question("可以调节温度的烧水壶", "one index answers in Chinese and in English: the catalogue has titles in both"),
     Question("tarnwick skillet", "which stage of the search dropped a product that was expected", why_not="KIT-105"),
 )
 PYDOCS = (

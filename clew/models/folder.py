@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from clew.core.errors import FormatError, NotFoundError
+from clew.core.errors import FormatError, NotFoundError, UsageError
 from clew.core.files import sha256_file
 from clew.models.manifest import FILE_NAME, Role
 
@@ -42,6 +42,25 @@ class EncoderConfig:
     query_prompt: str = ""
     passage_prompt: str = ""
     lower: bool = False
+
+
+def is_folder(model: str, base: Path = Path()) -> bool:
+    """Return whether a model is given as an existing folder. base: folder that relative paths start from."""
+    return bool(model) and (base / Path(model).expanduser()).is_dir()
+
+
+def is_average(model: str, base: Path = Path()) -> bool:
+    """Return whether a name is "A+B", the average of two models, which earlier versions had, and not a folder's."""
+    return "+" in model and not is_folder(model, base)
+
+
+def check_one_model(model: str, base: Path = Path()) -> None:
+    """Raise UsageError if a name is that of an average. base: folder that relative paths start from."""
+    if is_average(model, base):
+        raise UsageError(
+            f"{model!r} is not a folder, and averages of two models (A+B) were removed",
+            "name one model; one that was trained on your data gains more: docs/training.md",
+        )
 
 
 def read_config(folder: Path) -> EncoderConfig:

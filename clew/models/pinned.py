@@ -6,8 +6,8 @@ A pinned model serves its indexes whatever else changes: the models that come wi
 are hard links where the file system allows them, so that they take no space of their own. Its manifest has the sha256
 of every other file, so the address covers all of them.
 
-An index records the models that it was built with under "pinned": the address of the model, or of each part of an
-average. A part without files is recorded by its name.
+An index records the address of the model that it was built with in the list "pinned", which is absent for a model
+without files. In earlier versions the average of two models had two parts there, one without files by its name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import Any
 from clew.core.artifacts import SharedLock, is_in_use, link_file, promote
 from clew.core.errors import ClewError, CorruptError
 from clew.core.files import sha256_file
-from clew.models.averaged import split_average
 from clew.models.manifest import ADDRESS, MANIFEST, ModelManifest, Role, read_manifest, repair_hint, verify
 from clew.models.save import staging_lock, write_folder
 from clew.models.store import is_without_files, prepare, scorer_folder, shipped_folders
@@ -66,10 +65,7 @@ def pin(model: str, home: Path, role: Role, held: ExitStack) -> list[str]:
     closed, the model is in use and not removed, so that a model can be pinned before a release records it. Raises
     CorruptError if a file of the model is damaged.
     """
-    parts = split_average(model) or (model,)
-    if all(map(is_without_files, parts)):
-        return []
-    return [part if is_without_files(part) else _pinned(_folder_of(part, home, role), home, held) for part in parts]
+    return [] if is_without_files(model) else [_pinned(_folder_of(model, home, role), home, held)]
 
 
 def check_address(folder: Path) -> Path:

@@ -14,8 +14,7 @@ from clew.core.clock import now
 from clew.core.errors import CorruptError, MismatchError, MissingExtraError, NotFoundError, StoreError, UsageError
 from clew.core.files import sha256_file
 from clew.core.threads import count
-from clew.models.averaged import PLUS, AveragedEncoder, AveragedScorer, is_folder, split_average
-from clew.models.folder import fingerprint, role_of
+from clew.models.folder import check_one_model, fingerprint, is_folder, role_of
 from clew.models.hashing import hashing_encoder
 from clew.models.hub import HUB_NAME, fetch
 from clew.models.manifest import MANIFEST, ModelManifest, Role, read_manifest, verify
@@ -64,14 +63,11 @@ def load_encoder(model: str, home: Path, threads: int | None = None, *, runtime:
 
     model: "default", the one that comes with Clew; "all-MiniLM-L6-v2", the fp32 model that it was trained from;
     "hashing" or "hashing-<dim>"; a sentence-transformers folder; a model saved under the home ("name" or "name/id"); a
-    Hugging Face name, with or without "@revision"; two of these as "a+b", the average of both. threads: number of
-    threads of the runtime (None: as configured). runtime: "onnxruntime" or "torch". Raises NotFoundError if there is no
-    such model, MismatchError if it is a cross-encoder, CorruptError if its files are not those that were saved,
-    UsageError for an average that is not of two models, and for torch what `fp32_folder` raises, because torch reads
-    fp32 weights.
+    Hugging Face name, with or without "@revision". threads: number of threads of the runtime (None: as configured).
+    runtime: "onnxruntime" or "torch". Raises NotFoundError if there is no such model, MismatchError if it is a
+    cross-encoder, CorruptError if its files are not those that were saved, UsageError for an average ("A+B"), and for
+    torch what `fp32_folder` raises, because torch reads fp32 weights.
     """
-    if parts := split_average(model):
-        return AveragedEncoder(*(load_encoder(part, home, threads, runtime=runtime) for part in parts))
     if _is_hashing(model):
         return hashing_encoder(model)
     kind = RUNTIMES[runtime]
@@ -89,13 +85,11 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
 
     model: "overlap", which needs no model; "default", the one that comes with Clew; a folder that CrossEncoder saved,
     or an artifact; a model saved under the home ("name" or "name/id"); a Hugging Face name, with or without
-    "@revision"; two of these as "a+b", the average of both. threads: number of threads of the runtime (None: as
-    configured). runtime: "onnxruntime" or "torch". Raises NotFoundError if there is no such model, MismatchError if it
-    is a bi-encoder, FormatError if it has more than one score, CorruptError if its files are not those that were saved,
-    UsageError for an average that is not of two models, and for torch what `fp32_folder` raises.
+    "@revision". threads: number of threads of the runtime (None: as configured). runtime: "onnxruntime" or "torch".
+    Raises NotFoundError if there is no such model, MismatchError if it is a bi-encoder, FormatError if it has more than
+    one score, CorruptError if its files are not those that were saved, UsageError for an average ("A+B"), and for torch
+    what `fp32_folder` raises.
     """
-    if parts := split_average(model):
-        return AveragedScorer(*(load_scorer(part, home, threads, runtime=runtime) for part in parts))
     if model == OVERLAP:
         return OverlapScorer()
     kind = PAIR_RUNTIMES[runtime]
@@ -110,10 +104,9 @@ def load_scorer(model: str, home: Path, threads: int | None = None, *, runtime: 
 def scorer_calibration(model: str, home: Path) -> Mapping[str, float]:
     """Return what turns a cross-encoder's scores into probabilities: scale, fused, bias, …; empty if not calibrated.
 
-    model: see `load_scorer`; raises its errors too. An average has no calibration: one that was fitted to the scores of
-    a single model is not valid for a mean over two scales, so a new one has to be fitted.
+    model: see `load_scorer`; raises its errors too.
     """
-    if model == OVERLAP or split_average(model):
+    if model == OVERLAP:
         return {}
     return read_manifest(scorer_folder(model, home)).calibration
 
@@ -121,7 +114,7 @@ def scorer_calibration(model: str, home: Path) -> Mapping[str, float]:
 def scorer_folder(model: str, home: Path) -> Path:
     """Return the artifact folder of a cross-encoder; create it if necessary.
 
-    model: any name that `load_scorer` takes, except "overlap" and averages.
+    model: any name that `load_scorer` takes, except "overlap".
     """
     if model != "default":
         return prepare(model, home, "cross_encoder")
@@ -150,12 +143,10 @@ def fp32_folder(folder: Path, home: Path) -> Path:
 def prepare(model: str, home: Path, role: Role | None = None) -> Path:
     """Return the artifact folder of a model; create it if necessary.
 
-    model: any name of a single model with files; "default" is the bi-encoder. role: the required role; None accepts
-    either. Raises what `load_encoder` and `load_scorer` raise, and UsageError for an average, which has two folders,
-    and for a model without files.
+    model: any name of a model with files; "default" is the bi-encoder. role: the required role; None accepts either.
+    Raises what `load_encoder` and `load_scorer` raise, and UsageError for a model without files.
     """
-    if split_average(model):
-        raise UsageError(f"{model!r} is an average of two models, but one model is needed", "name one of the two")
+    check_one_model(model)
     if role is not None:
         _check_role_of_name(model, role)
     if is_without_files(model):
@@ -181,12 +172,10 @@ def prepare(model: str, home: Path, role: Role | None = None) -> Path:
 
 
 def resolve_to_path(model: str, home: Path, role: Role) -> str:
-    """Return the path of a model's folder, by which it is found from another home; for an average, that of each part.
+    """Return the path of a model's folder, by which it is found from another home.
 
     model: see `load_encoder` or `load_scorer`, by role; raises their errors too.
     """
-    if parts := split_average(model):
-        return PLUS.join(resolve_to_path(part, home, role) for part in parts)
     if is_without_files(model):
         _check_role_of_name(model, role)
         return model
@@ -194,9 +183,7 @@ def resolve_to_path(model: str, home: Path, role: Role) -> str:
 
 
 def resolve_if_saved(model: str, home: Path) -> str:
-    """Return the path of a model's folder if it is saved under the home, else its name; for an average, each part."""
-    if parts := split_average(model):
-        return PLUS.join(resolve_if_saved(part, home) for part in parts)
+    """Return the path of a model's folder if it is saved under the home, else its name."""
     folder = None if is_folder(model) else saved_folder(home, model)
     return model if folder is None else str(folder.resolve())
 
@@ -343,7 +330,7 @@ def is_without_files(model: str) -> bool:
 
 
 def _is_hashing(model: str) -> bool:
-    return model == HASHING or model.startswith(f"{HASHING}-")
+    return model == HASHING or (model.startswith(f"{HASHING}-") and "+" not in model)
 
 
 def _check_role_of_name(model: str, wanted: Role) -> None:

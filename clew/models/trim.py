@@ -21,10 +21,9 @@ from clew.core.clock import now
 from clew.core.errors import DataError, UsageError
 from clew.core.files import disk_errors
 from clew.core.progress import Progress
-from clew.models.averaged import is_folder
 from clew.models.bi_encoder import open_tokenizer
 from clew.models.catalogue import size
-from clew.models.folder import fingerprint, fixed_ids, read_config, role_of
+from clew.models.folder import fingerprint, fixed_ids, is_folder, read_config, role_of
 from clew.models.manifest import MANIFEST, ModelManifest, Precision, read_manifest, verify
 from clew.models.rows import keep_rows, special_ids
 from clew.models.save import check_new_folder, default_name, save_artifact, save_quantised, write_folder

@@ -19,7 +19,7 @@ TEXTS = [
     "naïve café ☕ \t\n x\u0301",
     "WH-1000XM5 i7-9700k 8mm",
 ]
-MODELS = ["hashing", "hashing-64", "default", FP32_NAME, "hashing-64+hashing-32", "default+hashing-64"]
+MODELS = ["hashing", "hashing-64", "default", FP32_NAME]
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -158,22 +158,6 @@ def test_an_export_brings_its_models_to_a_home_with_another_default(install, tmp
     assert answers(tmp_path / "third") == before
 
 
-def test_an_average_is_pinned_part_by_part(install, versions, tmp_path) -> None:
-    install(1)
-    build_shop(tmp_path, dense={"model": f"default+{versions[1].encoder}"})
-    build_shop(tmp_path, "hashed", dense={"model": "hashing-16+default"}, rerank=None)
-    home = tmp_path / "home"
-    assert len(recorded(home)[1].encoder["pinned"]) == 2
-    assert recorded(home, "hashed")[1].encoder["pinned"][0] == "hashing-16"
-    before = [answers(home, name) for name in ("shop", "hashed")]
-    install(2)
-    assert [answers(home, name) for name in ("shop", "hashed")] == before
-    for name, found in zip(("shop", "hashed"), before, strict=True):
-        export(home, name, tmp_path / f"{name}.tar")
-        import_(tmp_path / "there", tmp_path / f"{name}.tar")
-        assert answers(tmp_path / "there", name) == found
-
-
 def test_models_without_files_are_not_pinned(tmp_path) -> None:
     build_shop(tmp_path, dense={"model": "hashing-32"}, rerank={"model": "overlap"})
     release, version = recorded(tmp_path / "home")

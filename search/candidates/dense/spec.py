@@ -12,8 +12,7 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 class DenseSpec:
     """Settings of dense retrieval.
 
-    model: "default", a model stored in the home, a sentence-transformers folder, a Hugging Face name, "hashing", or
-    two of these as "a+b", the average of both.
+    model: "default", a model stored in the home, a sentence-transformers folder, a Hugging Face name, or "hashing".
     recall: the minimum share of the true 10 and 100 nearest passages that a search must find, measured at the build
     (above 0, at most 1). kind: "flat" (exact), "rabitq", "hnsw", "ivf", or "auto" (chosen by the number of passages).
     exact_below: with at most this many passages, in total or after a filter, a search compares all of them.

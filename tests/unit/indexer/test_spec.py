@@ -139,15 +139,11 @@ def test_a_model_folder_is_relative_to_the_spec(write, tmp_path):
     assert (spec.search.dense.model, spec.search.rerank.model) == (f"{tmp_path}/my-model",) * 2
 
 
-def test_each_model_of_an_average_may_be_a_folder_beside_the_spec(write, tmp_path):
-    (tmp_path / "mine").mkdir()
+def test_the_average_of_two_models_is_refused_but_not_a_folder_with_a_plus(write, tmp_path):
     (tmp_path / "c++").mkdir()
-    spec = read_spec(write(FULL.replace('"hashing"', '"mine+default"').replace('"overlap"', '"overlap+c++"')))
-    assert (spec.search.dense.model, spec.search.rerank.model) == (
-        f"{tmp_path}/mine+default",
-        f"overlap+{tmp_path}/c++",
-    )
     spec = read_spec(write(FULL.replace('"hashing"', '"c++"')))
-    assert (spec.search.dense.model, spec.search.rerank.model) == (f"{tmp_path}/c++", "overlap")
-    with pytest.raises(SpecError, match=r"toml \[rerank\]: model 'a\+b\+c' joins 3 models"):
-        read_spec(write(FULL.replace('"overlap"', '"a+b+c"')))
+    assert spec.search.dense.model == f"{tmp_path}/c++"
+    for table, name in (("dense", "hashing"), ("rerank", "overlap")):
+        with pytest.raises(SpecError, match=rf"toml \[{table}\]: model 'a\+b' is not a folder, and averages") as error:
+            read_spec(write(FULL.replace(f'"{name}"', '"a+b"')))
+        assert error.value.hint.startswith("name one model")

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from clew.core.types import Ranking
 from clew.search.match_set import MeaningFloor, stands_out, word_matches
 from clew.search.protocols import ParsedQuery
 
@@ -68,3 +69,36 @@ def test_the_floor_is_a_quantile_of_the_cosines_or_the_one_of_the_spec() -> None
     found = MeaningFloor().cosine(statistics, Dense(), None, words=True)
     assert found == pytest.approx(0.1 + 0.05 * 3.0902, abs=1e-4)
     assert MeaningFloor(0.4).cosine(statistics, Dense(), None, words=False) == 0.4
+
+
+class Analysis:
+    """Encodes nothing: a query is its place in the list."""
+
+    def vectors(self, texts):
+        return [ParsedQuery(text, ()) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("statistics", "floor"),
+    [
+        ((0.75, 0.02), 0.80),  # nonsense is .05 above its mean
+        ((0.60, 0.02), 0.65),  # a query whose mean is lower, as that of another language may be, has a lower floor
+        ((0.75, 0.03), 0.75 + 0.03 * 2.3263),  # the quantile is higher
+        ((0.75, 0.0), 0.82),  # all cosines are equal, as those of a lone passage: nonsense itself is the floor
+    ],
+)
+def test_without_words_nonsense_is_compared_by_how_far_it_is_above_its_mean(statistics, floor) -> None:
+    asked = []
+
+    class Dense:
+        size = 100 if statistics[1] else 1
+
+        def candidates(self, request):
+            asked.append(request.query.text)
+            best = 0.82 if len(asked) % 2 else 0.70
+            return Ranking(np.array([0]), np.array([best]), score_statistics=(0.77 if len(asked) % 2 else 0.69, 0.02))
+
+    meaning = MeaningFloor()
+    for _ in range(2):
+        assert meaning.cosine(np.array(statistics), Dense(), Analysis(), words=False) == pytest.approx(floor, abs=2e-4)
+    assert len(asked) == len(set(asked)) == 64  # measured once

@@ -20,13 +20,13 @@ def corpus(folder):
     return write_rows(folder, corpus=rows)
 
 
-def test_an_index_is_built_once_for_a_model_and_an_average_is_one(tmp_path, monkeypatch):
+def test_an_index_is_built_once_for_a_model(tmp_path, monkeypatch):
     folder, home = corpus(tmp_path / "set"), tmp_path / "home"
-    models = ("hashing-16", "hashing-32", "default+hashing-16")
+    models = ("hashing-16", "hashing-32")
     first = names(folder, home, *models)
-    assert len(set(first)) == 3
-    searcher = open_built(home, first[2])
-    assert searcher.version.encoder["dim"] == 384 + 16
+    assert len(set(first)) == 2
+    searcher = open_built(home, first[1])
+    assert searcher.version.encoder["dim"] == 32
     searcher.close()
     monkeypatch.setattr("clew.indexer.build.build", lambda *_: (_ for _ in ()).throw(AssertionError("built again")))
     assert names(folder, home, *models) == first

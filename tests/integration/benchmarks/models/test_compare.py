@@ -20,15 +20,14 @@ from clew.benchmarks.models.quality import NDCG, dense_values, lists, reranked_v
 from clew.benchmarks.models.report import HEADINGS, advice, plain, table, write
 from clew.core.errors import DataError, MismatchError, NotFoundError, UnknownNameError, UsageError
 from clew.core.measures.evaluation import evaluate
-from clew.models.averaged import AveragedEncoder
 from clew.models.cached import EmbeddingCache
 from clew.models.hashing import HashingEncoder
 from clew.models.overlap import OverlapScorer
 from tests.builders import write_beir, write_rows
 
 OPTIONS = Options(
-    encoders=("hashing-64", "hashing-16", "hashing-64+hashing-16"),
-    rerankers=("overlap", "overlap+overlap"),
+    encoders=("hashing-64", "hashing-16"),
+    rerankers=("overlap",),
     documents=3,
     rounds=2,
     budget=Budget(mb=1e6),
@@ -171,8 +170,6 @@ def test_only_the_files_that_are_read_count(monkeypatch, tmp_path):
     sizes = [disk_bytes("encoder", "mine", tmp_path, runtime) for runtime in ("onnxruntime", "torch")]
     assert sizes == [21, 301]
     assert disk_bytes("reranker", "mine", tmp_path, "torch") == 301
-    assert disk_bytes("reranker", "mine+other", tmp_path, "onnxruntime") == 42
-    assert disk_bytes("reranker", "mine+mine", tmp_path, "onnxruntime") == 21
     assert disk_bytes("encoder", "hashing", tmp_path, "onnxruntime") == 0
 
 
@@ -201,9 +198,7 @@ def test_every_model_has_a_row_with_every_figure(compared):
     assert [(row.role, row.name, row.dim) for row in found.rows] == [
         ("encoder", "hashing-64", 64),
         ("encoder", "hashing-16", 16),
-        ("encoder", "hashing-64+hashing-16", 80),
         ("reranker", "overlap", 0),
-        ("reranker", "overlap+overlap", 0),
     ]
     for row in found.rows:
         assert min(row.ms, row.per_second) > 0
@@ -217,26 +212,6 @@ def test_every_model_has_a_row_with_every_figure(compared):
     assert any(line.startswith("memory: reranker overlap") for line in said)
 
 
-def test_an_average_is_measured_as_one_model_and_against_its_better_part(compared, shared):
-    found, _ = compared
-    whole, part, both = found.of("encoder")
-    material = sample(open_dataset(shared[0]), OPTIONS.relevance_options, 3)
-    assert both.values["tiny"] == dense_values(AveragedEncoder(HashingEncoder(64), HashingEncoder(16)), material)
-    better = max((whole, part), key=lambda row: row.quality)
-    assert both.gain.over == better.name
-    assert both.gain.difference.mean == pytest.approx(both.quality - better.quality)
-    assert whole.gain is None
-    assert found.of("reranker")[1].gain.difference.mean == 0
-
-
-def test_parts_that_are_not_compared_are_measured_for_the_gain_alone(shared):
-    options = Options(encoders=("hashing-64+hashing-32",), documents=3, rounds=1)
-    found = measure([open_dataset(shared[0])], shared[1], options, quiet)
-    assert [row.name for row in found.rows] == ["hashing-64+hashing-32"]
-    assert found.rows[0].gain.over in {"hashing-64", "hashing-32"}
-    assert found.sets["tiny"].listed is None
-
-
 def test_a_runtime_that_changes_nothing_is_measured_once(shared):
     both = ("onnxruntime", "torch")
     options = Options(encoders=("hashing-16",), rerankers=("overlap",), runtimes=both, documents=3, rounds=1)
@@ -247,9 +222,11 @@ def test_a_runtime_that_changes_nothing_is_measured_once(shared):
 def test_vectors_are_computed_once_over_comparisons(shared, tmp_path, monkeypatch):
     cache = EmbeddingCache(tmp_path / "cache.sqlite")
     material = sample(open_dataset(shared[0]), OPTIONS.relevance_options, 3)
-    dense_values(ModelPool(tmp_path, cache).cached_encoder("hashing-32+hashing-16", "onnxruntime"), material)
+    pool = ModelPool(tmp_path, cache)
+    for name in ("hashing-16", "hashing-32"):
+        dense_values(pool.cached_encoder(name, "onnxruntime"), material)
     known = len(cache)
-    assert known == 2 * (5 + 2)  # five passages and two queries of either part
+    assert known == 2 * (5 + 2)  # five passages and two queries of either model
     monkeypatch.setattr(HashingEncoder, "encode_passages", lambda *_: pytest.fail("computed again"))
     again = ModelPool(tmp_path, cache)
     for name in ("hashing-16", "hashing-32"):
@@ -280,7 +257,7 @@ def test_the_report_holds_every_figure(compared, tmp_path):
     assert all(f"| {row.name} |" in text for row in found.rows)
     assert all(line in text for line in advice(found))
     shown = table(found)
-    assert shown.row_count == 5
+    assert shown.row_count == 3
     assert [column.header for column in shown.columns] == list(HEADINGS)
 
 
@@ -290,12 +267,12 @@ def test_plain_figures_are_the_documented_ones(compared):
     first, second = figures["models"][:2]
     assert set(first) == {
         "role", "model", "runtime", "precision", "dim", "disk_mb", "memory_mb", "ms", "per_second", NDCG, "ci", "sets",
-        "difference", "gain",
+        "difference",
     }  # fmt: skip
     assert first["difference"] is None
     assert second["difference"]["mean"] == pytest.approx(second[NDCG] - first[NDCG], abs=1e-5)
     assert second["sets"]["tiny"] == pytest.approx(mean_of(compared[0].rows[1].values), abs=1e-6)
-    assert figures["models"][3]["difference"] is None  # the first reranker is compared with no encoder
+    assert figures["models"][2]["difference"] is None  # the first reranker is compared with no encoder
     assert figures["budget"] == {"ms": None, "rerank_ms": None, "mb": 1e6}
     assert set(figures["suggestions"]) == {"encoder", "reranker"}
     assert set(figures["suggestions"]["encoder"]) == {"model", "runtime", "difference", "why"}
@@ -306,9 +283,6 @@ def test_plain_figures_are_the_documented_ones(compared):
     [
         ("onnxruntime-fp32", ("onnxruntime", "fp32")),
         ("python", ("python", "")),
-        ("onnxruntime-fp32+onnxruntime-fp32", ("onnxruntime", "fp32")),
-        ("onnxruntime-fp32+onnxruntime-int8", ("onnxruntime", "fp32+int8")),
-        ("onnxruntime-int8+python", ("onnxruntime+python", "int8")),
     ],
 )
 def test_runtime_and_precision(runtime, shown):
@@ -339,8 +313,9 @@ def test_options_that_cannot_be_are_refused(changes, error, message):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"encoders": ("a+b+c",)}, UsageError, "joins 3 models"),
-        ({"encoders": ("hashing+overlap",)}, MismatchError, "a bi-encoder is needed"),
+        ({"encoders": ("default+hashing",)}, UsageError, "averages of two models"),
+        ({"rerankers": ("overlap+overlap",)}, UsageError, "averages of two models"),
+        ({"encoders": ("overlap",)}, MismatchError, "a bi-encoder is needed"),
         ({"rerankers": ("hashing",)}, MismatchError, "a cross-encoder is needed"),
         ({"rerankers": ("./nowhere",)}, NotFoundError, "does not exist"),
         ({"split": "tset"}, NotFoundError, "no qrels for split 'tset'"),

@@ -81,8 +81,8 @@ def test_spans_of_data_sets_can_be_the_texts(tmp_path):
     assert measured(["bm25"], tmp_path, peers=False, data=tuple(folders))["bm25"]["ours"] > 0
 
 
-def test_an_average_of_two_models_is_measured_as_one(tmp_path):
-    job = Job(docs=40, rounds=1, peers=False, model="hashing-16+hashing-32", reranker="overlap+overlap")
+def test_models_without_files_are_measured(tmp_path):
+    job = Job(docs=40, rounds=1, peers=False, model="hashing-16", reranker="overlap")
     found = measure(["query-encode", "rerank", "build"], tmp_path, job, quiet)
     assert all(figures["ours"] > 0 for figures in found.values())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from clew.models.averaged import AveragedScorer
 from clew.models.bi_encoder import open_tokenizer, unknown_id
 from clew.models.overlap import OverlapScorer
 from clew.models.protocols import LanguageReader
@@ -69,11 +68,5 @@ def test_a_vocabulary_of_chinese_characters_reads_chinese(tokenizer, tmp_path) -
     assert unread_share(chinese, 0, "红色连衣裙", han=True) == 0
 
 
-def test_an_average_reads_what_both_of_its_models_read() -> None:
-    class Half(OverlapScorer):
-        def unread_share(self, query: str) -> float:
-            return 0.5
-
+def test_a_model_that_reads_every_language_says_nothing_of_it() -> None:
     assert not isinstance(OverlapScorer(), LanguageReader)
-    assert AveragedScorer(OverlapScorer(), Half()).unread_share("q") == 0.5
-    assert AveragedScorer(OverlapScorer(), OverlapScorer()).unread_share("q") == 0

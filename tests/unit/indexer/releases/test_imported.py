@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from clew.core.errors import DataError, MismatchError, UsageError
+from clew.core.errors import DataError, FormatError, MismatchError, UsageError
 from clew.indexer.releases.imported import check_names, made_local
 from clew.models.hashing import hashing_encoder
 from clew.models.store import SHIPPED_ENCODER, SHIPPED_SCORER, read_manifest
@@ -81,11 +81,18 @@ def test_a_server_is_only_the_importers(tmp_path):
         local(tmp_path, version, neo4j="ftp://x")
 
 
-@pytest.mark.parametrize("model", ["someone/model", "/etc", "../..", "~", "default+someone/model", "a+b", ""])
+@pytest.mark.parametrize("model", ["someone/model", "/etc", "../..", "~", ""])
 def test_a_model_that_is_not_here_is_an_error_before_anything_is_asked(tmp_path, monkeypatch, model):
     monkeypatch.setattr("clew.models.store.fetch", lambda *_: pytest.fail("the hub was asked"))
     with pytest.raises(MismatchError, match="which is not in this home"):
         local(tmp_path, with_encoder(model, HASH))
+
+
+@pytest.mark.parametrize("model", ["default+someone/model", "a+b"])
+def test_the_average_of_two_models_is_refused_with_what_to_do(tmp_path, model):
+    with pytest.raises(FormatError, match="the average of two models") as error:
+        local(tmp_path, with_encoder(model, HASH))
+    assert "clew build" in error.value.hint
 
 
 def test_a_model_of_clew_is_found_by_its_fingerprint_whatever_it_was_called(tmp_path):
