@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 _HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 HAN_RUN = re.compile(f"[{_HAN}]+")
@@ -71,9 +71,16 @@ def query_kinds(simple: str) -> list[tuple[str, int, int, Kind]]:
 
 
 @cache
-def _chinese() -> tuple[Callable[[str], str], Callable[[str, str, bool], list[tuple[str, int, int]]]]:
-    """Return the converter to simplified characters and the segmenter, loaded at the first Chinese text (0.2 s)."""
-    import opencc
+def chinese_dictionary() -> Any:
+    """Return the segmenter with its dictionary of Chinese words, a rjieba.Jieba, loaded at the first call (0.2 s)."""
     import rjieba
 
-    return opencc.OpenCC("t2s").convert, rjieba.Jieba().tokenize
+    return rjieba.Jieba()
+
+
+@cache
+def _chinese() -> tuple[Callable[[str], str], Callable[[str, str, bool], list[tuple[str, int, int]]]]:
+    """Return the converter to simplified characters and the segmenter."""
+    import opencc
+
+    return opencc.OpenCC("t2s").convert, chinese_dictionary().tokenize
