@@ -119,8 +119,8 @@ class GraphRetriever:
     def names(self, query: ParsedQuery, analyzer: Analyzer) -> tuple[tuple[tuple[str, float], ...], dict[str, str]]:
         """Return index terms of the names of the entities reached, with weights below 1, and the path to each term.
 
-        An entity that the query names adds its other names. Entities whose names have no new term add nothing and do
-        not count towards the limit `terms` of the spec.
+        An entity that the query names adds its other names, in every language. Entities whose names have no new term
+        add nothing and do not count towards the limit `terms` of the spec.
         """
         expansion = query.expansion
         if expansion is None or not expansion.reached:
@@ -149,8 +149,10 @@ class GraphRetriever:
         entity = self.snapshot.entities([reached.entity])[0]
         if entity is None:
             return []
-        names = (entity.name, *(entity.aliases if not reached.path else ()))
-        terms = dict.fromkeys(term for name in names for term in analyzer.terms(name))
+        names = (entity.name, *(() if reached.path else (*entity.aliases, *entity.names.values())))
+        # A character of a longer word alone would bring documents that only share it.
+        found = (term for name in names for term, kind in analyzer.query_terms(name) if kind != "character")
+        terms = dict.fromkeys(found)
         return [term for term in terms if term not in asked and term not in analyzer.function_terms]
 
     def close(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from clew.core.chinese import Kind
 from clew.core.errors import StageUnavailable
 from clew.core.identifiers import named_identifiers
 from clew.core.text import Analyzer, normalise
@@ -19,9 +20,11 @@ from clew.search.spellings import Spellings
 # Weight of words such as "the" or "what" in BM25; a content word has 1. Chosen on the train and dev splits of squad11
 # and medquad: nDCG@10 is .01 to .02 above both 1 and 0 there.
 FUNCTION_WEIGHT = 0.35
-# Weight of a Chinese character that is part of a longer word of the query. nDCG@10 on the dev splits of drcd and
-# cmrc2018: .958 and .991 with 1, .956 and .990 with .5, .951 and .986 without these characters.
-CHARACTER_WEIGHT = 0.5
+# Weight of a Chinese term that is no word of the query by itself: a character of a longer word, and several characters
+# inside a word or across two. Chosen on train and confirmed on dev: docs/benchmarks/method.md#chinese-words.
+CHARACTER_WEIGHT = 0.75
+PART_WEIGHT = 0.5
+_WEIGHTS: Mapping[Kind, float] = {"word": 1.0, "part": PART_WEIGHT, "character": CHARACTER_WEIGHT}
 
 
 def readable(encoder: Encoder, texts: Sequence[str]) -> list[int]:
@@ -48,8 +51,8 @@ class QueryAnalyzer:
         """Return the query with its index terms, without a vector yet."""
         light = self.analyzer.function_terms
         terms = tuple(
-            (term, CHARACTER_WEIGHT if part else FUNCTION_WEIGHT if term in light else 1.0)
-            for term, part in self.analyzer.query_terms(text)
+            (term, FUNCTION_WEIGHT if term in light else _WEIGHTS[kind])
+            for term, kind in self.analyzer.query_terms(text)
         )
         return ParsedQuery(text=normalise(text), terms=terms)
 

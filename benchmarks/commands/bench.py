@@ -14,6 +14,7 @@ from clew.benchmarks.commands.fusion import fusion
 from clew.benchmarks.commands.graph import graph
 from clew.benchmarks.commands.link import link
 from clew.benchmarks.commands.models import models
+from clew.benchmarks.commands.words import words
 from clew.cli.options import DEFAULT_HOME, Home, IdenticalIds, Json, note, out_json, print_table, shown_progress
 from clew.core.errors import UsageError
 from clew.indexer.commands.tune import tune
@@ -34,6 +35,7 @@ app.command("device")(device)
 app.command("exactness")(exactness)
 app.command("fusion")(fusion)
 app.command("models")(models)
+app.command("words")(words)
 app.command("tune", help="Alias of `clew tune`.\n\nExample: clew bench tune shop --publish")(tune)
 
 

@@ -35,25 +35,27 @@ _UNITS: dict[str, dict[str, float]] = {
     "wh": {"wh": 1, "kwh": 1000},
     "v": {"v": 1, "volt": 1, "volts": 1},
     "mah": {"mah": 1, "ah": 1000},
+    "a": {"amp": 1, "amps": 1, "ampere": 1, "amperes": 1},
     "hz": {"hz": 1, "khz": 1000},
     "mhz": {"mhz": 1, "ghz": 1000},
+    "元": {"yuan": 1, "rmb": 1, "cny": 1},
 }  # fmt: skip
 _BASE = {unit: (base, factor) for base, units in _UNITS.items() for unit, factor in units.items()}
 LENGTH = "mm"
 
-_NUMBER = r"(?:\d+(?:[.,]\d+)*|(?<![\w.,])\.\d+)"
+NUMBER = r"(?:\d+(?:[.,]\d+)*|(?<![\w.,])\.\d+)"
 _FRACTION = (
     r"(?:\d{1,4}[ -])?(?<![\d/.,])(?:1/2|[12]/3|[13]/4|[1-4]/5|[15]/6|[1357]/8|(?:[13579]|1[135])/16|\d{1,2}/(?:32|64))"
     r"(?![\d/]|[.,]\d)"
 )
-_AMOUNT = f"(?:{_FRACTION}|{_NUMBER})"
+_AMOUNT = f"(?:{_FRACTION}|{NUMBER})"
 # "5 in 1" is no length, so this unit follows without a space or is the last word; the sign of an inch has no space.
 _NAMES = "|".join(sorted((u for u in _BASE if u not in {"in", '"', "fl oz"}), key=len, reverse=True))
 _UNIT = rf'(?:[ -]?(?:{_NAMES}|fl\.? ?oz)|-?in| in(?=[.,;:)]|$)|")'
 _END = r"(?![\w'])(?!-\w)"
-_SIGN = r" ?[x\u00d7*] ?"
+SIGN = r" ?[x\u00d7*] ?"
 # Alternatives of a pattern: dimensions, an amount with a unit, a fraction.
-QUANTITY = rf"(?:{_AMOUNT}{_UNIT}?(?:{_SIGN}{_AMOUNT}{_UNIT}?){{1,3}}{_END}|{_AMOUNT}{_UNIT}{_END}|{_FRACTION}{_END})"
+QUANTITY = rf"(?:{_AMOUNT}{_UNIT}?(?:{SIGN}{_AMOUNT}{_UNIT}?){{1,3}}{_END}|{_AMOUNT}{_UNIT}{_END}|{_FRACTION}{_END})"
 _WHOLE = re.compile(QUANTITY)
 _PART = re.compile(rf"(?P<amount>{_AMOUNT})(?P<unit>{_UNIT}(?![^\W\d_]))?")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -93,7 +95,7 @@ def amounts(chunk: str) -> list[Amount]:
 def measure(amount: Amount, unit: str = "") -> str:
     """Return the term of an amount in the base unit of its unit (if it has none: of `unit`); "" if there is no unit."""
     base, factor = _BASE.get(amount.unit or unit, ("", 1.0))
-    return f"{_shown(amount.value * factor)}{base}" if base and amount.value is not None else ""
+    return f"{shown(amount.value * factor)}{base}" if base and amount.value is not None else ""
 
 
 def dimensions(found: list[Amount]) -> list[str]:
@@ -104,13 +106,13 @@ def dimensions(found: list[Amount]) -> list[str]:
     values = [amount.value for amount in found]
     if None in values:
         return []
-    terms = ["x".join(_shown(value) for value in values if value is not None)]
+    terms = ["x".join(shown(value) for value in values if value is not None)]
     unit, lengths = "", []
     for amount in reversed(found):
         unit = amount.unit or unit
         base, factor = _BASE.get(unit, ("", 1.0))
         if base == LENGTH and amount.value is not None:
-            lengths.append(_shown(amount.value * factor))
+            lengths.append(shown(amount.value * factor))
     if len(lengths) == len(found):
         terms.append("x".join(reversed(lengths)) + LENGTH)
     return terms
@@ -121,7 +123,7 @@ def decimal(number: str) -> str:
     if "/" in number:
         whole, _, fraction = number.replace("-", " ").rpartition(" ")
         above, _, below = fraction.partition("/")
-        return _shown(int(whole or 0) + float(f"{int(above) / int(below):.4g}"))
+        return shown(int(whole or 0) + float(f"{int(above) / int(below):.4g}"))
     if _THOUSANDS.fullmatch(number):
         return number.replace(",", "")
     if _POINTS.fullmatch(number):
@@ -133,5 +135,6 @@ def _value(text: str) -> float | None:
     return float(text) if text.count(".") <= 1 and len(text) <= _LONGEST_NUMBER else None
 
 
-def _shown(value: float) -> str:
+def shown(value: float) -> str:
+    """Return a number as a term."""
     return f"{value:.8g}"

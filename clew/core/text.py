@@ -24,12 +24,14 @@ from functools import cache
 from itertools import chain
 from typing import Literal, NamedTuple
 
+from clew.core.chinese import HAN_RUN, Kind, han_runs, query_kinds, segment, simplified
 from clew.core.fold import fold, normalise
+from clew.core.han_quantities import Found, han_quantities
 from clew.core.quantities import QUANTITY, Amount, amounts, decimal, dimensions, measure
 
 __all__ = ["Analyzer", "AnalyzerSpec", "Script", "Token", "normalise"]
 
-VERSION = 2
+VERSION = 3
 LONGEST_TERM = 64
 LONGEST_IDENTIFIER = 32
 
@@ -45,8 +47,6 @@ FUNCTION_WORDS = STOP_WORDS | frozenset(
     "can could did do does how should what when where which who whom whose why would".split()
 )
 
-_HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_HAN_RUN = re.compile(f"[{_HAN}]+")
 _LATIN = re.compile("[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a]")
 # Combining marks such as vowel signs, which `re` does not treat as parts of words.
 _MARKS = "".join(chr(c) for c in range(0x483, 0x1D00) if unicodedata.category(chr(c)) in {"Mn", "Mc"})
@@ -145,28 +145,32 @@ class Analyzer:
         if text.isascii():
             return list(chain.from_iterable(map(self._chunk_terms.__getitem__, _ASCII_CHUNK.findall(text.lower()))))
         folded, _, _ = fold(text)
+        if HAN_RUN.search(folded) is None:
+            return list(chain.from_iterable(map(self._chunk_terms.__getitem__, _CHUNK.findall(folded))))
         found: list[str] = []
-        for start, end, han in han_runs(folded):
-            if han:
-                found += [term for term, _, _ in _segment(folded[start:end])]
+        for simple, start, end, added in _parts(folded):
+            if added:
+                found += [token.term for token in self._part_tokens(folded, simple, start, end, added, None)]
+            elif simple:
+                found += [term for term, _, _ in segment(simple)]
             else:
-                chunks = _CHUNK.findall(folded, start, end)
-                found += chain.from_iterable(map(self._chunk_terms.__getitem__, chunks))
+                found += chain.from_iterable(map(self._chunk_terms.__getitem__, _CHUNK.findall(folded, start, end)))
         return found
 
-    def query_terms(self, text: str) -> list[tuple[str, bool]]:
-        """Return the terms of a text, each with whether it is a Chinese character that is part of a longer word there.
+    def query_terms(self, text: str) -> list[tuple[str, Kind]]:
+        """Return the terms of a text, each with what it is there (of other scripts than Chinese all are words).
 
-        Such a character alone says little: 子 is in 毯子 (blanket) and in many other words.
+        What is no word by itself says less: 子 is in 毯子 (blanket) and in many other words.
         """
-        if text.isascii():
-            return [(term, False) for term in self.terms(text)]
         folded, _, _ = fold(text)
-        found: list[tuple[str, bool]] = []
-        for start, end, han in han_runs(folded):
-            run = folded[start:end]
-            found += _with_parts(run) if han else [(term, False) for term in self.terms(run)]
-        return found
+        if text.isascii() or HAN_RUN.search(folded) is None:
+            return [(term, "word") for term in self.terms(text)]
+        kinds: dict[Token, Kind] = {}
+        found: list[Token] = []
+        for simple, start, end, added in _parts(folded):
+            kinds |= {Token(term, start + a, start + b): kind for term, a, b, kind in query_kinds(simple)}
+            found += self._part_tokens(folded, simple, start, end, added, None)
+        return [(token.term, kinds.get(token, "word")) for token in found]
 
     def tokens(self, text: str, among: Container[str] | None = None) -> list[Token]:
         """Return the terms with their positions in the original text, by start. among: terms to return (None: all)."""
@@ -179,25 +183,37 @@ class Analyzer:
     def script(self, text: str) -> Script:
         """Return the script of the letters of a text; "other" if none is Latin or Han (only digits, for example)."""
         latin = _LATIN.search(text) is not None
-        han = not text.isascii() and _HAN_RUN.search(text) is not None
+        han = not text.isascii() and HAN_RUN.search(text) is not None
         if han:
             return "mixed" if latin else "han"
         return "latin" if latin else "other"
 
     def _folded_tokens(self, folded: str, pattern: re.Pattern[str], among: Container[str] | None) -> list[Token]:
-        found: list[Token] = []
-        chunks = self._chunks
-        for start, end, han in han_runs(folded):
-            if han:
-                words = [Token(term, start + a, start + b) for term, a, b in _segment(folded[start:end])]
-                found += [word for word in words if among is None or word.term in among]
-                continue
-            for match in pattern.finditer(folded, start, end):
-                for term, a, b in chunks[match.group()]:
-                    if among is None or term in among:
-                        at = match.start()
-                        found.append(Token(term, at + a, at + b))
-        return found
+        if folded.isascii() or HAN_RUN.search(folded) is None:
+            return list(self._chunk_tokens(folded, pattern, 0, len(folded), among))
+        return list(chain.from_iterable(self._part_tokens(folded, *part, among) for part in _parts(folded)))
+
+    def _part_tokens(
+        self, folded: str, simple: str, start: int, end: int, added: list[Found], among: Container[str] | None
+    ) -> list[Token]:
+        """Return the tokens of a part of a text (see `_parts`)."""
+        if simple:
+            found = [Token(term, start + a, start + b) for term, a, b in segment(simple)]
+            found = [token for token in found if among is None or token.term in among]
+        else:
+            found = list(self._chunk_tokens(folded, _CHUNK, start, end, among))
+        if not added:
+            return found
+        found += [Token(*each) for each in added if among is None or each.term in among]
+        return sorted(found, key=lambda token: token.start)
+
+    def _chunk_tokens(
+        self, folded: str, pattern: re.Pattern[str], first: int, last: int, among: Container[str] | None
+    ) -> Iterator[Token]:
+        for match in pattern.finditer(folded, first, last):
+            for term, a, b in self._chunks[match.group()]:
+                if among is None or term in among:
+                    yield Token(term, match.start() + a, match.start() + b)
 
     def _analyse(self, chunk: str) -> tuple[Token, ...]:
         """Return the tokens of a chunk, with positions in the chunk."""
@@ -276,46 +292,15 @@ def _number(digits: str, start: int, *, alone: bool = True) -> tuple[Token, ...]
     return (Token(whole[:LONGEST_TERM], start, start + len(digits)), *parts) if len(parts) == 2 else tuple(parts)
 
 
-def han_runs(folded: str) -> Iterator[tuple[int, int, bool]]:
-    """Split a text into runs that are Chinese or not: (start, end, han)."""
-    at = 0
-    if not folded.isascii():
-        for match in _HAN_RUN.finditer(folded):
-            if match.start() > at:
-                yield at, match.start(), False
-            yield match.start(), match.end(), True
-            at = match.end()
-    if at < len(folded):
-        yield at, len(folded), False
-
-
-def simplified(run: str) -> str:
-    """Convert a run of Chinese characters to simplified characters, with the same length."""
-    simplify, _ = _chinese()
-    simple = simplify(run)
-    if len(simple) == len(run):
-        return simple
-    # A phrase was replaced by one of another length; converting each character by itself preserves the positions.
-    return "".join(new if len(new := simplify(c)) == 1 else c for c in run)
-
-
-def _segment(run: str) -> list[tuple[str, int, int]]:
-    """Return the terms of a run of Chinese characters, by ascending start: words, words inside them, characters, pairs.
-
-    Characters and pairs match text that the segmenter cuts differently in query and document, names above all. Each
-    term occurs once in a place.
-    """
-    _, cut = _chinese()
-    simple = simplified(run)
-    grams = [(simple[at : at + n], at, at + n) for n in (1, 2) for at in range(len(simple) - n + 1)]
-    return sorted({*cut(simple, "search"), *grams}, key=lambda word: word[1:])
-
-
-def _with_parts(run: str) -> list[tuple[str, bool]]:
-    """Return the terms of a run of Chinese characters, each with whether it is a character of a longer word."""
-    _, cut = _chinese()
-    inside = {at for _, start, end in cut(simplified(run), "search") if end - start > 1 for at in range(start, end)}
-    return [(term, end - start == 1 and start in inside) for term, start, end in _segment(run)]
+def _parts(folded: str) -> Iterator[tuple[str, int, int, list[Found]]]:
+    """Split a text into runs that are Chinese or not: (its simplified characters or "", start, end, quantities)."""
+    simple = simplified(folded)
+    added, at = han_quantities(simple), 0
+    for start, end, han in han_runs(simple):
+        first = at
+        while at < len(added) and added[at].start < end:
+            at += 1
+        yield simple[start:end] if han else "", start, end, added[first:at]
 
 
 @cache
@@ -326,12 +311,3 @@ def stemmer() -> Callable[[str], str]:
     # Size 0 disables its cache, because ours is faster.
     stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
     return stem
-
-
-@cache
-def _chinese() -> tuple[Callable[[str], str], Callable[[str, str], list[tuple[str, int, int]]]]:
-    """Return the converter to simplified characters and the segmenter, loaded at the first Chinese text (0.2 s)."""
-    import opencc
-    import rjieba
-
-    return opencc.OpenCC("t2s").convert, rjieba.Jieba().tokenize

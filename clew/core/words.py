@@ -13,8 +13,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from clew.core.chinese import han_runs, simplified
 from clew.core.fold import fold
-from clew.core.text import han_runs, simplified, stemmer
+from clew.core.text import stemmer
 
 # Natural words are not longer. A longer one is neither stemmed nor corrected for typing errors.
 LONGEST_WORD = 64

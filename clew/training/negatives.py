@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
-from clew.core.text import han_runs
+from clew.core.chinese import han_runs
 from clew.training.examples import Example
 
 if TYPE_CHECKING:

@@ -5,7 +5,13 @@ import pytest
 from clew.core.errors import StageUnavailable
 from clew.core.text import Analyzer
 from clew.models.hashing import HashingEncoder
-from clew.search.query_analysis import FUNCTION_WEIGHT, UNKNOWN_LIMIT, QueryAnalyzer
+from clew.search.query_analysis import (
+    CHARACTER_WEIGHT,
+    FUNCTION_WEIGHT,
+    PART_WEIGHT,
+    UNKNOWN_LIMIT,
+    QueryAnalyzer,
+)
 
 
 def test_function_words_count_less_than_content_words():
@@ -48,7 +54,9 @@ def test_an_index_without_vectors_has_no_dense_stage():
         query_analyzer.vector(query_analyzer.terms("red kettle"))
 
 
-def test_characters_of_a_longer_chinese_word_count_less_than_the_word():
-    weights = dict(QueryAnalyzer(Analyzer(), None).terms("毯子").terms)
-    assert weights["毯"] == weights["子"] < weights["毯子"]
+def test_what_is_no_chinese_word_by_itself_counts_less_than_a_word():
+    weights = dict(QueryAnalyzer(Analyzer(), None).terms("羊毛毯子").terms)
+    assert weights["羊毛"] == weights["毯子"] == 1.0
+    assert weights["羊"] == weights["子"] == CHARACTER_WEIGHT < 1.0
+    assert weights["毛毯"] == PART_WEIGHT < CHARACTER_WEIGHT
     assert dict(QueryAnalyzer(Analyzer(), None).terms("毯").terms) == {"毯": 1.0}

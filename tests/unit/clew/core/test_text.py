@@ -59,10 +59,15 @@ def test_no_chinese_term_is_counted_twice_in_one_place() -> None:
     assert len(set(tokens)) == len(tokens)
 
 
-def test_a_character_of_a_longer_word_is_told_from_a_word_of_one_character() -> None:
-    assert dict(ANALYZER.query_terms("毯子")) == {"毯": True, "毯子": False, "子": True}
-    assert dict(ANALYZER.query_terms("毯")) == {"毯": False}
-    assert ANALYZER.query_terms("red 8mm") == [("red", False), ("8mm", False), ("8", False), ("mm", False)]
+def test_what_is_no_chinese_word_by_itself_is_told_from_words() -> None:
+    assert dict(ANALYZER.query_terms("毯子")) == {"毯": "character", "毯子": "word", "子": "character"}
+    assert dict(ANALYZER.query_terms("毯")) == {"毯": "word"}
+    kinds = dict(ANALYZER.query_terms("羊毛毯子"))
+    assert (kinds["羊毛"], kinds["毛毯"], kinds["毯子"]) == ("word", "part", "word")
+    # Words inside a longer word: 中国科学院 has 科学 and 学院.
+    kinds = dict(ANALYZER.query_terms("中国科学院"))
+    assert (kinds["中国科学院"], kinds["科学院"], kinds["学院"]) == ("word", "part", "part")
+    assert ANALYZER.query_terms("red 8mm") == [("red", "word"), ("8mm", "word"), ("8", "word"), ("mm", "word")]
     for text in ("WH-1000XM5降噪耳機 60厘米", "臺灣後來", "café 红"):
         assert [term for term, _ in ANALYZER.query_terms(text)] == ANALYZER.terms(text)
 

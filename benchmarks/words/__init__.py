@@ -1,0 +1,1 @@
+"""Measure how Chinese is cut into index terms."""
