@@ -22,7 +22,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from clew.core.fold import fold, normalise
 from clew.core.quantities import QUANTITY, Amount, amounts, decimal, dimensions, measure
@@ -329,9 +329,16 @@ def stemmer() -> Callable[[str], str]:
 
 
 @cache
-def _chinese() -> tuple[Callable[[str], str], Callable[[str, str], list[tuple[str, int, int]]]]:
-    """Return the converter to simplified characters and the segmenter, loaded at the first Chinese text (0.2 s)."""
-    import opencc
+def chinese_dictionary() -> Any:
+    """Return the segmenter with its dictionary of Chinese words, a rjieba.Jieba, loaded at the first call (0.2 s)."""
     import rjieba
 
-    return opencc.OpenCC("t2s").convert, rjieba.Jieba().tokenize
+    return rjieba.Jieba()
+
+
+@cache
+def _chinese() -> tuple[Callable[[str], str], Callable[[str, str], list[tuple[str, int, int]]]]:
+    """Return the converter to simplified characters and the segmenter."""
+    import opencc
+
+    return opencc.OpenCC("t2s").convert, chinese_dictionary().tokenize
