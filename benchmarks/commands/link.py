@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json as json_text
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clew.cli.options import DEFAULT_HOME, Home, Json, note, out, out_json
 from clew.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from clew.benchmarks.linking.measure import Material
 
 
 def link(
@@ -24,6 +29,10 @@ def link(
     learn: Annotated[
         bool, typer.Option("--learn", help="Only learn the weights on train and the threshold on dev.")
     ] = False,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option("--also", help="Another folder, with its own graph/, to learn from as well (repeatable)."),
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--out", help="Write figures, signature and environment to this JSON file.")
     ] = None,
@@ -46,15 +55,22 @@ def link(
         raise UsageError(
             "--learn and --out cannot be used together", "--learn measures nothing that could be written: omit one"
         )
-    material = Material(folder, home / "bench", Options(graph, key, split, model, seed), note, models=home)
-    try:
+    if also and not learn:
+        raise UsageError("--also needs --learn", "measure each folder with a command of its own")
+    with ExitStack() as opened:
+        materials = []
+        for place, options in [
+            (folder, Options(graph, key, split, model, seed)),
+            *((other, Options(split=split, model=model, seed=seed)) for other in also or ()),
+        ]:
+            materials.append(Material(place, home / "bench", options, note, models=home))
+            opened.callback(materials[-1].close)
         if learn:
-            _learn(material, json=json)
+            _learn(materials, json=json)
             return
+        material = materials[0]
         found = measure(material, note)
         signature = {"code": code(), **material.signature()}
-    finally:
-        material.close()
     if to is not None:
         report = {"results": found, "signature": signature, "environment": environment(seed)}
         write_atomic(to, (json_text.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n").encode())
@@ -65,10 +81,10 @@ def link(
         _print(found)
 
 
-def _learn(material: Any, *, json: bool) -> None:
+def _learn(materials: Sequence[Material], *, json: bool) -> None:
     from clew.benchmarks.linking.learn import learn_linker
 
-    found = learn_linker(material)
+    found = learn_linker(materials)
     if json:
         out_json(found.as_dict())
         return

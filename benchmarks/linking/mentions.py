@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clew.core.errors import DataError, NotFoundError
 from clew.core.files import COMPRESSED
+from clew.core.text import han_runs
 from clew.indexer.sources.forms import SourceSpec
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault
@@ -87,7 +88,8 @@ def lowercased(question: Question) -> Question:
 def with_typo(question: Question, seed: int = 0) -> Question:
     """Return a question with one typing error in one of its mentions, or unchanged if none is long enough.
 
-    Two letters are swapped, or one is dropped, doubled or replaced; never the first letter of a word.
+    Two letters are swapped, or one is dropped, doubled or replaced; never the first letter of a word. Chinese
+    characters stay: they are not typed letter by letter.
     """
     rng = random.Random(f"{seed} {question.id}")  # noqa: S311 - reproducible, no secret
     inner = [places for mention in question.mentions if len(places := _inner_letters(question.text, mention)) > 2]
@@ -109,9 +111,10 @@ def with_typo(question: Question, seed: int = 0) -> Question:
 
 
 def _inner_letters(text: str, mention: Mention) -> list[int]:
-    """Return the positions in a mention of letters between two other letters."""
+    """Return the positions in a mention of letters between two other letters, Chinese characters not counted."""
     places = range(mention.start + 1, mention.end - 1)
-    return [at for at in places if text[at - 1 : at + 2].isalpha()]
+    chinese = {at for first, last, han in han_runs(text) if han for at in range(first, last)}
+    return [at for at in places if text[at - 1 : at + 2].isalpha() and chinese.isdisjoint({at - 1, at, at + 1})]
 
 
 def _replaced(question: Question, at: int, old: str, new: str) -> Question:

@@ -10,10 +10,11 @@ Chinese character is a word of its own, simplified, so that a name is found howe
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from clew.core.chinese import han_runs, simplified
+from clew.core.chinese import chinese_dictionary, han_runs, simplified
 from clew.core.fold import fold
 from clew.core.text import stemmer
 
@@ -49,6 +50,48 @@ def words(text: str) -> list[Word]:
     if starts is None or ends is None:
         return found
     return [Word(plain, cut, starts[start], ends[end - 1]) for plain, cut, start, end in found]
+
+
+class Segment(NamedTuple):
+    """A word of the Chinese dictionary, or a character that belongs to none, in the words of a text.
+
+    first, last: the characters are words[first:last]. tag: the part of speech in the dictionary ("n", "v", "ns", …), as
+    jieba names them.
+    """
+
+    first: int
+    last: int
+    tag: str
+
+
+def segments(found: Sequence[Word]) -> list[Segment]:
+    """Return the dictionary words that the Chinese characters of a text are most probably made of, without overlaps.
+
+    found: the words of the text, as `words` returns them. Unlike index terms, new words are not guessed: a name that is
+    not in the dictionary is a sequence of shorter words and single characters.
+    """
+    cut: list[Segment] = []
+    for first, last in _chinese_runs(found):
+        at = first
+        for word, tag in chinese_dictionary().tag("".join(word.plain for word in found[first:last]), False):
+            cut.append(Segment(at, at + len(word), tag))
+            at += len(word)
+    return cut
+
+
+def is_chinese(word: Word) -> bool:
+    """Return whether a word is a Chinese character."""
+    return not word.plain.isascii() and any(han for _, _, han in han_runs(word.plain))
+
+
+def _chinese_runs(found: Sequence[Word]) -> list[tuple[int, int]]:
+    """Return (first, last) of the runs of Chinese characters that nothing separates, last exclusive."""
+    runs: list[tuple[int, int]] = []
+    for at, word in enumerate(found):
+        if is_chinese(word):
+            joined = runs and runs[-1][1] == at and found[at - 1].end == word.start
+            runs[-1 if joined else len(runs) :] = [(runs[-1][0] if joined else at, at + 1)]
+    return runs
 
 
 def stem(word: str) -> str:

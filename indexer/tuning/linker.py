@@ -1,7 +1,8 @@
 """Fit the entity linker's weights on train questions and choose its threshold on dev questions.
 
-The results are the constants in `clew.kg.linker`. The model is a logistic regression over all candidates, fitted once
-with the features that need a vector and once without them. All weights except the bias are L2-regularised towards 0.
+The results are the constants in `clew.kg.linker`. The model is a logistic regression: over the candidates that have a
+cosine with all features, and over all candidates without the features that need vectors. All weights except the bias
+are L2-regularised towards 0.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from clew.kg.linker import FEATURES
 
 THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(13))
 STRENGTH = 1.0
-VECTORLESS = tuple(at for at, name in enumerate(FEATURES) if not name.startswith("cosine"))
+_COSINES = [at for at, name in enumerate(FEATURES) if name.startswith("cosine")]
+VECTORLESS = tuple(at for at in range(len(FEATURES)) if at not in _COSINES)
 
 Weights = dict[str, tuple[float, float]]
 
@@ -80,17 +82,23 @@ def fit(examples: Examples) -> Weights:
             f"learning needs right and wrong candidates: {examples.labels.sum()} of {len(examples.labels)} are right",
             "add questions whose mentions have candidates of both kinds",
         )
+    known = examples.features[:, _COSINES].any(axis=1)
     table = np.zeros((len(FEATURES), 2))
-    for column, places in enumerate((tuple(range(len(FEATURES))), VECTORLESS)):
+    for column, places, used in ((1, VECTORLESS, np.ones_like(known)), (0, tuple(range(len(FEATURES))), known)):
+        if not 0 < examples.labels[used].sum() < used.sum():
+            continue
         strength = np.full(len(places), STRENGTH)
         strength[0] = 0.0  # the bias
         table[list(places), column] = fit_logistic(
-            examples.features[:, list(places)],
-            examples.labels.astype(np.float64),
+            examples.features[used][:, list(places)],
+            examples.labels[used].astype(np.float64),
             np.zeros(len(places)),
             strength=strength,
-            weights=examples.shares,
+            weights=examples.shares[used],
         )
+    # What no candidate with a vector has, such as Chinese if the encoder cannot read it, counts as without vectors.
+    unseen = ~examples.features[known].any(axis=0)
+    table[unseen, 0] = table[unseen, 1]
     found = {name: (round(row[0], 2), round(row[1], 2)) for name, row in zip(FEATURES, table.tolist(), strict=True)}
     # If the questions' graph has no translations, they get the weight of aliases.
     if not examples.features[:, FEATURES.index("translation")].any():

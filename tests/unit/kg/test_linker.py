@@ -300,3 +300,102 @@ def test_articles_last_names_and_single_letters(articles, text, expected):
 def test_a_name_with_its_article_explains_why_the_shorter_one_is_dropped(articles):
     [dropped] = [c for c in articles.link("who stars in The Hollow").candidates if c.dropped]
     assert dropped.dropped.startswith("overlaps 'The Hollow', which")
+
+
+# ------------------------------------------------------------------ Chinese
+
+
+CHINESE = [
+    Entity("zh", "person", "顾衡"),
+    Entity("river", "river", "白苇河"),
+    Entity("tower", "building", "望月楼"),
+    Entity("game", "game", "星海无双3"),
+    Entity("corp", "company", "华为"),
+    Entity("middle", "value", "中"),
+    Entity("china", "country", "中国"),
+    Entity("place", "value", "地区"),
+    Entity("first", "value", "第一"),
+    Entity("bank", "company", "云岭银行"),
+    Entity("town", "town", "云岭"),
+    Entity("what", "film", "什么"),
+    Entity("measles", "disease", "百日咳"),
+    Entity("hub", "value", "综合条目"),
+    Entity("kettle", "category", "Kettles", names={"zh": "烧水壶"}),
+]
+
+
+@pytest.fixture(scope="module")
+def chinese(tmp_path_factory):
+    degrees = [1, 2, 1, 1, 5, 2, 9, 6, 6, 2, 1, 1, 1, 60, 3]
+    return Linker(opened(tmp_path_factory.mktemp("chinese"), CHINESE, degrees), LinkSpec())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("顾衡的职业是什么？", [("顾衡", "zh")]),
+        ("请问白苇河有多长？", [("白苇河", "river")]),
+        ("你知道望月楼有多高吗？", [("望月楼", "tower")]),
+        ("你知道望月樓有多高嗎？", [("望月樓", "tower")]),
+        ("星海无双3是由哪家公司开发的", [("星海无双3", "game")]),
+        ("华为的创始人是谁？", [("华为", "corp")]),
+        ("百日咳应该看什么科？", [("百日咳", "measles")]),
+        ("烧水壶", [("烧水壶", "kettle")]),
+        # The whole of a longer name, not its parts.
+        ("云岭银行在哪里？", [("云岭银行", "bank")]),
+        # Common words and words of questions are not what is meant.
+        ("谁建造了这个地区的第一座桥？", []),
+        ("那是什么", []),
+        # Part of a word of the language (中 in 中国 and in 其中), and the border of two (华|为 in 中华|为什么).
+        ("中国的首都在哪里？", [("中国", "china")]),
+        ("其中哪一个最大？", []),
+        ("中华为什么叫中华？", []),
+    ],
+)
+def test_chinese_names_are_linked(chinese, text, expected):
+    assert [(text[m.start : m.end], CHINESE[m.entity].id) for m in chinese.link(text).mentions] == expected
+
+
+@pytest.mark.parametrize("text", ["中国队赢了吗", "其中哪一个最大", "在中间的是什么"])
+def test_one_or_two_characters_inside_a_longer_word_are_no_candidate(chinese, text):
+    assert "中" not in {text[c.start : c.end] for c in chinese.link(text).candidates}
+
+
+def test_a_short_name_that_is_the_whole_text_is_a_candidate(chinese):
+    assert {CHINESE[c.entity].id for c in chinese.link("中").candidates} == {"middle"}
+    assert {CHINESE[c.entity].id for c in chinese.link("什么").candidates} == {"what"}
+
+
+_NAME_CHARACTERS = "沅岫峦澜霁昀瑾蓁泓锦"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.text(_NAME_CHARACTERS, min_size=2, max_size=6),
+    st.sampled_from(["{}的作者是谁？", "{}在哪里？", "请问{}是什么？", "你知道{}有多高吗？", "《{}》是哪一年写的？"]),
+)
+def test_a_name_between_other_words_of_a_chinese_question_is_found(tmp_path_factory, name, question):
+    entities = [Entity("name", "thing", name), Entity("hub", "thing", "综合条目")]
+    linker = Linker(opened(tmp_path_factory.mktemp("name"), entities, [1, 40]), LinkSpec())
+    text = question.format(name)
+    assert [(text[m.start : m.end], m.entity) for m in linker.link(text).mentions] == [(name, 0)]
+
+
+@pytest.mark.parametrize("name", ["さくら堂", "Αθήνα", "กรุงเทพ", "دمشق", "서울"])
+def test_no_capitals_count_against_no_name_of_a_script_without_them(tmp_path, name):
+    linker = Linker(opened(tmp_path, [Entity("name", "thing", name)], [1]), LinkSpec(threshold=0.0))
+    (candidate,) = linker.link(name).candidates
+    seen = dict(zip(FEATURES, candidate.features, strict=True))
+    assert (seen["common noun"], seen["no capitals"]) == (0, 0)
+
+
+def test_a_longer_name_around_a_name_counts_against_it_but_an_article_does_not(linker, articles):
+    assert features(linker, "hotels in New York City", "york")["inside a longer name"] == 1
+    assert features(linker, "hotels in New York City", "nyc", "New York City")["inside a longer name"] == 0
+    (short,) = (c for c in articles.link("who stars in the Hollow").candidates if ARTICLES[c.entity].id == "short")
+    assert dict(zip(FEATURES, short.features, strict=True))["inside a longer name"] == 0
+
+
+def test_a_thousand_names_in_a_text_are_linked_in_linear_time(tmp_path):
+    linker = Linker(opened(tmp_path, [Entity("a", name="沅岫"), Entity("b", name="岫沅")], [1, 1]), LinkSpec())
+    assert len(linker.link("沅岫" * 5_000).candidates) == 9_999

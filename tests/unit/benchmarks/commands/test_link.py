@@ -69,6 +69,8 @@ def test_it_prints_what_it_learned(run, base):
     assert "threshold: float = " in found.stdout
     figures = json.loads(run(base / "towns", "--learn", "--json").stdout)
     assert set(figures) == {"weights", "threshold", "dev", "examples"}
+    twice = json.loads(run(base / "towns", "--learn", "--also", base / "towns", "--json").stdout)
+    assert twice["examples"] == 2 * figures["examples"]
 
 
 def test_wrong_words_are_refused_with_a_hint(run, base, tmp_path):
@@ -77,6 +79,7 @@ def test_wrong_words_are_refused_with_a_hint(run, base, tmp_path):
         ([base / "towns", "--split", "tset"], UsageError, "is in split 'tset'"),
         ([base / "towns", "--key", "wikidata"], UsageError, "no node has the property"),
         ([base / "towns", "--learn", "--out", tmp_path / "x"], UsageError, "--learn and --out"),
+        ([base / "towns", "--also", base / "towns"], UsageError, "--also needs --learn"),
         ([base / "towns", "--graph", tmp_path], NotFoundError, "contains no nodes.jsonl"),
     ):
         found = run(*words)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from clew.benchmarks.linking.learn import learn_linker
+from clew.benchmarks.linking.learn import learn_linker, training_candidates
 from clew.benchmarks.linking.measure import (
     BINS,
     Material,
@@ -95,8 +95,13 @@ def test_one_mention_gets_one_error_and_the_places_follow():
     assert kinds == {-1, 0, 1}
 
 
-def test_a_name_too_short_to_misspell_stays():
-    for asked in (question("is US big", "US"), question("which one is it"), question("WH-1 and a b c", "WH-1")):
+def test_a_name_too_short_to_misspell_stays_and_so_does_chinese():
+    for asked in (
+        question("青石板病有什么症状", "青石板病"),
+        question("is US big", "US"),
+        question("which one is it"),
+        question("WH-1 and a b c", "WH-1"),
+    ):
         assert with_typo(asked) == asked
 
 
@@ -239,7 +244,7 @@ def test_learning_prints_both_columns_and_never_reads_test(material, monkeypatch
     asked = []
     questions_of = material.questions_of
     monkeypatch.setattr(material, "questions_of", lambda split: asked.append(split) or questions_of(split))
-    found = learn_linker(material)
+    found = learn_linker([material])
     assert set(asked) == {"train", "dev"}
     assert list(found.weights) == list(WEIGHTS)
     assert found.weights["translation"] == found.weights["alias"]
@@ -250,3 +255,31 @@ def test_learning_prints_both_columns_and_never_reads_test(material, monkeypatch
     exec(found.as_python().replace(": Mapping[str, tuple[float, float]]", ""), pasted)
     assert pasted["WEIGHTS"] == found.weights
     assert pasted["threshold"] == found.threshold
+
+
+def test_one_model_is_learned_from_several_sets_of_equal_weight(material, tmp_path, home):
+    """The second set has four times the questions, and its names are Chinese."""
+    names = ["沅岫", "峦澜", "霁昀", "瑾蓁"]
+    nodes = [{"id": f"z{at}", "type": "thing", "name": name} for at, name in enumerate([*names, "作者"])]
+    write_rows(tmp_path / "zh" / "graph", nodes=nodes, edges=[{"source": "z0", "relation": "near", "target": "z1"}])
+    write_lines(
+        tmp_path / "zh" / "questions.jsonl.gz",
+        [
+            {"_id": f"{split}{at}", "text": f"{name}的作者是谁", "split": split,
+             "mentions": [{"start": 0, "end": 2, "entity": f"z{at % 4}"}]}
+            for split in ("train", "dev")
+            for at, name in enumerate(names * 6)
+        ],
+    )  # fmt: skip
+    other = Material(tmp_path / "zh", home, Options(model="hashing-32"), quiet)
+    try:
+        both = training_candidates([material, other])
+        found = learn_linker([material, other])
+    finally:
+        other.close()
+    own = training_candidates([material])
+    size = len(own.labels)
+    assert np.array_equal(both.features[:size], own.features)
+    assert both.shares[size:].sum() == pytest.approx(own.shares.sum())
+    assert found.weights["common Chinese word"][1] < 0
+    assert found.dev[found.threshold] == 1.0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.core.words import stem, words
+from clew.core.words import is_chinese, segments, stem, words
 
 
 def plain(text):
@@ -69,3 +69,16 @@ def test_words_follow_each_other_inside_the_text(text):
     assert [word.start for word in found] == sorted(word.start for word in found)
     assert min(edges) == 0
     assert max(edges) == len(text)
+
+
+def test_dictionary_words_of_chinese_text_are_word_ranges_with_their_part_of_speech():
+    found = words("中國的 iPhone 手機")
+    cut = [("".join(word.plain for word in found[s.first : s.last]), s.tag[:1]) for s in segments(found)]
+    assert cut == [("中国", "n"), ("的", "u"), ("手机", "n")]
+
+
+def test_a_name_that_no_dictionary_has_is_not_guessed_and_words_end_at_spaces():
+    found = words("顾衡有 中 国")
+    assert [(s.first, s.last) for s in segments(found)] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]
+    assert segments(words("no Chinese, 12")) == []
+    assert [is_chinese(word) for word in words("中 a 1 さ")] == [True, False, False, False]

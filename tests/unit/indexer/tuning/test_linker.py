@@ -42,3 +42,19 @@ def test_the_highest_of_the_best_thresholds_is_taken():
     assert found.threshold == 0.5
     assert tuple(found.dev) == THRESHOLDS
     assert found.examples == 2
+
+
+def test_what_no_candidate_with_a_vector_has_counts_as_without_vectors():
+    names = ("Chinese", "common Chinese word", "cosine")
+    chinese, common, cosine = (FEATURES.index(name) for name in names)
+    table = np.zeros((80, len(FEATURES)))
+    table[:, 0] = 1.0
+    table[:40, cosine] = np.linspace(0.1, 0.9, 40)
+    table[40:, chinese] = 1.0
+    table[60:, common] = 1.0
+    meant = np.concatenate([np.arange(40) >= 20, np.arange(40) < 22])
+    found = fit(Examples(table, meant, np.ones(80)))
+    assert found["common Chinese word"][0] == found["common Chinese word"][1] < 0
+    # What those without vectors are changes nothing for those with one.
+    alone = fit(Examples(table[:40], meant[:40], np.ones(40)))
+    assert [found[name][0] for name in ("bias", "cosine")] == [alone[name][0] for name in ("bias", "cosine")]

@@ -120,6 +120,13 @@ def test_the_estimate_of_what_is_left_is_the_same(seed: int, answers: int, queri
     assert (found.bias, found.fused, found.doubt) == recorded
 
 
+LINKED_BY = (
+    "alias", "translation", "as written", "two words", "more words", "log characters", "prominence", "log rivals",
+    "capitals", "no capitals", "common noun", "capitals beside", "function words", "share of text",
+    "lower-case acronym", "letters mended", "cosine", "cosine below best",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("seed", "candidates", "recorded"),
     [
@@ -129,9 +136,12 @@ def test_the_estimate_of_what_is_left_is_the_same(seed: int, answers: int, queri
 )
 def test_the_linker_is_the_same(seed: int, candidates: int, recorded: dict[str, tuple[float, float]]) -> None:
     random = np.random.default_rng(seed)
-    ones = np.ones((candidates, 1))
-    features = np.concatenate([ones, random.random((candidates, len(LINK_FEATURES) - 1))], axis=1)
-    odds = 4 * features[:, 1] - 3 * features[:, 2] - 0.5
+    features = np.zeros((candidates, len(LINK_FEATURES)))
+    features[:, 0] = 1.0
+    # The features of that time, in the order of that time; later ones are 0.
+    features[:, [LINK_FEATURES.index(name) for name in LINKED_BY]] = random.random((candidates, len(LINKED_BY)))
+    alias, translation = (features[:, LINK_FEATURES.index(name)] for name in ("alias", "translation"))
+    odds = 4 * alias - 3 * translation - 0.5
     meant = random.random(candidates) < 1 / (1 + np.exp(-odds))
     found = fit(Examples(features, meant, np.where(random.random(candidates) < 0.3, 0.15, 1.0)))
     assert {name: found[name] for name in recorded} == recorded
