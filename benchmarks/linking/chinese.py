@@ -28,10 +28,10 @@ from typing import Any
 
 from clew.benchmarks.data.datasets import Dataset, open_dataset
 from clew.benchmarks.linking.mentions import Mention, Question, find_file
+from clew.core.chinese import simplified
 from clew.core.errors import ClewError
 from clew.core.files import write_atomic
 from clew.core.measures.judged import data_folder, read_rows
-from clew.core.text import simplified
 from clew.core.words import Segment, Word, is_chinese, segments, words
 from clew.kg.dictionary import LONGEST_NAME
 

@@ -8,9 +8,9 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from clew.core.chinese import han_runs
 from clew.core.errors import DataError, NotFoundError
 from clew.core.files import COMPRESSED
-from clew.core.text import han_runs
 from clew.indexer.sources.forms import SourceSpec
 from clew.indexer.sources.read import read
 from clew.indexer.sources.record import Fault
