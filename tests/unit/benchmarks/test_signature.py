@@ -17,7 +17,6 @@ def test_the_environment_names_machine_libraries_and_seed():
         ("default", "default"),
         ("cross-encoder/ms-marco-MiniLM-L6-v2", "cross-encoder/ms-marco-MiniLM-L6-v2"),
         ("/home/me/.clew/models/mine/ab12-v1", "mine/ab12-v1"),
-        ("default+/home/me/.clew/models/mine/ab12-v1", "default+mine/ab12-v1"),
     ],
 )
 def test_a_model_is_called_by_its_name_wherever_it_lies(model, name):
