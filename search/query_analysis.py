@@ -14,6 +14,7 @@ from clew.core.text import Analyzer, normalise
 from clew.core.types import Vectors
 from clew.models.protocols import Encoder
 from clew.models.unread import UNKNOWN_LIMIT
+from clew.search.homophones import HOMOPHONE_WEIGHT, homophones
 from clew.search.protocols import ParsedQuery, Vocabulary, WordIndex
 from clew.search.spellings import Spellings
 
@@ -24,7 +25,12 @@ FUNCTION_WEIGHT = 0.35
 # inside a word or across two. Chosen on train and confirmed on dev: docs/benchmarks/method.md#chinese-words.
 CHARACTER_WEIGHT = 0.75
 PART_WEIGHT = 0.5
-_WEIGHTS: Mapping[Kind, float] = {"word": 1.0, "part": PART_WEIGHT, "character": CHARACTER_WEIGHT}
+# Weight of the characters that a quantity is written with: together they count less than its term, so that 1500毫升
+# brings 1.5升 before 300毫升.
+WRITTEN_WEIGHT = 0.25
+_WEIGHTS: Mapping[Kind, float] = {
+    "word": 1.0, "part": PART_WEIGHT, "character": CHARACTER_WEIGHT, "written": WRITTEN_WEIGHT
+}  # fmt: skip
 
 
 def readable(encoder: Encoder, texts: Sequence[str]) -> list[int]:
@@ -73,7 +79,10 @@ class QueryAnalyzer:
     def respelled(self, query: ParsedQuery, words: WordIndex) -> ParsedQuery:
         """Return the query with other spellings of its words that the index has, as terms too."""
         terms, spellings = Spellings(self.analyzer, words).respelled(query.text, query.terms)
-        return replace(query, terms=terms, spellings=spellings)
+        known = {term for term, _ in terms}
+        sounding = [each for each in homophones(query.text, self.analyzer, words) if each.term not in known]
+        added = ((each.term, HOMOPHONE_WEIGHT) for each in sounding)
+        return replace(query, terms=(*terms, *added), spellings=(*spellings, *sounding))
 
     def vector(self, query: ParsedQuery) -> ParsedQuery:
         """Return the query with its vector, or with a note if the encoder does not know enough of its tokens.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clew.benchmarks.data.datasets import open_dataset
 from clew.benchmarks.words.segmentation import SEGMENTATIONS, ranked
 from clew.benchmarks.words.shop_names import KINDS, Queries, shop_queries
+from clew.benchmarks.words.typos import misspelt, ranked_with
 from clew.core.errors import UsageError
 from clew.core.measures.evaluation import evaluate
 from clew.core.measures.judged import data_folder
@@ -47,22 +48,47 @@ def measure(sets: Mapping[str, Queries], done: Callable[[str], None] = lambda _:
     return found
 
 
+def measure_typos(sets: Mapping[str, Queries], seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Measure queries with a homophone in them: data set → {"queries": n, "nDCG@10": {way: {"mean": mean}}}.
+
+    Ways: the queries as typed and with an error, without and with homophones. Only queries that can have one.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, each in sets.items():
+        wrong = misspelt(each, seed)
+        right = {query: each.queries[query] for query in wrong}
+        qrels = {query: each.qrels[query] for query in wrong}
+        means = {}
+        for label, queries, sound in (
+            ("as typed", right, False),
+            ("as typed, with homophones", right, True),
+            ("with an error", wrong, False),
+            ("with an error, with homophones", wrong, True),
+        ):
+            run = ranked_with(each.texts, queries, sound=sound)
+            means[label] = {"mean": round(evaluate(qrels, run, (_MEASURE,)).means[_MEASURE], 5)}
+        found[name] = {"queries": len(wrong), _MEASURE: means}
+    return found
+
+
 def table(found: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return what was measured (as `measure` returns it) for the terminal."""
     from rich.table import Table
 
-    shown = Table(title="nDCG@10 of BM25 (difference to the first row, p)", title_justify="left")
+    shown = Table(title="nDCG@10 of BM25 (of segmentations: difference to the first row, p)", title_justify="left")
     shown.add_column("terms")
     for name, each in found.items():
         shown.add_column(f"{name} ({each['queries']:,})", justify="right")
-    for label in SEGMENTATIONS:
+    for label in next(iter(found.values()))[_MEASURE]:
         cells = [each[_MEASURE][label] for each in found.values()]
         shown.add_row(label, *map(_cell, cells))
     return shown
 
 
 def _cell(cell: Mapping[str, Any]) -> str:
-    against = cell["against_first"]
+    against = cell.get("against_first")
+    if against is None:
+        return f"{cell['mean']:.3f}"
     return f"{cell['mean']:.3f} ({against['difference']:+.3f}, {against['p']:.3f})"
 
 

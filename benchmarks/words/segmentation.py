@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ from clew.core.chinese import han_runs, simplified, words
 from clew.core.fold import fold
 from clew.core.text import Analyzer
 from clew.search.candidates.bm25 import BM25Kind, BM25Spec
-from clew.search.protocols import CandidateRequest, ParsedQuery, PassageSet
+from clew.search.protocols import CandidateRequest, ParsedQuery, PassageSet, WordIndex
 from clew.search.query_analysis import CHARACTER_WEIGHT, FUNCTION_WEIGHT, PART_WEIGHT
 
 _FIELD = "text"
@@ -93,6 +93,16 @@ def ranked(
 ) -> dict[str, dict[str, float]]:
     """Rank texts (id → text) for queries (id → text) by BM25 with its default settings: query → text → score."""
     analyzer = SegmentedAnalyzer(segmentation)
+    return ranked_by(lambda text, _: tuple(analyzer.weighted(text)), analyzer, texts, queries)
+
+
+def ranked_by(
+    weighted: Callable[[str, WordIndex], tuple[tuple[str, float], ...]],
+    analyzer: Analyzer,
+    texts: Mapping[str, str],
+    queries: Mapping[str, str],
+) -> dict[str, dict[str, float]]:
+    """Rank as `ranked` does. weighted: returns the terms and weights of a query, given its text and the index."""
     kind = BM25Kind(BM25Spec(), {_FIELD: 1.0}, analyzer)
     passages, ids = PassageSet({_FIELD: list(texts.values())}), list(texts)
     found: dict[str, dict[str, float]] = {}
@@ -100,9 +110,9 @@ def ranked(
         shard, version = Path(temporary, "shard"), Path(temporary, "version")
         kind.save(kind.combine([kind.local_statistics(passages, shard)]), version)
         source = kind.open([shard], version)
+        assert isinstance(source, WordIndex)  # noqa: S101 - BM25 is one
         for name, text in queries.items():
-            request = CandidateRequest(ParsedQuery(text, tuple(analyzer.weighted(text))), _DEPTH)
-            ranking = source.candidates(request)
+            ranking = source.candidates(CandidateRequest(ParsedQuery(text, weighted(text, source)), _DEPTH))
             found[name] = {
                 ids[at]: score for at, score in zip(ranking.ordinals.tolist(), ranking.scores.tolist(), strict=True)
             }

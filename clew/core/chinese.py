@@ -11,8 +11,9 @@ _HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff
 HAN_RUN = re.compile(f"[{_HAN}]+")
 
 # word: of the dictionary, or a character that is in no longer word. part: several characters that are no such word by
-# themselves, inside a longer word or across two. character: a character of a longer word.
-Kind = Literal["word", "part", "character"]
+# themselves, inside a longer word or across two. character: a character of a longer word. written: what a quantity is
+# written with, beside the term that all ways to write it share.
+Kind = Literal["word", "part", "character", "written"]
 
 
 def han_runs(folded: str) -> Iterator[tuple[int, int, bool]]:

@@ -167,8 +167,13 @@ class Analyzer:
             return [(term, "word") for term in self.terms(text)]
         kinds: dict[Token, Kind] = {}
         found: list[Token] = []
+        quantities: list[Found] = []
         for simple, start, end, added in _parts(folded):
-            kinds |= {Token(term, start + a, start + b): kind for term, a, b, kind in query_kinds(simple)}
+            quantities += added
+            for term, first, last, kind in query_kinds(simple):
+                token = Token(term, start + first, start + last)
+                inside = any(each.start <= token.start and token.end <= each.end for each in quantities)
+                kinds[token] = "written" if inside else kind
             found += self._part_tokens(folded, simple, start, end, added, None)
         return [(token.term, kinds.get(token, "word")) for token in found]
 

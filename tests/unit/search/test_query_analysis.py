@@ -60,3 +60,9 @@ def test_what_is_no_chinese_word_by_itself_counts_less_than_a_word():
     assert weights["羊"] == weights["子"] == CHARACTER_WEIGHT < 1.0
     assert weights["毛毯"] == PART_WEIGHT < CHARACTER_WEIGHT
     assert dict(QueryAnalyzer(Analyzer(), None).terms("毯").terms) == {"毯": 1.0}
+
+
+def test_what_a_quantity_is_written_with_counts_less_than_the_quantity():
+    weights = dict(QueryAnalyzer(Analyzer(), None).terms("1500毫升").terms)
+    assert weights["1500ml"] == 1.0
+    assert sum(weights[term] for term in ("毫", "升", "毫升")) < 1.0

@@ -76,8 +76,17 @@ def test_a_word_behind_a_number_is_no_unit(text: str) -> None:
 
 def test_a_quantity_is_added_to_the_words_of_the_text_and_cuts_none_of_them() -> None:
     assert set(ANALYZER.terms("二十寸行李箱")) >= {"二十", "寸", "行李", "行李箱", "20", "508mm"}
-    assert ANALYZER.query_terms("一次性") == [(term, kind) for term, kind in ANALYZER.query_terms("一次性") if kind]
-    assert dict(ANALYZER.query_terms("二十块"))["20元"] == "word"
+    assert "20元" in ANALYZER.terms("二十块")
+
+
+def test_the_characters_of_a_quantity_are_told_from_words() -> None:
+    kinds = dict(ANALYZER.query_terms("水壶1500毫升"))
+    assert {term for term, kind in kinds.items() if kind == "written"} == {"毫", "升", "毫升"}
+    assert kinds["1500ml"] == kinds["1500"] == kinds["水壶"] == "word"
+    kinds = dict(ANALYZER.query_terms("二十块"))
+    assert kinds["20元"] == kinds["20"] == "word"
+    assert {kinds[term] for term in ("二", "二十", "块")} == {"written"}
+    assert "written" not in dict(ANALYZER.query_terms("一次性三星")).values()
 
 
 def test_the_place_of_a_quantity_is_that_of_the_original_text() -> None:
