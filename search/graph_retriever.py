@@ -13,7 +13,7 @@ import numpy as np
 from clew.core.errors import StageUnavailable, UsageError
 from clew.core.mapped import open_array
 from clew.core.text import Analyzer
-from clew.core.types import Deadline, Ints, Vectors
+from clew.core.types import Bools, Deadline, Floats, Ints, Vectors
 from clew.kg.annotate import open_linker, steps_of
 from clew.kg.cached import CachedStore
 from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
@@ -221,11 +221,11 @@ class GraphRetriever:
         Where one of them has no vector, because there is no encoder or it cannot read the text, it is _NAMED times the
         share of the name that the query has.
         """
-        found = np.zeros(len(relations))
-        known = np.zeros(len(relations), np.bool_)
+        found: Floats = np.zeros(len(relations))
+        known: Bools = np.zeros(len(relations), np.bool_)
         if query.vector is not None and self.relation_vectors and relations:
             vectors = np.stack([self.relation_vectors[name] for name in relations])
-            found, known = np.vecdot(vectors, query.vector).astype(np.float64), vectors.any(axis=1)
+            found, known = np.vecdot(vectors, query.vector).astype(np.float64), np.asarray(vectors.any(axis=1))
         asked = name_units(query.text) if not known.all() else frozenset[str]()
         for at in np.flatnonzero(~known).tolist():
             found[at] = _NAMED * named_share(relations[at], asked)
