@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
-from clew.core.words import stem, words
+from clew.core.words import is_chinese, words
 
 # Weights in log-odds of the cosine, of the log-likelihood of the learned model, and of the log-odds of the link. Pairs:
 # without and with a learned model. Fitted on the train questions of fb15k237-simpleqa.
@@ -81,6 +82,26 @@ def short_name(relation: str) -> str:
     """Return a relation as it is displayed: the last part of a path of names, as words."""
     last = [part.rsplit("/", 1)[-1] for part in relation.split(".") if part.strip("/")]
     return " ".join(relation_words(part) for part in last if part) or relation
+
+
+def name_units(text: str) -> frozenset[str]:
+    """Return what names of relations and questions are compared by: word stems, and pairs of Chinese characters.
+
+    A Chinese word that both have counts more than its characters alone: 出生地 is closer to 出生在哪里 than to 生出.
+    """
+    found = words(text)
+    pairs = (
+        before.plain + after.plain
+        for before, after in pairwise(found)
+        if before.end == after.start and is_chinese(before) and is_chinese(after)
+    )
+    return frozenset((*(word.stem for word in found), *pairs))
+
+
+def named_share(relation: str, asked: Set[str]) -> float:
+    """Return the share (0 to 1) of the name of a relation that a question has. asked: its `name_units`."""
+    name = name_units(relation_words(relation))
+    return len(name & asked) / max(1, len(name))
 
 
 def remainder(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, ...]:
@@ -152,7 +173,7 @@ class RelationModel:
             return 0.0
         key = path_key(path)
         counts = self.words.get(key, {})
-        named = Counter(stem(word) for step in path for word in relation_words(step.relation).split())
+        named = Counter(word.stem for step in path for word in words(relation_words(step.relation)))
         length = self._lengths.get(key, 0.0)
         total = 0.0
         for word in rest:

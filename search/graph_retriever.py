@@ -13,14 +13,13 @@ import numpy as np
 from clew.core.errors import StageUnavailable, UsageError
 from clew.core.mapped import open_array
 from clew.core.text import Analyzer
-from clew.core.types import Deadline, Ints, Vectors
-from clew.core.words import stem, words
+from clew.core.types import Bools, Deadline, Floats, Ints, Vectors
 from clew.kg.annotate import open_linker, steps_of
 from clew.kg.cached import CachedStore
 from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
 from clew.kg.linker import FEATURES, Candidate, Linked, Linker
 from clew.kg.paths import LearnedPath, path_edges
-from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, relation_words, remainder
+from clew.kg.relations import COSINE, LIKELIHOOD, LINK, RelationModel, Step, name_units, named_share, remainder
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.kg.snapshot_walk import neighbourhood
 from clew.kg.spec import DocumentMapping, GraphSpec, pulled
@@ -221,14 +220,19 @@ class GraphRetriever:
     def _cosines(self, query: ParsedQuery, relations: Sequence[str]) -> list[float]:
         """Return how close the query is to the name of each relation: the cosine of their vectors.
 
-        Without vectors, it is _NAMED times the share of the words of the name that the query has.
+        Where one of them has no vector, because there is no encoder or it cannot read the text, it is _NAMED times the
+        share of the name that the query has.
         """
-        if query.vector is None or not self.relation_vectors:
-            asked = {word.stem for word in words(query.text)}
-            names = [{stem(word) for word in relation_words(name).split()} for name in relations]
-            return [_NAMED * len(name & asked) / max(1, len(name)) for name in names]
-        vectors = np.stack([self.relation_vectors[name] for name in relations]) if relations else None
-        return [] if vectors is None else np.vecdot(vectors, query.vector).astype(np.float64).tolist()
+        found: Floats = np.zeros(len(relations))
+        known: Bools = np.zeros(len(relations), np.bool_)
+        if query.vector is not None and self.relation_vectors and relations:
+            vectors = np.stack([self.relation_vectors[name] for name in relations])
+            found, known = np.vecdot(vectors, query.vector).astype(np.float64), np.asarray(vectors.any(axis=1))
+        asked = name_units(query.text) if not known.all() else frozenset[str]()
+        for at in np.flatnonzero(~known).tolist():
+            found[at] = _NAMED * named_share(relations[at], asked)
+        cosines: list[float] = found.tolist()
+        return cosines
 
     def _rows(self, reached: Sequence[Reached]) -> tuple[Ints, tuple[Reached, ...]]:
         """Return the snapshot rows of the entities reached, and the entities that have one.

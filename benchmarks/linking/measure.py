@@ -48,7 +48,10 @@ VARIANTS: Mapping[str, Callable[[Question, int], Question]] = {
 BINS = 10
 # Code on which a snapshot and its dictionary depend, in addition to the files that the graph is loaded from.
 _SNAPSHOT_CODE = ("kg", "indexer/graphs", "clew/core/words.py", "clew/core/fold.py", "clew/core/text.py")
-_LINKER_CODE = ("kg/linker.py", "kg/dictionary.py", "clew/core/words.py", "clew/core/fold.py", "clew/core/text.py")
+_LINKER_CODE = (
+    "kg/linker.py", "kg/surroundings.py", "kg/dictionary.py", "clew/core/words.py", "clew/core/fold.py",
+    "clew/core/text.py",
+)  # fmt: skip
 # Number of entities of a name that are read: the one with the most edges, of one kind of name, is among them.
 _MAX_ENTITIES = 1_000
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from clew.kg.relations import RelationModel, Step, relation_words, remainder, short_name
+from clew.kg.relations import RelationModel, Step, name_units, named_share, relation_words, remainder, short_name
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,26 @@ def test_nothing_learned_and_nothing_left_say_nothing() -> None:
 def test_it_is_stored_as_plain_json() -> None:
     assert RelationModel.of_table(json.loads(json.dumps(MODEL.as_table()))) == MODEL
     assert not RelationModel.of_table({})
+
+
+@pytest.mark.parametrize(
+    ("relation", "question", "share"),
+    [
+        ("directed_by", "who directed it", 1 / 2),
+        ("导演", "谁导演了这部电影", 1.0),
+        ("导演", "誰導演了這部電影", 1.0),
+        # 出, 生 and 出生, of 出, 生, 地, 出生 and 生地.
+        ("出生地", "他出生在哪里", 3 / 5),
+        ("出生地", "地里长出了什么", 2 / 5),
+        ("导演", "who directed it", 0.0),
+        ("::", "anything", 0.0),
+    ],
+)
+def test_the_share_of_a_relations_name_in_a_question(relation: str, question: str, share: float) -> None:
+    assert named_share(relation, name_units(question)) == pytest.approx(share)
+
+
+def test_a_learned_model_knows_the_characters_of_chinese_names() -> None:
+    model = RelationModel({"导演": {"拍": 1.0}, "首都": {"城": 1.0}}, {"拍": 1.0, "城": 1.0, "谁": 2.0}, 2)
+    directed, capital = (model.fit(remainder("谁导演了", []), Step(name, True)) for name in ("导演", "首都"))
+    assert directed > capital

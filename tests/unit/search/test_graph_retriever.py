@@ -64,6 +64,50 @@ def test_vectors_say_which_relation_fits(snapshot, tmp_path):
     retriever.close()
 
 
+@pytest.fixture
+def asked_in_chinese(tmp_path):
+    """Ask which relation of one person fits a question best; the graph's relations are named in Chinese and English."""
+    relations = ["导演", "出生地", "毕业院校", "spouse"]
+    nodes = [Entity("a", "person", "顾衡"), *(Entity(f"x{at}", "thing", f"项{at}") for at in range(4))]
+    edges = [Edge("a", relation, f"x{at}") for at, relation in enumerate(relations)]
+    found = write_snapshot(tmp_path, "zh", nodes, edges, created="2025-01-01T00:00:00Z")
+    # Of the vectors, only those of English names are known, as with an encoder that reads no Chinese.
+    vectors = np.zeros((4, 4), np.float32)
+    vectors[found.relations.index("spouse"), 0] = 1.0
+    np.save(tmp_path / RELATION_VECTORS, vectors)
+    spec = GraphSpec("zh", snapshot=found.id)
+    retriever = open_graph_retriever(spec, tmp_path, tmp_path, {}, verify=False)
+
+    def best(text, vector=None):
+        reached = retriever.expand(ParsedQuery(text, vector=vector), Deadline()).reached
+        first = max((each for each in reached if each.path), key=lambda each: each.weight)
+        return first.path[0].step.relation
+
+    yield best
+    retriever.close()
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("顾衡导演了什么？", "导演"),
+        ("顧衡導演了什麼？", "导演"),
+        ("顾衡的出生地是哪里？", "出生地"),
+        ("顾衡出生在哪里？", "出生地"),
+        ("顾衡是哪所院校毕业的？", "毕业院校"),
+    ],
+)
+def test_chinese_relations_are_found_by_their_words(asked_in_chinese, text, relation):
+    assert asked_in_chinese(text) == relation
+    # Also if the encoder reads the question, but not the name of the relation.
+    assert asked_in_chinese(text, np.array([0, 1, 0, 0], np.float32)) == relation
+
+
+def test_a_chinese_question_finds_an_english_relation_by_its_vector(asked_in_chinese):
+    assert asked_in_chinese("顾衡的妻子是谁？", np.array([1, 0, 0, 0], np.float32)) == "spouse"
+
+
 def test_the_policy_weighs_and_directs_relations_to_documents(snapshot, tmp_path):
     policy = ExpandSpec({"DIRECTED": RelationSpec("out", 0.5), "produced_by": "out"}, fit=0.0)
     retriever = opened(snapshot, tmp_path, expand=policy)
