@@ -1,7 +1,7 @@
 """Search an index before its first user does, so that the first query is as fast as later ones.
 
-Some parts load or compute something at their first use: the Chinese dictionary, the spelling distances of the linker,
-the columns of facets, the floor for queries without known words, and the buffers of the models.
+Some parts load or compute something at their first use: the Chinese dictionary and syllables, the spelling distances of
+the linker, the columns of facets, the floor for queries without known words, and the buffers of the models.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from clew.search.types import MAX_QUERY_CHARACTERS, SearchRequest
 if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
-# A text with no known word, and one in Chinese.
-_OTHER_TEXTS = ("qxjvkw zptgh", "温水")
+# A text with no known word, and one in Chinese with a typing error.
+_OTHER_TEXTS = ("qxjvkw zptgh", "黑色的耳基")
 _SAMPLE_CHARACTERS = 80
 
 
