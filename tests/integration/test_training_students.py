@@ -132,7 +132,7 @@ def test_a_copy_of_the_teacher_is_at_distance_0_and_another_layer_is_not(teacher
         with torch.no_grad():
             model.transformers_model.encoder.layer[0].output.LayerNorm.bias.add_(change)
         loss = ImitationLoss(model, taught, layers)
-        return float(loss([model.preprocess(list(tables[name])) for name in tables.column_names]))
+        return float(loss([model.preprocess(list(tables[name])) for name in tables.column_names]).detach())
 
     assert distance(0.0) == pytest.approx(0.0, abs=1e-6)
     assert distance(0.5) > 0.02
