@@ -11,6 +11,7 @@ a unit, numerals of at least two characters (十二, not 一 or 百), and single
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ _CURRENT_ENDS = f"{_OTHER}|[插电的空断快充])"
 _LONE = {"元", "块", "安"}
 _UNIT = "|".join(sorted(_UNITS.keys() - _LONE, key=len, reverse=True))
 _LATIN = "(?<![a-z0-9.,])"
-_AMOUNT = rf"{_LATIN}{NUMBER}[{PLACES}]??|[{NUMERALS}]++(?:点[{DIGITS}]+)?|半"
+_AMOUNT = rf"{_LATIN}{NUMBER}[{PLACES}]??|(?<![{NUMERALS}])[{NUMERALS}]++(?:点[{DIGITS}]+)?|半"
 _QUANTITY = re.compile(
     rf"(?P<amount>{_AMOUNT})[ -]?(?:"
     rf"(?P<whole>米)(?P<tenths>[一二三四五六七八九]{{1,2}}|\d{{1,2}}){_LENGTH_ENDS}"
@@ -86,7 +87,8 @@ def han_quantities(simple: str) -> list[Found]:
             found += terms
     found += _dimensions(simple)
     for match in _COUNT.finditer(simple):
-        if not any(start <= match.start() < end for start, end in taken):
+        before = bisect_right(taken, (match.start(), len(simple))) - 1
+        if before < 0 or match.start() >= taken[before][1]:
             found += _count(match, borders)
     return sorted(found, key=lambda each: each[1:])
 
@@ -96,20 +98,24 @@ class _Borders:
 
     def __init__(self, simple: str) -> None:
         self._simple = simple
-        self._words: dict[int, list[tuple[int, int]]] = {}
+        self._runs = [match.span() for match in HAN_RUN.finditer(simple)]
+        # Start of a run → each place inside a word of it → that word.
+        self._words: dict[int, dict[int, tuple[int, int]]] = {}
 
     def crossing(self, at: int) -> tuple[int, int] | None:
         """Return (start, end) of the word that a place is inside of; None if it is between two words."""
-        start = at
-        while start and HAN_RUN.match(self._simple, start - 1):
-            start -= 1
-        run = HAN_RUN.match(self._simple, start)
-        if run is None or at in run.span():
+        before = bisect_left(self._runs, (at, 0)) - 1
+        if before < 0 or at >= self._runs[before][1]:
             return None
+        start, end = self._runs[before]
         if start not in self._words:
-            found = words(run.group(), new=False)
-            self._words[start] = [(start + first, start + last) for _, first, last in found if last - first > 1]
-        return next(((first, last) for first, last in self._words[start] if first < at < last), None)
+            found = words(self._simple[start:end], new=False)
+            self._words[start] = {
+                start + place: (start + first, start + last)
+                for _, first, last in found
+                for place in range(first + 1, last)
+            }
+        return self._words[start].get(at)
 
 
 def _quantity(match: re.Match[str], borders: _Borders) -> Iterator[Found]:

@@ -18,6 +18,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -167,12 +168,15 @@ class Analyzer:
             return [(term, "word") for term in self.terms(text)]
         kinds: dict[Token, Kind] = {}
         found: list[Token] = []
-        quantities: list[Found] = []
+        starts: list[int] = []  # of the quantities so far
+        reach = [0]  # the furthest end of the first n of them
         for simple, start, end, added in _parts(folded):
-            quantities += added
+            for each in added:
+                starts.append(each.start)
+                reach.append(max(reach[-1], each.end))
             for term, first, last, kind in query_kinds(simple):
                 token = Token(term, start + first, start + last)
-                inside = any(each.start <= token.start and token.end <= each.end for each in quantities)
+                inside = token.end <= reach[bisect_right(starts, token.start)]
                 kinds[token] = "written" if inside else kind
             found += self._part_tokens(folded, simple, start, end, added, None)
         return [(token.term, kinds.get(token, "word")) for token in found]

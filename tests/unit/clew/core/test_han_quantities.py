@@ -107,3 +107,10 @@ def test_terms_of_any_numerals_and_units_have_their_places_in_order(text: str) -
 
 def test_hostile_runs_of_numerals_are_read_in_linear_time() -> None:
     ANALYZER.terms("一" * 20_000 + "1米" * 20_000 + "十" * 20_000 + "1x" * 20_000 + "1.1.1" * 10_000 + "三块" * 10_000)
+
+
+@pytest.mark.parametrize("text", ["一" * 20_000, "三千" * 20_000, "二十块的" * 20_000, "1米×" * 20_000])
+def test_a_long_text_of_quantities_is_read_in_linear_time(text):
+    # In quadratic time this takes minutes.
+    assert Analyzer().terms(text)
+    assert Analyzer().query_terms(text[:10_000])
