@@ -17,7 +17,7 @@ from clew.core.errors import DataError
 # of it is padding.
 _ON_A_CPU, _ON_A_GPU = 4_096, 32_768
 _MASKED = -1e4
-# Of the states after each layer, beside the vectors: in a trial nDCG@10 on dev hardly depends on it.
+# Of the states after each layer (the vectors have 1): the only one tried, see docs/training.md, Students.
 LAYERS_WEIGHT = 0.1
 _LEAST_VARIANCE = 1e-4
 _ALL = 2**31
