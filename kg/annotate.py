@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.core.fold import fold, normalise
-from clew.core.types import Bools
+from clew.core.types import Bools, CosineScale
 from clew.kg.dictionary import Dictionary
 from clew.kg.linker import Linker
 from clew.kg.relations import Step
@@ -124,12 +124,20 @@ def _folded(value: str) -> str:
     return normalise(folded if plain.isascii() else folded.translate(_SIGNS)) or value
 
 
-def open_linker(folder: Path, spec: GraphSpec, vectors: NDArray[np.floating] | None = None) -> Linker:
-    """Open the linker of a snapshot's folder; entity types that only documents have are not linked."""
+def open_linker(
+    folder: Path,
+    spec: GraphSpec,
+    vectors: NDArray[np.floating] | None = None,
+    scale: CosineScale | None = None,
+) -> Linker:
+    """Open the linker of a snapshot's folder; entity types that only documents have are not linked.
+
+    vectors, scale: as for `Linker`.
+    """
     dictionary = Dictionary(folder)
     chosen = linked_types(dictionary.types, spec)
     types = [] if len(chosen) == len(dictionary.types) else chosen or [_NO_TYPE]
-    return Linker(dictionary, replace(spec.link, types=types), vectors)
+    return Linker(dictionary, replace(spec.link, types=types), vectors, scale=scale)
 
 
 def linked_types(types: Iterable[str], spec: GraphSpec) -> list[str]:

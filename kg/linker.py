@@ -19,14 +19,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.core.types import Bools, Floats, Vectors
+from clew.core.types import Bools, CosineScale, Floats, Vectors
 from clew.core.words import Word, words
 from clew.kg.dictionary import ALIAS, LAST, LOWER, TRANSLATION, UPPER, Dictionary, Span, form_of
 from clew.kg.surroundings import Surroundings
 
 # Features of the model and their weights in log-odds: with vectors of text and entity, and without.
 WEIGHTS: Mapping[str, tuple[float, float]] = {
-    "bias": (-5.42, -4.79),
+    "bias": (-5.16, -4.79),
     "alias": (-0.1, -0.14),
     "translation": (-0.1, -0.14),
     "as written": (1.0, 1.85),
@@ -50,8 +50,8 @@ WEIGHTS: Mapping[str, tuple[float, float]] = {
     "common Chinese word": (-2.62, -2.62),
     "long common Chinese word": (1.09, 1.09),
     "leads a Chinese text": (1.65, 1.65),
-    "cosine": (6.14, 0.0),
-    "cosine below best": (1.71, 0.0),
+    "cosine": (0.39, 0.0),
+    "cosine below best": (0.11, 0.0),
 }
 FEATURES = tuple(WEIGHTS)
 _COSINE = FEATURES.index("cosine")
@@ -151,14 +151,16 @@ class Linker:
         spec: LinkSpec | None = None,
         vectors: NDArray[np.floating] | None = None,
         weights: Mapping[str, tuple[float, float]] | None = None,
+        scale: CosineScale | None = None,
     ) -> None:
         """Create a linker.
 
-        vectors: (entities, dim) unit vectors of the entities, 0 for an unknown one. weights: see WEIGHTS.
+        vectors: (entities, dim) unit vectors of the entities, 0 for an unknown one. weights: see WEIGHTS. scale: of the
+        cosines of the encoder that the vectors are from (None: they are compared as they are).
         """
         self.dictionary = dictionary
         self.spec = spec or LinkSpec()
-        self._vectors = vectors
+        self._vectors, self._scale = vectors, scale or CosineScale(0.0, 1.0)
         table = np.array([(weights or WEIGHTS)[name] for name in FEATURES], np.float64)
         self._with_vector, self._without = table[:, 0].copy(), table[:, 1].copy()
         wanted = set(self.spec.types)
@@ -234,12 +236,13 @@ class Linker:
         """Write the cosines of the candidates into the table; return which have a vector, (candidates,) bool."""
         own = vectors[[row[2] for row in rows]].astype(np.float32)
         known: Bools = np.asarray(own.any(axis=1), np.bool_)
-        cosines = np.vecdot(own, vector)  # not a matrix product, see dense/vector_statistics.py
+        # Not a matrix product, see dense/vector_statistics.py.
+        cosines = self._scale.standard(np.vecdot(own, vector).astype(np.float64))
         best: dict[tuple[int, int], float] = {}
         for (first, last, _), value, there in zip(rows, cosines.tolist(), known.tolist(), strict=True):
             if there:
-                best[first, last] = max(best.get((first, last), -1.0), value)
-        table[:, _COSINE] = cosines
+                best[first, last] = max(best.get((first, last), -np.inf), value)
+        table[:, _COSINE] = known * cosines
         table[:, _COSINE + 1] = known * (cosines - np.array([best.get(row[:2], 0.0) for row in rows]))
         return known
 

@@ -13,7 +13,7 @@ import numpy as np
 from clew.core.errors import StageUnavailable, UsageError
 from clew.core.mapped import open_array
 from clew.core.text import Analyzer
-from clew.core.types import Bools, Deadline, Floats, Ints, Vectors
+from clew.core.types import Bools, CosineScale, Deadline, Floats, Ints, Vectors
 from clew.kg.annotate import open_linker, steps_of
 from clew.kg.cached import CachedStore
 from clew.kg.expand import ExpandSpec, Reached, RelationSpec, expand
@@ -31,8 +31,11 @@ from clew.search.types import LinkedEntity
 
 # (entities, dim) float16 and (relations, dim) float32 unit vectors in the snapshot's order, stored with the statistics.
 ENTITY_VECTORS, RELATION_VECTORS = "entity_vectors.npy", "relation_vectors.npy"
-# Stands for the cosine of a query with the name of a relation that it has in full, where there are no vectors.
-_NAMED = 0.3
+# (2,) float64: the scale of the encoder's cosines. Versions without it have vectors of the English encoder of before.
+COSINE_SCALE = "cosine_scale.npy"
+_ENGLISH = CosineScale(0.042, 0.064)
+# Stands for the cosine, in deviations, of a query with the name of a relation that it has in full, without vectors.
+_NAMED = 4.0
 # How long an answer of an external database, which others may change, is cached.
 _EXTERNAL_SECONDS = 60.0
 
@@ -50,7 +53,8 @@ class GraphRetriever:
 
     policy: the spec's, completed for how the documents are part of the graph (see `resolved_policy`). walks: whether
     there is any relation to walk. relation_vectors: relation → (dim,) float32 unit vector of its name in words; empty
-    if the index has no vectors. model: what was learned about the relations from judged questions.
+    if the index has no vectors. scale: of the encoder's cosines. model: what was learned about the relations from
+    judged questions.
     """
 
     spec: GraphSpec
@@ -60,6 +64,7 @@ class GraphRetriever:
     store: GraphStore
     linker: Linker
     relation_vectors: Mapping[str, Vectors]
+    scale: CosineScale
     model: RelationModel
 
     def expand(self, query: ParsedQuery, deadline: Deadline) -> Expansion:
@@ -169,7 +174,7 @@ class GraphRetriever:
         learned = bool(self.model)
         rest = {name: remainder(query.text, [(mention.start, mention.end)]) for name, mention in named.items()}
         whole = remainder(query.text, [(mention.start, mention.end) for mention in named.values()])
-        cosines = self._cosines(query, table.relations)
+        cosines = self.cosines(query, table.relations)
         odds: dict[tuple[str, Step], float] = {}
         for near, relation, outgoing in sorted(
             set(zip(table.near.tolist(), table.relation.tolist(), table.outgoing.tolist(), strict=True))
@@ -206,7 +211,7 @@ class GraphRetriever:
         rest = remainder(query.text, [(mention.start, mention.end) for mention in named.values()])
         odds, weights, said = [0.0], [1.0], [""]
         learned = bool(self.model)
-        cosines = self._cosines(query, relations) if self.policy.fit else [0.0] * len(relations)
+        cosines = self.cosines(query, relations) if self.policy.fit else [0.0] * len(relations)
         for at, step in enumerate(steps_of(relations)):
             value = COSINE[learned] * cosines[at // 2]
             if learned:
@@ -217,8 +222,8 @@ class GraphRetriever:
             said.append(self.policy.step_text(step))
         return DocumentSteps(np.array(odds, np.float64), np.array(weights, np.float64), tuple(said))
 
-    def _cosines(self, query: ParsedQuery, relations: Sequence[str]) -> list[float]:
-        """Return how close the query is to the name of each relation: the cosine of their vectors.
+    def cosines(self, query: ParsedQuery, relations: Sequence[str]) -> list[float]:
+        """Return how close the query is to the name of each relation: the cosine of their vectors, in deviations.
 
         Where one of them has no vector, because there is no encoder or it cannot read the text, it is _NAMED times the
         share of the name that the query has.
@@ -227,7 +232,8 @@ class GraphRetriever:
         known: Bools = np.zeros(len(relations), np.bool_)
         if query.vector is not None and self.relation_vectors and relations:
             vectors = np.stack([self.relation_vectors[name] for name in relations])
-            found, known = np.vecdot(vectors, query.vector).astype(np.float64), np.asarray(vectors.any(axis=1))
+            found = self.scale.standard(np.vecdot(vectors, query.vector).astype(np.float64))
+            known = np.asarray(vectors.any(axis=1))
         asked = name_units(query.text) if not known.all() else frozenset[str]()
         for at in np.flatnonzero(~known).tolist():
             found[at] = _NAMED * named_share(relations[at], asked)
@@ -286,6 +292,8 @@ def open_graph_retriever(
         policy, walks = resolved_policy(spec.expand, walked(spec, snapshot.relations), spec.document_mapping)
         vectors = statistics / ENTITY_VECTORS
         names = open_array(statistics / RELATION_VECTORS) if (statistics / RELATION_VECTORS).exists() else None
+        stored = statistics / COSINE_SCALE
+        scale = CosineScale(*open_array(stored).tolist()) if stored.exists() else _ENGLISH
         store = open_store(spec, snapshot) if walks else UnavailableStore("the expansion policy walks no relation")
         opened.callback(store.close)
         graph_retriever = GraphRetriever(
@@ -294,8 +302,9 @@ def open_graph_retriever(
             walks=walks,
             snapshot=snapshot,
             store=store,
-            linker=open_linker(folder, spec, open_array(vectors) if vectors.exists() else None),
+            linker=open_linker(folder, spec, open_array(vectors) if vectors.exists() else None, scale),
             relation_vectors={} if names is None else dict(zip(snapshot.relations, names, strict=True)),
+            scale=scale,
             model=RelationModel.of_table(learned),
         )
         opened.pop_all()

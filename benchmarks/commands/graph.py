@@ -28,6 +28,9 @@ def graph(
     gate: Annotated[
         bool, typer.Option("--gate", help="Only learn a gate on all data sets together, and print it.")
     ] = False,
+    fits: Annotated[
+        bool, typer.Option("--fits", help="Only fit how relations are weighed by train questions, and print it.")
+    ] = False,
     to: Annotated[
         Path | None, typer.Option("--out", help="Write results.json, report.md and more to this folder.")
     ] = None,
@@ -44,22 +47,22 @@ def graph(
     Example: clew bench graph data/fb15k237-simpleqa --json
     """
     from clew.benchmarks.data.datasets import open_dataset
+    from clew.benchmarks.graph.fits import weights
     from clew.benchmarks.graph.measure import GraphOptions, default_gate, measure, plain
     from clew.benchmarks.relevance.report import full, table, write
     from clew.benchmarks.relevance.report import plain as plain_results
     from clew.benchmarks.signature import code, environment
     from clew.cli.options import print_table, shown_progress
     from clew.core.measures.gains import parse_gains
-    from clew.core.measures.judged import data_home
 
-    if of is not None and not (of / "graph").is_dir():
-        of = data_home() / of
-    if of is not None and not (of / "graph").is_dir():
-        raise UsageError(f"--graph {of} contains no folder graph/", "graph/ contains nodes.jsonl and edges.jsonl")
     options = GraphOptions(
-        of.resolve() if of else None, {}, split, parse_gains(gains) if gains else None, sample, seed, model, rebuild
+        _with_graph(of) if of else None, {}, split, parse_gains(gains) if gains else None, sample, seed, model, rebuild
     )
     opened = [open_dataset(path) for path in folders]
+    if fits:
+        for folder in opened:
+            out_json(weights(folder, home / "bench", options, models=home)._asdict())
+        return
     if gate:
         with shown_progress("gate") as progress:
             out_json(default_gate(opened, home / "bench", options, progress, models=home).as_table())
@@ -84,6 +87,16 @@ def graph(
             for system, effect in systems.items():
                 shown[name][system] |= effect
         out_json(shown)
+
+
+def _with_graph(folder: Path) -> Path:
+    """Return a folder that holds graph/, by its path or its name under $CLEW_DATA. Raises UsageError if none does."""
+    from clew.core.measures.judged import data_home
+
+    for found in (folder, data_home() / folder):
+        if (found / "graph").is_dir():
+            return found.resolve()
+    raise UsageError(f"--graph {folder} contains no folder graph/", "graph/ contains nodes.jsonl and edges.jsonl")
 
 
 def _effects(found: GraphResult) -> list[str]:

@@ -36,6 +36,7 @@ from clew.kg.dictionary import ALIAS, NAME, TRANSLATION, Dictionary, Span
 from clew.kg.linker import Candidate, Linker, LinkSpec
 from clew.kg.snapshot import Snapshot, find_snapshot
 from clew.models.cached import CachedEncoder, EmbeddingCache
+from clew.models.cosines import cosine_scale
 from clew.models.protocols import Encoder
 from clew.models.store import resolve_if_saved
 from clew.search.query_analysis import readable
@@ -50,7 +51,7 @@ BINS = 10
 _SNAPSHOT_CODE = ("kg", "indexer/graphs", "clew/core/words.py", "clew/core/fold.py", "clew/core/text.py")
 _LINKER_CODE = (
     "kg/linker.py", "kg/surroundings.py", "kg/dictionary.py", "clew/core/words.py", "clew/core/fold.py",
-    "clew/core/text.py",
+    "clew/core/text.py", "clew/models/cosines.py",
 )  # fmt: skip
 # Number of entities of a name that are read: the one with the most edges, of one kind of name, is among them.
 _MAX_ENTITIES = 1_000
@@ -104,6 +105,7 @@ class Material:
         self.cache = EmbeddingCache(home / "cache" / "embeddings.sqlite")
         model = resolve_if_saved(options.model, models or home)
         self.encoder: Encoder = encoder_of(model, home)
+        self.scale = cosine_scale(self.encoder)
         say(f"encoding {self.snapshot.counts.entities:,} entities")
         with tempfile.TemporaryDirectory() as work:
             encoding = Encoding(model, home, self.cache, InProcess(), Silent())
@@ -128,7 +130,7 @@ class Material:
 
     def linker(self, spec: LinkSpec | None = None, weights: Mapping[str, tuple[float, float]] | None = None) -> Linker:
         """Return a new linker over the graph, with empty caches. spec, weights: None for the defaults."""
-        return Linker(Dictionary(self.snapshot.folder), spec, self.vectors, weights)
+        return Linker(Dictionary(self.snapshot.folder), spec, self.vectors, weights, self.scale)
 
     def signature(self) -> dict[str, Any]:
         """Return what the figures depend on, apart from code and machine."""

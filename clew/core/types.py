@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,17 @@ class Deadline:
     def left_ms(self) -> float:
         """The milliseconds that are left, at least 0."""
         return max(0.0, (self.at - time.monotonic()) * 1000)
+
+
+class CosineScale(NamedTuple):
+    """Mean and standard deviation of an encoder's cosines of texts that have nothing to do with each other."""
+
+    mean: float
+    deviation: float
+
+    def standard(self, cosines: Floats) -> Floats:
+        """Return cosines as their distances from the mean, in deviations."""
+        return (cosines - self.mean) / self.deviation
 
 
 @dataclass(frozen=True, slots=True)

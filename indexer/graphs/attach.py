@@ -14,7 +14,7 @@ from clew.core.errors import CorruptError, FormatError, NotFoundError, SpecError
 from clew.core.files import expand
 from clew.core.progress import Progress
 from clew.core.types import Vectors
-from clew.indexer.encode import Encoding
+from clew.indexer.encode import Encoding, encoder_of
 from clew.indexer.graphs.load import load
 from clew.indexer.graphs.read import lineage
 from clew.indexer.graphs.used import is_intact
@@ -28,8 +28,9 @@ from clew.kg.relations import relation_words
 from clew.kg.snapshot import Snapshot, find_snapshot, graph_folder, list_snapshots
 from clew.kg.spec import GraphSpec, pulled
 from clew.kg.types import GraphCounts
+from clew.models.cosines import cosine_scale
 from clew.search.fields import searched
-from clew.search.graph_retriever import ENTITY_VECTORS, RELATION_VECTORS
+from clew.search.graph_retriever import COSINE_SCALE, ENTITY_VECTORS, RELATION_VECTORS
 
 # Limits of the text of an entity that is encoded to distinguish it from others of the same name.
 _TEXT_CHARACTERS = 300
@@ -165,10 +166,11 @@ class GraphVectors:
             snapshot.close()
         np.save(self.work / ENTITY_VECTORS, vectors)
         np.save(self.work / RELATION_VECTORS, _encoded(encoding, names, self.work / "relations.npy"))
+        np.save(self.work / COSINE_SCALE, np.array(cosine_scale(encoder_of(encoding.model, encoding.home))))
 
     def put(self, statistics: Path) -> None:
         """Copy the vectors to the folder of a version's statistics."""
-        for name in (ENTITY_VECTORS, RELATION_VECTORS):
+        for name in (ENTITY_VECTORS, RELATION_VECTORS, COSINE_SCALE):
             if (self.work / name).exists():
                 shutil.copyfile(self.work / name, statistics / "graph" / name)
 

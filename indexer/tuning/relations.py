@@ -82,7 +82,7 @@ def steps_to_answers(
         (seed,) = graph_retriever.snapshot.ids(np.array([mention.entity], np.int64))
         hops = min(graph_retriever.policy.hops, 2)
         table = graph_retriever.store.neighbourhood([seed], replace(graph_retriever.policy.walk, hops=hops), Deadline())
-        for reached in (_one_step, _two_steps):
+        for reached in (one_step, _two_steps):
             shares = {path: 2 * len(to & nodes) / (len(to) + len(nodes)) for path, to in reached(table).items()}
             best = max(shares.values(), default=0.0)
             if best >= _LEAST_F1:
@@ -91,7 +91,7 @@ def steps_to_answers(
     return None
 
 
-def _one_step(table: EdgeTable) -> dict[Path, set[str]]:
+def one_step(table: EdgeTable) -> dict[Path, set[str]]:
     """Return step → the entities that it leads to from the seed, the only one of the walk."""
     reached: dict[Path, set[str]] = {}
     for step, near, far in _edges(table):

@@ -21,7 +21,7 @@ from clew.search.candidates.graph import (
     WEIGHTS,
     WITHOUT_STEPS,
 )
-from clew.search.graph_retriever import ENTITY_VECTORS, RELATION_VECTORS
+from clew.search.graph_retriever import COSINE_SCALE, ENTITY_VECTORS, RELATION_VECTORS
 
 # A unit vector in float16 can have numbers a little beyond 1.
 _LONGEST = 1.01
@@ -59,6 +59,9 @@ def check_entity_counts(folder: Path, passages: int, graph: GraphSize, dim: int)
             vectors = open_array(folder / name, dtype, (rows, dim or None))
             require(vectors.flags.c_contiguous, folder / name, "its rows are not stored one after the other")
             check_range(vectors, -_LONGEST, _LONGEST, folder / name)
+    if (scale := folder / COSINE_SCALE).exists():
+        mean, deviation = open_array(scale, np.float64, (2,)).tolist()
+        require(-1 <= mean <= 1 and 0 < deviation <= 1, scale, f"it is ({mean:g}, {deviation:g})")
 
 
 def check_annotations(folder: Path, passages: int, graph: GraphSize) -> None:

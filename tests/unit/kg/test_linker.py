@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from clew.core.types import CosineScale
 from clew.kg.dictionary import Dictionary, write_dictionary
 from clew.kg.linker import FEATURES, WEIGHTS, Linker, LinkSpec
 from clew.kg.types import Entity
@@ -191,13 +192,13 @@ def test_the_probability_is_the_logistic_of_the_weighted_features(dictionary):
 def test_the_vector_tells_namesakes_apart(dictionary):
     vectors = np.zeros((len(ENTITIES), 2), np.float16)
     vectors[ROWS["apple"]], vectors[ROWS["fruit"]] = (1, 0), (0, 1)
-    linker = Linker(dictionary, LinkSpec(threshold=0.0), vectors)
+    linker = Linker(dictionary, LinkSpec(threshold=0.0), vectors, scale=CosineScale(0.2, 0.1))
     assert named(linker, "the apple", np.array([1, 0], np.float32)) == [("apple", "apple")]
     assert named(linker, "the apple", np.array([0, 1], np.float32)) == [("apple", "fruit")]
     found = linker.link("the apple", np.array([0, 1], np.float32)).candidates
     seen = {ENTITIES[c.entity].id: dict(zip(FEATURES, c.features, strict=True)) for c in found}
-    assert (seen["fruit"]["cosine"], seen["fruit"]["cosine below best"]) == (1, 0)
-    assert (seen["apple"]["cosine"], seen["apple"]["cosine below best"]) == (0, -1)
+    assert (seen["fruit"]["cosine"], seen["fruit"]["cosine below best"]) == pytest.approx((8, 0))
+    assert (seen["apple"]["cosine"], seen["apple"]["cosine below best"]) == pytest.approx((-2, -10))
 
 
 def test_an_entity_without_a_vector_is_weighed_as_if_there_were_none(dictionary):

@@ -64,3 +64,13 @@ def test_steps_of_a_version_belong_to_entities_and_relations(tmp_path):
 def test_wrong_steps_of_a_version_are_refused(tmp_path, steps):
     with pytest.raises(CorruptError, match="steps"):
         check_entity_counts(counts(tmp_path, steps), 2, GRAPH, 0)
+
+
+@pytest.mark.parametrize("scale", [(0.4, 0.0), (0.4, -0.1), (np.nan, 0.1), (0.4, np.inf), (2.0, 0.1), (0.4,)])
+def test_a_scale_of_cosines_that_none_can_have_is_refused(tmp_path, scale):
+    folder = counts(tmp_path, [1])
+    np.save(folder / "cosine_scale.npy", np.array([0.4, 0.05]))
+    check_entity_counts(folder, 2, GRAPH, 0)
+    np.save(folder / "cosine_scale.npy", np.array(scale, np.float64))
+    with pytest.raises(CorruptError, match=r"cosine_scale\.npy"):
+        check_entity_counts(folder, 2, GRAPH, 0)
