@@ -90,6 +90,25 @@ def titles(
     )
 
 
+@app.command("kinds")
+def kinds(
+    source: Annotated[Path, typer.Argument(metavar="DIR", help="BEIR folder, or its name under $CLEW_DATA.")],
+    to: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the data set.")],
+    negatives: Annotated[int, typer.Option("--negatives", min=1, help="Number of negatives of each query.")] = 7,
+    most: Annotated[int, typer.Option("--most", min=0, help="Largest number of queries (0: no limit).")] = 0,
+    dev: Annotated[float, typer.Option("--dev", min=0, max=0.9, help="Share of queries for measuring.")] = 0.05,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of queries, negatives and the split.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Make a data set for training from titles of products: what each names, against products that only mention it.
+
+    Example: clew train kinds data/shop shop-kinds
+    """
+    from clew.training.kinds import kind_pairs
+
+    _written(kind_pairs(source, negatives=negatives, most=most, dev=dev, seed=seed).write(to), to, as_json)
+
+
 @app.command("names")
 def names(
     nodes: Annotated[Path, typer.Argument(metavar="NODES", help="nodes.jsonl of a graph, plain or compressed.")],

@@ -61,7 +61,7 @@ def title_pairs(
     corpus = first_file(folder, "corpus.jsonl")
     if corpus is None:
         raise DataError(f"{folder} has no corpus.jsonl", "give a BEIR folder; each document needs _id, title and text")
-    hidden = _held_out(folder)
+    hidden = held_out(folder)
     found, alike = PairData(), {key: dict[str, list[str]]() for key in same}
     values: dict[str, dict[str, str]] = {}
     titles: set[str] = set()
@@ -79,7 +79,7 @@ def title_pairs(
     if len(every) < 2:
         raise DataError(f"{corpus}: fewer than two documents have both a title and a text of {words} words")
     for name in every:
-        split = DEV if _share(f"{seed}/{found.queries[f't-{name}']}") < dev else TRAIN
+        split = DEV if share(f"{seed}/{found.queries[f't-{name}']}") < dev else TRAIN
         found.judge(split, f"t-{name}", name, 1)
         groups = [alike[key][value] for key, value in values[name].items()]
         for other in _negatives(name, groups, every, negatives, random.Random(f"{seed}/{name}")):  # noqa: S311 - a reproducible choice
@@ -113,8 +113,8 @@ def name_pairs(
         document = ids[1].setdefault(wanted, f"d{len(ids[1])}")
         found.queries.setdefault(query, asked)
         found.documents[document] = wanted
-        share = _share(f"{seed}/{str(names['en']).casefold()}")
-        split = TEST if share < test else DEV if share < test + dev else TRAIN
+        drawn = share(f"{seed}/{str(names['en']).casefold()}")
+        split = TEST if drawn < test else DEV if drawn < test + dev else TRAIN
         # Two nodes with one Chinese name may have two English ones; the first of them decides.
         found.judge(splits.setdefault(query, split), query, document, 1)
     if not found.queries:
@@ -125,7 +125,7 @@ def name_pairs(
     return found
 
 
-def _held_out(folder: Path) -> set[str]:
+def held_out(folder: Path) -> set[str]:
     """Return the documents that splits other than train judge; none if the folder has no qrels."""
     if first_file(folder, "queries.jsonl") is None:
         return set()
@@ -166,7 +166,7 @@ def _long(text: str, words: int) -> bool:
     return max(len(text.split()), 0 if text.isascii() else len(text) // 2) >= words
 
 
-def _share(key: str) -> float:
+def share(key: str) -> float:
     """Return a number from 0 to 1 (exclusive) that depends on a key only."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:6]) / 2**48
 
