@@ -19,7 +19,7 @@ from clew.benchmarks.data.datasets import Dataset
 from clew.benchmarks.graph.measure import GraphOptions, material, open_graph
 from clew.core.errors import DataError, QueryError
 from clew.core.types import Bools, Deadline, Floats
-from clew.indexer.tuning.relations import Answered, learn, one_step
+from clew.indexer.tuning.relations import LEAST_F1, NEAR_BEST, Answered, learn, one_step
 from clew.kg.relations import Step, remainder
 from clew.search.graph_reports import check_text
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 # More questions change the second decimal only.
 MOST_QUESTIONS = 2_000
-# A step is right if the F1 of what it reaches against the relevant documents is at most this much below the best one.
-_NEAR_BEST = 0.05
-_LEAST_F1 = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Choice:
 def choices(searcher: Searcher, questions: Sequence[tuple[str, set[str]]]) -> Iterator[Choice]:
     """Yield the choice of each question that names an entity with right and wrong steps.
 
-    questions: texts, each with the ids of its relevant documents.
+    questions: texts, each with the ids of its relevant documents. Right are the steps that relations are learned from.
     """
     retriever = searcher.graph_retriever
     assert retriever is not None  # noqa: S101 - opened with a graph
@@ -67,13 +64,13 @@ def choices(searcher: Searcher, questions: Sequence[tuple[str, set[str]]]) -> It
             reached = one_step(around)
             shares = {path[0]: 2 * len(to & nodes) / (len(to) + len(nodes)) for path, to in reached.items()}
             best = max(shares.values(), default=0.0)
-            if best < _LEAST_F1:
+            if best < LEAST_F1:
                 continue
-            right = np.array([share >= best - _NEAR_BEST for share in shares.values()])
+            right = np.array([share >= best - NEAR_BEST for share in shares.values()])
             if not right.all():
                 cosines = np.array(retriever.cosines(query, [step.relation for step in shares]))
                 good: dict[tuple[Step, ...], float] = {
-                    (step,): share for step, share in shares.items() if share >= best - _NEAR_BEST
+                    (step,): share for step, share in shares.items() if share >= best - NEAR_BEST
                 }
                 rest = remainder(query.text, [(mention.start, mention.end)])
                 yield Choice(tuple(shares), cosines, right, Answered(rest, good))

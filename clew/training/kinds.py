@@ -33,7 +33,6 @@ _LEAST_TITLES, _LEAST_SHARE = 3, 0.25
 # A query has at most so many relevant products, so that common kinds do not outweigh all others.
 _MOST_RELEVANT = 8
 
-
 # Stems of a kind → product that names it → the words as it writes them.
 Kinds = Mapping[tuple[str, ...], Mapping[str, str]]
 
@@ -84,11 +83,11 @@ def kind_pairs(source: Path, *, negatives: int = 7, most: int = 0, dev: float = 
         wrong = _wrong(kind, products, with_stem, negatives, generator)
         if not wrong:
             continue
-        shown = kinds[kind]
+        named = kinds[kind]
         query = f"k{len(found.queries)}"
-        found.queries[query] = next(iter(shown.values()))
+        found.queries[query] = next(iter(named.values()))
         split = DEV if share(f"{seed}/{kind}") < dev else TRAIN
-        right = generator.sample(sorted(shown), min(len(shown), _MOST_RELEVANT))
+        right = generator.sample(sorted(named), min(len(named), _MOST_RELEVANT))
         for grade, names in ((1, right), (0, wrong)):
             for name in names:
                 found.documents[name] = products[name].text

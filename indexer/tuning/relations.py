@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from clew.search.pipeline import Searcher
 
 # A question asks for a step if the F1 of the entities that it reaches against the question's answers is at least this.
-_LEAST_F1 = 0.3
+LEAST_F1 = 0.3
 # Steps whose F1 is at most this much below the best one count too.
-_NEAR_BEST = 0.05
+NEAR_BEST = 0.05
 # A path of two steps is learned from at least so many questions, because some path leads to any answer by chance.
 _LEAST_QUESTIONS = 2
 
@@ -85,8 +85,8 @@ def steps_to_answers(
         for reached in (one_step, _two_steps):
             shares = {path: 2 * len(to & nodes) / (len(to) + len(nodes)) for path, to in reached(table).items()}
             best = max(shares.values(), default=0.0)
-            if best >= _LEAST_F1:
-                good = {path: share for path, share in shares.items() if share >= best - _NEAR_BEST}
+            if best >= LEAST_F1:
+                good = {path: share for path, share in shares.items() if share >= best - NEAR_BEST}
                 return Answered(remainder(query.text, [(mention.start, mention.end)]), good)
     return None
 

@@ -130,26 +130,8 @@ LINKED_BY = (
 @pytest.mark.parametrize(
     ("seed", "candidates", "recorded"),
     [
-        (
-            0,
-            30,
-            {
-                "bias": (0.45, 0.09),
-                "alias": (1.38, 1.38),
-                "log rivals": (-0.56, -0.54),
-                "cosine": (-0.39, 0.0),
-            },
-        ),
-        (
-            1,
-            3_000,
-            {
-                "bias": (-0.81, -0.72),
-                "alias": (3.91, 3.91),
-                "cosine": (0.33, 0.0),
-                "capitals": (0.07, 0.06),
-            },
-        ),
+        (0, 30, {"bias": (0.45, 0.09), "alias": (1.38, 1.38), "log rivals": (-0.56, -0.54), "cosine": (-0.39, 0.0)}),
+        (1, 3_000, {"bias": (-0.81, -0.72), "alias": (3.91, 3.91), "cosine": (0.33, 0.0), "capitals": (0.07, 0.06)}),
     ],
 )
 def test_the_linker_is_the_same(seed: int, candidates: int, recorded: dict[str, tuple[float, float]]) -> None:
