@@ -19,8 +19,9 @@ from typing import Any, Literal, NamedTuple
 
 from clew.core.words import is_chinese, words
 
-# Weights in log-odds of the cosine, of the log-likelihood of the learned model, and of the log-odds of the link. Pairs:
-# without and with a learned model. Fitted on the train questions of fb15k237-simpleqa.
+# Weights in log-odds of the cosine (in deviations), of the log-likelihood of the learned model, and of the log-odds of
+# the link. Pairs: without and with a learned model. Fitted on the train questions of fb15k237-simpleqa, when cosines
+# were taken as they are; `clew bench graph --fits` prints those of a choice among steps, where the cosine counts more.
 COSINE, LIKELIHOOD, LINK = (0.32, 0.1), 1.2, (0.6, 0.4)
 # Strength of the smoothing, in words: towards all questions, and towards the name of the relation.
 _SMOOTHING, _NAME_WORDS = 20.0, 3.0
