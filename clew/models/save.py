@@ -7,6 +7,7 @@ Artifacts are immutable: they are written to a staging folder, which is then ren
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shutil
@@ -254,6 +255,12 @@ def _extend_card(card: Path, origin: str, agreement: Mapping[str, Any]) -> None:
         file.write(f"\n\n## 8-bit form\n\n{words}\n")
 
 
+def _write_compactly(file: Path) -> None:
+    """Rewrite a JSON file without spaces and escapes: a tokenizer of 50,000 tokens is then half as large."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+
+
 def _write_artifact(staged: Path, source: Path, manifest: ModelManifest, precision: Precision) -> None:
     pairs = manifest.role == "cross_encoder"
     max_length = read_pair_max_length(source) if pairs else read_config(source).max_length
@@ -265,6 +272,7 @@ def _write_artifact(staged: Path, source: Path, manifest: ModelManifest, precisi
             weights.unlink()
         facts["agreement"] = _measure_agreement(source, staged, max_length, manifest.role)
         _extend_card(staged / "README.md", manifest.source, facts["agreement"])
+        _write_compactly(staged / "tokenizer.json")
     written = replace(
         manifest,
         files=digest_files(staged),

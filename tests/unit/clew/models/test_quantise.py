@@ -60,6 +60,12 @@ def test_it_scores_nearly_as_the_whole_one(trained, quantised):
 
 
 @pytest.mark.slow
+def test_its_tokenizer_is_the_same_in_fewer_bytes(trained, quantised):
+    whole, compact = trained / "tokenizer.json", quantised / "tokenizer.json"
+    assert json.loads(compact.read_bytes()) == json.loads(whole.read_bytes())
+    assert compact.stat().st_size < whole.stat().st_size
+
+
 def test_it_is_made_once(trained, quantised):
     assert save_quantised(trained, quantised.parents[2]) == quantised
 
