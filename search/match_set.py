@@ -8,7 +8,9 @@ A document matches
   by meaning  if its cosine stands out from those of all passages more than the best of as many unrelated passages is
               expected to, if cosines were normally distributed: (cosine - mean) / deviation is at least the quantile
               1 - 1 / passages. If no document matches by words, the cosine must also be further above the mean than
-              that of any passage is for nonsense words. `[dense] floor` sets a lowest cosine instead.
+              the best one of nonsense words is: of most nonsense if the encoder knows words of the query, as in a
+              query of another language than the documents, and of all nonsense if it does not. `[dense] floor` sets a
+              lowest cosine instead.
 
 Cosines of nonsense are compared as differences from the mean, because the mean depends on the encoder, and with many
 encoders also on the query's language: from .72 to .83 with multilingual-e5-small, around 0 with the default encoder.
@@ -112,7 +114,13 @@ class MeaningFloor:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cosine(
-        self, statistics: Floats, dense: CandidateGenerator, query_analyzer: QueryAnalyzer, *, words: bool
+        self,
+        query: ParsedQuery,
+        statistics: Floats,
+        dense: CandidateGenerator,
+        query_analyzer: QueryAnalyzer,
+        *,
+        words: bool,
     ) -> float:
         """Return the least cosine. statistics: (2,) mean and deviation of all; words: whether a document has words."""
         if self.floor is not None:
@@ -124,7 +132,10 @@ class MeaningFloor:
         if words:
             return least
         nonsense = self._measured(dense, query_analyzer)
-        return max(least, (mean + nonsense.lead if differ else nonsense.best) + _EQUAL)
+        if not differ:
+            return nonsense.best + _EQUAL
+        lead = nonsense.usual_lead if query_analyzer.knows_words(query) else nonsense.lead
+        return max(least, mean + lead + _EQUAL)
 
     def _measured(self, dense: CandidateGenerator, query_analyzer: QueryAnalyzer) -> _Nonsense:
         """Return what nonsense queries reach in this index; measured at the first call."""
@@ -132,24 +143,23 @@ class MeaningFloor:
             if self._nonsense is None:
                 vectors = query_analyzer.vectors(_nonsense_queries())
                 found = [dense.candidates(CandidateRequest(query, 1)) for query in vectors]
-                reached = [
-                    (float(ranking.scores[0]), (ranking.score_statistics or (0.0, 1.0))[0])
-                    for ranking in found
-                    if len(ranking)
-                ]
-                self._nonsense = _Nonsense(
-                    max((best for best, _ in reached), default=-1.0),
-                    max((best - mean for best, mean in reached), default=0.0),
-                )
+                best = [float(ranking.scores[0]) for ranking in found if len(ranking)] or [-1.0]
+                means = [(ranking.score_statistics or (0.0, 1.0))[0] for ranking in found if len(ranking)] or [-1.0]
+                leads = np.subtract(best, means)
+                self._nonsense = _Nonsense(max(best), float(leads.max()), float(np.median(leads)))
             return self._nonsense
 
 
 @dataclass(frozen=True, slots=True)
 class _Nonsense:
-    """The highest cosine of nonsense queries with the passages, and the highest above the mean of its query."""
+    """The highest cosine of nonsense queries with the passages, and how far above the mean of its query the best is.
+
+    lead: the largest of all nonsense queries. usual_lead: their median.
+    """
 
     best: float
     lead: float
+    usual_lead: float
 
 
 def _nonsense_queries() -> list[str]:

@@ -98,6 +98,10 @@ class QueryAnalyzer:
         vector = self.encoder.encode_queries([query.text])[0]
         return replace(query, vector=vector, unknown=unknown)
 
+    def knows_words(self, query: ParsedQuery) -> bool:
+        """Return whether the encoder knows a word of the query."""
+        return self.encoder is not None and self.encoder.knows_words(query.text)
+
     def vectors(self, texts: Sequence[str]) -> list[ParsedQuery]:
         """Return those of the texts that the encoder knows enough tokens of, as queries with vectors (one batch)."""
         if self.encoder is None:

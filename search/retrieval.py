@@ -138,7 +138,7 @@ class Retriever:
                 found[graph_matches(generator, query, self.store)] = True
             else:
                 statistics = pool.score_statistics[row]
-                least = floor.cosine(statistics, generator, self.query_analyzer, words=words)
+                least = floor.cosine(query, statistics, generator, self.query_analyzer, words=words)
                 near, complete = self._near(name, row, query, pool, trace, filter_mask, least)
                 found[near] = True
                 exact &= complete

@@ -13,6 +13,7 @@ from clew.core.types import Vectors
 from clew.models.batches import batches, padded
 from clew.models.folder import read_config
 from clew.models.runtimes import TokenModel
+from clew.models.unread import knows_words, reads_han
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -35,6 +36,7 @@ class BiEncoder:
         self._truncating = open_tokenizer(folder)
         self._truncating.enable_truncation(self._config.max_length)
         self._unknown = unknown_id(self._tokenizer)
+        self._reads_han = reads_han(self._tokenizer, self._unknown)
         self.fingerprint = fingerprint
         self.agreement = agreement
         self.dim = model.dim
@@ -54,6 +56,10 @@ class BiEncoder:
         prepared = [self._with_prompt(text, "") for text in texts]
         found = (encoding.ids for encoding in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False))
         return [sum(token == self._unknown for token in ids) / len(ids) if ids else 1.0 for ids in found]
+
+    def knows_words(self, text: str) -> bool:
+        """Return whether a word of the text is in the vocabulary (see clew.models.unread)."""
+        return knows_words(self._tokenizer, self._unknown, self._with_prompt(text, ""), han=self._reads_han)
 
     def _with_prompt(self, text: str, prompt: str) -> str:
         return (prompt + text).lower() if self._config.lower else prompt + text

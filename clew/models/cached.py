@@ -150,6 +150,10 @@ class CachedEncoder:
         """Return the shares of unknown tokens of the wrapped encoder."""
         return self._encoder.unknown_shares(texts)
 
+    def knows_words(self, text: str) -> bool:
+        """Return whether a word of the text is in the vocabulary (see clew.models.unread)."""
+        return self._encoder.knows_words(text)
+
     def _get_or_encode(self, texts: Sequence[str], role: str) -> Vectors:
         """Return vectors from disk if they are stored; otherwise compute them (each text once) and store them."""
         keys = [cache_key(self._encoder, role, text) for text in texts]

@@ -47,6 +47,10 @@ class HashingEncoder:
         """Return 0 for each text, because every word can be hashed; 1 for a text without words."""
         return [0.0 if _TOKEN.search(text) else 1.0 for text in texts]
 
+    def knows_words(self, text: str) -> bool:
+        """Return False: words are not told from strings of letters."""
+        return False
+
     def _vector(self, text: str) -> Vectors:
         features, weights = [""], [1e-3]  # so that a text without words gets a direction too
         for number, match in enumerate(_TOKEN.finditer(text.lower())):

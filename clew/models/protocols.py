@@ -52,6 +52,10 @@ class Encoder(Protocol):
         """Return the share (0 to 1) of each text's tokens that the vocabulary lacks; 1 for a text without tokens."""
         ...
 
+    def knows_words(self, text: str) -> bool:
+        """Return whether a word of the text is in the vocabulary (see clew.models.unread)."""
+        ...
+
 
 class PairScorer(Protocol):
     """A cross-encoder: how well each text answers the query.

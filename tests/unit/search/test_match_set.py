@@ -15,6 +15,9 @@ from clew.search.protocols import ParsedQuery
 HOLDING = {"case": range(50), "otter": range(48, 52), "red": range(40, 50), "of": range(100)}
 
 
+QUERY = ParsedQuery("q", ())
+
+
 class Store:
     documents = 100
     document_of = np.repeat(np.arange(100), 2)
@@ -66,9 +69,9 @@ def test_the_floor_is_a_quantile_of_the_cosines_or_the_one_of_the_spec() -> None
         size = 1_000
 
     statistics = np.array([0.1, 0.05])
-    found = MeaningFloor().cosine(statistics, Dense(), None, words=True)
+    found = MeaningFloor().cosine(QUERY, statistics, Dense(), None, words=True)
     assert found == pytest.approx(0.1 + 0.05 * 3.0902, abs=1e-4)
-    assert MeaningFloor(0.4).cosine(statistics, Dense(), None, words=False) == 0.4
+    assert MeaningFloor(0.4).cosine(QUERY, statistics, Dense(), None, words=False) == 0.4
 
 
 class Analysis:
@@ -77,17 +80,22 @@ class Analysis:
     def vectors(self, texts):
         return [ParsedQuery(text, ()) for text in texts]
 
+    def knows_words(self, query):
+        return query.text == "known"
+
 
 @pytest.mark.parametrize(
-    ("statistics", "floor"),
+    ("text", "statistics", "floor"),
     [
-        ((0.75, 0.02), 0.80),  # nonsense is .05 above its mean
-        ((0.60, 0.02), 0.65),  # a query whose mean is lower, as that of another language may be, has a lower floor
-        ((0.75, 0.03), 0.75 + 0.03 * 2.3263),  # the quantile is higher
-        ((0.75, 0.0), 0.82),  # all cosines are equal, as those of a lone passage: nonsense itself is the floor
+        ("q", (0.75, 0.02), 0.80),  # nonsense is at most .05 above its mean
+        ("known", (0.70, 0.005), 0.73),  # the encoder knows a word: it is usually .03 above
+        ("q", (0.60, 0.02), 0.65),  # a query whose mean is lower, as that of another language, has a lower floor
+        ("q", (0.75, 0.03), 0.75 + 0.03 * 2.3263),  # the quantile is higher
+        ("known", (0.75, 0.03), 0.75 + 0.03 * 2.3263),
+        ("q", (0.75, 0.0), 0.82),  # all cosines are equal, as those of a lone passage: nonsense itself is the floor
     ],
 )
-def test_without_words_nonsense_is_compared_by_how_far_it_is_above_its_mean(statistics, floor) -> None:
+def test_without_words_nonsense_is_compared_by_how_far_it_is_above_its_mean(text, statistics, floor) -> None:
     asked = []
 
     class Dense:
@@ -100,5 +108,6 @@ def test_without_words_nonsense_is_compared_by_how_far_it_is_above_its_mean(stat
 
     meaning = MeaningFloor()
     for _ in range(2):
-        assert meaning.cosine(np.array(statistics), Dense(), Analysis(), words=False) == pytest.approx(floor, abs=2e-4)
+        found = meaning.cosine(ParsedQuery(text, ()), np.array(statistics), Dense(), Analysis(), words=False)
+        assert found == pytest.approx(floor, abs=2e-4)
     assert len(asked) == len(set(asked)) == 64  # measured once

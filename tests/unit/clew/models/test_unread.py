@@ -8,7 +8,7 @@ from clew.models.bi_encoder import open_tokenizer, unknown_id
 from clew.models.overlap import OverlapScorer
 from clew.models.protocols import LanguageReader
 from clew.models.store import SHIPPED_SCORER
-from clew.models.unread import UNKNOWN_LIMIT, reads_han, unread_share
+from clew.models.unread import UNKNOWN_LIMIT, knows_words, reads_han, unread_share
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,22 @@ def test_a_vocabulary_of_chinese_characters_reads_chinese(tokenizer, tmp_path) -
     assert reads_han(chinese, 0)
     assert not reads_han(tokenizer, unknown_id(tokenizer))
     assert unread_share(chinese, 0, "红色连衣裙", han=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("kettle with temperature control", True),
+        ("blorfnik kettle", True),
+        ("asdf qwer", False),
+        ("rw120-wu 4.5 xqzvw", False),
+        ("pc of", False),  # as short as the pieces of any string of letters
+        ("红色", False),
+        ("", False),
+    ],
+)
+def test_a_word_of_the_vocabulary_is_told_from_a_string_of_letters(tokenizer, text, known) -> None:
+    assert knows_words(tokenizer, unknown_id(tokenizer), text, han=False) is known
 
 
 def test_a_model_that_reads_every_language_says_nothing_of_it() -> None:
