@@ -47,7 +47,7 @@ class HashingEncoder:
         """Return 0 for each text, because every word can be hashed; 1 for a text without words."""
         return [0.0 if _TOKEN.search(text) else 1.0 for text in texts]
 
-    def knows_words(self, text: str) -> bool:
+    def knows_words(self, text: str) -> bool:  # noqa: ARG002 - the protocol has it
         """Return False: words are not told from strings of letters."""
         return False
 

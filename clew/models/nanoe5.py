@@ -127,6 +127,7 @@ def _tokenizer(reader: _Reader) -> dict[str, Any]:
     ]  # fmt: skip
     ends = [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
             {"SpecialToken": {"id": "</s>", "type_id": 0}}]  # fmt: skip
+    second = [{"Sequence": {"id": "B", "type_id": 0}}, ends[2]]
     return {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
         "normalizer": {"type": "Sequence", "normalizers": [
@@ -134,7 +135,7 @@ def _tokenizer(reader: _Reader) -> dict[str, Any]:
         ]},
         "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
         "post_processor": {
-            "type": "TemplateProcessing", "single": ends, "pair": [*ends, *ends[1:]],
+            "type": "TemplateProcessing", "single": ends, "pair": [*ends, *second],
             "special_tokens": {
                 name: {"id": name, "ids": [int(at)], "tokens": [name]} for at, name in names.items() if at in {bos, eos}
             },

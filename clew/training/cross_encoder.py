@@ -14,6 +14,7 @@ from clew.core.errors import DataError
 from clew.core.measures.ndcg import ndcg
 from clew.core.progress import Progress
 from clew.core.types import Vectors
+from clew.models.cross_encoder import open_pair_tokenizer
 from clew.models.protocols import PairScorer
 from clew.training.examples import Example
 from clew.training.fit import Fitted, Measure, arguments, fit
@@ -92,13 +93,17 @@ def fit_lists(
 
 
 def load_cross_encoder(folder: Path, max_length: int) -> Any:
-    """Load a cross-encoder with one output score; its last layer is initialised if the folder has none."""
+    """Load a cross-encoder with one output score; its last layer is initialised if the folder has none.
+
+    Raises FormatError for a tokenizer that leaves out the second text of a pair.
+    """
     from sentence_transformers import CrossEncoder
     from transformers.utils import logging
 
     library: Any = logging
     library.set_verbosity_error()
     library.disable_progress_bar()
+    open_pair_tokenizer(folder)
     model = CrossEncoder(str(folder), num_labels=1, local_files_only=True, model_kwargs=network_settings())
     model.max_seq_length = max_length
     return model

@@ -90,6 +90,7 @@ def test_texts_are_cut_into_its_pieces(folder):
     encoding = tokenizer.encode("query: red　 hat 帽子 zz")
     assert encoding.tokens[:8] == ["<s>", "▁query", ":", "▁red", "▁hat", "▁", "帽子", "▁"]
     assert encoding.ids[-2:] == [3, 2]
+    assert tokenizer.encode("red", "hat").tokens == ["<s>", "▁red", "</s>", "▁hat", "</s>"]
 
 
 @pytest.mark.slow
