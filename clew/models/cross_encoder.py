@@ -67,6 +67,6 @@ def open_pair_tokenizer(folder: Path) -> Tokenizer:
     if 1 not in tokenizer.encode("a", "b").sequence_ids:
         raise FormatError(
             f"{folder / 'tokenizer.json'} leaves out the second text of a pair",
-            "mend `pair` in its post_processor, or use another model",
+            "fix `pair` in its post_processor, or use another model",
         )
     return tokenizer
