@@ -54,8 +54,7 @@ def knows_words(tokenizer: Tokenizer, unknown: int | None, text: str, *, han: bo
     """Return whether a vocabulary has a word of a text as one token, so that the text is not a mere string of letters.
 
     A word has at least three letters; Chinese characters that the vocabulary knows are words too, if it was made for
-    Chinese (`han`: whether it was). In the vocabulary of the default encoder, nearly all questions of squad11 and
-    96 % of the product names that walmart-amazon asks for have one, and no text of random letters.
+    Chinese (`han`: whether it was). A query of nothing but rare words, brands and model numbers may have none.
     """
     found = tokenizer.encode(text, add_special_tokens=False)
     for _, group in groupby(range(len(found.ids)), key=lambda at: found.word_ids[at]):

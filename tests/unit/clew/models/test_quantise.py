@@ -66,6 +66,7 @@ def test_its_tokenizer_is_the_same_in_fewer_bytes(trained, quantised):
     assert compact.stat().st_size < whole.stat().st_size
 
 
+@pytest.mark.slow
 def test_it_is_made_once(trained, quantised):
     assert save_quantised(trained, quantised.parents[2]) == quantised
 
