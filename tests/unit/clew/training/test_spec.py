@@ -31,7 +31,6 @@ def test_a_spec_is_read_with_its_tables(tmp_path):
 RECIPES = {
     **dict.fromkeys(["encoder", "reranker", "reranker-more", "student"], "all-MiniLM-L6-v2-int8"),
     "bilingual-encoder": "e5-zh-en-int8",
-    "bilingual-products": "e5-zh-en-int8",
     "bilingual-reranker": "clew-bilingual-int8",
     "bilingual-student": "e5-zh-en-int8",
 }
