@@ -37,7 +37,7 @@ class Question:
 SHOP = (
     Question("dm18b4", "a model number is found in any spelling: the catalogue has DM18-B4", k=1),
     Question(
-        "my husband snores and I cannot sleep",
+        "my husband snores",
         "a need described in everyday words, none of which is in the product's title",
     ),
     Question(

@@ -53,7 +53,7 @@ def test_the_graph_names_an_entity_for_most_of_the_queries(shop):
 
 
 def test_a_link_that_names_the_whole_query_counts_in_full(shop):
-    response = shop.search("dining table", k=5, graph="on", rerank=False)
+    response = shop.search("dining table", k=6, graph="on", rerank=False)
     assert {hit.id for hit in response.hits} >= {f"table cloth/other{n}" for n in range(4)}
     assert response.graph.outmatched == 0
 

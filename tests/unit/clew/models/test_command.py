@@ -35,7 +35,7 @@ def table(text: str) -> Any:
 
 def test_list(run: Run, trained: Path) -> None:
     default, *_, tiny = run("list").splitlines()
-    assert default.startswith("* clew-encoder-int8 ")
+    assert default.startswith("* clew-bilingual-int8 ")
     assert tiny.split()[:4] == ["tiny-reranker", trained.name, "cross-encoder", "32"]
     assert tiny.endswith("clew train")
     assert "apache-2.0" in tiny
