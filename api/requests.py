@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from clew.core.errors import nearest
+from clew.search.names import listed
 from clew.search.types import (
     MAX_ANSWERS,
     MAX_FACET_VALUES,
@@ -35,6 +36,13 @@ Query = Annotated[
     str,
     Field(min_length=1, max_length=MAX_QUERY_CHARACTERS, description="The query, in natural language."),
     AfterValidator(_not_blank),
+]
+SearchQuery = Annotated[
+    str,
+    Field(
+        max_length=MAX_QUERY_CHARACTERS,
+        description="The query, in natural language; empty or * lists all documents that pass the filters.",
+    ),
 ]
 Index = Annotated[
     str | None,
@@ -90,6 +98,16 @@ Filters = Annotated[
     ),
 ]
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
+# A list, or one string with commas.
+Listed = Annotated[Names, BeforeValidator(lambda given: list(listed(given)) if isinstance(given, str) else given)]
+Sort = Annotated[
+    Listed,
+    Field(
+        description="Fields to sort by, the most important first, each with :asc (the default) or :desc, and _score "
+        "for relevance; a list, or one string with commas. Missing values come last. Empty: by relevance.",
+        examples=[["price:asc", "rating:desc"], "price:asc,rating:desc"],
+    ),
+]
 Sources = Annotated[
     Names | None,
     Field(min_length=1, description="Candidate sources to use; null: all sources of the index."),
@@ -176,13 +194,14 @@ class SearchBody(Options):
                     "facets": ["brand", "category"],
                     "explain": True,
                 },
+                {"index": "shop", "filters": {"brand": "Sony"}, "sort": ["price:asc"]},
             ]
         },
     )
 
-    instead = {"q": "use query; q is the name in GET /v1/search"}
+    instead = {"q": "use query; q is the name in GET /v1/search", "sort_by": "use sort", "order_by": "use sort"}
 
-    query: Query
+    query: SearchQuery = ""
     k: Count = 10
     offset: Offset = 0
     filters: Filters = None
@@ -194,6 +213,7 @@ class SearchBody(Options):
     sources: Sources = None
     fusion: Fusion = None
     min_probability: Probability = None
+    sort: Sort = []
     explain: Explain = False
     budget_ms: AnswerTime = None
 
@@ -213,16 +233,17 @@ class SearchParameters(Options):
         },
     }
 
-    query: Annotated[Query, Field(alias="q")]
+    query: Annotated[SearchQuery, Field(alias="q")] = ""
     k: Count = 10
     offset: Offset = 0
     profile: Profile = "product"
     min_probability: Probability = None
+    sort: Annotated[str, Field(max_length=2_000, description="As in POST /v1/search, with commas.")] = ""
     explain: Explain = False
 
     def request(self) -> SearchRequest:
         """Return the search request for the searcher."""
-        return SearchRequest(**self.values(SearchRequest))
+        return SearchRequest(**self.values(SearchRequest) | {"sort": listed(self.sort)})
 
 
 class WhyNotBody(SearchBody):
@@ -232,6 +253,7 @@ class WhyNotBody(SearchBody):
         json_schema_extra={"examples": [{"index": "shop", "query": "headphones", "id": "P-0042", "k": 10}]}
     )
 
+    query: Query
     id: str = Field(min_length=1, max_length=2_000, description="Id of the document that was expected.")
 
 

@@ -81,6 +81,7 @@ class Hit(Answer):
     variant: MatchedVariant | None = Field(
         description="The variant that passes the filters and has most query terms; null in an index without variants."
     )
+    sort_values: Json = Field(description="The values that the document is sorted by, by field; null if missing.")
 
 
 class FacetValue(Answer):

@@ -6,10 +6,17 @@ from clew.core.errors import QueryError
 from clew.search.types import GRAPH_MODES, MAX_FACET_VALUES, MAX_K, MAX_QUERY_CHARACTERS, MAX_WINDOW, SearchRequest
 
 
-def check(request: SearchRequest) -> None:
-    """Check the parameters of a request. Raises QueryError that names the invalid one."""
-    if not request.query.strip():
-        raise QueryError("query is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
+def check(request: SearchRequest, *, listing: bool = False) -> None:
+    """Check the parameters of a request. Raises QueryError that names the invalid one.
+
+    listing: whether documents may be listed in another order than by relevance, and without a query.
+    """
+    if not listing:
+        _check_relevance(request)
+    elif request.browses and request.min_probability is not None:
+        raise QueryError(
+            f"min_probability is {request.min_probability:g}, but the query is empty", "leave it out, or give a query"
+        )
     if len(request.query) > MAX_QUERY_CHARACTERS:
         raise QueryError(
             f"query has {len(request.query):,} characters", f"give at most {MAX_QUERY_CHARACTERS:,} characters"
@@ -31,3 +38,11 @@ def check(request: SearchRequest) -> None:
         raise QueryError(f"rerank is {request.rerank!r}", "give true or false, or leave it out (set by the index)")
     if request.min_probability is not None and not 0 <= request.min_probability <= 1:
         raise QueryError(f"min_probability is {request.min_probability}", "give 0 to 1, or leave it out")
+
+
+def _check_relevance(request: SearchRequest) -> None:
+    """Check that a request has a query, and no option that only listings have."""
+    if not request.query.strip():
+        raise QueryError("query is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
+    if request.sort:
+        raise QueryError(f"sort is {', '.join(request.sort)}, but only a search sorts", "leave sort out")

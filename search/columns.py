@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.core.fold import normalise
+from clew.core.fold import fold, normalise
 from clew.core.types import Bools, Floats, Ints
 
 LEVEL = ">"
@@ -119,6 +119,19 @@ class Keywords:
         shown = {path: max(forms, key=lambda form: (forms[form], form)) for path, forms in written.items()}
         names = [tuple(shown[path[:end]] for end in range(1, len(path) + 1)) for path in every]
         return [f" {LEVEL} ".join(name) for name in names], within
+
+    @cached_property
+    def alphabetical(self) -> tuple[tuple[str, ...], Ints]:
+        """Return the values in alphabetical order, and (values,) int64 the place there of each code.
+
+        Case and accents decide only between values that are otherwise the same.
+        """
+        order = sorted(
+            range(len(self.values)), key=lambda code: (fold(self.values[code])[0].strip(), self.values[code])
+        )
+        places = np.empty(len(order), np.int64)
+        places[order] = np.arange(len(order))
+        return tuple(self.values[code] for code in order), places
 
     @cached_property
     def _counts(self) -> Ints:

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import marisa_trie
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clew.core.arrow import to_arrow, to_numpy
@@ -171,7 +173,7 @@ class DocStore:
         self._ids = ids
         self.variants = variants
         self._place = {name: at for at, name in enumerate(_own(fields), 1)}
-        self._cached: dict[str, Column] = {}
+        self._cached: dict[tuple[str, str], Column] = {}
 
     @classmethod
     def open(cls, directories: Sequence[Path], fields: Fields) -> DocStore:
@@ -279,16 +281,24 @@ class DocStore:
 
     # -------------------------------------------------------------- all documents
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str, kind: str = "") -> Column:
         """Return a field of all documents; it is read once and cached. Raises KeyError if it is not declared.
 
-        The column of a variant field has a value for each variant instead (see `variants`).
+        kind: "keyword" reads the values of a text field as those of a keyword field. The column of a variant field has
+        a value for each variant instead (see `variants`).
         """
         if self.variants is not None and name in self.variants.fields:
             return self.variants.column(name)
-        if name not in self._cached:
-            self._cached[name] = read_column(self.fields[name].type, self._columns[self._place[name]])
-        return self._cached[name]
+        if (name, kind) not in self._cached:
+            self._cached[name, kind] = read_column(kind or self.fields[name].type, self._columns[self._place[name]])
+        return self._cached[name, kind]
+
+    @cached_property
+    def id_ranks(self) -> Ints:
+        """Return (documents,) int64, the place of each document in the order of the ids (by code points)."""
+        ranks = np.empty(self.documents, np.int64)
+        ranks[to_numpy(pc.sort_indices(self._columns[0]))] = np.arange(self.documents)
+        return ranks
 
     def passage_set(self, fields: Fields) -> PassageSet:
         """Return the searched fields of every passage, in order, as BM25 reads them.

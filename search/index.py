@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from clew.core.errors import QueryError, UsageError
 from clew.core.home import home_folder
+from clew.search.names import listed
 from clew.search.types import AnswerRequest, SearchRequest
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Index:
 
     def search(
         self,
-        query: str,
+        query: str = "",
         *,
         k: int = 10,
         offset: int = 0,
@@ -67,12 +68,13 @@ class Index:
         graph: GraphMode = "auto",
         rerank: bool | None = None,
         min_probability: float | None = None,
+        sort: str | Sequence[str] = (),
         expand: GraphMode | None = None,
     ) -> SearchResponse:
-        """Search the index.
+        """Search the index; without a query, list the documents that pass the filters.
 
-        The options are the fields of `clew.SearchRequest`; expand is the old name of graph (deprecated). Raises
-        QueryError that names the option at fault.
+        The options are the fields of `clew.SearchRequest`; sort is also one string, such as "price:asc, rating:desc".
+        expand is the old name of graph (deprecated). Raises QueryError that names the option at fault.
         """
         self._check_open()
         return self.searcher.search(
@@ -91,6 +93,7 @@ class Index:
                 graph=_graph_mode(graph, expand),
                 rerank=rerank,
                 min_probability=min_probability,
+                sort=listed(sort),
             )
         )
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import starmap
 
 import numpy as np
 
@@ -25,6 +27,10 @@ from clew.search.filters import Filter, parse_filters, unknown_values
 from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
 from clew.search.gate import Gate
 from clew.search.graph_retriever import GraphRetriever
+from clew.search.hits import Hits, stage_scores
+from clew.search.listing.browse import NOTHING_LISTED, browsed
+from clew.search.listing.order import Listing, Relevance, unscored
+from clew.search.listing.sort_keys import SCORE, SortKey, parse_sort
 from clew.search.match_set import MatchSet, MeaningFloor, documents_of
 from clew.search.present import Presenter
 from clew.search.profile import load_profile
@@ -39,7 +45,6 @@ from clew.search.types import (
     AnswerResponse,
     GraphMode,
     GraphUse,
-    Hit,
     SearchRequest,
     SearchResponse,
     StageScore,
@@ -91,30 +96,34 @@ class Searcher:
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """Answer one search. Raises QueryError for an invalid request, StageUnavailable if no source can answer."""
-        check(request)
-        profile, reranker = load_profile(request.profile), self._reranker(request)
+        check(request, listing=True)
+        keys = parse_sort(request.sort, self.fields)
+        profile, reranker = load_profile(request.profile), self._reranker(request, keys)
         trace = Trace(Deadline.after_ms(request.budget_ms))
         started = time.perf_counter()
         with trace.mandatory("filter"):
             filters = self._filters(request)
             filter_mask = filters.documents(self.store) if filters else None
-        query, ordering, matches = self._ordered(request, reranker, trace, filter_mask)
-        window = ordering.shown[request.offset : request.offset + request.k]
-        with trace.mandatory("present"):
             passing = filters.variants(self.store) if filters else None
+        if request.browses:
+            query, ordering, matches = browsed(self.store, filter_mask)
+        else:
+            wanted = 0 if keys else request.offset + request.k
+            query, ordering, matches = self._ordered(request, reranker, trace, filter_mask, wanted)
+        listing = Listing(self.store, keys, self._relevance(request, query, ordering, matches), passing)
+        with trace.mandatory("sort"):
+            documents = listing.first(request.offset + request.k)[request.offset :]
+            ordering = listing.relevance.including(documents)
+        with trace.mandatory("present"):
             presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile, passing)
-            hits = tuple(
-                self._hit(ordering, int(at), rank, presenter, query if request.explain else None)
-                for rank, at in enumerate(window, request.offset + 1)
-            )
-        # If all reranked documents are dropped, nothing is shown, and nothing counts.
-        left = matches.count - len(ordering.lost) if len(ordering.shown) else 0
-        total = Total(left, "eq" if matches.exact or not len(ordering.shown) else "gte")
+            shown = Hits(self.store, self.generators, ordering, presenter, listing, request.explain)
+            hits = tuple(starmap(shown.hit, enumerate(documents.tolist(), request.offset + 1)))
+        listed = listing.relevance.listed
+        total = Total(int(np.count_nonzero(listed)), "eq" if matches.exact or not listed.any() else "gte")
         facets = {}
         if names := request.facets or profile.facets_of(self.fields):
             with trace.stage("facets"):
-                counted = matches.documents & ~documents_of(ordering.lost, self.store) & (left > 0)
-                facets = count_facets(self.store, self.fields, names, counted, request.facet_limit, variants=passing)
+                facets = count_facets(self.store, self.fields, names, listed, request.facet_limit, variants=passing)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return SearchResponse(
             query=query.text,
@@ -130,11 +139,11 @@ class Searcher:
                 *self._filter_notes(filters),
                 *query.notes,
                 *ordering.note(request.min_probability),
-                *(() if matches.count else (NO_MATCH,)),
+                *(() if matches.count else (NOTHING_LISTED if request.browses else NO_MATCH,)),
             ),
             coverage=trace.coverage,
             graph=self._explained(trace) if request.explain else trace.graph,
-            rerank=ordering.use(reranker.spec, window) if reranker is not None else None,
+            rerank=ordering.use(reranker.spec, ordering.places(documents)) if reranker is not None else None,
         )
 
     def answer(self, request: AnswerRequest) -> AnswerResponse:
@@ -147,7 +156,8 @@ class Searcher:
             filters = self._filters(asked)
             filter_mask = filters.documents(self.store) if filters else None
         # min_probability applies to sentences, so no document is dropped because of its best passage.
-        query, ordering, matches = self._ordered(replace(asked, min_probability=None), reranker, trace, filter_mask)
+        unlimited = replace(asked, min_probability=None)
+        query, ordering, matches = self._ordered(unlimited, reranker, trace, filter_mask, asked.k)
         parts = self.store, self.fields, self.query_analyzer.analyzer, self.generators
         answers = AnswerExtractor(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
@@ -251,8 +261,9 @@ class Searcher:
         if filter_mask is not None and not filter_mask[document]:
             reason = filtered_out(request.filters or {}, self.fields, self.store, document)
             return _lost_before_ranking(document_id, "filter", reason)
-        query, ordering, matches = self._ordered(request, reranker, trace, filter_mask)
-        stages = self._stage_scores(query, ordering, document)
+        wanted = request.offset + request.k
+        query, ordering, matches = self._ordered(request, reranker, trace, filter_mask, wanted)
+        stages = stage_scores(query, ordering, document, self.store, self.generators)
         place = ordering.pool.index_of(document)
         if place is None and not matches.documents[document]:
             return _lost_before_ranking(document_id, "match", not_a_match(stages, trace), stages)
@@ -271,13 +282,20 @@ class Searcher:
     def _retriever(self) -> Retriever:
         return Retriever(self.store, self.query_analyzer, self.generators, self.graph_retriever, self.gate)
 
-    def _reranker(self, request: SearchRequest) -> Reranker | None:
-        """Return the reranker of a request, or None. Raises QueryError if the request needs one and there is none."""
+    def _reranker(self, request: SearchRequest, keys: Sequence[SortKey] = ()) -> Reranker | None:
+        """Return the reranker of a request, or None. Raises QueryError if the request needs one and there is none.
+
+        A sort by fields alone is not reranked unless the request says so: relevance hardly counts there.
+        """
+        if request.browses:
+            return None
         if request.rerank and self.reranker is None:
             raise QueryError(
                 "rerank is true, but the index has no reranker", "leave it out, or add [rerank] to its spec and rebuild"
             )
-        chosen = None if request.rerank is False else self.reranker
+        by_fields = bool(keys) and SCORE not in {key.field for key in keys}
+        asked = request.rerank or request.min_probability is not None
+        chosen = None if request.rerank is False or (by_fields and not asked) else self.reranker
         if request.min_probability is not None and chosen is None:
             hint = "leave rerank out" if self.reranker else "leave it out, or add [rerank] to its spec and rebuild"
             raise QueryError(f"min_probability is {request.min_probability:g}, but nothing is reranked", hint)
@@ -288,9 +306,14 @@ class Searcher:
         return max(load_profile(request.profile).depth, reranker.spec.top if reranker else 0)
 
     def _ordered(
-        self, request: SearchRequest, reranker: Reranker | None, trace: Trace, filter_mask: Bools | None
+        self,
+        request: SearchRequest,
+        reranker: Reranker | None,
+        trace: Trace,
+        filter_mask: Bools | None,
+        wanted: int,
     ) -> tuple[ParsedQuery, Ordering, MatchSet]:
-        """Return the candidates that match in the order shown, and all documents that match.
+        """Return the candidates that match in the order shown, at least `wanted` if so many match, and all that match.
 
         The order is that of the fused scores if nothing is reranked or the time is used up. The first candidates and
         their order do not depend on the page. A page behind them also gets the candidates that follow them, so pages of
@@ -311,10 +334,23 @@ class Searcher:
         ordering = found or Ordering.as_fused(pool)
         # As many more documents may be needed as min_probability drops.
         dropped = ordering.reached if request.min_probability is not None else 0
-        if matches.count > len(pool.documents) < request.offset + request.k + dropped:
+        if matches.count > len(pool.documents) < wanted + dropped:
             with trace.stage("paging"):
                 ordering = ordering.extend(self._retriever.rest(query, pool, trace, matches.documents, fusion))
         return query, ordering.filter_by_probability(request.min_probability), matches
+
+    def _relevance(
+        self, request: SearchRequest, query: ParsedQuery, ordering: Ordering, matches: MatchSet
+    ) -> Relevance:
+        """Return the relevance of the documents that a search lists: those that match and are not dropped."""
+        listed = matches.documents & ~documents_of(ordering.lost, self.store)
+        if len(ordering.order) and not len(ordering.shown):
+            # All reranked documents were dropped, so nothing is shown, and nothing counts.
+            listed[:] = False
+        if request.browses:
+            return Relevance(ordering, listed, unscored)
+        scored = partial(self._retriever.scored, query, ordering.pool, self._fusion(request.fusion))
+        return Relevance(ordering, listed, scored)
 
     def _found(
         self, request: SearchRequest, depth: int, fusion: FusionSpec | str | None, among: Sequence[str] | None
@@ -352,47 +388,6 @@ class Searcher:
         if asked not in FUSIONS:
             raise unknown_name("fusion", asked, FUSIONS)
         return replace(self.fusion, method=asked)
-
-    # ------------------------------------------------------------------ what is shown
-
-    def _hit(self, ordering: Ordering, at: int, rank: int, presenter: Presenter, explained: ParsedQuery | None) -> Hit:
-        """Return the document at index `at` of the pool as a hit, with its explanation if a query is given for it."""
-        document = int(ordering.pool.documents[at])
-        fields = self.store.fields_of(document)
-        span = self.store.span(ordering.pool.best_passage(at))
-        score, stage, probability = ordering.score(at)
-        return Hit(
-            id=self.store.id(document),
-            rank=rank,
-            score=score,
-            scored_by=stage,
-            fields=presenter.shown(fields),
-            highlights=presenter.highlights(fields, span),
-            passage=span,
-            why=self._stage_scores(explained, ordering, document) if explained else (),
-            probability=probability,
-            variant=presenter.variant(self.store.variants, document),
-        )
-
-    def _stage_scores(self, query: ParsedQuery, ordering: Ordering, document: int) -> tuple[StageScore, ...]:
-        """Return a document's score in every stage: each source's for its best passage, then those of later stages."""
-        stages = []
-        pool = ordering.pool
-        at = pool.index_of(document)
-        span = np.arange(*self.store.passage_range(document), dtype=np.int64)
-        for row, name in enumerate(pool.sources):
-            generator = self.generators[name]
-            scores = generator.score(query, span)
-            if np.isnan(scores).all():
-                stages.append(StageScore(name, None, None))
-                continue
-            best = int(np.nanargmax(scores))
-            rank = int(pool.ranks[row, at]) + 1 if at is not None and pool.ranks[row, at] >= 0 else None
-            parts = tuple(generator.explain(query, int(span[best])))
-            stages.append(StageScore(name, float(scores[best]), rank, parts))
-        if at is not None:
-            stages += ordering.stages(at)
-        return tuple(stages)
 
 
 def _lost_before_ranking(document_id: str, stage: str, reason: str, stages: tuple[StageScore, ...] = ()) -> WhyNot:

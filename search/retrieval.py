@@ -106,6 +106,13 @@ class Retriever:
         deep = self._joined(query, {name: self._documents(name, asked, trace) for name in pool.sources}, fusion)
         return deep.take(np.flatnonzero(~np.isin(deep.documents, pool.documents)))
 
+    def scored(self, query: ParsedQuery, pool: FusedCandidates, fusion: FusionSpec, documents: Ints) -> FusedCandidates:
+        """Return documents, (m,) ascending ordinals, as candidates that no source listed, scored as those of a pool."""
+        nothing = np.empty(0, np.int64), np.empty(0)
+        statistics = [(float(mean), float(deviation)) for mean, deviation in pool.score_statistics]
+        unlisted = (Ranking(*nothing, score_statistics=each) for each in statistics)
+        return self._joined(query, dict(zip(pool.sources, unlisted, strict=True)), fusion, documents)
+
     def with_titles(self, query: ParsedQuery, pool: FusedCandidates, count: int) -> FusedCandidates:
         """Return a pool with the title shares of its first `count` candidates, if the index has words and titles."""
         titles = self._titles(query)
@@ -279,9 +286,18 @@ class Retriever:
         best = first[:wanted]
         return replace(ranking, ordinals=documents[best], scores=ranking.scores[best])
 
-    def _joined(self, query: ParsedQuery, lists: Mapping[str, Ranking], fusion: FusionSpec) -> FusedCandidates:
-        """Fuse the documents of the sources; every source scores each document by its best passage in that source."""
-        union = np.unique(np.concatenate([found.ordinals for found in lists.values()] or [np.empty(0, np.int64)]))
+    def _joined(
+        self, query: ParsedQuery, lists: Mapping[str, Ranking], fusion: FusionSpec, unlisted: Ints | None = None
+    ) -> FusedCandidates:
+        """Fuse the documents of the sources; every source scores each document by its best passage in that source.
+
+        unlisted: (m,) ordinals of further documents to score.
+        """
+        found = [
+            np.empty(0, np.int64) if unlisted is None else unlisted,
+            *(listed.ordinals for listed in lists.values()),
+        ]
+        union = np.unique(np.concatenate(found))
         first, counts = self.store.first[union], self.store.first[union + 1] - self.store.first[union]
         heads = np.cumsum(counts) - counts
         ordinals = np.arange(counts.sum()) + np.repeat(first - heads, counts)

@@ -23,17 +23,18 @@ GRAPH_MODES: tuple[GraphMode, ...] = ("off", "auto", "on")
 class SearchRequest:
     """One search.
 
-    query: 1 to 10,000 characters. k: documents wanted (1 to 1,000). offset: documents skipped (offset + k at most
-    10,000). filters: see clew.search.filters. facets: names of facet fields to count. facet_limit: maximum number of
-    values of each facet (1 to 10,000; 0: all). profile: how hits are shown.
-    sources: candidate sources to use (None: all of the index). fusion: how they are fused (None: set by the release).
-    explain: give each hit its explanation. budget_ms: time limit in milliseconds; stages that do not fit are left out
-    and reported. graph: whether the graph is used: "auto" lets the gate decide, "on" always uses it, "off" never.
-    rerank: whether a cross-encoder reranks the first candidates (None: set by the index). min_probability: drop
-    reranked documents whose probability of being relevant is below this (0 to 1).
+    query: at most 10,000 characters; empty or "*" lists all documents that pass the filters. k: documents wanted (1 to
+    1,000). offset: documents skipped (offset + k at most 10,000). filters: see clew.search.filters. facets: names of
+    facet fields to count. facet_limit: maximum number of values of each facet (1 to 10,000; 0: all). profile: how hits
+    are shown. sources: candidate sources to use (None: all of the index). fusion: how they are fused (None: set by the
+    release). explain: give each hit its explanation. budget_ms: time limit in milliseconds; stages that do not fit are
+    left out and reported. graph: whether the graph is used: "auto" lets the gate decide, "on" always uses it, "off"
+    never. rerank: whether a cross-encoder reranks the first candidates (None: set by the index). min_probability: drop
+    reranked documents whose probability of being relevant is below this (0 to 1). sort: keys such as "price:desc", see
+    clew.search.listing.sort_keys; (): by relevance.
     """
 
-    query: str
+    query: str = ""
     k: int = 10
     offset: int = 0
     filters: Mapping[str, Any] | None = None
@@ -47,6 +48,12 @@ class SearchRequest:
     graph: GraphMode = "auto"
     rerank: bool | None = None
     min_probability: float | None = None
+    sort: tuple[str, ...] = ()
+
+    @property
+    def browses(self) -> bool:
+        """Return whether the query is empty, so that the search only lists documents."""
+        return self.query.strip() in {"", "*"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,7 @@ class Hit:
     best passage in the document's body. why: the explanation, one entry per stage, only if it was requested.
     probability: that the document is relevant (0 to 1), only if it was reranked; score is then its log-odds.
     variant: the variant that passes the filters and has most query terms; None in an index without variants.
+    sort_values: the values that it is sorted by, by field; None for a missing one.
     """
 
     id: str
@@ -103,6 +111,7 @@ class Hit:
     why: tuple[StageScore, ...] = ()
     probability: float | None = None
     variant: MatchedVariant | None = None
+    sort_values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +235,8 @@ class SearchResponse:
 class AnswerRequest:
     """A question to answer with sentences of documents.
 
-    search: the search for the documents; its k, offset, facets, profile, explain and min_probability have no effect.
+    search: the search for the documents; its k, offset, facets, profile, explain, min_probability and sort have no
+    effect.
     k: how many documents, from the first on, are read for an answer (1 to 50). min_probability: leave out answers
     whose probability of being right is below this (0 to 1).
     """
@@ -246,6 +256,7 @@ class AnswerRequest:
             profile="qa",
             explain=False,
             min_probability=self.min_probability,
+            sort=(),
         )
 
 

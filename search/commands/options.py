@@ -38,6 +38,14 @@ Facets = Annotated[
     list[str] | None,
     typer.Option("--facet", help="Count the values of this field; may be repeated.", autocompletion=facet_fields),
 ]
+Sort = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sort",
+        help="Sort by fields, such as 'price:asc,rating:desc,_score'; may be repeated (default: by relevance).",
+        metavar="KEYS",
+    ),
+]
 Sources = Annotated[
     str | None, typer.Option(help="Candidate sources to use, such as bm25,dense (default: all of the index).")
 ]

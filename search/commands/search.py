@@ -15,7 +15,10 @@ from clew.search.commands import options
 
 def search(
     name: options.IndexName,
-    query: options.Query,
+    query: Annotated[
+        str,
+        typer.Argument(help="What to search for; none lists all documents that pass the filters.", metavar="[QUERY]"),
+    ] = "",
     home: Home = DEFAULT_HOME,
     k: options.Documents = 10,
     offset: Annotated[int, typer.Option(help="Number of first documents to skip.")] = 0,
@@ -23,6 +26,7 @@ def search(
     filters: options.Filters = None,
     facets: options.Facets = None,
     facet_limit: Annotated[int, typer.Option(help="Maximum number of values of a facet; 0 for all.")] = 20,
+    sort: options.Sort = None,
     explain: Annotated[bool, typer.Option("--explain", help="Explain the score of each hit.")] = False,
     sources: options.Sources = None,
     fusion: options.Fusion = None,
@@ -33,7 +37,7 @@ def search(
     release: options.ReleaseId = None,
     as_json: Json = False,
 ) -> None:
-    """Search an index and show the best documents.
+    """Search an index and show the best documents, or list those that pass the filters.
 
     See also `clew answer` (sentences that answer a question), `clew why-not` (the stage that dropped a document) and
     `clew run` (a whole file of queries).
@@ -43,8 +47,11 @@ def search(
     clew search shop "wireless headphones" -k 5 --filter brand=Sony --explain
 
     clew search shop "headphones" --filter "price<100" --facet brand
+
+    clew search shop --filter "category under Home" --sort price:asc,rating:desc
     """
     from clew.search.check_request import check
+    from clew.search.names import listed
 
     wanted = replace(
         options.request(
@@ -62,8 +69,9 @@ def search(
         facet_limit=facet_limit,
         profile=profile,
         explain=explain,
+        sort=tuple(key for keys in sort or () for key in listed(keys)),
     )
-    check(wanted)
+    check(wanted, listing=True)
     with options.opened(home, name, release) as searcher:
         response = searcher.search(options.filtered(wanted, filters, searcher.fields))
         if as_json:

@@ -83,6 +83,10 @@ class Ordering:
         """Return how many reranked documents were dropped as less likely than min_probability."""
         return min(len(self.fused) - len(self.shown), self.reached)
 
+    def places(self, documents: Ints) -> Ints:
+        """Return (n,) int64 places of documents, (n,) ordinals that are all among the candidates."""
+        return np.searchsorted(self.pool.documents, documents)
+
     def judged(self, at: int) -> bool:
         """Return whether the document at a place was reranked."""
         return self.stopped is not None and not np.isnan(self.log_odds[at])

@@ -98,6 +98,20 @@ def test_get_is_post_for_simple_use(client):
         assert simple["rerank"] == full["rerank"]
 
 
+def test_an_empty_query_lists_and_sort_is_a_list_or_a_string(client):
+    listed = client.post("/v1/search", json={"filters": {"brand": "Kvist"}, "sort": ["price:desc"]}).json()
+    prices = [hit["sort_values"]["price"] for hit in listed["hits"]]
+    assert prices == sorted(prices, reverse=True)
+    assert listed["total"] == {"value": len(prices), "relation": "eq"}
+    assert len(prices) > 1
+    every = [client.post("/v1/search", json={"query": text, "sort": "brand, price"}).json() for text in ("", "*")]
+    every.append(client.get("/v1/search", params={"sort": "brand,price"}).json())
+    assert every[0]["hits"] == every[1]["hits"] == every[2]["hits"] != []
+    problem = client.post("/v1/search", json={"sort": "prise"}).json()
+    assert (problem["code"], problem["detail"]) == ("query", "sort: unknown field 'prise'")
+    assert "sort" in client.post("/v1/search", json={"sort_by": "price"}).json()["hint"]
+
+
 def test_reranked_hits_say_how_likely_they_are(client):
     answer = search(client, explain=True).json()
     assert answer["rerank"] == {

@@ -166,8 +166,8 @@ def test_why_not_names_the_stage_that_lost_a_document(index):
 @pytest.mark.parametrize(
     ("request_", "says"),
     [
-        (SearchRequest(query=""), "query is empty"),
-        (SearchRequest(query="  \n"), "query is empty"),
+        (SearchRequest(query=" \n", min_probability=0.5), "the query is empty"),
+        (SearchRequest(query="x", sort=("prise",)), "sort: unknown field 'prise'"),
         (SearchRequest(query="x" * 100_000), "query has 100,000 characters"),
         (SearchRequest(query="x", k=0), "k is 0"),
         (SearchRequest(query="x", k=1_000_000), "k is 1,000,000"),

@@ -81,7 +81,7 @@ def test_no_hits_are_said(run, lines):
 @pytest.mark.parametrize(
     ("words", "error", "message", "hint"),
     [
-        (["shop", ""], QueryError, "query is empty", "1 to 10,000"),
+        (["shop", "x", "--sort", "prise"], QueryError, "sort: unknown field 'prise'", "did you mean 'price'?"),
         (["shop", "x" * 100_000], QueryError, "query has 100,000 characters", "at most 10,000"),
         (["shop", "x", "-k", "0"], QueryError, "k is 0", "1 to 1,000"),
         (["shop", "x", "-k", "1000000"], QueryError, "k is 1,000,000", "1 to 1,000"),
@@ -106,10 +106,15 @@ def test_bad_input_is_named_with_a_way_out(run, words, error, message, hint):
     assert hint in result.exception.hint
 
 
-def test_a_query_is_needed(run):
-    result = run("shop")
-    assert result.exit_code == 2
-    assert "Missing argument 'QUERY'" in result.output
+def test_without_a_query_documents_are_listed_and_sorted(run):
+    listed = json.loads(run("shop", "--filter", "brand=Kvist", "--sort", "price:desc", "--json").stdout)
+    assert [hit["id"] for hit in listed["hits"]] == ["d3", "d1"]
+    assert [hit["sort_values"] for hit in listed["hits"]] == [{"price": 60}, {"price": 40}]
+    words = ("lamp", "--sort", "brand:desc,price:desc", "--json")
+    assert [hit["id"] for hit in json.loads(run("shop", *words).stdout)["hits"]] == ["d2", "d1"]
+    result = run("shop", "--sort", "brand", "--sort", "price")
+    assert result.stdout.startswith("  1. Oak desk lamp")
+    assert "3 of 3 matching documents" in result.stderr
 
 
 def test_a_process_ends_with_one_line_a_hint_and_code_2(shop_home):

@@ -1,0 +1,1 @@
+"""Listings: which of the documents that match a search are shown, and in what order."""
