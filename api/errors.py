@@ -22,6 +22,7 @@ from clew.core.errors import (
     NotFoundError,
     QualityError,
     StageUnavailable,
+    StaleError,
     StoreError,
     UsageError,
 )
@@ -35,6 +36,7 @@ STATUS: dict[type[ClewError], tuple[int, str]] = {
     UsageError: (422, "The request cannot be answered as asked"),
     DataError: (422, "The data cannot be used"),
     NotFoundError: (404, "Not found"),
+    StaleError: (409, "The listing has changed"),
     StoreError: (503, "The index on disk cannot be used"),
     LockedError: (409, "Another process is writing this index"),
     QualityError: (409, "A quality target was missed"),

@@ -117,6 +117,14 @@ Fusion = Annotated[
     str | None, Field(max_length=64, description="Fusion method that combines the sources; null: that of the release.")
 ]
 
+SearchAfter = Annotated[
+    str | None,
+    Field(
+        max_length=4_000,
+        description="The search_after of the answer with the page before, to get the next page of the same request.",
+    ),
+]
+
 
 class Request(BaseModel):
     """Base of the request schemas: an unknown key is an error that suggests the nearest known key."""
@@ -214,6 +222,7 @@ class SearchBody(Options):
     fusion: Fusion = None
     min_probability: Probability = None
     sort: Sort = []
+    search_after: SearchAfter = None
     explain: Explain = False
     budget_ms: AnswerTime = None
 
@@ -239,6 +248,7 @@ class SearchParameters(Options):
     profile: Profile = "product"
     min_probability: Probability = None
     sort: Annotated[str, Field(max_length=2_000, description="As in POST /v1/search, with commas.")] = ""
+    search_after: SearchAfter = None
     explain: Explain = False
 
     def request(self) -> SearchRequest:

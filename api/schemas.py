@@ -185,6 +185,9 @@ class SearchResult(Answer):
         description="How the graph was used; null if the index has no graph or the request did not use it."
     )
     rerank: RerankUse | None = Field(description="How documents were reranked; null if there was nothing to rerank.")
+    search_after: str | None = Field(
+        description="What the request for the next page gives as its search_after; null if this is the last page."
+    )
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 
 

@@ -25,6 +25,8 @@ def check(request: SearchRequest, *, listing: bool = False) -> None:
         raise QueryError(f"k is {request.k:,}", f"give 1 to {MAX_K:,} documents; use offset for later pages")
     if not 0 <= request.offset <= MAX_WINDOW - request.k:
         raise QueryError(f"offset is {request.offset:,}", f"give 0 or more; offset + k may be at most {MAX_WINDOW:,}")
+    if request.search_after is not None and request.offset:
+        raise QueryError(f"offset is {request.offset:,}, and search_after is given", "give one of the two")
     if not 0 <= request.facet_limit <= MAX_FACET_VALUES:
         raise QueryError(
             f"facet_limit is {request.facet_limit:,}",
@@ -44,5 +46,6 @@ def _check_relevance(request: SearchRequest) -> None:
     """Check that a request has a query, and no option that only listings have."""
     if not request.query.strip():
         raise QueryError("query is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
-    if request.sort:
-        raise QueryError(f"sort is {', '.join(request.sort)}, but only a search sorts", "leave sort out")
+    for name in ("sort", "search_after"):
+        if getattr(request, name):
+            raise QueryError(f"{name} is for searches, which list documents", f"leave {name} out")

@@ -166,9 +166,11 @@ class Filter:
             yield from part.fields()
 
 
-def unknown_values(given: Filter, store: DocStore) -> list[str]:
+def unknown_values(given: Filter | None, store: DocStore) -> list[str]:
     """Return a note for each keyword that a filter asks for and no document has, with the nearest value."""
-    notes = []
+    notes: list[str] = []
+    if given is None:
+        return notes
     for part in (*given.must, *given.should):
         if isinstance(part, Filter):
             notes += unknown_values(part, store)

@@ -69,6 +69,7 @@ class Index:
         rerank: bool | None = None,
         min_probability: float | None = None,
         sort: str | Sequence[str] = (),
+        search_after: str | None = None,
         expand: GraphMode | None = None,
     ) -> SearchResponse:
         """Search the index; without a query, list the documents that pass the filters.
@@ -94,6 +95,7 @@ class Index:
                 rerank=rerank,
                 min_probability=min_probability,
                 sort=listed(sort),
+                search_after=search_after,
             )
         )
 

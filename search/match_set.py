@@ -57,6 +57,12 @@ class MatchSet:
         matching: Bools = self.documents[pool.documents]
         return matching
 
+    def behind(self, pool: FusedCandidates) -> Ints:
+        """Return (n,) int64 ascending ordinals of the documents that match and are not candidates of a pool."""
+        others = self.documents.copy()
+        others[pool.documents] = False
+        return np.flatnonzero(others)
+
     @property
     def count(self) -> int:
         """Return how many documents match."""

@@ -29,6 +29,7 @@ from clew.search.gate import Gate
 from clew.search.graph_retriever import GraphRetriever
 from clew.search.hits import Hits, stage_scores
 from clew.search.listing.browse import NOTHING_LISTED, browsed
+from clew.search.listing.cursor import Cursor
 from clew.search.listing.order import Listing, Relevance, unscored
 from clew.search.listing.sort_keys import SCORE, SortKey, parse_sort
 from clew.search.match_set import MatchSet, MeaningFloor, documents_of
@@ -47,12 +48,11 @@ from clew.search.types import (
     GraphUse,
     SearchRequest,
     SearchResponse,
-    StageScore,
     Total,
     WhyNot,
 )
 from clew.search.versions import IndexVersion, Release
-from clew.search.why_not import filtered_out, not_a_candidate, not_a_match, reason_lost
+from clew.search.why_not import filtered_out, lost_before_ranking, not_a_candidate, not_a_match, reason_lost
 
 NO_MATCH = "no results: no document has enough of the query's words, and none is near enough to it in meaning"
 
@@ -97,9 +97,13 @@ class Searcher:
     def search(self, request: SearchRequest) -> SearchResponse:
         """Answer one search. Raises QueryError for an invalid request, StageUnavailable if no source can answer."""
         check(request, listing=True)
+        asked, cursor = request, Cursor.of(request, self.release)
+        if cursor is not None:
+            request = cursor.continued(request, self.sources)
         keys = parse_sort(request.sort, self.fields)
         profile, reranker = load_profile(request.profile), self._reranker(request, keys)
         trace = Trace(Deadline.after_ms(request.budget_ms))
+        trace.degraded.extend(cursor.degraded if cursor else ())
         started = time.perf_counter()
         with trace.mandatory("filter"):
             filters = self._filters(request)
@@ -112,7 +116,10 @@ class Searcher:
             query, ordering, matches = self._ordered(request, reranker, trace, filter_mask, wanted)
         listing = Listing(self.store, keys, self._relevance(request, query, ordering, matches), passing)
         with trace.mandatory("sort"):
-            documents = listing.first(request.offset + request.k)[request.offset :]
+            first = listing.first(request.offset + request.k)
+            documents = first[request.offset :]
+            if cursor is not None:
+                cursor.check(self.store.id(int(first[cursor.rank - 1])) if len(first) >= cursor.rank else None, trace)
             ordering = listing.relevance.including(documents)
         with trace.mandatory("present"):
             presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile, passing)
@@ -136,7 +143,7 @@ class Searcher:
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
             notes=(
-                *self._filter_notes(filters),
+                *unknown_values(filters, self.store),
                 *query.notes,
                 *ordering.note(request.min_probability),
                 *(() if matches.count else (NOTHING_LISTED if request.browses else NO_MATCH,)),
@@ -144,6 +151,7 @@ class Searcher:
             coverage=trace.coverage,
             graph=self._explained(trace) if request.explain else trace.graph,
             rerank=ordering.use(reranker.spec, ordering.places(documents)) if reranker is not None else None,
+            search_after=Cursor.after(asked, self.release, hits, total, trace),
         )
 
     def answer(self, request: AnswerRequest) -> AnswerResponse:
@@ -172,7 +180,7 @@ class Searcher:
             timings_ms=trace.timings_ms,
             degraded=tuple(trace.degraded),
             notes=(
-                *self._filter_notes(filters),
+                *unknown_values(filters, self.store),
                 *query.notes,
                 *ordering.note(None),
                 *answers.notes,
@@ -254,25 +262,25 @@ class Searcher:
         reranker = self._reranker(request)
         document = self.store.find(document_id)
         if document is None:
-            return _lost_before_ranking(document_id, "index", f"this release has no document {document_id!r}")
+            return lost_before_ranking(document_id, "index", f"this release has no document {document_id!r}")
         trace = Trace(Deadline())
         filters = self._filters(request)
         filter_mask = filters.documents(self.store) if filters else None
         if filter_mask is not None and not filter_mask[document]:
             reason = filtered_out(request.filters or {}, self.fields, self.store, document)
-            return _lost_before_ranking(document_id, "filter", reason)
+            return lost_before_ranking(document_id, "filter", reason)
         wanted = request.offset + request.k
         query, ordering, matches = self._ordered(request, reranker, trace, filter_mask, wanted)
         stages = stage_scores(query, ordering, document, self.store, self.generators)
         place = ordering.pool.index_of(document)
         if place is None and not matches.documents[document]:
-            return _lost_before_ranking(document_id, "match", not_a_match(stages, trace), stages)
+            return lost_before_ranking(document_id, "match", not_a_match(stages, trace), stages)
         if place is None:
             vectors = "dense" in (request.sources or self.generators) and query.vector is None
             missing = vectors and all(lost.stage != "dense" for lost in trace.degraded)
             depth = self._depth(request, reranker)
             reason = not_a_candidate(stages, depth, trace, no_query_vector=missing)
-            return _lost_before_ranking(document_id, "candidates", reason, stages)
+            return lost_before_ranking(document_id, "candidates", reason, stages)
         lost_at, reason = reason_lost(request, ordering, place)
         return WhyNot(id=document_id, found=lost_at is None, lost_at=lost_at, reason=reason, stages=stages)
 
@@ -337,6 +345,9 @@ class Searcher:
         if matches.count > len(pool.documents) < wanted + dropped:
             with trace.stage("paging"):
                 ordering = ordering.extend(self._retriever.rest(query, pool, trace, matches.documents, fusion))
+                if len(ordering.pool.documents) < wanted + dropped:
+                    further = matches.behind(ordering.pool)
+                    ordering = ordering.extend(self._retriever.scored(query, pool, fusion, further))
         return query, ordering.filter_by_probability(request.min_probability), matches
 
     def _relevance(
@@ -376,10 +387,6 @@ class Searcher:
         """Return the parsed filters of a request; None if it has none."""
         return parse_filters(request.filters, self.fields) if request.filters else None
 
-    def _filter_notes(self, filters: Filter | None) -> list[str]:
-        """Return notes about filter values that no document has."""
-        return unknown_values(filters, self.store) if filters else []
-
     def _fusion(self, asked: FusionSpec | str | None) -> FusionSpec:
         if isinstance(asked, FusionSpec):
             return asked
@@ -388,8 +395,3 @@ class Searcher:
         if asked not in FUSIONS:
             raise unknown_name("fusion", asked, FUSIONS)
         return replace(self.fusion, method=asked)
-
-
-def _lost_before_ranking(document_id: str, stage: str, reason: str, stages: tuple[StageScore, ...] = ()) -> WhyNot:
-    """Report that a stage lost a document before it was ranked."""
-    return WhyNot(id=document_id, found=False, lost_at=stage, reason=reason, stages=stages)

@@ -31,7 +31,8 @@ class SearchRequest:
     left out and reported. graph: whether the graph is used: "auto" lets the gate decide, "on" always uses it, "off"
     never. rerank: whether a cross-encoder reranks the first candidates (None: set by the index). min_probability: drop
     reranked documents whose probability of being relevant is below this (0 to 1). sort: keys such as "price:desc", see
-    clew.search.listing.sort_keys; (): by relevance.
+    clew.search.listing.sort_keys; (): by relevance. search_after: that of the answer with the page before, to get the
+    next one.
     """
 
     query: str = ""
@@ -49,6 +50,7 @@ class SearchRequest:
     rerank: bool | None = None
     min_probability: float | None = None
     sort: tuple[str, ...] = ()
+    search_after: str | None = None
 
     @property
     def browses(self) -> bool:
@@ -201,7 +203,8 @@ class SearchResponse:
     total: how many documents match (`clew.search.match_set`): those that pages can list and that facets count.
     considered: how many matched before min_probability dropped any. timings_ms: stage → time.
     coverage: share of shards that answered (1.0: all). graph: None if the index has no graph or the search did not use
-    it. rerank: None if nothing was to be reranked.
+    it. rerank: None if nothing was to be reranked. search_after: what the request for the next page gives as its
+    search_after; None if this is the last page.
     """
 
     query: str
@@ -217,6 +220,7 @@ class SearchResponse:
     coverage: float = 1.0
     graph: GraphUse | None = None
     rerank: RerankUse | None = None
+    search_after: str | None = None
 
     def to_arrow(self) -> Any:
         """Return the hits as a pyarrow.Table: rank, id, score, scored_by, probability, then the fields."""
@@ -235,8 +239,8 @@ class SearchResponse:
 class AnswerRequest:
     """A question to answer with sentences of documents.
 
-    search: the search for the documents; its k, offset, facets, profile, explain, min_probability and sort have no
-    effect.
+    search: the search for the documents; its k, offset, facets, profile, explain, min_probability, sort and
+    search_after have no effect.
     k: how many documents, from the first on, are read for an answer (1 to 50). min_probability: leave out answers
     whose probability of being right is below this (0 to 1).
     """
@@ -257,6 +261,7 @@ class AnswerRequest:
             explain=False,
             min_probability=self.min_probability,
             sort=(),
+            search_after=None,
         )
 
 

@@ -11,9 +11,14 @@ from clew.search.filter_words import filter_words
 from clew.search.filters import GROUPS, parse_filters
 from clew.search.rerank.ordering import Ordering, rank_in
 from clew.search.trace import Trace
-from clew.search.types import SearchRequest, StageScore
+from clew.search.types import SearchRequest, StageScore, WhyNot
 
 _MOST_CONDITIONS = 5
+
+
+def lost_before_ranking(document_id: str, stage: str, reason: str, stages: tuple[StageScore, ...] = ()) -> WhyNot:
+    """Report that a stage lost a document before it was ranked."""
+    return WhyNot(id=document_id, found=False, lost_at=stage, reason=reason, stages=stages)
 
 
 def reason_lost(request: SearchRequest, ordering: Ordering, at: int) -> tuple[str | None, str]:

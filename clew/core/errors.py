@@ -7,6 +7,7 @@ ClewError                      code, message, hint; exit code 1
 │   └── UnknownNameError       a name that is not known: suggests the closest one, lists the known ones
 ├── DataError                  the caller's data are invalid: names file and line
 ├── NotFoundError              an index, version, release, document or file does not exist
+├── StaleError                 a page of hits cannot be continued, because the index or the order has changed
 ├── StoreError                 stored files cannot be used
 │   ├── CorruptError           a file differs from what its manifest records: names the file
 │   ├── FormatError            written by another format version: names both
@@ -79,6 +80,12 @@ class NotFoundError(ClewError):
     """Something that was named does not exist."""
 
     code = "not_found"
+
+
+class StaleError(ClewError):
+    """What a request continues has changed: a release was published, or the hits have another order."""
+
+    code = "stale"
 
 
 class StoreError(ClewError):

@@ -27,6 +27,10 @@ def search(
     facets: options.Facets = None,
     facet_limit: Annotated[int, typer.Option(help="Maximum number of values of a facet; 0 for all.")] = 20,
     sort: options.Sort = None,
+    search_after: Annotated[
+        str | None,
+        typer.Option("--search-after", help="Show the page behind this cursor, which --json gives.", metavar="CURSOR"),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Explain the score of each hit.")] = False,
     sources: options.Sources = None,
     fusion: options.Fusion = None,
@@ -70,6 +74,7 @@ def search(
         profile=profile,
         explain=explain,
         sort=tuple(key for keys in sort or () for key in listed(keys)),
+        search_after=search_after,
     )
     check(wanted, listing=True)
     with options.opened(home, name, release) as searcher:
