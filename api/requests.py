@@ -117,6 +117,13 @@ Fusion = Annotated[
     str | None, Field(max_length=64, description="Fusion method that combines the sources; null: that of the release.")
 ]
 
+ShownFields = Annotated[
+    Listed | None,
+    Field(
+        description="Fields that hits have; * in a name stands for any characters; null: those of the profile.",
+        examples=[["title", "price", "image_*"]],
+    ),
+]
 SearchAfter = Annotated[
     str | None,
     Field(
@@ -223,6 +230,7 @@ class SearchBody(Options):
     min_probability: Probability = None
     sort: Sort = []
     search_after: SearchAfter = None
+    fields: ShownFields = None
     explain: Explain = False
     budget_ms: AnswerTime = None
 
@@ -249,11 +257,13 @@ class SearchParameters(Options):
     min_probability: Probability = None
     sort: Annotated[str, Field(max_length=2_000, description="As in POST /v1/search, with commas.")] = ""
     search_after: SearchAfter = None
+    fields: Annotated[str | None, Field(max_length=2_000, description="As in POST /v1/search, with commas.")] = None
     explain: Explain = False
 
     def request(self) -> SearchRequest:
         """Return the search request for the searcher."""
-        return SearchRequest(**self.values(SearchRequest) | {"sort": listed(self.sort)})
+        shown = None if self.fields is None else listed(self.fields)
+        return SearchRequest(**self.values(SearchRequest) | {"sort": listed(self.sort), "fields": shown})
 
 
 class WhyNotBody(SearchBody):

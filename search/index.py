@@ -70,12 +70,13 @@ class Index:
         min_probability: float | None = None,
         sort: str | Sequence[str] = (),
         search_after: str | None = None,
+        fields: str | Sequence[str] | None = None,
         expand: GraphMode | None = None,
     ) -> SearchResponse:
         """Search the index; without a query, list the documents that pass the filters.
 
-        The options are the fields of `clew.SearchRequest`; sort is also one string, such as "price:asc, rating:desc".
-        expand is the old name of graph (deprecated). Raises QueryError that names the option at fault.
+        The options are the fields of `clew.SearchRequest`; sort and fields are also one string, such as "price:asc,
+        rating:desc". expand is the old name of graph (deprecated). Raises QueryError that names the option at fault.
         """
         self._check_open()
         return self.searcher.search(
@@ -96,6 +97,7 @@ class Index:
                 min_probability=min_probability,
                 sort=listed(sort),
                 search_after=search_after,
+                fields=None if fields is None else listed(fields),
             )
         )
 

@@ -33,6 +33,7 @@ from clew.search.listing.cursor import Cursor
 from clew.search.listing.order import Listing, Relevance, unscored
 from clew.search.listing.sort_keys import SCORE, SortKey, parse_sort
 from clew.search.match_set import MatchSet, MeaningFloor, documents_of
+from clew.search.names import selected
 from clew.search.present import Presenter
 from clew.search.profile import load_profile
 from clew.search.protocols import CandidateGenerator, ParsedQuery
@@ -102,6 +103,7 @@ class Searcher:
             request = cursor.continued(request, self.sources)
         keys = parse_sort(request.sort, self.fields)
         profile, reranker = load_profile(request.profile), self._reranker(request, keys)
+        names = None if request.fields is None else selected(request.fields, self.fields)
         trace = Trace(Deadline.after_ms(request.budget_ms))
         trace.degraded.extend(cursor.degraded if cursor else ())
         started = time.perf_counter()
@@ -122,15 +124,15 @@ class Searcher:
                 cursor.check(self.store.id(int(first[cursor.rank - 1])) if len(first) >= cursor.rank else None, trace)
             ordering = listing.relevance.including(documents)
         with trace.mandatory("present"):
-            presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile, passing)
+            presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile, passing, names)
             shown = Hits(self.store, self.generators, ordering, presenter, listing, request.explain)
             hits = tuple(starmap(shown.hit, enumerate(documents.tolist(), request.offset + 1)))
         listed = listing.relevance.listed
         total = Total(int(np.count_nonzero(listed)), "eq" if matches.exact or not listed.any() else "gte")
         facets = {}
-        if names := request.facets or profile.facets_of(self.fields):
+        if counted := request.facets or profile.facets_of(self.fields):
             with trace.stage("facets"):
-                facets = count_facets(self.store, self.fields, names, listed, request.facet_limit, variants=passing)
+                facets = count_facets(self.store, self.fields, counted, listed, request.facet_limit, variants=passing)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return SearchResponse(
             query=query.text,

@@ -30,7 +30,8 @@ COMPARED_VARIANTS = 200
 class Presenter:
     """The presentation of one query's hits. Make one for a search and use it for all its hits.
 
-    passing: (variants,) bool, the variants that pass the filters; None without filters.
+    passing: (variants,) bool, the variants that pass the filters; None without filters. names: of the fields that are
+    shown; None: those of the profile.
     """
 
     analyzer: Analyzer
@@ -38,6 +39,7 @@ class Presenter:
     fields: Fields
     profile: ProfileSpec
     passing: Bools | None = None
+    names: tuple[str, ...] | None = None
 
     @cached_property
     def terms(self) -> QueryTerms:
@@ -50,10 +52,10 @@ class Presenter:
 
     @cached_property
     def _shown(self) -> tuple[str, ...]:
-        return self.profile.shown(self.fields)
+        return self.profile.shown(self.fields) if self.names is None else self.names
 
     def shown(self, values: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
-        """Return the fields of a document that the profile shows and that have a value."""
+        """Return the fields of a document that are shown and that have a value."""
         return {name: values[name] for name in self._shown if values.get(name) is not None}
 
     def variant(self, store: VariantStore | None, document: int) -> MatchedVariant | None:

@@ -32,7 +32,8 @@ class SearchRequest:
     never. rerank: whether a cross-encoder reranks the first candidates (None: set by the index). min_probability: drop
     reranked documents whose probability of being relevant is below this (0 to 1). sort: keys such as "price:desc", see
     clew.search.listing.sort_keys; (): by relevance. search_after: that of the answer with the page before, to get the
-    next one.
+    next one. fields: names of the fields that hits have, which may be patterns such as "image_*" (None: those of the
+    profile).
     """
 
     query: str = ""
@@ -51,6 +52,7 @@ class SearchRequest:
     min_probability: float | None = None
     sort: tuple[str, ...] = ()
     search_after: str | None = None
+    fields: tuple[str, ...] | None = None
 
     @property
     def browses(self) -> bool:
@@ -239,8 +241,8 @@ class SearchResponse:
 class AnswerRequest:
     """A question to answer with sentences of documents.
 
-    search: the search for the documents; its k, offset, facets, profile, explain, min_probability, sort and
-    search_after have no effect.
+    search: the search for the documents; its k, offset, facets, profile, explain, min_probability, sort, search_after
+    and fields have no effect.
     k: how many documents, from the first on, are read for an answer (1 to 50). min_probability: leave out answers
     whose probability of being right is below this (0 to 1).
     """

@@ -31,6 +31,14 @@ def search(
         str | None,
         typer.Option("--search-after", help="Show the page behind this cursor, which --json gives.", metavar="CURSOR"),
     ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fields",
+            help="Fields to show, such as 'title,price,image_*'; may be repeated (default: those of the profile).",
+            metavar="NAMES",
+        ),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Explain the score of each hit.")] = False,
     sources: options.Sources = None,
     fusion: options.Fusion = None,
@@ -73,8 +81,9 @@ def search(
         facet_limit=facet_limit,
         profile=profile,
         explain=explain,
-        sort=tuple(key for keys in sort or () for key in listed(keys)),
+        sort=listed(",".join(sort or ())),
         search_after=search_after,
+        fields=None if fields is None else listed(",".join(fields)),
     )
     check(wanted, listing=True)
     with options.opened(home, name, release) as searcher:

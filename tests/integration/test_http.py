@@ -112,6 +112,17 @@ def test_an_empty_query_lists_and_sort_is_a_list_or_a_string(client):
     assert "sort" in client.post("/v1/search", json={"sort_by": "price"}).json()["hint"]
 
 
+def test_hits_have_the_fields_that_are_asked_for(client):
+    for names in (["brand", "pr*"], "brand,pr*"):
+        assert {tuple(hit["fields"]) for hit in search(client, fields=names).json()["hits"]} == {("brand", "price")}
+    simple = client.get("/v1/search", params={"q": "warm lamp", "fields": "brand,pr*"}).json()
+    assert simple["hits"] == search(client, fields=["brand", "price"]).json()["hits"]
+    assert {tuple(hit["fields"]) for hit in search(client, fields=[]).json()["hits"]} == {()}
+    assert "title" in search(client).json()["hits"][0]["fields"]
+    problem = client.post("/v1/search", json={"query": "lamp", "fields": ["tilte"]}).json()
+    assert problem["detail"] == "fields: unknown field 'tilte'"
+
+
 def test_reranked_hits_say_how_likely_they_are(client):
     answer = search(client, explain=True).json()
     assert answer["rerank"] == {

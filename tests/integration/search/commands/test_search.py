@@ -112,6 +112,8 @@ def test_without_a_query_documents_are_listed_and_sorted(run):
     assert [hit["sort_values"] for hit in listed["hits"]] == [{"price": 60}, {"price": 40}]
     words = ("lamp", "--sort", "brand:desc,price:desc", "--json")
     assert [hit["id"] for hit in json.loads(run("shop", *words).stdout)["hits"]] == ["d2", "d1"]
+    only = json.loads(run("shop", "lamp", "--fields", "price", "--fields", "brand", "--json").stdout)
+    assert {tuple(hit["fields"]) for hit in only["hits"]} == {("brand", "price")}
     result = run("shop", "--sort", "brand", "--sort", "price")
     assert result.stdout.startswith("  1. Oak desk lamp")
     assert "3 of 3 matching documents" in result.stderr
