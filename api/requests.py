@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from clew.api.listing_options import GroupBy, GroupLimit, Names, SearchAfter, SearchQuery, ShownFields, Sort
 from clew.core.errors import nearest
 from clew.search.names import listed
 from clew.search.types import (
@@ -36,13 +37,6 @@ Query = Annotated[
     str,
     Field(min_length=1, max_length=MAX_QUERY_CHARACTERS, description="The query, in natural language."),
     AfterValidator(_not_blank),
-]
-SearchQuery = Annotated[
-    str,
-    Field(
-        max_length=MAX_QUERY_CHARACTERS,
-        description="The query, in natural language; empty or * lists all documents that pass the filters.",
-    ),
 ]
 Index = Annotated[
     str | None,
@@ -97,17 +91,6 @@ Filters = Annotated[
         "must_not combine filters."
     ),
 ]
-Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
-# A list, or one string with commas.
-Listed = Annotated[Names, BeforeValidator(lambda given: list(listed(given)) if isinstance(given, str) else given)]
-Sort = Annotated[
-    Listed,
-    Field(
-        description="Fields to sort by, the most important first, each with :asc (the default) or :desc, and _score "
-        "for relevance; a list, or one string with commas. Missing values come last. Empty: by relevance.",
-        examples=[["price:asc", "rating:desc"], "price:asc,rating:desc"],
-    ),
-]
 Sources = Annotated[
     Names | None,
     Field(min_length=1, description="Candidate sources to use; null: all sources of the index."),
@@ -115,21 +98,6 @@ Sources = Annotated[
 Explain = Annotated[bool, Field(description="Whether to add an explanation of the score to each hit, in `why`.")]
 Fusion = Annotated[
     str | None, Field(max_length=64, description="Fusion method that combines the sources; null: that of the release.")
-]
-
-ShownFields = Annotated[
-    Listed | None,
-    Field(
-        description="Fields that hits have; * in a name stands for any characters; null: those of the profile.",
-        examples=[["title", "price", "image_*"]],
-    ),
-]
-SearchAfter = Annotated[
-    str | None,
-    Field(
-        max_length=4_000,
-        description="The search_after of the answer with the page before, to get the next page of the same request.",
-    ),
 ]
 
 
@@ -231,6 +199,8 @@ class SearchBody(Options):
     sort: Sort = []
     search_after: SearchAfter = None
     fields: ShownFields = None
+    group_by: GroupBy = None
+    group_limit: GroupLimit = 1
     explain: Explain = False
     budget_ms: AnswerTime = None
 
@@ -258,6 +228,8 @@ class SearchParameters(Options):
     sort: Annotated[str, Field(max_length=2_000, description="As in POST /v1/search, with commas.")] = ""
     search_after: SearchAfter = None
     fields: Annotated[str | None, Field(max_length=2_000, description="As in POST /v1/search, with commas.")] = None
+    group_by: GroupBy = None
+    group_limit: GroupLimit = 1
     explain: Explain = False
 
     def request(self) -> SearchRequest:

@@ -84,6 +84,16 @@ class Hit(Answer):
     sort_values: Json = Field(description="The values that the document is sorted by, by field; null if missing.")
 
 
+class Group(Answer):
+    """The documents that have one value of the field that a search groups by."""
+
+    value: str | float | bool | None = Field(
+        description="The value; null for a document without one, which is a group of its own.", examples=["Sony"]
+    )
+    count: int = Field(description="Number of documents that match and have the value.")
+    hits: list[Hit] = Field(description="The first of these documents, ranked within the group.")
+
+
 class FacetValue(Answer):
     """One value of a facet."""
 
@@ -187,6 +197,10 @@ class SearchResult(Answer):
     rerank: RerankUse | None = Field(description="How documents were reranked; null if there was nothing to rerank.")
     search_after: str | None = Field(
         description="What the request for the next page gives as its search_after; null if this is the last page."
+    )
+    groups: list[Group] = Field(description="With group_by, the group of each hit, in the same order; else empty.")
+    total_groups: int | None = Field(
+        description="With group_by, how many groups all pages have; total counts documents. Null without group_by."
     )
     request_id: str = Field(default="", description="Id of this request, as in the X-Request-ID header.")
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Degradation,
         FacetValue,
         GraphUse,
+        Group,
         Highlight,
         Hit,
         LinkedEntity,
@@ -52,6 +53,7 @@ __all__ = [
     "Degradation",
     "FacetValue",
     "GraphUse",
+    "Group",
     "Highlight",
     "Hit",
     "Index",
@@ -78,9 +80,9 @@ _MODULES = {
     "clew.search.index": ("Index", "open"),
     "clew.search.graph_reports": ("LinkReport",),
     "clew.search.types": (
-        "Answer", "AnswerRequest", "AnswerResponse", "Degradation", "FacetValue", "GraphUse", "Highlight", "Hit",
-        "LinkedEntity", "MatchedVariant", "RerankUse", "SearchRequest", "SearchResponse", "StageScore", "Total",
-        "WhyNot",
+        "Answer", "AnswerRequest", "AnswerResponse", "Degradation", "FacetValue", "GraphUse", "Group", "Highlight",
+        "Hit", "LinkedEntity", "MatchedVariant", "RerankUse", "SearchRequest", "SearchResponse", "StageScore",
+        "Total", "WhyNot",
     ),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from clew.core.errors import QueryError
-from clew.search.types import GRAPH_MODES, MAX_FACET_VALUES, MAX_K, MAX_QUERY_CHARACTERS, MAX_WINDOW, SearchRequest
+from clew.search.types import (
+    GRAPH_MODES,
+    MAX_FACET_VALUES,
+    MAX_GROUP_LIMIT,
+    MAX_K,
+    MAX_QUERY_CHARACTERS,
+    MAX_WINDOW,
+    SearchRequest,
+)
 
 
 def check(request: SearchRequest, *, listing: bool = False) -> None:
@@ -21,12 +29,7 @@ def check(request: SearchRequest, *, listing: bool = False) -> None:
         raise QueryError(
             f"query has {len(request.query):,} characters", f"give at most {MAX_QUERY_CHARACTERS:,} characters"
         )
-    if not 1 <= request.k <= MAX_K:
-        raise QueryError(f"k is {request.k:,}", f"give 1 to {MAX_K:,} documents; use offset for later pages")
-    if not 0 <= request.offset <= MAX_WINDOW - request.k:
-        raise QueryError(f"offset is {request.offset:,}", f"give 0 or more; offset + k may be at most {MAX_WINDOW:,}")
-    if request.search_after is not None and request.offset:
-        raise QueryError(f"offset is {request.offset:,}, and search_after is given", "give one of the two")
+    _check_page(request)
     if not 0 <= request.facet_limit <= MAX_FACET_VALUES:
         raise QueryError(
             f"facet_limit is {request.facet_limit:,}",
@@ -46,6 +49,27 @@ def _check_relevance(request: SearchRequest) -> None:
     """Check that a request has a query, and no option that only listings have."""
     if not request.query.strip():
         raise QueryError("query is empty", f"give 1 to {MAX_QUERY_CHARACTERS:,} characters")
-    for name in ("sort", "search_after"):
+    for name in ("sort", "search_after", "group_by"):
         if getattr(request, name):
             raise QueryError(f"{name} is for searches, which list documents", f"leave {name} out")
+
+
+def _check_page(request: SearchRequest) -> None:
+    """Check which hits a request asks for."""
+    if not 1 <= request.k <= MAX_K:
+        raise QueryError(f"k is {request.k:,}", f"give 1 to {MAX_K:,} documents; use offset for later pages")
+    if not 0 <= request.offset <= MAX_WINDOW - request.k:
+        raise QueryError(f"offset is {request.offset:,}", f"give 0 or more; offset + k may be at most {MAX_WINDOW:,}")
+    if request.search_after is not None and request.offset:
+        raise QueryError(f"offset is {request.offset:,}, and search_after is given", "give one of the two")
+    if not 1 <= request.group_limit <= MAX_GROUP_LIMIT:
+        raise QueryError(
+            f"group_limit is {request.group_limit:,}", f"give 1 to {MAX_GROUP_LIMIT} documents of each group"
+        )
+    if request.group_limit > 1 and request.group_by is None:
+        raise QueryError(f"group_limit is {request.group_limit:,}, but there is no group_by", "give both, or neither")
+    if request.k * request.group_limit > MAX_K:
+        raise QueryError(
+            f"k is {request.k:,} and group_limit {request.group_limit:,}",
+            f"give fewer; k times group_limit may be at most {MAX_K:,}",
+        )

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.core.errors import unknown_name
 from clew.core.types import Bools, Contribution, Floats, Ints
 
 _Value = TypeVar("_Value", np.bool_, np.float64)
@@ -109,6 +110,17 @@ FUSIONS: Mapping[str, Callable[[FusedCandidates, FusionSpec], Floats]] = {
     "sum": min_max,
     "rrf": reciprocal_rank,
 }
+
+
+def fusion_of(asked: FusionSpec | str | None, usual: FusionSpec) -> FusionSpec:
+    """Return the fusion that a request asks for. asked: a name; None: `usual`. Raises UnknownNameError."""
+    if isinstance(asked, FusionSpec):
+        return asked
+    if asked is None:
+        return usual
+    if asked not in FUSIONS:
+        raise unknown_name("fusion", asked, FUSIONS)
+    return replace(usual, method=asked)
 
 
 def identifier_part(stage: str, lift: float) -> Contribution:

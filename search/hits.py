@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clew.core.types import Ints
 from clew.search.docstore import DocStore
 from clew.search.listing.order import Listing
+from clew.search.listing.page import Page
 from clew.search.present import Presenter
 from clew.search.protocols import CandidateGenerator, ParsedQuery
 from clew.search.rerank.ordering import Ordering
-from clew.search.types import Hit, StageScore
+from clew.search.types import Group, Hit, StageScore
 
 # What gave the score of a hit, which is 0, if the query is empty.
 BROWSE = "browse"
@@ -28,6 +30,15 @@ class Hits:
     presenter: Presenter
     listing: Listing
     explain: bool
+
+    def hits(self, documents: Ints, offset: int = 0) -> tuple[Hit, ...]:
+        """Return documents as hits. offset: the number of hits before them."""
+        return tuple(self.hit(rank, document) for rank, document in enumerate(documents.tolist(), offset + 1))
+
+    def groups(self, page: Page) -> tuple[Group, ...]:
+        """Return the groups of a page; the hits of each are ranked within it."""
+        parts = zip(page.values, page.counts, page.members, strict=True)
+        return tuple(Group(value, count, self.hits(members)) for value, count, members in parts)
 
     def hit(self, rank: int, document: int) -> Hit:
         """Return a document as a hit. rank: from 1."""

@@ -71,6 +71,8 @@ class Index:
         sort: str | Sequence[str] = (),
         search_after: str | None = None,
         fields: str | Sequence[str] | None = None,
+        group_by: str | None = None,
+        group_limit: int = 1,
         expand: GraphMode | None = None,
     ) -> SearchResponse:
         """Search the index; without a query, list the documents that pass the filters.
@@ -98,6 +100,8 @@ class Index:
                 sort=listed(sort),
                 search_after=search_after,
                 fields=None if fields is None else listed(fields),
+                group_by=group_by,
+                group_limit=group_limit,
             )
         )
 

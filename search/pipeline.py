@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import starmap
 
 import numpy as np
 
 from clew.core.artifacts import SharedLock
-from clew.core.errors import QueryError, StageUnavailable, unknown_name
+from clew.core.errors import StageUnavailable
 from clew.core.types import Bools, Deadline, Floats
 from clew.search.answer import AnswerExtractor, checked
 from clew.search.check_request import check
@@ -24,20 +23,22 @@ from clew.search.docstore import DocStore
 from clew.search.facets import count_facets
 from clew.search.fields import Fields
 from clew.search.filters import Filter, parse_filters, unknown_values
-from clew.search.fusion import FUSIONS, FusedCandidates, FusionSpec
+from clew.search.fusion import FusedCandidates, FusionSpec, fusion_of
 from clew.search.gate import Gate
 from clew.search.graph_retriever import GraphRetriever
 from clew.search.hits import Hits, stage_scores
 from clew.search.listing.browse import NOTHING_LISTED, browsed
 from clew.search.listing.cursor import Cursor
+from clew.search.listing.groups import Grouping
 from clew.search.listing.order import Listing, Relevance, unscored
-from clew.search.listing.sort_keys import SCORE, SortKey, parse_sort
+from clew.search.listing.sort_keys import parse_sort, sorts_by_fields
 from clew.search.match_set import MatchSet, MeaningFloor, documents_of
 from clew.search.names import selected
 from clew.search.present import Presenter
 from clew.search.profile import load_profile
 from clew.search.protocols import CandidateGenerator, ParsedQuery
 from clew.search.query_analysis import QueryAnalyzer
+from clew.search.rerank.choice import chosen
 from clew.search.rerank.ordering import Ordering
 from clew.search.rerank.stage import Reranker
 from clew.search.retrieval import Retriever
@@ -102,8 +103,12 @@ class Searcher:
         if cursor is not None:
             request = cursor.continued(request, self.sources)
         keys = parse_sort(request.sort, self.fields)
-        profile, reranker = load_profile(request.profile), self._reranker(request, keys)
+        profile, reranker = (
+            load_profile(request.profile),
+            chosen(self.reranker, request, by_fields=sorts_by_fields(keys)),
+        )
         names = None if request.fields is None else selected(request.fields, self.fields)
+        grouping = Grouping(self.store, request.group_by, request.group_limit) if request.group_by else None
         trace = Trace(Deadline.after_ms(request.budget_ms))
         trace.degraded.extend(cursor.degraded if cursor else ())
         started = time.perf_counter()
@@ -114,19 +119,20 @@ class Searcher:
         if request.browses:
             query, ordering, matches = browsed(self.store, filter_mask)
         else:
-            wanted = 0 if keys else request.offset + request.k
+            # A sort compares all documents that match, and groups count them.
+            wanted = 0 if keys else self.store.documents if grouping else request.offset + request.k
             query, ordering, matches = self._ordered(request, reranker, trace, filter_mask, wanted)
         listing = Listing(self.store, keys, self._relevance(request, query, ordering, matches), passing)
         with trace.mandatory("sort"):
-            first = listing.first(request.offset + request.k)
-            documents = first[request.offset :]
+            page = listing.page(request.offset, request.k, grouping)
             if cursor is not None:
-                cursor.check(self.store.id(int(first[cursor.rank - 1])) if len(first) >= cursor.rank else None, trace)
-            ordering = listing.relevance.including(documents)
+                cursor.check(None if page.before is None else self.store.id(page.before), trace)
+            ordering = listing.relevance.including(page.documents)
         with trace.mandatory("present"):
             presenter = Presenter(self.query_analyzer.analyzer, query, self.fields, profile, passing, names)
             shown = Hits(self.store, self.generators, ordering, presenter, listing, request.explain)
-            hits = tuple(starmap(shown.hit, enumerate(documents.tolist(), request.offset + 1)))
+            hits = shown.hits(page.best, request.offset)
+            groups = shown.groups(page) if grouping else ()
         listed = listing.relevance.listed
         total = Total(int(np.count_nonzero(listed)), "eq" if matches.exact or not listed.any() else "gte")
         facets = {}
@@ -152,15 +158,17 @@ class Searcher:
             ),
             coverage=trace.coverage,
             graph=self._explained(trace) if request.explain else trace.graph,
-            rerank=ordering.use(reranker.spec, ordering.places(documents)) if reranker is not None else None,
-            search_after=Cursor.after(asked, self.release, hits, total, trace),
+            rerank=ordering.use(reranker.spec, ordering.places(page.best)) if reranker is not None else None,
+            search_after=Cursor.after(asked, self.release, hits, page.total, trace),
+            groups=groups,
+            total_groups=page.total if grouping else None,
         )
 
     def answer(self, request: AnswerRequest) -> AnswerResponse:
         """Return the best sentences of the first documents. Raises the same errors as `search`."""
         asked = checked(request)
         check(asked)
-        reranker, trace = self._reranker(asked), Trace(Deadline.after_ms(asked.budget_ms))
+        reranker, trace = chosen(self.reranker, asked), Trace(Deadline.after_ms(asked.budget_ms))
         started = time.perf_counter()
         with trace.mandatory("filter"):
             filters = self._filters(asked)
@@ -169,7 +177,9 @@ class Searcher:
         unlimited = replace(asked, min_probability=None)
         query, ordering, matches = self._ordered(unlimited, reranker, trace, filter_mask, asked.k)
         parts = self.store, self.fields, self.query_analyzer.analyzer, self.generators
-        answers = AnswerExtractor(*parts, self._fusion(asked.fusion), reranker).answers(query, ordering, request, trace)
+        answers = AnswerExtractor(*parts, fusion_of(asked.fusion, self.fusion), reranker).answers(
+            query, ordering, request, trace
+        )
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return AnswerResponse(
             query=query.text,
@@ -212,7 +222,7 @@ class Searcher:
         StageUnavailable if a stage cannot answer, because a benchmark of a system without it would measure another one.
         """
         request = SearchRequest(query=query, sources=sources, graph=graph, rerank=rerank)
-        reranker = self._reranker(request)
+        reranker = chosen(self.reranker, request)
         deep = max(depth, reranker.spec.top) if reranker else depth
         parsed, pool, trace = self._found(request, deep, fusion, among)
         matching = np.ones(len(pool.documents), np.bool_)
@@ -261,7 +271,7 @@ class Searcher:
     def why_not(self, request: SearchRequest, document_id: str) -> WhyNot:
         """Return which stage lost an expected document, and the score that every stage gave it."""
         check(request)
-        reranker = self._reranker(request)
+        reranker = chosen(self.reranker, request)
         document = self.store.find(document_id)
         if document is None:
             return lost_before_ranking(document_id, "index", f"this release has no document {document_id!r}")
@@ -292,25 +302,6 @@ class Searcher:
     def _retriever(self) -> Retriever:
         return Retriever(self.store, self.query_analyzer, self.generators, self.graph_retriever, self.gate)
 
-    def _reranker(self, request: SearchRequest, keys: Sequence[SortKey] = ()) -> Reranker | None:
-        """Return the reranker of a request, or None. Raises QueryError if the request needs one and there is none.
-
-        A sort by fields alone is not reranked unless the request says so: relevance hardly counts there.
-        """
-        if request.browses:
-            return None
-        if request.rerank and self.reranker is None:
-            raise QueryError(
-                "rerank is true, but the index has no reranker", "leave it out, or add [rerank] to its spec and rebuild"
-            )
-        by_fields = bool(keys) and SCORE not in {key.field for key in keys}
-        asked = request.rerank or request.min_probability is not None
-        chosen = None if request.rerank is False or (by_fields and not asked) else self.reranker
-        if request.min_probability is not None and chosen is None:
-            hint = "leave rerank out" if self.reranker else "leave it out, or add [rerank] to its spec and rebuild"
-            raise QueryError(f"min_probability is {request.min_probability:g}, but nothing is reranked", hint)
-        return chosen
-
     def _depth(self, request: SearchRequest, reranker: Reranker | None) -> int:
         """Return how many documents are requested from each source: the same number for all pages of a query."""
         return max(load_profile(request.profile).depth, reranker.spec.top if reranker else 0)
@@ -329,7 +320,7 @@ class Searcher:
         their order do not depend on the page. A page behind them also gets the candidates that follow them, so pages of
         one query neither repeat nor leave out a document.
         """
-        depth, fusion = self._depth(request, reranker), self._fusion(request.fusion)
+        depth, fusion = self._depth(request, reranker), fusion_of(request.fusion, self.fusion)
         query, pool = self._retriever.pool(request, trace, depth, filter_mask, fusion)
         with trace.mandatory("match"):
             matches = self._retriever.matches(query, pool, trace, filter_mask, self.floor)
@@ -362,7 +353,7 @@ class Searcher:
             listed[:] = False
         if request.browses:
             return Relevance(ordering, listed, unscored)
-        scored = partial(self._retriever.scored, query, ordering.pool, self._fusion(request.fusion))
+        scored = partial(self._retriever.scored, query, ordering.pool, fusion_of(request.fusion, self.fusion))
         return Relevance(ordering, listed, scored)
 
     def _found(
@@ -375,7 +366,7 @@ class Searcher:
             filter_mask = np.zeros(self.store.documents, np.bool_)
             filter_mask[[at for at in map(self.store.find, among) if at is not None]] = True
         trace = Trace(Deadline())
-        query, pool = self._retriever.pool(request, trace, depth, filter_mask, self._fusion(fusion))
+        query, pool = self._retriever.pool(request, trace, depth, filter_mask, fusion_of(fusion, self.fusion))
         trace.check_complete()
         return query, pool, trace
 
@@ -388,12 +379,3 @@ class Searcher:
     def _filters(self, request: SearchRequest) -> Filter | None:
         """Return the parsed filters of a request; None if it has none."""
         return parse_filters(request.filters, self.fields) if request.filters else None
-
-    def _fusion(self, asked: FusionSpec | str | None) -> FusionSpec:
-        if isinstance(asked, FusionSpec):
-            return asked
-        if asked is None:
-            return self.fusion
-        if asked not in FUSIONS:
-            raise unknown_name("fusion", asked, FUSIONS)
-        return replace(self.fusion, method=asked)

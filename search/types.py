@@ -14,6 +14,7 @@ MAX_K = 1_000
 MAX_WINDOW = 10_000
 MAX_ANSWERS = 50
 MAX_FACET_VALUES = 10_000
+MAX_GROUP_LIMIT = 100
 
 GraphMode = Literal["off", "auto", "on"]
 GRAPH_MODES: tuple[GraphMode, ...] = ("off", "auto", "on")
@@ -33,7 +34,8 @@ class SearchRequest:
     reranked documents whose probability of being relevant is below this (0 to 1). sort: keys such as "price:desc", see
     clew.search.listing.sort_keys; (): by relevance. search_after: that of the answer with the page before, to get the
     next one. fields: names of the fields that hits have, which may be patterns such as "image_*" (None: those of the
-    profile).
+    profile). group_by: a field; hits are then the best document of each of its values, and k, offset and search_after
+    count these groups. group_limit: documents of each group in the response (1 to 100; k * group_limit at most 1,000).
     """
 
     query: str = ""
@@ -53,6 +55,8 @@ class SearchRequest:
     sort: tuple[str, ...] = ()
     search_after: str | None = None
     fields: tuple[str, ...] | None = None
+    group_by: str | None = None
+    group_limit: int = 1
 
     @property
     def browses(self) -> bool:
@@ -116,6 +120,19 @@ class Hit:
     probability: float | None = None
     variant: MatchedVariant | None = None
     sort_values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The documents that have one value of the field that a search groups by.
+
+    value: None for a document without a value, which is a group of its own. count: how many documents match and have
+    the value. hits: the first of them, ranked within the group.
+    """
+
+    value: Any
+    count: int
+    hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +223,8 @@ class SearchResponse:
     considered: how many matched before min_probability dropped any. timings_ms: stage → time.
     coverage: share of shards that answered (1.0: all). graph: None if the index has no graph or the search did not use
     it. rerank: None if nothing was to be reranked. search_after: what the request for the next page gives as its
-    search_after; None if this is the last page.
+    search_after; None if this is the last page. groups: with group_by, one for each hit. total_groups: with group_by,
+    how many groups there are on all pages; total counts documents.
     """
 
     query: str
@@ -223,6 +241,8 @@ class SearchResponse:
     graph: GraphUse | None = None
     rerank: RerankUse | None = None
     search_after: str | None = None
+    groups: tuple[Group, ...] = ()
+    total_groups: int | None = None
 
     def to_arrow(self) -> Any:
         """Return the hits as a pyarrow.Table: rank, id, score, scored_by, probability, then the fields."""
@@ -241,8 +261,8 @@ class SearchResponse:
 class AnswerRequest:
     """A question to answer with sentences of documents.
 
-    search: the search for the documents; its k, offset, facets, profile, explain, min_probability, sort, search_after
-    and fields have no effect.
+    search: the search for the documents; its k, offset, facets, profile, explain, min_probability, sort, search_after,
+    fields, group_by and group_limit have no effect.
     k: how many documents, from the first on, are read for an answer (1 to 50). min_probability: leave out answers
     whose probability of being right is below this (0 to 1).
     """
@@ -264,6 +284,7 @@ class AnswerRequest:
             min_probability=self.min_probability,
             sort=(),
             search_after=None,
+            group_by=None,
         )
 
 

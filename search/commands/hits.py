@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from clew.search.fields import Fields, title_field
@@ -11,6 +12,7 @@ from clew.search.fusion import OUTMATCHED
 from clew.search.types import (
     FacetValue,
     GraphUse,
+    Group,
     Highlight,
     Hit,
     LinkedEntity,
@@ -36,8 +38,9 @@ class Page:
         """Yield the lines of a response: hits, then facets, then how the graph and the reranker were used."""
         if not response.hits:
             yield "no hits"
-        for hit in response.hits:
+        for hit, group in zip_longest(response.hits, response.groups):
             yield from self.hit(hit)
+            yield from self.group(group) if group else ()
         for name, values in response.facets.items():
             if values:
                 yield _cut(f"{name}: {_counted(values)}", self.width)
@@ -45,6 +48,17 @@ class Page:
             yield from graph_lines(response.graph)
         if response.rerank is not None:
             yield rerank_line(response.rerank)
+
+    def group(self, group: Group) -> Iterator[str]:
+        """Yield the lines of a group behind its best hit: how many documents it has, and the titles of the next."""
+        if group.count == 1:
+            return
+        yield f"     {group.count:,} documents with {_value(group.value)}"
+        named = title_field(self.fields)
+        for hit in group.hits[1:]:
+            title = (hit.fields.get(named) if named else None) or hit.id
+            yield _cut(f"     - {printable(title)}  {printable(hit.id)}", self.width)
+        yield ""
 
     def hit(self, hit: Hit) -> Iterator[str]:
         """Yield the lines of one hit: rank, title, score and id; a snippet; other fields; the explanation if any."""

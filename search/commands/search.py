@@ -39,6 +39,10 @@ def search(
             metavar="NAMES",
         ),
     ] = None,
+    group_by: Annotated[
+        str | None, typer.Option("--group-by", help="Show the best document of each value of this field.")
+    ] = None,
+    group_limit: Annotated[int, typer.Option(help="Number of documents of each group.")] = 1,
     explain: Annotated[bool, typer.Option("--explain", help="Explain the score of each hit.")] = False,
     sources: options.Sources = None,
     fusion: options.Fusion = None,
@@ -84,6 +88,8 @@ def search(
         sort=listed(",".join(sort or ())),
         search_after=search_after,
         fields=None if fields is None else listed(",".join(fields)),
+        group_by=group_by,
+        group_limit=group_limit,
     )
     check(wanted, listing=True)
     with options.opened(home, name, release) as searcher:

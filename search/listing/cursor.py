@@ -16,12 +16,23 @@ from dataclasses import astuple, dataclass, replace
 
 from clew.core.errors import QueryError, StageUnavailable, StaleError
 from clew.search.trace import Trace
-from clew.search.types import Degradation, Hit, SearchRequest, Total
+from clew.search.types import Degradation, Hit, SearchRequest
 from clew.search.versions import Release
 
 RERANK, PAGING = "rerank", "paging"
 # What decides which documents are listed and in what order; the other options only decide what is shown of them.
-_ORDERING = ("query", "filters", "profile", "sources", "fusion", "graph", "rerank", "min_probability", "sort")
+_ORDERING = (
+    "query",
+    "filters",
+    "profile",
+    "sources",
+    "fusion",
+    "graph",
+    "rerank",
+    "min_probability",
+    "sort",
+    "group_by",
+)
 _HINT = "ask for the first page again, and give the search_after of its answer"
 
 
@@ -42,10 +53,10 @@ class Cursor:
 
     @classmethod
     def after(
-        cls, request: SearchRequest, release: Release, hits: Sequence[Hit], total: Total, trace: Trace
+        cls, request: SearchRequest, release: Release, hits: Sequence[Hit], total: int, trace: Trace
     ) -> str | None:
-        """Return the cursor behind the hits of a page, None if there are no further ones."""
-        if not hits or hits[-1].rank >= total.value:
+        """Return the cursor behind the hits of a page, None if there are no further ones. total: hits of all pages."""
+        if not hits or hits[-1].rank >= total:
             return None
         without = tuple(sorted(_left_out(trace) - {PAGING}))
         content, order = release.version_sha256[:12], _hash(_order(request))

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from clew.core.types import Bools, Floats, Ints
 from clew.search.docstore import DocStore
 from clew.search.fusion import FusedCandidates
+from clew.search.listing.groups import Grouping
+from clew.search.listing.page import Page
 from clew.search.listing.sort_keys import SCORE, SortKey
 from clew.search.listing.sort_values import SortValues, sort_values
 from clew.search.rerank.ordering import Ordering
@@ -111,6 +113,14 @@ class Listing:
         if ordering.pool.sources:
             return ordering.pool.documents[ordering.shown[:count]]
         return np.flatnonzero(self.relevance.listed)[:count]
+
+    def page(self, offset: int, k: int, grouping: Grouping | None = None) -> Page:
+        """Return the k documents, or groups of documents, behind the first `offset`."""
+        if grouping is not None:
+            return grouping.page(self.first(), self.relevance.listed, offset, k)
+        first = self.first(offset + k)
+        before = int(first[offset - 1]) if 0 < offset <= len(first) else None
+        return Page(int(np.count_nonzero(self.relevance.listed)), first[offset:], before)
 
     def values_of(self, document: int) -> dict[str, Any]:
         """Return the values that a document is sorted by: field → value, None if it is missing."""

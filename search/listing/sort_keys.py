@@ -43,6 +43,11 @@ def parse_sort(words: Sequence[str], fields: Fields) -> tuple[SortKey, ...]:
     return () if keys == BY_RELEVANCE else keys
 
 
+def sorts_by_fields(keys: Sequence[SortKey]) -> bool:
+    """Return whether keys sort by fields alone, so that relevance decides only between equal values."""
+    return bool(keys) and all(key.field != SCORE for key in keys)
+
+
 def sortable(fields: Fields) -> list[str]:
     """Return the fields that can be sorted by, in declared order."""
     return [name for name, spec in fields.items() if _has_order(name, spec, fields)]

@@ -207,8 +207,8 @@ def _name(requirement: str) -> str:
 # ---------------------------------------------------------------- Python
 
 RECORDS = (
-    "SearchResponse", "Hit", "MatchedVariant", "Highlight", "StageScore", "Contribution", "FacetValue", "GraphUse",
-    "LinkedEntity", "RerankUse", "AnswerResponse", "Answer", "WhyNot",
+    "SearchResponse", "Group", "Hit", "MatchedVariant", "Highlight", "StageScore", "Contribution", "FacetValue",
+    "GraphUse", "LinkedEntity", "RerankUse", "AnswerResponse", "Answer", "WhyNot",
 )  # fmt: skip
 
 

@@ -356,7 +356,8 @@ def test_the_body_takes_every_field_of_a_request_and_its_examples_are_accepted(c
     schema = client.get("/openapi.json").json()["components"]["schemas"]["AnswerBody"]
     of_search = {field.name for field in dataclasses.fields(types.SearchRequest)}
     of_answer = {field.name for field in dataclasses.fields(AnswerRequest)}
-    no_effect = {"facet_limit", "offset", "facets", "profile", "explain", "sort", "search_after", "fields"}
+    listing = {"sort", "search_after", "fields", "group_by", "group_limit"}
+    no_effect = {"facet_limit", "offset", "facets", "profile", "explain"} | listing
     assert set(schema["properties"]) - {"index", "expand"} == (of_search | of_answer) - no_effect - {"search"}
     assert schema["properties"]["k"]["maximum"] == types.MAX_ANSWERS
     for example in schema["examples"]:

@@ -70,6 +70,7 @@ def test_http_answers_what_the_searcher_answers(client, home):
         (schemas.Highlight, types.Highlight),
         (schemas.StageScore, types.StageScore),
         (schemas.Contribution, Contribution),
+        (schemas.Group, types.Group),
         (schemas.FacetValue, types.FacetValue),
         (schemas.Degradation, types.Degradation),
         (schemas.RerankUse, types.RerankUse),

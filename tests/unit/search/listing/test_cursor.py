@@ -7,7 +7,7 @@ from clew.core.errors import QueryError, StageUnavailable, StaleError
 from clew.core.types import Deadline
 from clew.search.listing.cursor import Cursor
 from clew.search.trace import Trace
-from clew.search.types import Degradation, GraphUse, Hit, SearchRequest, Total
+from clew.search.types import Degradation, GraphUse, Hit, SearchRequest
 from clew.search.versions import Release
 
 RELEASE = Release("r2", "shop", "v2", "a" * 64, "2026-12-01")
@@ -22,7 +22,7 @@ def trace(*lost, graph=None):
 
 
 def after(asked=ASKED, release=RELEASE, total=9, **changes):
-    return Cursor.after(asked, release, HITS, Total(total), trace(**changes))
+    return Cursor.after(asked, release, HITS, total, trace(**changes))
 
 
 def request(text, **changes):
@@ -41,7 +41,7 @@ def test_a_cursor_is_read_back_and_continues_behind_the_last_hit():
 
 def test_the_last_page_has_none():
     assert after(total=4) is None
-    assert Cursor.after(ASKED, RELEASE, (), Total(9), trace()) is None
+    assert Cursor.after(ASKED, RELEASE, (), 9, trace()) is None
     assert Cursor.of(ASKED, RELEASE) is None
 
 
@@ -57,7 +57,8 @@ def test_another_release_is_stale(release):
 @pytest.mark.parametrize(
     "change",
     [{"query": "lamps"}, {"sort": ("price:desc",)}, {"filters": {"brand": "Kvist"}}, {"graph": "off"},
-     {"rerank": True}, {"sources": ("bm25",)}, {"fusion": "rrf"}, {"min_probability": 0.5}, {"profile": "qa"}],
+     {"rerank": True}, {"sources": ("bm25",)}, {"fusion": "rrf"}, {"min_probability": 0.5}, {"profile": "qa"},
+     {"group_by": "brand"}],
 )  # fmt: skip
 def test_another_request_is_refused(change):
     with pytest.raises(QueryError, match="search_after is of another request"):
@@ -82,7 +83,7 @@ def test_a_stage_that_was_left_out_stays_left_out():
     from dataclasses import replace
 
     asked = replace(ASKED, min_probability=0.5)
-    text = Cursor.after(asked, RELEASE, HITS, Total(9), trace("dense", "rerank", "facets", "paging"))
+    text = Cursor.after(asked, RELEASE, HITS, 9, trace("dense", "rerank", "facets", "paging"))
     cursor = Cursor.of(request(text, min_probability=0.5), RELEASE)
     assert cursor.without == ("dense", "rerank")
     going_on = cursor.continued(replace(asked, search_after=text), ("bm25", "dense"))
