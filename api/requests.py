@@ -192,6 +192,9 @@ class SearchBody(Options):
     facet_limit: Annotated[
         int, Field(ge=0, le=MAX_FACET_VALUES, description="Maximum number of values of each facet; 0 for all.")
     ] = 20
+    disjunctive: Names = Field(
+        default=[], description="Facets to count as if the filters had no conditions on their own field."
+    )
     profile: Profile = "product"
     sources: Sources = None
     fusion: Fusion = None
@@ -216,7 +219,7 @@ class SearchParameters(Options):
         "query": "use q; query is the name in POST /v1/search",
         **{
             name: f"{name} needs POST /v1/search"
-            for name in ("filters", "facets", "facet_limit", "sources", "fusion", "budget_ms")
+            for name in ("filters", "facets", "facet_limit", "disjunctive", "sources", "fusion", "budget_ms")
         },
     }
 

@@ -25,7 +25,7 @@ import datetime
 import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,6 +159,24 @@ class Filter:
                 held += part.holds(store, variants)
             found &= held >= self.min_should
         return found
+
+    def without(self, field: str) -> Filter | None:
+        """Return the filter without the conditions on a field; None if it has no others.
+
+        Alternatives (`should`) and exclusions (`must_not`) go if they are about this field alone.
+        """
+
+        def about_it(part: Condition | Filter) -> bool:
+            return set(part.fields()) == {field}
+
+        rest = (part.without(field) if isinstance(part, Filter) else part for part in self.must if not about_it(part))
+        found = replace(
+            self,
+            must=tuple(part for part in rest if part is not None),
+            should=() if all(map(about_it, self.should)) else self.should,
+            must_not=tuple(part for part in self.must_not if not about_it(part)),
+        )
+        return found if any((found.must, found.should, found.must_not)) else None
 
     def fields(self) -> Iterator[str]:
         """Yield the fields of all conditions."""

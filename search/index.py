@@ -73,6 +73,7 @@ class Index:
         fields: str | Sequence[str] | None = None,
         group_by: str | None = None,
         group_limit: int = 1,
+        disjunctive: Sequence[str] = (),
         expand: GraphMode | None = None,
     ) -> SearchResponse:
         """Search the index; without a query, list the documents that pass the filters.
@@ -102,6 +103,7 @@ class Index:
                 fields=None if fields is None else listed(fields),
                 group_by=group_by,
                 group_limit=group_limit,
+                disjunctive=tuple(disjunctive),
             )
         )
 

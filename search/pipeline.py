@@ -20,7 +20,6 @@ from clew.core.types import Bools, Deadline, Floats
 from clew.search.answer import AnswerExtractor, checked
 from clew.search.check_request import check
 from clew.search.docstore import DocStore
-from clew.search.facets import count_facets
 from clew.search.fields import Fields
 from clew.search.filters import Filter, parse_filters, unknown_values
 from clew.search.fusion import FusedCandidates, FusionSpec, fusion_of
@@ -29,6 +28,7 @@ from clew.search.graph_retriever import GraphRetriever
 from clew.search.hits import Hits, stage_scores
 from clew.search.listing.browse import NOTHING_LISTED, browsed
 from clew.search.listing.cursor import Cursor
+from clew.search.listing.facet_counts import FacetCounts
 from clew.search.listing.groups import Grouping
 from clew.search.listing.order import Listing, Relevance, unscored
 from clew.search.listing.sort_keys import parse_sort, sorts_by_fields
@@ -136,9 +136,11 @@ class Searcher:
         listed = listing.relevance.listed
         total = Total(int(np.count_nonzero(listed)), "eq" if matches.exact or not listed.any() else "gte")
         facets = {}
-        if counted := request.facets or profile.facets_of(self.fields):
+        if (counted := request.facets or profile.facets_of(self.fields)) or request.disjunctive:
             with trace.stage("facets"):
-                facets = count_facets(self.store, self.fields, counted, listed, request.facet_limit, variants=passing)
+                again = partial(self._listed_under, request, ordering, trace)
+                counts = FacetCounts(self.store, filters, listed, again, request.facet_limit)
+                facets = counts.count(counted, request.disjunctive)
         trace.timings_ms["total"] = (time.perf_counter() - started) * 1000
         return SearchResponse(
             query=query.text,
@@ -355,6 +357,22 @@ class Searcher:
             return Relevance(ordering, listed, unscored)
         scored = partial(self._retriever.scored, query, ordering.pool, fusion_of(request.fusion, self.fusion))
         return Relevance(ordering, listed, scored)
+
+    def _listed_under(self, request: SearchRequest, ordering: Ordering, trace: Trace, filters: Filter | None) -> Bools:
+        """Return (documents,) bool, what a search lists under other filters, without the documents that it dropped.
+
+        Raises StageUnavailable if a stage cannot answer that answered the search.
+        """
+        mask = filters.documents(self.store) if filters else None
+        if request.browses:
+            return browsed(self.store, mask)[2].documents
+        again, depth = Trace(trace.deadline), self._depth(request, None)
+        query, pool = self._retriever.pool(request, again, depth, mask, fusion_of(request.fusion, self.fusion))
+        found = self._retriever.matches(query, pool, again, mask, self.floor).documents
+        for lost in again.degraded:
+            if lost.stage not in {each.stage for each in trace.degraded}:
+                raise StageUnavailable(lost.reason)
+        return found & ~documents_of(ordering.lost, self.store)
 
     def _found(
         self, request: SearchRequest, depth: int, fusion: FusionSpec | str | None, among: Sequence[str] | None

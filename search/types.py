@@ -36,6 +36,7 @@ class SearchRequest:
     next one. fields: names of the fields that hits have, which may be patterns such as "image_*" (None: those of the
     profile). group_by: a field; hits are then the best document of each of its values, and k, offset and search_after
     count these groups. group_limit: documents of each group in the response (1 to 100; k * group_limit at most 1,000).
+    disjunctive: facets that are counted as if the conditions on their own field were not in the filters.
     """
 
     query: str = ""
@@ -57,6 +58,7 @@ class SearchRequest:
     fields: tuple[str, ...] | None = None
     group_by: str | None = None
     group_limit: int = 1
+    disjunctive: tuple[str, ...] = ()
 
     @property
     def browses(self) -> bool:
@@ -262,7 +264,7 @@ class AnswerRequest:
     """A question to answer with sentences of documents.
 
     search: the search for the documents; its k, offset, facets, profile, explain, min_probability, sort, search_after,
-    fields, group_by and group_limit have no effect.
+    fields, group_by, group_limit and disjunctive have no effect.
     k: how many documents, from the first on, are read for an answer (1 to 50). min_probability: leave out answers
     whose probability of being right is below this (0 to 1).
     """

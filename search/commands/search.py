@@ -26,6 +26,10 @@ def search(
     filters: options.Filters = None,
     facets: options.Facets = None,
     facet_limit: Annotated[int, typer.Option(help="Maximum number of values of a facet; 0 for all.")] = 20,
+    disjunctive: Annotated[
+        list[str] | None,
+        typer.Option("--disjunctive", help="Count this facet as if --filter had no condition on it; may be repeated."),
+    ] = None,
     sort: options.Sort = None,
     search_after: Annotated[
         str | None,
@@ -83,6 +87,7 @@ def search(
         offset=offset,
         facets=tuple(facets or ()),
         facet_limit=facet_limit,
+        disjunctive=tuple(disjunctive or ()),
         profile=profile,
         explain=explain,
         sort=listed(",".join(sort or ())),

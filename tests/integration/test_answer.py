@@ -357,7 +357,7 @@ def test_the_body_takes_every_field_of_a_request_and_its_examples_are_accepted(c
     of_search = {field.name for field in dataclasses.fields(types.SearchRequest)}
     of_answer = {field.name for field in dataclasses.fields(AnswerRequest)}
     listing = {"sort", "search_after", "fields", "group_by", "group_limit"}
-    no_effect = {"facet_limit", "offset", "facets", "profile", "explain"} | listing
+    no_effect = {"facet_limit", "offset", "facets", "disjunctive", "profile", "explain"} | listing
     assert set(schema["properties"]) - {"index", "expand"} == (of_search | of_answer) - no_effect - {"search"}
     assert schema["properties"]["k"]["maximum"] == types.MAX_ANSWERS
     for example in schema["examples"]:
