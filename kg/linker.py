@@ -264,6 +264,8 @@ class Linker:
                 least *= _CLEAR
             if probability < least:
                 reasons[at] = f"probability {probability:.2f} is below {least:g}"
+            elif _is_ambiguous_typo(at, ranked, table):
+                reasons[at] = "one letter away from another name too, which is as likely"
             elif rival is not None:
                 why = "which is more likely" if rival[2] >= probability else "which has the article too"
                 reasons[at] = f"overlaps {text[rival[0] : rival[1]]!r}, {why} ({rival[2]:.2f})"
@@ -302,6 +304,15 @@ def _is_clear_typo(
         return False
     others = (other for place, other in enumerate(ranked) if place != at and other[0][0] < last and first < other[0][1])
     return all(other[1] < _CLEAR * probability for other in others)
+
+
+def _is_ambiguous_typo(at: int, ranked: Sequence[tuple[tuple[int, int, int], float]], table: Floats) -> bool:
+    """Return whether a misspelt name may as well be that of another entity, and nothing tells which."""
+    (first, last, _), probability = ranked[at]
+    return bool(table[at, _EDITS]) and any(
+        place != at and span[:2] == (first, last) and math.isclose(other, probability)
+        for place, (span, other) in enumerate(ranked)
+    )
 
 
 def _closest_names(span: Span, found: Sequence[Word]) -> dict[int, tuple[int, bool, int]]:

@@ -9,6 +9,7 @@ import pytest
 
 from clew.models.protocols import Encoder
 from clew.models.store import FP32_NAME, load_encoder, prepare
+from clew.models.unread import UNKNOWN_LIMIT
 
 TEXTS = [
     "",
@@ -76,9 +77,10 @@ def test_identity_can_be_told_apart(encoder: Encoder) -> None:
     assert encoder.agreement == 1 or "-int8" in encoder.runtime
 
 
-def test_the_default_model_does_not_know_chinese() -> None:
+def test_the_default_model_knows_chinese_and_no_cyrillic() -> None:
     default = load_encoder("default", Path(), threads=2)
-    assert min(default.unknown_shares(["红色连衣裙", "臺灣的首都在哪裡"])) > 0.5
+    assert max(default.unknown_shares(["红色连衣裙", "臺灣的首都在哪裡", "red dress"])) == 0
+    assert min(default.unknown_shares(["красное платье", "столица Тайваня"])) > UNKNOWN_LIMIT
 
 
 @pytest.mark.slow
